@@ -1,0 +1,1 @@
+"""Jobs, plans, the cluster and the user."""

@@ -1,0 +1,1 @@
+"""The processes a job runs on: Dask nodes and the Prefect server."""

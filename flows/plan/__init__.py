@@ -1,0 +1,1 @@
+"""Pure planning: values in, values out. No clock, no disk, no network."""

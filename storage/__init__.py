@@ -1,0 +1,1 @@
+"""Bytes and durable records: object stores, unit objects, images. Knows no job."""

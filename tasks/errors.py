@@ -1,0 +1,47 @@
+"""What can go wrong on a node, each with its cause and remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.errors import FrontburnerError
+
+
+@dataclass(kw_only=True, eq=False)
+class SceneError(FrontburnerError):
+    """A scene is missing, unreadable, changed, or asks for something its renderer can't do."""
+
+    scene: str
+
+
+@dataclass(kw_only=True, eq=False)
+class NodeNotReady(FrontburnerError):
+    """A node can't render with this renderer, and why."""
+
+    node: str
+    renderer: str
+
+
+@dataclass(kw_only=True, eq=False)
+class UnitFailed(FrontburnerError):
+    """A unit could not be rendered in one attempt. Another attempt, elsewhere, may succeed.
+
+    ``last_words`` are the last lines of the renderer's log; ``log`` is the whole log's path on the node.
+    """
+
+    unit: str
+    node: str
+    last_words: str = ""
+    log: str = ""
+
+
+@dataclass(kw_only=True, eq=False)
+class UnitCancelled(FrontburnerError):
+    """A unit was called back before it was finished."""
+
+    unit: str
+
+
+@dataclass(kw_only=True, eq=False)
+class BadTile(FrontburnerError):
+    """Pixels that must not reach a picture: wrong shape, not finite, another build, missing or twice."""

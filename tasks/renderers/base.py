@@ -1,0 +1,112 @@
+"""What every renderer adapter promises: its capabilities, and sessions that turn units into pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tasks.spec import Aov, FrameSpec, Pixels, Size, UnitSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a build of a renderer can do, as measured by the contract suite.
+
+    Parameters
+    ----------
+    exact_regions
+        Regions put together are the whole frame, bit for bit.
+    exact_samples
+        Ranges of samples put together are all samples (to float rounding).
+    region_align_px
+        Regions whose edges are multiples of this (or the frame's edge) cost nothing extra.
+    sample_align
+        Ranges of samples must begin and end at multiples of this (or at the frame's last sample).
+    aovs
+        Extra channels it can deliver.
+    """
+
+    exact_regions: bool
+    exact_samples: bool
+    region_align_px: int = 1
+    sample_align: int = 1
+    aovs: frozenset[Aov] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneInfo:
+    """What a scene says of itself for one frame.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 over the scene file and every file it refers to.
+    files
+        Those files, absolute.
+    size, samples
+        The scene's own, used where the job names none.
+    cameras
+        Names of its cameras, first one the default.
+    whole_frames_because
+        Empty, or the sentence that says why this scene can't be rendered in regions.
+    notes
+        Sentences on what Frontburner does otherwise than the scene asks.
+    """
+
+    digest: str
+    files: tuple[str, ...]
+    size: Size
+    samples: int
+    cameras: tuple[str, ...]
+    whole_frames_because: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """A renderer that is up, with a scene kept open between units."""
+
+    def render(self, unit: UnitSpec) -> Pixels:
+        """Render one unit, moving to its scene and frame first where needed.
+
+        Raises
+        ------
+        SceneError
+            When the scene can't be opened or its content isn't the one the unit names.
+        """
+        ...
+
+    @property
+    def load_s(self) -> float:
+        """Seconds the last call of `render` spent on opening its scene or moving to its frame."""
+        ...
+
+
+class Renderer(Protocol):
+    """Turns units into pixels. Lives in a process of its own on a node."""
+
+    name: str
+
+    def builds(self) -> tuple[str, ...]:
+        """Builds that work on this machine, best first; each was really tried.
+
+        Raises
+        ------
+        NodeNotReady
+            When none works, with the true cause and the remedy.
+        """
+        ...
+
+    def capabilities(self, build: str) -> Capabilities:
+        """What this build can do."""
+        ...
+
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:
+        """Read a scene without rendering it. Raises `SceneError`."""
+        ...
+
+    def open(self, frame: FrameSpec, *, threads: int) -> Session:
+        """Start a session with this frame's build, using this many threads."""
+        ...

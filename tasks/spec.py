@@ -1,0 +1,229 @@
+"""The wire records of a unit of work: what is to be rendered, and what came of it. Frozen, and hashed canonically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class Aov(StrEnum):
+    """An extra channel group next to the picture's RGBA."""
+
+    DEPTH = "depth"
+    NORMAL = "normal"
+    ALBEDO = "albedo"
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of its channels, in the order of the arrays."""
+        match self:
+            case Aov.DEPTH:
+                return ("depth.Z",)
+            case Aov.NORMAL:
+                return ("normal.X", "normal.Y", "normal.Z")
+            case Aov.ALBEDO:
+                return ("albedo.R", "albedo.G", "albedo.B")
+
+
+RGBA = ("R", "G", "B", "A")
+
+
+def channel_names(aovs: tuple[Aov, ...]) -> tuple[str, ...]:
+    """Names of all channels of a frame with these AOVs: RGBA first, then each AOV in turn."""
+    return RGBA + tuple(name for aov in aovs for name in aov.channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Width and height of a frame in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def whole(self) -> Region:
+        """The region that covers all of the frame."""
+        return Region(x0=0, y0=0, x1=self.width, y1=self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Pixels [x0, x1) × [y0, y1), origin top left."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x0 < self.x1 and 0 <= self.y0 < self.y1):
+            raise ValueError(f"an empty or negative region: {self}")
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    def within(self, size: Size) -> bool:
+        """Whether every pixel lies in a frame of this size."""
+        return self.x1 <= size.width and self.y1 <= size.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRange:
+    """Samples [start, stop) of every pixel."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"an empty or negative range of samples: {self}")
+
+    @property
+    def count(self) -> int:
+        """Samples a pixel."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSpec:
+    """All that decides the pixels of one frame, and where its scene lies.
+
+    Parameters
+    ----------
+    renderer, build
+        The adapter's name, and the exact build that must render it: version and variant, such as
+        ``3.9.1 llvm_ad_rgb``. Tiles of different builds never meet in one picture.
+    scene
+        Path of the scene file. Not part of the identity: its content is.
+    scene_digest
+        SHA-256 over the scene file and all files it refers to.
+    frame
+        Frame number, also handed to the scene as its ``frame`` parameter.
+    parameters
+        Values of the scene's own parameters at this frame, sorted by name.
+    camera
+        Name or index of the camera; None is the scene's first.
+    samples
+        Samples a pixel of the finished frame. A unit renders a range of them.
+    """
+
+    renderer: str
+    build: str
+    scene: str
+    scene_digest: str
+    frame: int
+    size: Size
+    samples: int
+    seed: int = 0
+    parameters: tuple[tuple[str, str], ...] = ()
+    camera: str | None = None
+    aovs: tuple[Aov, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the frame's channels, in the order of its arrays."""
+        return channel_names(self.aovs)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides the pixels of this frame."""
+        return _digest(asdict(replace(self, scene="")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitSpec:
+    """One region of one frame for one range of samples: what a node renders at a time.
+
+    ``timeout_s`` bounds one attempt to render it and is not part of its identity.
+    """
+
+    frame: FrameSpec
+    region: Region
+    samples: SampleRange
+    timeout_s: float | None = field(default=None, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The unit's identity: SHA-256 of everything that decides its pixels."""
+        return _digest({"frame": self.frame.digest, "region": asdict(self.region), "samples": asdict(self.samples)})
+
+
+def _digest(document: object) -> str:
+    """SHA-256 (hex) of a document's canonical JSON."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionCost:
+    """Measured seconds of rendering one region inside a unit, for the cost map."""
+
+    region: Region
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pixels:
+    """What a renderer hands back for a unit.
+
+    Parameters
+    ----------
+    sums
+        float32 (H, W, C), C-contiguous: the sum over the unit's samples of linear, premultiplied values.
+    channels
+        C channel names.
+    costs
+        Where in the region the time went: disjoint regions, coarse or fine.
+    """
+
+    sums: npt.NDArray[np.float32]
+    channels: tuple[str, ...]
+    costs: tuple[RegionCost, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRecord:
+    """How a unit was rendered: small, and kept with its pixels for ever."""
+
+    unit: str
+    node: str
+    build: str
+    isa: str
+    started_s: float
+    wall_s: float
+    cpu_s: float
+    load_s: float
+    peak_memory_bytes: int
+    costs: tuple[RegionCost, ...] = ()
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A finished unit: its place, its pixels (sums over ``samples``) and its record."""
+
+    region: Region
+    samples: SampleRange
+    channels: tuple[str, ...]
+    sums: npt.NDArray[np.float32]
+    record: UnitRecord
