@@ -1,4 +1,4 @@
-"""The base of every error Frontburner raises: what happened, what to do, and whether trying again can help."""
+"""The base of every error Frontburner raises: what happened, what to do, whether to try again."""
 
 from __future__ import annotations
 
@@ -50,3 +50,8 @@ class StoreError(FrontburnerError):
 @dataclass(kw_only=True, eq=False)
 class CorruptObject(StoreError):
     """An object exists but its bytes are not the ones that were written."""
+
+
+@dataclass(kw_only=True, eq=False)
+class MissingObject(StoreError):
+    """There is no object under the key that was asked for."""

@@ -1,0 +1,29 @@
+"""The table of renderers: one adapter each. Importing it loads no renderer; that happens in the child alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.renderers.isa import isa
+from tasks.renderers.mitsuba.adapter import Mitsuba
+from tasks.renderers.null import Null
+
+if TYPE_CHECKING:
+    from tasks.renderers.base import Renderer
+
+__all__ = ["RENDERERS", "isa", "renderer"]
+
+RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), Null())}
+
+
+def renderer(name: str) -> Renderer:
+    """Return the adapter of this name.
+
+    Raises
+    ------
+    ValueError
+        When there is none; the message names those there are.
+    """
+    if name not in RENDERERS:
+        raise ValueError(f"no renderer is called {name!r}: choose one of {', '.join(sorted(RENDERERS))}")
+    return RENDERERS[name]

@@ -1,0 +1,249 @@
+"""The driver between planner and farm: hands out units a few a node, learns, and recovers what is lost.
+
+It holds no plan and no Dask: the planner decides, a `Farm` carries out, and tests and simulations bring a
+farm and a clock of their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from flows import events as ev
+from storage.errors import FrontburnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flows.plan.block import Block
+    from flows.plan.planner import Planner
+    from tasks.spec import UnitRecord
+
+UNITS_PER_NODE = 2
+"""One renders, the next is there when it ends."""
+
+POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A node is there."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A node is gone."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A unit's object is in the store."""
+
+    ticket: int
+    record: UnitRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A unit's attempt ended in an error."""
+
+    ticket: int
+    error: FrontburnerError
+
+
+Message = Joined | Left | Finished | Failed
+
+
+class Farm(Protocol):
+    """Nodes that render units."""
+
+    def start(self, ticket: int, block: Block, node: str) -> None:
+        """Have a node render a block; `messages` tells how that ended, under this ticket."""
+        ...
+
+    def stop(self, tickets: Sequence[int]) -> None:
+        """Call units back; no message comes for them any more."""
+        ...
+
+    def messages(self, timeout_s: float) -> Sequence[Message]:
+        """What happened since the last call; waits up to ``timeout_s`` for the first one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assignment:
+    block: Block
+    node: str
+    since_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Dispatcher:
+    """Renders what the planner has left, on the farm's nodes.
+
+    Parameters
+    ----------
+    planner, farm, clock
+        What to do, who does it, and seconds that only ever grow.
+    attempts
+        Failed attempts after which a unit fails its frame.
+    between
+        Called at every turn of the loop, at least every `POLL_S`: whatever it raises ends the dispatch.
+    on_rendered
+        Called with a frame and its tickets when all its units are in the store.
+    no_node_timeout_s
+        How long to wait without a single node before giving up.
+    """
+
+    planner: Planner
+    farm: Farm
+    clock: Callable[[], float]
+    attempts: int = 3
+    between: Callable[[], None] = lambda: None
+    on_rendered: Callable[[int, Sequence[int]], None] = lambda frame, tickets: None  # noqa: ARG005
+    no_node_timeout_s: float = 300.0
+    failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
+    _tickets: int = field(init=False, default=0)
+    _nodes: set[str] = field(init=False, default_factory=set)
+    _under_way: dict[int, _Assignment] = field(init=False, default_factory=dict)
+    _done: dict[int, list[int]] = field(init=False, default_factory=dict)
+    _node_seen_s: float = field(init=False, default=0.0)
+
+    def run(self) -> None:
+        """Dispatch until every frame is rendered or has failed. Units under way are called back on any error."""
+        self._node_seen_s = self.clock()
+        for work in self.planner.frames:
+            self._done.setdefault(work.frame, [])
+        try:
+            for frame in [frame for frame in self._done if not self._pending(frame)]:
+                self._rendered(frame)
+            while self._under_way or not self.planner.exhausted:
+                self._fill()
+                for message in self.farm.messages(POLL_S):
+                    self._handle(message)
+                self._check_nodes()
+                self.between()
+        finally:
+            self.farm.stop(tuple(self._under_way))
+
+    def adopt(self, frame: int, ticket: int) -> None:
+        """Count in a unit of a frame that exists already."""
+        self._done.setdefault(frame, []).append(ticket)
+
+    def new_ticket(self) -> int:
+        """Return a number no other unit of this dispatch has."""
+        self._tickets += 1
+        return self._tickets
+
+    def _fill(self) -> None:
+        """Give every node what it can hold, the emptiest nodes first."""
+        load = Counter({node: 0 for node in self._nodes})
+        load.update(assignment.node for assignment in self._under_way.values())
+        for level in range(UNITS_PER_NODE):
+            for node in sorted(self._nodes, key=lambda name: load[name]):
+                if load[node] <= level and self._give(node):
+                    load[node] += 1
+
+    def _give(self, node: str) -> bool:
+        block = self.planner.next_block(node)
+        if block is None:
+            return False
+        ticket = self.new_ticket()
+        self._under_way[ticket] = _Assignment(block=block, node=node, since_s=self.clock())
+        self.farm.start(ticket, block, node)
+        ev.announce(ev.UnitStarted(at_s=self.clock(), node=node, block=block))
+        return True
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Joined(node=node):
+                self._nodes.add(node)
+                self.planner.join(node)
+                ev.announce(ev.NodeJoined(at_s=self.clock(), node=node))
+            case Left(node=node):
+                self._lose(node)
+            case Finished(ticket=ticket, record=record):
+                self._finish(ticket, record)
+            case Failed(ticket=ticket, error=error):
+                self._fail(ticket, error)
+
+    def _finish(self, ticket: int, record: UnitRecord) -> None:
+        done = self._under_way.pop(ticket, None)
+        if done is None:
+            return
+        if not record.reused:
+            render_s = max(record.wall_s - record.load_s, 0.0)
+            self.planner.learn(done.block, done.node, render_s=render_s, costs=record.costs)
+            self._learn_overhead(done, record)
+        left = self.planner.seconds_left(a.block for a in self._under_way.values())
+        ev.announce(
+            ev.UnitFinished(
+                at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left
+            )
+        )
+        self._done[done.block.frame].append(ticket)
+        if not self._pending(done.block.frame):
+            self._rendered(done.block.frame)
+
+    def _learn_overhead(self, done: _Assignment, record: UnitRecord) -> None:
+        """Learn from a node's only unit: where one waits for another, waiting would pass for overhead."""
+        if not any(other.node == done.node for other in self._under_way.values()):
+            self.planner.learn_overhead(self.clock() - done.since_s - record.wall_s)
+
+    def _fail(self, ticket: int, error: FrontburnerError) -> None:
+        failed = self._under_way.pop(ticket, None)
+        if failed is None:
+            return
+        block = failed.block.failed_on(failed.node)
+        ev.announce(
+            ev.UnitAttemptFailed(at_s=self.clock(), node=failed.node, block=block, reason=str(error))
+        )
+        if error.retryable and block.failures < self.attempts:
+            self.planner.give_back(block)
+        else:
+            self._fail_frame(block.frame, error)
+
+    def _fail_frame(self, frame: int, error: FrontburnerError) -> None:
+        self.planner.abandon(frame)
+        orphans = [t for t, a in self._under_way.items() if a.block.frame == frame]
+        self.farm.stop(orphans)
+        for ticket in orphans:
+            del self._under_way[ticket]
+        self.failed_frames[frame] = error
+        words = getattr(error, "last_words", "")
+        ev.announce(ev.FrameFailed(at_s=self.clock(), frame=frame, reason=str(error), last_words=words))
+
+    def _lose(self, node: str) -> None:
+        self._nodes.discard(node)
+        self.planner.leave(node)
+        lost = [ticket for ticket, assignment in self._under_way.items() if assignment.node == node]
+        self.farm.stop(lost)
+        for ticket in lost:
+            self.planner.give_back(self._under_way.pop(ticket).block)
+        ev.announce(ev.NodeLost(at_s=self.clock(), node=node, units=len(lost)))
+
+    def _pending(self, frame: int) -> bool:
+        return bool(self.planner.blocks_left(frame)) or any(
+            assignment.block.frame == frame for assignment in self._under_way.values()
+        )
+
+    def _rendered(self, frame: int) -> None:
+        if frame not in self.failed_frames:
+            ev.announce(ev.FrameRendered(at_s=self.clock(), frame=frame))
+            self.on_rendered(frame, tuple(self._done[frame]))
+
+    def _check_nodes(self) -> None:
+        now_s = self.clock()
+        if self._nodes:
+            self._node_seen_s = now_s
+        elif now_s - self._node_seen_s > self.no_node_timeout_s:
+            raise FrontburnerError(
+                reason=f"No node has been there for {self.no_node_timeout_s:.0f} s.",
+                remedy="Start a node, then run the same job again: finished units are kept.",
+                retryable=True,
+            )

@@ -1,0 +1,227 @@
+"""The job document: what a user wants rendered. One model is the CLI's options, Prefect's form and a YAML or JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from flows.frames import parse_frames
+from flows.plan.planner import Mode
+from storage.errors import FrontburnerError
+from storage.view import View
+from tasks.renderers import RENDERERS, renderer_for
+from tasks.spec import Aov, Region, Size
+
+MAX_EDGE_PX = 65_536
+MAX_SAMPLES = 1_048_576
+AUTO = "auto"
+
+
+class Format(StrEnum):
+    """Kinds of picture files."""
+
+    EXR = "exr"
+    PNG = "png"
+
+
+class ExrType(StrEnum):
+    """Precision of the EXR's colour channels; depth and normals are always 32 bit."""
+
+    HALF = "half"
+    FLOAT = "float"
+
+
+@dataclass(kw_only=True, eq=False)
+class JobRefused(FrontburnerError):
+    """A job document that can't be rendered: every problem with its field, what was given and what would be right."""
+
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.reason, *(f"  {problem}" for problem in self.problems)])
+
+
+def _words(value: object) -> object:
+    """Take ``exr,png`` for a list, as people type it."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _plain(value: object) -> object:
+    """Take a number for its text: YAML reads ``frames: 12`` as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_plain)]
+
+
+class RenderJob(BaseModel):
+    """What to render, how well, and where the pictures go."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
+
+    scene: str = Field(description="The scene file. One file per frame is written shot.####.xml.")
+    renderer: str = Field(AUTO, description="The renderer; auto takes the one the scene file belongs to.")
+    frames: Text = Field(
+        "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
+    )
+    size: str = Field("", description="Width and height in pixels, such as 1920x1080; empty is the scene's own.")
+    region: str = Field("", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame.")
+    samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
+    camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
+    aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
+        default_factory=list, description="Extra channels of the EXR: depth, normal, albedo."
+    )
+    seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
+    mode: Mode = Field(
+        Mode.AUTO, description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes."
+    )
+    out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
+    name: str = Field("", description="Name of the job and its files; empty is the scene's name.")
+    formats: Annotated[list[Format], BeforeValidator(_words)] = Field(
+        default_factory=lambda: [Format.EXR, Format.PNG], description="Files written for each frame: exr, png.", min_length=1
+    )
+    exr: ExrType = Field(ExrType.HALF, description="Precision of EXR colours: half or float.")
+    png_bits: Literal[8, 16] = Field(8, description="Bits a channel of PNG files: 8 or 16.")
+    view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
+    exposure: float = Field(0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
+    priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
+    attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
+    unit_timeout_s: float | None = Field(None, description="Seconds one unit may take; empty is no limit.", gt=0)
+    keep_units: bool = Field(False, description="Keep the units in the store when the job is done.")
+
+    @field_validator("scene")
+    @classmethod
+    def _scene_is_named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("names no file. Give the path of a scene.")
+        return value
+
+    @field_validator("renderer")
+    @classmethod
+    def _renderer_is_known(cls, value: str) -> str:
+        if value != AUTO and value not in RENDERERS:
+            raise ValueError(f"is not a renderer. Known are {AUTO}, {', '.join(sorted(RENDERERS))}.")
+        return value
+
+    @field_validator("frames")
+    @classmethod
+    def _frames_read(cls, value: str) -> str:
+        if value.strip():
+            parse_frames(value)
+        return value.strip()
+
+    @field_validator("size")
+    @classmethod
+    def _size_reads(cls, value: str) -> str:
+        if value:
+            parse_size(value)
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_file_name(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[\w][\w .+-]{0,99}", value):
+            raise ValueError("can't name files. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit first).")
+        return value
+
+    @model_validator(mode="after")
+    def _region_fits(self) -> RenderJob:
+        if self.region:
+            region = parse_region(self.region)
+            if self.size and not region.within(parse_size(self.size)):
+                raise ValueError(outside(self.region, parse_size(self.size)))
+        return self
+
+    @property
+    def title(self) -> str:
+        """The job's name, and what its files are called."""
+        return self.name or re.sub(r"[^\w.+-]+", "-", PurePosixPath(Path(self.scene).as_posix()).stem.replace("#", "").rstrip(".")) or "render"
+
+    @property
+    def job_id(self) -> str:
+        """Name and a digest of the document: the same document is the same job, and goes on where it stopped."""
+        return f"{self.title}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
+
+    @property
+    def renderer_name(self) -> str:
+        """The renderer's name, found from the scene file where the job says auto."""
+        return renderer_for(self.scene) if self.renderer == AUTO else self.renderer
+
+
+def parse_size(text: str) -> Size:
+    """Read ``1920x1080``. Raises ValueError with a sentence."""
+    match = re.fullmatch(r"\s*(\d+)\s*[x×,]\s*(\d+)\s*", text)
+    if match is None:
+        raise ValueError("is not a size. Write width x height in pixels, such as 1920x1080.")
+    width, height = int(match[1]), int(match[2])
+    if not (1 <= width <= MAX_EDGE_PX and 1 <= height <= MAX_EDGE_PX):
+        raise ValueError(f"is out of range: each edge is 1 to {MAX_EDGE_PX} pixels.")
+    return Size(width=width, height=height)
+
+
+def parse_region(text: str) -> Region:
+    """Read ``x0,y0,x1,y1``. Raises ValueError with a sentence."""
+    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text)
+    if match is None:
+        raise ValueError(f"region '{text}' can't be read. Write x0,y0,x1,y1 in pixels from the top left, such as 0,0,640,360.")
+    x0, y0, x1, y1 = (int(group) for group in match.groups())
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(f"region '{text}' is empty: x1 must be more than x0, and y1 more than y0.")
+    return Region(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def outside(region: str, size: Size) -> str:
+    """Say that a region lies outside its frame."""
+    return (
+        f"region '{region}' reaches outside the frame of {size.width}x{size.height}. "
+        f"x1 is at most {size.width} and y1 at most {size.height}."
+    )
+
+
+def make_job(document: dict[str, Any]) -> RenderJob:
+    """Check a job document. Raises `JobRefused` with every problem it has."""
+    try:
+        return RenderJob.model_validate(document)
+    except ValidationError as error:
+        problems = tuple(_sentence(problem) for problem in error.errors(include_url=False))
+        raise JobRefused(
+            reason="The job was refused before anything started:", remedy="", problems=problems
+        ) from None
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a job document from a YAML or JSON file, unchecked. A relative scene is relative to the file."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise JobRefused(
+            reason=f"The job file {path} can't be read:", remedy="", problems=(" ".join(str(error).split()),)
+        ) from None
+    if not isinstance(document, dict):
+        raise JobRefused(
+            reason=f"The job file {path} holds no job:", remedy="", problems=("it must be a list of fields, such as 'scene: room.xml'.",)
+        )
+    scene = document.get("scene")
+    if isinstance(scene, str) and scene and not Path(scene).is_absolute():
+        document["scene"] = str(path.parent / scene)
+    return document
+
+
+def _sentence(problem: Any) -> str:
+    """Say what is wrong with a field: its name, what was given, what would be right."""
+    where = ".".join(str(part) for part in problem["loc"]) or "job"
+    given = problem.get("input")
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: is not a field of a job. Fields are {', '.join(RenderJob.model_fields)}."
+    if problem["type"] == "missing":
+        return f"{where}: is missing. It is {RenderJob.model_fields[where].description}"
+    text = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
+    shown = "" if isinstance(given, dict | RenderJob) or str(given) in text else f"{given!r}: "
+    return f"{where}: {shown}{text}"

@@ -1,0 +1,206 @@
+"""Objects as files under one folder: complete and on the disk before they get their name, at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+from storage.disk_errors import translate
+from storage.errors import MissingObject
+from storage.objects import check_key, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Keys never start with a dot, so nothing in here can be taken for an object.
+_SCRATCH = ".frontburner-tmp"
+_ABANDONED_S = 24 * 3600.0
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStore:
+    """An object store on a disk or a network drive.
+
+    An object is written to a hidden scratch folder, flushed to the disk, and then gets its name: by a hard
+    link (``create``, which the kernel refuses if the name is taken) or by a rename (``write``). Where the
+    drive has no hard links, ``create`` looks and renames under a file lock instead. That lock ends with its
+    process, so a crash blocks nobody, and the rename still shows readers all or nothing; but it only excludes
+    machines whose mounts share locks.
+
+    Parameters
+    ----------
+    root
+        Absolute path of the folder, which is made on the first write.
+    """
+
+    root: Path
+
+    @classmethod
+    def at(cls, path: str) -> LocalStore:
+        """Store in this folder; a relative one is taken from the current directory now, for good."""
+        return cls(root=Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - absolute() keeps '..'
+
+    @property
+    def url(self) -> str:
+        """The folder's absolute path."""
+        return str(self.root)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store an object unless there is one already."""
+        path = self._path(key)
+        with translate(self.url, key):
+            if _is_taken(path):
+                return False
+            with self._scratch_file(data) as scratch:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                created = _name_exclusively(scratch, path, lock=self.root / _SCRATCH / "lock")
+            _flush_folder(path.parent)
+            return created
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store an object, replacing whatever was there."""
+        path = self._path(key)
+        with translate(self.url, key), self._scratch_file(data) as scratch:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch.replace(path)
+            _flush_folder(path.parent)
+
+    def read(self, key: str) -> bytes:
+        """All bytes of an object."""
+        path = self._path(key)
+        with translate(self.url, key):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                reason = f"There is no object {key!r} in {self.url}."
+                raise MissingObject(reason=reason, remedy="Make it again.", url=self.url, key=key) from None
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        path = self._path(key)
+        with translate(self.url, key):
+            return (mode := _mode(path)) is not None and stat.S_ISREG(mode)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys that start with this text, sorted."""
+        folder = prefix.rpartition("/")[0]
+        if folder:
+            check_key(folder, url=self.url)
+        with translate(self.url, prefix):
+            return iter(sorted(key for key in self._keys(folder) if key.startswith(prefix)))
+
+    def delete(self, key: str) -> None:
+        """Remove an object, or do nothing if there is none."""
+        path = self._path(key)
+        with translate(self.url, key), suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+
+    def locate(self, key: str) -> str:
+        """Absolute path of an object."""
+        return str(self._path(key))
+
+    def check(self) -> None:
+        """Prove that objects can be created, read and deleted, and clear away what killed writers left."""
+        prove(self)
+        self._sweep(before_s=time() - _ABANDONED_S)
+
+    def _path(self, key: str) -> Path:
+        return self.root / check_key(key, url=self.url)
+
+    def _keys(self, folder: str) -> Iterator[str]:
+        """Keys below a folder, in no order."""
+        for place, folders, files in os.walk(self.root / folder, onerror=_unless_missing):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in files:
+                if not name.startswith("."):
+                    yield (Path(place) / name).relative_to(self.root).as_posix()
+
+    @contextmanager
+    def _scratch_file(self, data: bytes) -> Iterator[Path]:
+        """Flushed hidden file with these bytes, gone when the context ends however that happens."""
+        folder = self.root / _SCRATCH
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / secrets.token_hex(16)
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    def _sweep(self, *, before_s: float) -> None:
+        """Remove scratch files last written before this moment (seconds since 1970)."""
+        with suppress(OSError):
+            for path in (self.root / _SCRATCH).iterdir():
+                if path.name != "lock" and path.stat().st_mtime < before_s:
+                    path.unlink(missing_ok=True)
+
+
+def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:
+    """Give a finished file its name unless the name is taken."""
+    try:
+        path.hardlink_to(scratch)
+    except FileExistsError:
+        _is_taken(path)
+        return False
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        return _name_under_lock(scratch, path, lock=lock)
+    return True
+
+
+def _name_under_lock(scratch: Path, path: Path, *, lock: Path) -> bool:
+    """Do the same on a drive without hard links, among all who can see each other's locks."""
+    import fcntl
+
+    with lock.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if _is_taken(path):
+            return False
+        scratch.replace(path)
+        return True
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether an object has this name; a folder that has it is an error."""
+    mode = _mode(path)
+    if mode is not None and stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return mode is not None
+
+
+def _mode(path: Path) -> int | None:
+    """Type and permission bits of what has this name, if anything does."""
+    # Path.exists() and is_file() hide permission errors on newer Pythons.
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a new name outlive a power cut, where the drive can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unless_missing(error: OSError) -> None:
+    """Let a walk pass over folders that are not there; everything else ends it."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

@@ -1,0 +1,138 @@
+"""What every object store promises: whole objects, created exclusively or replaced atomically, by plain keys."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit
+
+from storage.errors import CorruptObject, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SEGMENT_BYTES = 255
+_KEY_BYTES = 800
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """Named byte strings. A reader sees all of an object or none of it, whoever dies while writing.
+
+    Keys are relative POSIX paths such as ``units/ab/abc.unit``. No segment is empty or starts with a dot, and
+    a key is never also the folder of another one. A store is cheap to construct, holds no connection until it
+    is used, may be shared by threads, and pickles without credentials. Everything that goes wrong is a
+    `storage.errors.StoreError`.
+    """
+
+    @property
+    def url(self) -> str:
+        """The address `open_store` makes an equal store from."""
+        ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store an object unless there is one already: of many callers exactly one gets True.
+
+        Returns
+        -------
+        bool
+            Whether it was this call that stored the object. False leaves the one that was there untouched.
+        """
+        ...
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store an object, replacing atomically whatever was there."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """All bytes of an object; `storage.errors.MissingObject` if there is none."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys that start with this text, sorted. Text, not folder: end it with ``/`` to mean a folder."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object, or do nothing if there is none."""
+        ...
+
+    def locate(self, key: str) -> str:
+        """Give what a user opens: a path or an ``s3://`` address."""
+        ...
+
+    def check(self) -> None:
+        """Prove that objects can be created, read and deleted, or raise the one error that says why not."""
+        ...
+
+
+def open_store(url: str) -> ObjectStore:
+    """Store at an address: a local path, ``file:///path`` or ``s3://bucket/prefix``.
+
+    Touches neither disk nor network: call its ``check`` for that.
+    """
+    # Imported late: both build on this module, and only one of them is needed.
+    if url.startswith("s3://"):
+        from storage.s3 import S3Store
+
+        return S3Store.at(url)
+    from storage.local import LocalStore
+
+    return LocalStore.at(_local_path(url))
+
+
+def check_key(key: str, *, url: str) -> str:
+    """Return the key if it is fit for every store, else raise a `StoreError` that says why not."""
+    segments = key.split("/")
+    if not key or "" in segments:
+        fault = "is empty, absolute or has an empty segment"
+    elif any(segment.startswith(".") for segment in segments):
+        fault = "has a segment that starts with a dot"
+    elif _CONTROL.search(key):
+        fault = "has a backslash or a control character"
+    elif len(key.encode()) > _KEY_BYTES or any(len(s.encode()) > _SEGMENT_BYTES for s in segments):
+        fault = f"is longer than {_KEY_BYTES} bytes, or one of its segments than {_SEGMENT_BYTES}"
+    else:
+        return key
+    reason = f"The key {key!r} {fault}."
+    raise StoreError(
+        reason=reason, remedy="Use a relative path such as 'shots/a/0001.exr'.", url=url, key=key
+    )
+
+
+def prove(store: ObjectStore) -> None:
+    """Create, read and delete one small object; what every store's ``check`` does."""
+    token = secrets.token_hex(8)
+    key, data = f"frontburner-check/{token}", token.encode()
+    created = store.create(key, data)
+    try:
+        intact = created and store.read(key) == data and not store.create(key, b"other")
+    finally:
+        store.delete(key)
+    if not intact:
+        raise CorruptObject(
+            reason=f"{store.url} gave back other bytes than were stored, or let an object be created twice.",
+            remedy="Use one that honours exclusive creation, such as SeaweedFS, Amazon S3 or a local disk.",
+            url=store.url,
+            key=key,
+        )
+
+
+def _local_path(url: str) -> str:
+    """Local path a URL stands for."""
+    scheme, separator, _ = url.partition("://")
+    if url and not separator:
+        return url
+    parts = urlsplit(url)
+    if scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        return unquote(parts.path)
+    raise StoreError(
+        reason=f"{url!r} is not the address of a store.",
+        remedy="Give a local path, file:///path or s3://bucket/prefix.",
+        url=url,
+    )

@@ -1,0 +1,229 @@
+"""Objects in an S3 bucket. Credentials come from the environment, never from an address or a pickle."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import StoreError
+from storage.objects import check_key, prove
+from storage.s3_errors import failures, is_missing, is_taken, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRITER = "frontburner-writer"
+_CONNECT_S = 5
+_CHECK_S = 8.0
+_TRIES = 2
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Store:
+    """An object store in a bucket of Amazon S3 or of a server that speaks its protocol.
+
+    Reads ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``, ``AWS_ENDPOINT_URL_S3`` or
+    ``AWS_ENDPOINT_URL``, and ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` whenever it is used.
+
+    Every creation carries a token of its own. When a reply is lost, the request is sent again and then finds
+    an object; the token on that object tells whether it is our own (``create`` returns True) or another's.
+
+    Parameters
+    ----------
+    bucket
+        Name of the bucket, which must exist.
+    prefix
+        Folder inside the bucket; empty for all of it.
+    read_timeout_s
+        Seconds a connection may stay silent. A silent one is tried again, so that a write fails after twice
+        and a read after four times as long.
+    """
+
+    bucket: str
+    prefix: str = ""
+    read_timeout_s: float = 30.0
+
+    @classmethod
+    def at(cls, url: str) -> S3Store:
+        """Store at ``s3://bucket/prefix``."""
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        prefix = prefix.rstrip("/")
+        if not _BUCKET.fullmatch(bucket):
+            # The address may hold a secret that was meant for the environment, so it isn't repeated.
+            raise StoreError(
+                reason="The address of an S3 store must be s3://bucket or s3://bucket/prefix.",
+                remedy="Put the credentials and the endpoint into AWS_* environment variables.",
+                url="s3://",
+            )
+        if prefix:
+            check_key(prefix, url=url)
+        return cls(bucket=bucket, prefix=prefix)
+
+    @property
+    def url(self) -> str:
+        """The store's ``s3://`` address."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store an object unless there is one already."""
+        path, writer = self._path(key), secrets.token_hex(16)
+        with self._connected(key) as s3:
+            try:
+                s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer})
+            except failures() as error:
+                if not is_taken(error):
+                    raise
+                return bool(s3.metadata(path).get(_WRITER) == writer)
+            return True
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store an object, replacing whatever was there."""
+        path = self._path(key)
+        with self._connected(key) as s3:
+            s3.pipe_file(path, data)
+
+    def read(self, key: str) -> bytes:
+        """All bytes of an object."""
+        path = self._path(key)
+        with self._connected(key) as s3:
+            return bytes(s3.cat_file(path, max_concurrency=1))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        path = self._path(key)
+        with self._connected(key) as s3:
+            try:
+                s3.metadata(path)
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
+                return False
+            return True
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys that start with this text, sorted."""
+        if folder := prefix.rpartition("/")[0]:
+            check_key(folder, url=self.url)
+        root = f"{self.prefix}/" if self.prefix else ""
+        with self._connected(prefix) as s3:
+            found = [name.removeprefix(root) for name in _names(s3, self.bucket, root + prefix)]
+        return iter(sorted(name for name in found if not name.endswith("/")))
+
+    def delete(self, key: str) -> None:
+        """Remove an object, or do nothing if there is none."""
+        path = self._path(key)
+        with self._connected(key) as s3:
+            s3.call_s3("delete_object", Bucket=self.bucket, Key=path.partition("/")[2])
+
+    def locate(self, key: str) -> str:
+        """``s3://`` address of an object."""
+        return f"s3://{self._path(key)}"
+
+    def check(self) -> None:
+        """Prove that objects can be created, read and deleted."""
+        prove(replace(self, read_timeout_s=_CHECK_S))
+
+    def _path(self, key: str) -> str:
+        check_key(key, url=self.url)
+        return f"{self.url}/{key}".removeprefix("s3://")
+
+    @contextmanager
+    def _connected(self, key: str) -> Iterator[Any]:
+        """File system to use for one key, with its errors in plain words."""
+        access = _Access.from_environment(self.url)
+        with translate(url=self.url, key=key, bucket=self.bucket, endpoint=access.endpoint):
+            yield _connections.get(access, read_timeout_s=self.read_timeout_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Access:
+    """Where the server is and who we are."""
+
+    key: str
+    secret: str
+    token: str | None
+    endpoint: str | None
+    region: str | None
+
+    def __repr__(self) -> str:
+        return f"_Access(endpoint={self.endpoint!r})"
+
+    @classmethod
+    def from_environment(cls, url: str) -> _Access:
+        """Read the AWS variables."""
+        key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+        if not key or not secret:
+            raise StoreError(
+                reason=f"There are no credentials for {url}.",
+                remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where this process is started.",
+                url=url,
+            )
+        return cls(
+            key=key,
+            secret=secret,
+            token=os.environ.get("AWS_SESSION_TOKEN") or None,
+            endpoint=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None,
+            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
+        )
+
+
+class _Connections:
+    """One set of connections a server for all stores and threads of a process. They don't survive a fork."""
+
+    def __init__(self) -> None:
+        self.forget()
+        os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Start afresh, even if a thread of the parent held the lock when the process was forked."""
+        self._lock = threading.Lock()
+        self._open: dict[tuple[_Access, float], Any] = {}
+
+    def get(self, access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
+        """Return the connections to this server, opened when first asked for."""
+        with self._lock:
+            if (access, read_timeout_s) not in self._open:
+                self._open[access, read_timeout_s] = _connect(access, read_timeout_s=read_timeout_s)
+            return self._open[access, read_timeout_s]
+
+
+_connections = _Connections()
+
+
+def _connect(access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
+    # s3fs takes a third of a second to import, which stores on a disk needn't pay.
+    from s3fs import S3FileSystem
+
+    s3 = S3FileSystem(
+        key=access.key,
+        secret=access.secret,
+        token=access.token,
+        endpoint_url=access.endpoint,
+        client_kwargs={"region_name": access.region or "us-east-1"},
+        config_kwargs={
+            "connect_timeout": _CONNECT_S,
+            "read_timeout": read_timeout_s,
+            "retries": {"total_max_attempts": 1},
+            "max_pool_connections": 32,
+        },
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+    s3.retries = _TRIES
+    return s3
+
+
+def _names(s3: Any, bucket: str, prefix: str) -> Iterator[str]:  # noqa: ANN401 - s3fs has no types
+    """Names of all objects of a bucket that start with this text."""
+    page: dict[str, Any] = {"IsTruncated": True}
+    while page["IsTruncated"]:
+        token = page.get("NextContinuationToken")
+        resume = {"ContinuationToken": token} if token else {}
+        page = s3.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **resume)
+        yield from (entry["Key"] for entry in page.get("Contents", ()))

@@ -1,0 +1,81 @@
+"""From linear light to what a screen shows. The same picture always gets the same colours, whatever is installed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storage.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+# A named version of the ACES configuration that is built into the library: "default" changes with it.
+_ACES = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
+_ACES_SOURCE = "Linear Rec.709 (sRGB)"
+_ACES_DISPLAY = "sRGB - Display"
+_ACES_VIEW = "ACES 1.0 - SDR Video"
+
+
+class View(StrEnum):
+    """How linear light becomes the values of a PNG or a preview."""
+
+    SRGB = "srgb"
+    """The sRGB curve; what is brighter than white is clipped."""
+    ACES = "aces"
+    """The ACES 1.3 tone mapping for SDR video, which rolls highlights off."""
+    RAW = "raw"
+    """Linear values as they are, clipped: for data, not for looking at."""
+
+
+def apply_view(
+    rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """Turn linear Rec.709 into values for a display.
+
+    Parameters
+    ----------
+    rgb
+        float32 (H, W, 3), linear, not premultiplied.
+    exposure_stops
+        Brightening by powers of two before anything else.
+
+    Returns
+    -------
+    ndarray
+        float32 (H, W, 3) from 0 to 1.
+    """
+    exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
+    match view:
+        case View.SRGB:
+            shown = _srgb_curve(np.clip(exposed, 0.0, 1.0))
+        case View.ACES:
+            shown = _aces(exposed)
+        case View.RAW:
+            shown = exposed
+    return np.clip(shown, 0.0, 1.0)
+
+
+def _srgb_curve(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Encode values from 0 to 1 as IEC 61966-2-1 does."""
+    toe = linear * np.float32(12.92)
+    shoulder = np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(linear <= np.float32(0.0031308), toe, shoulder)
+
+
+def _aces(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    import OpenImageIO as oiio
+
+    shown = oiio.ImageBufAlgo.ociodisplay(
+        oiio.ImageBuf(linear), _ACES_DISPLAY, _ACES_VIEW, _ACES_SOURCE, colorconfig=_ACES
+    )
+    if shown.has_error:
+        raise StoreError(
+            reason=f"The ACES view can't be computed: {shown.geterror()}.",
+            remedy="Install OpenImageIO from PyPI, which has OpenColorIO built in, or choose the view 'srgb'.",
+            url="",
+        )
+    pixels: npt.NDArray[np.float32] = shown.get_pixels("float")
+    return pixels

@@ -1,0 +1,202 @@
+"""A renderer that draws a gradient, takes as long as it is told, and fails on request: for rehearsing trouble.
+
+A scene is a JSON file, all of its fields optional::
+
+    {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
+     "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
+
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A fault happens where
+all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import SceneError
+from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.spec import Aov, FrameSpec, Pixels, Region, RegionCost, Size, UnitSpec
+
+BUILD = "1 null"
+_COST_CELLS = 8
+_LONG_S = 86400.0
+
+
+class Fault(BaseModel):
+    """Trouble to be had, and where."""
+
+    model_config = ConfigDict(extra="forbid")
+    do: Literal["crash", "segfault", "hang", "error", "blank", "nan", "size"]
+    node: str | None = None
+    frame: int | None = None
+    pixel: tuple[int, int] | None = None
+    times: int | None = None
+
+    def strikes(self, unit: UnitSpec, markers: Path) -> bool:
+        """Whether it happens to this unit now; counts as one of its times if so."""
+        here = (
+            self.node in (None, os.environ.get("FRONTBURNER_NODE"))
+            and self.frame in (None, unit.frame.frame)
+            and (self.pixel is None or _contains(unit.region, *self.pixel))
+        )
+        return here and (self.times is None or _take_marker(markers, self.times))
+
+
+class NullScene(BaseModel):
+    """The scene file."""
+
+    model_config = ConfigDict(extra="forbid")
+    size: str = Field(default="64x36", pattern=r"^[1-9]\d*x[1-9]\d*$")
+    samples: int = Field(default=16, ge=1)
+    load_s: float = Field(default=0.0, ge=0)
+    cost_s: float = Field(default=0.0, ge=0)
+    uneven: float = Field(default=0.0, ge=0)
+    faults: list[Fault] = []
+
+
+class Null:
+    """The adapter."""
+
+    name = "null"
+
+    def builds(self) -> tuple[str, ...]:
+        """It always works."""
+        return (BUILD,)
+
+    def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - there is one
+        """All of them."""
+        return Capabilities(exact_regions=True, exact_samples=True, aovs=frozenset(Aov))
+
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002
+        """Read the scene file."""
+        text, document = _read(scene)
+        width, height = map(int, document.size.split("x"))
+        return SceneInfo(
+            digest=hashlib.sha256(text).hexdigest(),
+            files=(str(scene.resolve()),),
+            size=Size(width=width, height=height),
+            samples=document.samples,
+            cameras=("0",),
+        )
+
+    def open(self, frame: FrameSpec, *, threads: int) -> NullSession:  # noqa: ARG002
+        """Start a session."""
+        return NullSession()
+
+
+class NullSession:
+    """Draws units."""
+
+    def __init__(self) -> None:
+        self.load_s = 0.0
+        self._loaded = ""
+
+    def render(self, unit: UnitSpec) -> Pixels:
+        """Draw the unit's part of the gradient, after its time and with its faults."""
+        frame, region = unit.frame, unit.region
+        text, scene = _read(Path(frame.scene))
+        if hashlib.sha256(text).hexdigest() != frame.scene_digest:
+            raise SceneError(
+                reason="The scene changed while the job ran.", remedy="Start a new job.", scene=frame.scene
+            )
+        self._load(scene, frame)
+        costs = _spend(scene, unit)
+        sums = gradient(frame, region) * np.float32(unit.samples.count)
+        markers = Path(frame.scene).with_suffix(".faults")
+        for number, fault in enumerate(scene.faults):
+            if fault.strikes(unit, markers / str(number)):
+                sums = _suffer(fault.do, sums)
+        return Pixels(sums=np.ascontiguousarray(sums), channels=frame.channels, costs=costs)
+
+    def _load(self, scene: NullScene, frame: FrameSpec) -> None:
+        began_s, self.load_s = time.perf_counter(), 0.0
+        if self._loaded != frame.digest:
+            time.sleep(scene.load_s)
+            self._loaded, self.load_s = frame.digest, time.perf_counter() - began_s
+
+
+def gradient(frame: FrameSpec, region: Region) -> npt.NDArray[np.float32]:
+    """The region's pixels: multiples of 1/256, so that sums of up to 65,536 samples are exact in float32."""
+    y, x, c = np.ogrid[region.y0 : region.y1, region.x0 : region.x1, : len(frame.channels)]
+    values = (3 * x + 5 * y + 7 * c + 11 * frame.frame + frame.seed) % 256 / 256
+    values[..., 3] = 1.0
+    return values.astype(np.float32)
+
+
+def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
+    """Sleep for what the unit costs, and say where in its region."""
+    size = unit.frame.size
+    total_s = scene.cost_s * unit.samples.count / unit.frame.samples
+
+    def seconds(region: Region) -> float:
+        return total_s * _weight(region, size, scene.uneven) / _weight(size.whole, size, scene.uneven)
+
+    costs = tuple(RegionCost(region=cell, seconds=seconds(cell)) for cell in _cells(unit.region))
+    time.sleep(sum(cost.seconds for cost in costs))
+    return costs
+
+
+def _weight(region: Region, size: Size, uneven: float) -> float:
+    """Integral over the region of 1 + uneven × (x/w)³ × (y/h)³."""
+    across = ((region.x1 / size.width) ** 4 - (region.x0 / size.width) ** 4) * size.width / 4
+    down = ((region.y1 / size.height) ** 4 - (region.y0 / size.height) ** 4) * size.height / 4
+    return region.area + uneven * across * down
+
+
+def _cells(region: Region) -> list[Region]:
+    xs = np.unique(np.linspace(region.x0, region.x1, _COST_CELLS + 1).astype(int)).tolist()
+    ys = np.unique(np.linspace(region.y0, region.y1, _COST_CELLS + 1).astype(int)).tolist()
+    rows, columns = list(zip(ys, ys[1:], strict=False)), list(zip(xs, xs[1:], strict=False))
+    return [Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in rows for x0, x1 in columns]
+
+
+def _suffer(what: str, sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    match what:
+        case "crash":
+            os._exit(1)
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "hang":
+            time.sleep(_LONG_S)
+        case "error":
+            raise RuntimeError("this fault was asked for")
+        case "nan":
+            sums[0, 0] = np.nan
+        case "size":
+            return sums[1:]
+    return np.zeros_like(sums) if what == "blank" else sums
+
+
+def _contains(region: Region, x: int, y: int) -> bool:
+    return region.x0 <= x < region.x1 and region.y0 <= y < region.y1
+
+
+def _take_marker(markers: Path, times: int) -> bool:
+    """Create the next of ``times`` marker files; False when all exist."""
+    markers.mkdir(parents=True, exist_ok=True)
+    for number in range(times):
+        try:
+            (markers / str(number)).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return True
+    return False
+
+
+def _read(path: Path) -> tuple[bytes, NullScene]:
+    try:
+        text = path.read_bytes()
+        return text, NullScene.model_validate_json(text)
+    except (OSError, ValidationError) as error:
+        raise SceneError(
+            reason=f"{path.name} is no null scene: {error}", remedy="See tasks/renderers/null.py.", scene=str(path)
+        ) from error
