@@ -56,7 +56,15 @@ class Failed:
     error: FrontburnerError
 
 
-Message = Joined | Left | Finished | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A node is there but can't render this job, and why."""
+
+    node: str
+    reason: str
+
+
+Message = Joined | Refused | Left | Finished | Failed
 
 
 class Farm(Protocol):
@@ -131,9 +139,10 @@ class Dispatcher:
         finally:
             self.farm.stop(tuple(self._under_way))
 
-    def adopt(self, frame: int, ticket: int) -> None:
-        """Count in a unit of a frame that exists already."""
-        self._done.setdefault(frame, []).append(ticket)
+    def adopt(self, block: Block, ticket: int) -> None:
+        """Count in a unit that exists already."""
+        self._done.setdefault(block.frame, []).append(ticket)
+        ev.announce(ev.UnitReused(at_s=self.clock(), block=block))
 
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
@@ -165,6 +174,8 @@ class Dispatcher:
                 self._nodes.add(node)
                 self.planner.join(node)
                 ev.announce(ev.NodeJoined(at_s=self.clock(), node=node))
+            case Refused(node=node, reason=reason):
+                ev.announce(ev.NodeRefused(at_s=self.clock(), node=node, reason=reason))
             case Left(node=node):
                 self._lose(node)
             case Finished(ticket=ticket, record=record):

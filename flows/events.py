@@ -23,8 +23,6 @@ class JobPlanned(Event):
     job_id: str
     frames: int
     pixel_samples: int
-    reused_units: int
-    reused_pixel_samples: int
     reused_frames: int
 
 
@@ -33,6 +31,21 @@ class NodeJoined(Event):
     """A node is there and can be given work."""
 
     node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRefused(Event):
+    """A node is there but can't render this job, and why."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitReused(Event):
+    """A unit was found in the store."""
+
+    block: Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -16,7 +16,8 @@ from flows.frames import parse_frames
 from flows.plan.planner import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
-from tasks.renderers import RENDERERS, renderer_for
+from tasks.renderers import RENDERERS
+from tasks.renderers.files import renderer_for
 from tasks.spec import Aov, Region, Size
 
 MAX_EDGE_PX = 65_536
@@ -132,6 +133,12 @@ class RenderJob(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _scene_has_a_renderer(self) -> RenderJob:
+        if self.renderer == AUTO:
+            renderer_for(self.scene)
+        return self
+
+    @model_validator(mode="after")
     def _region_fits(self) -> RenderJob:
         if self.region:
             region = parse_region(self.region)
@@ -142,7 +149,8 @@ class RenderJob(BaseModel):
     @property
     def title(self) -> str:
         """The job's name, and what its files are called."""
-        return self.name or re.sub(r"[^\w.+-]+", "-", PurePosixPath(Path(self.scene).as_posix()).stem.replace("#", "").rstrip(".")) or "render"
+        stem = PurePath(self.scene).stem.replace("#", "").rstrip(". ")
+        return self.name or re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or "render"
 
     @property
     def job_id(self) -> str:

@@ -23,12 +23,8 @@ class _Plain:
     retryable: bool = False
 
 
-_FULL = _Plain(
-    reason="The disk that holds {url} is full.", remedy="Free some space or use a folder on another disk."
-)
-_QUOTA = _Plain(
-    reason="The disk quota for {url} is used up.", remedy="Free some space or ask for a larger quota."
-)
+_FULL = _Plain(reason="The disk that holds {url} is full.", remedy="Free some space or use a folder on another disk.")
+_QUOTA = _Plain(reason="The disk quota for {url} is used up.", remedy="Free some space or ask for a larger quota.")
 _FORBIDDEN = _Plain(
     reason="No permission to use {url}.",
     remedy="Give the user that runs Frontburner read and write access to this folder.",

@@ -1,4 +1,4 @@
-"""What every object store promises: whole objects, created exclusively or replaced atomically, by plain keys."""
+"""What every object store promises: whole objects, created exclusively or replaced atomically."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ def check_key(key: str, *, url: str) -> str:
     else:
         return key
     reason = f"The key {key!r} {fault}."
-    raise StoreError(
-        reason=reason, remedy="Use a relative path such as 'shots/a/0001.exr'.", url=url, key=key
-    )
+    raise StoreError(reason=reason, remedy="Use a relative path such as 'shots/a/0001.exr'.", url=url, key=key)
 
 
 def prove(store: ObjectStore) -> None:

@@ -21,6 +21,7 @@ _WRITER = "frontburner-writer"
 _CONNECT_S = 5
 _CHECK_S = 8.0
 _TRIES = 2
+_SLOWEST_BYTES_S = 64_000
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
@@ -75,7 +76,7 @@ class S3Store:
         path, writer = self._path(key), secrets.token_hex(16)
         with self._connected(key) as s3:
             try:
-                s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer})
+                s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer}, timeout=self._patience_s(data))
             except failures() as error:
                 if not is_taken(error):
                     raise
@@ -86,7 +87,7 @@ class S3Store:
         """Store an object, replacing whatever was there."""
         path = self._path(key)
         with self._connected(key) as s3:
-            s3.pipe_file(path, data)
+            s3.pipe_file(path, data, timeout=self._patience_s(data))
 
     def read(self, key: str) -> bytes:
         """All bytes of an object."""
@@ -128,6 +129,11 @@ class S3Store:
     def check(self) -> None:
         """Prove that objects can be created, read and deleted."""
         prove(replace(self, read_timeout_s=_CHECK_S))
+
+    def _patience_s(self, data: bytes) -> float:
+        """Seconds a write may take."""
+        # While a write waits for the server's leave to send its data, no other time-out is running.
+        return _TRIES * self.read_timeout_s + len(data) / _SLOWEST_BYTES_S
 
     def _path(self, key: str) -> str:
         check_key(key, url=self.url)

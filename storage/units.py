@@ -1,4 +1,4 @@
-"""Finished units as objects: every one proves itself intact, and a unit is done if and only if its object exists."""
+"""Finished units as objects: a unit is done if and only if its object exists, which proves itself intact."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def pack(sums: npt.NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
     if sums.dtype != np.float32 or sums.ndim != _AXES:
         message = f"sums must be float32 (H, W, C), not {sums.dtype} {sums.shape}"
         raise TypeError(message)
-    # As one string: safetensors keeps the entries of its own metadata in no fixed order.
-    text = json.dumps(dict(metadata), sort_keys=True)
-    body = save({"sums": np.ascontiguousarray(sums)}, metadata={"frontburner": text})
+    # As an array: safetensors has metadata of its own, but can't read it back from memory.
+    text = np.frombuffer(json.dumps(dict(metadata), sort_keys=True).encode(), np.uint8)
+    body: bytes = save({"sums": np.ascontiguousarray(sums), "metadata": text})
     return _MAGIC + hashlib.sha256(body).digest() + body
 
 
 def unpack(data: bytes, *, key: str, url: str = "") -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Sums and metadata of a unit's object, or `storage.errors.CorruptObject` if any bit of it has changed.
+    """Return the sums and metadata of a unit's object, or raise `storage.errors.CorruptObject`.
 
     Parameters
     ----------
@@ -66,14 +66,13 @@ def unpack(data: bytes, *, key: str, url: str = "") -> tuple[npt.NDArray[np.floa
 
 
 def _parse(body: bytes, *, key: str, url: str) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Sums and metadata of a safetensors file whose bytes are known to be the ones that were written."""
+    """Return what is in a safetensors file whose bytes are known to be the ones that were written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        sums = load(body)["sums"]
-        header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
-        metadata = json.loads(header["__metadata__"]["frontburner"])
+        arrays = load(body)
+        sums, metadata = arrays["sums"], json.loads(arrays["metadata"].tobytes())
     except (SafetensorError, KeyError, ValueError):
         _refuse("doesn't hold what a unit holds", key=key, url=url)
     if sums.dtype != np.float32 or sums.ndim != _AXES:
@@ -111,7 +110,7 @@ class UnitLedger:
         return self.store.exists(self.key(digest))
 
     def load(self, digest: str) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-        """Sums and metadata of a finished unit.
+        """Return the sums and metadata of a finished unit.
 
         Raises
         ------

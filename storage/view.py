@@ -1,4 +1,4 @@
-"""From linear light to what a screen shows. The same picture always gets the same colours, whatever is installed."""
+"""From linear light to what a screen shows. The same light always makes the same colours."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A named version of the ACES configuration that is built into the library: "default" changes with it.
 _ACES = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
+_LIMIT = 65504.0
 _ACES_SOURCE = "Linear Rec.709 (sRGB)"
 _ACES_DISPLAY = "sRGB - Display"
 _ACES_VIEW = "ACES 1.0 - SDR Video"
@@ -30,9 +31,7 @@ class View(StrEnum):
     """Linear values as they are, clipped: for data, not for looking at."""
 
 
-def apply_view(
-    rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0
-) -> npt.NDArray[np.float32]:
+def apply_view(rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0) -> npt.NDArray[np.float32]:
     """Turn linear Rec.709 into values for a display.
 
     Parameters
@@ -48,6 +47,8 @@ def apply_view(
         float32 (H, W, 3) from 0 to 1.
     """
     exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
+    # Far beyond what any view tells apart, and safe from overflow inside it.
+    exposed = np.clip(exposed, -_LIMIT, _LIMIT)
     match view:
         case View.SRGB:
             shown = _srgb_curve(np.clip(exposed, 0.0, 1.0))
@@ -66,16 +67,15 @@ def _srgb_curve(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _aces(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    import OpenImageIO as oiio
+    import OpenImageIO
 
-    shown = oiio.ImageBufAlgo.ociodisplay(
-        oiio.ImageBuf(linear), _ACES_DISPLAY, _ACES_VIEW, _ACES_SOURCE, colorconfig=_ACES
+    shown = OpenImageIO.ImageBufAlgo.ociodisplay(
+        OpenImageIO.ImageBuf(linear), _ACES_DISPLAY, _ACES_VIEW, _ACES_SOURCE, colorconfig=_ACES
     )
     if shown.has_error:
         raise StoreError(
             reason=f"The ACES view can't be computed: {shown.geterror()}.",
-            remedy="Install OpenImageIO from PyPI, which has OpenColorIO built in, or choose the view 'srgb'.",
+            remedy="Install OpenImageIO from PyPI, which has ACES built in, or choose the view 'srgb'.",
             url="",
         )
-    pixels: npt.NDArray[np.float32] = shown.get_pixels("float")
-    return pixels
+    return np.asarray(shown.get_pixels("float"), np.float32)

@@ -1,6 +1,6 @@
-"""The renderer's side of the process border: answers calls over a pipe, keeps one session open, dies with its parent.
+"""The renderer's side of the process border: answers calls, keeps one session open, dies with its parent.
 
-Started by `tasks.process` as ``python -P -m tasks.child``; never imported by anything that renders in its own process.
+Started by `tasks.process` as ``python -P -m tasks.child``.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def main(requests: int, answers: int, lifeline: int, parent: int) -> None:
     _die_with_parent(parent, lifeline)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     faulthandler.enable()
-    print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)  # noqa: T201
+    print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)
     serve(Connection(requests, writable=False), Connection(answers, readable=False))
 
 

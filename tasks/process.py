@@ -1,7 +1,7 @@
 """A renderer in a process of its own: it can crash, hang or be called back without harm to the node.
 
-The child is a plain subprocess, not a multiprocessing one: it never imports the parent's main module, may be started
-from a daemonic Dask worker, and has its own environment and log from the first instruction on.
+The child is a plain subprocess, not a multiprocessing one: it never imports the parent's main module, may be
+started from a daemonic Dask worker, and has its own environment and log from the first instruction on.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class RendererProcess:
         SceneError
             When the renderer refuses the scene.
         UnitFailed
-            When the child crashes, hangs beyond ``unit.timeout_s`` or throws; the next unit gets a fresh child.
+            When the child crashes, hangs beyond ``unit.timeout_s`` or throws.
         UnitCancelled
             When ``cancelled()`` turned true. The child is killed if it was working.
         """
@@ -188,8 +188,7 @@ class RendererProcess:
             running.requests.send(call)
             while not wait([running.answers], timeout=POLL_S):
                 self._check(cancelled, name)
-                if ends_s is not None and time.monotonic() > ends_s:
-                    raise self._failed(name, f"The renderer took longer than {timeout_s:g} s.", said_bytes)
+                self._check_time(ends_s, timeout_s, name, said_bytes)
             answer: Answer = running.answers.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             code = running.process.wait()
@@ -199,6 +198,10 @@ class RendererProcess:
             self._discard()
             raise
         return answer
+
+    def _check_time(self, ends_s: float | None, timeout_s: float | None, name: str, said_bytes: int) -> None:
+        if ends_s is not None and time.monotonic() > ends_s:
+            raise self._failed(name, f"The renderer took longer than {timeout_s:g} s.", said_bytes)
 
     def _ready(self) -> _Child:
         """Return the running child, or a new one."""

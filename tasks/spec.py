@@ -82,6 +82,10 @@ class Region:
         """Number of pixels."""
         return self.width * self.height
 
+    def inside(self, other: Region) -> bool:
+        """Whether every pixel lies in another region."""
+        return self.x0 >= other.x0 and self.y0 >= other.y0 and self.x1 <= other.x1 and self.y1 <= other.y1
+
     def within(self, size: Size) -> bool:
         """Whether every pixel lies in a frame of this size."""
         return self.x1 <= size.width and self.y1 <= size.height

@@ -61,6 +61,8 @@ class FrameWork:
 class Planner:
     """Cuts what is left of a job into units, one at a time, for the node that asks.
 
+    ``reused`` are the units that exist already: a disjoint choice of what `FrameWork.done` lists.
+
     Parameters
     ----------
     frames
@@ -85,6 +87,7 @@ class Planner:
     cost: CostMap = field(init=False)
     nodes: dict[str, NodeState] = field(init=False, default_factory=dict)
     overhead_s: float = field(init=False, default=0.01)
+    reused: list[Block] = field(init=False, default_factory=list)
     _pool: deque[Block] = field(init=False)
     _blocks: Counter[int] = field(init=False)
     _abandoned: set[int] = field(init=False, default_factory=set)
@@ -179,8 +182,13 @@ class Planner:
     def _missing(self, work: FrameWork, samples: SampleRange) -> list[Block]:
         done: list[Region] = []
         for rendered, region in work.done:
-            if rendered == samples and not any(overlaps(region, other) for other in done):
+            if (
+                rendered == samples
+                and region.inside(self.region)
+                and not any(overlaps(region, other) for other in done)
+            ):
                 done.append(region)
+                self.reused.append(Block(frame=work.frame, samples=samples, region=region))
         return [
             Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)
         ]

@@ -1,4 +1,4 @@
-"""Name the processor's instruction set as far as it decides pixels: compiled renderers round differently on each."""
+"""Name the processor's instruction set as far as it decides pixels: compilers round differently on each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import platform
 from functools import cache
 from pathlib import Path
 
-_LEVELS = (("avx512", {"avx512f", "avx512vl", "avx512bw", "avx512dq"}), ("avx2", {"avx2", "fma"}), ("avx", {"avx"}))
+_LEVELS = (
+    ("avx512", {"avx512f", "avx512vl", "avx512bw", "avx512dq"}),
+    ("avx2", {"avx2", "fma"}),
+    ("avx", {"avx"}),
+)
 
 
 def cpu_flags() -> frozenset[str]:
@@ -15,7 +19,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def cpu_model() -> str:
-    """The processor's model name."""
+    """Return the processor's model name."""
     return _cpu_line("model name") or platform.processor() or platform.machine()
 
 

@@ -1,17 +1,18 @@
-"""A renderer that draws a gradient, takes as long as it is told, and fails on request: for rehearsing trouble.
+"""A renderer that draws a gradient, takes as long as it is told, and fails on request.
 
 A scene is a JSON file, all of its fields optional::
 
     {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
      "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
 
-``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A fault happens where
-all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A fault
+happens where all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 import time
@@ -69,14 +70,21 @@ class Null:
     name = "null"
 
     def builds(self) -> tuple[str, ...]:
-        """It always works."""
+        """Return its only build, which always works."""
         return (BUILD,)
 
     def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - there is one
-        """All of them."""
+        """Return all there are."""
         return Capabilities(exact_regions=True, exact_samples=True, aovs=frozenset(Aov))
 
-    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002
+    def inspect(
+        self,
+        scene: Path,
+        *,
+        build: str,  # noqa: ARG002 - a null scene is the same in any
+        frame: int,  # noqa: ARG002
+        parameters: tuple[tuple[str, str], ...],  # noqa: ARG002
+    ) -> SceneInfo:
         """Read the scene file."""
         text, document = _read(scene)
         width, height = map(int, document.size.split("x"))
@@ -125,11 +133,11 @@ class NullSession:
 
 
 def gradient(frame: FrameSpec, region: Region) -> npt.NDArray[np.float32]:
-    """The region's pixels: multiples of 1/256, so that sums of up to 65,536 samples are exact in float32."""
+    """Return the region's pixels: multiples of 1/256, so that sums of 65,536 samples are exact in float32."""
     y, x, c = np.ogrid[region.y0 : region.y1, region.x0 : region.x1, : len(frame.channels)]
     values = (3 * x + 5 * y + 7 * c + 11 * frame.frame + frame.seed) % 256 / 256
     values[..., 3] = 1.0
-    return values.astype(np.float32)
+    return np.asarray(values, np.float32)
 
 
 def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
@@ -155,7 +163,7 @@ def _weight(region: Region, size: Size, uneven: float) -> float:
 def _cells(region: Region) -> list[Region]:
     xs = np.unique(np.linspace(region.x0, region.x1, _COST_CELLS + 1).astype(int)).tolist()
     ys = np.unique(np.linspace(region.y0, region.y1, _COST_CELLS + 1).astype(int)).tolist()
-    rows, columns = list(zip(ys, ys[1:], strict=False)), list(zip(xs, xs[1:], strict=False))
+    rows, columns = list(itertools.pairwise(ys)), list(itertools.pairwise(xs))
     return [Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in rows for x0, x1 in columns]
 
 
@@ -198,5 +206,7 @@ def _read(path: Path) -> tuple[bytes, NullScene]:
         return text, NullScene.model_validate_json(text)
     except (OSError, ValidationError) as error:
         raise SceneError(
-            reason=f"{path.name} is no null scene: {error}", remedy="See tasks/renderers/null.py.", scene=str(path)
+            reason=f"{path.name} is no null scene: {error}",
+            remedy="See tasks/renderers/null.py.",
+            scene=str(path),
         ) from error

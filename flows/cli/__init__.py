@@ -1,0 +1,68 @@
+"""The ``frontburner`` command. Heavy libraries are loaded only by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from pydantic import BaseModel, Field, create_model
+
+from flows.job import RenderJob
+
+EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
+started · 3 the farm or the store failed · 130 stopped by Ctrl-C (run the same command to go on)."""
+
+app = App(
+    name="frontburner",
+    help="Spread stills and animations over every machine you have.",
+    help_epilogue=EXIT_CODES,
+    version="frontburner 0.1.0",
+)
+
+
+def _options() -> type[BaseModel]:
+    """Make an option of every field of a job: taken as text, and checked by the job document itself."""
+    fields: dict[str, Any] = {
+        name: (bool | None if field.annotation is bool else str | None, Field(None, description=field.description))
+        for name, field in RenderJob.model_fields.items()
+        if name != "scene"
+    }
+    return create_model("JobOptions", **fields)
+
+
+JobOptions = _options()
+
+
+@app.command
+def render(
+    scene: str,
+    *,
+    options: Annotated[JobOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
+    nodes: int = 0,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Render a still or an animation with all nodes.
+
+    With no farm running, one is started on this machine for as long as the job takes. The same command goes
+    on where it was stopped: what is finished is never rendered again.
+
+    Parameters
+    ----------
+    scene
+        A scene file, or a job file (YAML or JSON) whose fields the options override.
+    nodes
+        Nodes to start on this machine when no farm is running; they share its cores. 0 chooses.
+    json
+        Print one JSON object on standard output and nothing else there.
+    """
+    from flows.cli.render import run
+
+    given = options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
+    return run(scene, given, nodes=nodes, as_json=json)
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    code = app(result_action="return_value")
+    sys.exit(code if isinstance(code, int) else 0)

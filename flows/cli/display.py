@@ -1,0 +1,137 @@
+"""One live line of progress on standard error, and what is said around it. A fold over the job's events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flows import events as ev
+
+
+class Display:
+    """Progress of one job for a person.
+
+    Parameters
+    ----------
+    animated
+        Whether standard error is a terminal. If not, only sentences are written, no moving bar.
+    """
+
+    def __init__(self, *, animated: bool) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._animated = animated
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.percentage:>5.1f} %"),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            transient=True,
+            disable=not animated,
+        )
+        self._bar = self._progress.add_task("starting", total=None, facts="", left="")
+        self._nodes: set[str] = set()
+        self._units = 0
+        self._frames = self._written = 0
+        self._total = self._done = 0
+        self._left_s: float | None = None
+        if animated:
+            self._progress.start()
+
+    def stage(self, words: str) -> None:
+        """Say what is going on before there is anything to count."""
+        self._progress.update(self._bar, description=words)
+
+    def say(self, sentence: str, *, error: bool = False) -> None:
+        """Write a sentence above the progress."""
+        self._console.print(sentence, style="bold red" if error else None, markup=False)
+
+    def close(self) -> None:
+        """Take the progress off the screen."""
+        self._progress.stop()
+
+    def take(self, event: ev.Event) -> None:
+        """Fold one event in."""
+        match event:
+            case ev.JobPlanned():
+                self._total, self._frames = event.pixel_samples, event.frames
+                if event.reused_frames:
+                    self.say(f"{event.reused_frames} of {event.frames} frames are in place already.")
+            case ev.NodeJoined(node=node):
+                self._nodes.add(node)
+            case ev.NodeRefused(node=node, reason=reason):
+                self.say(f"{node} takes no part: {reason}")
+            case ev.NodeLost(node=node, units=units):
+                self._nodes.discard(node)
+                self.say(f"{node} was lost with {units} unit(s) under way; they are rendered again.")
+            case ev.UnitReused(block=block):
+                self._done += block.pixel_samples
+            case ev.UnitFinished():
+                self._units += 1
+                self._done += event.block.pixel_samples
+                self._left_s = event.seconds_left
+            case ev.UnitAttemptFailed(node=node, block=block, reason=reason):
+                self.say(f"Frame {block.frame}, attempt {block.failures} on {node}: {reason}")
+            case ev.FrameFailed():
+                words = f"\n{event.last_words}" if event.last_words else ""
+                self.say(f"Frame {event.frame} failed: {event.reason}{words}", error=True)
+            case ev.FrameWritten():
+                self._written += 1
+        self._show()
+
+    def summary(self, report: dict[str, Any]) -> None:
+        """Say where the pictures are and what the job came to."""
+        outputs = report["outputs"]
+        for output in outputs[:6]:
+            self.say(output)
+        if len(outputs) > 6:
+            self.say(f"… and {len(outputs) - 6} more, to {outputs[-1]}")
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_row("frames", f"{report['frames']}" + _also(report["reused_frames"], "were there"))
+        units = f"{report['units']} rendered" + _also(report["reused_units"], "reused")
+        table.add_row("units", units + _also(report["lost_units"], "lost with a node and rendered again"))
+        table.add_row("nodes", str(report["nodes"]))
+        table.add_row("time", f"{report['wall_s']:.1f} s: {report['startup_s']:.1f} s to start, {report['render_s']:.1f} s to render")
+        table.add_row("efficiency", f"{report['efficiency']:.1%} of the nodes' time went into rendering")
+        for note in report["notes"]:
+            table.add_row("note", note)
+        self._console.print(table)
+
+    def _show(self) -> None:
+        if not self._total:
+            return
+        frames = f"{self._written}/{self._frames} frames · " if self._frames > 1 else ""
+        nodes = f"{len(self._nodes)} node{'' if len(self._nodes) == 1 else 's'}"
+        left = "" if self._left_s is None else f"{_clock(self._left_s)} left"
+        self._progress.update(
+            self._bar,
+            description="rendering",
+            total=self._total,
+            completed=self._done,
+            facts=f"{frames}{self._units} units · {_si(self._done)} of {_si(self._total)} samples · {nodes}",
+            left=left,
+        )
+
+
+def _also(count: int, what: str) -> str:
+    return f", {count} {what}" if count else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _si(count: float) -> str:
+    for unit in ("", " k", " M", " G"):
+        if count < 1000:
+            return f"{count:.3g}{unit}"
+        count /= 1000
+    return f"{count:.3g} T"

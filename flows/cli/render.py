@@ -1,0 +1,174 @@
+"""``frontburner render``: check the job, bring up what is missing of a farm, run the flow, say what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import events as ev
+from flows.cli.display import Display
+from flows.job import JobRefused, RenderJob, make_job, read_document
+from flows.report import Report
+from flows.scenes import frame_scenes
+from flows.settings import Settings
+from storage.errors import FrontburnerError
+from storage.objects import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OK, FRAMES_FAILED, REFUSED, TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
+JOB_FILES = {".yaml", ".yml"}
+
+
+def run(scene: str, given: dict[str, Any], *, nodes: int, as_json: bool) -> int:
+    """Render a job and return the command's exit code."""
+    began_s = time.monotonic()
+    with _own_stdout() as stdout:
+        display = Display(animated=sys.stderr.isatty())
+        try:
+            job = _read(scene, given, nodes)
+            document = _render(job, nodes, display, began_s)
+        except FrontburnerError as error:
+            display.close()
+            display.say(str(error), error=True)
+            report = getattr(error, "report", None)
+            if report and as_json:
+                print(json.dumps(report), file=stdout)
+            return _exit_code(error)
+        except KeyboardInterrupt:
+            display.close()
+            display.say("Stopped. Finished units are kept: run the same command to go on.")
+            return INTERRUPTED
+        if as_json:
+            print(json.dumps(document), file=stdout)
+        else:
+            display.summary(document)
+        return OK
+
+
+def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
+    """Make the job document from a scene or job file and the options; nothing has been started yet."""
+    if nodes < 0:
+        raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
+    path = Path(scene)
+    is_job_file = path.suffix.lower() in JOB_FILES
+    document = read_document(path) if is_job_file else {"scene": scene}
+    job = make_job(document | given)
+    frame_scenes(job)
+    open_store(job.out).check()
+    return job
+
+
+def _render(job: RenderJob, nodes: int, display: Display, began_s: float) -> dict[str, Any]:
+    report = Report(job_id=job.job_id)
+    startup_s = [0.0]
+
+    def observe(event: ev.Event) -> None:
+        if isinstance(event, ev.UnitStarted) and not startup_s[0]:
+            startup_s[0] = time.monotonic() - began_s
+        report.take(event)
+        display.take(event)
+
+    unobserve = ev.observe(observe)
+    try:
+        with _whole_farm(nodes, display), _terminable():
+            from flows.render import render
+
+            display.stage(f"opening {Path(job.scene).name}")
+            document = render(_absolute(job))
+    except FrontburnerError as error:
+        if getattr(error, "report", None):
+            error.report |= _times(startup_s[0], began_s)  # type: ignore[attr-defined]
+        raise
+    finally:
+        unobserve()
+        display.close()
+    return document | _times(startup_s[0], began_s)
+
+
+def _times(startup_s: float, began_s: float) -> dict[str, float]:
+    wall_s = time.monotonic() - began_s
+    return {"wall_s": round(wall_s, 3), "startup_s": round(startup_s or wall_s, 3)}
+
+
+def _absolute(job: RenderJob) -> RenderJob:
+    """Make paths mean the same on nodes, whose working folder is another."""
+    changes = {"scene": str(Path(job.scene).expanduser().absolute())}
+    if "://" not in job.out:
+        changes["out"] = str(Path(job.out).expanduser().absolute())
+    return job.model_copy(update=changes)
+
+
+@contextmanager
+def _whole_farm(nodes: int, display: Display) -> Iterator[None]:
+    """Bring up what isn't running: a Prefect server, nodes. All of it ends with the job."""
+    # One live display owns the terminal; Prefect's log lines still reach its UI.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    with ExitStack() as stack:
+        server = None
+        if not os.environ.get("PREFECT_API_URL"):
+            from flows.cluster.server import drain, embedded_server
+
+            display.stage("starting Prefect")
+            server = stack.enter_context(embedded_server())
+            os.environ["PREFECT_API_URL"] = server.url
+            os.environ["PREFECT_HOME"] = str(Settings().home / "prefect")
+            stack.callback(drain)
+        if not Settings().scheduler:
+            from flows.cluster.nodes import default_nodes, local_nodes
+
+            count = nodes or Settings().nodes or default_nodes()
+            display.stage(f"starting {count} node{'s' if count > 1 else ''}")
+            cluster = stack.enter_context(local_nodes(count))
+            os.environ["FRONTBURNER_SCHEDULER"] = cluster.scheduler_address
+        if server is not None:
+            display.stage("starting Prefect")
+            server.wait()
+        yield
+
+
+@contextmanager
+def _own_stdout() -> Iterator[Any]:
+    """Keep standard output for the result: whatever else prints there goes to standard error."""
+    sys.stdout.flush()
+    kept = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        yield kept
+    finally:
+        sys.stdout.flush()
+        kept.flush()
+        os.dup2(kept.fileno(), 1)
+        kept.close()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End as cleanly on SIGTERM as on Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _exit_code(error: FrontburnerError) -> int:
+    if isinstance(error, JobRefused):
+        return REFUSED
+    if getattr(error, "report", None):
+        return FRAMES_FAILED
+    from tasks.errors import SceneError
+
+    return REFUSED if isinstance(error, SceneError) else TROUBLE

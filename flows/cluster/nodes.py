@@ -1,0 +1,95 @@
+"""Nodes on this machine: Dask workers in processes of their own, one a node, for as long as they are needed."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dask
+from distributed import Nanny, Scheduler, SpecCluster
+
+from flows.settings import Settings
+from tasks.node import THREADS_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TASKS_PER_NODE = 4
+"""One unit renders, the next waits for it, and stitching and storing go on beside them."""
+
+START_TIMEOUT_S = 300
+
+_CONFIG = {
+    # The dispatcher decides what runs where.
+    "distributed.scheduler.work-stealing": False,
+    # The renderer is a child of the worker, and daemons may have none.
+    "distributed.worker.daemon": False,
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.admin.low-level-log-length": 1000,
+    "distributed.comm.timeouts.connect": "60s",
+    # Pixels are large on purpose, and a busy renderer must not look like a stuck event loop.
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    "distributed.admin.tick.limit": "60s",
+    "distributed.worker.memory.terminate": False,
+}
+
+
+def cores() -> int:
+    """Return the processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_nodes() -> int:
+    """Nodes to start on this machine: two, where it has the cores, so that one's end isn't the picture's."""
+    return min(2, cores())
+
+
+@contextmanager
+def local_nodes(count: int) -> Iterator[SpecCluster]:
+    """Run a scheduler and some nodes on this machine; all its cores are shared out among them.
+
+    Parameters
+    ----------
+    count
+        Number of nodes.
+    """
+    threads = max(1, cores() // count)
+    environment = {
+        THREADS_VARIABLE: str(threads),
+        "FRONTBURNER_LOGS": str(Settings().home / "logs"),
+    }
+    workers = {
+        f"node-{index + 1}": {
+            "cls": Nanny,
+            "options": {
+                "nthreads": TASKS_PER_NODE,
+                "env": {**_inherited(), **environment},
+                "host": "127.0.0.1",
+                "preload": ["flows.cluster.warm"],
+            },
+        }
+        for index in range(count)
+    }
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": None}}
+    with (
+        dask.config.set(_CONFIG),
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False) as cluster,
+    ):
+        yield cluster
+
+
+@contextmanager
+def farm() -> Iterator[str]:
+    """Address of the farm's scheduler: the one that is set, or one with nodes of its own on this machine."""
+    settings = Settings()
+    if settings.scheduler:
+        yield settings.scheduler
+        return
+    with local_nodes(settings.nodes or default_nodes()) as cluster:
+        yield cluster.scheduler_address
+
+
+def _inherited() -> dict[str, str]:
+    """What a node's own processes must know of the Prefect server they report to."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}

@@ -1,0 +1,140 @@
+"""A real Prefect server for as long as a command runs, when none is set. Quiet, on loopback, and gone afterwards."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from flows.settings import Settings
+from storage.errors import FrontburnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEALTH_TIMEOUT_S = 180
+STOP_TIMEOUT_S = 10
+LAST_LINES = 5
+
+# Ends with the process that started it, however that ends, then becomes the server.
+_TETHER = (
+    "import ctypes, os, signal, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, signal.SIGTERM); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(3); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+)
+
+
+class PrefectServer:
+    """A running Prefect server: its address, and when it is ready."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        self._process, self.url, self._log = process, url, log
+
+    def wait(self) -> None:
+        """Wait until the server answers.
+
+        Raises
+        ------
+        FrontburnerError
+            When it ends or stays silent, with its last words.
+        """
+        ends_s = time.monotonic() + HEALTH_TIMEOUT_S
+        while time.monotonic() < ends_s:
+            if self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/health", timeout=5).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        words = "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        raise FrontburnerError(
+            reason=f"The Prefect server did not start: {words or 'it said nothing'}",
+            remedy=f"Its log is {self._log}. Set PREFECT_API_URL to use a server you run yourself.",
+            retryable=True,
+        )
+
+    def stop(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def embedded_server() -> Iterator[PrefectServer]:
+    """Start a Prefect server on a free port of this machine; ``wait`` before using it.
+
+    Its database is kept from run to run. A second command that runs at the same time gets one of its own.
+    """
+    home = Settings().home
+    with _database(home) as folder:
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}/api"
+        log = folder / "server.log"
+        environment = {
+            **os.environ,
+            "PREFECT_HOME": str(folder),
+            "PREFECT_API_URL": url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+            "DO_NOT_TRACK": "1",
+        }
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _TETHER, str(os.getpid()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=environment,
+                start_new_session=True,  # Ctrl-C ends the job first, then we end the server
+            )
+        server = PrefectServer(process, url, log)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def drain() -> None:
+    """Send what this process still has for the server, and stop sending: for just before the server ends."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=STOP_TIMEOUT_S)
+    EventsWorker.drain_all(timeout=STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _database(home: Path) -> Iterator[Path]:
+    """Folder of the server's database: the kept one, or a passing one while another command has that."""
+    kept = home / "prefect"
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "in-use").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with tempfile.TemporaryDirectory(prefix="frontburner-") as passing:
+                yield Path(passing)
+            return
+        yield kept
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

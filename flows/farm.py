@@ -1,0 +1,269 @@
+"""The farm on Dask: units as futures on the node the planner chose, their pixels kept where they were made."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from distributed import Future
+
+from flows.cluster.watch import TOPIC as NODES_TOPIC
+from flows.cluster.watch import NodeWatch
+from flows.dispatch import POLL_S, Failed, Finished, Joined, Left, Message, Refused
+from flows.survey import NodeReport
+from storage.errors import FrontburnerError
+from tasks.errors import UnitFailed
+from tasks.ledger import record_from
+from tasks.node import Desk, in_renderer, load_unit, render_unit
+from tasks.scenes import builds
+from tasks.spec import UnitSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distributed import Client
+
+    from flows.plan.block import Block
+
+ANSWER_TIMEOUT_S = 10
+SURVEY_TIMEOUT_S = 180
+CHECK_PRIORITY = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class DaskFarm:
+    """A `flows.dispatch.Farm` on the workers of a Dask scheduler.
+
+    A worker becomes a node of the job only after its renderer was really tried there and has the job's build.
+
+    Parameters
+    ----------
+    client
+        A synchronous Dask client.
+    renderer
+        Name of the job's renderer.
+    topic, store_url
+        Under which name nodes send the job's news, and where they keep its units.
+    priority
+        Dask priority of the job's units; more is sooner.
+    """
+
+    client: Client
+    renderer: str
+    topic: str
+    store_url: str
+    priority: int = 0
+    futures: dict[int, Future] = field(init=False, default_factory=dict)
+    _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
+    _build: str = field(init=False, default="")
+    _desk: Desk = field(init=False)
+    _addresses: dict[str, str] = field(init=False, default_factory=dict)
+    _reports: dict[str, NodeReport] = field(init=False, default_factory=dict)
+    _checks: dict[str, Future] = field(init=False, default_factory=dict)
+    _live: set[int] = field(init=False, default_factory=set)
+    _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(
+        init=False, default_factory=queue.SimpleQueue
+    )
+
+    def __post_init__(self) -> None:
+        # Its own name for every run: news of a run that was cut off must not reach the next one.
+        self.topic = f"{self.topic}-{secrets.token_hex(4)}"
+        self._desk = Desk(store_url=self.store_url, topic=self.topic)
+
+    def __enter__(self) -> Self:
+        """Listen to nodes and units, and have every node that is there checked."""
+        self.client.register_plugin(NodeWatch())
+        self.client.subscribe_topic(NODES_TOPIC, self._hear_node)
+        self.client.subscribe_topic(self.topic, self._hear_unit)
+        for address, name in _workers(self.client).items():
+            self._inbox.put(partial(self._node_message, name, address, there=True))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Call everything back and stop listening."""
+        self.stop(tuple(self._live))
+        self.client.cancel([*self.futures.values(), *self._checks.values()], force=True)
+        self.futures.clear()
+        self.client.unsubscribe_topic(self.topic)
+        self.client.unsubscribe_topic(NODES_TOPIC)
+
+    def survey(self) -> list[NodeReport]:
+        """Wait for what every node that is there says of the renderer.
+
+        Raises
+        ------
+        FrontburnerError
+            When no node comes at all.
+        """
+        ends_s = time.monotonic() + SURVEY_TIMEOUT_S
+        while not self._reports or len(self._reports) < len(self._addresses):
+            if time.monotonic() > ends_s:
+                break
+            self.messages(POLL_S)
+        if not self._reports:
+            raise FrontburnerError(
+                reason=f"No node answered within {SURVEY_TIMEOUT_S} s.",
+                remedy="Start a node, or see in its log why it can't reach the scheduler.",
+                retryable=True,
+            )
+        return list(self._reports.values())
+
+    def open(self, build: str, unit_for: Callable[[Block], UnitSpec]) -> None:
+        """Begin to admit nodes that have this build.
+
+        Parameters
+        ----------
+        unit_for
+            The full specification of a block.
+        """
+        self._build, self._unit_for = build, unit_for
+        for report in self._reports.values():
+            self._inbox.put(partial(self._admit, report))
+
+    def start(self, ticket: int, block: Block, node: str) -> None:
+        """Have a node render a block."""
+        future = self.client.submit(
+            render_unit,
+            self._unit(block),
+            self._desk,
+            ticket,
+            key=f"unit-{self.topic}-{ticket}",
+            workers=[self._addresses[node]] if node in self._addresses else None,
+            # Should the node die after the unit is done, its pixels are fetched by another from the store.
+            allow_other_workers=True,
+            pure=False,
+            priority=self.priority,
+        )
+        self._live.add(ticket)
+        self.futures[ticket] = future
+        future.add_done_callback(partial(self._hear_end, ticket, node))
+
+    def load(self, ticket: int, block: Block) -> None:
+        """Have any node load a finished block from the store."""
+        self.futures[ticket] = self.client.submit(
+            load_unit, self._unit(block), self._desk, key=f"unit-{self.topic}-{ticket}", pure=False
+        )
+
+    def stop(self, tickets: Sequence[int]) -> None:
+        """Call units back; their nodes end the renderer within moments."""
+        self._live.difference_update(tickets)
+        called_back = [self.futures.pop(ticket) for ticket in tickets if ticket in self.futures]
+        if called_back:
+            self.client.cancel(called_back, force=True, reason="the unit was called back")
+
+    def forget(self, tickets: Sequence[int]) -> None:
+        """Let go of finished units' pixels."""
+        for ticket in tickets:
+            self.futures.pop(ticket, None)
+
+    def messages(self, timeout_s: float) -> list[Message]:
+        """What happened since the last call."""
+        found: list[Message] = []
+        try:
+            news = self._inbox.get(timeout=timeout_s)
+            while True:
+                message = news()
+                if message is not None:
+                    found.append(message)
+                news = self._inbox.get_nowait()
+        except queue.Empty:
+            return found
+
+    # The listeners run on Dask's threads: they only post to the inbox, which is read by the dispatcher's.
+
+    def _hear_node(self, event: tuple[float, dict[str, Any]]) -> None:
+        news = event[1]
+        self._inbox.put(partial(self._node_message, news["node"], news["address"], there=news["there"]))
+
+    def _hear_unit(self, event: tuple[float, dict[str, Any]]) -> None:
+        self._inbox.put(partial(self._unit_message, event[1]))
+
+    def _hear_end(self, ticket: int, node: str, future: Future) -> None:
+        self._inbox.put(partial(self._end_message, ticket, node, future))
+
+    def _unit(self, block: Block) -> UnitSpec:
+        assert self._unit_for is not None, "open() comes before the first unit"
+        return self._unit_for(block)
+
+    def _node_message(self, name: str, address: str, *, there: bool) -> Message | None:
+        """Have a worker that joined checked; a node that left is gone at once."""
+        if there:
+            if name not in self._addresses:
+                self._check(name, address)
+            self._addresses[name] = address
+            return None
+        gone = next((node for node, known in self._addresses.items() if known == address), None)
+        if gone is None:
+            return None
+        del self._addresses[gone]
+        self._reports.pop(gone, None)
+        return Left(node=gone)
+
+    def _check(self, name: str, address: str) -> None:
+        check = self.client.submit(
+            in_renderer, builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY
+        )
+        self._checks[name] = check
+        check.add_done_callback(lambda future: self._inbox.put(partial(self._checked, name, future)))
+
+    def _checked(self, name: str, future: Future) -> Message | None:
+        self._checks.pop(name, None)
+        if name not in self._addresses or future.status == "cancelled":
+            return None
+        if future.status == "finished":
+            report = NodeReport(node=name, builds=future.result(ANSWER_TIMEOUT_S))
+        else:
+            report = NodeReport(node=name, error=_error_of(future, name))
+        self._reports[name] = report
+        return self._admit(report) if self._build else None
+
+    def _admit(self, report: NodeReport) -> Message:
+        if self._build in report.builds:
+            return Joined(node=report.node)
+        reason = str(report.error or f"It has {', '.join(report.builds)}; the job needs {self._build}.")
+        return Refused(node=report.node, reason=reason)
+
+    def _unit_message(self, news: dict[str, Any]) -> Message | None:
+        if news["ticket"] not in self._live:
+            return None
+        self._live.discard(news["ticket"])
+        return Finished(ticket=news["ticket"], record=record_from(news["record"]))
+
+    def _end_message(self, ticket: int, node: str, future: Future) -> Message | None:
+        """Read how a future ended: errors come only this way, and records too should their news be lost."""
+        if ticket not in self._live:
+            return None
+        self._live.discard(ticket)
+        if future.status == "finished":
+            record = self.client.submit(_record_of, future, pure=False).result(ANSWER_TIMEOUT_S)
+            return Finished(ticket=ticket, record=record)
+        self.futures.pop(ticket, None)
+        return Failed(ticket=ticket, error=_error_of(future, node))
+
+
+def _record_of(tile: Any) -> Any:  # noqa: ANN401
+    return tile.record
+
+
+def _error_of(future: Future, node: str) -> FrontburnerError:
+    """What ended a future, as one of our errors."""
+    error = future.exception(timeout=ANSWER_TIMEOUT_S) if future.status == "error" else None
+    if isinstance(error, FrontburnerError):
+        return error
+    said = f"{type(error).__name__}: {error}" if error else f"its task was {future.status}"
+    return UnitFailed(
+        reason=f"The node {node} could not finish the unit: {said}.",
+        remedy="It is tried again on another node where there is one.",
+        retryable=True,
+        unit="",
+        node=node,
+    )
+
+
+def _workers(client: Client) -> dict[str, str]:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: str(worker["name"]) for address, worker in workers.items()}

@@ -1,0 +1,149 @@
+"""Lay a job out: from its document and what its scene says to frame specs, passes and files. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.job import ExrType, JobRefused, RenderJob, outside, parse_region, parse_size
+from flows.plan.block import Block
+from flows.plan.passes import sample_passes
+from flows.plan.planner import Mode
+from tasks.pictures import Encoding, PictureOrder
+from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.renderers.base import Capabilities, SceneInfo
+    from tasks.scenes import FrameScene
+
+ALIGN_PX = 8
+"""Cuts lie at multiples of this at least: rows of a region then fill whole SIMD lanes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """All of a job that doesn't depend on the farm.
+
+    Parameters
+    ----------
+    frames, orders
+        Specification and files of each frame, by its number.
+    region, passes, mode, align_px
+        What the planner is given. ``mode`` is the job's, or ``FRAMES`` where the scene can't be cut.
+    notes
+        Sentences for the user: what is done otherwise than asked, and why.
+    """
+
+    frames: Mapping[int, FrameSpec]
+    orders: Mapping[int, PictureOrder]
+    region: Region
+    passes: tuple[SampleRange, ...]
+    mode: Mode
+    align_px: int
+    notes: tuple[str, ...]
+    unit_timeout_s: float | None
+
+    def unit(self, block: Block) -> UnitSpec:
+        """The full specification of a block."""
+        return UnitSpec(
+            frame=self.frames[block.frame],
+            region=block.region,
+            samples=block.samples,
+            timeout_s=self.unit_timeout_s,
+        )
+
+
+def lay_out(
+    job: RenderJob,
+    *,
+    build: str,
+    capabilities: Capabilities,
+    scenes: tuple[FrameScene, ...],
+    infos: Mapping[int, SceneInfo],
+) -> Layout:
+    """Lay out a job.
+
+    Raises
+    ------
+    JobRefused
+        When the job asks for what its scene or renderer doesn't have.
+    """
+    first = infos[scenes[0].frame]
+    _check(job, first, capabilities)
+    size = parse_size(job.size) if job.size else first.size
+    region = parse_region(job.region) if job.region else size.whole
+    samples = job.samples or first.samples
+    whole_because = next((info.whole_frames_because for info in infos.values() if info.whole_frames_because), "")
+    passes = sample_passes(
+        samples,
+        frames=len(scenes),
+        exact_samples=capabilities.exact_samples and not whole_because,
+        sample_align=capabilities.sample_align,
+    )
+    frames = {
+        scene.frame: FrameSpec(
+            renderer=job.renderer_name,
+            build=build,
+            scene=scene.path,
+            scene_digest=infos[scene.frame].digest,
+            frame=scene.frame,
+            size=size,
+            samples=samples,
+            seed=job.seed,
+            parameters=scene.parameters,
+            camera=job.camera or None,
+            aovs=tuple(job.aovs),
+        )
+        for scene in scenes
+    }
+    encoding = Encoding(
+        exr_half=job.exr is ExrType.HALF,
+        png_bits=job.png_bits,
+        view=job.view,
+        exposure_stops=job.exposure,
+    )
+    orders = {
+        number: PictureOrder(
+            frame=frame, region=region, passes=passes, keys=_keys(job, number, frames), encoding=encoding
+        )
+        for number, frame in frames.items()
+    }
+    return Layout(
+        frames=frames,
+        orders=orders,
+        region=region,
+        passes=passes,
+        mode=Mode.FRAMES if whole_because or not capabilities.exact_regions else job.mode,
+        align_px=max(ALIGN_PX, capabilities.region_align_px),
+        notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_because])])),
+        unit_timeout_s=job.unit_timeout_s,
+    )
+
+
+def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
+    problems = []
+    size = parse_size(job.size) if job.size else info.size
+    if job.region and not parse_region(job.region).within(size):
+        problems.append(f"region: {outside(job.region, size)}")
+    if job.region and info.whole_frames_because:
+        problems.append(f"region: {info.whole_frames_because} Leave region empty.")
+    missing = [aov.value for aov in job.aovs if aov not in capabilities.aovs]
+    if missing:
+        known = ", ".join(sorted(capabilities.aovs)) or "none"
+        problems.append(f"aovs: {job.renderer_name} has no {', '.join(missing)}. It has {known}.")
+    numbered = {str(number) for number in range(len(info.cameras))}
+    if job.camera and job.camera not in numbered.union(info.cameras):
+        problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")
+    if problems:
+        raise JobRefused(
+            reason="The job doesn't fit its scene:", remedy="", problems=tuple(problems)
+        )
+
+
+def _keys(job: RenderJob, frame: int, frames: Mapping[int, FrameSpec]) -> tuple[str, ...]:
+    """Files of a frame: ``name.exr`` for a still, ``name.0001.exr`` for a frame of a sequence."""
+    still = len(frames) == 1 and not job.frames
+    stem = job.title if still else f"{job.title}.{frame:04d}"
+    return tuple(f"{stem}.{kind}" for kind in dict.fromkeys(job.formats))

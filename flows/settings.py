@@ -1,0 +1,24 @@
+"""Where things are on this machine: settings from the environment, each with a default that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of this machine, read from ``FRONTBURNER_…`` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="FRONTBURNER_")
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("frontburner"),
+        description="Folder of the embedded Prefect server's database, and of logs.",
+    )
+    scheduler: str = Field(
+        default="", description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here."
+    )
+    nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")

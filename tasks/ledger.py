@@ -1,0 +1,79 @@
+"""The units of a job as objects in its store: a unit is done if and only if its object exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from storage.units import pack, unpack
+from tasks.spec import Region, RegionCost, SampleRange, Tile, UnitRecord
+
+if TYPE_CHECKING:
+    from storage.objects import ObjectStore
+    from tasks.spec import FrameSpec, UnitSpec
+
+HOUSE = "_frontburner"
+"""Folder of everything in a job's output that isn't a picture."""
+
+_KEY = re.compile(rf"{HOUSE}/units/([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Finished units by what they are: frame, region and range of samples can be read off an object's key."""
+
+    store: ObjectStore
+
+    def load(self, unit: UnitSpec) -> Tile:
+        """Load a finished unit. Raises `MissingObject` or `CorruptObject`."""
+        key = _key(unit)
+        sums, metadata = unpack(self.store.read(key), key=key, url=self.store.url)
+        record = record_from(json.loads(metadata["record"]))
+        channels = tuple(json.loads(metadata["channels"]))
+        return Tile(region=unit.region, samples=unit.samples, channels=channels, sums=sums, record=record)
+
+    def create(self, unit: UnitSpec, tile: Tile) -> bool:
+        """Make a unit done; False if it was done already, which changes nothing."""
+        metadata = {"record": json.dumps(asdict(tile.record)), "channels": json.dumps(tile.channels)}
+        return self.store.create(_key(unit), pack(tile.sums, metadata))
+
+    def discard(self, unit: UnitSpec) -> None:
+        """Make a unit not done."""
+        self.store.delete(_key(unit))
+
+    def finished(self) -> dict[str, list[tuple[SampleRange, Region]]]:
+        """List what is done, by the digest of its frame, without reading a pixel."""
+        found: dict[str, list[tuple[SampleRange, Region]]] = defaultdict(list)
+        for key in self.store.list(f"{HOUSE}/units/"):
+            match = _KEY.fullmatch(key)
+            if match is not None:
+                s0, s1, x0, x1, y0, y1 = map(int, match.groups()[1:])
+                place = SampleRange(start=s0, stop=s1), Region(x0=x0, y0=y0, x1=x1, y1=y1)
+                found[match[1]].append(place)
+        return found
+
+    def forget(self, frame: FrameSpec) -> None:
+        """Remove all units of a frame, once its picture is in place."""
+        for key in tuple(self.store.list(f"{_folder(frame)}/")):
+            self.store.delete(key)
+
+
+def _folder(frame: FrameSpec) -> str:
+    return f"{HOUSE}/units/{frame.digest}"
+
+
+def _key(unit: UnitSpec) -> str:
+    region, samples = unit.region, unit.samples
+    place = f"s{samples.start}-{samples.stop}_x{region.x0}-{region.x1}_y{region.y0}-{region.y1}"
+    return f"{_folder(unit.frame)}/{place}.unit"
+
+
+def record_from(values: dict[str, Any]) -> UnitRecord:
+    """Rebuild a record from `dataclasses.asdict` of one."""
+    costs = tuple(
+        RegionCost(region=Region(**cost["region"]), seconds=cost["seconds"]) for cost in values["costs"]
+    )
+    return UnitRecord(**{**values, "costs": costs})

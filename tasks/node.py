@@ -1,0 +1,141 @@
+"""What a Dask worker does for the farm: renders one unit at a time, stores it before it counts, and says so."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distributed import get_worker
+from distributed.worker import thread_state
+
+from storage.errors import CorruptObject, MissingObject
+from storage.objects import ObjectStore, open_store
+from tasks.ledger import Ledger
+from tasks.process import RendererProcess
+from tasks.spec import Tile, UnitRecord, UnitSpec
+from tasks.stitch import check_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed import Worker
+
+    from tasks.child import Rendered
+
+T = TypeVar("T")
+
+THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where a job's units are kept and where its news go: what a node must know besides the unit."""
+
+    store_url: str
+    topic: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """This process as a node: its name and its renderer."""
+
+    name: str
+    process: RendererProcess
+    clock: Callable[[], float] = field(default=time.time)
+
+
+_making = threading.Lock()
+_node: Node | None = None
+
+
+def this_node() -> Node:
+    """Return the node this Dask worker is; made at the first call."""
+    global _node  # noqa: PLW0603 - a process is one node
+    with _making:
+        if _node is None:
+            name = str(get_worker().name)
+            threads = int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
+            logs = Path(os.environ.get("FRONTBURNER_LOGS", tempfile.gettempdir())) / f"frontburner-{name}"
+            _node = Node(name=name, process=RendererProcess(node=name, threads=threads, logs=logs))
+        return _node
+
+
+def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
+    """Render a unit on this node and store it; a unit that is in the store already is loaded instead.
+
+    The tile stays in this worker's memory for the stitch; the stored copy is the fallback. Its record is sent
+    to the dispatcher by the job's topic, so pixels never pass through the submitting machine.
+    """
+    worker, key = get_worker(), thread_state.key
+    node, ledger = this_node(), Ledger(store=_store(desk.store_url))
+    tile = _stored(ledger, unit)
+    if tile is None:
+        began_s = node.clock()
+        rendered = node.process.render(unit, cancelled=lambda: _called_back(worker, key))
+        tile = _tile(unit, rendered, node.name, began_s)
+        check_tile(tile, unit)
+        ledger.create(unit, tile)
+    worker.log_event(desk.topic, {"ticket": ticket, "record": asdict(tile.record)})
+    return tile
+
+
+def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
+    """Load a finished unit from the store; rendered again when its object turns out to be damaged or gone."""
+    tile = _stored(Ledger(store=_store(desk.store_url)), unit)
+    return tile if tile is not None else render_unit(unit, desk, ticket=0)
+
+
+def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
+    """Run a function in this node's renderer process, where renderers may be imported."""
+    return this_node().process.call(function, *args)
+
+
+def _stored(ledger: Ledger, unit: UnitSpec) -> Tile | None:
+    try:
+        tile = ledger.load(unit)
+        check_tile(tile, unit)
+    except MissingObject:
+        return None
+    except CorruptObject:
+        ledger.discard(unit)
+        return None
+    return replace(tile, record=replace(tile.record, reused=True))
+
+
+def _tile(unit: UnitSpec, rendered: Rendered, node: str, began_s: float) -> Tile:
+    record = UnitRecord(
+        unit=unit.digest,
+        node=node,
+        build=rendered.build,
+        isa=rendered.isa,
+        started_s=began_s,
+        wall_s=rendered.wall_s,
+        cpu_s=rendered.cpu_s,
+        load_s=rendered.load_s,
+        peak_memory_bytes=rendered.peak_memory_bytes,
+        costs=rendered.pixels.costs,
+    )
+    return Tile(
+        region=unit.region,
+        samples=unit.samples,
+        channels=rendered.pixels.channels,
+        sums=rendered.pixels.sums,
+        record=record,
+    )
+
+
+def _called_back(worker: Worker, key: str) -> bool:
+    """Whether the scheduler no longer wants the task this thread runs."""
+    task = worker.state.tasks.get(key)
+    return task is None or task.state in ("cancelled", "released", "forgotten")
+
+
+@lru_cache(maxsize=8)
+def _store(url: str) -> ObjectStore:
+    return open_store(url)

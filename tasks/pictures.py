@@ -1,0 +1,138 @@
+"""A frame's files: stitched, encoded and put in place whole, with a record that says they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from storage.errors import MissingObject
+from storage.images import encode_exr, encode_png, encode_preview
+from storage.view import View
+from tasks.ledger import HOUSE
+from tasks.spec import FrameSpec, Region, SampleRange
+from tasks.stitch import Picture, stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from storage.objects import ObjectStore
+    from tasks.spec import Tile
+
+PREVIEW_PX = 720
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How pictures are written."""
+
+    exr_half: bool
+    png_bits: Literal[8, 16]
+    view: View
+    exposure_stops: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOrder:
+    """A frame's files that are wanted.
+
+    Parameters
+    ----------
+    frame, region, passes
+        The pixels: of this frame, this part, from these ranges of samples.
+    keys
+        Keys of the files in the job's store; their endings (``.exr``, ``.png``) say the format.
+    encoding
+        How they are written.
+    """
+
+    frame: FrameSpec
+    region: Region
+    passes: tuple[SampleRange, ...]
+    keys: tuple[str, ...]
+    encoding: Encoding
+
+    @property
+    def record_key(self) -> str:
+        """Key of the record that says these very files are in place."""
+        document = {"frame": self.frame.digest, "region": asdict(self.region), "keys": self.keys}
+        document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
+        digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        return f"{HOUSE}/frames/{digest}.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRecord:
+    """A frame whose files are in place. ``files`` maps each key to the SHA-256 of its bytes."""
+
+    frame: int
+    files: dict[str, str]
+    preview: bytes = field(default=b"", repr=False)
+
+
+def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
+    """Stitch a frame, write its files atomically, then the record that they are there.
+
+    Raises
+    ------
+    BadTile
+        When the tiles don't make up the frame.
+    StoreError
+        When a file can't be written; files that were there before are left whole.
+    """
+    picture = stitch(tiles, order.frame, region=order.region, passes=order.passes)
+    files: dict[str, str] = {}
+    for key in order.keys:
+        data = _encode(key, picture, order, metadata)
+        store.write(key, data)
+        files[key] = hashlib.sha256(data).hexdigest()
+    store.write(order.record_key, json.dumps({"frame": order.frame.frame, "files": files}).encode())
+    return FrameRecord(frame=order.frame.frame, files=files, preview=preview(picture, order.encoding))
+
+
+def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
+    """Return the record of a frame whose files are in place, or None.
+
+    Files are written whole or not at all, so being there is enough: reading a long sequence back takes longer
+    than a resume should.
+    """
+    try:
+        files: dict[str, str] = json.loads(store.read(order.record_key))["files"]
+    except (MissingObject, ValueError, KeyError):
+        return None
+    if not all(store.exists(key) for key in files):
+        return None
+    return FrameRecord(frame=order.frame.frame, files=files)
+
+
+def preview(picture: Picture, encoding: Encoding) -> bytes:
+    """Make a small JPEG of a picture, for eyes."""
+    return encode_preview(
+        picture.pixels[..., :4], max_px=PREVIEW_PX, view=encoding.view, exposure_stops=encoding.exposure_stops
+    )
+
+
+def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str, str]) -> bytes:
+    how = order.encoding
+    if key.endswith(".exr"):
+        return encode_exr(
+            picture.pixels, picture.channels, half=how.exr_half, metadata=metadata | _facts(picture, order.frame)
+        )
+    return encode_png(
+        picture.pixels[..., :4], bits=how.png_bits, view=how.view, exposure_stops=how.exposure_stops
+    )
+
+
+def _facts(picture: Picture, frame: FrameSpec) -> dict[str, str]:
+    """What the file itself should tell of its making."""
+    region = picture.region
+    return {
+        "scene_digest": frame.scene_digest,
+        "frame": str(frame.frame),
+        "renderer": f"{frame.renderer} {frame.build}",
+        "samples": str(picture.samples),
+        "seed": str(frame.seed),
+        "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
+    }

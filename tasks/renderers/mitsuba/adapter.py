@@ -1,0 +1,74 @@
+"""Mitsuba behind the renderer protocol. Imports Mitsuba only when it is asked to inspect or render."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tasks.errors import NodeNotReady
+from tasks.renderers.base import Capabilities
+from tasks.renderers.mitsuba import builds as mitsuba_builds
+from tasks.renderers.mitsuba.grid import CELL_PX, QUANTUM
+from tasks.spec import Aov
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.renderers.base import SceneInfo, Session
+    from tasks.spec import FrameSpec
+
+
+class Mitsuba:
+    """The adapter."""
+
+    name = "mitsuba"
+
+    def builds(self) -> tuple[str, ...]:
+        """Return builds that rendered a small scene here, best first."""
+        checks = mitsuba_builds.survey()
+        working = tuple(check.build for check in checks if check.ok)
+        if not working:
+            raise _not_ready(" ".join(check.reason for check in checks), checks[-1].remedy)
+        return tuple(dict.fromkeys(working))
+
+    def capabilities(self, build: str) -> Capabilities:
+        """Return what this build can do."""
+        compiled = mitsuba_builds.variant_of(build).startswith("llvm")
+        return Capabilities(
+            exact_regions=True,
+            exact_samples=True,
+            region_align_px=1 if compiled else CELL_PX,
+            sample_align=1 if compiled else QUANTUM,
+            aovs=frozenset(Aov),
+        )
+
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:
+        """Read a scene without rendering it."""
+        _activate(build)
+        from tasks.renderers.mitsuba.inspection import inspect
+
+        return inspect(scene, frame=frame, parameters=parameters)
+
+    def open(self, frame: FrameSpec, *, threads: int) -> Session:
+        """Start a session. One build a process: Mitsuba's libraries can't be exchanged later."""
+        _activate(frame.build)
+        from tasks.renderers.mitsuba.session import MitsubaSession
+
+        return MitsubaSession(build=frame.build, threads=threads)
+
+
+def _activate(build: str) -> None:
+    """Load Mitsuba with this build's variant, and the LLVM library it was found to work with."""
+    check = next((check for check in mitsuba_builds.survey() if check.ok and check.build == build), None)
+    if check is None:
+        raise _not_ready(f"Mitsuba {build} doesn't work here.", "See the node check for the cause.")
+    if check.library:
+        os.environ["DRJIT_LIBLLVM_PATH"] = check.library
+    import mitsuba
+
+    if mitsuba.variant() != check.variant:
+        mitsuba.set_variant(check.variant)
+
+
+def _not_ready(reason: str, remedy: str) -> NodeNotReady:
+    return NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer="mitsuba")

@@ -1,0 +1,193 @@
+"""A scene file as Mitsuba parses it for one frame, before anything is built: its cameras, size and samples.
+
+Every trouble with the file is one `SceneError` in plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mitsuba as mi
+
+from tasks.errors import SceneError
+from tasks.spec import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STOCK_SIZE = (768, 576)
+_STOCK_SAMPLES = 4
+_CAMERA_PARTS = ("Sensor", "Film", "Sampler", "ReconstructionFilter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A parsed scene. Its nodes are never changed: whoever builds from them copies them first.
+
+    Parameters
+    ----------
+    path
+        The scene file.
+    state
+        Mitsuba's parser state, with references resolved.
+    """
+
+    path: Path
+    state: Any
+
+    @cached_property
+    def cameras(self) -> tuple[int, ...]:
+        """Nodes of the scene's cameras."""
+        return tuple(i for i in self.children(0) if self.kind(i) == "Sensor")
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """Ids of the cameras, or their numbers where they have none."""
+        return tuple(self.state.nodes[node].props.id() or str(i) for i, node in enumerate(self.cameras))
+
+    def camera(self, name: str | None) -> int:
+        """Node of a camera by its id or number; None is the first."""
+        names = self.camera_names
+        if not names:
+            raise self.refuse("has no camera", "Add a <sensor> to the scene.")
+        if name is None or name in names:
+            return self.cameras[names.index(name) if name else 0]
+        if name.isdigit() and int(name) < len(names):
+            return self.cameras[int(name)]
+        raise self.refuse(f"has no camera {name!r}", f"Choose one of {', '.join(names)}.")
+
+    def size(self, camera: int) -> Size:
+        """Size the scene asks for."""
+        film = self.part(camera, "Film")
+        width, height = (
+            self._number(film, key, stock) for key, stock in zip(("width", "height"), _STOCK_SIZE, strict=True)
+        )
+        return Size(width=width, height=height)
+
+    def samples(self, camera: int) -> int:
+        """Return the samples a pixel that the scene asks for."""
+        return self._number(self.part(camera, "Sampler"), "sample_count", _STOCK_SAMPLES)
+
+    def plugin(self, node: int | None) -> str:
+        """Name of a node's plugin; empty for none."""
+        return "" if node is None else str(self.state.nodes[node].props.plugin_name())
+
+    def kind(self, node: int) -> str:
+        """Kind of a node, such as ``Sensor``."""
+        return str(self.state.nodes[node].type).rpartition(".")[2]
+
+    def part(self, node: int | None, kind: str) -> int | None:
+        """First child of a kind."""
+        return None if node is None else next((i for i in self.children(node) if self.kind(i) == kind), None)
+
+    def children(self, node: int) -> list[int]:
+        """Nodes that a node refers to, in order."""
+        props = self.state.nodes[node].props
+        return [props[key].index() for key in props.keys() if is_reference(props, key)]  # noqa: SIM118
+
+    def below(self, node: int) -> Iterator[int]:
+        """Yield a node and all nodes it refers to, directly or not."""
+        yield node
+        for child in self.children(node):
+            yield from self.below(child)
+
+    def differs_in_cameras_alone(self, other: Document) -> bool:
+        """Whether all but plain cameras (with film, filter and sampler) equals another document's."""
+        ours, theirs = self._camera_nodes, other._camera_nodes
+        nodes, others = self.state.nodes, other.state.nodes
+        if self.path != other.path or ours != theirs or len(nodes) != len(others):
+            return False
+        if any(self.kind(i) not in _CAMERA_PARTS or other.kind(i) not in _CAMERA_PARTS for i in ours):
+            return False
+        return all(nodes[i] == others[i] for i in range(len(nodes)) if i not in ours)
+
+    @cached_property
+    def _camera_nodes(self) -> frozenset[int]:
+        return frozenset(i for camera in self.cameras for i in self.below(camera))
+
+    def where(self, node: int) -> str:
+        """Place of a node in its file."""
+        return re.sub(r"^.*/", "", str(mi.parser.file_location(self.state, self.state.nodes[node])))
+
+    def refuse(self, what: str, remedy: str) -> SceneError:
+        """Return an error about this scene."""
+        return SceneError(reason=f"The scene {self.path.name} {what}.", remedy=remedy, scene=str(self.path))
+
+    def _number(self, node: int | None, key: str, stock: int) -> int:
+        if node is None or key not in self.state.nodes[node].props:
+            return stock
+        return int(self.state.nodes[node].props[key])
+
+
+def is_reference(props: Any, key: str) -> bool:  # noqa: ANN401 - Mitsuba properties
+    """Whether a property refers to another node."""
+    return bool(props.type(key) == mi.Properties.Type.ResolvedReference)
+
+
+def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) -> Document:
+    """Parse a scene with its parameters at a frame.
+
+    Raises
+    ------
+    SceneError
+        When the file is missing or malformed, a parameter has no value, or the scene has no such parameter.
+    """
+    path = path.absolute()
+    if not path.is_file():
+        raise SceneError(
+            reason=f"The scene {path} doesn't exist.",
+            remedy="Check the path, also on the nodes.",
+            scene=str(path),
+        )
+    _look_in(path.parent)
+    given = dict(parameters)
+    try:
+        return _parse(path, {"frame": str(frame), **given})
+    except RuntimeError as error:
+        unused = set(re.findall(r"^\s*- \$(\w+)=", str(error), re.MULTILINE))
+        if not unused or unused - {"frame"}:
+            raise _unreadable(path, error, unused & set(given)) from error
+    return _parse(path, given)
+
+
+def _parse(path: Path, parameters: dict[str, str]) -> Document:
+    config = mi.parser.ParserConfig(variant())
+    config.merge_meshes = False  # merged later, so that cameras stay where they are
+    state = mi.parser.parse_file(config, str(path), **parameters)
+    mi.parser.transform_all(config, state)
+    return Document(path=path, state=state)
+
+
+def _look_in(folder: Path) -> None:
+    """Make relative names count from the scene's folder, and never from where the process happens to be."""
+    resolver = mi.file_resolver()  # type: ignore[operator]
+    resolver.clear()
+    resolver.append(str(folder))
+    resolver.append(str(Path(mi.__file__).parent))
+
+
+def variant() -> str:
+    """Name of the variant this process runs."""
+    return str(mi.variant())
+
+
+def plain(error: Exception) -> str:
+    """Mitsuba's message as one line, without places in its own sources."""
+    text = re.sub(r"\[[\w.]+:\d+\]\s*", "", str(error))
+    return re.sub(r"\s+", " ", text).strip().rstrip(".")
+
+
+def _unreadable(path: Path, error: Exception, unknown: set[str]) -> SceneError:
+    if unknown:
+        names = ", ".join(f"${name}" for name in sorted(unknown))
+        reason = f"The scene {path.name} has no parameter {names}."
+        remedy = 'Use it in the scene, declare it with <default name="…"/>, or remove it from the job.'
+        return SceneError(reason=reason, remedy=remedy, scene=str(path))
+    reason = f"The scene {path.name} can't be read: {plain(error)}."
+    undefined = re.search(r"undefined parameter: \$(\w+)", str(error))
+    remedy = f"Give {undefined[1]} a value in the job or a <default>." if undefined else "Correct the file."
+    return SceneError(reason=reason, remedy=remedy, scene=str(path))

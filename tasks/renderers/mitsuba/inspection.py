@@ -1,0 +1,76 @@
+"""Say what a Mitsuba scene asks for and what Frontburner does otherwise, without building its shapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mitsuba as mi
+
+from tasks.renderers.base import SceneInfo
+from tasks.renderers.mitsuba.document import parse, variant
+from tasks.renderers.mitsuba.files import dependencies, digest
+from tasks.renderers.mitsuba.stage import integrator_alone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.renderers.mitsuba.document import Document
+
+_FILMS = {"", "hdrfilm"}
+_SAMPLERS = {"", "independent"}
+
+
+def inspect(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:
+    """Read a scene for one frame. Raises `SceneError`."""
+    document = parse(path, frame=frame, parameters=parameters)
+    camera = document.camera(None)
+    _check_plugins(document)
+    files = dependencies(document)
+    return SceneInfo(
+        digest=digest(document, files),
+        files=tuple(map(str, files)),
+        size=document.size(camera),
+        samples=document.samples(camera),
+        cameras=document.camera_names,
+        whole_frames_because=whole_frames_because(integrator_alone(document)),
+        notes=tuple(_notes(document, camera)),
+    )
+
+
+def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba object
+    """Empty if the integrator can render regions, else the sentence that says why it can't."""
+    name = type(integrator).__name__
+    if not isinstance(integrator, mi.SamplingIntegrator):
+        return f"Its integrator ({name}) sends light from the lamps to the whole picture at once."
+    if isinstance(integrator, mi.CppADIntegrator):
+        return f"Its integrator ({name}) is made for differentiation and renders whole pictures only."
+    return ""
+
+
+def _check_plugins(document: Document) -> None:
+    """Find misspelt plugins now and not when a node builds the scene."""
+    manager = mi.PluginManager.instance()
+    for node in range(1, len(document.state.nodes)):
+        name = document.plugin(node)
+        # Integrators may be written in Python, which the manager doesn't know; they are built below.
+        if document.kind(node) != "Integrator" and manager.plugin_type(name) == mi.ObjectType.Unknown:
+            raise document.refuse(
+                f"asks for an unknown plugin {name!r} ({document.where(node)})",
+                f"Correct the name: Mitsuba {mi.__version__} has none of this one.",
+            )
+
+
+def _notes(document: Document, camera: int) -> list[str]:
+    """Sentences on what is rendered otherwise than the scene asks."""
+    film, sampler = document.part(camera, "Film"), document.part(camera, "Sampler")
+    notes = []
+    if document.plugin(film) not in _FILMS:
+        notes.append(f"The film {document.plugin(film)} is replaced by linear float32 RGBA.")
+    if film is not None and "crop_width" in document.state.nodes[film].props:
+        notes.append("The film's crop is ignored: the whole frame is rendered.")
+    if document.plugin(sampler) not in _SAMPLERS:
+        notes.append(f"The sampler {document.plugin(sampler)} is replaced by independent samples.")
+    rfilter = document.plugin(document.part(film, "ReconstructionFilter")) or "gaussian"
+    if variant().startswith("scalar") and rfilter != "box":
+        notes.append(f"The {rfilter} filter is replaced by a box: only the compiled build can use it in regions.")
+    return notes

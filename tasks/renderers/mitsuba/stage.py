@@ -1,0 +1,140 @@
+"""A scene that is built and ready: kept over units, and over frames as far as only the camera moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mitsuba as mi
+
+from tasks.renderers.mitsuba.document import is_reference, plain, variant
+from tasks.renderers.mitsuba.grid import BLOCK_PX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.renderers.mitsuba.document import Document
+    from tasks.spec import Size
+
+_STOCK_FILTER = "gaussian"  # what Mitsuba's film takes when a scene names none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What Mitsuba renders from.
+
+    Parameters
+    ----------
+    document
+        The parsed scene it was built from.
+    scene, sensor, integrator, rfilter
+        Mitsuba's objects. The sensor's film has the frame's size, float32 RGBA and a box filter; ``rfilter``
+        is the filter that the scene asks for.
+    """
+
+    document: Document
+    scene: Any
+    sensor: Any
+    integrator: Any
+    rfilter: Any
+
+    def moved(self, document: Document, camera: int, size: Size) -> Stage:
+        """Return the stage for another frame, rebuilding only cameras if nothing else changed."""
+        if not self.document.differs_in_cameras_alone(document):
+            return build(document, camera, size)
+        cameras = _instantiate(document, _prepared(document, camera, size, keep={"Sensor"}))
+        return Stage(
+            document=document,
+            scene=self.scene,
+            sensor=cameras.sensors()[0],
+            integrator=self.integrator,
+            rfilter=_filter(document, camera),
+        )
+
+
+def build(document: Document, camera: int, size: Size) -> Stage:
+    """Build a scene with one of its cameras at a size.
+
+    Raises
+    ------
+    SceneError
+        When Mitsuba can't build it.
+    """
+    state = _prepared(document, camera, size, keep=None)
+    mi.parser.transform_merge_meshes(mi.parser.ParserConfig(variant()), state)
+    scene = _instantiate(document, state)
+    return Stage(
+        document=document,
+        scene=scene,
+        sensor=scene.sensors()[0],
+        integrator=integrator_alone(document),
+        rfilter=_filter(document, camera),
+    )
+
+
+def integrator_alone(document: Document) -> Any:  # noqa: ANN401 - a Mitsuba object
+    """Build a scene's integrator without the scene; path tracing if it names none."""
+    node = document.part(0, "Integrator")
+    if node is None:
+        return mi.load_dict({"type": "path", "block_size": BLOCK_PX})
+    state = mi.parser.ParserState(document.state)
+    _drop(state, lambda child: child != node)
+    integrator = _instantiate(document, state).integrator()
+    if not isinstance(integrator, mi.SamplingIntegrator) or not variant().startswith("scalar"):
+        return integrator
+    state = mi.parser.ParserState(document.state)
+    _drop(state, lambda child: child != node)
+    state.nodes[node].props["block_size"] = BLOCK_PX
+    return _instantiate(document, state).integrator()
+
+
+def _prepared(document: Document, camera: int, size: Size, *, keep: set[str] | None) -> Any:  # noqa: ANN401
+    """Copy the parsed nodes with one camera, our film, and of the rest only the kinds to keep."""
+    state = mi.parser.ParserState(document.state)
+    _drop(
+        state,
+        lambda node: (node in document.cameras and node != camera) or not (keep is None or document.kind(node) in keep),
+    )
+    props = state.nodes[camera].props
+    for key in list(props.keys()):
+        if is_reference(props, key) and document.kind(props[key].index()) in {"Film", "Sampler"}:
+            del props[key]
+    props["film"] = _film(size)
+    props["sampler"] = mi.load_dict({"type": "independent"})
+    return state
+
+
+def _drop(state: Any, unwanted: Callable[[int], bool]) -> None:  # noqa: ANN401
+    """Take children away from a scene."""
+    props = state.nodes[0].props
+    for key in list(props.keys()):
+        if is_reference(props, key) and unwanted(props[key].index()):
+            del props[key]
+
+
+def _film(size: Size) -> Any:  # noqa: ANN401
+    return mi.load_dict(
+        {
+            "type": "hdrfilm",
+            "width": size.width,
+            "height": size.height,
+            "pixel_format": "rgba",
+            "component_format": "float32",
+            "rfilter": {"type": "box"},
+        }
+    )
+
+
+def _filter(document: Document, camera: int) -> Any:  # noqa: ANN401
+    node = document.part(document.part(camera, "Film"), "ReconstructionFilter")
+    if node is None:
+        return mi.load_dict({"type": _STOCK_FILTER})
+    props = document.state.nodes[node].props
+    return mi.load_dict({"type": props.plugin_name(), **{key: props[key] for key in props.keys()}})  # noqa: SIM118
+
+
+def _instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401
+    try:
+        return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
+    except RuntimeError as error:
+        raise document.refuse(f"can't be built: {plain(error)}", "Correct the scene.") from error

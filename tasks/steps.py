@@ -1,0 +1,79 @@
+"""The steps of a job that Prefect sees and retries. The only module of tasks that knows Prefect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from storage.errors import FrontburnerError
+from storage.objects import open_store
+from tasks.scenes import SceneQuery, inspect_frames
+from tasks.node import in_renderer
+from tasks.pictures import FrameRecord, PictureOrder, finish
+from tasks.renderers.base import SceneInfo
+from tasks.spec import Tile
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import TaskRun
+    from prefect.states import State
+    from prefect.tasks import Task
+
+
+def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Try again what may succeed the next time, and anything we didn't foresee."""
+    error = state.result(raise_on_failure=False)
+    return error.retryable if isinstance(error, FrontburnerError) else True
+
+
+@task(
+    name="open scene",
+    task_run_name="open {scene}",
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
+    """Read a scene in a node's renderer, for each frame whose file or content is its own."""
+    infos = in_renderer(inspect_frames, query)
+    first = next(iter(infos.values()))
+    log = get_run_logger()
+    log.info(
+        "%s: %d file(s), %dx%d, %d samples, %s", Path(scene).name, len(first.files),
+        first.size.width, first.size.height, first.samples, query.build,
+    )  # fmt: skip
+    for note in (*first.notes, *filter(None, [first.whole_frames_because])):
+        log.info("%s", note)
+    return infos
+
+
+@task(
+    name="finish frames",
+    task_run_name="finish {title}",
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def finish_frames(
+    title: str,
+    tiles: list[list[Tile]],
+    orders: list[PictureOrder],
+    store_url: str,
+    metadata: dict[str, str],
+) -> list[FrameRecord]:
+    """Stitch, encode and write frames whose units are all done."""
+    store = open_store(store_url)
+    records = []
+    for own, order in zip(tiles, orders, strict=True):
+        records.append(finish(own, order, store, metadata))
+        get_run_logger().info(
+            "%s: %d units stitched, written to %s",
+            title, len(own), ", ".join(store.locate(key) for key in order.keys),
+        )  # fmt: skip
+    return records

@@ -1,0 +1,141 @@
+"""Put the units of a frame together into its picture. A missing, doubled or doubtful tile is an error, never a hole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.errors import BadTile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from tasks.spec import FrameSpec, Region, SampleRange, Tile, UnitSpec
+
+_AGAIN = "It is rendered again, on another node where there is one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A finished frame or a part of one.
+
+    Parameters
+    ----------
+    pixels
+        float32 (H, W, C), linear, premultiplied: means over all samples.
+    channels
+        C channel names.
+    region
+        Where in its frame the picture lies.
+    samples
+        Samples a pixel.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    channels: tuple[str, ...]
+    region: Region
+    samples: int
+
+
+def check_tile(tile: Tile, unit: UnitSpec) -> None:
+    """Refuse pixels that can't be this unit's.
+
+    Raises
+    ------
+    BadTile
+        When shape, channels or build are not the unit's, or a value is not finite.
+    """
+    region = unit.region
+    expected = (region.height, region.width, len(unit.frame.channels))
+    fault = ""
+    if tile.sums.shape != expected or tile.sums.dtype != np.float32:
+        fault = f"has shape {tile.sums.shape} {tile.sums.dtype} instead of {expected} float32"
+    elif tile.channels != unit.frame.channels:
+        fault = f"has the channels {', '.join(tile.channels)} instead of {', '.join(unit.frame.channels)}"
+    elif tile.record.build != unit.frame.build:
+        fault = f"was rendered by {unit.frame.renderer} {tile.record.build}, the job by {unit.frame.build}"
+    elif not np.isfinite(tile.sums).all():
+        fault = "has pixels that are infinite or not a number"
+    if fault:
+        raise BadTile(
+            reason=f"The tile of frame {unit.frame.frame} at {_place(region)} from {tile.record.node} {fault}.",
+            remedy=_AGAIN,
+            retryable=True,
+        )
+
+
+def stitch(
+    tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, passes: Sequence[SampleRange] | None = None
+) -> Picture:
+    """Combine the tiles of a frame: sums over all passes, divided by the number of samples.
+
+    Passes are added in their own order and in float64, so the result doesn't depend on how each pass was cut.
+
+    Parameters
+    ----------
+    tiles
+        Tiles that cover ``region`` exactly once for each pass, in any order.
+    frame
+        The frame they belong to.
+    region
+        The part of the frame that is wanted.
+    passes
+        Ranges of samples to combine; None is all there are.
+
+    Raises
+    ------
+    BadTile
+        When a pixel isn't covered, is covered twice, or tiles come from different builds.
+    """
+    wanted = passes or sorted({tile.samples for tile in tiles}, key=lambda samples: samples.start)
+    total = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float64)
+    for samples in wanted:
+        layer = [tile for tile in tiles if tile.samples == samples]
+        total += _lay(layer, frame, region, samples)
+    count = sum(samples.count for samples in wanted)
+    if passes is None and count != frame.samples:
+        raise BadTile(
+            reason=f"Frame {frame.frame} has {count} of its {frame.samples} samples.", remedy=_AGAIN, retryable=True
+        )
+    return Picture(
+        pixels=np.ascontiguousarray((total / count).astype(np.float32)),
+        channels=frame.channels,
+        region=region,
+        samples=count,
+    )
+
+
+def _lay(
+    tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange
+) -> npt.NDArray[np.float32]:
+    """Lay the tiles of one pass side by side."""
+    layer = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
+    covered = np.zeros(layer.shape[:2], dtype=np.uint8)
+    for tile in tiles:
+        if tile.channels != frame.channels or tile.record.build != frame.build:
+            raise BadTile(
+                reason=f"A tile from {tile.record.node} ({tile.record.build}) doesn't belong to frame {frame.frame}.",
+                remedy=_AGAIN,
+                retryable=True,
+            )
+        rows = slice(tile.region.y0 - region.y0, tile.region.y1 - region.y0)
+        columns = slice(tile.region.x0 - region.x0, tile.region.x1 - region.x0)
+        layer[rows, columns] = tile.sums
+        covered[rows, columns] += 1
+    if not (covered == 1).all():
+        missing, twice = int((covered == 0).sum()), int((covered > 1).sum())
+        raise BadTile(
+            reason=f"Samples {samples.start}-{samples.stop} of frame {frame.frame} lack {missing} pixels "
+            f"and have {twice} more than once.",
+            remedy=_AGAIN,
+            retryable=True,
+        )
+    return layer
+
+
+def _place(region: Region) -> str:
+    return f"{region.x0},{region.y0} ({region.width}x{region.height})"

@@ -1,0 +1,122 @@
+"""Renderers to hold against the contract, each in a process of its own that the tests share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tasks.process import RendererProcess
+from tasks.renderers import renderer
+from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+
+    from tasks.renderers.base import SceneInfo
+    from tasks.spec import Pixels
+
+SCENES = Path(__file__).parent / "scenes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A renderer process, and a frame to render with it."""
+
+    process: RendererProcess
+    frame: FrameSpec
+
+    def with_(self, scene: Path | None = None, **changes: object) -> Bench:
+        """The same with another scene or other settings of the frame."""
+        frame = replace(self.frame, scene=str(scene or self.frame.scene), **changes)  # type: ignore[arg-type]
+        return Bench(process=self.process, frame=replace(frame, scene_digest=inspect(self.process, frame).digest))
+
+    def unit(self, region: Region | None = None, samples: tuple[int, int] | None = None) -> UnitSpec:
+        """A unit of the frame, all of it by default."""
+        start, stop = samples or (0, self.frame.samples)
+        return UnitSpec(
+            frame=self.frame,
+            region=region or self.frame.size.whole,
+            samples=SampleRange(start=start, stop=stop),
+        )
+
+    def render(self, region: Region | None = None, samples: tuple[int, int] | None = None) -> Pixels:
+        return self.process.render(self.unit(region, samples)).pixels
+
+    def means(self) -> npt.NDArray[np.float64]:
+        return self.render().sums.astype(np.float64) / self.frame.samples
+
+
+def inspect(process: RendererProcess, frame: FrameSpec) -> SceneInfo:
+    read = partial(
+        renderer(frame.renderer).inspect,
+        Path(frame.scene),
+        build=frame.build,
+        frame=frame.frame,
+        parameters=frame.parameters,
+    )
+    return process.call(read)
+
+
+def start(kind: str, logs: Path, threads: int = 2) -> Bench:
+    """A bench for one of the kinds below; skips where its build doesn't work."""
+    name = "null" if kind == "null" else "mitsuba"
+    process = RendererProcess(node="test", threads=threads, logs=logs)
+    builds = [build for build in process.call(renderer(name).builds) if kind in build]
+    if not builds:
+        process.stop()
+        pytest.skip(f"no {kind} build works here")
+    scene = SCENES / ("gradient.json" if kind == "null" else "room.xml")
+    frame = FrameSpec(
+        renderer=name,
+        build=builds[0],
+        scene=str(scene),
+        scene_digest="",
+        frame=1,
+        size=Size(width=48, height=40),
+        samples=8,
+    )
+    return Bench(process=process, frame=frame).with_()
+
+
+KINDS = ("null", "llvm", "scalar")
+
+
+@pytest.fixture(scope="session")
+def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
+    made: dict[str, Bench] = {}
+
+    def bench(kind: str) -> Bench:
+        if kind not in made:
+            made[kind] = start(kind, tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    yield bench
+    for one in made.values():
+        one.process.stop()
+
+
+@pytest.fixture(params=KINDS)
+def bench(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> Bench:
+    return benches(request.param)
+
+
+@pytest.fixture(params=KINDS[1:])
+def mitsuba(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> Bench:
+    return benches(request.param)
+
+
+@pytest.fixture
+def llvm(benches: Callable[[str], Bench]) -> Bench:
+    return benches("llvm")
+
+
+@pytest.fixture
+def null(benches: Callable[[str], Bench]) -> Bench:
+    return benches("null")

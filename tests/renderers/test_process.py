@@ -1,0 +1,160 @@
+"""A renderer's process: whatever it does, the node goes on, knows why, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tasks.errors import UnitCancelled, UnitFailed
+from tasks.process import RendererProcess
+from tests.renderers.conftest import Bench, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Bench]:
+    bench = start("null", tmp_path / "logs")
+    yield bench
+    bench.process.stop()
+
+
+def faulty(own: Bench, folder: Path, **fault: object) -> Bench:
+    scene = folder / "scene.json"
+    scene.write_text(json.dumps({"faults": [fault] if fault else []}))
+    return own.with_(scene)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [("crash", "exit code 1"), ("segfault", "SIGSEGV"), ("error", "RuntimeError: this fault was asked for")],
+)
+def test_a_failing_child_fails_its_unit_alone(own: Bench, tmp_path: Path, fault: str, says: str) -> None:
+    bench = faulty(own, tmp_path, do=fault, times=1)
+    with pytest.raises(UnitFailed, match=says) as caught:
+        bench.render()
+    assert caught.value.node == "test"
+    assert caught.value.unit == bench.unit().digest
+    assert Path(caught.value.log).exists()
+    assert bench.render().sums.shape == (40, 48, 4)
+
+
+def test_last_words_are_this_units_own(own: Bench, tmp_path: Path) -> None:
+    bench = faulty(own, tmp_path, do="error", times=1)
+    with pytest.raises(UnitFailed) as caught:
+        bench.render()
+    assert "this fault was asked for" in caught.value.last_words
+    bench = faulty(own, tmp_path, do="segfault")
+    with pytest.raises(UnitFailed) as caught:
+        bench.render()
+    assert "this fault was asked for" not in caught.value.last_words
+    assert "Segmentation fault" in caught.value.last_words
+
+
+def test_a_hanging_child_is_ended_by_the_time_out(own: Bench, tmp_path: Path) -> None:
+    bench = faulty(own, tmp_path, do="hang")
+    unit = bench.unit()
+    object.__setattr__(unit, "timeout_s", 0.5)
+    pid = own.process.pid
+    assert pid is not None
+    began_s = time.monotonic()
+    with pytest.raises(UnitFailed, match=r"longer than 0\.5 s"):
+        own.process.render(unit)
+    assert time.monotonic() - began_s < 2
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_cancelled_unit_ends_its_child_at_once(own: Bench, tmp_path: Path) -> None:
+    bench = faulty(own, tmp_path, do="hang")
+    pid, called_back, errors = own.process.pid, threading.Event(), []
+    assert pid is not None
+
+    def render() -> None:
+        try:
+            own.process.render(bench.unit(), cancelled=called_back.is_set)
+        except UnitCancelled as error:
+            errors.append(error)
+
+    renders = [threading.Thread(target=render) for _ in range(2)]  # the second waits for its turn
+    for thread in renders:
+        thread.start()
+    called_back.set()
+    for thread in renders:
+        thread.join(timeout=2)
+    assert len(errors) == 2
+    assert not psutil.pid_exists(pid)
+
+
+def test_stopping_from_another_thread_fails_the_unit(own: Bench, tmp_path: Path) -> None:
+    bench = faulty(own, tmp_path, do="hang")
+    threading.Timer(0.3, own.process.stop).start()
+    with pytest.raises(UnitFailed, match="SIGKILL"):
+        bench.render()
+    assert faulty(own, tmp_path).render().sums.any()
+
+
+def test_a_child_outlives_the_thread_that_asked_first(tmp_path: Path) -> None:
+    process = RendererProcess(node="n", threads=1, logs=tmp_path)
+    with process:
+        thread = threading.Thread(target=process.call, args=(os.getpid,))
+        thread.start()
+        thread.join()
+        first = process.pid
+        assert process.call(os.getpid) == first
+
+
+def test_a_child_has_one_thread_for_each_numeric_library(own: Bench) -> None:
+    assert own.process.call(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
+
+
+def test_a_call_that_cannot_be_understood_is_an_error(own: Bench) -> None:
+    with pytest.raises(UnitFailed, match=r"ModuleNotFoundError|TypeError"):
+        own.process.call(int, "x", "y", "z")
+
+
+_PARENT = """
+import os, sys, time
+from pathlib import Path
+from tasks.process import RendererProcess
+process = RendererProcess(node="n", threads=1, logs=Path(sys.argv[1]))
+print(process.call(os.getpid), flush=True)
+process.call(time.sleep, 600)
+"""
+
+
+def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(tmp_path)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        gone, alive = psutil.wait_procs([child], timeout=5)
+    assert gone
+    assert not alive
+
+
+def test_mitsuba_uses_as_many_cores_as_it_is_told(tmp_path: Path) -> None:
+    bench = start("scalar", tmp_path, threads=1)
+    with bench.process:
+        bench = bench.with_(samples=32)
+        bench.render()
+        rendered = bench.process.render(bench.unit())
+        assert rendered.cpu_s < 1.2 * rendered.wall_s

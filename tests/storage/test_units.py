@@ -1,0 +1,110 @@
+"""A unit's object comes back bit for bit, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from storage.errors import CorruptObject, MissingObject, StoreError
+from storage.units import UnitLedger, pack, unpack
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from storage.objects import ObjectStore
+
+SUMS = arrays.arrays(np.float32, arrays.array_shapes(min_dims=3, max_dims=3, max_side=6))
+METADATA = st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3)
+DIGEST = hashlib.sha256(b"unit").hexdigest()
+
+
+@settings(deadline=None)
+@given(sums=SUMS, metadata=METADATA)
+def test_round_trip(sums: npt.NDArray[np.float32], metadata: dict[str, str]) -> None:
+    for array in (sums, sums.transpose(1, 0, 2), sums[::-1, ::2]):
+        again, said = unpack(pack(array, metadata), key="k")
+        assert again.tobytes() == array.tobytes()
+        assert again.shape == array.shape
+        assert said == metadata
+        assert again.flags.writeable
+
+
+@settings(deadline=None)
+@given(sums=SUMS, metadata=METADATA, data=st.data())
+def test_any_change_is_found(sums: npt.NDArray[np.float32], metadata: dict[str, str], data: st.DataObject) -> None:
+    packed = bytearray(pack(sums, metadata))
+    packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(CorruptObject, match="'some/key'"):
+        unpack(bytes(packed), key="some/key")
+
+
+@settings(deadline=None)
+@given(sums=SUMS, data=st.data())
+def test_a_missing_or_added_end_is_found(sums: npt.NDArray[np.float32], data: st.DataObject) -> None:
+    packed = pack(sums, {})
+    for changed in (packed[: data.draw(st.integers(0, len(packed) - 1))], packed + b"\0"):
+        with pytest.raises(CorruptObject):
+            unpack(changed, key="k")
+
+
+def test_what_is_no_unit_is_refused() -> None:
+    with pytest.raises(TypeError):
+        pack(np.zeros((2, 2, 4)), {})  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        pack(np.zeros((2, 2), np.float32), {})
+    for body in (
+        b"",
+        b"nothing like it",
+        _safetensors(np.zeros((2, 2, 4))),
+        _safetensors(np.zeros(4, np.float32)),
+    ):
+        with pytest.raises(CorruptObject, match="hold"):
+            unpack(b"FBUNIT1\n" + hashlib.sha256(body).digest() + body, key="k")
+
+
+def _safetensors(sums: npt.NDArray[np.floating]) -> bytes:
+    from safetensors.numpy import save
+
+    body: bytes = save({"sums": sums, "metadata": np.frombuffer(b"{}", np.uint8)})
+    return body
+
+
+def test_a_ledger_is_its_objects(store: ObjectStore) -> None:
+    ledger = UnitLedger(store=store, prefix="job/units")
+    sums = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert not ledger.has(DIGEST)
+    with pytest.raises(MissingObject):
+        ledger.load(DIGEST)
+    assert ledger.create(DIGEST, sums, {"node": "n1"})
+    assert not ledger.create(DIGEST, sums + 1, {"node": "n2"})
+    again, metadata = ledger.load(DIGEST)
+    assert (again == sums).all()
+    assert metadata == {"node": "n1"}
+    store.write("job/units/stray.txt", b"")
+    assert list(ledger.digests()) == [DIGEST]
+    assert store.exists(f"job/units/{DIGEST[:2]}/{DIGEST}.unit")
+
+
+def test_a_corrupt_unit_is_discarded_and_made_again(store: ObjectStore) -> None:
+    ledger = UnitLedger(store=store)
+    sums = np.ones((2, 3, 4), np.float32)
+    ledger.create(DIGEST, sums, {})
+    store.write(ledger.key(DIGEST), store.read(ledger.key(DIGEST))[:-1])
+    with pytest.raises(CorruptObject) as caught:
+        ledger.load(DIGEST)
+    assert caught.value.url == store.url
+    ledger.discard(DIGEST)
+    assert not ledger.has(DIGEST)
+    assert ledger.create(DIGEST, sums, {})
+    assert (ledger.load(DIGEST)[0] == sums).all()
+
+
+def test_only_identities_are_kept(store: ObjectStore) -> None:
+    with pytest.raises(StoreError, match="not the identity"):
+        UnitLedger(store=store).has("../../etc/passwd")
