@@ -144,6 +144,10 @@ class Dispatcher:
         self._done.setdefault(block.frame, []).append(ticket)
         ev.announce(ev.UnitReused(at_s=self.clock(), block=block))
 
+    def tickets(self, frame: int) -> Sequence[int]:
+        """Tickets of the units of a frame that are in the store."""
+        return tuple(self._done.get(frame, ()))
+
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
         self._tickets += 1
@@ -151,7 +155,7 @@ class Dispatcher:
 
     def _fill(self) -> None:
         """Give every node what it can hold, the emptiest nodes first."""
-        load = Counter({node: 0 for node in self._nodes})
+        load = Counter(dict.fromkeys(self._nodes, 0))
         load.update(assignment.node for assignment in self._under_way.values())
         for level in range(UNITS_PER_NODE):
             for node in sorted(self._nodes, key=lambda name: load[name]):
@@ -193,9 +197,7 @@ class Dispatcher:
             self._learn_overhead(done, record)
         left = self.planner.seconds_left(a.block for a in self._under_way.values())
         ev.announce(
-            ev.UnitFinished(
-                at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left
-            )
+            ev.UnitFinished(at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left)
         )
         self._done[done.block.frame].append(ticket)
         if not self._pending(done.block.frame):
@@ -211,9 +213,7 @@ class Dispatcher:
         if failed is None:
             return
         block = failed.block.failed_on(failed.node)
-        ev.announce(
-            ev.UnitAttemptFailed(at_s=self.clock(), node=failed.node, block=block, reason=str(error))
-        )
+        ev.announce(ev.UnitAttemptFailed(at_s=self.clock(), node=failed.node, block=block, reason=str(error)))
         if error.retryable and block.failures < self.attempts:
             self.planner.give_back(block)
         else:

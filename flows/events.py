@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flows.plan.block import Block
-from tasks.spec import UnitRecord
+if TYPE_CHECKING:
+    from flows.plan.block import Block
+    from tasks.spec import UnitRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from distributed import Future
-
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.cluster.watch import NodeWatch
 from flows.dispatch import POLL_S, Failed, Finished, Joined, Left, Message, Refused
@@ -20,14 +18,14 @@ from tasks.errors import UnitFailed
 from tasks.ledger import record_from
 from tasks.node import Desk, in_renderer, load_unit, render_unit
 from tasks.scenes import builds
-from tasks.spec import UnitSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from distributed import Client
+    from distributed import Client, Future
 
     from flows.plan.block import Block
+    from tasks.spec import UnitSpec
 
 ANSWER_TIMEOUT_S = 10
 SURVEY_TIMEOUT_S = 180
@@ -65,9 +63,7 @@ class DaskFarm:
     _reports: dict[str, NodeReport] = field(init=False, default_factory=dict)
     _checks: dict[str, Future] = field(init=False, default_factory=dict)
     _live: set[int] = field(init=False, default_factory=set)
-    _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(
-        init=False, default_factory=queue.SimpleQueue
-    )
+    _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(init=False, default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
         # Its own name for every run: news of a run that was cut off must not reach the next one.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.pictures import FrameRecord
 
 MAX_TASK_RUNS = 32
-"""Prefect task runs a job makes for its frames at most: each costs the farm about a quarter second of processor time."""
+"""Prefect task runs a job makes for its frames at most: each costs about a quarter second of processor time."""
 
 
 @dataclass(slots=True, kw_only=True)

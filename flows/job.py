@@ -1,4 +1,4 @@
-"""The job document: what a user wants rendered. One model is the CLI's options, Prefect's form and a YAML or JSON file."""
+"""The job document: what a user wants rendered. One model is the CLI's options, Prefect's form and a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -19,6 +19,9 @@ from storage.view import View
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov, Region, Size
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
@@ -73,7 +76,9 @@ class RenderJob(BaseModel):
         "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
     )
     size: str = Field("", description="Width and height in pixels, such as 1920x1080; empty is the scene's own.")
-    region: str = Field("", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame.")
+    region: str = Field(
+        "", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
+    )
     samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
@@ -81,12 +86,15 @@ class RenderJob(BaseModel):
     )
     seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
     mode: Mode = Field(
-        Mode.AUTO, description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes."
+        Mode.AUTO,
+        description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
     out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     name: str = Field("", description="Name of the job and its files; empty is the scene's name.")
     formats: Annotated[list[Format], BeforeValidator(_words)] = Field(
-        default_factory=lambda: [Format.EXR, Format.PNG], description="Files written for each frame: exr, png.", min_length=1
+        default_factory=lambda: [Format.EXR, Format.PNG],
+        description="Files written for each frame: exr, png.",
+        min_length=1,
     )
     exr: ExrType = Field(ExrType.HALF, description="Precision of EXR colours: half or float.")
     png_bits: Literal[8, 16] = Field(8, description="Bits a channel of PNG files: 8 or 16.")
@@ -95,7 +103,7 @@ class RenderJob(BaseModel):
     priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
     attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
     unit_timeout_s: float | None = Field(None, description="Seconds one unit may take; empty is no limit.", gt=0)
-    keep_units: bool = Field(False, description="Keep the units in the store when the job is done.")
+    keep_units: bool = Field(default=False, description="Keep the units in the store when the job is done.")
 
     @field_validator("scene")
     @classmethod
@@ -129,7 +137,9 @@ class RenderJob(BaseModel):
     @classmethod
     def _name_is_a_file_name(cls, value: str) -> str:
         if value and not re.fullmatch(r"[\w][\w .+-]{0,99}", value):
-            raise ValueError("can't name files. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit first).")
+            raise ValueError(
+                "can't name files. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit first)."
+            )
         return value
 
     @model_validator(mode="after")
@@ -178,7 +188,9 @@ def parse_region(text: str) -> Region:
     """Read ``x0,y0,x1,y1``. Raises ValueError with a sentence."""
     match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text)
     if match is None:
-        raise ValueError(f"region '{text}' can't be read. Write x0,y0,x1,y1 in pixels from the top left, such as 0,0,640,360.")
+        raise ValueError(
+            f"region '{text}' can't be read. Write x0,y0,x1,y1 in pixels from the top left, such as 0,0,640,360."
+        )
     x0, y0, x1, y1 = (int(group) for group in match.groups())
     if x1 <= x0 or y1 <= y0:
         raise ValueError(f"region '{text}' is empty: x1 must be more than x0, and y1 more than y0.")
@@ -199,9 +211,7 @@ def make_job(document: dict[str, Any]) -> RenderJob:
         return RenderJob.model_validate(document)
     except ValidationError as error:
         problems = tuple(_sentence(problem) for problem in error.errors(include_url=False))
-        raise JobRefused(
-            reason="The job was refused before anything started:", remedy="", problems=problems
-        ) from None
+        raise JobRefused(reason="The job was refused before anything started:", remedy="", problems=problems) from None
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -214,7 +224,9 @@ def read_document(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(document, dict):
         raise JobRefused(
-            reason=f"The job file {path} holds no job:", remedy="", problems=("it must be a list of fields, such as 'scene: room.xml'.",)
+            reason=f"The job file {path} holds no job:",
+            remedy="",
+            problems=("it must be a list of fields, such as 'scene: room.xml'.",),
         )
     scene = document.get("scene")
     if isinstance(scene, str) and scene and not Path(scene).is_absolute():
@@ -222,7 +234,7 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _sentence(problem: Any) -> str:
+def _sentence(problem: ErrorDetails) -> str:
     """Say what is wrong with a field: its name, what was given, what would be right."""
     where = ".".join(str(part) for part in problem["loc"]) or "job"
     given = problem.get("input")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.job import ExrType, JobRefused, RenderJob, outside, parse_region, parse_size
-from flows.plan.block import Block
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
 from tasks.pictures import Encoding, PictureOrder
@@ -15,6 +14,7 @@ from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flows.plan.block import Block
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scenes import FrameScene
 
@@ -137,9 +137,7 @@ def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
     if job.camera and job.camera not in numbered.union(info.cameras):
         problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")
     if problems:
-        raise JobRefused(
-            reason="The job doesn't fit its scene:", remedy="", problems=tuple(problems)
-        )
+        raise JobRefused(reason="The job doesn't fit its scene:", remedy="", problems=tuple(problems))
 
 
 def _keys(job: RenderJob, frame: int, frames: Mapping[int, FrameSpec]) -> tuple[str, ...]:

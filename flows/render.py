@@ -20,15 +20,14 @@ from flows.farm import DaskFarm
 from flows.finishing import Finisher
 from flows.job import RenderJob
 from flows.layout import Layout, lay_out
-from flows.plan.block import Block
 from flows.plan.planner import FrameWork, Planner
+from flows.previews import EarlyPreview
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.survey import choose_build
 from storage.errors import FrontburnerError
-from storage.objects import open_store
-from tasks.ledger import HOUSE, Ledger
-from tasks.node import Desk
+from storage.objects import HOUSE, open_store
+from tasks.ledger import Ledger
 from tasks.pictures import FrameRecord, finished
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
@@ -105,7 +104,6 @@ class _Run:
     report: Report
     clock: Any
     artifacts: Artifacts = field(init=False)
-    done_pixel_samples: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
@@ -133,6 +131,7 @@ class _Run:
             infos=infos,
         )
         self.report.notes = layout.notes
+        self.report.renderer = f"{self.job.renderer_name} {build}"
         return layout
 
     def _skip_finished(self, layout: Layout) -> list[FrameWork]:
@@ -182,11 +181,16 @@ class _Run:
             farm=dask_farm,
             clock=self.clock,
             attempts=self.job.attempts,
-            between=lambda: self._between(planner, layout, len(wanted), finisher),
             on_rendered=finisher.take,
         )
-        self._adopt(dask_farm, dispatcher, planner)
-        dispatcher.run()
+        early = EarlyPreview(farm=dask_farm, layout=layout, tickets=dispatcher.tickets, show=self.artifacts.preview)
+        dispatcher.between = lambda: self._between(planner, layout, len(wanted), finisher, early)
+        unobserve = ev.observe(early.take)
+        try:
+            self._adopt(dask_farm, dispatcher, planner)
+            dispatcher.run()
+        finally:
+            unobserve()
         finisher.flush()
         while finisher.poll():
             wait([])
@@ -200,10 +204,11 @@ class _Run:
             dask_farm.load(ticket, block)
             dispatcher.adopt(block, ticket)
 
-    def _between(self, planner: Planner, layout: Layout, frames: int, finisher: Finisher) -> None:
+    def _between(self, planner: Planner, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview) -> None:
         """Between two looks at the farm: obey a suspend, follow the pictures, show progress."""
         wait([])  # raises Pause when the run was suspended: a flow that waits on Dask would never notice
         finisher.poll()
+        early.poll()
         whole = sum(samples.count for samples in layout.passes) * layout.region.area * frames
         if whole:
             self.artifacts.progress(1 - planner.pixel_samples_left() / whole)
@@ -214,6 +219,3 @@ class _Run:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
         if not self.job.keep_units:
             Ledger(store=self.store).forget(layout.frames[record.frame])
-
-
-__all__ = ["Block", "JobFailed", "render"]

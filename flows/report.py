@@ -14,6 +14,7 @@ class Report:
     """Figures of a job, folded from its events. All times are seconds."""
 
     job_id: str = ""
+    renderer: str = ""
     frames: int = 0
     units: int = 0
     reused_units: int = 0
@@ -86,6 +87,7 @@ class Report:
         """Return the report as plain JSON values; documented in ``docs/report.md``."""
         return {
             "job_id": self.job_id,
+            "renderer": self.renderer,
             "outputs": sorted(self.outputs),
             "frames": self.frames,
             "failed_frames": {str(frame): reason for frame, reason in sorted(self.failed.items())},
@@ -120,4 +122,6 @@ class Report:
         table = "\n".join(f"| {name} | {value} |" for name, value in rows)
         failures = "".join(f"\n- frame {frame}: {reason}" for frame, reason in sorted(self.failed.items()))
         pictures = "".join(f"\n- `{output}`" for output in sorted(self.outputs)[:50])
-        return f"| {self.job_id} | |\n|---|---|\n{table}\n\n**Failed**{failures or ': none'}\n\n**Pictures**{pictures}\n"
+        return (
+            f"| {self.job_id} | |\n|---|---|\n{table}\n\n**Failed**{failures or ': none'}\n\n**Pictures**{pictures}\n"
+        )

@@ -40,9 +40,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     paths = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
     if numbered:
         _require(list(paths.values()))
-    return tuple(
-        FrameScene(frame=frame, path=str(path), parameters=keys.at(frame)) for frame, path in paths.items()
-    )
+    return tuple(FrameScene(frame=frame, path=str(path), parameters=keys.at(frame)) for frame, path in paths.items())
 
 
 def _require(paths: list[Path]) -> None:

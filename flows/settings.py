@@ -19,6 +19,7 @@ class Settings(BaseSettings):
         description="Folder of the embedded Prefect server's database, and of logs.",
     )
     scheduler: str = Field(
-        default="", description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here."
+        default="",
+        description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here.",
     )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")

@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.errors import FrontburnerError
 from tasks.errors import NodeNotReady
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from storage.errors import FrontburnerError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

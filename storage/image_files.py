@@ -13,11 +13,13 @@ from storage.disk_errors import translate
 from storage.errors import CorruptObject, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy.typing as npt
 
 _FORMATS = {"exr": "openexr", "png": "png", "jpg": "jpeg"}
+# No deflate stream grows more than 1032-fold: a damaged size is caught before memory is taken for it.
+_DEFLATE_RATIO = 1100
 
 
 def write_image(
@@ -79,12 +81,23 @@ def read_image(kind: str, data: bytes, *, key: str = "") -> tuple[npt.NDArray[np
         path.write_bytes(data)
         source = OpenImageIO.ImageInput.open(str(path))
         if source is None or source.format_name() != _FORMATS[kind]:
-            raise damaged(OpenImageIO.geterror() or f"it is no {kind} file", key=key)
-        pixels, fault = source.read_image("float"), source.geterror()
+            raise damaged(_fault(OpenImageIO.geterror) or f"it is no {kind} file", key=key)
+        if source.spec().image_bytes(native=True) > _DEFLATE_RATIO * len(data):
+            raise damaged("it claims more pixels than it can hold", key=key)
+        pixels, fault = source.read_image("float"), _fault(source.geterror)
         source.close()
         if pixels is None or fault:
             raise damaged(fault, key=key)
         return np.ascontiguousarray(pixels), source.spec()
+
+
+def _fault(words: Callable[[], str]) -> str:
+    """Return OpenImageIO's words for its last failure, if it can say them."""
+    try:
+        return words()
+    except UnicodeDecodeError:
+        # They quote the damaged file.
+        return "its header is unreadable"
 
 
 def damaged(fault: str, *, key: str) -> CorruptObject:

@@ -10,17 +10,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate
 from storage.errors import MissingObject
-from storage.objects import check_key, prove
+from storage.objects import HOUSE, check_key, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 # Keys never start with a dot, so nothing in here can be taken for an object.
-_SCRATCH = ".frontburner-tmp"
+_SCRATCH = f"{HOUSE}/.tmp"
 _ABANDONED_S = 24 * 3600.0
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 
@@ -60,8 +62,8 @@ class LocalStore:
             if _is_taken(path):
                 return False
             with self._scratch_file(data) as scratch:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                created = _name_exclusively(scratch, path, lock=self.root / _SCRATCH / "lock")
+                lock = self.root / _SCRATCH / "lock"
+                created = _in_folder(path.parent, lambda: _name_exclusively(scratch, path, lock=lock))
             _flush_folder(path.parent)
             return created
 
@@ -69,8 +71,7 @@ class LocalStore:
         """Store an object, replacing whatever was there."""
         path = self._path(key)
         with translate(self.url, key), self._scratch_file(data) as scratch:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch.replace(path)
+            _in_folder(path.parent, lambda: scratch.replace(path))
             _flush_folder(path.parent)
 
     def read(self, key: str) -> bytes:
@@ -98,10 +99,13 @@ class LocalStore:
             return iter(sorted(key for key in self._keys(folder) if key.startswith(prefix)))
 
     def delete(self, key: str) -> None:
-        """Remove an object, or do nothing if there is none."""
+        """Remove an object and the folders that are empty without it, or do nothing if there is none."""
         path = self._path(key)
         with translate(self.url, key), suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
+        with suppress(OSError):
+            for folder in path.relative_to(self.root).parents[:-1]:
+                (self.root / folder).rmdir()
 
     def locate(self, key: str) -> str:
         """Absolute path of an object."""
@@ -145,6 +149,16 @@ class LocalStore:
             for path in (self.root / _SCRATCH).iterdir():
                 if path.name != "lock" and path.stat().st_mtime < before_s:
                     path.unlink(missing_ok=True)
+
+
+def _in_folder(folder: Path, act: Callable[[], T]) -> T:
+    """Act in a folder that is made first; once more if a `delete` took it away as empty in between."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return act()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return act()
 
 
 def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:

@@ -12,6 +12,9 @@ from storage.errors import CorruptObject, StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HOUSE = "_frontburner"
+"""Folder of everything in a store that isn't a picture."""
+
 _SEGMENT_BYTES = 255
 _KEY_BYTES = 800
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
@@ -106,7 +109,7 @@ def check_key(key: str, *, url: str) -> str:
 def prove(store: ObjectStore) -> None:
     """Create, read and delete one small object; what every store's ``check`` does."""
     token = secrets.token_hex(8)
-    key, data = f"frontburner-check/{token}", token.encode()
+    key, data = f"{HOUSE}/check/{token}", token.encode()
     created = store.create(key, data)
     try:
         intact = created and store.read(key) == data and not store.create(key, b"other")

@@ -80,7 +80,7 @@ class S3Store:
             except failures() as error:
                 if not is_taken(error):
                     raise
-                return bool(s3.metadata(path).get(_WRITER) == writer)
+                return _is_by(writer, s3, path)
             return True
 
     def write(self, key: str, data: bytes) -> None:
@@ -223,6 +223,14 @@ def _connect(access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 
     )
     s3.retries = _TRIES
     return s3
+
+
+def _is_by(writer: str, s3: Any, path: str) -> bool:  # noqa: ANN401 - s3fs has no types
+    """Whether an object carries this token; one that has gone again was another's."""
+    try:
+        return bool(s3.metadata(path).get(_WRITER) == writer)
+    except FileNotFoundError:
+        return False
 
 
 def _names(s3: Any, bucket: str, prefix: str) -> Iterator[str]:  # noqa: ANN401 - s3fs has no types

@@ -12,7 +12,7 @@ from storage.errors import MissingObject, StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
+_TAKEN = {"PreconditionFailed", "412"}
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
@@ -108,6 +108,8 @@ _BY_CODE = {
     "NotImplemented": _CANNOT_CREATE,
     "501": _CANNOT_CREATE,
     "RequestTimeout": _SILENT,
+    # Another creation of the same object is under way, and may yet fail.
+    "ConditionalRequestConflict": _BUSY,
 }
 
 

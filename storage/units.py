@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from storage.errors import CorruptObject, StoreError
-from storage.objects import check_key
+from storage.errors import CorruptObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
-    from storage.objects import ObjectStore
 
 _MAGIC = b"FBUNIT1\n"
 _HASH_BYTES = hashlib.sha256().digest_size
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _AXES = 3
 
 
@@ -88,61 +83,3 @@ def _refuse(fault: str, *, key: str, url: str) -> NoReturn:
         url=url,
         key=key,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitLedger:
-    """Which units are done, and their pixels. There is no other record than the objects themselves.
-
-    Parameters
-    ----------
-    store
-        Where the objects are.
-    prefix
-        Folder of the units in the store.
-    """
-
-    store: ObjectStore
-    prefix: str = "units"
-
-    def has(self, digest: str) -> bool:
-        """Whether a unit is done."""
-        return self.store.exists(self.key(digest))
-
-    def load(self, digest: str) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-        """Return the sums and metadata of a finished unit.
-
-        Raises
-        ------
-        storage.errors.CorruptObject
-            Its bytes have changed since. `discard` it, and render the unit again.
-        storage.errors.MissingObject
-            The unit isn't done.
-        """
-        key = self.key(digest)
-        return unpack(self.store.read(key), key=key, url=self.store.url)
-
-    def create(self, digest: str, sums: npt.NDArray[np.float32], metadata: Mapping[str, str]) -> bool:
-        """Mark a unit done by storing its pixels; False if it was done already, which changes nothing."""
-        return self.store.create(self.key(digest), pack(sums, metadata))
-
-    def digests(self) -> Iterator[str]:
-        """Identities of all finished units, sorted."""
-        for key in self.store.list(f"{self.prefix}/"):
-            name = key.rpartition("/")[2].removesuffix(".unit")
-            if _DIGEST.fullmatch(name) and key == self.key(name):
-                yield name
-
-    def discard(self, digest: str) -> None:
-        """Make a unit not done, because its object is corrupt; it may then be created again."""
-        self.store.delete(self.key(digest))
-
-    def key(self, digest: str) -> str:
-        """Key of a unit's object."""
-        if not _DIGEST.fullmatch(digest):
-            raise StoreError(
-                reason=f"{digest!r} is not the identity of a unit.",
-                remedy="Use the 64 hexadecimal digits of a unit's SHA-256.",
-                url=self.store.url,
-            )
-        return check_key(f"{self.prefix}/{digest[:2]}/{digest}.unit", url=self.store.url)

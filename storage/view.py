@@ -46,7 +46,8 @@ def apply_view(rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: floa
     ndarray
         float32 (H, W, 3) from 0 to 1.
     """
-    exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
+    with np.errstate(over="ignore"):
+        exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
     # Far beyond what any view tells apart, and safe from overflow inside it.
     exposed = np.clip(exposed, -_LIMIT, _LIMIT)
     match view:

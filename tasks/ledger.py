@@ -8,15 +8,13 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from storage.objects import HOUSE
 from storage.units import pack, unpack
 from tasks.spec import Region, RegionCost, SampleRange, Tile, UnitRecord
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.spec import FrameSpec, UnitSpec
-
-HOUSE = "_frontburner"
-"""Folder of everything in a job's output that isn't a picture."""
 
 _KEY = re.compile(rf"{HOUSE}/units/([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
 
@@ -73,7 +71,5 @@ def _key(unit: UnitSpec) -> str:
 
 def record_from(values: dict[str, Any]) -> UnitRecord:
     """Rebuild a record from `dataclasses.asdict` of one."""
-    costs = tuple(
-        RegionCost(region=Region(**cost["region"]), seconds=cost["seconds"]) for cost in values["costs"]
-    )
+    costs = tuple(RegionCost(region=Region(**cost["region"]), seconds=cost["seconds"]) for cost in values["costs"])
     return UnitRecord(**{**values, "costs": costs})

@@ -43,7 +43,7 @@ class Desk:
 
 @dataclass(slots=True, kw_only=True)
 class Node:
-    """This process as a node: its name and its renderer."""
+    """What this process is as a node: its name and its renderer."""
 
     name: str
     process: RendererProcess

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from storage.errors import MissingObject
 from storage.images import encode_exr, encode_png, encode_preview
-from storage.view import View
-from tasks.ledger import HOUSE
-from tasks.spec import FrameSpec, Region, SampleRange
+from storage.objects import HOUSE
 from tasks.stitch import Picture, stitch
 
 if TYPE_CHECKING:
@@ -19,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from storage.objects import ObjectStore
-    from tasks.spec import Tile
+    from storage.view import View
+    from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
 PREVIEW_PX = 720
 
@@ -57,7 +56,7 @@ class PictureOrder:
     @property
     def record_key(self) -> str:
         """Key of the record that says these very files are in place."""
-        document = {"frame": self.frame.digest, "region": asdict(self.region), "keys": self.keys}
+        document: dict[str, object] = {"frame": self.frame.digest, "region": asdict(self.region), "keys": self.keys}
         document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
         return f"{HOUSE}/frames/{digest}.json"
@@ -114,15 +113,19 @@ def preview(picture: Picture, encoding: Encoding) -> bytes:
     )
 
 
+def early_preview(tiles: Sequence[Tile], order: PictureOrder) -> bytes:
+    """Make a preview of the first pass alone, from tiles among which all of it is."""
+    picture = stitch(tiles, order.frame, region=order.region, passes=order.passes[:1])
+    return preview(picture, order.encoding)
+
+
 def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str, str]) -> bytes:
     how = order.encoding
     if key.endswith(".exr"):
         return encode_exr(
             picture.pixels, picture.channels, half=how.exr_half, metadata=metadata | _facts(picture, order.frame)
         )
-    return encode_png(
-        picture.pixels[..., :4], bits=how.png_bits, view=how.view, exposure_stops=how.exposure_stops
-    )
+    return encode_png(picture.pixels[..., :4], bits=how.png_bits, view=how.view, exposure_stops=how.exposure_stops)
 
 
 def _facts(picture: Picture, frame: FrameSpec) -> dict[str, str]:

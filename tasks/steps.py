@@ -10,15 +10,14 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.scenes import SceneQuery, inspect_frames
 from tasks.node import in_renderer
 from tasks.pictures import FrameRecord, PictureOrder, finish
 from tasks.renderers.base import SceneInfo
+from tasks.scenes import SceneQuery, inspect_frames
 from tasks.spec import Tile
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import TaskRun
-    from prefect.states import State
+    from prefect.client.schemas.objects import State, TaskRun
     from prefect.tasks import Task
 
 

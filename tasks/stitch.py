@@ -109,9 +109,7 @@ def stitch(
     )
 
 
-def _lay(
-    tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange
-) -> npt.NDArray[np.float32]:
+def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange) -> npt.NDArray[np.float32]:
     """Lay the tiles of one pass side by side."""
     layer = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
     covered = np.zeros(layer.shape[:2], dtype=np.uint8)

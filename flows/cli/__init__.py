@@ -58,7 +58,7 @@ def render(
     """
     from flows.cli.render import run
 
-    given = options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
+    given = options.model_dump(exclude_unset=True, exclude_none=True) if isinstance(options, BaseModel) else {}
     return run(scene, given, nodes=nodes, as_json=json)
 
 

@@ -56,7 +56,7 @@ class Display:
         """Take the progress off the screen."""
         self._progress.stop()
 
-    def take(self, event: ev.Event) -> None:
+    def take(self, event: ev.Event) -> None:  # noqa: C901 - one case an event
         """Fold one event in."""
         match event:
             case ev.JobPlanned():
@@ -96,8 +96,11 @@ class Display:
         table.add_row("frames", f"{report['frames']}" + _also(report["reused_frames"], "were there"))
         units = f"{report['units']} rendered" + _also(report["reused_units"], "reused")
         table.add_row("units", units + _also(report["lost_units"], "lost with a node and rendered again"))
-        table.add_row("nodes", str(report["nodes"]))
-        table.add_row("time", f"{report['wall_s']:.1f} s: {report['startup_s']:.1f} s to start, {report['render_s']:.1f} s to render")
+        table.add_row("nodes", f"{report['nodes']}, {report['renderer']}")
+        table.add_row(
+            "time",
+            f"{report['wall_s']:.1f} s: {report['startup_s']:.1f} s to start, {report['render_s']:.1f} s to render",
+        )
         table.add_row("efficiency", f"{report['efficiency']:.1%} of the nodes' time went into rendering")
         for note in report["notes"]:
             table.add_row("note", note)

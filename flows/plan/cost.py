@@ -87,7 +87,8 @@ class CostMap:
         y = y_px / self._cell_px
         row = min(int(y), self._integral.shape[0] - 2)
         upper, lower = self._integral[row], self._integral[row + 1]
-        return upper + (lower - upper) * (y - row)
+        above: npt.NDArray[np.float64] = upper + (lower - upper) * (y - row)
+        return above
 
     @staticmethod
     def _interpolate(sums: npt.NDArray[np.float64], x: float) -> float:
@@ -97,4 +98,6 @@ class CostMap:
 
 def _overlap(start_px: int, stop_px: int, cells: int, cell_px: int) -> npt.NDArray[np.float64]:
     edges = np.arange(cells) * cell_px
-    return np.clip(np.minimum(stop_px, edges + cell_px) - np.maximum(start_px, edges), 0, cell_px) / cell_px
+    shared_px = np.minimum(stop_px, edges + cell_px) - np.maximum(start_px, edges)
+    share: npt.NDArray[np.float64] = np.clip(shared_px, 0, cell_px) / cell_px
+    return share

@@ -1,4 +1,4 @@
-"""Which ranges of samples a job's frames are rendered in. Depends on the job alone, so pixels never depend on the farm."""
+"""Which ranges of samples frames are rendered in. The job alone decides, so pixels never depend on the farm."""
 
 from __future__ import annotations
 

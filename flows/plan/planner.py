@@ -189,9 +189,7 @@ class Planner:
             ):
                 done.append(region)
                 self.reused.append(Block(frame=work.frame, samples=samples, region=region))
-        return [
-            Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)
-        ]
+        return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
 
     def _first_for(self, node: str) -> int | None:
         """Find the first block this node hasn't failed on, or that has failed on every node."""

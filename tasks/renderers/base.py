@@ -103,9 +103,7 @@ class Renderer(Protocol):
         """What this build can do."""
         ...
 
-    def inspect(
-        self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]
-    ) -> SceneInfo:
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:
         """Read a scene without rendering it. Raises `SceneError`."""
         ...
 

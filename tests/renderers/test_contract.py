@@ -120,7 +120,7 @@ def test_cells_touch_the_region_and_end_with_the_frame() -> None:
 def test_the_table_names_what_there_is() -> None:
     assert renderer_for("shot.####.xml") == "mitsuba"
     assert renderer_for("a.json") == "null"
-    with pytest.raises(ValueError, match="known are"):
+    with pytest.raises(ValueError, match="Known are"):
         renderer_for("a.blend")
     with pytest.raises(ValueError, match="mitsuba, null"):
         renderer("blender")

@@ -54,6 +54,8 @@ def seaweed(data_dir: Path) -> Iterator[dict[str, str]]:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+        for server, port in ports.items():
+            Path(f"/tmp/seaweedfs-{server}-grpc-{port + 10_000}.sock").unlink(missing_ok=True)
 
 
 def _command(data_dir: Path, ports: dict[str, int]) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from storage.disk_errors import translate
 from storage.errors import StoreError
 from storage.local import LocalStore
-from storage.objects import open_store
+from storage.objects import HOUSE, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def scratch_files(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / ".frontburner-tmp").glob("*") if path.name != "lock")
+    return sorted(path.name for path in (root / HOUSE / ".tmp").glob("*") if path.name != "lock")
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from storage.images import decode_exr, encode_exr, encode_png, encode_preview
 from storage.view import View, apply_view
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float32]
@@ -117,26 +118,26 @@ def test_equal_pictures_are_equal_bytes() -> None:
 
 @pytest.mark.parametrize("half", [True, False])
 def test_a_damaged_exr_is_never_read_as_something_else(*, half: bool) -> None:
-    names, metadata = CHANNELS[:6], {"job": "teapot", "samples": 64}
+    names = CHANNELS[:6]
+    metadata: dict[str, str | int | float] = {"job": "teapot", "samples": 64}
     data = encode_exr(plain((9, 7, 6)), names, half=half, metadata=metadata)
     whole = decode_exr(data)[0].tobytes()
     for place in range(0, len(data), 5):
         changed = bytearray(data)
         changed[place] ^= 0x11
         try:
-            pixels, channels, said = decode_exr(bytes(changed), key="0001.exr")
-        except CorruptObject as error:
-            assert "'0001.exr'" in error.reason
-        else:
-            # Some bytes, such as the aspect ratio of a pixel, say nothing about the picture.
-            assert (pixels.tobytes(), channels, said) == (whole, names, metadata)
+            pixels, channels, said = decode_exr(bytes(changed))
+        except CorruptObject:
+            continue
+        # Some bytes, such as the aspect ratio of a pixel, say nothing about the picture.
+        assert (pixels.tobytes(), channels, said) == (whole, names, metadata)
 
 
 @pytest.mark.parametrize("end", [0, 4, 100, -100, -1])
 def test_a_truncated_exr_is_refused(end: int) -> None:
     data = encode_exr(plain((40, 40, 4)), "RGBA", half=False, metadata={})
-    with pytest.raises(CorruptObject, match="Delete it and render its frame again"):
-        decode_exr(data[:end])
+    with pytest.raises(CorruptObject, match=r"'0001.exr'.*Delete it and render its frame again"):
+        decode_exr(data[:end], key="0001.exr")
 
 
 def test_what_is_no_exr_of_ours_is_refused() -> None:
@@ -176,7 +177,7 @@ def test_png_shows_the_view(tmp_path: Path, bits: Any, levels: int, view: View) 
 
 
 def test_png_alpha_is_not_multiplied_in(tmp_path: Path) -> None:
-    colour, alpha = np.float32([0.8, 0.2, 0.05]), np.float32([1.0, 0.5, 0.1, 0.0, -0.2, 1.3])
+    colour, alpha = np.array([0.8, 0.2, 0.05], np.float32), np.array([1.0, 0.5, 0.1, 0.0, -0.2, 1.3], np.float32)
     pixels = np.zeros((1, 6, 4), np.float32)
     pixels[0, :, :3] = colour * np.clip(alpha, 0, 1)[:, None]
     pixels[0, :, 3] = alpha
@@ -191,7 +192,7 @@ def test_png_of_an_opaque_picture_is_rgb(tmp_path: Path) -> None:
     pixels = plain()
     pixels[..., 3] = 1 - 1e-7
     for bits in (8, 16):
-        shown, _ = read_png(encode_png(pixels, bits=bits, view=View.SRGB), tmp_path)  # type: ignore[arg-type]
+        shown, _ = read_png(encode_png(pixels, bits=bits, view=View.SRGB), tmp_path)
         assert shown.shape == (5, 7, 3)
 
 

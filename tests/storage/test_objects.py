@@ -96,7 +96,8 @@ def test_a_bad_key_is_refused(store: ObjectStore, key: str) -> None:
 
 def test_of_sixteen_creators_one_wins(store: ObjectStore) -> None:
     store.write("race/folder", b"")
-    for n in range(2):
+    # SeaweedFS takes seconds to settle each.
+    for n in range(1 if store.url.startswith("s3://") else 10):
         start = Barrier(16)
 
         def create(me: int, *, key: str = f"race/{n}", start: Barrier = start) -> bool:

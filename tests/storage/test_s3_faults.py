@@ -152,6 +152,7 @@ def test_a_killed_writer_leaves_no_object(s3_store: ObjectStore, s3_server: dict
         ("NotImplemented", 501, "can't create objects exclusively", False),
         ("SlowDown", 503, "too busy", True),
         ("InternalError", 500, "too busy or in trouble", True),
+        ("ConditionalRequestConflict", 409, "too busy", True),
         ("TeaPot", 418, "refused a request .*TeaPot", False),
     ],
 )

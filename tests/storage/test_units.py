@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from storage.errors import CorruptObject, MissingObject, StoreError
-from storage.units import UnitLedger, pack, unpack
+from storage.errors import CorruptObject
+from storage.units import pack, unpack
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from storage.objects import ObjectStore
 
 SUMS = arrays.arrays(np.float32, arrays.array_shapes(min_dims=3, max_dims=3, max_side=6))
 METADATA = st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3)
@@ -73,38 +72,3 @@ def _safetensors(sums: npt.NDArray[np.floating]) -> bytes:
 
     body: bytes = save({"sums": sums, "metadata": np.frombuffer(b"{}", np.uint8)})
     return body
-
-
-def test_a_ledger_is_its_objects(store: ObjectStore) -> None:
-    ledger = UnitLedger(store=store, prefix="job/units")
-    sums = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    assert not ledger.has(DIGEST)
-    with pytest.raises(MissingObject):
-        ledger.load(DIGEST)
-    assert ledger.create(DIGEST, sums, {"node": "n1"})
-    assert not ledger.create(DIGEST, sums + 1, {"node": "n2"})
-    again, metadata = ledger.load(DIGEST)
-    assert (again == sums).all()
-    assert metadata == {"node": "n1"}
-    store.write("job/units/stray.txt", b"")
-    assert list(ledger.digests()) == [DIGEST]
-    assert store.exists(f"job/units/{DIGEST[:2]}/{DIGEST}.unit")
-
-
-def test_a_corrupt_unit_is_discarded_and_made_again(store: ObjectStore) -> None:
-    ledger = UnitLedger(store=store)
-    sums = np.ones((2, 3, 4), np.float32)
-    ledger.create(DIGEST, sums, {})
-    store.write(ledger.key(DIGEST), store.read(ledger.key(DIGEST))[:-1])
-    with pytest.raises(CorruptObject) as caught:
-        ledger.load(DIGEST)
-    assert caught.value.url == store.url
-    ledger.discard(DIGEST)
-    assert not ledger.has(DIGEST)
-    assert ledger.create(DIGEST, sums, {})
-    assert (ledger.load(DIGEST)[0] == sums).all()
-
-
-def test_only_identities_are_kept(store: ObjectStore) -> None:
-    with pytest.raises(StoreError, match="not the identity"):
-        UnitLedger(store=store).has("../../etc/passwd")

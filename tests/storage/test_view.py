@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from storage.view import View, apply_view
 
-GREYS = np.float32([-1.0, 0.0, 0.002, 0.18, 0.5, 1.0, 50.0, 3e38])
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+GREYS = [-1.0, 0.0, 0.002, 0.18, 0.5, 1.0, 50.0, 3e38]
 
 
-def show(values: object, view: View, *, exposure_stops: float = 0.0) -> list[float]:
+def show(values: npt.ArrayLike, view: View, *, exposure_stops: float = 0.0) -> list[float]:
     """First channel of grey pixels, shown."""
-    rgb = np.repeat(np.float32(values)[None, :, None], 3, axis=2)
+    rgb = np.repeat(np.asarray(values, np.float32)[None, :, None], 3, axis=2)
     shown = apply_view(rgb, view, exposure_stops=exposure_stops)
     assert shown.dtype == np.float32
     assert shown.shape == rgb.shape
@@ -40,13 +45,13 @@ def test_aces() -> None:
 @pytest.mark.parametrize("view", list(View))
 def test_exposure_is_a_factor_of_light(view: View) -> None:
     assert show([0.1, 0.2], view, exposure_stops=1.5) == pytest.approx(
-        show(np.float32([0.1, 0.2]) * 2**1.5, view), abs=1e-6
+        show(np.array([0.1, 0.2], np.float32) * 2**1.5, view), abs=1e-6
     )
 
 
 @pytest.mark.parametrize("view", list(View))
 def test_extremes_stay_in_range(view: View) -> None:
-    extremes = np.float32([[[3e38, -3e38, 0.0], [-1.0, 1e-40, 65505.0]]])
+    extremes = np.array([[[3e38, -3e38, 0.0], [-1.0, 1e-40, 65505.0]]], np.float32)
     for stops in (-200.0, 0.0, 100.0):
         shown = apply_view(extremes, view, exposure_stops=stops)
         assert np.isfinite(shown).all()

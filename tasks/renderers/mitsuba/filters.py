@@ -18,39 +18,32 @@ _BINS = 8192
 _QUANTILES = 1024
 
 
-class FilterSampler:
-    """Draws offsets from a pixel's centre in proportion to a separable filter's magnitude.
+def tables(rfilter: Any) -> dict[str, Any]:  # noqa: ANN401 - a Mitsuba object
+    """Tabulate a separable filter for drawing from its magnitude; empty for a box of one pixel, which needs none."""
+    radius = float(rfilter.radius())
+    if rfilter.is_box_filter() and radius <= 0.5 + 1e-3:
+        return {}
+    edges = np.linspace(-radius, radius, _BINS + 1)
+    values = np.array(rfilter.eval(mi.Float((edges[:-1] + edges[1:]) / 2)), dtype=np.float64)
+    drawn = {"quantiles": mi.Float(quantiles(edges, np.abs(values)).astype(np.float32))}
+    if not (values < 0).any():
+        return drawn
+    scale = dr.opaque(mi.Float, float(np.abs(values).sum() / values.sum()))
+    return {**drawn, "scale": scale, "rfilter": rfilter}
 
-    Parameters
-    ----------
-    rfilter
-        Mitsuba's filter. A box of one pixel draws the sample's place as stock Mitsuba does.
-    """
 
-    def __init__(self, rfilter: Any) -> None:  # noqa: ANN401 - a Mitsuba object
-        self.is_box = bool(rfilter.is_box_filter()) and rfilter.radius() <= 0.5 + 1e-3
-        if self.is_box:
-            return
-        radius = float(rfilter.radius())
-        edges = np.linspace(-radius, radius, _BINS + 1)
-        values = np.array(rfilter.eval(mi.Float((edges[:-1] + edges[1:]) / 2)), dtype=np.float64)
-        self._quantiles = mi.Float(quantiles(edges, np.abs(values)).astype(np.float32))
-        self._signed = bool((values < 0).any())
-        self._scale = dr.opaque(mi.Float, float(np.abs(values).sum() / values.sum()))
-        self._rfilter = rfilter
-
-    def draw(self, u: Any) -> tuple[Any, Any]:  # noqa: ANN401
-        """Offset in pixels from the pixel's lower corner for a uniform number, and the sample's weight."""
-        if self.is_box:
-            return u, None
-        place = u * _QUANTILES
-        index = dr.minimum(mi.UInt32(place), _QUANTILES - 1)
-        low = dr.gather(mi.Float, self._quantiles, index)
-        high = dr.gather(mi.Float, self._quantiles, index + 1)
-        offset = dr.fma(high - low, place - mi.Float(index), low)
-        if not self._signed:
-            return offset + 0.5, None
-        return offset + 0.5, dr.copysign(self._scale, self._rfilter.eval(offset))
+def draw(filter_tables: dict[str, Any], u: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the offset in pixels from the pixel's corner for a uniform number, and the sample's weight if not 1."""
+    if not filter_tables:
+        return u, None
+    place = u * _QUANTILES
+    index = dr.minimum(mi.UInt32(place), _QUANTILES - 1)
+    low = dr.gather(mi.Float, filter_tables["quantiles"], index)
+    high = dr.gather(mi.Float, filter_tables["quantiles"], index + 1)
+    offset = dr.fma(high - low, place - mi.Float(index), low)
+    if "scale" not in filter_tables:
+        return offset + 0.5, None
+    return offset + 0.5, dr.copysign(filter_tables["scale"], filter_tables["rfilter"].eval(offset))
 
 
 def quantiles(edges: npt.NDArray[np.float64], density: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

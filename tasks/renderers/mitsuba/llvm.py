@@ -1,7 +1,7 @@
-"""Units on the compiled build: one kernel for all of them, each sample's stream seeded by its place.
+"""Units on the compiled build: cut in chunks of bounded memory, each traced by one kernel that is compiled once.
 
-A lane is one sample of one pixel. What differs between units is opaque to the compiler, lanes never meet,
-and a pixel's samples are summed in blocks that follow from the range alone: no cut changes a bit.
+A lane is one sample of one pixel, lanes never meet, and a pixel's samples are summed in blocks that follow from the
+range alone: no cut changes a bit.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import mitsuba as mi
 import numpy as np
 
 from tasks.renderers.mitsuba.channels import integrator_for, places
-from tasks.renderers.mitsuba.filters import FilterSampler
+from tasks.renderers.mitsuba.filters import tables
 from tasks.renderers.mitsuba.grid import split
-from tasks.renderers.mitsuba.seeds import keys
+from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, trace
 from tasks.spec import Pixels, Region, RegionCost
 
 if TYPE_CHECKING:
@@ -30,71 +30,84 @@ _BLOCK = 1 << 12  # samples summed at a time: part of the pixels' definition, as
 _COST_S = 0.15
 _COST_CELLS = 256
 _FEWEST_CELLS = 16
-_SHORTEST_S = 0.04
-_CELL_LANES = 1 << 12  # below, launching a kernel is most of the time
+_OVERHEAD = 0.05  # at most this part of the time goes into starting kernels for a finer measurement
 _TELLING_S = 0.05
 _FIRST_RATE = 4e6
-
-
-class PixelSampler(mi.Sampler):
-    """Hands the integrator one PCG32 stream a lane, seeded from outside."""
-
-    def __init__(self, props: Any = None) -> None:  # noqa: ANN401
-        super().__init__(props if props is not None else mi.Properties())
-        self.rng: Any = None
-
-    def next_1d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
-        """Next number of each stream."""
-        return self.rng.next_float32(active)
-
-    def next_2d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
-        """Next two numbers of each stream."""
-        x = self.rng.next_float32(active)
-        return mi.Point2f(x, self.rng.next_float32(active))
-
-    def fork(self) -> PixelSampler:
-        """Return another sampler, not yet seeded."""
-        return PixelSampler()
-
-    def clone(self) -> PixelSampler:
-        """Return another sampler in the same state."""
-        other = PixelSampler()
-        other.rng = mi.PCG32(self.rng)  # type: ignore[operator]
-        return other
-
-    def seed(self, seed: Any, wavefront_size: Any = None) -> None:  # noqa: ANN401
-        """Keep the streams: they are seeded where lanes are made."""
-
-    def schedule_state(self) -> None:
-        """Evaluate the streams with the next kernel."""
-        dr.schedule(self.rng)
 
 
 class Kernel:
     """Renders units of one scene with one set of channels."""
 
-    def __init__(self, stage: Stage, frame: FrameSpec) -> None:
-        self._stage = stage
-        self._integrator = integrator_for(stage.integrator, frame.aovs)
-        self._places = places(self._integrator, frame.aovs)
-        self._filter = FilterSampler(stage.rfilter)
+    def __init__(self, stage: Stage, frame: FrameSpec, previous: Kernel | None) -> None:
+        self._stage, self._aovs = stage, frame.aovs
+        integrator = integrator_for(stage.integrator, frame.aovs)
+        self._places = [0, 1, 2, 3, *(4 + place for place in places(integrator, frame.aovs))]
+        self._parts = {
+            "scene": stage.scene,
+            "sensor": stage.sensor,
+            "integrator": integrator,
+            "filter": tables(stage.rfilter),
+        }
+        if previous is not None and previous.is_of(stage, frame):
+            self._rate, self._launch_s, self._freezes = previous._rate, previous._launch_s, previous._freezes
+            self._trace = self._frozen() if self._freezes else self._trace_some
+            return
         self._rate = _FIRST_RATE
-        self._compile(frame)
+        self._trace = self._trace_some
+        self._freezes = self._can_be_frozen(frame)
+        self._launch_s = self._measured_launch_s(frame)
 
-    def _compile(self, frame: FrameSpec) -> None:
-        """Pay for compiling while the scene loads, not inside a measured region."""
+    def is_of(self, stage: Stage, frame: FrameSpec) -> bool:
+        """Whether it renders this scene and these channels, if perhaps through another camera."""
+        return self._stage.scene is stage.scene and self._aovs == frame.aovs
+
+    def _trace_some(self, numbers: dict[str, Any], lane: Any, parts: dict[str, Any]) -> list[Any]:  # noqa: ANN401
+        """Trace lanes and keep the channels that were asked for."""
+        values = trace(parts, numbers, lane)
+        return [values[place] for place in self._places]
+
+    def _frozen(self) -> Any:  # noqa: ANN401
+        """Return the trace to be recorded once and replayed: with many materials, tracing anew takes long.
+
+        A recording may hold anything of the camera and filter as a constant, so each has its own.
+        """
+        return dr.freeze(self._trace_some, warn_after=1 << 30)
+
+    def _can_be_frozen(self, frame: FrameSpec) -> bool:
+        """Compile while the scene loads, and keep to frozen traces if they draw the same bits."""
+        plain = self._corner(frame)
+        self._trace = self._frozen()
+        try:
+            same = all(np.array_equal(plain, self._corner(frame)) for _ in range(2))
+        except RuntimeError as error:
+            print(f"rendering unfrozen: {error}")
+            same = False
+        if not same:
+            self._trace = self._trace_some
+        return same
+
+    def _corner(self, frame: FrameSpec) -> npt.NDArray[np.float64]:
         corner = Region(x0=0, y0=0, x1=min(4, frame.size.width), y1=min(4, frame.size.height))
-        self._lanes(frame, corner, 0, 2)
+        return self._lanes(frame_numbers(frame), corner, 0, 2)
+
+    def _measured_launch_s(self, frame: FrameSpec) -> float:
+        """Seconds that starting the kernel takes. The least of some, since a frozen trace may be recorded anew."""
+        spent_s = []
+        for _ in range(3):
+            began_s = time.perf_counter()
+            self._corner(frame)
+            spent_s.append(time.perf_counter() - began_s)
+        return min(spent_s)
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render a unit."""
         region, frame = unit.region, unit.frame
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
-        costs = []
+        costs, numbers = [], frame_numbers(frame)
         began_s = time.perf_counter()
         for cell in split(region, self._cost_cells(unit)):
             cell_began_s = time.perf_counter()
-            self._cell(unit, cell, sums)
+            self._cell(unit, numbers, cell, sums)
             costs.append(RegionCost(region=cell, seconds=time.perf_counter() - cell_began_s))
         spent_s = time.perf_counter() - began_s
         if spent_s > _TELLING_S:
@@ -102,73 +115,31 @@ class Kernel:
         return Pixels(sums=sums, channels=frame.channels, costs=tuple(costs))
 
     def _cost_cells(self, unit: UnitSpec) -> int:
-        """How many regions to measure: more would cost time, fewer would tell less."""
+        """How many regions to measure: at least some where it's cheap, and more in a long unit."""
         lanes = unit.region.area * unit.samples.count
-        fewest = min(_FEWEST_CELLS, lanes / (self._rate * _SHORTEST_S))
-        return max(1, min(_COST_CELLS, lanes // _CELL_LANES, round(max(fewest, lanes / min(_LANES, self._rate * _COST_S)))))
+        affordable = lanes / self._rate * _OVERHEAD / self._launch_s
+        wanted = max(_FEWEST_CELLS, lanes / min(_LANES, self._rate * _COST_S))
+        return max(1, round(min(affordable, wanted, _COST_CELLS)))
 
-    def _cell(self, unit: UnitSpec, cell: Region, sums: npt.NDArray[np.float32]) -> None:
+    def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
         """Render a cell in chunks of bounded memory into its place in the unit's sums."""
         block = min(_BLOCK, unit.samples.count)
         for chunk in split(cell, -(-cell.area * block // _LANES)):
             total = np.zeros((chunk.height, chunk.width, sums.shape[2]))
             for start in range(unit.samples.start, unit.samples.stop, _BLOCK):
-                total += self._lanes(unit.frame, chunk, start, min(_BLOCK, unit.samples.stop - start))
+                total += self._lanes(numbers, chunk, start, min(_BLOCK, unit.samples.stop - start))
             top, left = chunk.y0 - unit.region.y0, chunk.x0 - unit.region.x0
             sums[top : top + chunk.height, left : left + chunk.width] = total
 
-    def _lanes(self, frame: FrameSpec, chunk: Region, start: int, count: int) -> npt.NDArray[np.float64]:
+    def _lanes(self, numbers: dict[str, Any], chunk: Region, start: int, count: int) -> npt.NDArray[np.float64]:
         """Sum samples [start, start + count) of a chunk's pixels: (H, W, C)."""
         lanes = chunk.area * count
         # A single lane would be a constant to the compiler, and another kernel.
         lane = dr.arange(mi.UInt32, max(2, lanes))
-        pixel = lane // dr.opaque(mi.UInt32, count)
-        sample = lane - pixel * dr.opaque(mi.UInt32, count) + dr.opaque(mi.UInt32, start)
-        row = pixel // dr.opaque(mi.UInt32, chunk.width)
-        x = pixel - row * dr.opaque(mi.UInt32, chunk.width) + dr.opaque(mi.UInt32, chunk.x0)
-        values = self._trace(frame, x, row + dr.opaque(mi.UInt32, chunk.y0), sample)
+        dr.make_opaque(lane)
+        values = self._trace({**numbers, **chunk_numbers(chunk, start, count)}, lane, self._parts)
         dr.eval(values)
         sums = [
             np.array(value, copy=False)[:lanes].reshape(chunk.area, count).sum(1, dtype=np.float64) for value in values
         ]
         return np.stack(sums, -1).reshape(chunk.height, chunk.width, len(values))
-
-    def _trace(self, frame: FrameSpec, x: Any, y: Any, sample: Any) -> list[Any]:  # noqa: ANN401
-        """Trace one sample a lane: its RGBA and AOV values."""
-        sensor, size = self._stage.sensor, frame.size
-        sampler = _seeded(frame, y * dr.opaque(mi.UInt32, size.width) + x, sample)
-        jitter = sampler.next_2d()
-        (dx, weight_x), (dy, weight_y) = self._filter.draw(jitter.x), self._filter.draw(jitter.y)
-        place = mi.Point2f(
-            (mi.Float(x) + dx) * dr.opaque(mi.Float, 1 / size.width),
-            (mi.Float(y) + dy) * dr.opaque(mi.Float, 1 / size.height),
-        )
-        moment = sensor.shutter_open()
-        if sensor.shutter_open_time() > 0:
-            moment = moment + sampler.next_1d() * sensor.shutter_open_time()
-        aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
-        ray, weight = sensor.sample_ray_differential(moment, mi.Float(0.5), place, aperture)
-        # By the frame's samples, not the unit's: texture filtering must not follow the cut.
-        ray.scale_differential(dr.opaque(mi.Float, frame.samples**-0.5))
-        radiance, valid, extra = self._integrator.sample(self._stage.scene, sampler, ray, None, True)  # noqa: FBT003
-        rgb = weight * radiance
-        values = [
-            rgb.x,
-            rgb.y,
-            rgb.z,
-            dr.select(valid, mi.Float(1), mi.Float(0)),
-            *(extra[i] for i in self._places),
-        ]
-        return values if weight_x is None else [value * (weight_x * weight_y) for value in values]
-
-
-def _seeded(frame: FrameSpec, pixel: Any, sample: Any) -> PixelSampler:  # noqa: ANN401
-    """Return a sampler whose streams are decided by job seed, frame number, pixel and sample."""
-    first, second = (dr.opaque(mi.UInt32, key) for key in keys(frame))
-    a, b = mi.sample_tea_32(pixel + first, sample + second)
-    c, d = mi.sample_tea_32(a ^ second, b ^ first)
-    sampler = PixelSampler()
-    sampler.rng = mi.PCG32(  # type: ignore[operator]
-        1, initstate=(mi.UInt64(a) << 32) | mi.UInt64(b), initseq=(mi.UInt64(c) << 32) | mi.UInt64(d)
-    )
-    return sampler

@@ -60,13 +60,14 @@ class MitsubaSession:
         self._verify(document, frame)
         key = (self._scene_key, frame.camera, frame.size, frame.aovs)
         if self._painter is None or key != self._painter_key:
-            self._painter = None  # nothing half-moved is left behind if the rest fails
+            # Nothing half-moved is left behind if the rest fails.
+            previous, self._painter = self._painter, None
             camera = document.camera(frame.camera)
             if self._stage is None:
                 self._stage = build(document, camera, frame.size)
             else:
                 self._stage = self._stage.moved(document, camera, frame.size)
-            self._painter, self._painter_key = _painter(self._stage, frame), key
+            self._painter, self._painter_key = _painter(self._stage, frame, previous), key
         return self._painter
 
     def _parsed(self, frame: FrameSpec) -> Document:
@@ -92,7 +93,7 @@ class MitsubaSession:
             )
 
 
-def _painter(stage: Stage, frame: FrameSpec) -> _Painter:
+def _painter(stage: Stage, frame: FrameSpec, previous: _Painter | None) -> _Painter:
     """Choose how the scene is rendered: whole, compiled, or in cells."""
     because = whole_frames_because(stage.integrator)
     if because:
@@ -100,7 +101,7 @@ def _painter(stage: Stage, frame: FrameSpec) -> _Painter:
     if variant().startswith("llvm"):
         from tasks.renderers.mitsuba.llvm import Kernel
 
-        return Kernel(stage, frame)
+        return Kernel(stage, frame, previous if isinstance(previous, Kernel) else None)
     from tasks.renderers.mitsuba.scalar import Cells
 
     return Cells(stage, frame)

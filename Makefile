@@ -1,0 +1,44 @@
+# Frontburner. `make demo` renders a picture, `make test` proves the house is in order.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: env demo test lint types unit bench lock llvm clean
+
+env: $(STAMP)  ## .venv with everything, from the lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env  ## render the sample still: about a minute on two cores
+	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 64 --out renders
+
+test: env lint types unit  ## everything that must hold
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: env
+	$(BIN)/mypy
+
+unit: env
+	$(BIN)/python -m pytest
+
+bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
+	$(BIN)/python -m benchmarks.run
+
+lock:  ## renew the lock file after a change of dependencies
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-header --no-annotate pyproject.toml -o requirements.lock
+
+llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
+	apt-get update -q && apt-get install -y -q libllvm19
+
+clean:
+	rm -rf $(VENV) build renders .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,130 @@
+"""What one lane does: trace one sample of one pixel, from a random stream that its place and the job's seed decide.
+
+Everything that differs between units comes in as an argument the compiler can't see through, so one kernel serves
+all units. The function can be frozen: it reads nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import drjit as dr
+import mitsuba as mi
+
+from tasks.renderers.mitsuba.filters import draw
+from tasks.renderers.mitsuba.seeds import keys
+
+if TYPE_CHECKING:
+    from tasks.spec import FrameSpec, Region
+
+
+class PixelSampler(mi.Sampler):
+    """Hands the integrator one PCG32 stream a lane, seeded from outside."""
+
+    def __init__(self, props: Any = None) -> None:  # noqa: ANN401
+        super().__init__(props if props is not None else mi.Properties())
+        self.rng: Any = None
+
+    def next_1d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
+        """Next number of each stream."""
+        return self.rng.next_float32(active)
+
+    def next_2d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
+        """Next two numbers of each stream."""
+        x = self.rng.next_float32(active)
+        return mi.Point2f(x, self.rng.next_float32(active))
+
+    def fork(self) -> PixelSampler:
+        """Return another sampler, not yet seeded."""
+        return PixelSampler()
+
+    def clone(self) -> PixelSampler:
+        """Return another sampler in the same state."""
+        other = PixelSampler()
+        other.rng = mi.PCG32(self.rng)  # type: ignore[operator]
+        return other
+
+    def seed(self, seed: Any, wavefront_size: Any = None) -> None:  # noqa: ANN401
+        """Keep the streams: they are seeded where lanes are made."""
+
+    def schedule_state(self) -> None:
+        """Evaluate the streams with the next kernel."""
+        dr.schedule(self.rng)
+
+
+def trace(parts: dict[str, Any], numbers: dict[str, Any], lane: Any) -> list[Any]:  # noqa: ANN401 - Dr.Jit arrays
+    """Trace one sample a lane.
+
+    Parameters
+    ----------
+    parts
+        Mitsuba's scene, sensor and integrator, and the filter's tables.
+    numbers
+        The chunk's and the frame's numbers, as `chunk_numbers` and `frame_numbers` make them.
+    lane
+        Numbers of the lanes: a pixel's samples side by side, pixels row by row.
+
+    Returns
+    -------
+    values
+        RGBA and the integrator's extra channels.
+    """
+    pixel = lane // numbers["count"]
+    sample = lane - pixel * numbers["count"] + numbers["start"]
+    row = pixel // numbers["width"]
+    x, y = pixel - row * numbers["width"] + numbers["x0"], row + numbers["y0"]
+    sampler = _seeded(y * numbers["frame_width"] + x, sample, numbers)
+    ray, weight = _ray(parts, numbers, sampler, x, y)
+    radiance, valid, extra = parts["integrator"].sample(parts["scene"], sampler, ray, None, True)  # noqa: FBT003
+    rgb = weight[0] * radiance
+    values = [rgb.x, rgb.y, rgb.z, dr.select(valid, mi.Float(1), mi.Float(0)), *extra]
+    return values if weight[1] is None else [value * weight[1] for value in values]
+
+
+def _ray(parts: dict[str, Any], numbers: dict[str, Any], sampler: PixelSampler, x: Any, y: Any) -> Any:  # noqa: ANN401
+    """Return a ray through each pixel, with the camera's and the filter's weights."""
+    sensor = parts["sensor"]
+    jitter = sampler.next_2d()
+    (dx, weight_x), (dy, weight_y) = draw(parts["filter"], jitter.x), draw(parts["filter"], jitter.y)
+    place = mi.Point2f((mi.Float(x) + dx) * numbers["pixel_width"], (mi.Float(y) + dy) * numbers["pixel_height"])
+    moment = sensor.shutter_open()
+    if sensor.shutter_open_time() > 0:
+        moment = moment + sampler.next_1d() * sensor.shutter_open_time()
+    aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
+    ray, weight = sensor.sample_ray_differential(moment, mi.Float(0.5), place, aperture)
+    ray.scale_differential(numbers["spacing"])
+    return ray, (weight, None if weight_x is None else weight_x * weight_y)
+
+
+def chunk_numbers(chunk: Region, start: int, count: int) -> dict[str, Any]:
+    """Return what lanes must know of a chunk."""
+    values = {"count": count, "start": start, "width": chunk.width, "x0": chunk.x0, "y0": chunk.y0}
+    return {name: dr.opaque(mi.UInt32, value) for name, value in values.items()}
+
+
+def frame_numbers(frame: FrameSpec) -> dict[str, Any]:
+    """Return what lanes must know of a frame."""
+    first, second = keys(frame)
+    whole = {"frame_width": frame.size.width, "first": first, "second": second}
+    # Spacing by the frame's samples, not the unit's: texture filtering must not follow the cut.
+    real = {
+        "pixel_width": 1 / frame.size.width,
+        "pixel_height": 1 / frame.size.height,
+        "spacing": frame.samples**-0.5,
+    }
+    return {
+        **{name: dr.opaque(mi.UInt32, value) for name, value in whole.items()},
+        **{name: dr.opaque(mi.Float, value) for name, value in real.items()},
+    }
+
+
+def _seeded(pixel: Any, sample: Any, numbers: dict[str, Any]) -> PixelSampler:  # noqa: ANN401
+    """Return a sampler whose streams are decided by job seed, frame number, pixel and sample."""
+    first, second = numbers["first"], numbers["second"]
+    a, b = mi.sample_tea_32(pixel + first, sample + second)
+    c, d = mi.sample_tea_32(a ^ second, b ^ first)
+    sampler = PixelSampler()
+    sampler.rng = mi.PCG32(  # type: ignore[operator]
+        1, initstate=(mi.UInt64(a) << 32) | mi.UInt64(b), initseq=(mi.UInt64(c) << 32) | mi.UInt64(d)
+    )
+    return sampler

@@ -1,0 +1,1 @@
+"""The proofs, layer by layer."""
