@@ -117,6 +117,10 @@ class DaskFarm:
             The full specification of a block.
         """
         self._build, self._unit_for = build, unit_for
+        self.readmit()
+
+    def readmit(self) -> None:
+        """Announce the nodes that are there to a dispatcher that begins."""
         for report in self._reports.values():
             self._inbox.put(partial(self._admit, report))
 

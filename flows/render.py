@@ -172,7 +172,7 @@ class _Run:
             farm=dask_farm,
             layout=layout,
             store=self.store,
-            metadata={"job": self.job.job_id},
+            metadata={"job": self.job.title},
             clock=self.clock,
             on_written=lambda record: self._written(layout, record),
         )

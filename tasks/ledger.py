@@ -64,9 +64,7 @@ def _folder(frame: FrameSpec) -> str:
 
 
 def _key(unit: UnitSpec) -> str:
-    region, samples = unit.region, unit.samples
-    place = f"s{samples.start}-{samples.stop}_x{region.x0}-{region.x1}_y{region.y0}-{region.y1}"
-    return f"{_folder(unit.frame)}/{place}.unit"
+    return f"{_folder(unit.frame)}/{unit.place}.unit"
 
 
 def record_from(values: dict[str, Any]) -> UnitRecord:

@@ -114,6 +114,10 @@ class RendererProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def __del__(self) -> None:
+        # Nobody can have the turn: whoever had it would hold a reference.
+        self._discard()
+
     @property
     def pid(self) -> int | None:
         """The child's process id, or None while there is none."""

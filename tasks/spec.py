@@ -166,6 +166,12 @@ class UnitSpec:
     samples: SampleRange
     timeout_s: float | None = field(default=None, compare=False)
 
+    @property
+    def place(self) -> str:
+        """Where in its frame the unit lies, as text: samples and region."""
+        region, samples = self.region, self.samples
+        return f"s{samples.start}-{samples.stop}_x{region.x0}-{region.x1}_y{region.y0}-{region.y1}"
+
     @cached_property
     def digest(self) -> str:
         """The unit's identity: SHA-256 of everything that decides its pixels."""

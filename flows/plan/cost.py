@@ -64,8 +64,10 @@ class CostMap:
             self._rate[:] = measured  # the first measurement turns pixel-samples into seconds everywhere
         self._rate[fresh] = measured
         known = touched & ~fresh
-        if known.any() and predicted > 0:
+        if predicted > 0:
             self._rate[known] *= 1 + weight[known] * (measured / predicted - 1)
+        else:  # no factor leads away from nothing
+            self._rate[known] = weight[known] * measured
         self._seen |= touched
         self._integral = None
 

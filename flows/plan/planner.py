@@ -152,16 +152,24 @@ class Planner:
         self._pool = deque(block for block in self._pool if block.frame != frame)
 
     def learn(self, block: Block, node: str, *, render_s: float, costs: Iterable[RegionCost] = ()) -> None:
-        """Take in a finished unit: the node's speed first, then the cost map at that speed."""
+        """Take in a finished unit: the node's speed first, then the cost map at that speed.
+
+        ``costs`` say only how ``render_s`` is spread over the region: were their sum taken for the time, speeds
+        and costs would fall together, without end, where a renderer accounts for less than all of it.
+        """
         if render_s <= 0:
             return
         state = self.nodes.get(node)
         if state is not None:
             self._learn_speed(state, block, render_s)
         speed = state.speed if state else 1.0
-        parts = [(cost.region, cost.seconds) for cost in costs] or [(block.region, render_s)]
+        parts = [(cost.region, cost.seconds) for cost in costs]
+        total_s = sum(seconds for _, seconds in parts)
+        if total_s <= 0:
+            parts, total_s = [(block.region, render_s)], render_s
         for region, seconds in parts:
-            self.cost.learn(region, samples=block.samples.count, reference_s=seconds * speed)
+            reference_s = seconds / total_s * render_s * speed
+            self.cost.learn(region, samples=block.samples.count, reference_s=reference_s)
 
     def learn_overhead(self, seconds: float) -> None:
         """Take in what a unit took besides rendering."""

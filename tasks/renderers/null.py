@@ -5,7 +5,8 @@ A scene is a JSON file, all of its fields optional::
     {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
      "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
 
-``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A fault
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. With
+``"journal": true`` every unit drawn is noted in a file beside the scene, which shows what was drawn twice. A fault
 happens where all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import signal
 import time
@@ -61,6 +63,7 @@ class NullScene(BaseModel):
     load_s: float = Field(default=0.0, ge=0)
     cost_s: float = Field(default=0.0, ge=0)
     uneven: float = Field(default=0.0, ge=0)
+    journal: bool = False
     faults: list[Fault] = []
 
 
@@ -123,6 +126,9 @@ class NullSession:
         for number, fault in enumerate(scene.faults):
             if fault.strikes(unit, markers / str(number)):
                 sums = _suffer(fault.do, sums)
+        if scene.journal:
+            with Path(frame.scene).with_suffix(".journal").open("a") as journal:
+                journal.write(json.dumps({"frame": frame.frame, "unit": unit.place}) + "\n")
         return Pixels(sums=np.ascontiguousarray(sums), channels=frame.channels, costs=costs)
 
     def _load(self, scene: NullScene, frame: FrameSpec) -> None:

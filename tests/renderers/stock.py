@@ -24,3 +24,11 @@ def kernels() -> int:
 
     dr.set_flag(dr.JitFlag.KernelHistory, True)
     return sum(not kernel.get("cache_hit", True) for kernel in dr.kernel_history())
+
+
+def open_scene() -> int:
+    """Identify the scene that this process's session has open."""
+    from tasks import child
+
+    session: Any = child._session
+    return id(session[1]._stage.scene)

@@ -114,6 +114,14 @@ def test_a_child_outlives_the_thread_that_asked_first(tmp_path: Path) -> None:
         assert process.call(os.getpid) == first
 
 
+def test_a_forgotten_process_leaves_no_child(tmp_path: Path) -> None:
+    process = RendererProcess(node="n", threads=1, logs=tmp_path)
+    child = psutil.Process(process.call(os.getpid))
+    del process
+    gone, _ = psutil.wait_procs([child], timeout=5)
+    assert gone
+
+
 def test_a_child_has_one_thread_for_each_numeric_library(own: Bench) -> None:
     assert own.process.call(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
 

@@ -156,7 +156,9 @@ def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) ->
 
 def _parse(path: Path, parameters: dict[str, str]) -> Document:
     config = mi.parser.ParserConfig(variant())
-    config.merge_meshes = False  # merged later, so that cameras stay where they are
+    # Mitsuba merges meshes in the order of their addresses. Lamps then have another order in every process, and
+    # the same seed another noise.
+    config.merge_meshes = False
     state = mi.parser.parse_file(config, str(path), **parameters)
     mi.parser.transform_all(config, state)
     return Document(path=path, state=state)

@@ -48,14 +48,13 @@ class Kernel:
             "integrator": integrator,
             "filter": tables(stage.rfilter),
         }
-        if previous is not None and previous.is_of(stage, frame):
-            self._rate, self._launch_s, self._freezes = previous._rate, previous._launch_s, previous._freezes
-            self._trace = self._frozen() if self._freezes else self._trace_some
-            return
-        self._rate = _FIRST_RATE
-        self._trace = self._trace_some
-        self._freezes = self._can_be_frozen(frame)
-        self._launch_s = self._measured_launch_s(frame)
+        known = previous if previous is not None and previous.is_of(stage, frame) else None
+        self._rate: float = known._rate if known else _FIRST_RATE  # noqa: SLF001 - its own kind
+        self._trace: Any = self._trace_some
+        self._freezes: bool = known._freezes if known else self._can_be_frozen(frame)  # noqa: SLF001
+        if self._freezes:
+            self._trace = self._frozen()
+        self._launch_s: float = known._launch_s if known else self._measured_launch_s(frame)  # noqa: SLF001
 
     def is_of(self, stage: Stage, frame: FrameSpec) -> bool:
         """Whether it renders this scene and these channels, if perhaps through another camera."""
@@ -74,17 +73,15 @@ class Kernel:
         return dr.freeze(self._trace_some, warn_after=1 << 30)
 
     def _can_be_frozen(self, frame: FrameSpec) -> bool:
-        """Compile while the scene loads, and keep to frozen traces if they draw the same bits."""
-        plain = self._corner(frame)
-        self._trace = self._frozen()
+        """Compile while the scene loads, and see whether a frozen trace draws the same bits."""
+        plain, self._trace = self._corner(frame), self._frozen()
         try:
-            same = all(np.array_equal(plain, self._corner(frame)) for _ in range(2))
+            return all(np.array_equal(plain, self._corner(frame)) for _ in range(2))
         except RuntimeError as error:
             print(f"rendering unfrozen: {error}")
-            same = False
-        if not same:
+            return False
+        finally:
             self._trace = self._trace_some
-        return same
 
     def _corner(self, frame: FrameSpec) -> npt.NDArray[np.float64]:
         corner = Region(x0=0, y0=0, x1=min(4, frame.size.width), y1=min(4, frame.size.height))

@@ -61,7 +61,6 @@ def build(document: Document, camera: int, size: Size) -> Stage:
         When Mitsuba can't build it.
     """
     state = _prepared(document, camera, size, keep=None)
-    mi.parser.transform_merge_meshes(mi.parser.ParserConfig(variant()), state)
     scene = _instantiate(document, state)
     return Stage(
         document=document,

@@ -1,0 +1,1 @@
+"""Measurements, each a ratio or a rate taken side by side in one run. ``make bench`` runs them."""

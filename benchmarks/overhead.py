@@ -1,0 +1,87 @@
+"""What a unit costs besides rendering: real nodes, real store, a renderer that does nothing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distributed import Client
+
+from flows.cluster.nodes import local_nodes
+from flows.dispatch import Dispatcher
+from flows.farm import DaskFarm
+from flows.plan.planner import FrameWork, Mode, Planner
+from tasks.renderers import renderer
+from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
+
+if TYPE_CHECKING:
+    from flows.plan.block import Block
+
+SIZE = Size(width=64, height=36)
+SAMPLES = SampleRange(start=0, stop=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """Figures of a run of empty units."""
+
+    units: int
+    nodes: int
+    wall_s: float
+    units_per_s: float
+    overhead_ms: float
+
+
+def measure(*, units: int, nodes: int) -> Overhead:
+    """Run empty units, each a tiny frame that is rendered, checked, stored and reported like any other."""
+    with tempfile.TemporaryDirectory() as folder, local_nodes(nodes) as cluster, Client(cluster) as client:
+        scene = Path(folder) / "empty.json"
+        scene.write_text(json.dumps({"size": f"{SIZE.width}x{SIZE.height}", "samples": SAMPLES.stop}))
+        null = renderer("null")
+        build = null.builds()[0]
+        info = null.inspect(scene, build=build, frame=1, parameters=())
+
+        def unit(block: Block) -> UnitSpec:
+            frame = FrameSpec(
+                renderer="null", build=build, scene=str(scene), scene_digest=info.digest, frame=block.frame,
+                size=SIZE, samples=SAMPLES.stop,
+            )  # fmt: skip
+            return UnitSpec(frame=frame, region=block.region, samples=block.samples)
+
+        with DaskFarm(client=client, renderer="null", topic="overhead", store_url=str(Path(folder) / "store")) as farm:
+            farm.survey()
+            farm.open(build, unit)
+            _dispatch(farm, first=1_000_000, units=50)  # warm up: connections, renderer processes
+            wall_s = _dispatch(farm, first=1, units=units)
+    return Overhead(
+        units=units,
+        nodes=nodes,
+        wall_s=round(wall_s, 3),
+        units_per_s=round(units / wall_s, 1),
+        overhead_ms=round(1000 * nodes * wall_s / units, 2),
+    )
+
+
+def _dispatch(farm: DaskFarm, *, first: int, units: int) -> float:
+    planner = Planner(
+        frames=[FrameWork(frame=first + number) for number in range(units)],
+        size=SIZE,
+        region=SIZE.whole,
+        passes=(SAMPLES,),
+        mode=Mode.FRAMES,
+    )
+    dispatcher = Dispatcher(
+        planner=planner, farm=farm, clock=time.monotonic, on_rendered=lambda _frame, tickets: farm.forget(tickets)
+    )
+    farm.readmit()
+    began_s = time.monotonic()
+    dispatcher.run()
+    return time.monotonic() - began_s
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure(units=1000, nodes=2)), indent=1))

@@ -1,0 +1,101 @@
+"""The command as a process, and the farm it may find running."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMMAND = Path(sys.executable).with_name("frontburner")
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """A user's machine: a home of its own, and the command run in it."""
+
+    home: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command finds: no farm running, and a home nobody else has."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "FRONTBURNER_"))}
+        return {**kept, "FRONTBURNER_HOME": str(self.home)}
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        """Start ``frontburner`` with these arguments."""
+        return subprocess.Popen(
+            [COMMAND, *map(str, arguments)],
+            env={**self.environment, **environment},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``frontburner`` to its end."""
+        with self.start(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def render(self, *arguments: object, **environment: str) -> dict[str, Any]:
+        """Render with ``--json`` and return what it printed; it must succeed and print nothing else."""
+        done = self.run("render", *arguments, "--json", **environment)
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all processes that belong to this studio."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("FRONTBURNER_HOME") == str(self.home):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    studio = Studio(home=tmp_path / "home", folder=folder)
+    yield studio
+    for process in studio.processes():
+        process.kill()
+
+
+@pytest.fixture
+def null_scene(tmp_path: Path) -> Callable[..., Path]:
+    def write(**fields: object) -> Path:
+        path = tmp_path / "null.json"
+        path.write_text(json.dumps(fields))
+        return path
+
+    return write
+
+
+def until(condition: Callable[[], Any], *, timeout_s: float = 120) -> Any:
+    """Wait for something another process brings about."""
+    ends_s = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < ends_s, "it did not happen in time"
+        time.sleep(0.05)
+    return found
