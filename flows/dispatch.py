@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 UNITS_PER_NODE = 2
 """One renders, the next is there when it ends."""
 
+SHORT_UNITS_PER_NODE = 4
+SHORT_S = 0.05
+"""Units shorter than this are over before news of them arrives: a node is given more of them ahead."""
+
 POLL_S = 0.25
 
 
@@ -120,7 +124,10 @@ class Dispatcher:
     _nodes: set[str] = field(init=False, default_factory=set)
     _under_way: dict[int, _Assignment] = field(init=False, default_factory=dict)
     _done: dict[int, list[int]] = field(init=False, default_factory=dict)
+    _ended: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
+    """When each node's last unit was seen to end, and when it did by the node's clock."""
     _node_seen_s: float = field(init=False, default=0.0)
+    _unit_s: float = field(init=False, default=1.0)
 
     def run(self) -> None:
         """Dispatch until every frame is rendered or has failed. Units under way are called back on any error."""
@@ -157,8 +164,8 @@ class Dispatcher:
         """Give every node what it can hold, the emptiest nodes first."""
         load = Counter(dict.fromkeys(self._nodes, 0))
         load.update(assignment.node for assignment in self._under_way.values())
-        for level in range(UNITS_PER_NODE):
-            for node in sorted(self._nodes, key=lambda name: load[name]):
+        for level in range(UNITS_PER_NODE if self._unit_s > SHORT_S else SHORT_UNITS_PER_NODE):
+            for node in sorted(self._nodes, key=lambda name: (load[name], name)):
                 if load[node] <= level and self._give(node):
                     load[node] += 1
 
@@ -194,7 +201,7 @@ class Dispatcher:
         if not record.reused:
             render_s = max(record.wall_s - record.load_s, 0.0)
             self.planner.learn(done.block, done.node, render_s=render_s, costs=record.costs)
-            self._learn_overhead(done, record)
+        self._learn_overhead(done, record)
         left = self.planner.seconds_left(a.block for a in self._under_way.values())
         ev.announce(
             ev.UnitFinished(at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left)
@@ -204,14 +211,20 @@ class Dispatcher:
             self._rendered(done.block.frame)
 
     def _learn_overhead(self, done: _Assignment, record: UnitRecord) -> None:
-        """Learn from a node's only unit: where one waits for another, waiting would pass for overhead."""
-        if not any(other.node == done.node for other in self._under_way.values()):
-            self.planner.learn_overhead(self.clock() - done.since_s - record.wall_s)
+        """Learn what lies between two units of a node, by its own clock, where the second waited for the first."""
+        before = self._ended.pop(done.node, None)
+        if record.reused:
+            return
+        self._unit_s += 0.2 * (record.wall_s - self._unit_s)
+        self._ended[done.node] = self.clock(), record.started_s + record.wall_s
+        if before is not None and done.since_s < before[0]:
+            self.planner.learn_overhead(record.started_s - before[1])
 
     def _fail(self, ticket: int, error: FrontburnerError) -> None:
         failed = self._under_way.pop(ticket, None)
         if failed is None:
             return
+        self._ended.pop(failed.node, None)
         block = failed.block.failed_on(failed.node)
         ev.announce(ev.UnitAttemptFailed(at_s=self.clock(), node=failed.node, block=block, reason=str(error)))
         if error.retryable and block.failures < self.attempts:
@@ -231,6 +244,7 @@ class Dispatcher:
 
     def _lose(self, node: str) -> None:
         self._nodes.discard(node)
+        self._ended.pop(node, None)
         self.planner.leave(node)
         lost = [ticket for ticket, assignment in self._under_way.items() if assignment.node == node]
         self.farm.stop(lost)

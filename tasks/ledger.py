@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from storage.errors import CorruptObject
 from storage.objects import HOUSE
 from storage.units import pack, unpack
 from tasks.spec import Region, RegionCost, SampleRange, Tile, UnitRecord
@@ -29,8 +30,16 @@ class Ledger:
         """Load a finished unit. Raises `MissingObject` or `CorruptObject`."""
         key = _key(unit)
         sums, metadata = unpack(self.store.read(key), key=key, url=self.store.url)
-        record = record_from(json.loads(metadata["record"]))
-        channels = tuple(json.loads(metadata["channels"]))
+        try:
+            record = record_from(json.loads(metadata["record"]))
+            channels = tuple(json.loads(metadata["channels"]))
+        except (KeyError, TypeError, ValueError):  # whole, but not written by this version
+            raise CorruptObject(
+                reason=f"The object {key!r} has a record that can't be read.",
+                remedy="Discard it, and it is rendered again.",
+                url=self.store.url,
+                key=key,
+            ) from None
         return Tile(region=unit.region, samples=unit.samples, channels=channels, sums=sums, record=record)
 
     def create(self, unit: UnitSpec, tile: Tile) -> bool:

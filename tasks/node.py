@@ -76,9 +76,9 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     node, ledger = this_node(), Ledger(store=_store(desk.store_url))
     tile = _stored(ledger, unit)
     if tile is None:
-        began_s = node.clock()
         rendered = node.process.render(unit, cancelled=lambda: _called_back(worker, key))
-        tile = _tile(unit, rendered, node.name, began_s)
+        # Counted back from its end: before it began, the unit may have waited for another one.
+        tile = _tile(unit, rendered, node.name, node.clock() - rendered.wall_s)
         check_tile(tile, unit)
         ledger.create(unit, tile)
     worker.log_event(desk.topic, {"ticket": ticket, "record": asdict(tile.record)})

@@ -98,10 +98,10 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     than a resume should.
     """
     try:
-        files: dict[str, str] = json.loads(store.read(order.record_key))["files"]
-    except (MissingObject, ValueError, KeyError):
+        files: dict[str, str] = dict(json.loads(store.read(order.record_key))["files"])
+    except (MissingObject, ValueError, KeyError, TypeError):
         return None
-    if not all(store.exists(key) for key in files):
+    if files.keys() != set(order.keys) or not all(store.exists(key) for key in files):
         return None
     return FrameRecord(frame=order.frame.frame, files=files)
 

@@ -114,9 +114,11 @@ def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: Sampl
     layer = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
     covered = np.zeros(layer.shape[:2], dtype=np.uint8)
     for tile in tiles:
-        if tile.channels != frame.channels or tile.record.build != frame.build:
+        fault = _misfit(tile, frame, region)
+        if fault:
             raise BadTile(
-                reason=f"A tile from {tile.record.node} ({tile.record.build}) doesn't belong to frame {frame.frame}.",
+                reason=f"The tile at {_place(tile.region)} from {tile.record.node} doesn't belong to frame "
+                f"{frame.frame}: {fault}.",
                 remedy=_AGAIN,
                 retryable=True,
             )
@@ -133,6 +135,20 @@ def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: Sampl
             retryable=True,
         )
     return layer
+
+
+def _misfit(tile: Tile, frame: FrameSpec, region: Region) -> str:
+    """Why a tile can't be laid into this region of its frame; numpy itself would stretch or clip some that can't."""
+    expected = (tile.region.height, tile.region.width, len(frame.channels))
+    if tile.channels != frame.channels:
+        return f"it has the channels {', '.join(tile.channels)}"
+    if tile.record.build != frame.build:
+        return f"it was rendered by {tile.record.build}, the frame by {frame.build}"
+    if not tile.region.inside(region):
+        return "it reaches outside the picture"
+    if tile.sums.shape != expected:
+        return f"it has shape {tile.sums.shape} instead of {expected}"
+    return ""
 
 
 def _place(region: Region) -> str:

@@ -15,8 +15,8 @@ from tasks.node import THREADS_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TASKS_PER_NODE = 4
-"""One unit renders, the next waits for it, and stitching and storing go on beside them."""
+TASKS_PER_NODE = 6
+"""One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
 START_TIMEOUT_S = 300
 

@@ -55,28 +55,26 @@ class CostMap:
         reference_s
             Seconds it took, times the speed of the node that did it.
         """
-        weight = self._coverage(region)
-        touched = weight > 0
+        rows, across, columns, down = self._cells(region)
+        weight = np.outer(down, across)
+        rate, seen = self._rate[rows, columns], self._seen[rows, columns]
         measured = reference_s / (region.area * samples)
-        predicted = self.predict(region, samples=samples) / (region.area * samples)
-        fresh = touched & ~self._seen
-        if fresh.any() and not self._seen.any():
+        if not self.measured:
             self._rate[:] = measured  # the first measurement turns pixel-samples into seconds everywhere
-        self._rate[fresh] = measured
-        known = touched & ~fresh
-        if predicted > 0:
-            self._rate[known] *= 1 + weight[known] * (measured / predicted - 1)
-        else:  # no factor leads away from nothing
-            self._rate[known] = weight[known] * measured
-        self._seen |= touched
+        predicted = float((rate * weight).sum()) * self._cell_px**2 / region.area
+        # No factor leads away from nothing.
+        updated = rate * (1 + weight * (measured / predicted - 1)) if predicted > 0 else weight * measured
+        rate[:] = np.where(seen, updated, measured)
+        seen[:] = True
         self._integral = None
 
-    def _coverage(self, region: Region) -> npt.NDArray[np.float64]:
-        """Share of each cell that lies in the region, (rows, columns)."""
-        rows, columns = self._rate.shape
+    def _cells(self, region: Region) -> tuple[slice, npt.NDArray[np.float64], slice, npt.NDArray[np.float64]]:
+        """Rows and columns of the cells a region touches, and the share of each column and row that it covers."""
+        columns = slice(region.x0 // self._cell_px, -(-region.x1 // self._cell_px))
+        rows = slice(region.y0 // self._cell_px, -(-region.y1 // self._cell_px))
         across = _overlap(region.x0, region.x1, columns, self._cell_px)
         down = _overlap(region.y0, region.y1, rows, self._cell_px)
-        return np.outer(down, across)
+        return rows, across, columns, down
 
     def _integrate(self) -> npt.NDArray[np.float64]:
         padded = np.zeros((self._rate.shape[0] + 1, self._rate.shape[1] + 1))
@@ -98,8 +96,8 @@ class CostMap:
         return float(sums[column] + (sums[column + 1] - sums[column]) * (x - column))
 
 
-def _overlap(start_px: int, stop_px: int, cells: int, cell_px: int) -> npt.NDArray[np.float64]:
-    edges = np.arange(cells) * cell_px
+def _overlap(start_px: int, stop_px: int, cells: slice, cell_px: int) -> npt.NDArray[np.float64]:
+    edges = np.arange(cells.start, cells.stop) * cell_px
     shared_px = np.minimum(stop_px, edges + cell_px) - np.maximum(start_px, edges)
-    share: npt.NDArray[np.float64] = np.clip(shared_px, 0, cell_px) / cell_px
+    share: npt.NDArray[np.float64] = shared_px / cell_px
     return share

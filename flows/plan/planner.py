@@ -6,7 +6,6 @@ that share is more than a frame it gets a whole frame; when it is less, the fram
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
 from flows.plan.cut import cut_off
+from flows.plan.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,29 +88,26 @@ class Planner:
     nodes: dict[str, NodeState] = field(init=False, default_factory=dict)
     overhead_s: float = field(init=False, default=0.01)
     reused: list[Block] = field(init=False, default_factory=list)
-    _pool: deque[Block] = field(init=False)
-    _blocks: Counter[int] = field(init=False)
+    _pool: Pool = field(init=False)
     _abandoned: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.cost = CostMap(self.size)
-        self._pool = deque(
-            block for samples in self.passes for work in self.frames for block in self._missing(work, samples)
-        )
-        self._blocks = Counter(block.frame for block in self._pool)
+        blocks = [block for samples in self.passes for work in self.frames for block in self._missing(work, samples)]
+        self._pool = Pool(blocks, whole=self.region)
 
     @property
     def exhausted(self) -> bool:
         """Whether all work has been handed out."""
-        return not self._pool
+        return not len(self._pool)
 
     def blocks_left(self, frame: int) -> int:
         """Pieces of a frame that no node has yet."""
-        return self._blocks[frame]
+        return self._pool.of_frame(frame)
 
     def pixel_samples_left(self) -> int:
         """Work that no node has yet, in pixels × samples."""
-        return sum(block.pixel_samples for block in self._pool)
+        return self._pool.pixel_samples
 
     def join(self, node: str) -> None:
         """Count a node in. It is taken to be as fast as the average until it has shown otherwise."""
@@ -123,33 +120,28 @@ class Planner:
 
     def next_block(self, node: str) -> Block | None:
         """Take the next unit for a node out of the pool; None when there is no work for it."""
-        index = self._first_for(node)
-        if index is None:
+        taken = self._pool.take(node, self.nodes.keys())
+        if taken is None:
             return None
-        block = self._pool[index]
-        del self._pool[index]
+        index, block = taken
         piece, rest = cut_off(
             block.region,
             target=self._target(block, node),
-            price=lambda region: self.predict(block.part(region)),
+            price=lambda region: self._price(region, block.samples.count),
             align_px=self.align_px,
         )
-        for region in rest:
-            self._pool.insert(index, block.part(region))
-        self._blocks[block.frame] += len(rest) - 1
+        self._pool.put(index, [block.part(region) for region in rest])
         return block.part(piece)
 
     def give_back(self, block: Block) -> None:
         """Return work that wasn't done; it is the first to be handed out again."""
         if block.frame not in self._abandoned:
-            self._pool.appendleft(block)
-            self._blocks[block.frame] += 1
+            self._pool.put(0, [block])
 
     def abandon(self, frame: int) -> None:
         """Drop what is left of a frame."""
         self._abandoned.add(frame)
-        self._blocks[frame] = 0
-        self._pool = deque(block for block in self._pool if block.frame != frame)
+        self._pool.drop(frame)
 
     def learn(self, block: Block, node: str, *, render_s: float, costs: Iterable[RegionCost] = ()) -> None:
         """Take in a finished unit: the node's speed first, then the cost map at that speed.
@@ -177,7 +169,10 @@ class Planner:
 
     def predict(self, block: Block) -> float:
         """Seconds a reference node needs for a block (pixel-samples until something was measured)."""
-        return self.cost.predict(block.region, samples=block.samples.count)
+        return self._price(block.region, block.samples.count)
+
+    def _price(self, region: Region, samples: int) -> float:
+        return self.cost.predict(region, samples=samples)
 
     def seconds_left(self, under_way: Iterable[Block] = ()) -> float | None:
         """Seconds until the job ends, if all goes on as it does; None while nothing is known."""
@@ -185,7 +180,7 @@ class Planner:
         if not self.cost.measured or not speed:
             return None
         begun = 0.5 * sum(self.predict(block) for block in under_way)
-        return (sum(self.predict(block) for block in self._pool) + begun) / speed
+        return (self._pool.price(self._price) + begun) / speed
 
     def _missing(self, work: FrameWork, samples: SampleRange) -> list[Block]:
         done: list[Region] = []
@@ -199,13 +194,6 @@ class Planner:
                 self.reused.append(Block(frame=work.frame, samples=samples, region=region))
         return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
 
-    def _first_for(self, node: str) -> int | None:
-        """Find the first block this node hasn't failed on, or that has failed on every node."""
-        for index, block in enumerate(self._pool):
-            if node not in block.avoid or self.nodes.keys() <= block.avoid:
-                return index
-        return None
-
     def _target(self, block: Block, node: str) -> float:
         """Price of the unit this node should get, in the unit of `predict`."""
         if self.mode is Mode.FRAMES:
@@ -217,8 +205,8 @@ class Planner:
             whole = self.cost.predict(self.region, samples=block.samples.count)
             frames = 1 if self.mode is Mode.TILES or probing else max(1, len(self.frames))
             return whole * frames * share / BLIND_UNITS_PER_NODE
-        peers = [b for b in self._pool if b.frame == block.frame] if self.mode is Mode.TILES else self._pool
-        left = self.predict(block) + sum(self.predict(other) for other in peers)
+        frame = block.frame if self.mode is Mode.TILES else None
+        left = self.predict(block) + self._pool.price(self._price, frame=frame)
         floor = self.overhead_s / OVERHEAD_FRACTION * (self.nodes[node].speed if node in self.nodes else 1.0)
         return max(left * share / SHARE, floor)
 

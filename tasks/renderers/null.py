@@ -154,7 +154,8 @@ def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
     def seconds(region: Region) -> float:
         return total_s * _weight(region, size, scene.uneven) / _weight(size.whole, size, scene.uneven)
 
-    costs = tuple(RegionCost(region=cell, seconds=seconds(cell)) for cell in _cells(unit.region))
+    cells = _cells(unit.region) if total_s else []
+    costs = tuple(RegionCost(region=cell, seconds=seconds(cell)) for cell in cells)
     time.sleep(sum(cost.seconds for cost in costs))
     return costs
 

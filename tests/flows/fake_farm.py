@@ -108,9 +108,7 @@ class FakeFarm:
         Attempts that fail; the first one whose ``where`` holds decides.
     """
 
-    def __init__(
-        self, *nodes: FakeNode, cost: Cost, overhead_s: float = 0.01, faults: Sequence[Fault] = ()
-    ) -> None:
+    def __init__(self, *nodes: FakeNode, cost: Cost, overhead_s: float = 0.01, faults: Sequence[Fault] = ()) -> None:
         self.now_s = 0.0
         self.attempts: list[Attempt] = []
         self.given: dict[int, tuple[Block, str]] = {}
@@ -275,9 +273,7 @@ def _cells(region: Region, across: int = 8) -> list[Region]:
     xs = np.unique(np.linspace(region.x0, region.x1, across + 1).astype(int)).tolist()
     ys = np.unique(np.linspace(region.y0, region.y1, across + 1).astype(int)).tolist()
     return [
-        Region(x0=x0, y0=y0, x1=x1, y1=y1)
-        for y0, y1 in itertools.pairwise(ys)
-        for x0, x1 in itertools.pairwise(xs)
+        Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in itertools.pairwise(ys) for x0, x1 in itertools.pairwise(xs)
     ]
 
 

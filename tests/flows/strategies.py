@@ -11,9 +11,7 @@ from tasks.spec import Region
 def regions(draw: st.DrawFn, *, within: Region) -> Region:
     """Any region inside another one."""
     x0, y0 = draw(st.integers(within.x0, within.x1 - 1)), draw(st.integers(within.y0, within.y1 - 1))
-    return Region(
-        x0=x0, y0=y0, x1=draw(st.integers(x0 + 1, within.x1)), y1=draw(st.integers(y0 + 1, within.y1))
-    )
+    return Region(x0=x0, y0=y0, x1=draw(st.integers(x0 + 1, within.x1)), y1=draw(st.integers(y0 + 1, within.y1)))
 
 
 @st.composite

@@ -198,7 +198,9 @@ documents = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=40)
 @given(document=documents)
-def test_a_job_survives_being_written_and_read(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_job_survives_being_written_and_read(
+    document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("jobs", numbered=True)
     job = make_job(document)
     written = job.model_dump(mode="json")

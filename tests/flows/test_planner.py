@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,8 +49,11 @@ def drain(planner: Planner, nodes: Sequence[str], *, rate: float = 1e-5) -> list
 
 
 @settings(deadline=None, max_examples=60)
-@given(data=st.data(), random=st.randoms(use_true_random=False))
-def test_every_pixel_of_every_frame_and_pass_is_handed_out_once_whatever_happens(data: st.DataObject, random: Any) -> None:
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_every_pixel_of_every_frame_and_pass_is_handed_out_once_whatever_happens(
+    data: st.DataObject, seed: int
+) -> None:
+    random = Random(seed)
     size = Size(width=data.draw(st.integers(1, 300)), height=data.draw(st.integers(1, 300)))
     region = data.draw(regions(within=size.whole))
     passes = data.draw(st.sampled_from([ALL, TWO]))
@@ -158,15 +162,8 @@ def test_a_fast_node_gets_more_than_a_slow_one() -> None:
             block = taken(planner, name)
             planner.learn(block, name, render_s=1e-4 * block.pixel_samples / speed)
     assert planner.nodes["fast"].speed / planner.nodes["slow"].speed == pytest.approx(4.0, rel=0.2)
-    ahead = {name: 0 for name in speeds}
-    while planner.blocks_left(1) > 0:
-        left = planner.pixel_samples_left()
-        for name in speeds:
-            block = planner.next_block(name)
-            ahead[name] = block.pixel_samples if block else 0
-        break
-    assert ahead["fast"] > 2 * ahead["slow"]
-    assert left > 0
+    slow, fast = (taken(planner, name).pixel_samples for name in speeds)
+    assert fast > 1.5 * slow
 
 
 def test_units_are_not_cut_so_small_that_their_overhead_matters() -> None:
@@ -175,8 +172,7 @@ def test_units_are_not_cut_so_small_that_their_overhead_matters() -> None:
     for _ in range(60):
         planner.learn_overhead(1.0)
     blocks = drain(planner, ["a"], rate=200 / SIZE.whole.area / 16)
-    last_s = [200 * block.pixel_samples / SIZE.whole.area / 16 for block in blocks[8:]]
-    assert min(last_s) > 20 / 2.5
+    assert min(200 * block.pixel_samples / SIZE.whole.area / 16 for block in blocks) > 20 / 2.5
 
 
 @settings(deadline=None, max_examples=40)
@@ -186,7 +182,6 @@ def test_units_that_exist_are_chosen_disjoint_and_not_handed_out_again(
 ) -> None:
     size = Size(width=64, height=48)
     done = data.draw(st.lists(st.tuples(st.sampled_from(passes), regions(within=size.whole)), max_size=6))
-    planner = planner_of(size=size, region=size.whole, passes=passes, align_px=8)
     planner = Planner(
         frames=[FrameWork(frame=1, done=tuple(done))], size=size, region=size.whole, passes=passes, align_px=8
     )

@@ -1,0 +1,52 @@
+"""The renderer alone: whole frames by Mitsuba's own loop, in a plain process on all cores. The farm's yardstick."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+from tasks import animation
+from tasks.renderers.mitsuba.builds import survey
+
+
+def main() -> None:
+    """Render frames and print the seconds it took, start-up apart."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scene", type=Path)
+    parser.add_argument("--size", required=True)
+    parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--frames", type=int, default=1)
+    given = parser.parse_args()
+    check = next(check for check in survey() if check.ok)
+    if check.library:
+        os.environ["DRJIT_LIBLLVM_PATH"] = check.library
+    import drjit as dr
+    import mitsuba as mi
+
+    mi.set_variant(check.variant)
+    keys = animation.animation_of(given.scene)
+    began_s = time.perf_counter()
+    for frame in range(1, given.frames + 1):
+        config = mi.parser.ParserConfig(check.variant)
+        config.unused_parameters = mi.LogLevel.Debug
+        parameters = dict(keys.at(frame)) | {"frame": str(frame)}
+        state = mi.parser.parse_file(config, str(given.scene), **parameters)
+        mi.parser.transform_all(config, state)
+        _resize(state, given.size)
+        picture = mi.render(mi.parser.instantiate(config, state), spp=given.samples)
+        dr.eval(picture)
+        dr.sync_thread()
+    print(json.dumps({"render_s": time.perf_counter() - began_s, "build": check.build}))
+
+
+def _resize(state: object, size: str) -> None:
+    for node in state.nodes:  # type: ignore[attr-defined]
+        if node.props.plugin_name() == "hdrfilm":
+            node.props["width"], node.props["height"] = map(int, size.split("x"))
+
+
+if __name__ == "__main__":
+    main()

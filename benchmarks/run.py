@@ -1,0 +1,121 @@
+"""``make bench``: the farm against the renderer alone, the overhead of a unit, and who uses the processor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.overhead import measure
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = Path(sys.executable).with_name("frontburner")
+OUT = ROOT / "build" / "bench.json"
+
+STILL = {"scene": ROOT / "scenes" / "interior.xml", "size": "640x360", "samples": 384, "frames": 1}
+SEQUENCE = {"scene": ROOT / "scenes" / "walk.xml", "size": "320x180", "samples": 32, "frames": 24}
+
+
+def main() -> None:
+    """Measure, print, and write ``build/bench.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3, help="runs of farm and renderer alone, in turn")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the samples: to see that it works")
+    given = parser.parse_args()
+    shrink = 10 if given.quick else 1
+    result: dict[str, Any] = {"cores": os.cpu_count(), "nodes": 2, "threads_per_node": 1}
+    for name, what in (("still", STILL), ("sequence", SEQUENCE)):
+        what["samples"] = max(8, what["samples"] // shrink)  # type: ignore[operator]
+        result[name] = _compare(what, given.pairs)
+        print(name, json.dumps(result[name], indent=1), flush=True)
+    result["unit"] = asdict(measure(units=2000 // shrink, nodes=2))
+    print("unit", json.dumps(result["unit"], indent=1))
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(result, indent=1))
+    print(f"written to {OUT.relative_to(ROOT)}")
+
+
+def _compare(what: dict[str, Any], pairs: int) -> dict[str, Any]:
+    """Run farm and renderer alone in turn; the ratio is taken pair by pair, so a drifting machine cancels out."""
+    rows = []
+    for _ in range(pairs):
+        alone = _alone(what)
+        farm, shares = _farm(what)
+        rows.append({"alone_s": alone["render_s"], "farm_s": farm["render_s"], "efficiency": farm["efficiency"], **shares})
+    ratios = [row["farm_s"] / row["alone_s"] for row in rows]
+    return {
+        "size": what["size"],
+        "samples": what["samples"],
+        "frames": what["frames"],
+        "build": alone["build"],
+        "ratio_median": round(statistics.median(ratios), 4),
+        "ratio_min": round(min(ratios), 4),
+        "ratio_max": round(max(ratios), 4),
+        "runs": rows,
+    }
+
+
+def _alone(what: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.alone", what["scene"], "--size", what["size"]]
+    command += ["--samples", str(what["samples"]), "--frames", str(what["frames"])]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return document
+
+
+def _farm(what: dict[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Render on an embedded farm of two one-thread nodes; also which share of the processor went where."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [COMMAND, "render", what["scene"], "--size", what["size"], "--samples", str(what["samples"])]
+        command += ["--nodes", "2", "--out", out, "--json", "--name", "bench"]
+        if what["frames"] > 1:
+            command += ["--frames", f"1-{what['frames']}"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        used = _watch(process)
+        printed, said = process.communicate()
+    if process.returncode:
+        sys.exit(said)
+    total = sum(used.values())
+    return json.loads(printed), {f"{who}_share": round(cpu_s / total, 4) for who, cpu_s in used.items()}
+
+
+def _watch(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Return processor seconds by role, start-up included, until the command ends."""
+    seen: dict[int, tuple[str, float]] = {}
+    while process.poll() is None:
+        for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+            try:
+                times = child.cpu_times()
+                seen[child.pid] = (_role(child), times.user + times.system)
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.5)
+    used = {"renderer": 0.0, "prefect_server": 0.0, "dask_nodes": 0.0, "command": 0.0}
+    for role, cpu_s in seen.values():
+        used[role] += cpu_s
+    return used
+
+
+def _role(process: psutil.Process) -> str:
+    line = " ".join(process.cmdline())
+    if "prefect" in line and "server" in line:
+        return "prefect_server"
+    if any(name in line for name in ("multiprocessing", "tasks.child")):
+        parent = process.parent()
+        above = " ".join(parent.cmdline()) if parent else ""
+        return "renderer" if "tasks.child" in line or "multiprocessing" in above else "dask_nodes"
+    return "command"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""A frame's files are put in place whole, with a record that says they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from storage.errors import StoreError
+from storage.image_files import read_image
+from storage.images import decode_exr
+from storage.objects import open_store
+from storage.view import View
+from tasks.errors import BadTile
+from tasks.pictures import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished
+from tasks.spec import Region, Tile
+from tasks.stitch import stitch
+from tests.tasks.making import cropped, frame_of, noise, passes_of, tile_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from storage.objects import ObjectStore
+
+FRAME = frame_of()
+WHOLE = FRAME.size.whole
+PASSES = passes_of(0, 4, 16)
+HOW = Encoding(exr_half=False, png_bits=8, view=View.SRGB, exposure_stops=0.0)
+ORDER = PictureOrder(frame=FRAME, region=WHOLE, passes=PASSES, keys=("shots/room.exr", "shots/room.png"), encoding=HOW)
+
+
+def tiles(region: Region = WHOLE) -> list[Tile]:
+    return [tile_of(FRAME, region, s, cropped(noise(FRAME, seed=s.start), region, WHOLE)) for s in PASSES]
+
+
+def test_files_are_in_place_and_hold_the_picture(store: ObjectStore) -> None:
+    record = finish(tiles(), ORDER, store, {"job": "room"})
+    assert tuple(record.files) == ORDER.keys
+    for key, digest in record.files.items():
+        assert hashlib.sha256(store.read(key)).hexdigest() == digest
+    pixels, channels, facts = decode_exr(store.read("shots/room.exr"))
+    assert pixels.tobytes() == stitch(tiles(), FRAME, region=WHOLE).pixels.tobytes()
+    assert channels == FRAME.channels
+    assert facts == {
+        "job": "room", "scene_digest": FRAME.scene_digest, "frame": "1", "renderer": "mitsuba 3.9.1 scalar_rgb",
+        "samples": "16", "seed": "0", "region": "0,0,24,16 of 24x16",
+    }  # fmt: skip
+    shown, _ = read_image("png", store.read("shots/room.png"))
+    assert shown.shape[:2] == (16, 24)
+
+
+def test_a_finished_frame_is_found_again(store: ObjectStore) -> None:
+    assert finished(ORDER, store) is None
+    record = finish(tiles(), ORDER, store, {})
+    found = finished(ORDER, store)
+    assert found is not None
+    assert (found.frame, found.files) == (1, record.files)
+
+
+@pytest.mark.parametrize("key", ORDER.keys)
+def test_a_frame_whose_file_was_removed_is_not_finished(key: str, store: ObjectStore) -> None:
+    finish(tiles(), ORDER, store, {})
+    store.delete(key)
+    assert finished(ORDER, store) is None
+    finish(tiles(), ORDER, store, {})
+    assert finished(ORDER, store) is not None
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "3", '{"files": 3}'])
+def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore) -> None:
+    finish(tiles(), ORDER, store, {})
+    store.write(ORDER.record_key, text.encode())
+    assert finished(ORDER, store) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ORDER, encoding=replace(HOW, exr_half=True)),
+        replace(ORDER, encoding=replace(HOW, png_bits=16)),
+        replace(ORDER, encoding=replace(HOW, view=View.ACES)),
+        replace(ORDER, encoding=replace(HOW, exposure_stops=1.0)),
+        replace(ORDER, keys=("shots/room.exr",)),
+        replace(ORDER, region=Region(x0=0, y0=0, x1=8, y1=8)),
+        replace(ORDER, passes=PASSES[:1]),
+        replace(ORDER, frame=replace(FRAME, seed=1)),
+    ],
+)
+def test_another_order_is_not_finished_by_this_one(other: PictureOrder, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    finish(tiles(), ORDER, store, {})
+    assert other.record_key != ORDER.record_key
+    assert finished(other, store) is None
+
+
+def test_equal_pixels_make_equal_files(tmp_path: Path) -> None:
+    stores = [open_store(str(tmp_path / name)) for name in "ab"]
+    records = [finish(some, ORDER, store, {}) for some, store in zip((tiles(), tiles()[::-1]), stores, strict=True)]
+    assert records[0].files == records[1].files
+
+
+def test_a_store_that_fails_between_two_files_leaves_no_half_file_and_no_record(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "shots" / "room.png").mkdir(parents=True)  # in the way of the second file
+    with pytest.raises(StoreError):
+        finish(tiles(), ORDER, store, {})
+    assert finished(ORDER, store) is None
+    assert decode_exr(store.read("shots/room.exr"))[1] == FRAME.channels
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"room.exr"}
+    (tmp_path / "shots" / "room.png").rmdir()
+    finish(tiles(), ORDER, store, {})
+    assert finished(ORDER, store) is not None
+
+
+def test_a_store_that_fails_leaves_the_files_that_were_there(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write("shots/room.exr", b"yesterday's")
+    with pytest.raises(BadTile):
+        finish(tiles()[:1], ORDER, store, {})
+    broken = replace(ORDER, frame=replace(FRAME, samples=16))
+    spoilt = [replace(tile, sums=tile.sums * np.float32("nan")) for tile in tiles()]
+    with pytest.raises(StoreError, match="infinite or not numbers"):
+        finish(spoilt, broken, store, {})
+    assert store.read("shots/room.exr") == b"yesterday's"
+    assert list(store.list("")) == ["shots/room.exr"]
+
+
+def test_half_precision_is_for_colours_and_not_for_depth(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    order = replace(ORDER, encoding=replace(HOW, exr_half=True))
+    finish(tiles(), order, store, {})
+    pixels = decode_exr(store.read("shots/room.exr"))[0]
+    exact = stitch(tiles(), FRAME, region=WHOLE).pixels
+    np.testing.assert_array_equal(pixels[..., :4], exact[..., :4].astype(np.float16))
+    np.testing.assert_array_equal(pixels[..., 4], exact[..., 4])
+
+
+def test_a_region_is_a_picture_of_its_own_size(tmp_path: Path) -> None:
+    store, part = open_store(str(tmp_path)), Region(x0=3, y0=4, x1=20, y1=9)
+    finish(tiles(part), replace(ORDER, region=part), store, {})
+    pixels, _, facts = decode_exr(store.read("shots/room.exr"))
+    assert pixels.shape == (5, 17, 5)
+    assert facts["region"] == "3,4,20,9 of 24x16"
+
+
+def test_previews_are_small_pictures_for_eyes(tmp_path: Path) -> None:
+    record = finish(tiles(), ORDER, open_store(str(tmp_path)), {})
+    assert read_image("jpg", record.preview)[0].shape == (16, 24, 3)
+    assert read_image("jpg", early_preview(tiles(), ORDER))[0].shape == (16, 24, 3)
+    assert early_preview(tiles()[:1], ORDER) == early_preview(tiles(), ORDER)
+    wide = frame_of(PREVIEW_PX * 2, 8, aovs=())
+    shown = early_preview(
+        [tile_of(wide, wide.size.whole, PASSES[0], noise(wide))], replace(ORDER, frame=wide, region=wide.size.whole)
+    )
+    assert read_image("jpg", shown)[0].shape == (4, PREVIEW_PX, 3)
+
+
+def test_a_record_is_plain_json(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    record = finish(tiles(), ORDER, store, {})
+    assert json.loads(store.read(ORDER.record_key)) == {"frame": 1, "files": record.files}
