@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit bench lock llvm clean
+.PHONY: env demo test lint types unit bench lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -15,7 +15,7 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@
 
 demo: env  ## render the sample still: about a minute on two cores
-	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 64 --out renders
+	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 160 --out renders
 
 test: env lint types unit  ## everything that must hold
 
@@ -39,6 +39,9 @@ lock:  ## renew the lock file after a change of dependencies
 
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19
+
+reference: env  ## renew docs/jobs.md after a change of the job document
+	$(BIN)/python -m flows.cli.reference
 
 clean:
 	rm -rf $(VENV) build renders .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

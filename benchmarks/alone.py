@@ -27,6 +27,9 @@ def main() -> None:
     import mitsuba as mi
 
     mi.set_variant(check.variant)
+    mi.file_resolver().append(  # type: ignore[operator]
+        str(given.scene.resolve().parent)
+    )
     keys = animation.animation_of(given.scene)
     began_s = time.perf_counter()
     for frame in range(1, given.frames + 1):

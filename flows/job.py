@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -212,6 +213,16 @@ def make_job(document: dict[str, Any]) -> RenderJob:
     except ValidationError as error:
         problems = tuple(_sentence(problem) for problem in error.errors(include_url=False))
         raise JobRefused(reason="The job was refused before anything started:", remedy="", problems=problems) from None
+
+
+def is_job_file(path: Path) -> bool:
+    """Whether a file is a job rather than a scene: YAML always, JSON when it names a scene."""
+    if path.suffix.lower() != ".json":
+        return path.suffix.lower() in {".yaml", ".yml"}
+    try:
+        return "scene" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def read_document(path: Path) -> dict[str, Any]:

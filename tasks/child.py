@@ -1,12 +1,10 @@
-"""The renderer's side of the process border: answers calls, keeps one session open, dies with its parent.
-
-Started by `tasks.process` as ``python -P -m tasks.child``.
-"""
+"""The renderer's side of the process border: answers calls, keeps one session open, dies with its parent."""
 
 from __future__ import annotations
 
 import ctypes
 import faulthandler
+import multiprocessing
 import os
 import signal
 import sys
@@ -15,7 +13,6 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,22 +51,8 @@ class Rendered:
     isa: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A function to run in the child. It must be importable there."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a call came to: a value, or an error that is one of ours, or the text of one that isn't."""
-
-    value: Any = None
-    error: FrontburnerError | None = None
-    unexpected: str = ""
-
+Answer = tuple[Any, FrontburnerError | str | None]
+"""What a call came to: a value, or an error that is one of ours, or the text of one that isn't."""
 
 _session: tuple[tuple[str, str, int], Session] | None = None
 
@@ -121,59 +104,49 @@ def _peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _answer(call: Call) -> Answer:
+def answer(function: Callable[..., Any], *args: Any) -> Answer:  # noqa: ANN401 - whatever the function takes
+    """Call a function. Whatever it throws must reach the node as an answer."""
     try:
-        return Answer(value=call.function(*call.args))
+        return function(*args), None
     except FrontburnerError as error:
-        return Answer(error=error)
-    except Exception as error:  # noqa: BLE001 - whatever a renderer throws must reach the node as an answer
+        return None, error
+    except BaseException as error:  # noqa: BLE001
         traceback.print_exc()
-        return Answer(unexpected=f"{type(error).__name__}: {error}")
+        return None, f"{type(error).__name__}: {error}"
 
 
-def _die_with_parent(parent: int, lifeline: int) -> None:
+def begin(log: Path, node: str) -> None:
+    """Make this new process a node's renderer, before it imports anything heavy."""
+    _die_with_parent()
+    _speak_to(log)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
+    numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ.update(numeric, FRONTBURNER_NODE=node)
+    print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")
+
+
+def _die_with_parent() -> None:
     """Exit when the parent does, however it ends.
 
-    The lifeline works everywhere but needs the interpreter to run; the death signal also ends native code.
+    Watching works everywhere but needs the interpreter to run; the death signal also ends native code.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(_ORPHAN_EXIT_CODE)
 
     def watch() -> None:
-        os.read(lifeline, 1)  # nobody writes: this returns at the parent's end
+        parent = multiprocessing.parent_process()
+        assert parent
+        parent.join()
         os._exit(_ORPHAN_EXIT_CODE)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def serve(requests: Connection, answers: Connection) -> None:
-    """Answer calls until the parent hangs up."""
-    while True:
-        try:
-            call = requests.recv()
-        except EOFError:
-            return
-        except Exception as error:  # noqa: BLE001 - a call that can't be unpickled here is an answer too
-            answers.send(Answer(unexpected=f"{type(error).__name__}: {error}"))
-            continue
-        answer = _answer(call)
-        sys.stdout.flush()
-        answers.send(answer)
-
-
-def main(requests: int, answers: int, lifeline: int, parent: int) -> None:
-    """Run the child with these file descriptors."""
-    _die_with_parent(parent, lifeline)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    faulthandler.enable()
-    print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)
-    serve(Connection(requests, writable=False), Connection(answers, readable=False))
-
-
-if __name__ == "__main__":
-    # Functions arrive by their module's name, so this file must be that module and not a second copy of it.
-    from tasks.child import main as run
-
-    run(*map(int, sys.argv[1:5]))
+def _speak_to(log: Path) -> None:
+    """Send all output to the log, that of native code too."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout = sys.stderr = log.open("a", buffering=1)
+    for stream in (1, 2):
+        os.dup2(sys.stdout.fileno(), stream)
+    faulthandler.enable(all_threads=False)  # the lifeline's stack explains nothing

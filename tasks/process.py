@@ -1,39 +1,45 @@
 """A renderer in a process of its own: it can crash, hang or be called back without harm to the node.
 
-The child is a plain subprocess, not a multiprocessing one: it never imports the parent's main module, may be
-started from a daemonic Dask worker, and has its own environment and log from the first instruction on.
+The process is the one worker of a `pebble` pool. A pool lives as long as its worker: whatever ends the one ends
+both, and the next call makes new ones.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import pebble
+
+from storage.errors import FrontburnerError
 from tasks import child
-from tasks.child import Answer, Call, Rendered
 from tasks.errors import UnitCancelled, UnitFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tasks.child import Rendered
     from tasks.spec import UnitSpec
 
 T = TypeVar("T")
 
 POLL_S = 0.1
 """Seconds between two looks at whether a call was called back."""
-LAST_WORDS_LINES = 20
+LAST_WORDS_LINES = 25
 _LOG_LIMIT_BYTES = 16 << 20
+
+pebble.CONSTS.term_timeout = 0.5  # native code survives SIGTERM
 
 # Linux ends a child with the *thread* that started it: this one lives as long as the interpreter.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renderer-starter")
@@ -43,45 +49,42 @@ def _never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Child:
-    """A running child and our ends of its pipes."""
+class _Spawn(SpawnContext):
+    """Starts processes, and knows the first: the only one that gets work."""
 
-    process: subprocess.Popen[bytes]
-    requests: Connection
-    answers: Connection
-    lifeline: int
+    child: SpawnProcess | None = None
 
-    def kill(self) -> None:
-        """End it at once and collect it."""
-        self.process.kill()
-        self.process.wait()
-        self.requests.close()
-        self.answers.close()
-        os.close(self.lifeline)
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: ANN401, N802
+        process = SpawnProcess(*args, **kwargs)
+        self.child = self.child or process
+        return process
 
 
-def _start(log: Path, environment: dict[str, str]) -> _Child:
-    their_requests, our_requests = os.pipe()
-    our_answers, their_answers = os.pipe()
-    their_lifeline, our_lifeline = os.pipe()
-    theirs = (their_requests, their_answers, their_lifeline)
-    command = [sys.executable, "-P", "-u", "-m", child.__name__, *map(str, theirs), str(os.getpid())]
-    with log.open("ab") as sink:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, pass_fds=theirs, env=environment
-        )
-    for end in theirs:
-        os.close(end)
-    return _Child(
-        process=process,
-        requests=Connection(our_requests, readable=False),
-        answers=Connection(our_answers, writable=False),
-        lifeline=our_lifeline,
-    )
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A pool and its child."""
+
+    pool: pebble.ProcessPool
+    child: SpawnProcess
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be answered."""
+        return bool(self.pool.active) and self.child.is_alive()
+
+    def check(self) -> None:
+        """Raise when a call can't be answered; `pebble` alone waits forever for a child that exits with code 0."""
+        if not self.alive:
+            raise BrokenProcessPool
+
+    def end(self) -> None:
+        """End both at once."""
+        self.pool.stop()
+        self.child.kill()
+        self.pool.join()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, weakref_slot=True)
 class RendererProcess:
     """Renders units one at a time in a child process that is kept between them.
 
@@ -102,11 +105,13 @@ class RendererProcess:
     logs: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "frontburner-logs")
     log: Path = field(init=False)
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
-    _child: _Child | None = field(init=False, repr=False, default=None)
+    _running: _Running | None = field(init=False, repr=False, default=None)
+    _end: Callable[[], object] = field(init=False, repr=False, default=_never)
 
     def __post_init__(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.log = self.logs / f"renderer-{os.getpid()}-{id(self):x}.log"
+        self.log.touch()
 
     def __enter__(self) -> Self:
         return self
@@ -114,14 +119,10 @@ class RendererProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def __del__(self) -> None:
-        # Nobody can have the turn: whoever had it would hold a reference.
-        self._discard()
-
     @property
     def pid(self) -> int | None:
         """The child's process id, or None while there is none."""
-        return self._child.process.pid if self._child else None
+        return self._running.child.pid if self._running and self._running.alive else None
 
     def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = _never) -> Rendered:
         """Render a unit in the child.
@@ -149,73 +150,76 @@ class RendererProcess:
     ) -> T:
         """Run an importable function in the child, under the rules of `render`. ``name`` is for errors."""
         while not self._turn.acquire(timeout=POLL_S):
-            self._check(cancelled, name)
+            _check(cancelled, name)
         try:
-            self._check(cancelled, name)
-            said_bytes = self.log.stat().st_size if self.log.exists() else 0
-            answer = self._ask(Call(function=function, args=args), cancelled, timeout_s, name, said_bytes)
+            _check(cancelled, name)
+            said_bytes = self.log.stat().st_size
+            value, error = self._ask((function, *args), cancelled, timeout_s, name, said_bytes)
         finally:
             self._turn.release()
-        if answer.error is not None:
-            raise answer.error
-        if answer.unexpected:
-            raise self._failed(name, f"The renderer failed: {answer.unexpected}.", said_bytes)
-        return answer.value  # type: ignore[no-any-return]
+        if isinstance(error, FrontburnerError):
+            raise error
+        if error:
+            raise self._failed(name, f"The renderer failed: {error}.", said_bytes)
+        return value  # type: ignore[no-any-return]
 
     def stop(self) -> None:
         """End the child, whatever it does. The next call starts another."""
-        running = self._child
-        if running is not None:
-            running.process.kill()
-        with self._turn:
-            self._discard()
-
-    def _discard(self) -> None:
-        """End the child and forget it; only for whoever has the turn."""
-        running, self._child = self._child, None
-        if running is not None:
-            running.kill()
-
-    def _check(self, cancelled: Callable[[], bool], name: str) -> None:
-        if cancelled():
-            raise UnitCancelled(
-                reason="The unit was called back.", remedy="Nothing is to be done.", retryable=True, unit=name
-            )
+        if self._running:
+            self._running.child.kill()
+        if self._turn.acquire(blocking=False):  # else whoever has the turn finds the child dead, and clears up
+            self._end()
+            self._turn.release()
 
     def _ask(
-        self, call: Call, cancelled: Callable[[], bool], timeout_s: float | None, name: str, said_bytes: int
-    ) -> Answer:
-        """Put a call to the child and wait for its answer; kill the child if there is none."""
+        self,
+        call: tuple[Any, ...],
+        cancelled: Callable[[], bool],
+        timeout_s: float | None,
+        name: str,
+        said_bytes: int,
+    ) -> child.Answer:
+        """Put a call to the child and wait for its answer; end the child if there is none."""
         running = self._ready()
-        ends_s = time.monotonic() + timeout_s if timeout_s else None
         try:
-            running.requests.send(call)
-            while not wait([running.answers], timeout=POLL_S):
-                self._check(cancelled, name)
-                self._check_time(ends_s, timeout_s, name, said_bytes)
-            answer: Answer = running.answers.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            code = running.process.wait()
-            self._discard()
-            raise self._failed(name, f"The renderer process {_ending(code)}.", said_bytes) from None
+            future = running.pool.schedule(child.answer, call, timeout=timeout_s)
+            while not wait([future], timeout=POLL_S).done:
+                _check(cancelled, name)
+                running.check()
+            return future.result()  # type: ignore[no-any-return]
+        except TimeoutError:
+            reason = f"The renderer took longer than {timeout_s:g} s."
+            self._end()
+        except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
+            self._end()
+            reason = f"The renderer process {_ending(running.child.exitcode)}."
         except BaseException:
-            self._discard()
+            self._end()
             raise
-        return answer
+        raise self._failed(name, reason, said_bytes)
 
-    def _check_time(self, ends_s: float | None, timeout_s: float | None, name: str, said_bytes: int) -> None:
-        if ends_s is not None and time.monotonic() > ends_s:
-            raise self._failed(name, f"The renderer took longer than {timeout_s:g} s.", said_bytes)
-
-    def _ready(self) -> _Child:
+    def _ready(self) -> _Running:
         """Return the running child, or a new one."""
-        if self._child is not None and self._child.process.poll() is not None:
-            self._discard()
-        if self._child is None:
-            if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT_BYTES:
-                self.log.replace(self.log.with_suffix(".old.log"))
-            self._child = _starter.submit(_start, self.log, _environment(self.node)).result()
-        return self._child
+        if self._running and self._running.alive:
+            return self._running
+        self._end()
+        return _starter.submit(self._start).result()
+
+    def _start(self) -> _Running:
+        _forget_main()
+        if self.log.stat().st_size > _LOG_LIMIT_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
+            self.log.touch()
+        context = _Spawn()
+        pool = pebble.ProcessPool(
+            max_workers=1, context=context, initializer=child.begin, initargs=(self.log, self.node)
+        )
+        assert pool.active  # asking starts the child
+        assert context.child
+        self._running = _Running(pool, context.child)
+        # Called by `stop`, when nobody refers to us any more, and before multiprocessing waits for its children.
+        self._end = Finalize(self, self._running.end, exitpriority=0)
+        return self._running
 
     def _failed(self, name: str, reason: str, said_bytes: int) -> UnitFailed:
         with self.log.open("rb") as log:
@@ -232,17 +236,24 @@ class RendererProcess:
         )
 
 
-def _environment(node: str) -> dict[str, str]:
-    """Environment of a child: ours, with our packages importable and one thread for each numeric library."""
-    root = str(Path(child.__file__).resolve().parents[1])
-    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **numeric, "PYTHONPATH": path, "FRONTBURNER_NODE": node}
+def _forget_main() -> None:
+    """Spare a node's renderer the import of the node's own main module: seconds, and numpy before `child.begin`."""
+    if multiprocessing.parent_process():  # a node was spawned itself: its main is the command, imported again
+        main = sys.modules["__main__"]
+        main.__spec__ = None
+        main.__dict__.pop("__file__", None)
 
 
-def _ending(code: int) -> str:
+def _check(cancelled: Callable[[], bool], name: str) -> None:
+    if cancelled():
+        raise UnitCancelled(
+            reason="The unit was called back.", remedy="Nothing is to be done.", retryable=True, unit=name
+        )
+
+
+def _ending(code: int | None) -> str:
     """How a process ended, in words."""
-    if code >= 0:
+    if code is None or code >= 0:
         return f"ended with exit code {code}"
     try:
         return f"was ended by {signal.Signals(-code).name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
@@ -31,14 +31,19 @@ def _options() -> type[BaseModel]:
     return create_model("JobOptions", **fields)
 
 
-JobOptions = _options()
+if TYPE_CHECKING:
+
+    class JobOptions(BaseModel):
+        """What the options are to a type checker."""
+else:
+    JobOptions = _options()
 
 
 @app.command
 def render(
     scene: str,
     *,
-    options: Annotated[JobOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
+    options: Annotated[JobOptions | None, Parameter(name="*")] = None,
     nodes: int = 0,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -58,7 +63,7 @@ def render(
     """
     from flows.cli.render import run
 
-    given = options.model_dump(exclude_unset=True, exclude_none=True) if isinstance(options, BaseModel) else {}
+    given = options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
     return run(scene, given, nodes=nodes, as_json=json)
 
 

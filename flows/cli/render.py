@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
 from flows.cli.display import Display
-from flows.job import JobRefused, RenderJob, make_job, read_document
+from flows.job import JobRefused, RenderJob, is_job_file, make_job, read_document
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.settings import Settings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OK, FRAMES_FAILED, REFUSED, TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
-JOB_FILES = {".yaml", ".yml"}
 
 
 def run(scene: str, given: dict[str, Any], *, nodes: int, as_json: bool) -> int:
@@ -58,8 +57,7 @@ def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
     if nodes < 0:
         raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
     path = Path(scene)
-    is_job_file = path.suffix.lower() in JOB_FILES
-    document = read_document(path) if is_job_file else {"scene": scene}
+    document = read_document(path) if is_job_file(path) else {"scene": scene}
     job = make_job(document | given)
     frame_scenes(job)
     open_store(job.out).check()

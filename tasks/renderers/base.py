@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.spec import Aov, FrameSpec, Pixels, Size, UnitSpec
-
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tasks.spec import Aov, FrameSpec, Pixels, Size, UnitSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

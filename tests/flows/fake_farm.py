@@ -17,7 +17,6 @@ import numpy as np
 
 from flows import events as ev
 from flows.dispatch import Dispatcher, Failed, Finished, Joined, Left, Message, Refused
-from storage.errors import FrontburnerError
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import Region, RegionCost, UnitRecord
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from flows.plan.block import Block
     from flows.plan.planner import Planner
+    from storage.errors import FrontburnerError
 
     Cost = Callable[[Block], float]
 
@@ -46,12 +46,29 @@ class FakeNode:
 
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
-    """What becomes of the attempts at the units it is for: one outcome an attempt, ``then`` for all after them."""
+class Attempt:
+    """One time a unit was rendered, or begun."""
 
-    where: Callable[[Block, str], bool]
-    script: Sequence[Outcome]
+    ticket: int
+    block: Block
+    node: str
+    began_s: float
+    ended_s: float = math.nan
+    outcome: Outcome | Literal["stopped"] = "stopped"
+
+
+def everywhere(_: Attempt) -> bool:
+    """Any attempt."""
+    return True
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """What becomes of the attempts it is for: one outcome an attempt, ``then`` for all after them."""
+
+    script: Sequence[Outcome] = ()
     then: Outcome = "ok"
+    where: Callable[[Attempt], bool] = everywhere
     struck: int = 0
 
     def outcome(self) -> Outcome:
@@ -72,18 +89,6 @@ class CostField:
         r, s = block.region, self._sums
         area = s[r.y1, r.x1] - s[r.y0, r.x1] - s[r.y1, r.x0] + s[r.y0, r.x0]
         return float(area) * block.samples.count * self._of_frame(block.frame)
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """One time a unit was rendered, or begun."""
-
-    ticket: int
-    block: Block
-    node: str
-    began_s: float
-    ended_s: float = math.nan
-    outcome: Outcome | Literal["stopped"] = "stopped"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -192,7 +197,7 @@ class FakeFarm:
     def _end(self, bench: _Bench, attempt: Attempt) -> Message | None:
         if bench.running is not attempt or self._benches.get(bench.node.name) is not bench:
             return None
-        fault = next((fault for fault in self._faults if fault.where(attempt.block, attempt.node)), None)
+        fault = next((fault for fault in self._faults if fault.where(attempt)), None)
         attempt.ended_s, attempt.outcome = self.now_s, fault.outcome() if fault else "ok"
         bench.running = None
         self._go_on(bench)

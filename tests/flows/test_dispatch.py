@@ -16,7 +16,7 @@ from flows.plan.planner import FrameWork, Mode, Planner
 from storage.errors import FrontburnerError
 from tasks.spec import Region, SampleRange, Size
 from tests.flows.cover import assert_covered_once
-from tests.flows.fake_farm import CostField, FakeFarm, FakeNode, Fault, Run, hills, render
+from tests.flows.fake_farm import CostField, FakeFarm, FakeNode, Fault, Outcome, Run, hills, render
 
 SIZE = Size(width=640, height=360)
 WHOLE = SIZE.whole
@@ -81,7 +81,7 @@ def test_units_that_exist_are_adopted_and_not_rendered_again() -> None:
 
 
 def test_a_job_that_is_all_there_needs_no_node() -> None:
-    planner = planner_of(2, done={n: ((SEQUENCE[0], WHOLE),) for n in (1, 2)})
+    planner = planner_of(2, done=dict.fromkeys((1, 2), ((SEQUENCE[0], WHOLE),)))
     run = render(planner, FakeFarm(cost=cost_of(10)))
     assert_complete(run, planner)
 
@@ -110,7 +110,7 @@ def test_a_node_may_come_back() -> None:
 
 def test_a_unit_that_fails_goes_to_another_node() -> None:
     planner = planner_of(4, mode=Mode.FRAMES)
-    fault = Fault(where=lambda block, node: node == "bad", script=[], then="crash")
+    fault = Fault(where=lambda attempt: attempt.node == "bad", then="crash")
     farm = FakeFarm(FakeNode(name="bad", speed=5), FakeNode(name="good"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
     assert_complete(run, planner)
@@ -123,7 +123,7 @@ def test_a_unit_that_fails_goes_to_another_node() -> None:
 
 def test_a_unit_that_fails_once_is_rendered_in_the_end_on_a_single_node() -> None:
     planner = planner_of(3, mode=Mode.FRAMES)
-    fault = Fault(where=lambda block, node: block.frame == 2, script=["crash", "crash", "ok"])
+    fault = Fault(where=lambda attempt: attempt.block.frame == 2, script=["crash", "crash", "ok"])
     farm = FakeFarm(FakeNode(name="a"), cost=cost_of(4), faults=[fault])
     assert_complete(render(planner, farm), planner)
     assert [a.outcome for a in farm.attempts if a.block.frame == 2] == ["crash", "crash", "ok"]
@@ -132,7 +132,7 @@ def test_a_unit_that_fails_once_is_rendered_in_the_end_on_a_single_node() -> Non
 @pytest.mark.parametrize("attempts", [1, 3, 5])
 def test_a_frame_that_fails_everywhere_fails_with_its_error_and_the_others_go_on(attempts: int) -> None:
     planner = planner_of(5, mode=Mode.FRAMES)
-    fault = Fault(where=lambda block, node: block.frame == 3, script=[], then="crash")
+    fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm, attempts=attempts)
     assert sorted(run.frames) == [1, 2, 4, 5]
@@ -145,7 +145,7 @@ def test_a_frame_that_fails_everywhere_fails_with_its_error_and_the_others_go_on
 
 def test_no_unit_is_tried_more_often_than_allowed_even_when_it_is_cut_meanwhile() -> None:
     planner = planner_of(1)
-    fault = Fault(where=lambda block, node: block.samples == STILL[1], script=[], then="crash")
+    fault = Fault(where=lambda attempt: attempt.block.samples == STILL[1], then="crash")
     farm = FakeFarm(*(FakeNode(name=f"n{i}") for i in range(5)), cost=cost_of(60), faults=[fault])
     run = render(planner, farm, attempts=3)
     assert not run.frames
@@ -154,7 +154,7 @@ def test_no_unit_is_tried_more_often_than_allowed_even_when_it_is_cut_meanwhile(
 
 def test_an_error_that_will_come_again_fails_the_frame_at_once() -> None:
     planner = planner_of(3, mode=Mode.FRAMES)
-    fault = Fault(where=lambda block, node: block.frame == 2, script=[], then="fatal")
+    fault = Fault(where=lambda attempt: attempt.block.frame == 2, then="fatal")
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
     assert fault.struck == 1
@@ -164,7 +164,7 @@ def test_an_error_that_will_come_again_fails_the_frame_at_once() -> None:
 
 def test_a_failed_frame_takes_its_other_units_along() -> None:
     planner = planner_of(2, mode=Mode.TILES)
-    fault = Fault(where=lambda block, node: block.frame == 1 and node == "a", script=["fatal"])
+    fault = Fault(where=lambda attempt: attempt.block.frame == 1 and attempt.node == "a", script=["fatal"])
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b", speed=0.01), cost=cost_of(40), faults=[fault])
     run = render(planner, farm)
     assert list(run.frames) == [2]
@@ -206,6 +206,9 @@ def test_refused_nodes_get_nothing_and_their_reason_is_told() -> None:
     assert_complete(run, planner)
     assert {attempt.node for attempt in farm.attempts} == {"a"}
     assert [(event.node, event.reason) for event in run.of(ev.NodeRefused)] == [("old", "It has Mitsuba 3.5.")]
+
+
+OUTCOMES: tuple[Outcome, ...] = ("ok", "crash")
 
 
 class Suspended(Exception):
@@ -253,8 +256,8 @@ def test_every_frame_is_rendered_whatever_goes_wrong_on_the_way(data: st.DataObj
         FakeNode(name=f"n{i}", speed=data.draw(st.sampled_from([0.3, 1.0, 4.0])), there=((m[0], m[1]),))
         for i, m in enumerate(data.draw(st.lists(moments, max_size=3)))
     ]
-    script = data.draw(st.lists(st.sampled_from(["ok", "crash"]), max_size=8))
-    faults = [Fault(where=lambda block, node: True, script=script)]
+    script = data.draw(st.lists(st.sampled_from(OUTCOMES), max_size=8))
+    faults = [Fault(script=script)]
     planner = planner_of(frames, mode=mode)
     farm = FakeFarm(FakeNode(name="sure"), *comers, cost=cost_of(20), faults=faults)
     run = render(planner, farm, attempts=9)
@@ -281,3 +284,20 @@ def test_all_nodes_of_a_sequence_end_together() -> None:
     farm = FakeFarm(*nodes, cost=cost_of(20), overhead_s=0.02)
     assert_complete(render(planner, farm), planner)
     assert farm.now_s <= 1.25 * 30 * 20 / 4.5
+
+
+@pytest.mark.parametrize("overhead_s", [0.02, 0.3])
+@pytest.mark.parametrize("frames", [1, 12])
+def test_the_overhead_of_units_is_learnt_and_waiting_is_not_taken_for_it(frames: int, overhead_s: float) -> None:
+    planner = planner_of(frames)
+    nodes = [FakeNode(name=f"n{i}", speed=speed) for i, speed in enumerate((2.0, 1.0, 0.5))]
+    run = render(planner, FakeFarm(*nodes, cost=cost_of(60), overhead_s=overhead_s))
+    assert_complete(run, planner)
+    assert planner.overhead_s == pytest.approx(overhead_s, rel=0.1)
+
+
+def test_equal_nodes_get_work_in_the_order_of_their_names() -> None:
+    names = [f"n{i}" for i in range(8)]
+    farm = FakeFarm(*(FakeNode(name=name) for name in names), cost=cost_of(60))
+    render(planner_of(1), farm)
+    assert [attempt.node for attempt in farm.attempts[:8]] == names

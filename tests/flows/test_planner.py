@@ -48,12 +48,60 @@ def drain(planner: Planner, nodes: Sequence[str], *, rate: float = 1e-5) -> list
     return blocks
 
 
+class Turmoil:
+    """Four nodes that come, go, render and fail in any order, until all is rendered."""
+
+    def __init__(self, planner: Planner, random: Random) -> None:
+        self.planner, self.random = planner, random
+        self.speeds = {f"n{i}": random.choice([0.1, 1.0, 7.0]) for i in range(4)}
+        self.under_way: list[tuple[Block, str]] = []
+        self.finished: list[Block] = []
+        self.troubles_left = 40
+
+    def run(self) -> list[Block]:
+        """Blocks that were rendered."""
+        acts = [self.give, self.give, self.finish, self.finish, self.fail, self.lose, self.join]
+        self.planner.join("n0")
+        while self.under_way or not self.planner.exhausted:
+            self.random.choice(acts)(self.random.choice(sorted(self.speeds)))
+        return self.finished
+
+    def give(self, node: str) -> None:
+        block = self.planner.next_block(node) if node in self.planner.nodes else None
+        if block is not None:
+            self.under_way.append((block, node))
+
+    def finish(self, _: str) -> None:
+        if self.under_way:
+            block, by = self.under_way.pop(self.random.randrange(len(self.under_way)))
+            self.planner.learn(block, by, render_s=1e-4 * block.pixel_samples / self.speeds[by])
+            self.planner.learn_overhead(self.random.choice([0.0, 0.001, 0.5]))
+            self.finished.append(block)
+
+    def fail(self, _: str) -> None:
+        if self.under_way and self.troubles_left:
+            self.troubles_left -= 1
+            block, by = self.under_way.pop(self.random.randrange(len(self.under_way)))
+            self.planner.give_back(block.failed_on(by))
+
+    def lose(self, node: str) -> None:
+        if node in self.planner.nodes and len(self.planner.nodes) > 1 and self.troubles_left:
+            self.troubles_left -= 1
+            self.planner.leave(node)
+            for entry in [entry for entry in self.under_way if entry[1] == node]:
+                self.under_way.remove(entry)
+                self.planner.give_back(entry[0])
+
+    def join(self, node: str) -> None:
+        if node not in self.planner.nodes:
+            self.planner.join(node)
+
+
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_every_pixel_of_every_frame_and_pass_is_handed_out_once_whatever_happens(
     data: st.DataObject, seed: int
 ) -> None:
-    random = Random(seed)
     size = Size(width=data.draw(st.integers(1, 300)), height=data.draw(st.integers(1, 300)))
     region = data.draw(regions(within=size.whole))
     passes = data.draw(st.sampled_from([ALL, TWO]))
@@ -70,35 +118,8 @@ def test_every_pixel_of_every_frame_and_pass_is_handed_out_once_whatever_happens
         size=size, region=region, passes=passes, mode=data.draw(st.sampled_from(Mode)),
         align_px=data.draw(st.sampled_from([1, 8, 16])),
     )  # fmt: skip
-    reused, finished = list(planner.reused), []
-    speeds = {f"n{i}": random.choice([0.1, 1.0, 7.0]) for i in range(4)}
-    under_way: list[tuple[Block, str]] = []
-    trouble = 40
-    planner.join("n0")
-    while under_way or not planner.exhausted:
-        act = random.choice(["give", "give", "finish", "finish", "fail", "lose", "join"])
-        node = random.choice(sorted(speeds))
-        if act == "give" and node in planner.nodes:
-            block = planner.next_block(node)
-            if block is not None:
-                under_way.append((block, node))
-        elif act == "finish" and under_way:
-            block, by = under_way.pop(random.randrange(len(under_way)))
-            planner.learn(block, by, render_s=1e-4 * block.pixel_samples / speeds[by])
-            planner.learn_overhead(random.choice([0.0, 0.001, 0.5]))
-            finished.append(block)
-        elif act == "fail" and under_way and trouble:
-            trouble -= 1
-            block, by = under_way.pop(random.randrange(len(under_way)))
-            planner.give_back(block.failed_on(by))
-        elif act == "lose" and trouble and len(planner.nodes) > 1 and node in planner.nodes:
-            trouble -= 1
-            planner.leave(node)
-            for lost in [entry for entry in under_way if entry[1] == node]:
-                under_way.remove(lost)
-                planner.give_back(lost[0])
-        elif act == "join" and node not in planner.nodes:
-            planner.join(node)
+    reused = list(planner.reused)
+    finished = Turmoil(planner, Random(seed)).run()
     assert planner.reused == reused
     assert_covered_once([*reused, *finished], frames=frames, region=region, passes=passes)
     assert all(planner.blocks_left(frame) == 0 for frame in frames)

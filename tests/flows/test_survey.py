@@ -35,7 +35,7 @@ def test_nodes_that_have_none_do_not_count() -> None:
 
 
 def test_when_no_node_has_any_the_true_cause_is_raised() -> None:
-    with pytest.raises(NodeNotReady, match="libLLVM is missing. Install it.") as error:
+    with pytest.raises(NodeNotReady, match=r"libLLVM is missing\. Install it\.") as error:
         choose_build([report("idle"), missing("a", "libLLVM"), missing("b", "mitsuba")], "mitsuba")
     assert error.value.node == "a"
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tasks import child
 from tasks.errors import UnitCancelled, UnitFailed
 from tasks.process import RendererProcess
 from tests.renderers.conftest import Bench, start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -116,19 +117,87 @@ def test_a_child_outlives_the_thread_that_asked_first(tmp_path: Path) -> None:
 
 def test_a_forgotten_process_leaves_no_child(tmp_path: Path) -> None:
     process = RendererProcess(node="n", threads=1, logs=tmp_path)
-    child = psutil.Process(process.call(os.getpid))
+    running = psutil.Process(process.call(os.getpid))
     del process
-    gone, _ = psutil.wait_procs([child], timeout=5)
+    gone, _ = psutil.wait_procs([running], timeout=5)
     assert gone
 
 
+def multiply() -> tuple[str, int]:
+    """Use numpy: what it was told about threads, and the threads it made besides Python's."""
+    import numpy as np
+
+    np.ones((300, 300)) @ np.ones((300, 300))
+    return os.environ["OMP_NUM_THREADS"], psutil.Process().num_threads() - threading.active_count()
+
+
 def test_a_child_has_one_thread_for_each_numeric_library(own: Bench) -> None:
-    assert own.process.call(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
+    assert own.process.call(multiply) == ("1", 0)
 
 
 def test_a_call_that_cannot_be_understood_is_an_error(own: Bench) -> None:
     with pytest.raises(UnitFailed, match=r"ModuleNotFoundError|TypeError"):
         own.process.call(int, "x", "y", "z")
+
+
+def a_lambda() -> object:
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "says"),
+    [
+        (os._exit, (0,), "exit code 0"),
+        (sys.exit, (3,), "SystemExit: 3"),
+        (a_lambda, (), "pickle|exit code 1"),
+    ],
+)
+def test_whatever_a_call_does_it_fails_alone(
+    own: Bench, function: Callable[..., object], args: tuple[int, ...], says: str
+) -> None:
+    with pytest.raises(UnitFailed, match=says):
+        own.process.call(function, *args)
+    assert own.process.call(abs, -1) == 1
+
+
+def test_a_child_that_died_between_two_calls_is_replaced(own: Bench) -> None:
+    for _ in range(3):
+        psutil.Process(own.process.call(os.getpid)).kill()
+        time.sleep(0.2)
+        assert own.process.call(abs, -1) == 1
+
+
+def test_a_waiting_caller_is_called_back_without_harm_to_the_working_one(own: Bench) -> None:
+    answers: list[int] = []
+    working = threading.Thread(target=lambda: answers.append(own.process.call(rest, 1.0)))
+    working.start()
+    time.sleep(0.2)
+    with pytest.raises(UnitCancelled):
+        own.process.call(abs, -1, cancelled=lambda: True)
+    working.join()
+    assert answers == [own.process.pid]
+
+
+def rest(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_a_child_that_cannot_start_says_why_and_the_next_call_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RendererProcess(node="n", threads=1, logs=tmp_path) as process:
+        with monkeypatch.context() as broken:
+            broken.setattr(child, "begin", refuse)
+            with pytest.raises(UnitFailed, match="exit code 1") as caught:
+                process.call(abs, -1)
+        assert "PermissionError: not today" in caught.value.last_words
+        assert process.call(abs, -1) == 1
+
+
+def refuse(log: Path, node: str) -> None:
+    child.begin(log, node)
+    raise PermissionError("not today")
 
 
 _PARENT = """
@@ -151,10 +220,10 @@ def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
         text=True,
     ) as parent:
         assert parent.stdout is not None
-        child = psutil.Process(int(parent.stdout.readline()))
+        running = psutil.Process(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        gone, alive = psutil.wait_procs([child], timeout=5)
+        gone, alive = psutil.wait_procs([running], timeout=5)
     assert gone
     assert not alive
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def frame_of(width: int = 24, height: int = 16, **others: Any) -> FrameSpec:
 
 def passes_of(*edges: int) -> tuple[SampleRange, ...]:
     """Passes between these numbers of samples."""
-    return tuple(SampleRange(start=a, stop=b) for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(SampleRange(start=a, stop=b) for a, b in itertools.pairwise(edges))
 
 
 def record_of(unit: UnitSpec, **others: Any) -> UnitRecord:

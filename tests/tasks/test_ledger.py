@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,15 +139,11 @@ def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
 def test_the_scenes_path_does_not_matter_and_its_content_does(store: ObjectStore) -> None:
     ledger = Ledger(store=store)
     ledger.create(UNIT, tile())
-    moved = frame_of().__class__(**{**_values(), "scene": "/other/room.xml"})
+    moved = replace(FRAME, scene="/other/room.xml")
     assert ledger.load(UnitSpec(frame=moved, region=UNIT.region, samples=UNIT.samples))
-    changed = frame_of().__class__(**{**_values(), "scene_digest": "e" * 64})
+    changed = replace(FRAME, scene_digest="e" * 64)
     with pytest.raises(MissingObject):
         ledger.load(UnitSpec(frame=changed, region=UNIT.region, samples=UNIT.samples))
-
-
-def _values() -> dict[str, object]:
-    return {name: getattr(FRAME, name) for name in FRAME.__dataclass_fields__}
 
 
 def test_a_record_survives_json() -> None:
