@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from flows.plan.planner import Planner
     from tasks.spec import UnitRecord
 
-UNITS_PER_NODE = 2
-"""One renders, the next is there when it ends."""
+AHEAD = ((2.0, 1), (0.05, 2), (0.0, 4))
+"""How many units a node holds, by how many seconds units take: the first row whose seconds they reach.
 
-SHORT_UNITS_PER_NODE = 4
-SHORT_S = 0.05
-"""Units shorter than this are over before news of them arrives: a node is given more of them ahead."""
+What waits on a node can't be given to an idle one, so nothing waits behind long units. Units shorter than the news
+of their end takes to arrive are handed out several at a time.
+"""
 
 POLL_S = 0.25
 
@@ -164,7 +164,8 @@ class Dispatcher:
         """Give every node what it can hold, the emptiest nodes first."""
         load = Counter(dict.fromkeys(self._nodes, 0))
         load.update(assignment.node for assignment in self._under_way.values())
-        for level in range(UNITS_PER_NODE if self._unit_s > SHORT_S else SHORT_UNITS_PER_NODE):
+        ahead = next(units for seconds, units in AHEAD if self._unit_s >= seconds)
+        for level in range(ahead):
             for node in sorted(self._nodes, key=lambda name: (load[name], name)):
                 if load[node] <= level and self._give(node):
                     load[node] += 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
+MAX_NAME_BYTES = 200
 AUTO = "auto"
 
 
@@ -137,7 +138,7 @@ class RenderJob(BaseModel):
     @field_validator("name")
     @classmethod
     def _name_is_a_file_name(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[\w][\w .+-]{0,99}", value):
+        if value and (not re.fullmatch(r"[\w][\w .+-]{0,99}", value) or len(value.encode()) > MAX_NAME_BYTES):
             raise ValueError(
                 "can't name files. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit first)."
             )
@@ -146,7 +147,10 @@ class RenderJob(BaseModel):
     @model_validator(mode="after")
     def _scene_has_a_renderer(self) -> RenderJob:
         if self.renderer == AUTO:
-            renderer_for(self.scene)
+            try:
+                renderer_for(self.scene)
+            except ValueError as error:
+                raise ValueError(f"scene: {error}") from None
         return self
 
     @model_validator(mode="after")
@@ -228,8 +232,9 @@ def is_job_file(path: Path) -> bool:
 def read_document(path: Path) -> dict[str, Any]:
     """Read a job document from a YAML or JSON file, unchecked. A relative scene is relative to the file."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise JobRefused(
             reason=f"The job file {path} can't be read:", remedy="", problems=(" ".join(str(error).split()),)
         ) from None
@@ -241,7 +246,7 @@ def read_document(path: Path) -> dict[str, Any]:
         )
     scene = document.get("scene")
     if isinstance(scene, str) and scene and not Path(scene).is_absolute():
-        document["scene"] = str(path.parent / scene)
+        document["scene"] = str(path.parent / Path(scene).expanduser())
     return document
 
 
@@ -254,5 +259,7 @@ def _sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{where}: is missing. It is {RenderJob.model_fields[where].description}"
     text = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
-    shown = "" if isinstance(given, dict | RenderJob) or str(given) in text else f"{given!r}: "
+    if not problem["loc"]:
+        return text  # about several fields at once: the sentence names them
+    shown = "" if f"'{given}'" in text else f"{given!r}: "
     return f"{where}: {shown}{text}"

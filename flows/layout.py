@@ -94,7 +94,7 @@ def lay_out(
             seed=job.seed,
             parameters=scene.parameters,
             camera=job.camera or None,
-            aovs=tuple(job.aovs),
+            aovs=tuple(dict.fromkeys(job.aovs)),
         )
         for scene in scenes
     }

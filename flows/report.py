@@ -91,6 +91,7 @@ class Report:
             "outputs": sorted(self.outputs),
             "frames": self.frames,
             "failed_frames": {str(frame): reason for frame, reason in sorted(self.failed.items())},
+            "last_words": {str(frame): words for frame, words in sorted(self.last_words.items()) if words},
             "units": self.units,
             "reused_units": self.reused_units,
             "reused_frames": self.reused_frames,

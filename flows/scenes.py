@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flows.frames import parse_frames
 from flows.job import JobRefused
 from tasks import animation
+from tasks.errors import SceneError
 from tasks.scenes import FrameScene
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     if not numbered:
         _require([scene])
     keys = animation.animation_of(scene)
-    if job.frames or keys.frames:
-        frames = parse_frames(job.frames or keys.frames)
+    if job.frames:
+        frames = parse_frames(job.frames)
+    elif keys.frames:
+        frames = _frames_of_keys(scene, keys.frames)
     elif numbered:
         frames = animation.frames_on_disk(scene)
         if not frames:
@@ -41,6 +44,16 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     if numbered:
         _require(list(paths.values()))
     return tuple(FrameScene(frame=frame, path=str(path), parameters=keys.at(frame)) for frame, path in paths.items())
+
+
+def _frames_of_keys(scene: Path, text: str) -> tuple[int, ...]:
+    try:
+        return parse_frames(text)
+    except ValueError as error:
+        keys = animation.keys_path(scene).name
+        raise SceneError(
+            reason=f"The keys file {keys} is wrong: frames: {error}", remedy="Correct it.", scene=str(scene)
+        ) from None
 
 
 def _require(paths: list[Path]) -> None:

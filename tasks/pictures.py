@@ -54,12 +54,11 @@ class PictureOrder:
     encoding: Encoding
 
     @property
-    def record_key(self) -> str:
-        """Key of the record that says these very files are in place."""
-        document: dict[str, object] = {"frame": self.frame.digest, "region": asdict(self.region), "keys": self.keys}
+    def digest(self) -> str:
+        """SHA-256 of all that decides the files' content."""
+        document: dict[str, object] = {"frame": self.frame.digest, "region": asdict(self.region)}
         document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
-        digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-        return f"{HOUSE}/frames/{digest}.json"
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class FrameRecord:
 
 
 def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
-    """Stitch a frame, write its files atomically, then the record that they are there.
+    """Stitch a frame and write its files atomically, each followed by the record of what it is.
 
     Raises
     ------
@@ -85,9 +84,11 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     files: dict[str, str] = {}
     for key in order.keys:
         data = _encode(key, picture, order, metadata)
-        store.write(key, data)
         files[key] = hashlib.sha256(data).hexdigest()
-    store.write(order.record_key, json.dumps({"frame": order.frame.frame, "files": files}).encode())
+        # Without a record in between, no crash can leave a file that passes for what another job wrote.
+        store.delete(record_key(key))
+        store.write(key, data)
+        store.write(record_key(key), json.dumps({"order": order.digest, "sha256": files[key]}).encode())
     return FrameRecord(frame=order.frame.frame, files=files, preview=preview(picture, order.encoding))
 
 
@@ -97,13 +98,21 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     Files are written whole or not at all, so being there is enough: reading a long sequence back takes longer
     than a resume should.
     """
-    try:
-        files: dict[str, str] = dict(json.loads(store.read(order.record_key))["files"])
-    except (MissingObject, ValueError, KeyError, TypeError):
-        return None
-    if files.keys() != set(order.keys) or not all(store.exists(key) for key in files):
-        return None
+    files: dict[str, str] = {}
+    for key in order.keys:
+        try:
+            record = json.loads(store.read(record_key(key)))
+            if record["order"] != order.digest or not store.exists(key):
+                return None
+            files[key] = record["sha256"]
+        except (MissingObject, ValueError, KeyError, TypeError):
+            return None
     return FrameRecord(frame=order.frame.frame, files=files)
+
+
+def record_key(key: str) -> str:
+    """Key of the record that says what a file is."""
+    return f"{HOUSE}/files/{key}.json"
 
 
 def preview(picture: Picture, encoding: Encoding) -> bytes:

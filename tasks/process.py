@@ -72,11 +72,6 @@ class _Running:
         """Whether calls can be answered."""
         return bool(self.pool.active) and self.child.is_alive()
 
-    def check(self) -> None:
-        """Raise when a call can't be answered; `pebble` alone waits forever for a child that exits with code 0."""
-        if not self.alive:
-            raise BrokenProcessPool
-
     def end(self) -> None:
         """End both at once."""
         self.pool.stop()
@@ -185,7 +180,8 @@ class RendererProcess:
             future = running.pool.schedule(child.answer, call, timeout=timeout_s)
             while not wait([future], timeout=POLL_S).done:
                 _check(cancelled, name)
-                running.check()
+                if not running.alive:  # pebble alone would wait forever for a child that exits with code 0
+                    raise BrokenProcessPool  # noqa: TRY301
             return future.result()  # type: ignore[no-any-return]
         except TimeoutError:
             reason = f"The renderer took longer than {timeout_s:g} s."
@@ -214,8 +210,8 @@ class RendererProcess:
         pool = pebble.ProcessPool(
             max_workers=1, context=context, initializer=child.begin, initargs=(self.log, self.node)
         )
-        assert pool.active  # asking starts the child
-        assert context.child
+        if not (pool.active and context.child):  # asking starts the child
+            raise BrokenProcessPool
         self._running = _Running(pool, context.child)
         # Called by `stop`, when nobody refers to us any more, and before multiprocessing waits for its children.
         self._end = Finalize(self, self._running.end, exitpriority=0)

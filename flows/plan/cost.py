@@ -45,6 +45,12 @@ class CostMap:
         rows = y1 - y0
         return float(self._interpolate(rows, right) - self._interpolate(rows, left)) * samples
 
+    def known(self, region: Region) -> float:
+        """Share of a region that was measured before, 0 to 1."""
+        rows, across, columns, down = self._cells(region)
+        weight = np.outer(down, across)
+        return float((weight * self._seen[rows, columns]).sum() / weight.sum())
+
     def learn(self, region: Region, *, samples: int, reference_s: float) -> None:
         """Take in what a region really cost.
 

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 SHARE = 2.0
 """A node gets its part of 1/SHARE of the work left: units shrink towards the end, so all nodes end together."""
 
-OVERHEAD_FRACTION = 0.05
+OVERHEAD_FRACTION = 0.1
 """Units are never cut so small that their own overhead is more than this part of them."""
 
 BLIND_UNITS_PER_NODE = 8
 """Units a node gets of the probe, and of anything whose cost nothing is known of."""
 
 LEARNING_RATE = 0.3
+GUESS_TRUST = 0.3
 
 
 class Mode(StrEnum):
@@ -155,6 +156,8 @@ class Planner:
         if state is not None:
             self._learn_speed(state, block, render_s)
         speed = state.speed if state else 1.0
+        if not self.cost.measured:  # the whole unit says more of the rest of the frame than its first corner
+            self.cost.learn(block.region, samples=block.samples.count, reference_s=render_s * speed)
         parts = [(cost.region, cost.seconds) for cost in costs]
         total_s = sum(seconds for _, seconds in parts)
         if total_s <= 0:
@@ -212,8 +215,10 @@ class Planner:
 
     def _learn_speed(self, state: NodeState, block: Block, render_s: float) -> None:
         if self.cost.measured:
+            # Where nobody has measured, the predicted cost is a guess, and so is the speed that follows from it.
+            trust = max(GUESS_TRUST, self.cost.known(block.region))
             measured = self.predict(block) / render_s
             # One odd unit must not turn the farm over: a step is bounded, and averaged in.
             measured = min(max(measured, state.speed / 4), state.speed * 4)
-            state.speed *= (measured / state.speed) ** LEARNING_RATE
+            state.speed *= (measured / state.speed) ** (LEARNING_RATE * trust)
         state.units += 1

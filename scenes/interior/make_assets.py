@@ -356,9 +356,7 @@ def sofa() -> None:
 def tables() -> None:
     """A round coffee table: its top and its three legs."""
     edge = [(0.0, 0.0), (0.40, 0.0), (0.455, 0.008), (0.47, 0.022), (0.464, 0.032), (0.45, 0.035)]
-    lathe(np.vstack([spline(edge, 2), [[0.2, 0.035], [0.0, 0.035]]]), 64).moved((0, 0.345, 0)).save(
-        "table_top"
-    )
+    lathe(np.vstack([spline(edge, 2), [[0.2, 0.035], [0.0, 0.035]]]), 64).moved((0, 0.345, 0)).save("table_top")
     legs = []
     for turn in (45, 165, 285):
         path = np.array([[0.20, 0.345, 0.0], [0.27, 0.17, 0.0], [0.34, 0.0, 0.0]])
@@ -385,9 +383,7 @@ def glassware() -> None:
         32,
         2,
     ).save("carafe")
-    vessel([(0.0, 0.0), (0.030, 0.001), (0.035, 0.008), (0.037, 0.05), (0.039, 0.092)], 0.0025, 28, 2).save(
-        "tumbler"
-    )
+    vessel([(0.0, 0.0), (0.030, 0.001), (0.035, 0.008), (0.037, 0.05), (0.039, 0.092)], 0.0025, 28, 2).save("tumbler")
     vessel(
         [
             (0.0, 0.0),
@@ -733,9 +729,7 @@ def small_maps() -> None:
         (0.27, 0.06, 9, (0.38, 0.46, 0.42)),
         (0.20, 0.09, 14, (0.20, 0.28, 0.20)),
     ):
-        line = level + swing * (
-            noise((1, wide), (1, cells), rng) + 0.35 * noise((1, wide), (1, cells * 4), rng) - 0.6
-        )
+        line = level + swing * (noise((1, wide), (1, cells), rng) + 0.35 * noise((1, wide), (1, cells * 4), rng) - 0.6)
         mix = np.clip((line - rows) * tall / 5, 0, 1)[..., None]
         sky = sky * (1 - mix) + np.asarray(colour) * mix
     save_image("sky.jpg", sky, 88)

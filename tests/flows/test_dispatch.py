@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows import events as ev
-from flows.dispatch import UNITS_PER_NODE
+from flows.dispatch import AHEAD
 from flows.plan.planner import FrameWork, Mode, Planner
 from storage.errors import FrontburnerError
 from tasks.spec import Region, SampleRange, Size
 from tests.flows.cover import assert_covered_once
 from tests.flows.fake_farm import CostField, FakeFarm, FakeNode, Fault, Outcome, Run, hills, render
 
+MOST_HELD = dict(AHEAD)[0.05]  # the fake units of these tests take seconds
 SIZE = Size(width=640, height=360)
 WHOLE = SIZE.whole
 STILL = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=64))
@@ -64,7 +65,7 @@ def test_a_node_has_the_next_unit_before_it_ends_one_and_no_more() -> None:
     for event in run.events:
         if isinstance(event, ev.UnitStarted | ev.UnitFinished):
             held[event.node] += 1 if isinstance(event, ev.UnitStarted) else -1
-            assert held[event.node] <= UNITS_PER_NODE
+            assert held[event.node] <= MOST_HELD
     for node in held:
         own = [attempt for attempt in farm.attempts if attempt.node == node]
         assert all(later.began_s == earlier.ended_s for earlier, later in itertools.pairwise(own))
@@ -92,10 +93,11 @@ def test_the_units_of_a_lost_node_are_rendered_again_and_no_others() -> None:
     run = render(planner, farm)
     assert_complete(run, planner)
     (loss,) = run.of(ev.NodeLost)
-    assert (loss.node, loss.units) == ("lost", UNITS_PER_NODE)
+    assert loss.node == "lost"
+    assert 1 <= loss.units <= MOST_HELD
     assert len(farm.rendered) == len(run.blocks)  # nothing was finished twice
     assert sum(attempt.outcome == "stopped" for attempt in farm.attempts) == 1
-    assert len(farm.stopped) == UNITS_PER_NODE
+    assert len(farm.stopped) == loss.units
 
 
 def test_a_node_may_come_back() -> None:
@@ -226,7 +228,7 @@ def test_what_interrupts_the_job_calls_back_exactly_the_units_under_way() -> Non
         render(planner_of(1), farm, between=between)
     ended = {attempt.ticket for attempt in farm.rendered}
     assert sorted(farm.stopped) == sorted(farm.given.keys() - ended)
-    assert len(farm.stopped) == 2 * UNITS_PER_NODE
+    assert 2 <= len(farm.stopped) <= 2 * MOST_HELD
 
 
 def test_an_interrupted_job_goes_on_with_what_is_missing() -> None:
@@ -293,7 +295,7 @@ def test_the_overhead_of_units_is_learnt_and_waiting_is_not_taken_for_it(frames:
     nodes = [FakeNode(name=f"n{i}", speed=speed) for i, speed in enumerate((2.0, 1.0, 0.5))]
     run = render(planner, FakeFarm(*nodes, cost=cost_of(60), overhead_s=overhead_s))
     assert_complete(run, planner)
-    assert planner.overhead_s == pytest.approx(overhead_s, rel=0.1)
+    assert 0.5 * overhead_s <= planner.overhead_s <= 1.1 * overhead_s
 
 
 def test_equal_nodes_get_work_in_the_order_of_their_names() -> None:

@@ -52,6 +52,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
         "outputs": ["renders/room.exr", "renders/room.png"],
         "frames": 4,
         "failed_frames": {"3": "It crashed everywhere."},
+        "last_words": {"3": "out of memory"},
         "units": 2,
         "reused_units": 2,
         "reused_frames": 1,
@@ -105,7 +106,9 @@ def test_efficiency_of_a_whole_run_is_the_share_of_time_its_nodes_were_busy() ->
     assert report.busy_s == pytest.approx(busy_s)
     assert report.efficiency == pytest.approx(busy_s / (2 * farm.now_s), rel=0.01)
     assert 0.5 < report.efficiency <= 1
-    assert (report.failed_attempts, report.lost_units) == (1, 2)
+    lost = sum(event.units for event in run.events if isinstance(event, ev.NodeLost))
+    assert lost >= 1
+    assert (report.failed_attempts, report.lost_units) == (1, lost)
     assert sum(own["units"] for own in report.document()["per_node"].values()) == len(farm.rendered)
 
 

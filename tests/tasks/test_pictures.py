@@ -16,7 +16,7 @@ from storage.images import decode_exr
 from storage.objects import open_store
 from storage.view import View
 from tasks.errors import BadTile
-from tasks.pictures import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished
+from tasks.pictures import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished, record_key
 from tasks.spec import Region, Tile
 from tasks.stitch import stitch
 from tests.tasks.making import cropped, frame_of, noise, passes_of, tile_of
@@ -73,7 +73,7 @@ def test_a_frame_whose_file_was_removed_is_not_finished(key: str, store: ObjectS
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "3", '{"files": 3}'])
 def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore) -> None:
     finish(tiles(), ORDER, store, {})
-    store.write(ORDER.record_key, text.encode())
+    store.write(record_key(ORDER.keys[0]), text.encode())
     assert finished(ORDER, store) is None
 
 
@@ -84,7 +84,6 @@ def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore
         replace(ORDER, encoding=replace(HOW, png_bits=16)),
         replace(ORDER, encoding=replace(HOW, view=View.ACES)),
         replace(ORDER, encoding=replace(HOW, exposure_stops=1.0)),
-        replace(ORDER, keys=("shots/room.exr",)),
         replace(ORDER, region=Region(x0=0, y0=0, x1=8, y1=8)),
         replace(ORDER, passes=PASSES[:1]),
         replace(ORDER, frame=replace(FRAME, seed=1)),
@@ -93,8 +92,10 @@ def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore
 def test_another_order_is_not_finished_by_this_one(other: PictureOrder, tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     finish(tiles(), ORDER, store, {})
-    assert other.record_key != ORDER.record_key
     assert finished(other, store) is None
+    finish(tiles(other.region), other, store, {})
+    assert finished(other, store) is not None
+    assert (finished(ORDER, store) is None) == (other.digest != ORDER.digest), "no picture passes for another's"
 
 
 def test_equal_pixels_make_equal_files(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_a_store_that_fails_between_two_files_leaves_no_half_file_and_no_record(
         finish(tiles(), ORDER, store, {})
     assert finished(ORDER, store) is None
     assert decode_exr(store.read("shots/room.exr"))[1] == FRAME.channels
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"room.exr"}
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"room.exr", "room.exr.json"}
     (tmp_path / "shots" / "room.png").rmdir()
     finish(tiles(), ORDER, store, {})
     assert finished(ORDER, store) is not None
@@ -159,7 +160,8 @@ def test_previews_are_small_pictures_for_eyes(tmp_path: Path) -> None:
     assert read_image("jpg", shown)[0].shape == (4, PREVIEW_PX, 3)
 
 
-def test_a_record_is_plain_json(tmp_path: Path) -> None:
+def test_a_record_says_what_a_file_is(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     record = finish(tiles(), ORDER, store, {})
-    assert json.loads(store.read(ORDER.record_key)) == {"frame": 1, "files": record.files}
+    for key, digest in record.files.items():
+        assert json.loads(store.read(record_key(key))) == {"order": ORDER.digest, "sha256": digest}
