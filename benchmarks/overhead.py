@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from flows.plan.block import Block
 
 SIZE = Size(width=64, height=36)
-SAMPLES = SampleRange(start=0, stop=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +36,10 @@ class Overhead:
 
 
 def measure(*, units: int, nodes: int) -> Overhead:
-    """Run empty units, each a tiny frame that is rendered, checked, stored and reported like any other."""
+    """Run empty units, each one sample of a tiny frame, rendered, checked, stored and reported like any other."""
     with tempfile.TemporaryDirectory() as folder, local_nodes(nodes) as cluster, Client(cluster) as client:
         scene = Path(folder) / "empty.json"
-        scene.write_text(json.dumps({"size": f"{SIZE.width}x{SIZE.height}", "samples": SAMPLES.stop}))
+        scene.write_text(json.dumps({"size": f"{SIZE.width}x{SIZE.height}", "samples": units}))
         null = renderer("null")
         build = null.builds()[0]
         info = null.inspect(scene, build=build, frame=1, parameters=())
@@ -48,15 +47,15 @@ def measure(*, units: int, nodes: int) -> Overhead:
         def unit(block: Block) -> UnitSpec:
             frame = FrameSpec(
                 renderer="null", build=build, scene=str(scene), scene_digest=info.digest, frame=block.frame,
-                size=SIZE, samples=SAMPLES.stop,
+                size=SIZE, samples=units,
             )  # fmt: skip
             return UnitSpec(frame=frame, region=block.region, samples=block.samples)
 
         with DaskFarm(client=client, renderer="null", topic="overhead", store_url=str(Path(folder) / "store")) as farm:
             farm.survey()
             farm.open(build, unit)
-            _dispatch(farm, first=1_000_000, units=50)  # warm up: connections, renderer processes
-            wall_s = _dispatch(farm, first=1, units=units)
+            _dispatch(farm, frame=1, units=50)  # warm up: connections, renderer processes
+            wall_s = _dispatch(farm, frame=2, units=units)
     return Overhead(
         units=units,
         nodes=nodes,
@@ -66,12 +65,12 @@ def measure(*, units: int, nodes: int) -> Overhead:
     )
 
 
-def _dispatch(farm: DaskFarm, *, first: int, units: int) -> float:
+def _dispatch(farm: DaskFarm, *, frame: int, units: int) -> float:
     planner = Planner(
-        frames=[FrameWork(frame=first + number) for number in range(units)],
+        frames=[FrameWork(frame=frame)],
         size=SIZE,
         region=SIZE.whole,
-        passes=(SAMPLES,),
+        passes=[SampleRange(start=sample, stop=sample + 1) for sample in range(units)],
         mode=Mode.FRAMES,
     )
     dispatcher = Dispatcher(

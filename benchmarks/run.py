@@ -111,11 +111,11 @@ def _role(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     if "prefect" in line and "server" in line:
         return "prefect_server"
-    if any(name in line for name in ("multiprocessing", "tasks.child")):
-        parent = process.parent()
-        above = " ".join(parent.cmdline()) if parent else ""
-        return "renderer" if "tasks.child" in line or "multiprocessing" in above else "dask_nodes"
-    return "command"
+    if "spawn_main" not in line:
+        return "command"
+    parent = process.parent()
+    # Nodes are spawned by the command, renderers by nodes.
+    return "renderer" if parent is not None and "spawn_main" in " ".join(parent.cmdline()) else "dask_nodes"
 
 
 if __name__ == "__main__":

@@ -14,17 +14,17 @@ from flows import events as ev
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flows.plan.block import Block
     from flows.plan.planner import Planner
     from tasks.spec import UnitRecord
 
-AHEAD = ((2.0, 1), (0.05, 2), (0.0, 4))
+AHEAD = ((2.0, 1), (0.05, 2), (0.0, 8))
 """How many units a node holds, by how many seconds units take: the first row whose seconds they reach.
 
 What waits on a node can't be given to an idle one, so nothing waits behind long units. Units shorter than the news
-of their end takes to arrive are handed out several at a time.
+of their end takes to arrive are handed out several at a time, when half of the last ones are done.
 """
 
 POLL_S = 0.25
@@ -74,8 +74,8 @@ Message = Joined | Refused | Left | Finished | Failed
 class Farm(Protocol):
     """Nodes that render units."""
 
-    def start(self, ticket: int, block: Block, node: str) -> None:
-        """Have a node render a block; `messages` tells how that ended, under this ticket."""
+    def start(self, units: Mapping[int, Block], node: str) -> None:
+        """Have a node render blocks, in this order; `messages` tells how each ended, under its ticket."""
         ...
 
     def stop(self, tickets: Sequence[int]) -> None:
@@ -165,20 +165,25 @@ class Dispatcher:
         load = Counter(dict.fromkeys(self._nodes, 0))
         load.update(assignment.node for assignment in self._under_way.values())
         ahead = next(units for seconds, units in AHEAD if self._unit_s >= seconds)
+        hungry = sorted(node for node in self._nodes if load[node] <= ahead // 2)
+        given: dict[str, dict[int, Block]] = {node: {} for node in hungry}
         for level in range(ahead):
-            for node in sorted(self._nodes, key=lambda name: (load[name], name)):
-                if load[node] <= level and self._give(node):
+            for node in sorted(hungry, key=lambda name: (load[name], name)):
+                block = self.planner.next_block(node) if load[node] <= level else None
+                if block is not None:
                     load[node] += 1
+                    given[node][self.new_ticket()] = block
+        for node, units in given.items():
+            if units:
+                self._give(node, units)
 
-    def _give(self, node: str) -> bool:
-        block = self.planner.next_block(node)
-        if block is None:
-            return False
-        ticket = self.new_ticket()
-        self._under_way[ticket] = _Assignment(block=block, node=node, since_s=self.clock())
-        self.farm.start(ticket, block, node)
-        ev.announce(ev.UnitStarted(at_s=self.clock(), node=node, block=block))
-        return True
+    def _give(self, node: str, units: dict[int, Block]) -> None:
+        now_s = self.clock()
+        for ticket, block in units.items():
+            self._under_way[ticket] = _Assignment(block=block, node=node, since_s=now_s)
+        self.farm.start(units, node)
+        for block in units.values():
+            ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
 
     def _handle(self, message: Message) -> None:
         match message:

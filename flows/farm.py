@@ -20,7 +20,7 @@ from tasks.node import Desk, in_renderer, load_unit, render_unit
 from tasks.scenes import builds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from distributed import Client, Future
 
@@ -124,23 +124,24 @@ class DaskFarm:
         for report in self._reports.values():
             self._inbox.put(partial(self._admit, report))
 
-    def start(self, ticket: int, block: Block, node: str) -> None:
-        """Have a node render a block."""
-        future = self.client.submit(
+    def start(self, units: Mapping[int, Block], node: str) -> None:
+        """Have a node render blocks: one graph for all of them, since a graph costs more than a task."""
+        futures = self.client.map(
             render_unit,
-            self._unit(block),
-            self._desk,
-            ticket,
-            key=f"unit-{self.topic}-{ticket}",
+            [self._unit(block) for block in units.values()],
+            [self._desk] * len(units),
+            list(units),
+            key=[f"unit-{self.topic}-{ticket}" for ticket in units],
             workers=[self._addresses[node]] if node in self._addresses else None,
             # Should the node die after the unit is done, its pixels are fetched by another from the store.
             allow_other_workers=True,
             pure=False,
             priority=self.priority,
         )
-        self._live.add(ticket)
-        self.futures[ticket] = future
-        future.add_done_callback(partial(self._hear_end, ticket, node))
+        for ticket, future in zip(units, futures, strict=True):
+            self._live.add(ticket)
+            self.futures[ticket] = future
+            future.add_done_callback(partial(self._hear_end, ticket, node))
 
     def load(self, ticket: int, block: Block) -> None:
         """Have any node load a finished block from the store."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Interpolation = Literal["linear", "smooth", "step"]
 _NUMBERED = re.compile(r"#+")
 _SUFFIX = ".keys.yaml"
+_FLAT = 1e-290  # slopes are divided by secants: the smallest numbers there are would overflow
 
 
 def _named(name: str) -> str:
@@ -135,7 +136,7 @@ def slopes(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> 
     m = np.concatenate([secants[:1], (secants[:-1] + secants[1:]) / 2, secants[-1:]])
     m[1:-1][secants[:-1] * secants[1:] <= 0] = 0.0
     for i, secant in enumerate(secants):
-        if secant == 0:
+        if abs(secant) < _FLAT:
             m[i] = m[i + 1] = 0.0
             continue
         length = float(np.hypot(m[i], m[i + 1]) / abs(secant))

@@ -26,6 +26,10 @@ class Ledger:
 
     store: ObjectStore
 
+    def has(self, unit: UnitSpec) -> bool:
+        """Whether a unit is done."""
+        return self.store.exists(_key(unit))
+
     def load(self, unit: UnitSpec) -> Tile:
         """Load a finished unit. Raises `MissingObject` or `CorruptObject`."""
         key = _key(unit)

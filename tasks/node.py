@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dask.sizeof import sizeof
 from distributed import get_worker
 from distributed.worker import thread_state
 
@@ -66,6 +67,12 @@ def this_node() -> Node:
         return _node
 
 
+@sizeof.register(Tile)
+def _tile_bytes(tile: Tile) -> int:
+    """Tell Dask what a tile really holds, or it would spill too late."""
+    return tile.sums.nbytes
+
+
 def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     """Render a unit on this node and store it; a unit that is in the store already is loaded instead.
 
@@ -97,6 +104,8 @@ def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - 
 
 
 def _stored(ledger: Ledger, unit: UnitSpec) -> Tile | None:
+    if not ledger.has(unit):
+        return None
     try:
         tile = ledger.load(unit)
         check_tile(tile, unit)

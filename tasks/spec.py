@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class FrameSpec:
     @property
     def digest(self) -> str:
         """SHA-256 of everything that decides the pixels of this frame."""
-        return _digest(asdict(replace(self, scene="")))
+        return _frame_digest(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +176,12 @@ class UnitSpec:
     def digest(self) -> str:
         """The unit's identity: SHA-256 of everything that decides its pixels."""
         return _digest({"frame": self.frame.digest, "region": asdict(self.region), "samples": asdict(self.samples)})
+
+
+@lru_cache(maxsize=1024)
+def _frame_digest(frame: FrameSpec) -> str:
+    """Digest of a frame, worked out once for the many units it is asked for."""
+    return _digest(asdict(replace(frame, scene="")))
 
 
 def _digest(document: object) -> str:

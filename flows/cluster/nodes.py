@@ -15,7 +15,7 @@ from tasks.node import THREADS_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TASKS_PER_NODE = 6
+TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
 START_TIMEOUT_S = 300
@@ -32,6 +32,11 @@ _CONFIG = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.admin.tick.limit": "60s",
     "distributed.worker.memory.terminate": False,
+    # Statistics for a dashboard that isn't served here; they cost a tenth of a short unit.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
 }
 
 

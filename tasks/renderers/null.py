@@ -154,7 +154,7 @@ def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
     def seconds(region: Region) -> float:
         return total_s * _weight(region, size, scene.uneven) / _weight(size.whole, size, scene.uneven)
 
-    cells = _cells(unit.region) if total_s else []
+    cells = _cells(unit.region) if total_s else [unit.region]
     costs = tuple(RegionCost(region=cell, seconds=seconds(cell)) for cell in cells)
     time.sleep(sum(cost.seconds for cost in costs))
     return costs

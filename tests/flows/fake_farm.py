@@ -21,7 +21,7 @@ from tasks.errors import SceneError, UnitFailed
 from tasks.spec import Region, RegionCost, UnitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -131,11 +131,12 @@ class FakeFarm:
         """Seconds since the farm was made."""
         return self.now_s
 
-    def start(self, ticket: int, block: Block, node: str) -> None:
-        """Have a node render a block, after what it has already."""
+    def start(self, units: Mapping[int, Block], node: str) -> None:
+        """Have a node render blocks, after what it has already."""
         assert node in self._benches, f"{node} isn't there"
-        self.given[ticket] = (block, node)
-        self._benches[node].waiting.append((ticket, block))
+        for ticket, block in units.items():
+            self.given[ticket] = (block, node)
+            self._benches[node].waiting.append((ticket, block))
         self._go_on(self._benches[node])
 
     def stop(self, tickets: Sequence[int]) -> None:

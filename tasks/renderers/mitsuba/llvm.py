@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LANES = 1 << 20
 _BLOCK = 1 << 12  # samples summed at a time: part of the pixels' definition, as sums round
-_COST_S = 0.15
+_COST_S = 0.4
 _COST_CELLS = 256
 _FEWEST_CELLS = 16
 _OVERHEAD = 0.05  # at most this part of the time goes into starting kernels for a finer measurement
