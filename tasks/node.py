@@ -67,7 +67,7 @@ def this_node() -> Node:
         return _node
 
 
-@sizeof.register(Tile)
+@sizeof.register(Tile)  # type: ignore[untyped-decorator]
 def _tile_bytes(tile: Tile) -> int:
     """Tell Dask what a tile really holds, or it would spill too late."""
     return tile.sums.nbytes
