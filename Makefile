@@ -10,7 +10,7 @@ env: $(STAMP)  ## .venv with everything, from the lock file
 
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -35,7 +35,7 @@ bench: env  ## farm against renderer alone, overhead of a unit, shares of proces
 
 lock:  ## renew the lock file after a change of dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-header --no-annotate --no-strip-extras pyproject.toml -o requirements.lock
+		--no-header --no-annotate pyproject.toml -o requirements.lock
 
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19
