@@ -160,7 +160,7 @@ def test_every_answer_has_words(code: str, status: int, words: str, *, retryable
     answer = {"Error": {"Code": code, "Message": "?"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     with pytest.raises(StoreError, match=words) as caught, translated():
         # As s3fs does: an OSError, caused by the answer.
-        raise OSError(5, "?") from ClientError(answer, "PutObject")  # type: ignore[arg-type]
+        raise OSError(5, "?") from ClientError(answer, "PutObject")
     assert caught.value.retryable == retryable
     assert caught.value.remedy
 

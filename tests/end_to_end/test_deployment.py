@@ -1,0 +1,129 @@
+"""The way of a studio that has Prefect: a server, a worker, ``prefect deployment run``, and what its UI then shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+from PIL import Image
+
+from tests.end_to_end.conftest import ROOT, TIMEOUT_S, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from tests.end_to_end.conftest import Studio
+
+PREFECT = Path(sys.executable).with_name("prefect")
+FRAMES = 150
+
+
+class Prefect:
+    """A Prefect server and what can be asked of it."""
+
+    def __init__(self, url: str, studio: Studio) -> None:
+        self._url, self._folder = url, ROOT
+        self._environment = {
+            **studio.environment,
+            "PREFECT_API_URL": url,
+            "PREFECT_HOME": str(studio.home / "user"),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+        }
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``prefect`` with these arguments, in the checkout."""
+        return subprocess.Popen(
+            [PREFECT, "--no-prompt", *arguments], env=self._environment, cwd=self._folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def run(self, *arguments: str) -> str:
+        """Run ``prefect`` to its end; it must succeed."""
+        with self.command(*arguments) as process:
+            printed, _ = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0, printed
+        return printed
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Run a worker for the deployments' pool."""
+        with self.command("worker", "start", "--pool", "frontburner") as process:
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.communicate(timeout=60)
+
+    def ask(self, what: str, **body: Any) -> Any:
+        """Ask the server's REST interface, as its UI does."""
+        return httpx.post(f"{self._url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
+
+
+def renderers(studio: Studio) -> list[psutil.Process]:
+    """Return the renderer processes: children of nodes, which are children of the run."""
+    found = []
+    for process in studio.processes():
+        try:
+            parent = process.parent()
+            if parent is not None and all("spawn_main" in " ".join(each.cmdline()) for each in (process, parent)):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.cluster.server import embedded_server
+
+    monkeypatch.setenv("FRONTBURNER_HOME", str(studio.home))
+    out = studio.folder / "out"
+    job = {"scene": "scenes/walk.xml", "frames": f"1-{FRAMES}", "size": "32x18", "samples": 1, "out": str(out)}
+    with embedded_server() as server:
+        server.wait()
+        prefect = Prefect(server.url, studio)
+        prefect.run("work-pool", "create", "frontburner", "--type", "process")
+        prefect.run("deploy", "--all")
+        deployments = {each["name"]: each for each in prefect.ask("deployments")}
+        assert deployments.keys() == {"still", "animation", "nightly"}
+        assert {each["entrypoint"] for each in deployments.values()} == {"flows.render.render"}
+        (schedule,) = deployments["nightly"]["schedules"]
+        assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 22 * * *", "Europe/Berlin")
+
+        with prefect.worker(), prefect.command(
+            "deployment", "run", "render/still", "--param", f"job={json.dumps(job)}", "--watch"
+        ) as watching:  # fmt: skip
+            opening = {"task_runs": {"name": {"like_": "open"}, "state": {"type": {"any_": ["RUNNING"]}}}}
+            until(lambda: prefect.ask("task_runs", **opening))
+            for renderer in renderers(studio):
+                renderer.kill()
+            printed, _ = watching.communicate(timeout=TIMEOUT_S)
+        assert watching.returncode == 0, printed
+
+        (run,) = (each for each in prefect.ask("flow_runs") if each["state_type"] == "COMPLETED")
+        assert run["name"] == "walk"
+        steps = {each["name"]: each for each in prefect.ask("task_runs")}
+        opened = steps.pop("open scenes/walk.xml")
+        assert opened["run_count"] == 2, "the step whose renderer was killed was tried again"
+        assert len(steps) == 30, "frames are finished in chunks"
+        assert {each["state_type"] for each in steps.values()} == {"COMPLETED"}
+        logs = [each["message"] for each in prefect.ask("logs", logs={"flow_run_id": {"any_": [run["id"]]}}, limit=200)]
+        assert any("is in place: walk.0001.exr, walk.0001.png" in line for line in logs)
+        artifacts = {each["type"]: each["data"] for each in prefect.ask("artifacts", sort="CREATED_ASC")}
+    assert artifacts["progress"] == 100.0
+    assert "efficiency" in artifacts["markdown"]
+    preview = base64.b64decode(artifacts["image"].removeprefix("data:image/jpeg;base64,"))
+    assert Image.open(BytesIO(preview)).size == (32, 18)
+    assert len(list(out.glob("walk.*.png"))) == FRAMES
+    until(lambda: not studio.processes(), timeout_s=30)
