@@ -120,7 +120,7 @@ def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
         assert {each["state_type"] for each in steps.values()} == {"COMPLETED"}
         logs = [each["message"] for each in prefect.ask("logs", logs={"flow_run_id": {"any_": [run["id"]]}}, limit=200)]
         assert any("is in place: walk.0001.exr, walk.0001.png" in line for line in logs)
-        artifacts = {each["type"]: each["data"] for each in prefect.ask("artifacts", sort="CREATED_ASC")}
+        artifacts = {each["type"]: each["data"] for each in prefect.ask("artifacts")}
     assert artifacts["progress"] == 100.0
     assert "efficiency" in artifacts["markdown"]
     preview = base64.b64decode(artifacts["image"].removeprefix("data:image/jpeg;base64,"))

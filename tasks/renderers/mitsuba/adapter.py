@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks.errors import NodeNotReady
 from tasks.renderers.base import Capabilities
 from tasks.renderers.mitsuba import builds as mitsuba_builds
-from tasks.renderers.mitsuba.grid import CELL_PX, QUANTUM
+from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, QUANTUM
 from tasks.spec import Aov
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Mitsuba:
         return Capabilities(
             exact_regions=True,
             exact_samples=True,
-            region_align_px=1 if compiled else CELL_PX,
+            region_align_px=PACKET_PX if compiled else CELL_PX,
             sample_align=1 if compiled else QUANTUM,
             aovs=frozenset(Aov),
         )

@@ -1,7 +1,8 @@
 """Units on the compiled build: cut in chunks of bounded memory, each traced by one kernel that is compiled once.
 
 A lane is one sample of one pixel, lanes never meet, and a pixel's samples are summed in blocks that follow from the
-range alone: no cut changes a bit.
+range alone. Camera rays are traced in packets, and what a ray hits near an edge depends on its packet: packets are
+therefore always of the same pixels, at fixed columns. So no cut changes a bit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from tasks.renderers.mitsuba.channels import integrator_for, places
 from tasks.renderers.mitsuba.filters import tables
-from tasks.renderers.mitsuba.grid import split
+from tasks.renderers.mitsuba.grid import overlap, packets, split_packets
 from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, trace
 from tasks.spec import Pixels, Region, RegionCost
 
@@ -102,10 +103,10 @@ class Kernel:
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
         costs, numbers = [], frame_numbers(frame)
         began_s = time.perf_counter()
-        for cell in split(region, self._cost_cells(unit)):
+        for cell in split_packets(packets(region), self._cost_cells(unit)):
             cell_began_s = time.perf_counter()
             self._cell(unit, numbers, cell, sums)
-            costs.append(RegionCost(region=cell, seconds=time.perf_counter() - cell_began_s))
+            costs.append(RegionCost(region=overlap(cell, region), seconds=time.perf_counter() - cell_began_s))
         spent_s = time.perf_counter() - began_s
         if spent_s > _TELLING_S:
             self._rate = region.area * unit.samples.count / spent_s
@@ -121,12 +122,14 @@ class Kernel:
     def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
         """Render a cell in chunks of bounded memory into its place in the unit's sums."""
         block = min(_BLOCK, unit.samples.count)
-        for chunk in split(cell, -(-cell.area * block // _LANES)):
+        for chunk in split_packets(cell, -(-cell.area * block // _LANES)):
             total = np.zeros((chunk.height, chunk.width, sums.shape[2]))
             for start in range(unit.samples.start, unit.samples.stop, _BLOCK):
                 total += self._lanes(numbers, chunk, start, min(_BLOCK, unit.samples.stop - start))
-            top, left = chunk.y0 - unit.region.y0, chunk.x0 - unit.region.x0
-            sums[top : top + chunk.height, left : left + chunk.width] = total
+            wanted = overlap(chunk, unit.region)
+            top, left = wanted.y0 - unit.region.y0, wanted.x0 - unit.region.x0
+            inside = total[:, wanted.x0 - chunk.x0 : wanted.x1 - chunk.x0]
+            sums[top : top + wanted.height, left : left + wanted.width] = inside
 
     def _lanes(self, numbers: dict[str, Any], chunk: Region, start: int, count: int) -> npt.NDArray[np.float64]:
         """Sum samples [start, start + count) of a chunk's pixels: (H, W, C)."""
