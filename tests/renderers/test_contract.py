@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.renderers import RENDERERS, renderer, renderer_for
-from tasks.renderers.mitsuba.grid import CELL_PX, cells, split
+from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, cells, packets, split_packets
 from tasks.spec import Aov, Region, Size
 from tests.renderers.conftest import Bench, start
 
@@ -106,9 +106,12 @@ def test_a_unit_says_what_it_took(bench: Bench) -> None:
 def test_a_split_covers_each_pixel_once(region: tuple[int, int, int, int], parts: int) -> None:
     x, y, width, height = region
     whole = Region(x0=x, y0=y, x1=x + width, y1=y + height)
-    covered = np.zeros((height, width), int)
-    for part in split(whole, parts):
-        covered[part.y0 - y : part.y1 - y, part.x0 - x : part.x1 - x] += 1
+    wide = packets(whole)
+    assert whole.inside(wide)
+    covered = np.zeros((wide.height, wide.width), int)
+    for part in split_packets(wide, parts):
+        assert part.x0 % PACKET_PX == part.x1 % PACKET_PX == 0
+        covered[part.y0 - wide.y0 : part.y1 - wide.y0, part.x0 - wide.x0 : part.x1 - wide.x0] += 1
     assert (covered == 1).all()
 
 
