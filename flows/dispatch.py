@@ -108,6 +108,8 @@ class Dispatcher:
         Called at every turn of the loop, at least every `POLL_S`: whatever it raises ends the dispatch.
     on_rendered
         Called with a frame and its tickets when all its units are in the store.
+    recover
+        Called with a lost unit's ticket and block: has it loaded and says True if it is in the store after all.
     no_node_timeout_s
         How long to wait without a single node before giving up.
     """
@@ -118,6 +120,7 @@ class Dispatcher:
     attempts: int = 3
     between: Callable[[], None] = lambda: None
     on_rendered: Callable[[int, Sequence[int]], None] = lambda frame, tickets: None  # noqa: ARG005
+    recover: Callable[[int, Block], bool] = lambda ticket, block: False  # noqa: ARG005
     no_node_timeout_s: float = 300.0
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
     _tickets: int = field(init=False, default=0)
@@ -254,9 +257,16 @@ class Dispatcher:
         self.planner.leave(node)
         lost = [ticket for ticket, assignment in self._under_way.items() if assignment.node == node]
         self.farm.stop(lost)
-        for ticket in lost:
-            self.planner.give_back(self._under_way.pop(ticket).block)
         ev.announce(ev.NodeLost(at_s=self.clock(), node=node, units=len(lost)))
+        for ticket in lost:
+            block = self._under_way.pop(ticket).block
+            if not self.recover(ticket, block):
+                self.planner.give_back(block)
+                continue
+            # The node died between storing the unit and saying so.
+            self.adopt(block, ticket)
+            if not self._pending(block.frame):
+                self._rendered(block.frame)
 
     def _pending(self, frame: int) -> bool:
         return bool(self.planner.blocks_left(frame)) or any(

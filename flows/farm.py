@@ -146,7 +146,7 @@ class DaskFarm:
     def load(self, ticket: int, block: Block) -> None:
         """Have any node load a finished block from the store."""
         self.futures[ticket] = self.client.submit(
-            load_unit, self._unit(block), self._desk, key=f"unit-{self.topic}-{ticket}", pure=False
+            load_unit, self._unit(block), self._desk, key=f"load-{self.topic}-{ticket}", pure=False
         )
 
     def stop(self, tickets: Sequence[int]) -> None:

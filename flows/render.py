@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from flows.plan.block import Block
     from storage.objects import ObjectStore
 
 
@@ -182,6 +183,7 @@ class _Run:
             clock=self.clock,
             attempts=self.job.attempts,
             on_rendered=finisher.take,
+            recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
         )
         early = EarlyPreview(farm=dask_farm, layout=layout, tickets=dispatcher.tickets, show=self.artifacts.preview)
         dispatcher.between = lambda: self._between(planner, layout, len(wanted), finisher, early)
@@ -203,6 +205,13 @@ class _Run:
             ticket = dispatcher.new_ticket()
             dask_farm.load(ticket, block)
             dispatcher.adopt(block, ticket)
+
+    def _recover(self, dask_farm: DaskFarm, layout: Layout, ticket: int, block: Block) -> bool:
+        """Have a lost unit loaded if its node stored it before it died."""
+        there = Ledger(store=self.store).has(layout.unit(block))
+        if there:
+            dask_farm.load(ticket, block)
+        return there
 
     def _between(self, planner: Planner, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview) -> None:
         """Between two looks at the farm: obey a suspend, follow the pictures, show progress."""

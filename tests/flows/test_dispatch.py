@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +17,9 @@ from storage.errors import FrontburnerError
 from tasks.spec import Region, SampleRange, Size
 from tests.flows.cover import assert_covered_once
 from tests.flows.fake_farm import CostField, FakeFarm, FakeNode, Fault, Outcome, Run, hills, render
+
+if TYPE_CHECKING:
+    from flows.plan.block import Block
 
 MOST_HELD = dict(AHEAD)[0.05]  # the fake units of these tests take seconds
 SIZE = Size(width=640, height=360)
@@ -303,3 +306,18 @@ def test_equal_nodes_get_work_in_the_order_of_their_names() -> None:
     farm = FakeFarm(*(FakeNode(name=name) for name in names), cost=cost_of(60))
     render(planner_of(1), farm)
     assert [attempt.node for attempt in farm.attempts[:8]] == names
+
+
+def test_a_unit_that_was_stored_by_a_node_that_died_before_saying_so_is_not_rendered_again() -> None:
+    planner = planner_of(4)
+    farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", there=((0, 7.5),)), cost=cost_of(4))
+    recovered: list[Region] = []
+
+    def recover(_ticket: int, block: Block) -> bool:
+        recovered.append(block.region)
+        return True
+
+    run = render(planner, farm, recover=recover)
+    assert recovered
+    assert len(run.of(ev.UnitReused)) == len(recovered)
+    assert {event.frame for event in run.of(ev.FrameRendered)} == {1, 2, 3, 4}
