@@ -28,12 +28,8 @@ if TYPE_CHECKING:
 
 _LANES = 1 << 20
 _BLOCK = 1 << 12  # samples summed at a time: part of the pixels' definition, as sums round
-_COST_S = 0.4
+_MEASURED_LANES = 1 << 17  # lanes measured at a time: starting their kernel then is about a fiftieth of the work
 _COST_CELLS = 256
-_FEWEST_CELLS = 16
-_OVERHEAD = 0.05  # at most this part of the time goes into starting kernels for a finer measurement
-_TELLING_S = 0.05
-_FIRST_RATE = 4e6
 
 
 class Kernel:
@@ -50,12 +46,10 @@ class Kernel:
             "filter": tables(stage.rfilter),
         }
         known = previous if previous is not None and previous.is_of(stage, frame) else None
-        self._rate: float = known._rate if known else _FIRST_RATE  # noqa: SLF001 - its own kind
         self._trace: Any = self._trace_some
         self._freezes: bool = known._freezes if known else self._can_be_frozen(frame)  # noqa: SLF001
         if self._freezes:
             self._trace = self._frozen()
-        self._launch_s: float = known._launch_s if known else self._measured_launch_s(frame)  # noqa: SLF001
 
     def is_of(self, stage: Stage, frame: FrameSpec) -> bool:
         """Whether it renders this scene and these channels, if perhaps through another camera."""
@@ -88,36 +82,17 @@ class Kernel:
         corner = Region(x0=0, y0=0, x1=min(4, frame.size.width), y1=min(4, frame.size.height))
         return self._lanes(frame_numbers(frame), corner, 0, 2)
 
-    def _measured_launch_s(self, frame: FrameSpec) -> float:
-        """Seconds that starting the kernel takes. The least of some, since a frozen trace may be recorded anew."""
-        spent_s = []
-        for _ in range(3):
-            began_s = time.perf_counter()
-            self._corner(frame)
-            spent_s.append(time.perf_counter() - began_s)
-        return min(spent_s)
-
     def render(self, unit: UnitSpec) -> Pixels:
         """Render a unit."""
         region, frame = unit.region, unit.frame
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
         costs, numbers = [], frame_numbers(frame)
-        began_s = time.perf_counter()
-        for cell in split_packets(packets(region), self._cost_cells(unit)):
+        cells = min(_COST_CELLS, max(1, region.area * unit.samples.count // _MEASURED_LANES))
+        for cell in split_packets(packets(region), cells):
             cell_began_s = time.perf_counter()
             self._cell(unit, numbers, cell, sums)
             costs.append(RegionCost(region=overlap(cell, region), seconds=time.perf_counter() - cell_began_s))
-        spent_s = time.perf_counter() - began_s
-        if spent_s > _TELLING_S:
-            self._rate = region.area * unit.samples.count / spent_s
         return Pixels(sums=sums, channels=frame.channels, costs=tuple(costs))
-
-    def _cost_cells(self, unit: UnitSpec) -> int:
-        """How many regions to measure: at least some where it's cheap, and more in a long unit."""
-        lanes = unit.region.area * unit.samples.count
-        affordable = lanes / self._rate * _OVERHEAD / self._launch_s
-        wanted = max(_FEWEST_CELLS, lanes / min(_LANES, self._rate * _COST_S))
-        return max(1, round(min(affordable, wanted, _COST_CELLS)))
 
     def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
         """Render a cell in chunks of bounded memory into its place in the unit's sums."""
