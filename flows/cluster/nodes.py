@@ -31,6 +31,9 @@ _CONFIG = {
     # Pixels are large on purpose, and a busy renderer must not look like a stuck event loop.
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.admin.tick.limit": "60s",
+    # Fifty wake-ups a second in each process take from the renderer what they measure.
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.tick.cycle": "10s",
     "distributed.worker.memory.terminate": False,
     # Statistics for a dashboard that isn't served here; they cost a tenth of a short unit.
     "distributed.worker.profile.enabled": False,
