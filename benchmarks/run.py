@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("frontburner")
 OUT = ROOT / "build" / "bench.json"
 
-STILL = {"scene": ROOT / "scenes" / "interior.xml", "size": "640x360", "samples": 384, "frames": 1}
+STILL = {"scene": ROOT / "scenes" / "interior.xml", "size": "640x360", "samples": 576, "frames": 1}
 SEQUENCE = {"scene": ROOT / "scenes" / "walk.xml", "size": "320x180", "samples": 32, "frames": 24}
 
 

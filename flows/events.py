@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
     from flows.plan.block import Block
-    from tasks.spec import UnitRecord
+    from tasks.spec import SampleRange, UnitRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,8 @@ class JobPlanned(Event):
     frames: int
     pixel_samples: int
     reused_frames: int
+    probe: SampleRange | None = None
+    """The samples that are rendered first to measure the picture, where there is such a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +75,58 @@ class UnitStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFinished(Event):
-    """A unit's pixels are in the store."""
+    """A unit's pixels are in the store.
+
+    Parameters
+    ----------
+    predicted_s
+        Seconds of rendering that were expected when the node was given the unit; None where nothing was known.
+    seconds_left
+        Seconds until the job ends, as far as is known.
+    """
 
     node: str
     block: Block
     record: UnitRecord
-    seconds_left: float | None = field(default=None)
+    predicted_s: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTakenOver(Event):
+    """Idle nodes were given the pixels of a unit that another node takes too long for; whoever is first counts."""
+
+    node: str
+    block: Block
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitWasted(Event):
+    """A node spent seconds on pixels that came from elsewhere first, or that nobody wants any more."""
+
+    node: str
+    block: Block
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FarmMeasured(Event):
+    """What dispatch learnt of nodes and picture, told when it ends.
+
+    Parameters
+    ----------
+    speeds
+        Speed of each node that rendered, relative to each other.
+    rates
+        Seconds a pixel and sample, rows of cells, of a node of speed 1.
+    cell_px
+        Edge of a cell.
+    """
+
+    speeds: Mapping[str, float]
+    rates: npt.NDArray[np.float64]
+    cell_px: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
