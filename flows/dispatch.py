@@ -6,7 +6,6 @@ farm and a clock of their own.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 
     from flows.plan.block import Block
     from flows.plan.planner import Planner
+    from flows.plan.races import Settlement
+    from flows.plan.under_way import Assignment
     from tasks.spec import UnitRecord
 
-AHEAD = ((2.0, 1), (0.05, 2), (0.0, 8))
-"""How many units a node holds, by how many seconds units take: the first row whose seconds they reach.
-
-What waits on a node can't be given to an idle one, so nothing waits behind long units. Units shorter than the news
-of their end takes to arrive are handed out several at a time, when half of the last ones are done.
-"""
+AHEAD_S = 0.1
+"""What a node holds should last this long at least, so that news and orders are there in time."""
+AHEAD_OF_S = 0.5
+"""A node with one unit shorter than this gets the next one ahead; behind a longer one it could wait long."""
 
 POLL_S = 0.25
 
@@ -75,7 +74,7 @@ class Farm(Protocol):
     """Nodes that render units."""
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks, in this order; `messages` tells how each ended, under its ticket."""
+        """Have a node render blocks as one unit, in this order; `messages` tells how each ended, by its ticket."""
         ...
 
     def stop(self, tickets: Sequence[int]) -> None:
@@ -85,13 +84,6 @@ class Farm(Protocol):
     def messages(self, timeout_s: float) -> Sequence[Message]:
         """What happened since the last call; waits up to ``timeout_s`` for the first one."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Assignment:
-    block: Block
-    node: str
-    since_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,40 +115,41 @@ class Dispatcher:
     recover: Callable[[int, Block], bool] = lambda ticket, block: False  # noqa: ARG005
     no_node_timeout_s: float = 300.0
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
+    pixel_samples_done: int = field(init=False, default=0)
     _tickets: int = field(init=False, default=0)
-    _nodes: set[str] = field(init=False, default_factory=set)
-    _under_way: dict[int, _Assignment] = field(init=False, default_factory=dict)
-    _done: dict[int, list[int]] = field(init=False, default_factory=dict)
+    _hungry: dict[str, None] = field(init=False, default_factory=dict)
+    _frames: dict[int, dict[int, Block]] = field(init=False, default_factory=dict)
+    _finished: dict[int, tuple[str, Block, float]] = field(init=False, default_factory=dict)
+    """Units in the store of which a race has yet to show whether they count."""
     _ended: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
     """When each node's last unit was seen to end, and when it did by the node's clock."""
     _node_seen_s: float = field(init=False, default=0.0)
-    _unit_s: float = field(init=False, default=1.0)
 
     def run(self) -> None:
         """Dispatch until every frame is rendered or has failed. Units under way are called back on any error."""
         self._node_seen_s = self.clock()
         for work in self.planner.frames:
-            self._done.setdefault(work.frame, [])
+            self._frames.setdefault(work.frame, {})
         try:
-            for frame in [frame for frame in self._done if not self._pending(frame)]:
+            for frame in [frame for frame in self._frames if not self.planner.pending(frame)]:
                 self._rendered(frame)
-            while self._under_way or not self.planner.exhausted:
+            while len(self.planner.under_way) or not self.planner.exhausted:
                 self._fill()
                 for message in self.farm.messages(POLL_S):
                     self._handle(message)
                 self._check_nodes()
                 self.between()
         finally:
-            self.farm.stop(tuple(self._under_way))
+            self.farm.stop([assignment.ticket for assignment in self.planner.under_way])
 
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
-        self._done.setdefault(block.frame, []).append(ticket)
+        self._count(ticket, block)
         ev.announce(ev.UnitReused(at_s=self.clock(), block=block))
 
-    def tickets(self, frame: int) -> Sequence[int]:
-        """Tickets of the units of a frame that are in the store."""
-        return tuple(self._done.get(frame, ()))
+    def done(self, frame: int) -> Mapping[int, Block]:
+        """Return the units of a frame that are in the store, by ticket: each pixel and sample once."""
+        return self._frames.get(frame, {})
 
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
@@ -164,35 +157,41 @@ class Dispatcher:
         return self._tickets
 
     def _fill(self) -> None:
-        """Give every node what it can hold, the emptiest nodes first."""
-        load = Counter(dict.fromkeys(self._nodes, 0))
-        load.update(assignment.node for assignment in self._under_way.values())
-        ahead = next(units for seconds, units in AHEAD if self._unit_s >= seconds)
-        hungry = sorted(node for node in self._nodes if load[node] <= ahead // 2)
-        given: dict[str, dict[int, Block]] = {node: {} for node in hungry}
-        for level in range(ahead):
-            for node in sorted(hungry, key=lambda name: (load[name], name)):
-                block = self.planner.next_block(node) if load[node] <= level else None
-                if block is not None:
-                    load[node] += 1
-                    given[node][self.new_ticket()] = block
-        for node, units in given.items():
-            if units:
-                self._give(node, units)
+        """Give every node what it can hold, nodes that have nothing first."""
+        hungry = sorted(self._hungry, key=self.planner.under_way.count)
+        while hungry:
+            for node in hungry:
+                blocks = self.planner.next_blocks(node, self.clock())
+                if blocks:
+                    self._give(node, {self.new_ticket(): block for block in blocks})
+                elif self.planner.exhausted:
+                    return  # and nothing is worth racing, whoever asks
+                else:
+                    self._hungry.pop(node)  # until something changes: all that is left has failed on it
+            hungry = [node for node in hungry if node in self._hungry]
 
     def _give(self, node: str, units: dict[int, Block]) -> None:
         now_s = self.clock()
-        for ticket, block in units.items():
-            self._under_way[ticket] = _Assignment(block=block, node=node, since_s=now_s)
+        self.planner.start(units, node, now_s)
         self.farm.start(units, node)
+        self._see_hunger(node)
         for block in units.values():
             ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
+
+    def _see_hunger(self, node: str) -> None:
+        """Note whether a node can be given more."""
+        hand = self.planner.under_way.of_node(node)
+        left_s = sum(assignment.takes_s for assignment in hand)
+        if node in self.planner.nodes and (not hand or left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)):
+            self._hungry[node] = None
+        else:
+            self._hungry.pop(node, None)
 
     def _handle(self, message: Message) -> None:
         match message:
             case Joined(node=node):
-                self._nodes.add(node)
                 self.planner.join(node)
+                self._hungry[node] = None
                 ev.announce(ev.NodeJoined(at_s=self.clock(), node=node))
             case Refused(node=node, reason=reason):
                 ev.announce(ev.NodeRefused(at_s=self.clock(), node=node, reason=reason))
@@ -204,83 +203,127 @@ class Dispatcher:
                 self._fail(ticket, error)
 
     def _finish(self, ticket: int, record: UnitRecord) -> None:
-        done = self._under_way.pop(ticket, None)
+        now_s, done = self.clock(), self.planner.under_way.get(ticket)
         if done is None:
             return
-        if not record.reused:
-            render_s = max(record.wall_s - record.load_s, 0.0)
-            self.planner.learn(done.block, done.node, render_s=render_s, costs=record.costs)
-        self._learn_overhead(done, record)
-        left = self.planner.seconds_left(a.block for a in self._under_way.values())
+        self._learn_overhead(done, record, now_s)
+        render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
+        settlement = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
+        self._finished[ticket] = done.node, done.block, render_s or 0.0
+        self._see_hunger(done.node)
         ev.announce(
-            ev.UnitFinished(at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left)
+            ev.UnitFinished(
+                at_s=now_s,
+                node=done.node,
+                block=done.block,
+                record=record,
+                predicted_s=done.predicted_s,
+                seconds_left=self.planner.seconds_left(now_s),
+            )
         )
-        self._done[done.block.frame].append(ticket)
-        if not self._pending(done.block.frame):
-            self._rendered(done.block.frame)
+        self._settle(settlement)
+        self._see_rendered(done.block.frame)
 
-    def _learn_overhead(self, done: _Assignment, record: UnitRecord) -> None:
-        """Learn what lies between two units of a node, by its own clock, where the second waited for the first."""
+    def _settle(self, settlement: Settlement) -> None:
+        """Count what belongs to the picture, and let go of what another was faster with."""
+        for ticket in settlement.counted:
+            _, block, _ = self._finished.pop(ticket)
+            self._count(ticket, block)
+        for ticket in settlement.superseded:
+            node, block, render_s = self._finished.pop(ticket)
+            ev.announce(ev.UnitWasted(at_s=self.clock(), node=node, block=block, seconds=render_s))
+        self._call_back(settlement.call_back)
+        self.farm.stop(settlement.superseded)
+
+    def _count(self, ticket: int, block: Block) -> None:
+        self._frames.setdefault(block.frame, {})[ticket] = block
+        self.pixel_samples_done += block.pixel_samples
+
+    def _call_back(self, tickets: Sequence[int]) -> None:
+        """End units that nobody needs any more."""
+        now_s = self.clock()
+        self.farm.stop(tickets)
+        for ticket in tickets:
+            ended = self.planner.call_back(ticket, now_s)
+            if ended is not None:
+                self._ended.pop(ended.node, None)
+                self._see_hunger(ended.node)
+                seconds = max(0.0, now_s - ended.begins_s)
+                ev.announce(ev.UnitWasted(at_s=now_s, node=ended.node, block=ended.block, seconds=seconds))
+
+    def _learn_overhead(self, done: Assignment, record: UnitRecord, now_s: float) -> None:
+        """Learn what lies between two units of a node, by its own clock, where the node didn't wait for work."""
         before = self._ended.pop(done.node, None)
         if record.reused:
             return
-        self._unit_s += 0.2 * (record.wall_s - self._unit_s)
-        self._ended[done.node] = self.clock(), record.started_s + record.wall_s
-        if before is not None and done.since_s < before[0]:
+        self._ended[done.node] = now_s, record.started_s + record.wall_s
+        if before is not None and done.given_s <= before[0] + AHEAD_S:
             self.planner.learn_overhead(record.started_s - before[1])
 
     def _fail(self, ticket: int, error: FrontburnerError) -> None:
-        failed = self._under_way.pop(ticket, None)
+        failed = self.planner.under_way.get(ticket)
         if failed is None:
             return
+        now_s = self.clock()
+        settlement, wanted = self.planner.gone(ticket, now_s, failed=True)
         self._ended.pop(failed.node, None)
+        self._see_hunger(failed.node)
         block = failed.block.failed_on(failed.node)
-        ev.announce(ev.UnitAttemptFailed(at_s=self.clock(), node=failed.node, block=block, reason=str(error)))
-        if error.retryable and block.failures < self.attempts:
-            self.planner.give_back(block)
-        else:
+        ev.announce(ev.UnitAttemptFailed(at_s=now_s, node=failed.node, block=block, reason=str(error)))
+        self._settle(settlement)
+        if not error.retryable or (wanted and block.failures >= self.attempts):
             self._fail_frame(block.frame, error)
+        elif wanted:
+            self._give_back(block)
+        self._see_rendered(block.frame)
+
+    def _give_back(self, block: Block) -> None:
+        self.planner.give_back(block)
+        for node in self.planner.nodes:  # some may have found nothing they could take
+            self._see_hunger(node)
 
     def _fail_frame(self, frame: int, error: FrontburnerError) -> None:
-        self.planner.abandon(frame)
-        orphans = [t for t, a in self._under_way.items() if a.block.frame == frame]
-        self.farm.stop(orphans)
-        for ticket in orphans:
-            del self._under_way[ticket]
+        self._call_back(self.planner.abandon(frame))
         self.failed_frames[frame] = error
         words = getattr(error, "last_words", "")
         ev.announce(ev.FrameFailed(at_s=self.clock(), frame=frame, reason=str(error), last_words=words))
 
     def _lose(self, node: str) -> None:
-        self._nodes.discard(node)
+        self._hungry.pop(node, None)
         self._ended.pop(node, None)
         self.planner.leave(node)
-        lost = [ticket for ticket, assignment in self._under_way.items() if assignment.node == node]
-        self.farm.stop(lost)
+        lost = self.planner.under_way.of_node(node)
+        self.farm.stop([assignment.ticket for assignment in lost])
         ev.announce(ev.NodeLost(at_s=self.clock(), node=node, units=len(lost)))
-        for ticket in lost:
-            block = self._under_way.pop(ticket).block
-            if not self.recover(ticket, block):
-                self.planner.give_back(block)
-                continue
-            # The node died between storing the unit and saying so.
-            self.adopt(block, ticket)
-            if not self._pending(block.frame):
-                self._rendered(block.frame)
+        for assignment in lost:
+            self._recover(assignment)
 
-    def _pending(self, frame: int) -> bool:
-        return bool(self.planner.blocks_left(frame)) or any(
-            assignment.block.frame == frame for assignment in self._under_way.values()
-        )
+    def _recover(self, lost: Assignment) -> None:
+        """Have a lost unit rendered again, unless its node stored it before it died and only didn't say so."""
+        if self.recover(lost.ticket, lost.block):
+            settlement = self.planner.finish(lost.ticket, self.clock(), render_s=None)
+            self._finished[lost.ticket] = lost.node, lost.block, 0.0
+            ev.announce(ev.UnitReused(at_s=self.clock(), block=lost.block))
+            self._settle(settlement)
+        else:
+            settlement, wanted = self.planner.gone(lost.ticket, self.clock(), failed=False)
+            self._settle(settlement)
+            if wanted:
+                self._give_back(lost.block)
+        self._see_rendered(lost.block.frame)
+
+    def _see_rendered(self, frame: int) -> None:
+        if not self.planner.pending(frame):
+            self._rendered(frame)
 
     def _rendered(self, frame: int) -> None:
         if frame not in self.failed_frames:
             ev.announce(ev.FrameRendered(at_s=self.clock(), frame=frame))
-            self.on_rendered(frame, tuple(self._done[frame]))
+            self.on_rendered(frame, tuple(self.done(frame)))
 
     def _check_nodes(self) -> None:
         now_s = self.clock()
-        if self._nodes:
+        if self.planner.nodes:
             self._node_seen_s = now_s
         elif now_s - self._node_seen_s > self.no_node_timeout_s:
             raise FrontburnerError(

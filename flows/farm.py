@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from distributed import Future
+
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.cluster.watch import NodeWatch
 from flows.dispatch import POLL_S, Failed, Finished, Joined, Left, Message, Refused
@@ -16,13 +18,13 @@ from flows.survey import NodeReport
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
-from tasks.node import Desk, in_renderer, load_unit, render_unit
+from tasks.node import Desk, in_renderer, load_unit, record_of, render_unit, render_units
 from tasks.scenes import builds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from distributed import Client, Future
+    from distributed import Client
 
     from flows.plan.block import Block
     from tasks.spec import UnitSpec
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 10
 SURVEY_TIMEOUT_S = 180
 CHECK_PRIORITY = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """A task on the farm, and those of its tickets that are still wanted and not done."""
+
+    future: Future
+    live: set[int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,14 +65,15 @@ class DaskFarm:
     topic: str
     store_url: str
     priority: int = 0
-    futures: dict[int, Future] = field(init=False, default_factory=dict)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
     _desk: Desk = field(init=False)
     _addresses: dict[str, str] = field(init=False, default_factory=dict)
     _reports: dict[str, NodeReport] = field(init=False, default_factory=dict)
     _checks: dict[str, Future] = field(init=False, default_factory=dict)
-    _live: set[int] = field(init=False, default_factory=set)
+    _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
+    """Tickets under way."""
+    _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
     _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(init=False, default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
@@ -81,9 +92,8 @@ class DaskFarm:
 
     def __exit__(self, *_: object) -> None:
         """Call everything back and stop listening."""
-        self.stop(tuple(self._live))
-        self.client.cancel([*self.futures.values(), *self._checks.values()], force=True)
-        self.futures.clear()
+        self.stop([*self._tasks, *self._tiles])
+        self.client.cancel(list(self._checks.values()), force=True)
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
 
@@ -125,41 +135,55 @@ class DaskFarm:
             self._inbox.put(partial(self._admit, report))
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks: one graph for all of them, since a graph costs more than a task."""
-        futures = self.client.map(
-            render_unit,
-            [self._unit(block) for block in units.values()],
-            [self._desk] * len(units),
-            list(units),
-            key=[f"unit-{self.topic}-{ticket}" for ticket in units],
+        """Have a node render blocks in one task, in this order."""
+        tickets, specs = tuple(units), [self._unit(block) for block in units.values()]
+        alone = len(specs) == 1
+        future = self.client.submit(
+            render_unit if alone else render_units,
+            specs[0] if alone else specs,
+            self._desk,
+            tickets[0] if alone else tickets,
+            key=f"unit-{self.topic}-{tickets[0]}",
             workers=[self._addresses[node]] if node in self._addresses else None,
             # Should the node die after the unit is done, its pixels are fetched by another from the store.
             allow_other_workers=True,
             pure=False,
             priority=self.priority,
         )
-        for ticket, future in zip(units, futures, strict=True):
-            self._live.add(ticket)
-            self.futures[ticket] = future
-            future.add_done_callback(partial(self._hear_end, ticket, node))
+        task = _Task(future=future, live=set(tickets))
+        for ticket, spec in zip(tickets, specs, strict=True):
+            self._tasks[ticket] = task
+            self._tiles[ticket] = future if alone else spec
+        future.add_done_callback(partial(self._hear_end, tickets, node))
 
     def load(self, ticket: int, block: Block) -> None:
         """Have any node load a finished block from the store."""
-        self.futures[ticket] = self.client.submit(
+        self._tiles[ticket] = self.client.submit(
             load_unit, self._unit(block), self._desk, key=f"load-{self.topic}-{ticket}", pure=False
         )
 
+    def tile(self, ticket: int) -> Future | UnitSpec:
+        """Return a finished unit's tile: where it is on the farm, or what to load from the store."""
+        return self._tiles[ticket]
+
     def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back; their nodes end the renderer within moments."""
-        self._live.difference_update(tickets)
-        called_back = [self.futures.pop(ticket) for ticket in tickets if ticket in self.futures]
+        """Call units back; their nodes end the renderer within moments, unless it has others to render as well."""
+        called_back = []
+        for ticket in tickets:
+            tile, task = self._tiles.pop(ticket, None), self._tasks.pop(ticket, None)
+            if task is not None:
+                task.live.discard(ticket)
+            if task is not None and not task.live:
+                called_back.append(task.future)
+            elif task is None and isinstance(tile, Future):
+                called_back.append(tile)
         if called_back:
             self.client.cancel(called_back, force=True, reason="the unit was called back")
 
     def forget(self, tickets: Sequence[int]) -> None:
         """Let go of finished units' pixels."""
         for ticket in tickets:
-            self.futures.pop(ticket, None)
+            self._tiles.pop(ticket, None)
 
     def messages(self, timeout_s: float) -> list[Message]:
         """What happened since the last call."""
@@ -183,8 +207,16 @@ class DaskFarm:
     def _hear_unit(self, event: tuple[float, dict[str, Any]]) -> None:
         self._inbox.put(partial(self._unit_message, event[1]))
 
-    def _hear_end(self, ticket: int, node: str, future: Future) -> None:
-        self._inbox.put(partial(self._end_message, ticket, node, future))
+    def _hear_end(self, tickets: Sequence[int], node: str, future: Future) -> None:
+        for ticket in tickets:
+            self._inbox.put(partial(self._end_message, ticket, node, future))
+
+    def _end(self, ticket: int) -> _Task | None:
+        """Take note that a ticket is no longer under way; None if it wasn't."""
+        task = self._tasks.pop(ticket, None)
+        if task is not None:
+            task.live.discard(ticket)
+        return task
 
     def _unit(self, block: Block) -> UnitSpec:
         assert self._unit_for is not None, "open() comes before the first unit"
@@ -229,25 +261,19 @@ class DaskFarm:
         return Refused(node=report.node, reason=reason)
 
     def _unit_message(self, news: dict[str, Any]) -> Message | None:
-        if news["ticket"] not in self._live:
+        if self._end(news["ticket"]) is None:
             return None
-        self._live.discard(news["ticket"])
         return Finished(ticket=news["ticket"], record=record_from(news["record"]))
 
     def _end_message(self, ticket: int, node: str, future: Future) -> Message | None:
         """Read how a future ended: errors come only this way, and records too should their news be lost."""
-        if ticket not in self._live:
+        if self._end(ticket) is None:
             return None
-        self._live.discard(ticket)
         if future.status == "finished":
-            record = self.client.submit(_record_of, future, pure=False).result(ANSWER_TIMEOUT_S)
-            return Finished(ticket=ticket, record=record)
-        self.futures.pop(ticket, None)
+            record = self.client.submit(record_of, self._tiles[ticket], self._desk, pure=False)
+            return Finished(ticket=ticket, record=record.result(ANSWER_TIMEOUT_S))
+        self._tiles.pop(ticket, None)
         return Failed(ticket=ticket, error=_error_of(future, node))
-
-
-def _record_of(tile: Any) -> Any:  # noqa: ANN401
-    return tile.record
 
 
 def _error_of(future: Future, node: str) -> FrontburnerError:

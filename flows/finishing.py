@@ -61,7 +61,7 @@ class Finisher:
         numbers = tuple(sorted(frame for frame, _ in chunk))
         future = finish_frames.submit(
             f"frame {format_frames(numbers)}",
-            [[self.farm.futures[ticket] for ticket in tickets] for _, tickets in chunk],
+            [[self.farm.tile(ticket) for ticket in tickets] for _, tickets in chunk],
             [self.layout.orders[frame] for frame, _ in chunk],
             self.store.url,
             self.metadata,

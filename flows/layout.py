@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.scenes import FrameScene
 
 ALIGN_PX = 8
-"""Cuts lie at multiples of this at least: rows of a region then fill whole SIMD lanes."""
+"""Cuts across lie at multiples of this at least: rows of a region then fill whole SIMD lanes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Layout:
     region: Region
     passes: tuple[SampleRange, ...]
     mode: Mode
-    align_px: int
+    align_px: tuple[int, int]
     notes: tuple[str, ...]
     unit_timeout_s: float | None
 
@@ -116,7 +116,7 @@ def lay_out(
         region=region,
         passes=passes,
         mode=Mode.FRAMES if whole_because or not capabilities.exact_regions else job.mode,
-        align_px=max(ALIGN_PX, capabilities.region_align_px),
+        align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
         notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_because])])),
         unit_timeout_s=job.unit_timeout_s,
     )

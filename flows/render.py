@@ -156,6 +156,7 @@ class _Run:
                 frames=len(layout.frames),
                 pixel_samples=sum(s.count for s in layout.passes) * layout.region.area * len(wanted),
                 reused_frames=frames_there,
+                probe=layout.passes[0] if len(layout.passes) > 1 else None,
             )
         )
         return wanted
@@ -185,19 +186,31 @@ class _Run:
             on_rendered=finisher.take,
             recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
         )
-        early = EarlyPreview(farm=dask_farm, layout=layout, tickets=dispatcher.tickets, show=self.artifacts.preview)
-        dispatcher.between = lambda: self._between(planner, layout, len(wanted), finisher, early)
+        early = EarlyPreview(farm=dask_farm, layout=layout, done=dispatcher.done, show=self.artifacts.preview)
+        dispatcher.between = lambda: self._between(dispatcher, layout, len(wanted), finisher, early)
         unobserve = ev.observe(early.take)
         try:
             self._adopt(dask_farm, dispatcher, planner)
             dispatcher.run()
         finally:
             unobserve()
+        self._tell_what_was_learnt(planner)
         finisher.flush()
         while finisher.poll():
             wait([])
             dask_farm.messages(timeout_s=0.05)
         self.artifacts.progress(1.0, now=True)
+
+    def _tell_what_was_learnt(self, planner: Planner) -> None:
+        speeds = {name: state.speed for name, state in planner.learning.known.items() if state.units}
+        ev.announce(
+            ev.FarmMeasured(
+                at_s=self.clock(),
+                speeds=speeds,
+                rates=planner.cost.rates,
+                cell_px=planner.cost.cell_px,
+            )
+        )
 
     def _adopt(self, dask_farm: DaskFarm, dispatcher: Dispatcher, planner: Planner) -> None:
         """Have the units that exist loaded where the stitch can reach them."""
@@ -213,14 +226,16 @@ class _Run:
             dask_farm.load(ticket, block)
         return there
 
-    def _between(self, planner: Planner, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview) -> None:
+    def _between(
+        self, dispatcher: Dispatcher, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview
+    ) -> None:
         """Between two looks at the farm: obey a suspend, follow the pictures, show progress."""
         wait([])  # raises Pause when the run was suspended: a flow that waits on Dask would never notice
         finisher.poll()
         early.poll()
         whole = sum(samples.count for samples in layout.passes) * layout.region.area * frames
         if whole:
-            self.artifacts.progress(1 - planner.pixel_samples_left() / whole)
+            self.artifacts.progress(dispatcher.pixel_samples_done / whole)
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
         get_run_logger().info("frame %d is in place: %s", record.frame, ", ".join(record.files))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import CorruptObject
 from storage.objects import HOUSE
 from storage.units import pack, unpack
-from tasks.spec import Region, RegionCost, SampleRange, Tile, UnitRecord
+from tasks.spec import CostGrid, Region, SampleRange, Tile, UnitRecord
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -82,5 +82,6 @@ def _key(unit: UnitSpec) -> str:
 
 def record_from(values: dict[str, Any]) -> UnitRecord:
     """Rebuild a record from `dataclasses.asdict` of one."""
-    costs = tuple(RegionCost(region=Region(**cost["region"]), seconds=cost["seconds"]) for cost in values["costs"])
-    return UnitRecord(**{**values, "costs": costs})
+    costs = values["costs"]
+    grid = costs and CostGrid(**{name: tuple(numbers) for name, numbers in costs.items()})
+    return UnitRecord(**{**values, "costs": grid})

@@ -23,7 +23,7 @@ from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from distributed import Worker
 
@@ -92,10 +92,26 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     return tile
 
 
+def render_units(units: Sequence[UnitSpec], desk: Desk, tickets: Sequence[int]) -> None:
+    """Render short units one after the other, in one task. Their tiles stay in the store alone."""
+    for unit, ticket in zip(units, tickets, strict=True):
+        render_unit(unit, desk, ticket)
+
+
 def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
     """Load a finished unit from the store; rendered again when its object turns out to be damaged or gone."""
     tile = _stored(Ledger(store=_store(desk.store_url)), unit)
     return tile if tile is not None else render_unit(unit, desk, ticket=0)
+
+
+def tile_of(tile: Tile | UnitSpec, desk: Desk) -> Tile:
+    """Return a tile as it is, or load what of it lies in the store alone."""
+    return tile if isinstance(tile, Tile) else load_unit(tile, desk)
+
+
+def record_of(tile: Tile | UnitSpec, desk: Desk) -> UnitRecord:
+    """Return a tile's record."""
+    return tile_of(tile, desk).record
 
 
 def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes

@@ -191,11 +191,20 @@ def _digest(document: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegionCost:
-    """Measured seconds of rendering one region inside a unit, for the cost map."""
+class CostGrid:
+    """Where in a unit the time went: seconds of each cell of a grid over its region, for the cost map.
 
-    region: Region
-    seconds: float
+    Parameters
+    ----------
+    columns, rows
+        Edges of the cells in pixels of the frame, ascending; one more than there are cells.
+    seconds
+        What each cell took, row by row.
+    """
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+    seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +218,12 @@ class Pixels:
     channels
         C channel names.
     costs
-        Where in the region the time went: disjoint regions, coarse or fine.
+        Where in the region the time went, if the renderer can tell.
     """
 
     sums: npt.NDArray[np.float32]
     channels: tuple[str, ...]
-    costs: tuple[RegionCost, ...] = ()
+    costs: CostGrid | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +239,7 @@ class UnitRecord:
     cpu_s: float
     load_s: float
     peak_memory_bytes: int
-    costs: tuple[RegionCost, ...] = ()
+    costs: CostGrid | None = None
     reused: bool = False
 
 

@@ -10,11 +10,11 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.node import in_renderer
+from tasks.node import Desk, in_renderer, tile_of
 from tasks.pictures import FrameRecord, PictureOrder, finish
 from tasks.renderers.base import SceneInfo
 from tasks.scenes import SceneQuery, inspect_frames
-from tasks.spec import Tile
+from tasks.spec import Tile, UnitSpec
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -61,16 +61,16 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
 )
 def finish_frames(
     title: str,
-    tiles: list[list[Tile]],
+    tiles: list[list[Tile | UnitSpec]],
     orders: list[PictureOrder],
     store_url: str,
     metadata: dict[str, str],
 ) -> list[FrameRecord]:
     """Stitch, encode and write frames whose units are all done."""
-    store = open_store(store_url)
+    store, desk = open_store(store_url), Desk(store_url=store_url, topic="")
     records = []
     for own, order in zip(tiles, orders, strict=True):
-        records.append(finish(own, order, store, metadata))
+        records.append(finish([tile_of(tile, desk) for tile in own], order, store, metadata))
         get_run_logger().info(
             "%s: %d units stitched, written to %s",
             title, len(own), ", ".join(store.locate(key) for key in order.keys),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Block:
     """Work not yet done: one region of one frame for one range of samples.
 
-    ``failures`` counts the attempts that failed, ``avoid`` names the nodes they failed on.
+    ``failures`` counts the attempts that failed, ``avoid`` names the nodes they failed on. ``race`` is the ticket
+    of the unit whose pixels these are, where another node is at them as well.
     """
 
     frame: int
@@ -23,6 +24,7 @@ class Block:
     region: Region
     failures: int = 0
     avoid: frozenset[str] = frozenset()
+    race: int | None = None
 
     @property
     def pixel_samples(self) -> int:
@@ -32,6 +34,10 @@ class Block:
     def part(self, region: Region) -> Block:
         """The same work, for a part of its region."""
         return replace(self, region=region)
+
+    def racing(self, ticket: int) -> Block:
+        """The same work as that of a unit which is under way."""
+        return replace(self, race=ticket)
 
     def failed_on(self, node: str) -> Block:
         """The same work after one more failed attempt."""

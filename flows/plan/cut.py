@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     Price = Callable[[Region], float]
 
 # A piece up to this many times the target is not cut again: two halves would be further off than the whole.
-TOLERANCE = 1.4
+TOLERANCE = 1.3
 
 
-def cut_off(whole: Region, *, target: float, price: Price, align_px: int) -> tuple[Region, list[Region]]:
+def cut_off(whole: Region, *, target: float, price: Price, align_px: tuple[int, int]) -> tuple[Region, list[Region]]:
     """Cut a piece of about a given price off a rectangle.
 
     Halves the rectangle across its longer side at a multiple of the target, again and again, so pieces
@@ -30,7 +30,7 @@ def cut_off(whole: Region, *, target: float, price: Price, align_px: int) -> tup
     price
         Price of any region inside ``whole``; additive.
     align_px
-        Cuts lie at multiples of this.
+        Cuts lie at multiples of these, across and down.
 
     Returns
     -------
@@ -47,12 +47,12 @@ def cut_off(whole: Region, *, target: float, price: Price, align_px: int) -> tup
     return piece, rest
 
 
-def _split(region: Region, *, target: float, price: Price, align_px: int) -> tuple[Region, Region] | None:
+def _split(region: Region, *, target: float, price: Price, align_px: tuple[int, int]) -> tuple[Region, Region] | None:
     total = price(region)
     pieces = max(2, round(total / target))
     wanted = total * (pieces // 2) / pieces
     for across in (True, False) if region.width >= region.height else (False, True):
-        at = _find_edge(region, wanted=wanted, price=price, align_px=align_px, across=across)
+        at = _find_edge(region, wanted=wanted, price=price, align_px=align_px[0 if across else 1], across=across)
         if at is not None:
             return _halves(region, at, across=across)
     return None

@@ -1,7 +1,8 @@
-"""The planner: which unit a node gets next, from the work left and what finished units have taught.
+"""The planner: which units a node gets next, from the work left and what finished units have taught.
 
-One algorithm for stills and sequences: a node that asks gets about its share of half the work left. While
-that share is more than a frame it gets a whole frame; when it is less, the frame is cut.
+One algorithm for stills and sequences: a node that asks gets a part of its share of the work left. While that
+is more than a frame it gets whole frames; when it is less, the frame is cut. When nothing is left to hand out,
+idle nodes are given pixels that others take too long for.
 """
 
 from __future__ import annotations
@@ -12,25 +13,27 @@ from typing import TYPE_CHECKING
 
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
-from flows.plan.cut import cut_off
+from flows.plan.cut import TOLERANCE, cut_off
+from flows.plan.learning import Learning
 from flows.plan.pool import Pool
+from flows.plan.races import Races, Settlement
+from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
+from flows.plan.under_way import UnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks.spec import Region, RegionCost, SampleRange, Size
+    from flows.plan.learning import NodeState
+    from flows.plan.under_way import Assignment
+    from tasks.spec import CostGrid, Region, SampleRange, Size
 
-SHARE = 2.0
-"""A node gets its part of 1/SHARE of the work left: units shrink towards the end, so all nodes end together."""
-
-OVERHEAD_FRACTION = 0.1
-"""Units are never cut so small that their own overhead is more than this part of them."""
-
-BLIND_UNITS_PER_NODE = 8
-"""Units a node gets of the probe, and of anything whose cost nothing is known of."""
-
-LEARNING_RATE = 0.3
-GUESS_TRUST = 0.3
+PROBE_UNITS_PER_NODE = 2
+"""Units a node gets of the probe. A unit tells of its parts too, so more would only be overhead."""
+TAKE_OVER_GAIN = 0.75
+"""A unit is taken over if its pixels are then there in less than this part of the time its own node still needs."""
+WASTE_LIMIT = 0.25
+"""Work that may be done twice, as a part of all the work of the job."""
+MOST_AT_ONCE = 64
 
 
 class Mode(StrEnum):
@@ -39,15 +42,6 @@ class Mode(StrEnum):
     AUTO = "auto"
     FRAMES = "frames"
     TILES = "tiles"
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeState:
-    """What the planner knows of a node. ``speed`` is relative to the reference node."""
-
-    name: str
-    speed: float = 1.0
-    units: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +54,7 @@ class FrameWork:
 
 @dataclass(slots=True, kw_only=True)
 class Planner:
-    """Cuts what is left of a job into units, one at a time, for the node that asks.
+    """Cuts what is left of a job into units for the nodes that ask, and learns from how they end.
 
     ``reused`` are the units that exist already: a disjoint choice of what `FrameWork.done` lists.
 
@@ -76,7 +70,7 @@ class Planner:
         ``FRAMES`` never cuts a frame, ``TILES`` spreads every frame over all nodes, ``AUTO`` does what
         keeps all nodes busy to the end.
     align_px
-        Cuts lie at multiples of this.
+        Cuts lie at multiples of these, across and down.
     """
 
     frames: Sequence[FrameWork]
@@ -84,106 +78,115 @@ class Planner:
     region: Region
     passes: Sequence[SampleRange]
     mode: Mode = Mode.AUTO
-    align_px: int = 8
-    cost: CostMap = field(init=False)
-    nodes: dict[str, NodeState] = field(init=False, default_factory=dict)
-    overhead_s: float = field(init=False, default=0.01)
+    align_px: tuple[int, int] = (8, 1)
+    learning: Learning = field(init=False)
+    under_way: UnderWay = field(init=False, default_factory=UnderWay)
     reused: list[Block] = field(init=False, default_factory=list)
     _pool: Pool = field(init=False)
+    _races: Races = field(init=False, default_factory=Races)
+    _raced_s: float = field(init=False, default=0.0)
+    _done_s: float = field(init=False, default=0.0)
     _abandoned: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.cost = CostMap(self.size)
+        self.learning = Learning(cost=CostMap(self.size))
         blocks = [block for samples in self.passes for work in self.frames for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
+
+    @property
+    def cost(self) -> CostMap:
+        """What the picture costs, as far as is known."""
+        return self.learning.cost
+
+    @property
+    def nodes(self) -> Mapping[str, NodeState]:
+        """Nodes that are there, and what is known of them."""
+        return self.learning.nodes
 
     @property
     def exhausted(self) -> bool:
         """Whether all work has been handed out."""
         return not len(self._pool)
 
-    def blocks_left(self, frame: int) -> int:
-        """Pieces of a frame that no node has yet."""
-        return self._pool.of_frame(frame)
-
-    def pixel_samples_left(self) -> int:
-        """Work that no node has yet, in pixels × samples."""
-        return self._pool.pixel_samples
+    def pending(self, frame: int) -> bool:
+        """Whether anything of a frame is still to be rendered."""
+        return bool(self._pool.of_frame(frame) or self.under_way.of_frame(frame))
 
     def join(self, node: str) -> None:
-        """Count a node in. It is taken to be as fast as the average until it has shown otherwise."""
-        speeds = [state.speed for state in self.nodes.values()]
-        self.nodes[node] = NodeState(name=node, speed=sum(speeds) / len(speeds) if speeds else 1.0)
+        """Count a node in."""
+        self.learning.join(node)
 
     def leave(self, node: str) -> None:
         """Count a node out."""
-        self.nodes.pop(node, None)
+        self.learning.leave(node)
 
-    def next_block(self, node: str) -> Block | None:
-        """Take the next unit for a node out of the pool; None when there is no work for it."""
-        taken = self._pool.take(node, self.nodes.keys())
-        if taken is None:
-            return None
-        index, block = taken
-        piece, rest = cut_off(
-            block.region,
-            target=self._target(block, node),
-            price=lambda region: self._price(region, block.samples.count),
-            align_px=self.align_px,
-        )
-        self._pool.put(index, [block.part(region) for region in rest])
-        return block.part(piece)
+    def next_blocks(self, node: str, now_s: float) -> list[Block]:
+        """Take the next unit for a node out of the pool: one block, or several short ones. Empty if there is none."""
+        block = self._take(node, now_s)
+        if block is None and self.exhausted and self._begin_race(node, now_s):
+            block = self._take(node, now_s)
+        if block is None:
+            return []
+        return [block, *self._company(block, node, now_s)]
+
+    def start(self, units: Mapping[int, Block], node: str, now_s: float) -> None:
+        """Note that a node was given blocks."""
+        learning, known = self.learning, self.cost.measured
+        seconds = [learning.seconds(block, node) + learning.overhead_s / len(units) for block in units.values()]
+        self.under_way.start(units, node, now_s=now_s, speed=learning.speed(node), seconds=seconds, known=known)
+        for ticket, block in units.items():
+            self._races.started(ticket, block)
+
+    def finish(self, ticket: int, now_s: float, *, render_s: float | None, costs: CostGrid | None = None) -> Settlement:
+        """Take in a finished unit, and settle what it decides.
+
+        ``render_s`` is None for a unit that was found finished.
+        """
+        ended = self.under_way.end(ticket, now_s=now_s)
+        if ended is None:
+            return Settlement()
+        self._done_s += self.learning.price(ended.block)
+        if render_s is not None:
+            self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
+        return self._settle(self._races.finished(ticket, ended.block), ended.block.frame)
+
+    def gone(self, ticket: int, now_s: float, *, failed: bool) -> tuple[Settlement, bool]:
+        """Take back a unit that failed or whose node is gone: what that settles, and whether it is still wanted."""
+        ended = self.under_way.end(ticket, now_s=now_s)
+        if ended is None:
+            return Settlement(), False
+        settlement, wanted = self._races.gone(ticket, ended.block, failed=failed)
+        return self._settle(settlement, ended.block.frame), wanted
+
+    def learn_overhead(self, seconds: float) -> None:
+        """Take in what a unit took besides rendering."""
+        self.learning.learn_overhead(seconds)
 
     def give_back(self, block: Block) -> None:
         """Return work that wasn't done; it is the first to be handed out again."""
         if block.frame not in self._abandoned:
             self._pool.put(0, [block])
 
-    def abandon(self, frame: int) -> None:
-        """Drop what is left of a frame."""
+    def call_back(self, ticket: int, now_s: float) -> Assignment | None:
+        """Forget a unit that nobody needs any more."""
+        return self.under_way.end(ticket, now_s=now_s)
+
+    def abandon(self, frame: int) -> tuple[int, ...]:
+        """Drop what is left of a frame; returns the tickets that are under way."""
         self._abandoned.add(frame)
         self._pool.drop(frame)
+        tickets = {assignment.ticket for assignment in self.under_way if assignment.block.frame == frame}
+        self._races.forget(tickets)
+        return tuple(sorted(tickets))
 
-    def learn(self, block: Block, node: str, *, render_s: float, costs: Iterable[RegionCost] = ()) -> None:
-        """Take in a finished unit: the node's speed first, then the cost map at that speed.
-
-        ``costs`` say only how ``render_s`` is spread over the region: were their sum taken for the time, speeds
-        and costs would fall together, without end, where a renderer accounts for less than all of it.
-        """
-        if render_s <= 0:
-            return
-        state = self.nodes.get(node)
-        if state is not None:
-            self._learn_speed(state, block, render_s)
-        speed = state.speed if state else 1.0
-        if not self.cost.measured:  # the whole unit says more of the rest of the frame than its first corner
-            self.cost.learn(block.region, samples=block.samples.count, reference_s=render_s * speed)
-        parts = [(cost.region, cost.seconds) for cost in costs]
-        total_s = sum(seconds for _, seconds in parts)
-        if total_s <= 0:
-            parts, total_s = [(block.region, render_s)], render_s
-        for region, seconds in parts:
-            reference_s = seconds / total_s * render_s * speed
-            self.cost.learn(region, samples=block.samples.count, reference_s=reference_s)
-
-    def learn_overhead(self, seconds: float) -> None:
-        """Take in what a unit took besides rendering."""
-        self.overhead_s += LEARNING_RATE * (max(0.0, seconds) - self.overhead_s)
-
-    def predict(self, block: Block) -> float:
-        """Seconds a reference node needs for a block (pixel-samples until something was measured)."""
-        return self._price(block.region, block.samples.count)
+    def seconds_left(self, now_s: float) -> float | None:
+        """Seconds until the job ends, if all goes on as it does; None while nothing is known."""
+        if not self.cost.measured or not self.learning.farm_speed:
+            return None
+        return (self._pool.price(self._price) + self.under_way.work_left(now_s)) / self.learning.farm_speed
 
     def _price(self, region: Region, samples: int) -> float:
         return self.cost.predict(region, samples=samples)
-
-    def seconds_left(self, under_way: Iterable[Block] = ()) -> float | None:
-        """Seconds until the job ends, if all goes on as it does; None while nothing is known."""
-        speed = sum(state.speed for state in self.nodes.values())
-        if not self.cost.measured or not speed:
-            return None
-        begun = 0.5 * sum(self.predict(block) for block in under_way)
-        return (self._pool.price(self._price) + begun) / speed
 
     def _missing(self, work: FrameWork, samples: SampleRange) -> list[Block]:
         done: list[Region] = []
@@ -197,28 +200,98 @@ class Planner:
                 self.reused.append(Block(frame=work.frame, samples=samples, region=region))
         return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
 
-    def _target(self, block: Block, node: str) -> float:
-        """Price of the unit this node should get, in the unit of `predict`."""
+    def _take(self, node: str, now_s: float) -> Block | None:
+        taken = self._pool.take(node, self.learning.nodes.keys())
+        if taken is None:
+            return None
+        index, block = taken
+        piece, rest = cut_off(
+            block.region,
+            target=self._target(block, node, now_s),
+            price=lambda region: self._price(region, block.samples.count),
+            align_px=self.align_px,
+        )
+        self._pool.put(index, [block.part(region) for region in rest])
+        return block.part(piece)
+
+    def _company(self, first: Block, node: str, now_s: float) -> Iterable[Block]:
+        """Take more whole frames for a unit whose frame is far shorter than what a unit costs besides."""
+        if not self.cost.measured or not self._groups(first):
+            return
+        work = self.learning.price(first)
+        floor = self.learning.overhead_s / OVERHEAD_LIMIT * self.learning.speed(node)
+        share = self._outlook(first, node, now_s).cautious_s
+        for _ in range(MOST_AT_ONCE - 1):
+            taken = self._pool.take(node, self.learning.nodes.keys())
+            if taken is None:
+                return
+            index, block = taken
+            work += self.learning.price(block)
+            if work > min(floor, share) or not self._groups(block):
+                self._pool.put(index, [block])
+                return
+            yield block
+
+    def _groups(self, block: Block) -> bool:
+        """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
+        return len(self.passes) == 1 and block.region == self.region and block.race is None and not block.failures
+
+    def _target(self, block: Block, node: str, now_s: float) -> float:
+        """Price of the unit this node should get, in the unit of `CostMap.predict`."""
         if self.mode is Mode.FRAMES:
             return float("inf")
-        total_speed = sum(state.speed for state in self.nodes.values()) or 1.0
-        share = (self.nodes[node].speed if node in self.nodes else 1.0) / total_speed
-        probing = len(self.passes) > 1 and block.samples == self.passes[0]
-        if probing or not self.cost.measured:
-            whole = self.cost.predict(self.region, samples=block.samples.count)
-            frames = 1 if self.mode is Mode.TILES or probing else max(1, len(self.frames))
-            return whole * frames * share / BLIND_UNITS_PER_NODE
-        frame = block.frame if self.mode is Mode.TILES else None
-        left = self.predict(block) + self._pool.price(self._price, frame=frame)
-        floor = self.overhead_s / OVERHEAD_FRACTION * (self.nodes[node].speed if node in self.nodes else 1.0)
-        return max(left * share / SHARE, floor)
+        outlook = self._outlook(block, node, now_s)
+        if len(self.passes) > 1 and block.samples == self.passes[0]:
+            whole = self._price(self.region, block.samples.count)
+            return whole * outlook.speed / outlook.farm_speed / PROBE_UNITS_PER_NODE
+        if not self.cost.measured:
+            return outlook.share_s / BLIND_PART
+        whole = self._price(self.region, block.samples.count)
+        if self.mode is Mode.AUTO and block.region == self.region and whole <= TOLERANCE * outlook.cautious_s:
+            return whole
+        return unit_work(outlook)
 
-    def _learn_speed(self, state: NodeState, block: Block, render_s: float) -> None:
-        if self.cost.measured:
-            # Where nobody has measured, the predicted cost is a guess, and so is the speed that follows from it.
-            trust = max(GUESS_TRUST, self.cost.known(block.region))
-            measured = self.predict(block) / render_s
-            # One odd unit must not turn the farm over: a step is bounded, and averaged in.
-            measured = min(max(measured, state.speed / 4), state.speed * 4)
-            state.speed *= (measured / state.speed) ** (LEARNING_RATE * trust)
-        state.units += 1
+    def _outlook(self, block: Block, node: str, now_s: float) -> Outlook:
+        """What is known when a node asks; ``block`` is out of the pool already."""
+        learning = self.learning
+        frame = block.frame if self.mode is Mode.TILES else None
+        state = learning.nodes.get(node)
+        return Outlook(
+            pool_s=learning.price(block) + self._pool.price(self._price, frame=frame),
+            hands_s=self.under_way.work_left(now_s) if self.cost.measured else 0.0,
+            speed=learning.speed(node),
+            farm_speed=learning.farm_speed or 1.0,
+            overhead_s=learning.overhead_s,
+            deviation=learning.deviation(block, node),
+            largest_s=state.largest_s if state else 0.0,
+            speed_deviation=state.variance**0.5 if state else 0.0,
+        )
+
+    def _begin_race(self, node: str, now_s: float) -> bool:
+        """Put the pixels of the unit that will end last into the pool again, if idle nodes would be done sooner."""
+        late = [a for a in self.under_way if self._races.may_begin(a.ticket, a.block)]
+        if not late or not self.cost.measured:
+            return False
+        last = max(late, key=lambda assignment: assignment.seconds_left(now_s))
+        price = self.learning.price(last.block)
+        others = self.learning.farm_speed - self.learning.speed(last.node)
+        elsewhere_s = max(0.0, self.under_way.work_left(now_s) - self._work_left(last, now_s))
+        if self.mode is Mode.FRAMES:
+            others, elsewhere_s = self.learning.speed(node), 0.0
+        again_s = (price + elsewhere_s) / others + self.learning.overhead_s
+        if again_s > TAKE_OVER_GAIN * last.seconds_left(now_s):
+            return False
+        if self._raced_s + price > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
+            return False
+        self._raced_s += price
+        self._pool.put(0, [self._races.begin(last.ticket, last.block)])
+        return True
+
+    def _work_left(self, assignment: Assignment, now_s: float) -> float:
+        return self.learning.speed(assignment.node) * max(0.0, assignment.begins_s + assignment.takes_s - now_s)
+
+    def _settle(self, settlement: Settlement, frame: int) -> Settlement:
+        """Take the pieces of a race that is over out of the pool."""
+        if settlement.drop is not None:
+            self._pool.drop(frame, lambda block: block.race == settlement.drop)
+        return settlement

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
 
     from flows.plan.block import Block
     from tasks.spec import Region
+
+    Price = Callable[[Region, int], float]
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A block in the pool, until it is taken or dropped."""
+
+    block: Block
+    there: bool = True
 
 
 class Pool:
@@ -27,47 +38,49 @@ class Pool:
 
     def __init__(self, blocks: Iterable[Block], *, whole: Region) -> None:
         self._whole = whole
-        self._blocks: deque[Block] = deque()
-        self._of_frame: Counter[int] = Counter()
+        self._entries: deque[_Entry] = deque()
+        self._of_frame: defaultdict[int, dict[_Entry, None]] = defaultdict(dict)
         self._uncut: Counter[int] = Counter()
-        self._cut: list[Block] = []
+        self._cut: dict[_Entry, None] = {}
+        self._count = 0
         self.pixel_samples = 0
         for block in blocks:
-            self._blocks.append(block)
-            self._count(block)
+            self._entries.append(self._enter(block))
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return self._count
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self._blocks)
+        return (entry.block for entry in self._entries if entry.there)
 
     def of_frame(self, frame: int) -> int:
         """Blocks of one frame."""
-        return self._of_frame[frame]
+        return len(self._of_frame.get(frame, ()))
 
     def take(self, node: str, nodes: AbstractSet[str]) -> tuple[int, Block] | None:
         """Take out the first block this node hasn't failed on, or that has failed on all ``nodes``; and its place."""
-        for index, block in enumerate(self._blocks):
-            if node not in block.avoid or nodes <= block.avoid:
-                del self._blocks[index]
-                self._discount(block)
-                return index, block
+        while self._entries and not self._entries[0].there:
+            self._entries.popleft()
+        for index, entry in enumerate(self._entries):
+            if entry.there and (node not in entry.block.avoid or nodes <= entry.block.avoid):
+                del self._entries[index]
+                self._leave(entry)
+                return index, entry.block
         return None
 
     def put(self, index: int, blocks: Iterable[Block]) -> None:
         """Put blocks in at a place, in their order reversed: the last one is the next to be taken."""
         for block in blocks:
-            self._blocks.insert(index, block)
-            self._count(block)
+            self._entries.insert(index, self._enter(block))
 
-    def drop(self, frame: int) -> None:
-        """Take out all of a frame."""
-        for block in [block for block in self._blocks if block.frame == frame]:
-            self._blocks.remove(block)
-            self._discount(block)
+    def drop(self, frame: int, which: Callable[[Block], bool] = lambda _: True) -> list[Block]:
+        """Take out a frame's blocks."""
+        gone = [entry for entry in self._of_frame.get(frame, ()) if which(entry.block)]
+        for entry in gone:
+            self._leave(entry)
+        return [entry.block for entry in gone]
 
-    def price(self, price: Callable[[Region, int], float], *, frame: int | None = None) -> float:
+    def price(self, price: Price, *, frame: int | None = None) -> float:
         """Price of all work, or of one frame's.
 
         Parameters
@@ -76,22 +89,33 @@ class Pool:
             Price of a region for a number of samples.
         """
         if frame is not None:
-            return sum(price(block.region, block.samples.count) for block in self._blocks if block.frame == frame)
+            return _sum(price, self._of_frame.get(frame, ()))
         whole = sum(count * price(self._whole, samples) for samples, count in self._uncut.items() if count)
-        return whole + sum(price(block.region, block.samples.count) for block in self._cut)
+        return whole + _sum(price, self._cut)
 
-    def _count(self, block: Block) -> None:
+    def _enter(self, block: Block) -> _Entry:
+        entry = _Entry(block)
+        self._count += 1
         self.pixel_samples += block.pixel_samples
-        self._of_frame[block.frame] += 1
+        self._of_frame[block.frame][entry] = None
         if block.region == self._whole:
             self._uncut[block.samples.count] += 1
         else:
-            self._cut.append(block)
+            self._cut[entry] = None
+        return entry
 
-    def _discount(self, block: Block) -> None:
+    def _leave(self, entry: _Entry) -> None:
+        block, entry.there = entry.block, False
+        self._count -= 1
         self.pixel_samples -= block.pixel_samples
-        self._of_frame[block.frame] -= 1
+        del self._of_frame[block.frame][entry]
+        if not self._of_frame[block.frame]:
+            del self._of_frame[block.frame]
         if block.region == self._whole:
             self._uncut[block.samples.count] -= 1
         else:
-            self._cut.remove(block)
+            del self._cut[entry]
+
+
+def _sum(price: Price, entries: Iterable[_Entry]) -> float:
+    return sum(price(entry.block.region, entry.block.samples.count) for entry in entries)

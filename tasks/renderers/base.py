@@ -22,7 +22,7 @@ class Capabilities:
     exact_samples
         Ranges of samples put together are all samples (to float rounding).
     region_align_px
-        Regions whose edges are multiples of this (or the frame's edge) cost nothing extra.
+        Regions whose edges are multiples of these, across and down (or the frame's edge), cost nothing extra.
     sample_align
         Ranges of samples must begin and end at multiples of this (or at the frame's last sample).
     aovs
@@ -31,7 +31,7 @@ class Capabilities:
 
     exact_regions: bool
     exact_samples: bool
-    region_align_px: int = 1
+    region_align_px: tuple[int, int] = (1, 1)
     sample_align: int = 1
     aovs: frozenset[Aov] = frozenset()
 

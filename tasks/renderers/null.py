@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.spec import Aov, FrameSpec, Pixels, Region, RegionCost, Size, UnitSpec
+from tasks.spec import Aov, CostGrid, FrameSpec, Pixels, Region, Size, UnitSpec
 
 BUILD = "1 null"
 _COST_CELLS = 8
@@ -146,7 +146,7 @@ def gradient(frame: FrameSpec, region: Region) -> npt.NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
-def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
+def _spend(scene: NullScene, unit: UnitSpec) -> CostGrid:
     """Sleep for what the unit costs, and say where in its region."""
     size = unit.frame.size
     total_s = scene.cost_s * unit.samples.count / unit.frame.samples
@@ -154,10 +154,15 @@ def _spend(scene: NullScene, unit: UnitSpec) -> tuple[RegionCost, ...]:
     def seconds(region: Region) -> float:
         return total_s * _weight(region, size, scene.uneven) / _weight(size.whole, size, scene.uneven)
 
-    cells = _cells(unit.region) if total_s else [unit.region]
-    costs = tuple(RegionCost(region=cell, seconds=seconds(cell)) for cell in cells)
-    time.sleep(sum(cost.seconds for cost in costs))
-    return costs
+    parts = _COST_CELLS if total_s else 1
+    columns, rows = _edges(unit.region.x0, unit.region.x1, parts), _edges(unit.region.y0, unit.region.y1, parts)
+    costs = tuple(
+        seconds(Region(x0=x0, y0=y0, x1=x1, y1=y1))
+        for y0, y1 in itertools.pairwise(rows)
+        for x0, x1 in itertools.pairwise(columns)
+    )
+    time.sleep(sum(costs))
+    return CostGrid(columns=columns, rows=rows, seconds=costs)
 
 
 def _weight(region: Region, size: Size, uneven: float) -> float:
@@ -167,11 +172,8 @@ def _weight(region: Region, size: Size, uneven: float) -> float:
     return region.area + uneven * across * down
 
 
-def _cells(region: Region) -> list[Region]:
-    xs = np.unique(np.linspace(region.x0, region.x1, _COST_CELLS + 1).astype(int)).tolist()
-    ys = np.unique(np.linspace(region.y0, region.y1, _COST_CELLS + 1).astype(int)).tolist()
-    rows, columns = list(itertools.pairwise(ys)), list(itertools.pairwise(xs))
-    return [Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in rows for x0, x1 in columns]
+def _edges(start: int, stop: int, parts: int) -> tuple[int, ...]:
+    return tuple(np.unique(np.linspace(start, stop, parts + 1).astype(int)).tolist())
 
 
 def _suffer(what: str, sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

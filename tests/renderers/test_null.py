@@ -47,7 +47,8 @@ def test_faults_keep_to_their_node_and_frame(null: Bench, tmp_path: Path) -> Non
 def test_cost_lies_where_it_is_told(null: Bench, tmp_path: Path) -> None:
     bench = null.with_(scene(tmp_path, cost_s=0.05, uneven=30, size="48x40"))
     rendered = null.process.render(bench.unit())
-    seconds = [cost.seconds for cost in rendered.pixels.costs]
+    assert rendered.pixels.costs is not None
+    seconds = rendered.pixels.costs.seconds
     assert sum(seconds) == pytest.approx(0.05)
     assert seconds[-1] > 3 * seconds[0]
     assert rendered.wall_s >= 0.05

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tasks.spec import Aov, FrameSpec, Region, RegionCost, SampleRange, Size, Tile, UnitRecord, UnitSpec
+from tasks.spec import Aov, CostGrid, FrameSpec, Region, SampleRange, Size, Tile, UnitRecord, UnitSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,7 +40,9 @@ def record_of(unit: UnitSpec, **others: Any) -> UnitRecord:
     values: dict[str, Any] = {
         "unit": unit.digest, "node": "n1", "build": unit.frame.build, "isa": "avx2", "started_s": 5.25, "wall_s": 1.5,
         "cpu_s": 2.75, "load_s": 0.125, "peak_memory_bytes": 12345,
-        "costs": (RegionCost(region=unit.region, seconds=1.375),),
+        "costs": CostGrid(
+            columns=(unit.region.x0, unit.region.x1), rows=(unit.region.y0, unit.region.y1), seconds=(1.375,)
+        ),
     }  # fmt: skip
     return UnitRecord(**values | others)
 

@@ -37,7 +37,7 @@ class Mitsuba:
         return Capabilities(
             exact_regions=True,
             exact_samples=True,
-            region_align_px=PACKET_PX if compiled else CELL_PX,
+            region_align_px=(PACKET_PX, 1) if compiled else (CELL_PX, CELL_PX),
             sample_align=1 if compiled else QUANTUM,
             aovs=frozenset(Aov),
         )

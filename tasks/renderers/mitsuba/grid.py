@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tasks.spec import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tasks.spec import SampleRange, Size
 
@@ -29,21 +30,44 @@ def packets(region: Region) -> Region:
     return Region(x0=region.x0 // PACKET_PX * PACKET_PX, y0=region.y0, x1=x1, y1=region.y1)
 
 
-def split_packets(region: Region, parts: int) -> Iterator[Region]:
-    """Split a region of whole packets in about ``parts`` near-square ones, row by row."""
+def packet_grid(region: Region, parts: int) -> tuple[list[int], list[int]]:
+    """Edges in x and y that split a region of whole packets in about ``parts`` near-square cells."""
     across = Region(x0=region.x0 // PACKET_PX, y0=region.y0, x1=region.x1 // PACKET_PX, y1=region.y1)
     side = max(1.0, (region.area / max(1, parts)) ** 0.5)
     columns = max(1, min(across.width, round(region.width / side)))
     rows = max(1, min(across.height, -(-parts // columns)))
-    for part in _grid(across, columns, rows):
-        yield Region(x0=part.x0 * PACKET_PX, y0=part.y0, x1=part.x1 * PACKET_PX, y1=part.y1)
+    return (
+        [(across.x0 + across.width * column // columns) * PACKET_PX for column in range(columns + 1)],
+        [across.y0 + across.height * row // rows for row in range(rows + 1)],
+    )
+
+
+def split_packets(region: Region, parts: int) -> Iterator[Region]:
+    """Split a region of whole packets in about ``parts`` near-square ones, row by row."""
+    return regions_between(*packet_grid(region, parts))
+
+
+def regions_between(columns: Sequence[int], rows: Sequence[int]) -> Iterator[Region]:
+    """Regions between edges in x and y, row by row."""
+    for y0, y1 in pairwise(rows):
+        for x0, x1 in pairwise(columns):
+            yield Region(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def clipped(edges: Iterable[int], start: int, stop: int) -> tuple[int, ...]:
+    """Edges of a grid, the outer ones drawn in to where a region starts and stops."""
+    return tuple(min(max(edge, start), stop) for edge in edges)
 
 
 def cells(region: Region, size: Size) -> Iterator[Region]:
     """Cells of the frame that the region touches, cut off at the frame's edge, row by row."""
-    for y in range(region.y0 // CELL_PX * CELL_PX, region.y1, CELL_PX):
-        for x in range(region.x0 // CELL_PX * CELL_PX, region.x1, CELL_PX):
-            yield Region(x0=x, y0=y, x1=min(x + CELL_PX, size.width), y1=min(y + CELL_PX, size.height))
+    for cell in regions_between(cell_edges(region.x0, region.x1), cell_edges(region.y0, region.y1)):
+        yield overlap(cell, size.whole)
+
+
+def cell_edges(start: int, stop: int) -> range:
+    """Edges of the cells that the pixels [start, stop) touch."""
+    return range(start // CELL_PX * CELL_PX, stop + CELL_PX, CELL_PX)
 
 
 def quanta(samples: SampleRange) -> Iterator[tuple[int, int]]:
@@ -55,11 +79,3 @@ def quanta(samples: SampleRange) -> Iterator[tuple[int, int]]:
 def overlap(a: Region, b: Region) -> Region:
     """Pixels that two touching regions share."""
     return Region(x0=max(a.x0, b.x0), y0=max(a.y0, b.y0), x1=min(a.x1, b.x1), y1=min(a.y1, b.y1))
-
-
-def _grid(region: Region, columns: int, rows: int) -> Iterator[Region]:
-    for row in range(rows):
-        y0, y1 = (region.y0 + region.height * i // rows for i in (row, row + 1))
-        for column in range(columns):
-            x0, x1 = (region.x0 + region.width * i // columns for i in (column, column + 1))
-            yield Region(x0=x0, y0=y0, x1=x1, y1=y1)

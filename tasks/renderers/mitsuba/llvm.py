@@ -16,9 +16,9 @@ import numpy as np
 
 from tasks.renderers.mitsuba.channels import integrator_for, places
 from tasks.renderers.mitsuba.filters import tables
-from tasks.renderers.mitsuba.grid import overlap, packets, split_packets
+from tasks.renderers.mitsuba.grid import clipped, overlap, packet_grid, packets, regions_between, split_packets
 from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, trace
-from tasks.spec import Pixels, Region, RegionCost
+from tasks.spec import CostGrid, Pixels, Region
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -86,13 +86,19 @@ class Kernel:
         """Render a unit."""
         region, frame = unit.region, unit.frame
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
-        costs, numbers = [], frame_numbers(frame)
+        seconds, numbers = [], frame_numbers(frame)
         cells = min(_COST_CELLS, max(1, region.area * unit.samples.count // _MEASURED_LANES))
-        for cell in split_packets(packets(region), cells):
+        columns, rows = packet_grid(packets(region), cells)
+        for cell in regions_between(columns, rows):
             cell_began_s = time.perf_counter()
             self._cell(unit, numbers, cell, sums)
-            costs.append(RegionCost(region=overlap(cell, region), seconds=time.perf_counter() - cell_began_s))
-        return Pixels(sums=sums, channels=frame.channels, costs=tuple(costs))
+            seconds.append(time.perf_counter() - cell_began_s)
+        costs = CostGrid(
+            columns=clipped(columns, region.x0, region.x1),
+            rows=clipped(rows, region.y0, region.y1),
+            seconds=tuple(seconds),
+        )
+        return Pixels(sums=sums, channels=frame.channels, costs=costs)
 
     def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
         """Render a cell in chunks of bounded memory into its place in the unit's sums."""

@@ -13,9 +13,9 @@ import mitsuba as mi
 import numpy as np
 
 from tasks.renderers.mitsuba.channels import integrator_for, picture_places
-from tasks.renderers.mitsuba.grid import CELL_PX, QUANTUM, cells, overlap, quanta
+from tasks.renderers.mitsuba.grid import CELL_PX, QUANTUM, cell_edges, cells, clipped, overlap, quanta
 from tasks.renderers.mitsuba.seeds import keys
-from tasks.spec import Pixels, RegionCost
+from tasks.spec import CostGrid, Pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,15 +38,20 @@ class Cells:
         region = unit.region
         self._check_alignment(unit)
         sums = np.empty((region.height, region.width, len(self._places)), np.float32)
-        costs = []
+        seconds = []
         for cell in cells(region, unit.frame.size):
             began_s = time.perf_counter()
             part = overlap(cell, region)
             total = self._cell(unit, cell)[part.y0 - cell.y0 : part.y1 - cell.y0, part.x0 - cell.x0 : part.x1 - cell.x0]
             top, left = part.y0 - region.y0, part.x0 - region.x0
             sums[top : top + part.height, left : left + part.width] = total
-            costs.append(RegionCost(region=part, seconds=time.perf_counter() - began_s))
-        return Pixels(sums=sums, channels=unit.frame.channels, costs=tuple(costs))
+            seconds.append(time.perf_counter() - began_s)
+        costs = CostGrid(
+            columns=clipped(cell_edges(region.x0, region.x1), region.x0, region.x1),
+            rows=clipped(cell_edges(region.y0, region.y1), region.y0, region.y1),
+            seconds=tuple(seconds),
+        )
+        return Pixels(sums=sums, channels=unit.frame.channels, costs=costs)
 
     def _check_alignment(self, unit: UnitSpec) -> None:
         if unit.samples.start % QUANTUM or (unit.samples.stop % QUANTUM and unit.samples.stop != unit.frame.samples):

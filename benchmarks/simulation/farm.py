@@ -18,7 +18,7 @@ import numpy as np
 from flows import events as ev
 from flows.dispatch import Dispatcher, Failed, Finished, Joined, Left, Message, Refused
 from tasks.errors import SceneError, UnitFailed
-from tasks.spec import Region, RegionCost, UnitRecord
+from tasks.spec import CostGrid, UnitRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flows.plan.planner import Planner
     from storage.errors import FrontburnerError
 
-    Cost = Callable[[Block], float]
 
 Outcome = Literal["ok", "crash", "fatal"]
 MOST_SIMULATED_S = 1e7
@@ -90,13 +89,26 @@ class CostField:
         area = s[r.y1, r.x1] - s[r.y0, r.x1] - s[r.y1, r.x0] + s[r.y0, r.x0]
         return float(area) * block.samples.count * self._of_frame(block.frame)
 
+    def grid(self, block: Block, across: int = 8) -> CostGrid:
+        """Seconds of the cells of a grid over a block."""
+        r = block.region
+        columns = np.unique(np.linspace(r.x0, r.x1, across + 1).astype(int))
+        rows = np.unique(np.linspace(r.y0, r.y1, across + 1).astype(int))
+        seconds = np.diff(np.diff(self._sums[np.ix_(rows, columns)], axis=0), axis=1)
+        factor = block.samples.count * self._of_frame(block.frame)
+        return CostGrid(
+            columns=tuple(columns.tolist()),
+            rows=tuple(rows.tolist()),
+            seconds=tuple((seconds * factor).ravel().tolist()),
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class _Bench:
-    """What a node has before it."""
+    """What a node has before it; the first block of a unit carries the unit's overhead."""
 
     node: FakeNode
-    waiting: deque[tuple[int, Block]] = field(default_factory=deque)
+    waiting: deque[tuple[int, Block, float]] = field(default_factory=deque)
     running: Attempt | None = None
 
 
@@ -113,13 +125,16 @@ class FakeFarm:
         Attempts that fail; the first one whose ``where`` holds decides.
     """
 
-    def __init__(self, *nodes: FakeNode, cost: Cost, overhead_s: float = 0.01, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self, *nodes: FakeNode, cost: CostField, overhead_s: float = 0.01, faults: Sequence[Fault] = ()
+    ) -> None:
         self.now_s = 0.0
         self.attempts: list[Attempt] = []
         self.given: dict[int, tuple[Block, str]] = {}
         self.stopped: list[int] = []
         self._cost, self._overhead_s, self._faults = cost, overhead_s, faults
         self._benches: dict[str, _Bench] = {}
+        self._bench_of: dict[int, _Bench] = {}
         self._count = itertools.count()
         self._agenda: list[tuple[float, int, Callable[[], Message | None]]] = []
         for node in nodes:
@@ -134,17 +149,22 @@ class FakeFarm:
     def start(self, units: Mapping[int, Block], node: str) -> None:
         """Have a node render blocks, after what it has already."""
         assert node in self._benches, f"{node} isn't there"
+        bench, overhead_s = self._benches[node], self._overhead_s
         for ticket, block in units.items():
-            self.given[ticket] = (block, node)
-            self._benches[node].waiting.append((ticket, block))
-        self._go_on(self._benches[node])
+            self.given[ticket], self._bench_of[ticket] = (block, node), bench
+            bench.waiting.append((ticket, block, overhead_s))
+            overhead_s = 0.0
+        self._go_on(bench)
 
     def stop(self, tickets: Sequence[int]) -> None:
         """Call units back."""
         self.stopped.extend(tickets)
-        for bench in self._benches.values():
-            bench.waiting = deque(unit for unit in bench.waiting if unit[0] not in tickets)
-            if bench.running is not None and bench.running.ticket in tickets:
+        for ticket in tickets:
+            bench = self._bench_of.get(ticket)
+            if bench is None:
+                continue
+            bench.waiting = deque(unit for unit in bench.waiting if unit[0] != ticket)
+            if bench.running is not None and bench.running.ticket == ticket:
                 bench.running.ended_s = self.now_s
                 bench.running = None
             self._go_on(bench)
@@ -188,11 +208,11 @@ class FakeFarm:
     def _go_on(self, bench: _Bench) -> None:
         if bench.running is not None or not bench.waiting:
             return
-        ticket, block = bench.waiting.popleft()
+        ticket, block, overhead_s = bench.waiting.popleft()
         attempt = Attempt(ticket=ticket, block=block, node=bench.node.name, began_s=self.now_s)
         self.attempts.append(attempt)
         bench.running = attempt
-        ends_s = self.now_s + self._overhead_s + self._cost(block) / bench.node.speed
+        ends_s = self.now_s + overhead_s + self._cost(block) / bench.node.speed
         self._at(ends_s, lambda: self._end(bench, attempt))
 
     def _end(self, bench: _Bench, attempt: Attempt) -> Message | None:
@@ -218,10 +238,7 @@ class FakeFarm:
             cpu_s=render_s,
             load_s=0.0,
             peak_memory_bytes=0,
-            costs=tuple(
-                RegionCost(region=cell, seconds=self._cost(attempt.block.part(cell)) / node.speed)
-                for cell in _cells(attempt.block.region)
-            ),
+            costs=self._cost.grid(attempt.block),
         )
 
 
@@ -243,23 +260,21 @@ class Run:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:
+def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:  # noqa: ANN401
     """Dispatch until the end."""
     dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock, **options)
     run = Run(dispatcher=dispatcher)
 
     def take(frame: int, tickets: Sequence[int]) -> None:
         assert frame not in run.frames, f"frame {frame} was rendered twice"
-        run.frames[frame] = [adopted[t] if t in adopted else farm.given[t][0] for t in tickets]
+        done = dispatcher.done(frame)
+        run.frames[frame] = [done[ticket] for ticket in tickets]
 
-    adopted: dict[int, Block] = {}
     dispatcher.on_rendered = take
     unobserve = ev.observe(run.events.append)
     try:
         for block in planner.reused:
-            ticket = dispatcher.new_ticket()
-            adopted[ticket] = block
-            dispatcher.adopt(block, ticket)
+            dispatcher.adopt(block, dispatcher.new_ticket())
         dispatcher.run()
     finally:
         unobserve()
@@ -273,14 +288,6 @@ def hills(width: int, height: int, *, total_s: float, samples: int, uneven: floa
     dear = np.exp(-(((u - 0.75) / 0.12) ** 2) - ((v - 0.7) / 0.15) ** 2) + 0.4 * (v > 0.8) + 0.3 * (u < 0.1)
     rates = 1.0 + uneven * dear
     return np.asarray(rates * (total_s / samples / rates.sum()))
-
-
-def _cells(region: Region, across: int = 8) -> list[Region]:
-    xs = np.unique(np.linspace(region.x0, region.x1, across + 1).astype(int)).tolist()
-    ys = np.unique(np.linspace(region.y0, region.y1, across + 1).astype(int)).tolist()
-    return [
-        Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in itertools.pairwise(ys) for x0, x1 in itertools.pairwise(xs)
-    ]
 
 
 def _error(attempt: Attempt) -> FrontburnerError:

@@ -1,0 +1,87 @@
+"""How much work a node should be given at once: the rule behind every cut, as a function of a few numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CAUTION = 3
+"""How much of its share a node is not given yet, in standard deviations of what predictions are off by."""
+RAMP = 4.0
+"""A unit is at most this many times the largest that its node has finished: a node shows what it can do first."""
+LIFE_PART = 16
+"""A unit is at most this part of the time that is left: what a dead node can take with it."""
+SHORT_S = 5.0
+"""Units this short needn't be shorter, whatever the job."""
+OVERHEAD_GOAL = 0.008
+"""Part of a unit that its overhead should be while there is much to do."""
+OVERHEAD_LIMIT = 0.08
+"""Part of a unit that its overhead may be."""
+BLIND_PART = 6
+"""Of what nothing is known of, a node gets this part of its share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What is known when a node asks. Work is in seconds of a node of speed 1.
+
+    Parameters
+    ----------
+    pool_s, hands_s
+        Work that no node has yet, and that nodes have in hand.
+    speed, farm_speed
+        Of the node that asks, and of all nodes together.
+    overhead_s
+        Seconds a unit takes besides rendering.
+    deviation
+        Standard deviation of the logarithm of measured over predicted times.
+    largest_s
+        The node's largest finished unit; 0 for none.
+    speed_deviation
+        Standard deviation of the logarithm of the node's speed.
+    """
+
+    pool_s: float
+    hands_s: float
+    speed: float
+    farm_speed: float
+    overhead_s: float
+    deviation: float
+    largest_s: float
+    speed_deviation: float = 0.0
+
+    @property
+    def share_s(self) -> float:
+        """Work that is this node's part of all that is left, if all nodes are to end together.
+
+        What others have in hand counts, but at most as much as there is to give: one node that is stuck must not
+        make the others' shares look large.
+        """
+        return self.speed / self.farm_speed * (self.pool_s + min(self.hands_s, self.pool_s))
+
+    @property
+    def cautious_s(self) -> float:
+        """Part of its share that the node may have in one unit, as far as predictions can be trusted."""
+        return self.share_s / (1.0 + CAUTION * self.deviation)
+
+
+def unit_work(outlook: Outlook) -> float:
+    """Work the next unit should hold, in seconds of a node of speed 1.
+
+    Shares of what is left make units shrink towards the end (factoring: Hummel, Schonberg, Flynn 1992), the more
+    slowly the better times are predicted. Overhead sets the floor; at the very end a node gets all of its share.
+    """
+    speed, overhead_s = outlook.speed, outlook.overhead_s
+    floor = overhead_s / OVERHEAD_LIMIT * speed
+    work = outlook.cautious_s
+    if work < floor:
+        work = min(floor, outlook.share_s)
+    return max(min(work, longest(outlook)), overhead_s * speed)
+
+
+def longest(outlook: Outlook) -> float:
+    """Work a unit may hold at most, so that a node that dies or is slower than thought holds up little."""
+    speed = outlook.speed
+    left_s = outlook.share_s / speed
+    limit = speed * max(left_s / LIFE_PART, outlook.overhead_s / OVERHEAD_GOAL, SHORT_S)
+    limit /= 1 + 4 * max(0.0, outlook.speed_deviation - 0.1)
+    return min(limit, RAMP * max(outlook.largest_s, outlook.overhead_s * speed)) if outlook.largest_s else limit

@@ -1,0 +1,158 @@
+"""What nodes have in hand: who renders what since when, and when all of it should be done."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flows.plan.block import Block
+
+LATE = 0.5
+"""A unit that is late is expected to need this much again of what it has had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A unit that a node has.
+
+    Parameters
+    ----------
+    given_s, begins_s, takes_s
+        When the node was given it and is thought to begin with it (it may have others before it), and how long it
+        should take.
+    predicted_s
+        Seconds of rendering that were expected; None where nothing was known.
+    """
+
+    ticket: int
+    block: Block
+    node: str
+    given_s: float
+    begins_s: float
+    takes_s: float
+    predicted_s: float | None
+
+    def seconds_left(self, now_s: float) -> float:
+        """Seconds until it ends, as far as that is known."""
+        left_s = self.begins_s + self.takes_s - now_s
+        return left_s if left_s > 0 else LATE * (now_s - self.begins_s)
+
+
+@dataclass(slots=True)
+class _Hand:
+    """What one node has, in its order; until when, and how much it does in a second."""
+
+    units: dict[int, Assignment] = field(default_factory=dict)
+    until_s: float = 0.0
+    speed: float = 0.0
+    counted: bool = False
+
+
+class UnderWay:
+    """Assignments by ticket, and the work that is left in them without looking at each."""
+
+    def __init__(self) -> None:
+        self._hands: dict[str, _Hand] = {}
+        self._node_of: dict[int, str] = {}
+        self._of_frame: Counter[int] = Counter()
+        # The work left is a sum of speed × (until - now) over busy nodes: two sums, and a heap of who is through when.
+        self._through: list[tuple[float, str]] = []
+        self._speed = self._speed_until = 0.0
+
+    def __len__(self) -> int:
+        return len(self._node_of)
+
+    def __iter__(self) -> Iterator[Assignment]:
+        return (assignment for hand in self._hands.values() for assignment in hand.units.values())
+
+    def get(self, ticket: int) -> Assignment | None:
+        """Return the assignment of a ticket that is under way."""
+        node = self._node_of.get(ticket)
+        return None if node is None else self._hands[node].units[ticket]
+
+    def of_node(self, node: str) -> list[Assignment]:
+        """Return what a node has, in its order."""
+        return list(self._hands[node].units.values()) if node in self._hands else []
+
+    def count(self, node: str) -> int:
+        """Units a node has."""
+        return len(self._hands[node].units) if node in self._hands else 0
+
+    def of_frame(self, frame: int) -> int:
+        """Units of a frame that nodes have."""
+        return self._of_frame[frame]
+
+    def start(
+        self,
+        units: Mapping[int, Block],
+        node: str,
+        *,
+        now_s: float,
+        speed: float,
+        seconds: Sequence[float],
+        known: bool,
+    ) -> None:
+        """Note what a node was given after what it has already.
+
+        Parameters
+        ----------
+        seconds
+            How long each unit should take.
+        known
+            Whether that is more than a guess.
+        """
+        hand = self._hands.setdefault(node, _Hand())
+        begins_s = max(now_s, hand.until_s) if hand.units else now_s
+        for (ticket, block), takes_s in zip(units.items(), seconds, strict=True):
+            hand.units[ticket] = Assignment(
+                ticket=ticket, block=block, node=node, given_s=now_s, begins_s=begins_s, takes_s=takes_s,
+                predicted_s=takes_s if known else None,
+            )  # fmt: skip
+            begins_s += takes_s
+            self._node_of[ticket] = node
+            self._of_frame[block.frame] += 1
+        self._count(node, hand, until_s=begins_s, speed=speed)
+
+    def end(self, ticket: int, *, now_s: float) -> Assignment | None:
+        """Forget a ticket, and move up what its node has after it; None if it isn't under way."""
+        node = self._node_of.pop(ticket, None)
+        if node is None:
+            return None
+        hand = self._hands[node]
+        ended = hand.units.pop(ticket)
+        self._of_frame[ended.block.frame] -= 1
+        begins_s = now_s
+        for later in [later for later in hand.units.values() if later.begins_s > ended.begins_s]:
+            hand.units[later.ticket] = replace(later, begins_s=begins_s)
+            begins_s += later.takes_s
+        self._count(node, hand, until_s=begins_s, speed=hand.speed)
+        return ended
+
+    def work_left(self, now_s: float) -> float:
+        """Reference seconds of rendering that nodes still have before them."""
+        while self._through and self._through[0][0] <= now_s:
+            until_s, node = heapq.heappop(self._through)
+            hand = self._hands[node]
+            if hand.counted and hand.until_s == until_s:
+                self._uncount(hand)
+        return max(0.0, self._speed_until - self._speed * now_s)
+
+    def _count(self, node: str, hand: _Hand, *, until_s: float, speed: float) -> None:
+        if hand.counted:
+            self._uncount(hand)
+        hand.until_s, hand.speed = until_s, speed
+        if hand.units:
+            hand.counted = True
+            self._speed += speed
+            self._speed_until += speed * until_s
+            heapq.heappush(self._through, (until_s, node))
+
+    def _uncount(self, hand: _Hand) -> None:
+        hand.counted = False
+        self._speed -= hand.speed
+        self._speed_until -= hand.speed * hand.until_s
