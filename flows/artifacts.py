@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of a job besides its log: progress, a preview that sharpens, and the report."""
+"""What the Prefect UI shows of a job besides its log: progress, a preview that sharpens, the report and its chart."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ class Artifacts:
             image_url="data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
             key=self._key("preview"),
             description=caption,
+        )
+
+    def chart(self, png: bytes) -> None:
+        """Show the chart of the job, inside the artifact as the preview is."""
+        create_image_artifact(
+            image_url="data:image/png;base64," + base64.b64encode(png).decode(),
+            key=self._key("chart"),
+            description=f"What each node of {self.job_id} did when, and where the picture was dear",
         )
 
     def report(self, markdown: str) -> None:

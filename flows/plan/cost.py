@@ -34,6 +34,11 @@ class CostMap:
         return bool(self._seen.any())
 
     @property
+    def cell_px(self) -> int:
+        """Edge of a cell."""
+        return self._cell_px
+
+    @property
     def rates(self) -> npt.NDArray[np.float64]:
         """Seconds per pixel and sample, (rows, columns) of cells, a copy."""
         return self._rate.copy()
