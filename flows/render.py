@@ -132,7 +132,7 @@ class _Run:
             self.report.chart = self.store.locate(key)
             self.artifacts.chart(png)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is only the chart
-            self.report.notes += (f"The chart couldn't be drawn and kept: {error}",)
+            self.report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
 
     def _open(self, build: str) -> Layout:
         scenes = frame_scenes(self.job)

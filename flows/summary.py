@@ -77,11 +77,9 @@ def _efficiency(report: dict[str, Any]) -> str:
 def _ideal(report: dict[str, Any]) -> list[tuple[str, str]]:
     if not report["ideal_ratio"]:
         return []
-    longer = report["ideal_ratio"] - 1
-    sentence = (
-        f"{report['ideal_s']:.1f} s is the least these nodes could have rendered it in; it took {longer:.1%} longer"
-    )
-    return [("ideal", sentence)]
+    ratio = report["ideal_ratio"]
+    took = f"{ratio - 1:.1%} longer" if ratio < 2 else f"{ratio:.1f} times as long"
+    return [("ideal", f"{report['ideal_s']:.1f} s is the least these nodes could have needed; it took {took}")]
 
 
 def _tail(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -106,8 +104,8 @@ def _probe(report: dict[str, Any]) -> list[tuple[str, str]]:
     if not probe["units"]:
         return []
     sentence = (
-        f"{probe['units']} units, {probe['seconds']:.1f} s, {probe['share']:.1%} of rendering: "
-        "the first samples of every pixel, which are part of the picture"
+        f"{probe['units']} unit{'' if probe['units'] == 1 else 's'}, {probe['seconds']:.1f} s, "
+        f"{probe['share']:.1%} of rendering: the first samples of every pixel, which are part of the picture"
     )
     return [("probe", sentence)]
 

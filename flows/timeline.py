@@ -37,7 +37,7 @@ class Bar:
 
 @dataclass(slots=True, kw_only=True)
 class Timeline:
-    """Bars by node, in order of time; ``most`` of them, or one a node where nodes are more."""
+    """Bars by node, in order of time; at most ``most`` of them, or two a node where nodes are many."""
 
     most: int = MOST_BARS
     bars: dict[str, list[Bar]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Timeline:
             after.move(-overlap_s)
         self._ends_s = max(self._ends_s, ended_s)
         self.count += 1
-        if self.count > self.most:
+        if self.count > max(self.most, 2 * len(self.bars)):
             self._thin_out()
 
     def fail(self, node: str, at_s: float) -> None:
@@ -71,11 +71,15 @@ class Timeline:
 
     def _thin_out(self) -> None:
         """Merge neighbours until half the room is free, so that it is seldom needed."""
+        self._merge()
         while self.count > max(self.most // 2, len(self.bars)) and self._grain_s <= self._ends_s:
             self._grain_s = max(2 * self._grain_s, self._ends_s * FINEST)
-            for node, bars in self.bars.items():
-                self.bars[node] = _merged(bars, self._grain_s)
-            self.count = sum(len(bars) for bars in self.bars.values())
+            self._merge()
+
+    def _merge(self) -> None:
+        for node, bars in self.bars.items():
+            self.bars[node] = _merged(bars, self._grain_s)
+        self.count = sum(len(bars) for bars in self.bars.values())
 
 
 def _merged(bars: list[Bar], grain_s: float) -> list[Bar]:
