@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flows.report import Report
 
 THERE, LOADING, WASTED = "#e9ecf0", "#9aa5b1", "#d62f3f"
-PASSES = ("#e8a33d", "#2f6fab", "#3f9b72", "#7d5ba6")
+PASSES = ("#e8a33d", "#2f6fab", "#3f9b72", "#7d5ba6", "#54b3c4", "#b5651d", "#8a9a2b", "#1f3b63")
 FRAMES = "viridis"
 
 

@@ -125,12 +125,13 @@ class _Run:
 
     def _draw(self) -> None:
         """Draw the chart of the job. Its pictures are in place: nothing that goes wrong here fails it."""
+        key = f"{HOUSE}/jobs/{self.job.job_id}.png"
         try:
-            png = draw(self.report)
-            key = f"{HOUSE}/jobs/{self.job.job_id}.png"
-            self.store.write(key, png)
+            if self.report.units or not self.store.exists(key):  # the chart of a run that did something is worth more
+                png = draw(self.report)
+                self.store.write(key, png)
+                self.artifacts.chart(png)
             self.report.chart = self.store.locate(key)
-            self.artifacts.chart(png)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is only the chart
             self.report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
 

@@ -13,7 +13,7 @@ PARTS = {
     "wasted": "pixels that were there already",
     "tail": "waiting for the last units",
     "finishing": "waiting for the pictures to be written",
-    "between": "the gaps between units, failed and lost ones",
+    "between": "gaps between units and failed or lost ones",
 }
 """Where nodes' time goes besides rendering."""
 
@@ -66,12 +66,8 @@ def _time(report: dict[str, Any]) -> str:
 
 def _efficiency(report: dict[str, Any]) -> str:
     rest = sorted(((report["node_time"][part], words) for part, words in PARTS.items()), reverse=True)
-    told = [f"{_share(seconds, report)} {words}" for seconds, words in rest if _matters(seconds, report)]
-    return (
-        f"{report['efficiency']:.1%} of the time nodes were there went into pixels of the picture"
-        + ("; " if told else "")
-        + ", ".join(told)
-    )
+    told = "".join(f", {_share(seconds, report)} into {words}" for seconds, words in rest if _matters(seconds, report))
+    return f"{report['efficiency']:.1%} of the time nodes were there went into pixels of the picture{told}"
 
 
 def _ideal(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from subprocess import run
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from storage.objects import open_store
 from tasks.spec import Region, SampleRange, UnitRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PROBE, REST = SampleRange(start=0, stop=4), SampleRange(start=4, stop=64)
@@ -113,15 +114,41 @@ def test_a_job_that_only_failed_is_drawn() -> None:
     assert picture(report).width > 1000
 
 
-def test_a_chart_that_fails_is_a_note_and_no_failed_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report], dict[str, bytes]]:
+    """What the end of a job does with its chart: what is in its store afterwards."""
+    order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
+    store = open_store(order.out)
+    monkeypatch.setattr("flows.artifacts.create_markdown_artifact", lambda **shown: None)
+
+    def end(report: Report) -> dict[str, bytes]:
+        whole = flows.render._Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0)
+        whole._draw()
+        return {key: store.read(key) for key in store.list()}
+
+    return end
+
+
+def test_the_chart_lies_beside_the_report_and_a_run_that_did_nothing_leaves_it(ending: Any) -> None:
+    report = job(nodes=1, units=2)
+    kept = ending(report)
+    ((key, png),) = kept.items()
+    assert report.chart is not None
+    assert report.document()["chart"].endswith(key)
+    assert png.startswith(b"\x89PNG")
+    again = Report()
+    assert ending(again) == kept
+    assert again.chart == report.chart
+    assert ending(job(nodes=2, units=8)) != kept
+
+
+def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Report) -> bytes:
         raise RuntimeError("no ink")
 
     monkeypatch.setattr(flows.render, "draw", fail)
-    order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
     report = job(nodes=1, units=2)
-    whole = flows.render._Run(job=order, store=open_store(order.out), client=None, report=report, clock=lambda: 0.0)
-    whole._draw()
+    assert ending(report) == {}
     assert report.chart is None
     assert report.notes == ("The chart couldn't be drawn, kept or shown: no ink",)
     assert report.document()["units"] == 2

@@ -206,8 +206,11 @@ def test_the_words_tell_what_the_figures_do() -> None:
     assert rows["frames"] == "4, 1 were there, 1 failed"
     assert rows["units"] == "2 rendered, 2 reused, 2 lost with a node and rendered again, 1 failed attempt"
     assert rows["time"] == "10.0 s to render, the last 2.0 s of it to write the last pictures"
-    assert rows["efficiency"].startswith("41.2% of the time nodes were there went into pixels of the picture; 41.2% ")
-    assert rows["efficiency"].endswith(", 11.8% waiting for the pictures to be written, 5.9% opening scenes")
+    assert rows["efficiency"] == (
+        "41.2% of the time nodes were there went into pixels of the picture, "
+        "41.2% into gaps between units and failed or lost ones, "
+        "11.8% into waiting for the pictures to be written, 5.9% into opening scenes"
+    )
     assert rows["ideal"] == "3.5 s is the least these nodes could have needed; it took 2.9 times as long"
     assert rows["note"] == "old took no part: It has no LLVM."
     assert not {"tail", "waste", "prediction"} & rows.keys()
