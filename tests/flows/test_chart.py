@@ -119,7 +119,7 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     """What the end of a job does with its chart: what is in its store afterwards."""
     order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
     store = open_store(order.out)
-    monkeypatch.setattr("flows.artifacts.create_markdown_artifact", lambda **shown: None)
+    monkeypatch.setattr("flows.artifacts.create_markdown_artifact", dict)
 
     def end(report: Report) -> dict[str, bytes]:
         whole = flows.render._Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0)
