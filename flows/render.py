@@ -14,6 +14,7 @@ from prefect_dask.task_runners import DaskTaskRunner
 
 from flows import events as ev
 from flows.artifacts import Artifacts
+from flows.chart import draw
 from flows.cluster.nodes import farm
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
@@ -24,6 +25,7 @@ from flows.plan.planner import FrameWork, Planner
 from flows.previews import EarlyPreview
 from flows.report import Report
 from flows.scenes import frame_scenes
+from flows.summary import markdown
 from flows.survey import choose_build
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
@@ -118,7 +120,20 @@ class _Run:
             wanted = self._skip_finished(layout)
             dask_farm.open(build, layout.unit)
             self._render(dask_farm, layout, wanted)
-        self.artifacts.report(self.report.markdown())
+        self._draw()
+        self.artifacts.report(markdown(self.report.document()))
+
+    def _draw(self) -> None:
+        """Draw the chart of the job. Its pictures are in place: nothing that goes wrong here fails it."""
+        key = f"{HOUSE}/jobs/{self.job.job_id}.png"
+        try:
+            if self.report.units or not self.store.exists(key):  # the chart of a run that did something is worth more
+                png = draw(self.report)
+                self.store.write(key, png)
+                self.artifacts.chart(png)
+            self.report.chart = self.store.locate(key)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is only the chart
+            self.report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
 
     def _open(self, build: str) -> Layout:
         scenes = frame_scenes(self.job)

@@ -7,8 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from flows import events as ev
+from flows.summary import summary
 
 
 class Display:
@@ -92,18 +94,11 @@ class Display:
             self.say(output)
         if len(outputs) > 6:
             self.say(f"… and {len(outputs) - 6} more, to {outputs[-1]}")
+        if report["chart"]:
+            self.say(f"{report['chart']} (what each node did when)")
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_row("frames", f"{report['frames']}" + _also(report["reused_frames"], "were there"))
-        units = f"{report['units']} rendered" + _also(report["reused_units"], "reused")
-        table.add_row("units", units + _also(report["lost_units"], "lost with a node and rendered again"))
-        table.add_row("nodes", f"{report['nodes']}, {report['renderer']}")
-        table.add_row(
-            "time",
-            f"{report['wall_s']:.1f} s: {report['startup_s']:.1f} s to start, {report['render_s']:.1f} s to render",
-        )
-        table.add_row("efficiency", f"{report['efficiency']:.1%} of the nodes' time went into rendering")
-        for note in report["notes"]:
-            table.add_row("note", note)
+        for name, sentence in summary(report):
+            table.add_row(name, Text(sentence))
         self._console.print(table)
 
     def _show(self) -> None:
@@ -120,10 +115,6 @@ class Display:
             facts=f"{frames}{self._units} units · {_si(self._done)} of {_si(self._total)} samples · {nodes}",
             left=left,
         )
-
-
-def _also(count: int, what: str) -> str:
-    return f", {count} {what}" if count else ""
 
 
 def _clock(seconds: float) -> str:

@@ -135,7 +135,8 @@ class CostMap:
         u, v = x - column, y - row
         above: float = sums.item(row, column) * (1 - u) + sums.item(row, column + 1) * u
         below: float = sums.item(row + 1, column) * (1 - u) + sums.item(row + 1, column + 1) * u
-        return above + (below - above) * v
+        total: float = above + (below - above) * v
+        return total
 
 
 def apportion(surprise: float, variances: tuple[float, float], *, noise: float) -> tuple[float, float]:

@@ -1,0 +1,95 @@
+"""What each node did when, in a bounded number of bars: of a long job neighbouring bars are merged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+
+MOST_BARS = 20_000
+MOST_MARKS = 1_000
+FINEST = 1 / 4096
+"""Bars are first merged within this part of the job's time: less than a dot of the chart."""
+
+
+class Doing(StrEnum):
+    """What a node spends time on."""
+
+    LOADING = "loading"
+    RENDERING = "rendering"
+    WASTED = "wasted"
+
+
+@dataclass(slots=True)
+class Bar:
+    """A stretch of a node's time. ``busy_s`` of it were spent; less than all where bars were merged over gaps."""
+
+    doing: Doing
+    hue: int
+    from_s: float
+    to_s: float
+    busy_s: float
+
+    def move(self, seconds: float) -> None:
+        """Shift it in time."""
+        self.from_s, self.to_s = self.from_s + seconds, self.to_s + seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class Timeline:
+    """Bars by node, in order of time; at most ``most`` of them, or two a node where nodes are many."""
+
+    most: int = MOST_BARS
+    bars: dict[str, list[Bar]] = field(default_factory=dict)
+    failures: list[tuple[str, float]] = field(default_factory=list)
+    """Nodes and times of the first failed attempts."""
+    count: int = 0
+    _ends_s: float = 0.0
+    _grain_s: float = 0.0
+
+    def add(self, node: str, doing: Doing, *, ended_s: float, seconds: float, hue: int = 0) -> None:
+        """Add what a node did until now."""
+        if seconds <= 0:
+            return
+        bars = self.bars.setdefault(node, [])
+        bars.append(Bar(doing, hue, ended_s - seconds, ended_s, seconds))
+        # A node does one thing at a time: what was told of at once happened one after the other.
+        for before, after in pairwise(reversed(bars)):
+            overlap_s = after.to_s - before.from_s
+            if overlap_s <= 0:
+                break
+            after.move(-overlap_s)
+        self._ends_s = max(self._ends_s, ended_s)
+        self.count += 1
+        if self.count > max(self.most, 2 * len(self.bars)):
+            self._thin_out()
+
+    def fail(self, node: str, at_s: float) -> None:
+        """Mark a failed attempt."""
+        if len(self.failures) < MOST_MARKS:
+            self.failures.append((node, at_s))
+
+    def _thin_out(self) -> None:
+        """Merge neighbours until half the room is free, so that it is seldom needed."""
+        self._merge()
+        while self.count > max(self.most // 2, len(self.bars)) and self._grain_s <= self._ends_s:
+            self._grain_s = max(2 * self._grain_s, self._ends_s * FINEST)
+            self._merge()
+
+    def _merge(self) -> None:
+        for node, bars in self.bars.items():
+            self.bars[node] = _merged(bars, self._grain_s)
+        self.count = sum(len(bars) for bars in self.bars.values())
+
+
+def _merged(bars: list[Bar], grain_s: float) -> list[Bar]:
+    """Bars of a node, with neighbours made one where both lie within ``grain_s``; the longer gives the colour."""
+    merged: list[Bar] = []
+    for bar in bars:
+        last = merged[-1] if merged else None
+        if last is None or bar.to_s - last.from_s > grain_s:
+            merged.append(bar)
+            continue
+        longer = max(last, bar, key=lambda one: one.busy_s)
+        merged[-1] = Bar(longer.doing, longer.hue, last.from_s, bar.to_s, last.busy_s + bar.busy_s)
+    return merged
