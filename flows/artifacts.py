@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.artifacts import (
-    create_image_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     update_progress_artifact,
@@ -46,12 +45,12 @@ class Artifacts:
             update_progress_artifact(artifact_id=self._progress, progress=percent)
 
     def preview(self, jpeg: bytes, caption: str) -> None:
-        """Show a picture. It travels inside the artifact, so any browser that sees the UI sees it."""
-        create_image_artifact(
-            image_url="data:image/jpeg;base64," + base64.b64encode(jpeg).decode(),
-            key=self._key("preview"),
-            description=caption,
-        )
+        """Show a picture. It travels inside the artifact, so any browser that sees the UI sees it.
+
+        In markdown: beside an image artifact the UI writes its address, which here is the whole picture in letters.
+        """
+        picture = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+        create_markdown_artifact(markdown=f"![{caption}]({picture})", key=self._key("preview"), description=caption)
 
     def report(self, markdown: str) -> None:
         """Show the job's figures."""

@@ -78,7 +78,7 @@ class RenderJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
 
-    scene: str = Field(description="The scene file. One file per frame is written shot.####.xml.")
+    scene: str = Field(description="Path of the scene file; shot.####.xml stands for one file a frame.")
     renderer: str = Field(AUTO, description="The renderer; auto takes the one the scene file belongs to.")
     frames: Text = Field(
         "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
@@ -90,7 +90,7 @@ class RenderJob(BaseModel):
     samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
-        default_factory=list, description="Extra channels of the EXR: depth, normal, albedo."
+        default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
     )
     seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
     mode: Mode = Field(
@@ -100,19 +100,21 @@ class RenderJob(BaseModel):
     out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     name: Text = Field("", description="Name of the job and its files; empty is the scene's name.")
     formats: Annotated[list[Format], BeforeValidator(_words)] = Field(
-        default_factory=lambda: [Format.EXR, Format.PNG],
+        default=[Format.EXR, Format.PNG],
         description="Files written for each frame: exr, png.",
         min_length=1,
     )
-    exr: ExrType = Field(ExrType.HALF, description="Precision of EXR colours: half or float.")
+    exr: ExrType = Field(ExrType.HALF, title="EXR", description="Precision of EXR colours: half or float.")
     png_bits: Annotated[Literal[8, 16], BeforeValidator(_number)] = Field(
-        8, description="Bits a channel of PNG files: 8 or 16."
+        8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
     )
     view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
     exposure: float = Field(0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
     priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
     attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
-    unit_timeout_s: float | None = Field(None, description="Seconds one unit may take; empty is no limit.", gt=0)
+    unit_timeout_s: float | None = Field(
+        None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
+    )
     keep_units: bool = Field(default=False, description="Keep the units in the store when the job is done.")
 
     @field_validator("scene")

@@ -31,7 +31,7 @@ def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     name="open scene",
     task_run_name="open {scene}",
     retries=2,
-    retry_delay_seconds=[1, 5],
+    retry_delay_seconds=2,
     retry_condition_fn=_can_help,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -42,8 +42,8 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     first = next(iter(infos.values()))
     log = get_run_logger()
     log.info(
-        "%s: %d file(s), %dx%d, %d samples, %s", Path(scene).name, len(first.files),
-        first.size.width, first.size.height, first.samples, query.build,
+        "%s reads in %s; of itself it is %dx%d with %d samples a pixel, from %d files",
+        Path(scene).name, query.build, first.size.width, first.size.height, first.samples, len(first.files),
     )  # fmt: skip
     for note in (*first.notes, *filter(None, [first.whole_frames_because])):
         log.info("%s", note)
@@ -54,7 +54,7 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     name="finish frames",
     task_run_name="finish {title}",
     retries=3,
-    retry_delay_seconds=[2, 10, 30],
+    retry_delay_seconds=10,
     retry_condition_fn=_can_help,
     cache_policy=NO_CACHE,
     persist_result=False,
