@@ -78,7 +78,7 @@ class RenderJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
 
-    scene: str = Field(description="Path of the scene file; shot.####.xml stands for one file a frame.")
+    scene: str = Field(description="The scene file; shot.####.xml stands for one file a frame.")
     renderer: str = Field(AUTO, description="The renderer; auto takes the one the scene file belongs to.")
     frames: Text = Field(
         "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
