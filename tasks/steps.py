@@ -42,8 +42,9 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     first = next(iter(infos.values()))
     log = get_run_logger()
     log.info(
-        "%s reads in %s; of itself it is %dx%d with %d samples a pixel, from %d files",
-        Path(scene).name, query.build, first.size.width, first.size.height, first.samples, len(first.files),
+        "%s opened by %s %s (files: %d); the scene itself says %dx%d, %d samples a pixel",
+        Path(scene).name, query.renderer, query.build, len(first.files),
+        first.size.width, first.size.height, first.samples,
     )  # fmt: skip
     for note in (*first.notes, *filter(None, [first.whole_frames_because])):
         log.info("%s", note)
@@ -60,7 +61,7 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     persist_result=False,
 )
 def finish_frames(
-    title: str,
+    title: str,  # noqa: ARG001 - the task run is called by it
     tiles: list[list[Tile]],
     orders: list[PictureOrder],
     store_url: str,
@@ -72,7 +73,7 @@ def finish_frames(
     for own, order in zip(tiles, orders, strict=True):
         records.append(finish(own, order, store, metadata))
         get_run_logger().info(
-            "%s: %d units stitched, written to %s",
-            title, len(own), ", ".join(store.locate(key) for key in order.keys),
+            "frame %d: written to %s (units: %d)",
+            order.frame.frame, ", ".join(store.locate(key) for key in order.keys), len(own),
         )  # fmt: skip
     return records
