@@ -17,6 +17,7 @@ from flows.frames import parse_frames
 from flows.plan.planner import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
+from tasks.documents import read_yaml
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov, Region, Size
@@ -60,8 +61,13 @@ def _words(value: object) -> object:
 
 
 def _plain(value: object) -> object:
-    """Take a number for its text: YAML reads ``frames: 12`` as a number."""
+    """Take a number for its text: JSON has ``"frames": 12`` as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _number(value: object) -> object:
+    """Take text for its number: a job file's values are all text."""
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
 Text = Annotated[str, BeforeValidator(_plain)]
@@ -72,7 +78,7 @@ class RenderJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
 
-    scene: str = Field(description="The scene file. One file per frame is written shot.####.xml.")
+    scene: str = Field(description="The scene file; shot.####.xml stands for one file a frame.")
     renderer: str = Field(AUTO, description="The renderer; auto takes the one the scene file belongs to.")
     frames: Text = Field(
         "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
@@ -84,7 +90,7 @@ class RenderJob(BaseModel):
     samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
-        default_factory=list, description="Extra channels of the EXR: depth, normal, albedo."
+        default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
     )
     seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
     mode: Mode = Field(
@@ -92,19 +98,23 @@ class RenderJob(BaseModel):
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
     out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
-    name: str = Field("", description="Name of the job and its files; empty is the scene's name.")
+    name: Text = Field("", description="Name of the job and its files; empty is the scene's name.")
     formats: Annotated[list[Format], BeforeValidator(_words)] = Field(
-        default_factory=lambda: [Format.EXR, Format.PNG],
+        default=[Format.EXR, Format.PNG],
         description="Files written for each frame: exr, png.",
         min_length=1,
     )
-    exr: ExrType = Field(ExrType.HALF, description="Precision of EXR colours: half or float.")
-    png_bits: Literal[8, 16] = Field(8, description="Bits a channel of PNG files: 8 or 16.")
+    exr: ExrType = Field(ExrType.HALF, title="EXR", description="Precision of EXR colours: half or float.")
+    png_bits: Annotated[Literal[8, 16], BeforeValidator(_number)] = Field(
+        8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
+    )
     view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
     exposure: float = Field(0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
     priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
     attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
-    unit_timeout_s: float | None = Field(None, description="Seconds one unit may take; empty is no limit.", gt=0)
+    unit_timeout_s: float | None = Field(
+        None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
+    )
     keep_units: bool = Field(default=False, description="Keep the units in the store when the job is done.")
 
     @field_validator("scene")
@@ -233,7 +243,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """Read a job document from a YAML or JSON file, unchecked. A relative scene is relative to the file."""
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix.lower() == ".json" else read_yaml(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise JobRefused(
             reason=f"The job file {path} can't be read:", remedy="", problems=(" ".join(str(error).split()),)

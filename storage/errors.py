@@ -30,6 +30,13 @@ class FrontburnerError(Exception):
     def __str__(self) -> str:
         return f"{self.reason} {self.remedy}".strip()
 
+    def __init_subclass__(cls) -> None:
+        # Prefect logs errors by their repr: a sentence for every kind, where a dataclass would list its fields.
+        cls.__repr__ = FrontburnerError.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by position; ours are keyword-only and cross process borders.
         return _rebuild, (type(self), {f.name: getattr(self, f.name) for f in fields(self)})

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from tasks.documents import read_yaml
 from tasks.errors import SceneError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class _Keys(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     interpolation: Interpolation = "smooth"
-    frames: str | int | None = None
+    frames: str | None = None
     parameters: dict[
         Annotated[str, AfterValidator(_named)], Annotated[dict[FiniteFloat, FiniteFloat], Field(min_length=1)]
     ] = {}
@@ -78,7 +79,7 @@ def animation_of(scene: Path) -> Animation:
     """
     path = keys_path(scene)
     try:
-        keys = _Keys.model_validate(yaml.safe_load(path.read_text()) or {})
+        keys = _Keys.model_validate(read_yaml(path.read_text()) or {})
     except FileNotFoundError:
         return Animation()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -87,7 +88,7 @@ def animation_of(scene: Path) -> Animation:
         raise _wrong(path, f"is wrong: {'; '.join(map(_field, error.errors()))}") from error
     return Animation(
         interpolation=keys.interpolation,
-        frames="" if keys.frames is None else str(keys.frames),
+        frames=keys.frames or "",
         parameters=tuple(sorted((name, tuple(sorted(points.items()))) for name, points in keys.parameters.items())),
     )
 

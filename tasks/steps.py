@@ -31,7 +31,7 @@ def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     name="open scene",
     task_run_name="open {scene}",
     retries=2,
-    retry_delay_seconds=[1, 5],
+    retry_delay_seconds=2,
     retry_condition_fn=_can_help,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -42,8 +42,9 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     first = next(iter(infos.values()))
     log = get_run_logger()
     log.info(
-        "%s: %d file(s), %dx%d, %d samples, %s", Path(scene).name, len(first.files),
-        first.size.width, first.size.height, first.samples, query.build,
+        "%s opened by %s %s (files: %d); the scene itself says %dx%d, %d samples a pixel",
+        Path(scene).name, query.renderer, query.build, len(first.files),
+        first.size.width, first.size.height, first.samples,
     )  # fmt: skip
     for note in (*first.notes, *filter(None, [first.whole_frames_because])):
         log.info("%s", note)
@@ -54,13 +55,13 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     name="finish frames",
     task_run_name="finish {title}",
     retries=3,
-    retry_delay_seconds=[2, 10, 30],
+    retry_delay_seconds=10,
     retry_condition_fn=_can_help,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 def finish_frames(
-    title: str,
+    title: str,  # noqa: ARG001 - the task run is called by it
     tiles: list[list[Tile | UnitSpec]],
     orders: list[PictureOrder],
     store_url: str,
@@ -72,7 +73,7 @@ def finish_frames(
     for own, order in zip(tiles, orders, strict=True):
         records.append(finish([tile_of(tile, desk) for tile in own], order, store, metadata))
         get_run_logger().info(
-            "%s: %d units stitched, written to %s",
-            title, len(own), ", ".join(store.locate(key) for key in order.keys),
+            "frame %d: written to %s (units: %d)",
+            order.frame.frame, ", ".join(store.locate(key) for key in order.keys), len(own),
         )  # fmt: skip
     return records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 import dask
@@ -14,11 +15,12 @@ from tasks.node import THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
-START_TIMEOUT_S = 300
+STDERR = 2
 
 _CONFIG = {
     # The dispatcher decides what runs where.
@@ -63,9 +65,11 @@ def local_nodes(count: int) -> Iterator[SpecCluster]:
         Number of nodes.
     """
     threads = max(1, cores() // count)
+    logs = Settings().home / "logs"
+    _track_leftovers(logs)
     environment = {
         THREADS_VARIABLE: str(threads),
-        "FRONTBURNER_LOGS": str(Settings().home / "logs"),
+        "FRONTBURNER_LOGS": str(logs),
     }
     workers = {
         f"node-{index + 1}": {
@@ -96,6 +100,24 @@ def farm() -> Iterator[str]:
         return
     with local_nodes(settings.nodes or default_nodes()) as cluster:
         yield cluster.scheduler_address
+
+
+def _track_leftovers(logs: Path) -> None:
+    """Start Python's tracker of semaphores, which all nodes share, with the nodes' log for its standard error.
+
+    A killed node can't let go of its semaphores. The tracker does, and says so: news of the node, not of the command.
+    """
+    if os.name != "posix":
+        return  # elsewhere there is none
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "nodes.log").open("ab") as log:
+        ours = os.dup(STDERR)
+        os.dup2(log.fileno(), STDERR)  # it speaks to what it finds when it is started
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            os.dup2(ours, STDERR)
+            os.close(ours)
 
 
 def _inherited() -> dict[str, str]:

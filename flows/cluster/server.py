@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from locket import LockError, lock_file
 
 from flows.settings import Settings
 from storage.errors import FrontburnerError
@@ -123,14 +123,17 @@ def _database(home: Path) -> Iterator[Path]:
     """Folder of the server's database: the kept one, or a passing one while another command has that."""
     kept = home / "prefect"
     kept.mkdir(parents=True, exist_ok=True)
-    with (kept / "in-use").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            with tempfile.TemporaryDirectory(prefix="frontburner-") as passing:
-                yield Path(passing)
-            return
+    lock = lock_file(str(kept / "in-use"), timeout=0)
+    try:
+        lock.acquire()
+    except LockError:
+        with tempfile.TemporaryDirectory(prefix="frontburner-") as passing:
+            yield Path(passing)
+        return
+    try:
         yield kept
+    finally:
+        lock.release()
 
 
 def _free_port() -> int:

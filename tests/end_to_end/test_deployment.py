@@ -120,10 +120,11 @@ def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
         assert {each["state_type"] for each in steps.values()} == {"COMPLETED"}
         logs = [each["message"] for each in prefect.ask("logs", logs={"flow_run_id": {"any_": [run["id"]]}}, limit=200)]
         assert any("is in place: walk.0001.exr, walk.0001.png" in line for line in logs)
-        artifacts = {each["type"]: each["data"] for each in prefect.ask("artifacts")}
+        assert any("UnitFailed: The renderer process was ended by SIGKILL." in line for line in logs)
+        artifacts = {each["key"].rpartition("-")[2]: each["data"] for each in prefect.ask("artifacts")}
     assert artifacts["progress"] == 100.0
-    assert "efficiency" in artifacts["markdown"]
-    preview = base64.b64decode(artifacts["image"].removeprefix("data:image/jpeg;base64,"))
+    assert "efficiency" in artifacts["report"]
+    preview = base64.b64decode(artifacts["preview"].partition("(data:image/jpeg;base64,")[2].removesuffix(")"))
     assert Image.open(BytesIO(preview)).size == (32, 18)
     assert len(list(out.glob("walk.*.png"))) == FRAMES
     until(lambda: not studio.processes(), timeout_s=30)

@@ -102,6 +102,8 @@ def test_a_node_killed_in_the_middle_costs_nothing_that_was_finished(
         {Path(unit).stem for unit in before}, key=rendered.index
     )
     assert calm["lost_units"] == 0
+    assert "leaked" not in said
+    assert "leaked semaphore" in (studio.home / "logs" / "nodes.log").read_text(), "the node's log has it"
     np.testing.assert_array_equal(pixels(out / "null.exr"), pixels(studio.folder / "calm" / "null.exr"))
     assert not studio.processes()
 

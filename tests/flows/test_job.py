@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.frames import parse_frames
 from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, read_document
 from tasks.spec import Aov, Region, Size
 
@@ -138,8 +139,8 @@ def test_lists_may_be_typed_with_commas() -> None:
 
 
 def test_numbers_stand_for_their_text() -> None:
-    job = make_job({**SCENE, **yaml.safe_load("{frames: 12, camera: 0}")})
-    assert (job.frames, job.camera) == ("12", "0")
+    job = make_job({**SCENE, **json.loads('{"frames": 12, "camera": 0, "name": 7}')})
+    assert (job.frames, job.camera, job.name) == ("12", "0", "7")
 
 
 def test_the_same_document_is_the_same_job() -> None:
@@ -217,6 +218,55 @@ def test_a_scene_is_found_beside_its_job_file(tmp_path: Path) -> None:
     document = read_document(tmp_path / "job.yaml")
     assert document["scene"] == str(tmp_path / "shots" / "room.xml")
     assert make_job(document).frames == "7"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("frames: 0010", "0010"),
+        ("frames: 0010-0012", "0010-0012"),
+        ("frames: 1-48", "1-48"),
+        ("frames: 1,2,3", "1,2,3"),
+        ("camera: 007", "007"),
+        ("camera: no", "no"),
+        ("camera: 1.50", "1.50"),
+        ("name: 2026-11-24", "2026-11-24"),
+        ("name: 12_000", "12_000"),
+        ("size: 1920x1080", "1920x1080"),
+        ("region: 0,0,12,8", "0,0,12,8"),
+        ("samples: 0064", 64),
+        ("samples: null", None),
+        ("samples:", None),
+        ("seed: 017", 17),
+        ("png_bits: 16", 16),
+        ("exposure: -1.5", -1.5),
+        ("exposure: 1e-3", 0.001),
+        ("unit_timeout_s: 30", 30.0),
+        ("keep_units: yes", True),
+        ("keep_units: false", False),
+        ("formats: [png]", [Format.PNG]),
+        ("aovs: depth, normal", [Aov.DEPTH, Aov.NORMAL]),
+    ],
+)
+def test_a_job_file_means_what_is_written(line: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(f"scene: room.xml\n{line}\n")
+    job = make_job(read_document(tmp_path / "job.yaml"))
+    assert getattr(job, line.partition(":")[0]) == value
+
+
+def test_frames_with_leading_zeros_are_decimal(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("scene: room.xml\nframes: 0010\n")
+    assert parse_frames(make_job(read_document(tmp_path / "job.yaml")).frames) == (10,)
+
+
+@pytest.mark.parametrize("line", ["frames: 12:30", "frames: 0x10", "samples: 1:30", "seed: 0o17"])
+def test_a_job_file_is_refused_in_the_words_it_was_written(line: str, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(f"scene: room.xml\n{line}\n")
+    with pytest.raises(JobRefused) as refused:
+        make_job(read_document(tmp_path / "job.yaml"))
+    name, _, value = line.partition(": ")
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{name}: '{value}'")
 
 
 def test_an_absolute_scene_stays_where_it_is(tmp_path: Path) -> None:

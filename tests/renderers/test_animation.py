@@ -35,6 +35,12 @@ def test_keys_are_read_and_evaluated(tmp_path: Path) -> None:
     assert animation.at(99) == (("a", "7.0"), ("eye_x", "0.5"))
 
 
+def test_numbers_of_keys_are_decimal(tmp_path: Path) -> None:
+    animation = animation_of(written(tmp_path, "frames: 0010\nparameters: {x: {0010: 1, 0020: 01.5}}\n"))
+    assert animation.frames == "0010"
+    assert animation.parameters == (("x", ((10.0, 1.0), (20.0, 1.5))),)
+
+
 def test_a_scene_without_keys_has_no_parameters(tmp_path: Path) -> None:
     assert animation_of(tmp_path / "still.xml").at(1) == ()
 
