@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
-from flows.plan.cut import TOLERANCE, cut_off
+from flows.plan.cut import cut_off
 from flows.plan.learning import Learning
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
@@ -247,7 +247,7 @@ class Planner:
         if not self.cost.measured:
             return outlook.share_s / BLIND_PART
         whole = self._price(self.region, block.samples.count)
-        if self.mode is Mode.AUTO and block.region == self.region and whole <= TOLERANCE * outlook.cautious_s:
+        if self.mode is Mode.AUTO and block.region == self.region and whole <= outlook.cautious_s:
             return whole
         return unit_work(outlook)
 
