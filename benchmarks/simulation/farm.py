@@ -77,15 +77,32 @@ class Fault:
 
 
 class CostField:
-    """A cost in seconds, summed from a rate per pixel and sample; a factor may change it with the frame."""
+    """A cost in seconds, summed from a rate per pixel and sample.
 
-    def __init__(self, rates: npt.NDArray[np.float64], *, of_frame: Callable[[int], float] = lambda _: 1.0) -> None:
-        self._sums = np.pad(rates, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    Parameters
+    ----------
+    rates
+        Seconds, pixel by pixel.
+    first
+        Other rates for blocks that begin with the first sample, where these mislead.
+    of_frame
+        A factor that changes the cost with the frame.
+    """
+
+    def __init__(
+        self,
+        rates: npt.NDArray[np.float64],
+        *,
+        first: npt.NDArray[np.float64] | None = None,
+        of_frame: Callable[[int], float] = lambda _: 1.0,
+    ) -> None:
+        self._sums = _summed(rates)
+        self._first = self._sums if first is None else _summed(first)
         self._of_frame = of_frame
 
     def __call__(self, block: Block) -> float:
         """Seconds a node of speed 1 takes for a block."""
-        r, s = block.region, self._sums
+        r, s = block.region, self._of(block)
         area = s[r.y1, r.x1] - s[r.y0, r.x1] - s[r.y1, r.x0] + s[r.y0, r.x0]
         return float(area) * block.samples.count * self._of_frame(block.frame)
 
@@ -94,13 +111,20 @@ class CostField:
         r = block.region
         columns = np.unique(np.linspace(r.x0, r.x1, across + 1).astype(int))
         rows = np.unique(np.linspace(r.y0, r.y1, across + 1).astype(int))
-        seconds = np.diff(np.diff(self._sums[np.ix_(rows, columns)], axis=0), axis=1)
+        seconds = np.diff(np.diff(self._of(block)[np.ix_(rows, columns)], axis=0), axis=1)
         factor = block.samples.count * self._of_frame(block.frame)
         return CostGrid(
             columns=tuple(columns.tolist()),
             rows=tuple(rows.tolist()),
             seconds=tuple((seconds * factor).ravel().tolist()),
         )
+
+    def _of(self, block: Block) -> npt.NDArray[np.float64]:
+        return self._sums if block.samples.start else self._first
+
+
+def _summed(rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.pad(rates, ((1, 0), (1, 0))).cumsum(0).cumsum(1))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -24,6 +24,12 @@ def heavy_tailed(width: int, height: int, *, random: np.random.Generator, sigma:
     return spread(rates, width, height)
 
 
+def misjudged(rates: Floats, *, random: np.random.Generator) -> Floats:
+    """Return what the first samples make believe: off by a factor of two, up or down, from place to place."""
+    error = np.log2(heavy_tailed(rates.shape[1], rates.shape[0], random=random, sigma=1.0))
+    return rates * 2.0 ** np.clip(error, -1, 1)
+
+
 def spread(rates: Floats, width: int, height: int) -> Floats:
     """Spread a coarse map over a picture's pixels."""
     rows = np.arange(height) * rates.shape[0] // height

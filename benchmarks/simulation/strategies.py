@@ -36,8 +36,8 @@ class FixedPlanner(Planner):
 
     def next_blocks(self, node: str, now_s: float) -> list[Block]:  # noqa: ARG002
         """Take the next piece."""
-        taken = self._pool.take(node, self.nodes.keys())
-        return [] if taken is None else [taken[1]]
+        choice = self._pool.choice(node, self.nodes.keys())
+        return [self._pool.take(choice[0][0])] if choice else []
 
 
 def ours(size: Size, frames: int, samples: int) -> Planner:

@@ -39,7 +39,9 @@ class CostMap:
         self._rate: Floats = np.ones(shape)
         self._variance: Floats = np.full(shape, UNKNOWN)
         self._seen: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
-        self._integral: Floats | None = None
+        self._complete = False  # whether every cell was seen
+        self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
+        self._summed = False
 
     @property
     def measured(self) -> bool:
@@ -95,8 +97,10 @@ class CostMap:
         rate[:] = np.exp(kept * np.log(rate) + (1 - kept) * np.log(new))
         variance[:] = np.minimum(variance * (1 - gain * weight) + DRIFT, UNKNOWN)
         seen[:] = True
-        self._rate[~self._seen] = self._rate[self._seen].mean()
-        self._integral = None
+        if not self._complete:
+            self._complete = bool(self._seen.all())
+            self._rate[~self._seen] = self._rate[self._seen].mean()
+        self._summed = False
 
     def _density(self, costs: CostGrid | None, rows: slice, columns: slice, weight: Floats) -> Floats:
         """Cost per pixel in each of a region's cells, up to a factor; where it isn't told, what is known."""
@@ -126,11 +130,11 @@ class CostMap:
 
     def _sum_to(self, x: float, y: float) -> float:
         """Cost of a sample of all pixels above and to the left of a place, in cells."""
-        if self._integral is None:
-            padded = np.zeros((self._rate.shape[0] + 1, self._rate.shape[1] + 1))
-            padded[1:, 1:] = self._rate.cumsum(0).cumsum(1) * self.cell_px**2
-            self._integral = padded
-        sums = self._integral
+        sums = self._sums
+        if not self._summed:
+            np.cumsum(self._rate * self.cell_px**2, axis=0, out=sums[1:, 1:])
+            np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+            self._summed = True
         row, column = min(int(y), sums.shape[0] - 2), min(int(x), sums.shape[1] - 2)
         u, v = x - column, y - row
         above: float = sums.item(row, column) * (1 - u) + sums.item(row, column + 1) * u

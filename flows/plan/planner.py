@@ -145,9 +145,10 @@ class Planner:
         ended = self.under_way.end(ticket, now_s=now_s)
         if ended is None:
             return Settlement()
-        self._done_s += self.learning.price(ended.block)
         if render_s is not None:
             self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
+        if self.cost.measured:
+            self._done_s += self.learning.price(ended.block)
         return self._settle(self._races.finished(ticket, ended.block), ended.block.frame)
 
     def gone(self, ticket: int, now_s: float, *, failed: bool) -> tuple[Settlement, bool]:
@@ -201,13 +202,18 @@ class Planner:
         return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
 
     def _take(self, node: str, now_s: float) -> Block | None:
-        taken = self._pool.take(node, self.learning.nodes.keys())
-        if taken is None:
+        choice = self._pool.choice(node, self.nodes.keys())
+        if not choice:
             return None
-        index, block = taken
+        target = self._target(choice[0][1], node, now_s)
+        # What others cut off may be smaller than this node should get: such pieces keep until small ones are wanted.
+        prices = [self.learning.price(block) for _, block in choice]
+        best = next((n for n, price in enumerate(prices) if price >= target), prices.index(max(prices)))
+        index = choice[best][0]
+        block = self._pool.take(index)
         piece, rest = cut_off(
             block.region,
-            target=self._target(block, node, now_s),
+            target=target,
             price=lambda region: self._price(region, block.samples.count),
             align_px=self.align_px,
         )
@@ -222,15 +228,13 @@ class Planner:
         floor = self.learning.overhead_s / OVERHEAD_LIMIT * self.learning.speed(node)
         share = self._outlook(first, node, now_s).cautious_s
         for _ in range(MOST_AT_ONCE - 1):
-            taken = self._pool.take(node, self.learning.nodes.keys())
-            if taken is None:
+            choice = self._pool.choice(node, self.nodes.keys())
+            if not choice or not self._groups(choice[0][1]):
                 return
-            index, block = taken
-            work += self.learning.price(block)
-            if work > min(floor, share) or not self._groups(block):
-                self._pool.put(index, [block])
+            work += self.learning.price(choice[0][1])
+            if work > min(floor, share):
                 return
-            yield block
+            yield self._pool.take(choice[0][0])
 
     def _groups(self, block: Block) -> bool:
         """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
@@ -252,12 +256,12 @@ class Planner:
         return unit_work(outlook)
 
     def _outlook(self, block: Block, node: str, now_s: float) -> Outlook:
-        """What is known when a node asks; ``block`` is out of the pool already."""
+        """What is known when a node asks and is to have a block, or a part of it."""
         learning = self.learning
         frame = block.frame if self.mode is Mode.TILES else None
         state = learning.nodes.get(node)
         return Outlook(
-            pool_s=learning.price(block) + self._pool.price(self._price, frame=frame),
+            pool_s=self._pool.price(self._price, frame=frame),
             hands_s=self.under_way.work_left(now_s) if self.cost.measured else 0.0,
             speed=learning.speed(node),
             farm_speed=learning.farm_speed or 1.0,
@@ -265,6 +269,7 @@ class Planner:
             deviation=learning.deviation(block, node),
             largest_s=state.largest_s if state else 0.0,
             speed_deviation=state.variance**0.5 if state else 0.0,
+            done_s=self._done_s,
         )
 
     def _begin_race(self, node: str, now_s: float) -> bool:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     Price = Callable[[Region, int], float]
 
 
+CHOICE = 64
+"""Blocks a node is offered at most."""
+
+
 @dataclass(slots=True, eq=False)
 class _Entry:
     """A block in the pool, until it is taken or dropped."""
@@ -57,16 +61,30 @@ class Pool:
         """Blocks of one frame."""
         return len(self._of_frame.get(frame, ()))
 
-    def take(self, node: str, nodes: AbstractSet[str]) -> tuple[int, Block] | None:
-        """Take out the first block this node hasn't failed on, or that has failed on all ``nodes``; and its place."""
+    def choice(self, node: str, nodes: AbstractSet[str]) -> list[tuple[int, Block]]:
+        """Return what a node may be given now, with its places: the first block and others of its frame and pass.
+
+        A block that a node has failed on is kept from it, unless it has failed on all ``nodes``.
+        """
         while self._entries and not self._entries[0].there:
             self._entries.popleft()
+        found: list[tuple[int, Block]] = []
         for index, entry in enumerate(self._entries):
-            if entry.there and (node not in entry.block.avoid or nodes <= entry.block.avoid):
-                del self._entries[index]
-                self._leave(entry)
-                return index, entry.block
-        return None
+            block = entry.block
+            if found and (block.frame, block.samples) != (found[0][1].frame, found[0][1].samples):
+                break
+            if entry.there and (node not in block.avoid or nodes <= block.avoid):
+                found.append((index, block))
+                if len(found) == CHOICE:
+                    break
+        return found
+
+    def take(self, index: int) -> Block:
+        """Take out the block at a place."""
+        entry = self._entries[index]
+        del self._entries[index]
+        self._leave(entry)
+        return entry.block
 
     def put(self, index: int, blocks: Iterable[Block]) -> None:
         """Put blocks in at a place, in their order reversed: the last one is the next to be taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CAUTION = 3
+CAUTION = 3.0
 """How much of its share a node is not given yet, in standard deviations of what predictions are off by."""
 RAMP = 4.0
 """A unit is at most this many times the largest that its node has finished: a node shows what it can do first."""
@@ -14,6 +14,8 @@ SHORT_S = 5.0
 """Units this short needn't be shorter, whatever the job."""
 OVERHEAD_GOAL = 0.008
 """Part of a unit that its overhead should be while there is much to do."""
+RISK = 0.05
+"""Part of the whole job's time that is lost, if a node dies with a unit, as far as overhead allows."""
 OVERHEAD_LIMIT = 0.08
 """Part of a unit that its overhead may be."""
 BLIND_PART = 6
@@ -38,6 +40,8 @@ class Outlook:
         The node's largest finished unit; 0 for none.
     speed_deviation
         Standard deviation of the logarithm of the node's speed.
+    done_s
+        Work that is done.
     """
 
     pool_s: float
@@ -47,7 +51,8 @@ class Outlook:
     overhead_s: float
     deviation: float
     largest_s: float
-    speed_deviation: float = 0.0
+    speed_deviation: float
+    done_s: float
 
     @property
     def share_s(self) -> float:
@@ -82,6 +87,7 @@ def longest(outlook: Outlook) -> float:
     """Work a unit may hold at most, so that a node that dies or is slower than thought holds up little."""
     speed = outlook.speed
     left_s = outlook.share_s / speed
-    limit = speed * max(left_s / LIFE_PART, outlook.overhead_s / OVERHEAD_GOAL, SHORT_S)
+    at_risk_s = RISK * (outlook.done_s + outlook.pool_s + outlook.hands_s) / speed
+    limit = speed * max(left_s / LIFE_PART, min(outlook.overhead_s / OVERHEAD_GOAL, at_risk_s), SHORT_S)
     limit /= 1 + 4 * max(0.0, outlook.speed_deviation - 0.1)
     return min(limit, RAMP * max(outlook.largest_s, outlook.overhead_s * speed)) if outlook.largest_s else limit

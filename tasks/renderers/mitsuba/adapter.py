@@ -38,7 +38,7 @@ class Mitsuba:
             exact_regions=True,
             exact_samples=True,
             region_align_px=(PACKET_PX, 1) if compiled else (CELL_PX, CELL_PX),
-            sample_align=1 if compiled else QUANTUM,
+            sample_align=PACKET_PX if compiled else QUANTUM,
             aovs=frozenset(Aov),
         )
 

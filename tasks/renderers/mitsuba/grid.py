@@ -70,6 +70,18 @@ def cell_edges(start: int, stop: int) -> range:
     return range(start // CELL_PX * CELL_PX, stop + CELL_PX, CELL_PX)
 
 
+def sample_blocks(samples: SampleRange, most: int) -> Iterator[tuple[int, int]]:
+    """First sample and number of samples of blocks that fill whole packets; what is left over comes last, alone.
+
+    A pixel's samples then share their packets with the same lanes, in whichever ranges they are rendered.
+    """
+    whole = samples.stop - (samples.stop - samples.start) % PACKET_PX
+    for start in range(samples.start, whole, most):
+        yield start, min(most, whole - start)
+    if whole < samples.stop:
+        yield whole, samples.stop - whole
+
+
 def quanta(samples: SampleRange) -> Iterator[tuple[int, int]]:
     """First sample and number of samples of each quantum in a range that begins at one."""
     for start in range(samples.start, samples.stop, QUANTUM):

@@ -16,7 +16,15 @@ import numpy as np
 
 from tasks.renderers.mitsuba.channels import integrator_for, places
 from tasks.renderers.mitsuba.filters import tables
-from tasks.renderers.mitsuba.grid import clipped, overlap, packet_grid, packets, regions_between, split_packets
+from tasks.renderers.mitsuba.grid import (
+    clipped,
+    overlap,
+    packet_grid,
+    packets,
+    regions_between,
+    sample_blocks,
+    split_packets,
+)
 from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, trace
 from tasks.spec import CostGrid, Pixels, Region
 
@@ -105,8 +113,8 @@ class Kernel:
         block = min(_BLOCK, unit.samples.count)
         for chunk in split_packets(cell, -(-cell.area * block // _LANES)):
             total = np.zeros((chunk.height, chunk.width, sums.shape[2]))
-            for start in range(unit.samples.start, unit.samples.stop, _BLOCK):
-                total += self._lanes(numbers, chunk, start, min(_BLOCK, unit.samples.stop - start))
+            for start, count in sample_blocks(unit.samples, _BLOCK):
+                total += self._lanes(numbers, chunk, start, count)
             wanted = overlap(chunk, unit.region)
             top, left = wanted.y0 - unit.region.y0, wanted.x0 - unit.region.x0
             inside = total[:, wanted.x0 - chunk.x0 : wanted.x1 - chunk.x0]

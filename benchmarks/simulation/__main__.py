@@ -1,0 +1,197 @@
+"""``make simulate``: strategies side by side on simulated farms, and how the planner's own cost grows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.simulation import strategies
+from benchmarks.simulation.scenario import SAMPLES, SIZE, Farm, Scenario, play, scenario
+from flows.plan.block import Block
+from tasks.spec import SampleRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from flows.plan.planner import Planner
+    from tasks.spec import Region
+
+OUT = Path(__file__).resolve().parents[2] / "build"
+IDEAL_S = 300.0
+FRAME_S = 120.0
+STILL_SEEDS = {4: 20, 16: 20, 64: 20, 256: 20}
+SEQUENCE_SEEDS = 5
+GRID_TILES_PER_NODE = (1, 2, 4, 8, 16, 32)
+SEQUENCE_FRAMES = (
+    1.0,
+    1.07,
+    1.25,
+    1.5,
+    1.75,
+    1.94,
+    2.0,
+    2.07,
+    2.5,
+    3.0,
+    3.13,
+    3.5,
+    4.0,
+    5.0,
+    5.25,
+    6.0,
+    7.5,
+    9.0,
+    10.0,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A strategy on a job and a farm: makespan ÷ lower bound over some seeds."""
+
+    job: str
+    nodes: int
+    farm: str
+    strategy: str
+    ratio_mean: float
+    ratio_max: float
+    seeds: int
+    units_per_node: float
+    wasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A row to be worked out."""
+
+    farm: Farm
+    nodes: int
+    frames: int
+    seeds: int
+    strategies: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """Part of the table."""
+        return "still" if self.frames == 1 else "sequence"
+
+    @property
+    def job(self) -> str:
+        """Name of the job in the table."""
+        return "still" if self.frames == 1 else f"sequence-{self.frames}"
+
+
+def main() -> None:
+    """Simulate all cases, print them, and write ``build/simulation.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few seeds and small farms: to see that it works")
+    parser.add_argument("--only", choices=["still", "sequence", "scale"], help="one part")
+    given = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    rows: list[Row] = []
+    if given.only != "scale":
+        cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind)]
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            for found in pool.map(work_out, cases):
+                rows += found
+                for row in found:
+                    print(f"{row.job:14} {row.nodes:4} nodes  {row.farm:10} {row.strategy:12} "
+                          f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}", flush=True)  # fmt: skip
+        (OUT / "simulation.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    if given.only in (None, "scale"):
+        scale = [_grown(nodes, frames) for nodes, frames in _sizes(quick=given.quick)]
+        (OUT / "simulation_scale.json").write_text(json.dumps(scale, indent=1))
+    from benchmarks.simulation.plots import draw
+
+    draw(OUT)
+
+
+def _cases(*, quick: bool) -> Iterator[Case]:
+    """All rows of the table, the longest last."""
+    nodes = (4, 16) if quick else tuple(STILL_SEEDS)
+    for farm, count in product(Farm, nodes):
+        fixed = tuple(f"grid-{count * tiles}" for tiles in GRID_TILES_PER_NODE)
+        all_of_them = ("ours", "buckets", "frames", "static-cost", *fixed)
+        yield Case(farm=farm, nodes=count, frames=1, seeds=3 if quick else STILL_SEEDS[count], strategies=all_of_them)
+    for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):
+        for times in SEQUENCE_FRAMES[:: 4 if quick else 1]:
+            frames = round(times * count)
+            tried = ("ours", "frames", "buckets") if frames <= 4 * count else ("ours", "frames")
+            yield Case(
+                farm=farm, nodes=count, frames=frames, seeds=2 if quick else SEQUENCE_SEEDS, strategies=tried,
+            )  # fmt: skip
+    for count, frames in () if quick else ((64, 64), (64, 96), (64, 200)):
+        yield Case(farm=Farm.LOGNORMAL, nodes=count, frames=frames, seeds=3, strategies=("ours", "frames"))
+
+
+def work_out(case: Case) -> list[Row]:
+    """Play a case with all its strategies, on the same scenarios."""
+    outcomes: dict[str, list[tuple[float, float, float]]] = {name: [] for name in case.strategies}
+    for seed in range(case.seeds):
+        scene = scenario(
+            case.farm, nodes=case.nodes, frames=case.frames, seed=seed,
+            ideal_s=IDEAL_S if case.frames == 1 else None, frame_s=FRAME_S,
+        )  # fmt: skip
+        for name in case.strategies:
+            outcome = play(scene, maker(name, scene)())
+            outcomes[name].append((outcome.ratio, outcome.units / case.nodes, outcome.wasted))
+    return [_row(case, name, found) for name, found in outcomes.items()]
+
+
+def _row(case: Case, strategy: str, outcomes: Iterable[tuple[float, float, float]]) -> Row:
+    ratios, units, wasted = zip(*outcomes, strict=True)
+    return Row(
+        job=case.job, nodes=case.nodes, farm=case.farm.value, strategy=strategy,
+        ratio_mean=round(statistics.mean(ratios), 4), ratio_max=round(max(ratios), 4), seeds=len(ratios),
+        units_per_node=round(statistics.mean(units), 1), wasted=round(statistics.mean(wasted), 4),
+    )  # fmt: skip
+
+
+def maker(name: str, scene: Scenario) -> Callable[[], Planner]:
+    """Return what makes a strategy's planner, by its name in the table."""
+    kind, _, tiles = name.partition("-")
+    if kind == "ours":
+        return partial(strategies.ours, SIZE, scene.frames, SAMPLES)
+    pieces = {
+        "grid": lambda: strategies.grid(SIZE, int(tiles)),
+        "buckets": lambda: strategies.buckets(SIZE),
+        "frames": lambda: [SIZE.whole],
+        "static": lambda: strategies.equal_cost(SIZE, len(scene.nodes), lambda region: _price(scene, region)),
+    }[kind]()
+    return partial(strategies.fixed, SIZE, scene.frames, SAMPLES, pieces)
+
+
+def _price(scene: Scenario, region: Region) -> float:
+    return scene.field(Block(frame=1, samples=SampleRange(start=1, stop=2), region=region))
+
+
+def _sizes(*, quick: bool) -> list[tuple[int, int]]:
+    if quick:
+        return [(10, 1000), (100, 1000)]
+    return [(10, 1000), (100, 1000), (100, 10_000), (1000, 10_000), (1000, 30_000), (1000, 100_000)]
+
+
+def _grown(nodes: int, frames: int) -> dict[str, float]:
+    """Dispatch a long sequence on a large farm, and say what it cost the dispatching process."""
+    scene = scenario(Farm.LOGNORMAL, nodes=nodes, frames=frames, seed=1, ideal_s=None, frame_s=FRAME_S)
+    outcome = play(scene, maker("ours", scene)())
+    memory_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = {
+        "nodes": nodes, "frames": frames, "units": outcome.units, "ratio": round(outcome.ratio, 4),
+        "cpu_ms_per_unit": round(outcome.cpu_ms_per_unit, 4), "peak_memory_bytes": memory_bytes,
+    }  # fmt: skip
+    print(grown, flush=True)
+    return grown
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Farms and jobs to simulate: how fast nodes are, when they are there, and the least time a job could take on them."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, render
+from benchmarks.simulation.fields import costing, heavy_tailed, misjudged
+from tasks.spec import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.plan.planner import Planner
+
+SIZE = Size(width=1920, height=1080)
+SAMPLES = 256
+OVERHEAD_S = 0.5
+SIGMA = 0.4
+SLOW = 10.0
+
+
+class Farm(StrEnum):
+    """Kinds of farms."""
+
+    EQUAL = "equal"
+    LOGNORMAL = "lognormal"
+    ONE_SLOW = "one-slow"
+    KILLED = "killed"
+    CHURN = "churn"
+    MISJUDGED = "misjudged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One job on one farm, all random numbers drawn.
+
+    Parameters
+    ----------
+    nodes, field
+        Who renders, and what a block costs.
+    frames
+        Frames of the job; 1 is a still.
+    bound_s
+        The least time in which the nodes, while they are there, can do all the work: no overhead, no idle moment.
+    """
+
+    nodes: tuple[FakeNode, ...]
+    field: CostField
+    frames: int
+    bound_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a strategy made of a scenario."""
+
+    ratio: float
+    units: int
+    wasted: float
+    cpu_ms_per_unit: float
+
+
+def scenario(farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float | None, frame_s: float) -> Scenario:
+    """Draw a scenario.
+
+    Parameters
+    ----------
+    ideal_s
+        Work is chosen so that the bound is this, if every node stays; None takes ``frame_s`` a frame instead.
+    frame_s
+        Seconds of a frame on a node of speed 1.
+    """
+    random = np.random.default_rng([seed, nodes, frames])
+    there = tuple(_drawn(farm, nodes, random, ideal_s or frame_s * frames / nodes))
+    total_s = work_done(there, ideal_s) if ideal_s else frame_s * frames
+    rates = costing(heavy_tailed(SIZE.width, SIZE.height, random=random), total_s / frames, samples=SAMPLES)
+    first = misjudged(rates, random=random) if farm is Farm.MISJUDGED else None
+    return Scenario(
+        nodes=there, field=CostField(rates, first=first), frames=frames, bound_s=ideal_s or bound(there, total_s)
+    )
+
+
+def play(scene: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -> Outcome:
+    """Render a scenario with a strategy."""
+    farm = FakeFarm(*scene.nodes, cost=scene.field, overhead_s=overhead_s)
+    began_s = time.process_time()
+    render(planner, farm)
+    cpu_s = time.process_time() - began_s
+    rendered_s = sum(attempt.ended_s - attempt.began_s for attempt in farm.attempts if not math.isnan(attempt.ended_s))
+    wasted_s = sum(a.ended_s - a.began_s for a in farm.attempts if a.outcome != "ok" and not math.isnan(a.ended_s))
+    return Outcome(
+        ratio=max(attempt.ended_s for attempt in farm.rendered) / scene.bound_s,
+        units=len(farm.rendered),
+        wasted=wasted_s / rendered_s,
+        cpu_ms_per_unit=1000 * cpu_s / len(farm.rendered),
+    )
+
+
+def bound(nodes: Sequence[FakeNode], total_s: float) -> float:
+    """Least time in which nodes can do work, by bisection."""
+    low, high = 0.0, 1.0
+    while work_done(nodes, high) < total_s:
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if work_done(nodes, middle) < total_s else (low, middle)
+    return high
+
+
+def work_done(nodes: Sequence[FakeNode], until_s: float) -> float:
+    """Reference seconds that nodes can do until then."""
+    return sum(node.speed * max(0.0, min(to_s, until_s) - from_s) for node in nodes for from_s, to_s in node.there)
+
+
+def _drawn(farm: Farm, count: int, random: np.random.Generator, ideal_s: float) -> list[FakeNode]:
+    speeds = _speeds(farm, count, random)
+    windows: list[tuple[float, float]] = [(0.0, math.inf)] * count
+    if farm is Farm.KILLED:
+        windows[int(random.integers(count))] = (0.0, float(random.uniform(0, ideal_s)))
+    if farm is Farm.CHURN:  # half stay, a quarter come later, a quarter go
+        for index in range(count // 4):
+            windows[index] = (float(random.uniform(0, ideal_s)), math.inf)
+        for index in range(count // 4, count // 2):
+            windows[index] = (0.0, float(random.uniform(0, ideal_s)))
+    return [
+        FakeNode(name=f"n{index}", speed=float(speed), there=(window,))
+        for index, (speed, window) in enumerate(zip(speeds, windows, strict=True))
+    ]
+
+
+def _speeds(farm: Farm, count: int, random: np.random.Generator) -> Sequence[float]:
+    match farm:
+        case Farm.EQUAL:
+            return [1.0] * count
+        case Farm.ONE_SLOW:
+            slow = int(random.integers(count))
+            return [1 / SLOW if index == slow else 1.0 for index in range(count)]
+        case Farm.LOGNORMAL | Farm.CHURN | Farm.KILLED | Farm.MISJUDGED:
+            return [float(speed) for speed in random.lognormal(0, SIGMA, count)]
