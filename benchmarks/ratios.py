@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.predictions import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+Name = TypeVar("Name", bound=str)
+
 FEWEST = 3
 """Pairs below which a correlation says nothing."""
 
 
-def turn(names: Sequence[str], round_: int) -> list[str]:
+def turn(names: Sequence[Name], round_: int) -> list[Name]:
     """Return who runs when in a round: each round begins with another, so none always runs after the same one."""
     first = round_ % len(names)
     return [*names[first:], *names[:first]]

@@ -16,7 +16,7 @@ from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.job import make_job
 from flows.layout import lay_out
-from flows.plan.planner import FrameWork, Planner
+from flows.plan.planner import FrameWork, Mode, Planner
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.survey import choose_build
@@ -46,17 +46,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is rendered: frames 1 to ``frames`` of a scene, or the still it is."""
+    """What is rendered: frames 1 to ``frames`` of a scene, and how they are cut."""
 
     scene: Path
     size: str
     samples: int
     frames: int = 1
+    mode: Mode = Mode.AUTO
 
     def job(self, out: Path) -> RenderJob:
         """The job document; its EXR holds the pixels as they are, so that pictures can be compared."""
         document = {"scene": str(self.scene), "size": self.size, "samples": self.samples, "out": str(out)}
-        document |= {"exr": "float", "name": "benchmark", "frames": f"1-{self.frames}" if self.frames > 1 else ""}
+        document |= {"exr": "float", "name": "benchmark", "mode": self.mode}
+        document |= {"frames": f"1-{self.frames}" if self.frames > 1 else "1"}
         return make_job(document)
 
 

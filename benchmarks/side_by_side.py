@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from benchmarks.alike import Album
 from benchmarks.ratios import against, predicted, said, spread, table, turn
 from benchmarks.real import Outcome, Work, fresh_nodes, ours, render
 from benchmarks.simulation.strategies import buckets, fixed, grid
+from flows.cluster.nodes import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ EVERYONE = (ALONE, OURS, BUCKETS, FRAMES, TASKS)
 WORKS = {
     "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=256),
     "sequence": Work(scene=ROOT / "scenes" / "walk.xml", size="320x180", samples=32, frames=24),
-    "short": Work(scene=ROOT / "scenes" / "walk.xml", size="640x360", samples=64, frames=3),
+    "short": Work(scene=ROOT / "scenes" / "walk.xml", size="640x360", samples=32, frames=3),
 }
 TILES = {"still": 8, "sequence": 1, "short": 1}
 """Tiles a frame a task queue is given: a handful for a still; a frame a task, as is their default, for a sequence."""
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, help="tiles a frame a task queue is given, instead of its usual ones")
     parser.add_argument("--quick", action="store_true", help="one round, few samples and frames: to see that it works")
     given = parser.parse_args()
-    result: dict[str, Any] = {"cores": os.cpu_count(), "nodes": NODES, "works": {}}
+    result: dict[str, Any] = {"cores": cores(), "nodes": NODES, "works": {}}
     for name in [given.only] if given.only else WORKS:
         contest = Contest(work=quick(WORKS[name]) if given.quick else WORKS[name], tiles=given.tiles or TILES[name])
         print(f"{name}: {contest.work.scene.name}", file=sys.stderr, flush=True)
