@@ -68,6 +68,7 @@ def judged(walls: dict[str, list[float]]) -> dict[str, Any]:
         "wall_s": {mode: spread(seconds) for mode, seconds in walls.items()},
         "better": better,
         "auto_to_better": to_better,
+        "auto_more_s": spread([mine - other for mine, other in zip(walls[Mode.AUTO], walls[better], strict=True)]),
         "noise": apart,
         "slower": to_better["median"] > 1 + apart if len(walls[better]) > 1 else None,
         "seconds": {mode: [round(wall_s, 3) for wall_s in seconds] for mode, seconds in walls.items()},
@@ -99,12 +100,14 @@ def main() -> None:
 
 def shown(shapes: dict[str, dict[str, Any]]) -> str:
     """Return the figures as a table."""
-    head = ["frames", *(f"{mode}, s" for mode in Mode), "auto ÷ the better, median (least–most)", "noise", "slower"]
+    head = ["frames", *(f"{mode}, s" for mode in Mode), "auto ÷ the better, median (least–most)"]
+    head += ["more, s", "noise", "slower"]
     rows = [
         [
             name,
             *(f"{shape['wall_s'][mode]['median']:.2f}" for mode in Mode),
             f"{said(shape['auto_to_better'])} {shape['better']}",
+            f"{shape['auto_more_s']['median']:.2f}",
             f"{shape['noise']:.0%}",
             SLOWER[shape["slower"]],
         ]

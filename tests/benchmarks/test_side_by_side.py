@@ -58,6 +58,7 @@ def test_the_better_mode_is_the_one_with_the_lower_median_and_noise_is_its_own()
 def test_auto_is_slower_when_it_is_by_more_than_noise(auto: list[float], *, slower: bool) -> None:
     found = judged({Mode.AUTO: auto, Mode.TILES: [10.0, 10.2, 10.5], Mode.FRAMES: [20.0, 20.0, 20.0]})
     assert (found["better"], found["slower"]) == ("tiles", slower)
+    assert found["auto_more_s"]["median"] == pytest.approx(1.8 if slower else 0.2)
     assert ("yes" if slower else " no ") in shown_modes({"small, 1": found})
 
 
