@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit bench lock llvm reference clean
+.PHONY: env demo test lint types unit bench side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -32,6 +32,12 @@ unit: env
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run
+
+side-by-side: env  ## ours, other ways to share the work and the renderer alone, in turn
+	$(BIN)/python -m benchmarks.side_by_side
+
+modes: env  ## auto against tiles and frames, over jobs of many shapes
+	$(BIN)/python -m benchmarks.modes
 
 lock:  ## renew the lock file after a change of dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \

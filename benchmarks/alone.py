@@ -42,7 +42,9 @@ def main() -> None:
         picture = mi.render(mi.parser.instantiate(config, state), spp=given.samples)
         dr.eval(picture)
         dr.sync_thread()
-    print(json.dumps({"render_s": time.perf_counter() - began_s, "build": check.build}))
+    render_s = time.perf_counter() - began_s
+    mean = float(picture.numpy()[..., :3].mean())
+    print(json.dumps({"render_s": render_s, "build": check.build, "mean": mean}))
 
 
 def _resize(state: object, size: str) -> None:

@@ -1,0 +1,217 @@
+"""A job on real nodes, driven straight by the dispatcher: same farm, stitch and files for any planner; no Prefect."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from distributed import Client
+
+from flows import events as ev
+from flows.cluster.nodes import local_nodes
+from flows.dispatch import Dispatcher
+from flows.farm import DaskFarm
+from flows.job import make_job
+from flows.layout import lay_out
+from flows.plan.planner import FrameWork, Mode, Planner
+from flows.report import Report
+from flows.scenes import frame_scenes
+from flows.survey import choose_build
+from storage.images import decode_exr
+from storage.objects import open_store
+from tasks.node import Desk, in_renderer, tile_of
+from tasks.pictures import finish
+from tasks.renderers import renderer
+from tasks.scenes import SceneQuery, inspect_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+    from distributed import Future
+
+    from flows.job import RenderJob
+    from flows.layout import Layout
+    from storage.objects import ObjectStore
+    from tasks.pictures import FrameRecord, PictureOrder
+    from tasks.spec import SampleRange, Tile, UnitSpec
+
+    Pictures = dict[int, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is rendered: frames 1 to ``frames`` of a scene, and how they are cut."""
+
+    scene: Path
+    size: str
+    samples: int
+    frames: int = 1
+    mode: Mode = Mode.AUTO
+
+    def job(self, out: Path) -> RenderJob:
+        """The job document; its EXR holds the pixels as they are, so that pictures can be compared."""
+        document = {"scene": str(self.scene), "size": self.size, "samples": self.samples, "out": str(out)}
+        document |= {"exr": "float", "name": "benchmark", "mode": self.mode}
+        document |= {"frames": f"1-{self.frames}" if self.frames > 1 else "1"}
+        return make_job(document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A job that was rendered.
+
+    Parameters
+    ----------
+    wall_s
+        From the first unit handed out to the last picture in place; start-up apart.
+    efficiency
+        Part of the nodes' time in between that went into rendering.
+    pictures, passes
+        Pixels of each frame, and the ranges of samples they were summed in.
+    predictions
+        Predicted and measured seconds of units, where something was predicted.
+    figures
+        More of the run, for the record.
+    """
+
+    wall_s: float
+    efficiency: float
+    build: str
+    pictures: Pictures
+    passes: tuple[SampleRange, ...]
+    predictions: tuple[tuple[float, float], ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def ours(layout: Layout) -> Planner:
+    """Plan as the render flow does."""
+    return Planner(
+        frames=[FrameWork(frame=frame) for frame in layout.frames],
+        size=next(iter(layout.frames.values())).size,
+        region=layout.region,
+        passes=layout.passes,
+        mode=layout.mode,
+        align_px=layout.align_px,
+    )
+
+
+@contextmanager
+def fresh_nodes(count: int) -> Iterator[Client]:
+    """Nodes whose renderers haven't been started, which share this machine's cores."""
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    with local_nodes(count) as cluster, Client(cluster) as client:
+        yield client
+
+
+def read(job: RenderJob, build: str, ask: Callable[..., Any]) -> Layout:
+    """Lay a job out from what its scene says; ``ask`` calls a function in a renderer's process."""
+    scenes = frame_scenes(job)
+    query = SceneQuery(renderer=job.renderer_name, build=build, frames=scenes)
+    capabilities = renderer(job.renderer_name).capabilities(build)
+    return lay_out(job, build=build, capabilities=capabilities, scenes=scenes, infos=ask(inspect_frames, query))
+
+
+def render(client: Client, job: RenderJob, plan: Callable[[Layout], Planner]) -> Outcome:
+    """Render a job on the nodes of a Dask client, handed out by a planner of this plan."""
+    store = open_store(job.out)
+    with DaskFarm(client=client, renderer=job.renderer_name, topic="benchmark", store_url=store.url) as farm:
+        build = choose_build(farm.survey(), job.renderer_name)
+        layout = read(job, build, lambda function, query: client.submit(in_renderer, function, query).result())
+        run = _Run(client=client, farm=farm, store=store, layout=layout, planner=plan(layout))
+        run.go(build)
+    report = run.report
+    return Outcome(
+        wall_s=report.render_s,
+        efficiency=report.efficiency,
+        build=build,
+        pictures=pictures(layout, store),
+        passes=tuple(run.planner.passes),
+        predictions=tuple(run.predictions),
+        figures=report.document(),
+    )
+
+
+def pictures(layout: Layout, store: ObjectStore) -> Pictures:
+    """Read back the pixels of every frame."""
+    return {
+        frame: decode_exr(store.read(key))[0]
+        for frame, order in layout.orders.items()
+        for key in order.keys
+        if key.endswith(".exr")
+    }
+
+
+def write(tiles: Sequence[Tile | UnitSpec], order: PictureOrder, store_url: str) -> FrameRecord:
+    """Finish a frame on a node, as the flow's own step does, but for Prefect."""
+    desk = Desk(store_url=store_url, topic="")
+    return finish([tile_of(tile, desk) for tile in tiles], order, open_store(store_url), {})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One job under way."""
+
+    client: Client
+    farm: DaskFarm
+    store: ObjectStore
+    layout: Layout
+    planner: Planner
+    report: Report = field(init=False, default_factory=Report)
+    predictions: list[tuple[float, float]] = field(init=False, default_factory=list)
+    _writing: dict[int, Future] = field(init=False, default_factory=dict)
+
+    def go(self, build: str) -> None:
+        """Dispatch all of it, and see the pictures into their places."""
+        dispatcher = Dispatcher(
+            planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish, between=self._look
+        )
+        unobserve = ev.observe(self._take)
+        try:
+            self._announce_plan()
+            self.farm.open(build, self.layout.unit)
+            dispatcher.run()
+            self._measured()
+            while self._writing:
+                self._look()
+                self.farm.messages(timeout_s=0.005)
+        finally:
+            unobserve()
+        if self.report.failed:
+            raise RuntimeError(f"frames failed: {self.report.failed}")
+
+    def _finish(self, frame: int, tickets: Sequence[int]) -> None:
+        order = replace(self.layout.orders[frame], passes=tuple(self.planner.passes))
+        tiles = [self.farm.tile(ticket) for ticket in tickets]
+        self._writing[frame] = self.client.submit(write, tiles, order, self.store.url, pure=False)
+
+    def _look(self) -> None:
+        """Take note of pictures that are in place."""
+        for frame, future in tuple(self._writing.items()):
+            if future.done():
+                del self._writing[frame]
+                ev.announce(ev.FrameWritten(at_s=time.monotonic(), frame=frame, outputs=tuple(future.result().files)))
+
+    def _take(self, event: ev.Event) -> None:
+        self.report.take(event)
+        if isinstance(event, ev.UnitFinished) and event.predicted_s:
+            self.predictions.append((event.predicted_s, event.record.wall_s - event.record.load_s))
+
+    def _announce_plan(self) -> None:
+        passes, frames = self.planner.passes, self.layout.frames
+        whole = sum(samples.count for samples in passes) * self.layout.region.area * len(frames)
+        planned = ev.JobPlanned(
+            at_s=time.monotonic(), job_id="benchmark", frames=len(frames), pixel_samples=whole, reused_frames=0,
+            probe=passes[0] if len(passes) > 1 else None,
+        )  # fmt: skip
+        ev.announce(planned)
+
+    def _measured(self) -> None:
+        cost = self.planner.cost
+        speeds = {name: state.speed for name, state in self.planner.learning.known.items() if state.units}
+        ev.announce(ev.FarmMeasured(at_s=time.monotonic(), speeds=speeds, rates=cost.rates, cell_px=cost.cell_px))

@@ -1,0 +1,41 @@
+"""A task of a task-queue farm: a process that starts, opens the scene, renders one tile, stores it and ends."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+import time
+
+from storage.objects import open_store
+from tasks import child
+from tasks.ledger import Ledger
+from tasks.spec import Tile, UnitRecord
+from tasks.stitch import check_tile
+
+
+def main() -> None:
+    """Render the unit described on standard input, and print where the time went."""
+    unit, store_url, threads = pickle.load(sys.stdin.buffer)
+    rendered = child.render(unit, threads)
+    record = UnitRecord(
+        unit=unit.digest,
+        node="task",
+        build=rendered.build,
+        isa=rendered.isa,
+        started_s=time.time() - rendered.wall_s,
+        wall_s=rendered.wall_s,
+        cpu_s=rendered.cpu_s,
+        load_s=rendered.load_s,
+        peak_memory_bytes=rendered.peak_memory_bytes,
+        costs=rendered.pixels.costs,
+    )
+    pixels = rendered.pixels
+    tile = Tile(region=unit.region, samples=unit.samples, channels=pixels.channels, sums=pixels.sums, record=record)
+    check_tile(tile, unit)
+    Ledger(store=open_store(store_url)).create(unit, tile)
+    print(json.dumps({"load_s": rendered.load_s, "render_s": rendered.wall_s - rendered.load_s}))
+
+
+if __name__ == "__main__":
+    main()
