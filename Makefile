@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit bench side-by-side modes lock llvm reference clean
+.PHONY: env demo test lint types unit bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -38,6 +38,9 @@ side-by-side: env  ## ours, other ways to share the work and the renderer alone,
 
 modes: env  ## auto against tiles and frames, over jobs of many shapes
 	$(BIN)/python -m benchmarks.modes
+
+simulate: env  ## strategies side by side on simulated farms: build/simulation.json and plots
+	$(BIN)/python -m benchmarks.simulation
 
 lock:  ## renew the lock file after a change of dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \

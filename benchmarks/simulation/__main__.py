@@ -32,26 +32,8 @@ STILL_SEEDS = {4: 20, 16: 20, 64: 20, 256: 20}
 SEQUENCE_SEEDS = 5
 GRID_TILES_PER_NODE = (1, 2, 4, 8, 16, 32)
 SEQUENCE_FRAMES = (
-    1.0,
-    1.07,
-    1.25,
-    1.5,
-    1.75,
-    1.94,
-    2.0,
-    2.07,
-    2.5,
-    3.0,
-    3.13,
-    3.5,
-    4.0,
-    5.0,
-    5.25,
-    6.0,
-    7.5,
-    9.0,
-    10.0,
-)
+    1.0, 1.07, 1.25, 1.5, 1.75, 1.94, 2.0, 2.07, 2.5, 3.0, 3.13, 3.5, 4.0, 5.0, 5.25, 6.0, 7.5, 9.0, 10.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +86,11 @@ def main() -> None:
             for found in pool.map(work_out, cases):
                 rows += found
                 for row in found:
-                    print(f"{row.job:14} {row.nodes:4} nodes  {row.farm:10} {row.strategy:12} "
-                          f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}", flush=True)  # fmt: skip
+                    print(
+                        f"{row.job:14} {row.nodes:4} nodes  {row.farm:10} {row.strategy:12} "
+                        f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}",
+                        flush=True,
+                    )
         (OUT / "simulation.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
     if given.only in (None, "scale"):
         scale = [_grown(nodes, frames) for nodes, frames in _sizes(quick=given.quick)]

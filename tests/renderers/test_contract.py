@@ -90,7 +90,7 @@ def test_costs_are_a_grid_over_the_region(bench: Bench) -> None:
         assert all(a < b for a, b in pairwise(edges))
     assert len(costs.seconds) == (len(costs.columns) - 1) * (len(costs.rows) - 1)
     assert min(costs.seconds) >= 0
-    assert 0 < sum(costs.seconds) <= rendered.wall_s
+    assert sum(costs.seconds) <= rendered.wall_s
 
 
 def test_a_unit_says_what_it_took(bench: Bench) -> None:
