@@ -269,8 +269,10 @@ class Planner:
 
     def _begin_race(self, node: str, now_s: float) -> bool:
         """Put the pixels of the unit that will end last into the pool again, if idle nodes would be done sooner."""
+        if self.under_way.count(node) or not self.cost.measured:
+            return False  # a node that holds short units asks ahead of time: it isn't idle
         late = [a for a in self.under_way if self._races.may_begin(a.ticket, a.block)]
-        if not late or not self.cost.measured:
+        if not late:
             return False
         last = max(late, key=lambda assignment: assignment.seconds_left(now_s))
         price = self.learning.price(last.block)
@@ -284,7 +286,7 @@ class Planner:
         if self._raced_s + price > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
             return False
         self._raced_s += price
-        self._pool.put(0, [self._races.begin(last.ticket, last.block)])
+        self._pool.put(0, [self._races.begin(last)])
         return True
 
     def _work_left(self, assignment: Assignment, now_s: float) -> float:
