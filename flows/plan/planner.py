@@ -131,9 +131,9 @@ class Planner:
 
     def start(self, units: Mapping[int, Block], node: str, now_s: float) -> None:
         """Note that a node was given blocks."""
-        learning, known = self.learning, self.cost.measured
-        seconds = [learning.seconds(block, node) + learning.overhead_s / len(units) for block in units.values()]
-        self.under_way.start(units, node, now_s=now_s, speed=learning.speed(node), seconds=seconds, known=known)
+        speed, known = self.learning.speed(node), self.cost.measured
+        seconds = [self._takes_s(block, node, of=len(units)) for block in units.values()]
+        self.under_way.start(units, node, now_s=now_s, speed=speed, seconds=seconds, known=known)
         for ticket, block in units.items():
             self._races.started(ticket, block)
 
@@ -145,9 +145,10 @@ class Planner:
         ended = self.under_way.end(ticket, now_s=now_s)
         if ended is None:
             return Settlement()
-        self._done_s += self.learning.price(ended.block)
         if render_s is not None:
-            self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
+            self._learn(ended, render_s, costs)
+        if self.cost.measured:  # before, prices are no seconds
+            self._done_s += self.learning.price(ended.block)
         return self._settle(self._races.finished(ticket, ended.block), ended.block.frame)
 
     def gone(self, ticket: int, now_s: float, *, failed: bool) -> tuple[Settlement, bool]:
@@ -184,6 +185,16 @@ class Planner:
         if not self.cost.measured or not self.learning.farm_speed:
             return None
         return (self._pool.price(self._price) + self.under_way.work_left(now_s)) / self.learning.farm_speed
+
+    def _learn(self, ended: Assignment, render_s: float, costs: CostGrid | None) -> None:
+        known = self.cost.measured
+        self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
+        if self.cost.measured and not known:  # until now, units under way were counted in pixels
+            self.under_way.foresee(lambda one: self._takes_s(one.block, one.node, of=one.of))
+
+    def _takes_s(self, block: Block, node: str, *, of: int) -> float:
+        """Seconds a block should take that goes out with others in one unit."""
+        return self.learning.seconds(block, node) + self.learning.overhead_s / of
 
     def _price(self, region: Region, samples: int) -> float:
         return self.cost.predict(region, samples=samples)

@@ -16,9 +16,9 @@ SIZE = Size(width=64, height=48)
 
 
 class Raced(Nodes):
-    """Frame 1 on the fast node a, then frame 2 on the slow node b, which a and c are given as well."""
+    """Frames 1 to 7 on the fast node a, and frame 8 on the slow node b, which a and c are given as well."""
 
-    def __init__(self, *, frames: int = 2, mode: Mode = Mode.AUTO) -> None:
+    def __init__(self, *, frames: int = 8, mode: Mode = Mode.AUTO) -> None:
         planner: Planner = planner_of(frames, size=SIZE, region=SIZE.whole, passes=ALL, mode=Mode.FRAMES)
         super().__init__(planner, "a", "b")
         self.first = [self.give("a")[0] for _ in range(frames - 1)]
@@ -45,7 +45,7 @@ def test_pieces_cover_the_unit_and_its_own_node_gets_none_of_them() -> None:
     raced = Raced()
     assert len(raced.pieces) > 1
     blocks = [raced.block(ticket) for ticket in raced.pieces]
-    assert_covered_once(blocks, frames=[2], region=SIZE.whole, passes=ALL)
+    assert_covered_once(blocks, frames=[8], region=SIZE.whole, passes=ALL)
     assert {block.race for block in blocks} == {raced.slow}
     raced.gone(raced.pieces[0], failed=False)
     assert raced.give("b") == []
@@ -127,9 +127,9 @@ def test_a_frame_that_is_given_up_while_it_is_raced_leaves_nothing_behind() -> N
     raced = Raced()
     raced.finish(raced.pieces[0])
     raced.gone(raced.pieces[1], failed=False)
-    raced.abandon(2)
+    raced.abandon(8)
     assert set(raced.called_back) == {raced.slow, *raced.pieces[2:]}
-    assert not raced.planner.pending(2)
+    assert not raced.planner.pending(8)
     assert raced.planner.exhausted
     assert raced.give("a") == []
 
@@ -160,10 +160,11 @@ def test_a_node_never_races_what_it_has_itself(mode: Mode) -> None:
 
 
 def test_only_a_node_that_has_nothing_races() -> None:
-    nodes = Nodes(planner_of(3, size=SIZE, region=SIZE.whole, passes=ALL, mode=Mode.FRAMES), "a", "b")
-    (slow,), (first,) = nodes.give("b"), nodes.give("a")
-    nodes.now_s = 1.0
-    nodes.finish(first, 1.0)
+    nodes = Nodes(planner_of(8, size=SIZE, region=SIZE.whole, passes=ALL, mode=Mode.FRAMES), "a", "b")
+    (slow,) = nodes.give("b")
+    for _ in range(6):
+        nodes.now_s += 1.0
+        nodes.finish(*nodes.give("a"), 1.0)
     (held,) = nodes.give("a")
     nodes.now_s = 1000.0
     assert nodes.give("a") == []
