@@ -17,7 +17,7 @@ BLOCK = Block(frame=1, samples=SampleRange(start=0, stop=8), region=Region(x0=0,
 
 
 def give(under_way: UnderWay, node: str, *seconds: float) -> None:
-    """Give a node units with the tickets 1, 2, 3 …"""
+    """Give a node units with the tickets from 1 on."""
     for ticket, takes_s in enumerate(seconds, start=1):
         under_way.start({ticket: BLOCK}, node, now_s=0, speed=1, seconds=[takes_s], known=True)
 
@@ -129,7 +129,7 @@ def test_what_nothing_was_known_of_is_foreseen_later() -> None:
     under_way = UnderWay()
     under_way.start({1: BLOCK}, "a", now_s=3, speed=2, seconds=[1e6], known=False)
     under_way.start({2: BLOCK}, "a", now_s=3, speed=2, seconds=[4], known=True)
-    under_way.foresee(lambda one: 10.0)
+    under_way.foresee(lambda _: 10.0)
     assert ends_of(under_way, "a") == [13, 17]
     assert under_way.work_left(3) == 28
     assert [one.predicted_s for one in under_way] == [None, 4]
