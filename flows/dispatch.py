@@ -1,20 +1,22 @@
 """The driver between planner and farm: hands out units a few a node, learns, and recovers what is lost.
 
-It holds no plan and no Dask: the planner decides, a `Farm` carries out, and tests and simulations bring a
-farm and a clock of their own.
+It holds no plan and no Dask: the planner decides, a `flows.messages.Farm` carries out, and tests and simulations
+bring a farm and a clock of their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from flows import events as ev
+from flows.messages import POLL_S, Failed, Finished, Joined, Left, Refused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flows.messages import Farm, Message
     from flows.plan.block import Block
     from flows.plan.planner import Planner
     from flows.plan.races import Settlement
@@ -25,65 +27,6 @@ AHEAD_S = 0.1
 """What a node holds should last this long at least, so that news and orders are there in time."""
 AHEAD_OF_S = 0.5
 """A node with one unit shorter than this gets the next one ahead; behind a longer one it could wait long."""
-
-POLL_S = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """A node is there."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """A node is gone."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A unit's object is in the store."""
-
-    ticket: int
-    record: UnitRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A unit's attempt ended in an error."""
-
-    ticket: int
-    error: FrontburnerError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A node is there but can't render this job, and why."""
-
-    node: str
-    reason: str
-
-
-Message = Joined | Refused | Left | Finished | Failed
-
-
-class Farm(Protocol):
-    """Nodes that render units."""
-
-    def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks as one unit, in this order; `messages` tells how each ended, by its ticket."""
-        ...
-
-    def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back; no message comes for them any more."""
-        ...
-
-    def messages(self, timeout_s: float) -> Sequence[Message]:
-        """What happened since the last call; waits up to ``timeout_s`` for the first one."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)

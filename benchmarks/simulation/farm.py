@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flows import events as ev
-from flows.dispatch import Dispatcher, Failed, Finished, Joined, Left, Message, Refused
+from flows.dispatch import Dispatcher
+from flows.messages import Failed, Finished, Joined, Left, Message, Refused
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import CostGrid, UnitRecord
 
@@ -113,7 +114,7 @@ class _Bench:
 
 
 class FakeFarm:
-    """A `flows.dispatch.Farm`.
+    """A `flows.messages.Farm`.
 
     Parameters
     ----------
