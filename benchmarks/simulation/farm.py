@@ -234,7 +234,7 @@ class FakeFarm:
             node=node.name,
             build="1 fake",
             isa="none",
-            started_s=attempt.began_s,
+            started_s=attempt.ended_s - render_s,  # counted back from its end, as nodes do
             wall_s=render_s,
             cpu_s=render_s,
             load_s=0.0,
