@@ -75,12 +75,8 @@ def unit_work(outlook: Outlook) -> float:
     Shares of what is left make units shrink towards the end (factoring: Hummel, Schonberg, Flynn 1992), the more
     slowly the better times are predicted. Overhead sets the floor; at the very end a node gets all of its share.
     """
-    speed, overhead_s = outlook.speed, outlook.overhead_s
-    floor = overhead_s / OVERHEAD_LIMIT * speed
-    work = outlook.cautious_s
-    if work < floor:
-        work = min(floor, outlook.share_s)
-    return max(min(work, longest(outlook)), overhead_s * speed)
+    floor = min(outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed, outlook.share_s)
+    return max(min(outlook.cautious_s, longest(outlook)), floor, outlook.overhead_s * outlook.speed)
 
 
 def longest(outlook: Outlook) -> float:
