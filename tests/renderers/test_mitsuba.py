@@ -47,10 +47,10 @@ def test_filters_agree_with_stock(llvm: Bench, name: str) -> None:
 
 def test_ranges_of_a_rich_scene_add_up_though_rays_near_edges_depend_on_their_packets(llvm: Bench) -> None:
     interior = Path(__file__).parents[2] / "scenes" / "interior.xml"
-    bench = llvm.with_(interior, size=Size(width=640, height=360), samples=72)
-    region = Region(x0=0, y0=216, x1=640, y1=232)
+    bench = llvm.with_(interior, size=Size(width=640, height=360), samples=136)
+    region = Region(x0=0, y0=216, x1=640, y1=248)
     whole = bench.render(region).sums
-    ranges = [(0, 16), (16, 48), (48, 72)]
+    ranges = [(0, 16), (16, 136)]
     total = np.sum([bench.render(region, samples).sums.astype(np.float64) for samples in ranges], axis=0)
     np.testing.assert_allclose(total, whole, rtol=1e-6, atol=1e-4)
 
