@@ -1,20 +1,22 @@
 """The driver between planner and farm: hands out units a few a node, learns, and recovers what is lost.
 
-It holds no plan and no Dask: the planner decides, a `Farm` carries out, and tests and simulations bring a
-farm and a clock of their own.
+It holds no plan and no Dask: the planner decides, a `flows.messages.Farm` carries out, and tests and simulations
+bring a farm and a clock of their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from flows import events as ev
+from flows.messages import POLL_S, Failed, Finished, Joined, Left, Refused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flows.messages import Farm, Message
     from flows.plan.block import Block
     from flows.plan.planner import Planner
     from flows.plan.races import Settlement
@@ -26,64 +28,15 @@ AHEAD_S = 0.1
 AHEAD_OF_S = 0.5
 """A node with one unit shorter than this gets the next one ahead; behind a longer one it could wait long."""
 
-POLL_S = 0.25
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """A node is there."""
+class _Stored:
+    """A unit that is in the store since ``at_s``; whether it counts, a race may have yet to show."""
 
     node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """A node is gone."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A unit's object is in the store."""
-
-    ticket: int
-    record: UnitRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A unit's attempt ended in an error."""
-
-    ticket: int
-    error: FrontburnerError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A node is there but can't render this job, and why."""
-
-    node: str
-    reason: str
-
-
-Message = Joined | Refused | Left | Finished | Failed
-
-
-class Farm(Protocol):
-    """Nodes that render units."""
-
-    def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks as one unit, in this order; `messages` tells how each ended, by its ticket."""
-        ...
-
-    def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back; no message comes for them any more."""
-        ...
-
-    def messages(self, timeout_s: float) -> Sequence[Message]:
-        """What happened since the last call; waits up to ``timeout_s`` for the first one."""
-        ...
+    block: Block
+    render_s: float
+    at_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,8 +72,8 @@ class Dispatcher:
     _tickets: int = field(init=False, default=0)
     _hungry: dict[str, None] = field(init=False, default_factory=dict)
     _frames: dict[int, dict[int, Block]] = field(init=False, default_factory=dict)
-    _finished: dict[int, tuple[str, Block, float]] = field(init=False, default_factory=dict)
-    """Units in the store of which a race has yet to show whether they count."""
+    _stored: dict[int, _Stored] = field(init=False, default_factory=dict)
+    _raced: set[int] = field(init=False, default_factory=set)
     _ended: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
     """When each node's last unit was seen to end, and when it did by the node's clock."""
     _node_seen_s: float = field(init=False, default=0.0)
@@ -176,7 +129,16 @@ class Dispatcher:
         self.farm.start(units, node)
         self._see_hunger(node)
         for block in units.values():
+            if block.race is not None:
+                self._see_race(block.race, by=node)
             ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
+
+    def _see_race(self, ticket: int, *, by: str) -> None:
+        """Announce a race when its first piece is given out."""
+        late = self.planner.under_way.get(ticket)
+        if ticket not in self._raced and late is not None:
+            self._raced.add(ticket)
+            ev.announce(ev.UnitTakenOver(at_s=self.clock(), node=late.node, block=late.block, by=by))
 
     def _see_hunger(self, node: str) -> None:
         """Note whether a node can be given more."""
@@ -209,7 +171,7 @@ class Dispatcher:
         self._learn_overhead(done, record, now_s)
         render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
         settlement = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
-        self._finished[ticket] = done.node, done.block, render_s or 0.0
+        self._stored[ticket] = _Stored(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
         self._see_hunger(done.node)
         ev.announce(
             ev.UnitFinished(
@@ -227,11 +189,13 @@ class Dispatcher:
     def _settle(self, settlement: Settlement) -> None:
         """Count what belongs to the picture, and let go of what another was faster with."""
         for ticket in settlement.counted:
-            _, block, _ = self._finished.pop(ticket)
-            self._count(ticket, block)
+            self._count(ticket, self._stored.pop(ticket).block)
         for ticket in settlement.superseded:
-            node, block, render_s = self._finished.pop(ticket)
-            ev.announce(ev.UnitWasted(at_s=self.clock(), node=node, block=block, seconds=render_s))
+            late = self._stored.pop(ticket)
+            waste = ev.UnitWasted(
+                at_s=self.clock(), node=late.node, block=late.block, seconds=late.render_s, finished_s=late.at_s
+            )
+            ev.announce(waste)
         self._call_back(settlement.call_back)
         self.farm.stop(settlement.superseded)
 
@@ -244,11 +208,12 @@ class Dispatcher:
         now_s = self.clock()
         self.farm.stop(tickets)
         for ticket in tickets:
+            begun = self.planner.under_way.begun(ticket)
             ended = self.planner.call_back(ticket, now_s)
             if ended is not None:
                 self._ended.pop(ended.node, None)
                 self._see_hunger(ended.node)
-                seconds = max(0.0, now_s - ended.begins_s)
+                seconds = now_s - ended.begins_s if begun else 0.0
                 ev.announce(ev.UnitWasted(at_s=now_s, node=ended.node, block=ended.block, seconds=seconds))
 
     def _learn_overhead(self, done: Assignment, record: UnitRecord, now_s: float) -> None:
@@ -257,7 +222,8 @@ class Dispatcher:
         if record.reused:
             return
         self._ended[done.node] = now_s, record.started_s + record.wall_s
-        if before is not None and done.given_s <= before[0] + AHEAD_S:
+        # Between the blocks of one unit there is none of what a unit costs.
+        if before is not None and not done.nth and done.given_s <= before[0] + AHEAD_S:
             self.planner.learn_overhead(record.started_s - before[1])
 
     def _fail(self, ticket: int, error: FrontburnerError) -> None:
@@ -271,7 +237,9 @@ class Dispatcher:
         block = failed.block.failed_on(failed.node)
         ev.announce(ev.UnitAttemptFailed(at_s=now_s, node=failed.node, block=block, reason=str(error)))
         self._settle(settlement)
-        if not error.retryable or (wanted and block.failures >= self.attempts):
+        # Blocks of one unit fail together. Whose fault it was shows when each is rendered alone.
+        alone = failed.of == 1
+        if alone and (not error.retryable or (wanted and block.failures >= self.attempts)):
             self._fail_frame(block.frame, error)
         elif wanted:
             self._give_back(block)
@@ -279,7 +247,11 @@ class Dispatcher:
 
     def _give_back(self, block: Block) -> None:
         self.planner.give_back(block)
-        for node in self.planner.nodes:  # some may have found nothing they could take
+        self._see_all_hunger()
+
+    def _see_all_hunger(self) -> None:
+        """Have all nodes ask again that have room: some may have found nothing they could take."""
+        for node in self.planner.nodes:
             self._see_hunger(node)
 
     def _fail_frame(self, frame: int, error: FrontburnerError) -> None:
@@ -296,14 +268,17 @@ class Dispatcher:
         self.farm.stop([assignment.ticket for assignment in lost])
         ev.announce(ev.NodeLost(at_s=self.clock(), node=node, units=len(lost)))
         for assignment in lost:
-            self._recover(assignment)
+            if self.planner.under_way.get(assignment.ticket) is not None:  # or one before it has settled it
+                self._recover(assignment)
+        self._see_all_hunger()  # what has failed on all nodes that are left can be tried again
 
     def _recover(self, lost: Assignment) -> None:
         """Have a lost unit rendered again, unless its node stored it before it died and only didn't say so."""
         if self.recover(lost.ticket, lost.block):
             settlement = self.planner.finish(lost.ticket, self.clock(), render_s=None)
-            self._finished[lost.ticket] = lost.node, lost.block, 0.0
-            ev.announce(ev.UnitReused(at_s=self.clock(), block=lost.block))
+            now_s = self.clock()
+            self._stored[lost.ticket] = _Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s)
+            ev.announce(ev.UnitReused(at_s=now_s, block=lost.block))
             self._settle(settlement)
         else:
             settlement, wanted = self.planner.gone(lost.ticket, self.clock(), failed=False)

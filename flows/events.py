@@ -94,20 +94,27 @@ class UnitFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTakenOver(Event):
-    """Idle nodes were given the pixels of a unit that another node takes too long for; whoever is first counts."""
+    """Idle nodes, ``by`` first, are given the pixels of a unit that ``node`` takes too long for; the first counts."""
 
     node: str
     block: Block
-    by: tuple[str, ...]
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitWasted(Event):
-    """A node spent seconds on pixels that came from elsewhere first, or that nobody wants any more."""
+    """A node spent seconds on pixels that came from elsewhere first, or that nobody wants any more.
+
+    Parameters
+    ----------
+    finished_s
+        When it finished the unit: its seconds were told of as rendered then. None where it was called back.
+    """
 
     node: str
     block: Block
     seconds: float
+    finished_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

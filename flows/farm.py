@@ -13,7 +13,7 @@ from distributed import Future
 
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.cluster.watch import NodeWatch
-from flows.dispatch import POLL_S, Failed, Finished, Joined, Left, Message, Refused
+from flows.messages import POLL_S, Failed, Finished, Joined, Left, Message, Refused
 from flows.survey import NodeReport
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
@@ -44,7 +44,7 @@ class _Task:
 
 @dataclass(slots=True, kw_only=True)
 class DaskFarm:
-    """A `flows.dispatch.Farm` on the workers of a Dask scheduler.
+    """A `flows.messages.Farm` on the workers of a Dask scheduler.
 
     A worker becomes a node of the job only after its renderer was really tried there and has the job's build.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
 from flows.predictions import Predictions
 from flows.shifts import Shifts
 from flows.timeline import Doing, Timeline
 from tasks.spec import Region
+
+if TYPE_CHECKING:
+    from flows.plan.block import Block
 
 
 @dataclass(slots=True)
@@ -97,8 +100,7 @@ class Report:
             case ev.UnitTakenOver():
                 self.taken_over += 1
             case ev.UnitWasted():
-                self._ended(event.node, event.at_s).wasted_s += event.seconds
-                self.timeline.add(event.node, Doing.WASTED, ended_s=event.at_s, seconds=event.seconds)
+                self._waste(event)
             case ev.UnitAttemptFailed():
                 self._ended(event.node, event.at_s)
                 self.failed_attempts += 1
@@ -110,6 +112,21 @@ class Report:
         figures = self.nodes.setdefault(node, NodeFigures())
         figures.until_s = at_s
         return figures
+
+    def _waste(self, event: ev.UnitWasted) -> None:
+        if event.finished_s is None:
+            self._ended(event.node, event.at_s).wasted_s += event.seconds
+            self.timeline.add(event.node, Doing.WASTED, ended_s=event.at_s, seconds=event.seconds)
+            return
+        figures = self.nodes[event.node]
+        figures.busy_s -= event.seconds
+        figures.wasted_s += event.seconds
+        if self._probes(event.block):
+            self.probe_s -= event.seconds
+        self.timeline.waste(event.node, ended_s=event.finished_s, seconds=event.seconds)
+
+    def _probes(self, block: Block) -> bool:
+        return self.planned is not None and block.samples == self.planned.probe
 
     def _finish(self, event: ev.UnitFinished) -> None:
         record = event.record
@@ -123,7 +140,7 @@ class Report:
         figures.load_s += record.load_s
         self.cpu_s += record.cpu_s
         self.rendered_px = _around(self.rendered_px, event.block.region)
-        if self.planned and event.block.samples == self.planned.probe:
+        if self._probes(event.block):
             self.probe_units += 1
             self.probe_s += rendering_s
         self.predictions.take(predicted_s=event.predicted_s, measured_s=rendering_s)

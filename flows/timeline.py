@@ -64,6 +64,14 @@ class Timeline:
         if self.count > max(self.most, 2 * len(self.bars)):
             self._thin_out()
 
+    def waste(self, node: str, *, ended_s: float, seconds: float) -> None:
+        """Mark a unit's bar as wasted, unless it has been merged with more that wasn't."""
+        for bar in reversed(self.bars.get(node, ())):
+            if bar.from_s < ended_s and bar.doing is Doing.RENDERING:
+                if bar.busy_s <= 2 * seconds:
+                    bar.doing = Doing.WASTED
+                return
+
     def fail(self, node: str, at_s: float) -> None:
         """Mark a failed attempt."""
         if len(self.failures) < MOST_MARKS:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flows import events as ev
-from flows.dispatch import Dispatcher, Failed, Finished, Joined, Left, Message, Refused
+from flows.dispatch import Dispatcher
+from flows.messages import Failed, Finished, Joined, Left, Message, Refused
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import CostGrid, UnitRecord
 
@@ -137,7 +138,7 @@ class _Bench:
 
 
 class FakeFarm:
-    """A `flows.dispatch.Farm`.
+    """A `flows.messages.Farm`.
 
     Parameters
     ----------
@@ -257,7 +258,7 @@ class FakeFarm:
             node=node.name,
             build="1 fake",
             isa="none",
-            started_s=attempt.began_s,
+            started_s=attempt.ended_s - render_s,  # counted back from its end, as nodes do
             wall_s=render_s,
             cpu_s=render_s,
             load_s=0.0,

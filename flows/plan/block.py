@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Block:
     """Work not yet done: one region of one frame for one range of samples.
 
-    ``failures`` counts the attempts that failed, ``avoid`` names the nodes they failed on. ``race`` is the ticket
-    of the unit whose pixels these are, where another node is at them as well.
+    ``failures`` counts the attempts that failed. ``avoid`` names the nodes they failed on, which get it again only
+    when there is no other. ``race`` is the ticket of the unit whose pixels these are, where another node is at them
+    as well.
     """
 
     frame: int
@@ -35,9 +36,9 @@ class Block:
         """The same work, for a part of its region."""
         return replace(self, region=region)
 
-    def racing(self, ticket: int) -> Block:
-        """The same work as that of a unit which is under way."""
-        return replace(self, race=ticket)
+    def racing(self, ticket: int, node: str) -> Block:
+        """The same work as that of a unit which a node has under way, for other nodes."""
+        return replace(self, race=ticket, avoid=self.avoid | {node})
 
     def failed_on(self, node: str) -> Block:
         """The same work after one more failed attempt."""

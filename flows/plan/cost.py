@@ -94,7 +94,10 @@ class CostMap:
         # A cell that was measured before keeps a part of what it said: single cells are timed roughly.
         kept = np.where(seen, 1 - weight * variance / (variance + PATTERN_NOISE), 0.0)
         rate = self._rate[rows, columns]
-        rate[:] = np.exp(kept * np.log(rate) + (1 - kept) * np.log(new))
+        blend = np.exp(kept * np.log(rate) + (1 - kept) * np.log(new))
+        # That goes for the pattern alone: what all of the region costs is known as told.
+        level = float((blend * weight).sum()) * self.cell_px**2 * samples
+        rate[:] = blend * (reference_s / level) ** weight
         variance[:] = np.minimum(variance * (1 - gain * weight) + DRIFT, UNKNOWN)
         seen[:] = True
         if not self._complete:

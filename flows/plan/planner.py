@@ -131,9 +131,9 @@ class Planner:
 
     def start(self, units: Mapping[int, Block], node: str, now_s: float) -> None:
         """Note that a node was given blocks."""
-        learning, known = self.learning, self.cost.measured
-        seconds = [learning.seconds(block, node) + learning.overhead_s / len(units) for block in units.values()]
-        self.under_way.start(units, node, now_s=now_s, speed=learning.speed(node), seconds=seconds, known=known)
+        speed, known = self.learning.speed(node), self.cost.measured
+        seconds = [self._takes_s(block, node, of=len(units)) for block in units.values()]
+        self.under_way.start(units, node, now_s=now_s, speed=speed, seconds=seconds, known=known)
         for ticket, block in units.items():
             self._races.started(ticket, block)
 
@@ -146,8 +146,8 @@ class Planner:
         if ended is None:
             return Settlement()
         if render_s is not None:
-            self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
-        if self.cost.measured:
+            self._learn(ended, render_s, costs)
+        if self.cost.measured:  # before, prices are no seconds
             self._done_s += self.learning.price(ended.block)
         return self._settle(self._races.finished(ticket, ended.block), ended.block.frame)
 
@@ -185,6 +185,16 @@ class Planner:
         if not self.cost.measured or not self.learning.farm_speed:
             return None
         return (self._pool.price(self._price) + self.under_way.work_left(now_s)) / self.learning.farm_speed
+
+    def _learn(self, ended: Assignment, render_s: float, costs: CostGrid | None) -> None:
+        known = self.cost.measured
+        self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
+        if self.cost.measured and not known:  # until now, units under way were counted in pixels
+            self.under_way.foresee(lambda one: self._takes_s(one.block, one.node, of=one.of))
+
+    def _takes_s(self, block: Block, node: str, *, of: int) -> float:
+        """Seconds a block should take that goes out with others in one unit."""
+        return self.learning.seconds(block, node) + self.learning.overhead_s / of
 
     def _price(self, region: Region, samples: int) -> float:
         return self.cost.predict(region, samples=samples)
@@ -274,8 +284,10 @@ class Planner:
 
     def _begin_race(self, node: str, now_s: float) -> bool:
         """Put the pixels of the unit that will end last into the pool again, if idle nodes would be done sooner."""
+        if self.under_way.count(node) or not self.cost.measured:
+            return False  # a node that holds short units asks ahead of time: it isn't idle
         late = [a for a in self.under_way if self._races.may_begin(a.ticket, a.block)]
-        if not late or not self.cost.measured:
+        if not late:
             return False
         last = max(late, key=lambda assignment: assignment.seconds_left(now_s))
         price = self.learning.price(last.block)
@@ -289,7 +301,7 @@ class Planner:
         if self._raced_s + price > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
             return False
         self._raced_s += price
-        self._pool.put(0, [self._races.begin(last.ticket, last.block)])
+        self._pool.put(0, [self._races.begin(last)])
         return True
 
     def _work_left(self, assignment: Assignment, now_s: float) -> float:

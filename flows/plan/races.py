@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flows.plan.block import Block
+    from flows.plan.under_way import Assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,11 @@ class Races:
         """Whether a unit can be raced: not twice, not a piece of another race."""
         return block.race is None and ticket not in self._races and ticket not in self._barred
 
-    def begin(self, ticket: int, block: Block) -> Block:
-        """Begin a race; what is returned goes to the pool, to be cut and given out."""
+    def begin(self, assignment: Assignment) -> Block:
+        """Begin a race; what is returned goes to the pool, to be cut and given to other nodes."""
+        ticket, block = assignment.ticket, assignment.block
         self._races[ticket] = _Race(left_px=block.region.area)
-        return block.racing(ticket)
+        return block.racing(ticket, assignment.node)
 
     def started(self, ticket: int, block: Block) -> None:
         """Note that a node has a piece."""

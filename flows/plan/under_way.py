@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flows.plan.block import Block
 
@@ -27,6 +27,8 @@ class Assignment:
         should take.
     predicted_s
         Seconds of rendering that were expected; None where nothing was known.
+    nth, of
+        Which block of its unit it is, counted from 0, and how many blocks that has.
     """
 
     ticket: int
@@ -36,6 +38,8 @@ class Assignment:
     begins_s: float
     takes_s: float
     predicted_s: float | None
+    nth: int = 0
+    of: int = 1
 
     def seconds_left(self, now_s: float) -> float:
         """Seconds until it ends, as far as that is known."""
@@ -108,10 +112,10 @@ class UnderWay:
         """
         hand = self._hands.setdefault(node, _Hand())
         begins_s = max(now_s, hand.until_s) if hand.units else now_s
-        for (ticket, block), takes_s in zip(units.items(), seconds, strict=True):
+        for nth, ((ticket, block), takes_s) in enumerate(zip(units.items(), seconds, strict=True)):
             hand.units[ticket] = Assignment(
                 ticket=ticket, block=block, node=node, given_s=now_s, begins_s=begins_s, takes_s=takes_s,
-                predicted_s=takes_s if known else None,
+                predicted_s=takes_s if known else None, nth=nth, of=len(units),
             )  # fmt: skip
             begins_s += takes_s
             self._node_of[ticket] = node
@@ -124,14 +128,35 @@ class UnderWay:
         if node is None:
             return None
         hand = self._hands[node]
-        ended = hand.units.pop(ticket)
+        ended = hand.units[ticket]
+        tickets = list(hand.units)
+        before, after = tickets[: tickets.index(ticket)], tickets[tickets.index(ticket) + 1 :]
+        del hand.units[ticket]
         self._of_frame[ended.block.frame] -= 1
         begins_s = now_s
-        for later in [later for later in hand.units.values() if later.begins_s > ended.begins_s]:
-            hand.units[later.ticket] = replace(later, begins_s=begins_s)
-            begins_s += later.takes_s
-        self._count(node, hand, until_s=begins_s, speed=hand.speed)
+        if before:  # it was called back, or ended out of turn: what comes before it goes on as it did
+            last = hand.units[before[-1]]
+            begins_s = max(now_s, last.begins_s + last.takes_s)
+        until_s = self._line_up(hand, after, begins_s)
+        self._count(node, hand, until_s=until_s, speed=hand.speed)
         return ended
+
+    def foresee(self, seconds: Callable[[Assignment], float]) -> None:
+        """Tell how long units should take of which nothing was known when they were given."""
+        for node, hand in self._hands.items():
+            if not hand.units:
+                continue
+            for ticket, one in hand.units.items():
+                if one.predicted_s is None:
+                    hand.units[ticket] = replace(one, takes_s=seconds(one))
+            first = next(iter(hand.units.values()))
+            until_s = self._line_up(hand, list(hand.units), first.begins_s)
+            self._count(node, hand, until_s=until_s, speed=hand.speed)
+
+    def begun(self, ticket: int) -> bool:
+        """Whether a unit is the first its node has: the one it renders."""
+        node = self._node_of.get(ticket)
+        return node is not None and next(iter(self._hands[node].units)) == ticket
 
     def work_left(self, now_s: float) -> float:
         """Reference seconds of rendering that nodes still have before them."""
@@ -141,6 +166,13 @@ class UnderWay:
             if hand.counted and hand.until_s == until_s:
                 self._uncount(hand)
         return max(0.0, self._speed_until - self._speed * now_s)
+
+    def _line_up(self, hand: _Hand, tickets: Sequence[int], begins_s: float) -> float:
+        """Have units begin one after the other; returns when the last one should end."""
+        for ticket in tickets:
+            hand.units[ticket] = replace(hand.units[ticket], begins_s=begins_s)
+            begins_s += hand.units[ticket].takes_s
+        return begins_s
 
     def _count(self, node: str, hand: _Hand, *, until_s: float, speed: float) -> None:
         if hand.counted:

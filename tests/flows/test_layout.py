@@ -68,7 +68,7 @@ def test_the_scene_decides_what_the_job_leaves_open() -> None:
     assert (frame.renderer, frame.build, frame.scene_digest) == ("mitsuba", "3.9.1 scalar_rgb", INFO.digest)
     assert layout.region == INFO.size.whole
     assert layout.notes == INFO.notes
-    assert (layout.mode, layout.align_px, len(layout.passes)) == (Mode.AUTO, ALIGN_PX, 2)
+    assert (layout.mode, layout.align_px, len(layout.passes)) == (Mode.AUTO, (ALIGN_PX, 1), 2)
 
 
 def test_the_job_decides_over_its_scene() -> None:
@@ -110,7 +110,8 @@ def test_a_renderer_whose_regions_are_not_exact_renders_whole_frames() -> None:
 
 
 def test_cuts_suit_the_renderer() -> None:
-    assert laid_out(capabilities=replace(ABLE, region_align_px=32)).align_px == 32
+    assert laid_out(capabilities=replace(ABLE, region_align_px=(32, 4))).align_px == (32, 4)
+    assert laid_out(capabilities=replace(ABLE, region_align_px=(1, 1))).align_px == (ALIGN_PX, 1)
 
 
 def test_a_region_outside_of_the_scenes_own_frame_is_refused() -> None:

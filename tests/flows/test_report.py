@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from flows import events as ev
 from flows.plan.block import Block
 from flows.plan.planner import FrameWork, Planner
@@ -16,7 +17,6 @@ from flows.report import Report
 from flows.shifts import Shifts
 from flows.summary import markdown, summary
 from tasks.spec import Region, SampleRange, Size, UnitRecord
-from tests.flows.fake_farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 
 BLOCK = Block(frame=1, samples=SampleRange(start=0, stop=8), region=Region(x0=0, y0=0, x1=8, y1=8))
 RECORD = UnitRecord(

@@ -1,0 +1,73 @@
+"""What a farm tells the dispatcher, and what the dispatcher asks of a farm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.plan.block import Block
+    from storage.errors import FrontburnerError
+    from tasks.spec import UnitRecord
+
+POLL_S = 0.25
+"""How long the dispatcher waits for a message at most, before it looks at all else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A node is there."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A node is gone."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A unit's object is in the store."""
+
+    ticket: int
+    record: UnitRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A unit's attempt ended in an error."""
+
+    ticket: int
+    error: FrontburnerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A node is there but can't render this job, and why."""
+
+    node: str
+    reason: str
+
+
+Message = Joined | Refused | Left | Finished | Failed
+
+
+class Farm(Protocol):
+    """Nodes that render units."""
+
+    def start(self, units: Mapping[int, Block], node: str) -> None:
+        """Have a node render blocks as one unit, in this order; `messages` tells how each ended, by its ticket."""
+        ...
+
+    def stop(self, tickets: Sequence[int]) -> None:
+        """Call units back; no message comes for them any more."""
+        ...
+
+    def messages(self, timeout_s: float) -> Sequence[Message]:
+        """What happened since the last call; waits up to ``timeout_s`` for the first one."""
+        ...
