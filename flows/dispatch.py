@@ -110,6 +110,8 @@ class Dispatcher:
         Called with a frame and its tickets when all its units are in the store.
     recover
         Called with a lost unit's ticket and block: has it loaded and says True if it is in the store after all.
+    forecast
+        Makes of the seconds until all is rendered those until the job ends, where a limit ends it earlier.
     no_node_timeout_s
         How long to wait without a single node before giving up.
     """
@@ -121,12 +123,13 @@ class Dispatcher:
     between: Callable[[], None] = lambda: None
     on_rendered: Callable[[int, Sequence[int]], None] = lambda frame, tickets: None  # noqa: ARG005
     recover: Callable[[int, Block], bool] = lambda ticket, block: False  # noqa: ARG005
+    forecast: Callable[[float | None], float | None] = lambda seconds_left: seconds_left
     no_node_timeout_s: float = 300.0
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
     _tickets: int = field(init=False, default=0)
     _nodes: set[str] = field(init=False, default_factory=set)
     _under_way: dict[int, _Assignment] = field(init=False, default_factory=dict)
-    _done: dict[int, list[int]] = field(init=False, default_factory=dict)
+    _done: dict[int, dict[int, Block]] = field(init=False, default_factory=dict)
     _ended: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
     """When each node's last unit was seen to end, and when it did by the node's clock."""
     _node_seen_s: float = field(init=False, default=0.0)
@@ -136,7 +139,7 @@ class Dispatcher:
         """Dispatch until every frame is rendered or has failed. Units under way are called back on any error."""
         self._node_seen_s = self.clock()
         for work in self.planner.frames:
-            self._done.setdefault(work.frame, [])
+            self._done.setdefault(work.frame, {})
         try:
             for frame in [frame for frame in self._done if not self._pending(frame)]:
                 self._rendered(frame)
@@ -151,12 +154,42 @@ class Dispatcher:
 
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
-        self._done.setdefault(block.frame, []).append(ticket)
+        self._done.setdefault(block.frame, {})[ticket] = block
         ev.announce(ev.UnitReused(at_s=self.clock(), block=block))
 
-    def tickets(self, frame: int) -> Sequence[int]:
-        """Tickets of the units of a frame that are in the store."""
-        return tuple(self._done.get(frame, ()))
+    def tickets(self, frame: int) -> Mapping[int, Block]:
+        """Tickets of the units of a frame that are in the store, with what each of them is."""
+        return dict(self._done.get(frame, {}))
+
+    def end_frame(self, frame: int, sample_stop: int) -> None:
+        """End a frame at a number of samples: what goes beyond is handed out no more, and called back where it is.
+
+        Units that are finished stay among its `tickets`. The frame is rendered when nothing below ``sample_stop``
+        is missing.
+        """
+        pending = self._pending(frame)
+        self.planner.drop_after(frame, sample_stop)
+        beyond = {
+            ticket: assignment
+            for ticket, assignment in self._under_way.items()
+            if assignment.block.frame == frame and assignment.block.samples.stop > sample_stop
+        }
+        self.farm.stop(tuple(beyond))
+        self._tell_waste(beyond)
+        for ticket in beyond:
+            del self._under_way[ticket]
+        if pending and not self._pending(frame):
+            self._rendered(frame)
+
+    def _tell_waste(self, called_back: Mapping[int, _Assignment]) -> None:
+        """Tell what nodes spent on units that are called back: of those a node holds, only the first was begun."""
+        begun = {assignment.node: ticket for ticket, assignment in reversed(self._under_way.items())}
+        now_s = self.clock()
+        for ticket, gone in called_back.items():
+            if begun[gone.node] == ticket:
+                since_s = max(gone.since_s, self._ended.get(gone.node, (0.0, 0.0))[0])
+                ev.announce(ev.UnitWasted(at_s=now_s, node=gone.node, block=gone.block, seconds=now_s - since_s))
+            self._ended.pop(gone.node, None)
 
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
@@ -211,11 +244,11 @@ class Dispatcher:
             render_s = max(record.wall_s - record.load_s, 0.0)
             self.planner.learn(done.block, done.node, render_s=render_s, costs=record.costs)
         self._learn_overhead(done, record)
-        left = self.planner.seconds_left(a.block for a in self._under_way.values())
+        left = self.forecast(self.planner.seconds_left(a.block for a in self._under_way.values()))
         ev.announce(
             ev.UnitFinished(at_s=self.clock(), node=done.node, block=done.block, record=record, seconds_left=left)
         )
-        self._done[done.block.frame].append(ticket)
+        self._done[done.block.frame][ticket] = done.block
         if not self._pending(done.block.frame):
             self._rendered(done.block.frame)
 

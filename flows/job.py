@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from flows.deadline import next_moment
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
+from tasks.limits import Limits
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov, Region, Size
@@ -28,6 +31,10 @@ MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
+NO_TIME_FOR_SEQUENCES = (
+    "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
+    "Give noise or samples for each frame, and finish_by to be told whether it will be ready."
+)
 
 
 class Format(StrEnum):
@@ -64,6 +71,13 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _moment(value: object) -> object:
+    """Take what YAML makes of ``18:30`` (minutes) and of a date and time for their text."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value // 60}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Text = Annotated[str, BeforeValidator(_plain)]
 
 
@@ -82,6 +96,18 @@ class RenderJob(BaseModel):
         "", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
     )
     samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
+    noise: float | None = Field(
+        None,
+        description="End a picture at this noise, such as 0.02; samples are then the most it may take.",
+        gt=0,
+        lt=1,
+    )
+    time_limit: Text = Field(
+        "", description="End a still after this time, such as 90s, 30m or 1h30m, with what is rendered by then."
+    )
+    finish_by: Annotated[str, BeforeValidator(_moment)] = Field(
+        "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
+    )
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
         default_factory=list, description="Extra channels of the EXR: depth, normal, albedo."
@@ -135,6 +161,20 @@ class RenderJob(BaseModel):
             parse_size(value)
         return value
 
+    @field_validator("time_limit")
+    @classmethod
+    def _time_limit_reads(cls, value: str) -> str:
+        if value:
+            parse_span(value)
+        return value
+
+    @field_validator("finish_by")
+    @classmethod
+    def _finish_by_reads(cls, value: str) -> str:
+        if value:
+            next_moment(value, datetime.now().astimezone())
+        return value
+
     @field_validator("name")
     @classmethod
     def _name_is_a_file_name(cls, value: str) -> str:
@@ -161,6 +201,17 @@ class RenderJob(BaseModel):
                 raise ValueError(outside(self.region, parse_size(self.size)))
         return self
 
+    @model_validator(mode="after")
+    def _time_limit_is_for_a_still(self) -> RenderJob:
+        if self.time_limit and self.frames and len(parse_frames(self.frames)) > 1:
+            raise ValueError(f"time_limit '{self.time_limit}': {NO_TIME_FOR_SEQUENCES}")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """What may end its pictures early."""
+        return Limits(time_s=parse_span(self.time_limit) if self.time_limit else None, noise=self.noise)
+
     @property
     def title(self) -> str:
         """The job's name, and what its files are called."""
@@ -176,6 +227,16 @@ class RenderJob(BaseModel):
     def renderer_name(self) -> str:
         """The renderer's name, found from the scene file where the job says auto."""
         return renderer_for(self.scene) if self.renderer == AUTO else self.renderer
+
+
+def parse_span(text: str) -> float:
+    """Read a span of time such as ``90s``, ``30m`` or ``1h30m``, in seconds. Raises ValueError with a sentence."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", ""))
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    span_s = hours * 3600 + minutes * 60 + seconds
+    if not span_s:
+        raise ValueError("is not a span of time. Write hours, minutes and seconds, such as 90s, 30m or 1h30m.")
+    return span_s
 
 
 def parse_size(text: str) -> Size:

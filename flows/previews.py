@@ -1,63 +1,64 @@
-"""The whole picture early: when the first pass of a still is complete, show it while the rest is rendered."""
+"""A still that sharpens: after its passes, a preview of all samples so far is made on a node and shown."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flows import events as ev
 from tasks.pictures import early_preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from distributed import Future
 
     from flows.farm import DaskFarm
     from flows.layout import Layout
+    from flows.measuring import DaskMeasurement
+
+SHOW_EVERY_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
-class EarlyPreview:
-    """Makes one preview of a job that has a first pass; an observer of the job's events.
+class Previews:
+    """Makes previews of a still, at most one every few seconds.
 
     Parameters
     ----------
     farm, layout
-        Where the tiles are, and what is rendered.
-    tickets
-        Tickets of the finished units of a frame.
+        Where the passes are, and what is rendered.
+    clock
+        Seconds on the job's own clock.
     show
         Called with the JPEG and its caption.
     """
 
     farm: DaskFarm
     layout: Layout
-    tickets: Callable[[int], Sequence[int]]
+    clock: Callable[[], float]
     show: Callable[[bytes, str], None]
-    _covered_px: int = field(init=False, default=0)
-    _frame: int = field(init=False, default=0)
+    _next: tuple[int, int, DaskMeasurement] | None = field(init=False, default=None)
     _future: Future | None = field(init=False, default=None)
+    _caption: str = field(init=False, default="")
+    _shown_s: float = field(init=False, default=-math.inf)
 
-    def take(self, event: ev.Event) -> None:
-        """Count what of the first pass is there."""
-        first = self.layout.passes[0]
-        match event:
-            case ev.UnitFinished(block=block) | ev.UnitReused(block=block) if block.samples == first:
-                self._covered_px += block.region.area
-                self._frame = block.frame
-            case _:
-                pass
+    def offer(self, frame: int, samples: int, measured: DaskMeasurement) -> None:
+        """Have a frame with some of its samples shown, unless something sharper comes first."""
+        if len(self.layout.frames) == 1:
+            self._next = frame, samples, measured
 
     def poll(self) -> None:
-        """Start the preview when the first pass is complete, show it when it is made."""
-        complete = len(self.layout.passes) > 1 and self._covered_px == self.layout.region.area
-        if complete and self._future is None:
-            tiles = [self.farm.futures[ticket] for ticket in self.tickets(self._frame)]
-            order = self.layout.orders[self._frame]
-            self._future = self.farm.client.submit(early_preview, tiles, order, pure=False, priority=1)
-        if self._future is not None and self._future.status == "finished":
-            samples = self.layout.passes[0].count
-            self.show(self._future.result(), f"First pass: {samples} of {self.layout.passes[-1].stop} samples a pixel")
-            self._covered_px = 0
+        """Make the next preview when its time has come, show it when it is made."""
+        if self._future is not None and self._future.done():
+            if self._future.status == "finished":
+                self.show(self._future.result(), self._caption)
             self._future = None
+        if self._next is None or self._future is not None or self.clock() - self._shown_s < SHOW_EVERY_S:
+            return
+        (frame, samples, measured), self._next, self._shown_s = self._next, None, self.clock()
+        figure = measured.noise()
+        noise = "" if figure is None else f", noise {figure:.1%}"
+        self._caption = f"{samples} of at most {self.layout.passes[-1].stop} samples a pixel{noise}"
+        order = self.layout.orders[frame]
+        self._future = self.farm.client.submit(early_preview, measured.moments, order, pure=False, priority=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger
@@ -15,13 +17,16 @@ from prefect_dask.task_runners import DaskTaskRunner
 from flows import events as ev
 from flows.artifacts import Artifacts
 from flows.cluster.nodes import farm
+from flows.deadline import DeadlineWatch, next_moment
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.finishing import Finisher
 from flows.job import RenderJob
 from flows.layout import Layout, lay_out
+from flows.limits import Limiter
+from flows.measuring import DaskMeasurer
 from flows.plan.planner import FrameWork, Planner
-from flows.previews import EarlyPreview
+from flows.previews import Previews
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.survey import choose_build
@@ -34,7 +39,7 @@ from tasks.scenes import SceneQuery
 from tasks.steps import open_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
@@ -86,6 +91,11 @@ def render(job: RenderJob) -> dict[str, Any]:
     return document
 
 
+def _now() -> datetime:
+    """Return the time on this machine's clock, in its time zone."""
+    return datetime.now().astimezone()
+
+
 def _client() -> Client:
     """Return the Dask client of this flow run: the one its tasks use as well."""
     context = FlowRunContext.get()
@@ -105,9 +115,14 @@ class _Run:
     report: Report
     clock: Any
     artifacts: Artifacts = field(init=False)
+    deadline: DeadlineWatch | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
+        if self.job.finish_by:
+            self.deadline = DeadlineWatch(
+                due=next_moment(self.job.finish_by, _now()), now=_now, clock=self.clock, say=get_run_logger().info
+            )
 
     def go(self) -> None:
         """Open the scene, dispatch what is missing, and see the pictures into their places."""
@@ -117,8 +132,21 @@ class _Run:
             layout = self._open(build)
             wanted = self._skip_finished(layout)
             dask_farm.open(build, layout.unit)
-            self._render(dask_farm, layout, wanted)
+            with self._deadline_watched():
+                self._render(dask_farm, layout, wanted)
         self.artifacts.report(self.report.markdown())
+
+    @contextmanager
+    def _deadline_watched(self) -> Iterator[None]:
+        if self.deadline is None:
+            yield
+            return
+        unobserve = ev.observe(self.deadline.take)
+        try:
+            yield
+            self.deadline.end()
+        finally:
+            unobserve()
 
     def _open(self, build: str) -> Layout:
         scenes = frame_scenes(self.job)
@@ -148,7 +176,7 @@ class _Run:
                 continue
             frames_there += 1
             outputs = tuple(self.store.locate(key) for key in there.files)
-            ev.announce(ev.FrameWritten(at_s=self.clock(), frame=number, outputs=outputs))
+            ev.announce(ev.FrameWritten(at_s=self.clock(), frame=number, outputs=outputs, reached=there.reached))
         ev.announce(
             ev.JobPlanned(
                 at_s=self.clock(),
@@ -182,15 +210,27 @@ class _Run:
             farm=dask_farm,
             clock=self.clock,
             attempts=self.job.attempts,
-            on_rendered=finisher.take,
             recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
         )
-        early = EarlyPreview(farm=dask_farm, layout=layout, tickets=dispatcher.tickets, show=self.artifacts.preview)
-        dispatcher.between = lambda: self._between(planner, layout, len(wanted), finisher, early)
-        unobserve = ev.observe(early.take)
+        previews = Previews(farm=dask_farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
+        limiter = Limiter(
+            layout=layout,
+            frames=[work.frame for work in wanted],
+            clock=self.clock,
+            dispatcher=dispatcher,
+            measurer=DaskMeasurer(farm=dask_farm, layout=layout),
+            finish=finisher.take,
+            on_pass=previews.offer,
+        )
+        dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
+        dispatcher.between = lambda: self._between(planner, limiter, finisher, previews)
+        unobserve = ev.observe(limiter.take)
         try:
             self._adopt(dask_farm, dispatcher, planner)
             dispatcher.run()
+            while limiter.poll():
+                wait([])
+                dask_farm.messages(timeout_s=0.05)
         finally:
             unobserve()
         finisher.flush()
@@ -213,14 +253,16 @@ class _Run:
             dask_farm.load(ticket, block)
         return there
 
-    def _between(self, planner: Planner, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview) -> None:
-        """Between two looks at the farm: obey a suspend, follow the pictures, show progress."""
+    def _between(self, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews) -> None:
+        """Between two looks at the farm: obey a suspend and the job's limits, follow the pictures, show progress."""
         wait([])  # raises Pause when the run was suspended: a flow that waits on Dask would never notice
+        limiter.poll()
+        planner.ends_in_s = limiter.ends_in_s()
         finisher.poll()
-        early.poll()
-        whole = sum(samples.count for samples in layout.passes) * layout.region.area * frames
-        if whole:
-            self.artifacts.progress(1 - planner.pixel_samples_left() / whole)
+        previews.poll()
+        if self.deadline is not None:
+            self.deadline.poll()
+        self.artifacts.progress(limiter.fraction())
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
         get_run_logger().info("frame %d is in place: %s", record.frame, ", ".join(record.files))

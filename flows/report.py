@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
+
+if TYPE_CHECKING:
+    from tasks.limits import Reached
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +36,8 @@ class Report:
     node_units: Counter[str] = field(default_factory=Counter)
     node_busy_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     nodes_there: set[str] = field(default_factory=set)
+    reached: dict[int, Reached] = field(default_factory=dict)
+    deadline: ev.DeadlineJudged | None = None
 
     def take(self, event: ev.Event) -> None:  # noqa: C901 - one case an event
         """Fold one event in."""
@@ -59,6 +64,10 @@ class Report:
                 self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
             case ev.FrameWritten():
                 self.outputs.extend(event.outputs)
+                if event.reached is not None and event.reached.telling:
+                    self.reached[event.frame] = event.reached
+            case ev.DeadlineJudged():
+                self.deadline = event
 
     def _finish(self, event: ev.UnitFinished) -> None:
         if event.record.reused:
@@ -108,7 +117,15 @@ class Report:
                 for node in sorted(self.nodes_there)
             },
             "notes": list(self.notes),
+            "reached": {str(frame): reached.document() for frame, reached in sorted(self.reached.items())},
+            **self._deadline(),
         }
+
+    def _deadline(self) -> dict[str, Any]:
+        if self.deadline is None:
+            return {}
+        told = self.deadline
+        return {"finish_by": told.due, "expected_end": told.expected_end, "made_it": told.made_it}
 
     def markdown(self) -> str:
         """Return the report as a table for the Prefect UI."""

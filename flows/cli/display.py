@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from flows import events as ev
+from tasks.limits import reached_from
 
 
 class Display:
@@ -41,6 +42,7 @@ class Display:
         self._frames = self._written = 0
         self._total = self._done = 0
         self._left_s: float | None = None
+        self._noise = ""
         if animated:
             self._progress.start()
 
@@ -83,7 +85,22 @@ class Display:
                 self.say(f"Frame {event.frame} failed: {event.reason}{words}", error=True)
             case ev.FrameWritten():
                 self._written += 1
+            case ev.GoalMoved() | ev.PassMeasured() | ev.TimeUp() | ev.DeadlineJudged():
+                self._take_limits(event)
         self._show()
+
+    def _take_limits(self, event: ev.Event) -> None:
+        match event:
+            case ev.GoalMoved(pixel_samples=goal):
+                self._total = goal
+            case ev.PassMeasured(noise=float(noise)):
+                self._noise = f"noise {noise:.1%} · "
+            case ev.TimeUp(early=True):
+                self.say(
+                    "The time is up before the first pass is complete: it goes on until no pixel is without light."
+                )
+            case ev.DeadlineJudged(news=True, sentence=sentence):
+                self.say(sentence)
 
     def summary(self, report: dict[str, Any]) -> None:
         """Say where the pictures are and what the job came to."""
@@ -102,6 +119,9 @@ class Display:
             f"{report['wall_s']:.1f} s: {report['startup_s']:.1f} s to start, {report['render_s']:.1f} s to render",
         )
         table.add_row("efficiency", f"{report['efficiency']:.1%} of the nodes' time went into rendering")
+        if len(report["reached"]) == 1:
+            (reached,) = report["reached"].values()
+            table.add_row("reached", reached_from(reached).sentence())
         for note in report["notes"]:
             table.add_row("note", note)
         self._console.print(table)
@@ -109,7 +129,7 @@ class Display:
     def _show(self) -> None:
         if not self._total:
             return
-        frames = f"{self._written}/{self._frames} frames · " if self._frames > 1 else ""
+        frames = self._noise + (f"{self._written}/{self._frames} frames · " if self._frames > 1 else "")
         nodes = f"{len(self._nodes)} node{'' if len(self._nodes) == 1 else 's'}"
         left = "" if self._left_s is None else f"{_clock(self._left_s)} left"
         self._progress.update(

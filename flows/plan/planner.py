@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
 from flows.plan.cut import cut_off
+from flows.plan.passes import turns
 from flows.plan.pool import Pool
 
 if TYPE_CHECKING:
@@ -89,12 +90,15 @@ class Planner:
     nodes: dict[str, NodeState] = field(init=False, default_factory=dict)
     overhead_s: float = field(init=False, default=0.01)
     reused: list[Block] = field(init=False, default_factory=list)
+    ends_in_s: float | None = field(init=False, default=None)
+    """Seconds until the job's time is up: units are cut so that they end before it."""
     _pool: Pool = field(init=False)
     _abandoned: set[int] = field(init=False, default_factory=set)
+    _stops: dict[int, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.cost = CostMap(self.size)
-        blocks = [block for samples in self.passes for work in self.frames for block in self._missing(work, samples)]
+        blocks = [block for work, samples in turns(self.frames, self.passes) for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
 
     @property
@@ -136,13 +140,19 @@ class Planner:
 
     def give_back(self, block: Block) -> None:
         """Return work that wasn't done; it is the first to be handed out again."""
-        if block.frame not in self._abandoned:
+        stop = self._stops.get(block.frame, block.samples.stop)
+        if block.frame not in self._abandoned and block.samples.stop <= stop:
             self._pool.put(0, [block])
 
     def abandon(self, frame: int) -> None:
         """Drop what is left of a frame."""
         self._abandoned.add(frame)
         self._pool.drop(frame)
+
+    def drop_after(self, frame: int, sample_stop: int) -> None:
+        """Drop what is left of a frame from a number of samples on; nothing of it is taken back."""
+        self._stops[frame] = sample_stop
+        self._pool.drop(frame, sample_stop=sample_stop)
 
     def learn(self, block: Block, node: str, *, render_s: float, costs: Iterable[RegionCost] = ()) -> None:
         """Take in a finished unit: the node's speed first, then the cost map at that speed.
@@ -209,9 +219,13 @@ class Planner:
             frames = 1 if self.mode is Mode.TILES or probing else max(1, len(self.frames))
             return whole * frames * share / BLIND_UNITS_PER_NODE
         frame = block.frame if self.mode is Mode.TILES else None
-        left = self.predict(block) + self._pool.price(self._price, frame=frame)
-        floor = self.overhead_s / OVERHEAD_FRACTION * (self.nodes[node].speed if node in self.nodes else 1.0)
-        return max(left * share / SHARE, floor)
+        # Passes end one after another, so that the picture sharpens: a share is of what is left of this pass.
+        left = self.predict(block) + self._pool.price(self._price, frame=frame, samples=block.samples)
+        speed = self.nodes[node].speed if node in self.nodes else 1.0
+        target = left * share / SHARE
+        if self.ends_in_s is not None:
+            target = min(target, self.ends_in_s * speed / SHARE)
+        return max(target, self.overhead_s / OVERHEAD_FRACTION * speed)
 
     def _learn_speed(self, state: NodeState, block: Block, render_s: float) -> None:
         if self.cost.measured:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from flows.plan.block import Block
-    from tasks.spec import Region
+    from tasks.spec import Region, SampleRange
 
 
 class Pool:
@@ -29,7 +29,7 @@ class Pool:
         self._whole = whole
         self._blocks: deque[Block] = deque()
         self._of_frame: Counter[int] = Counter()
-        self._uncut: Counter[int] = Counter()
+        self._uncut: Counter[SampleRange] = Counter()
         self._cut: list[Block] = []
         self.pixel_samples = 0
         for block in blocks:
@@ -61,14 +61,20 @@ class Pool:
             self._blocks.insert(index, block)
             self._count(block)
 
-    def drop(self, frame: int) -> None:
-        """Take out all of a frame."""
-        for block in [block for block in self._blocks if block.frame == frame]:
+    def drop(self, frame: int, *, sample_stop: int = 0) -> None:
+        """Take out all of a frame, or what goes beyond a number of samples."""
+        for block in [block for block in self._blocks if block.frame == frame and block.samples.stop > sample_stop]:
             self._blocks.remove(block)
             self._discount(block)
 
-    def price(self, price: Callable[[Region, int], float], *, frame: int | None = None) -> float:
-        """Price of all work, or of one frame's.
+    def price(
+        self,
+        price: Callable[[Region, int], float],
+        *,
+        frame: int | None = None,
+        samples: SampleRange | None = None,
+    ) -> float:
+        """Price of all work, or of one frame's, or of one pass's.
 
         Parameters
         ----------
@@ -76,15 +82,19 @@ class Pool:
             Price of a region for a number of samples.
         """
         if frame is not None:
-            return sum(price(block.region, block.samples.count) for block in self._blocks if block.frame == frame)
-        whole = sum(count * price(self._whole, samples) for samples, count in self._uncut.items() if count)
-        return whole + sum(price(block.region, block.samples.count) for block in self._cut)
+            blocks = [block for block in self._blocks if block.frame == frame and samples in (None, block.samples)]
+            return sum(price(block.region, block.samples.count) for block in blocks)
+        uncut = [(own, count) for own, count in self._uncut.items() if count and samples in (None, own)]
+        cut = [block for block in self._cut if samples in (None, block.samples)]
+        return sum(count * price(self._whole, own.count) for own, count in uncut) + sum(
+            price(block.region, block.samples.count) for block in cut
+        )
 
     def _count(self, block: Block) -> None:
         self.pixel_samples += block.pixel_samples
         self._of_frame[block.frame] += 1
         if block.region == self._whole:
-            self._uncut[block.samples.count] += 1
+            self._uncut[block.samples] += 1
         else:
             self._cut.append(block)
 
@@ -92,6 +102,6 @@ class Pool:
         self.pixel_samples -= block.pixel_samples
         self._of_frame[block.frame] -= 1
         if block.region == self._whole:
-            self._uncut[block.samples.count] -= 1
+            self._uncut[block.samples] -= 1
         else:
             self._cut.remove(block)
