@@ -66,6 +66,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
         "efficiency": 0.35,  # 7 of 2 × 10
         "per_node": {"a": {"units": 2, "busy_s": 7.0}, "b": {"units": 0, "busy_s": 0.0}},
         "notes": ["old took no part: It has no LLVM."],
+        "reached": {},
     }
     assert json.loads(json.dumps(document)) == document
 
