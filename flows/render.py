@@ -265,7 +265,8 @@ class _Run:
         self.artifacts.progress(limiter.fraction())
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
-        get_run_logger().info("frame %d is in place: %s", record.frame, ", ".join(record.files))
+        reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
+        get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
         if record.preview:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
         if not self.job.keep_units:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SHARE = 2.0
 """A node gets its part of 1/SHARE of the work left: units shrink towards the end, so all nodes end together."""
 
+SHARE_OF_TIME = 4.0
+"""When a time limit nears, a unit takes 1/SHARE_OF_TIME of what is left of it: a node may hold two, and be misjudged."""
+
 OVERHEAD_FRACTION = 0.1
 """Units are never cut so small that their own overhead is more than this part of them."""
 
@@ -224,7 +227,7 @@ class Planner:
         speed = self.nodes[node].speed if node in self.nodes else 1.0
         target = left * share / SHARE
         if self.ends_in_s is not None:
-            target = min(target, self.ends_in_s * speed / SHARE)
+            target = min(target, self.ends_in_s * speed / SHARE_OF_TIME)
         return max(target, self.overhead_s / OVERHEAD_FRACTION * speed)
 
     def _learn_speed(self, state: NodeState, block: Block, render_s: float) -> None:
