@@ -181,13 +181,15 @@ class DeadlineWatch:
             )
         )  # fmt: skip
 
-    def end(self) -> None:
-        """Tell whether it was ready in time, when it is."""
+    def end(self, *, complete: bool = True) -> None:
+        """Tell whether it was ready in time, when it is; a job that ended without all its pictures wasn't."""
         now = self.now()
         spare_s = (self.due - now).total_seconds()
-        made_it = spare_s >= 0
-        words = f"{_span(spare_s)} to spare" if made_it else f"{_span(-spare_s)} late"
+        made_it = complete and spare_s >= 0
+        words = f"{_span(spare_s)} to spare" if spare_s >= 0 else f"{_span(-spare_s)} late"
         sentence = f"Ready at {now:%H:%M:%S}: {words} for {self.due:%H:%M}."
+        if not complete:
+            sentence = f"Not ready for {self.due:%H:%M}: frames failed."
         self.say(sentence)
         ev.announce(
             ev.DeadlineJudged(

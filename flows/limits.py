@@ -62,7 +62,7 @@ class Limiter:
     finish
         Called with a frame, the tickets its picture is made of, and how it ended (None: with all its samples).
     on_pass
-        Called with a frame, the samples it has and the pass's measurement, when a pass was measured.
+        Called with how far a frame has come, when another of its passes was measured.
     """
 
     layout: Layout
@@ -71,7 +71,7 @@ class Limiter:
     dispatcher: Dispatch
     measurer: Measurer
     finish: Callable[[int, Sequence[int], Ending | None], None]
-    on_pass: Callable[[int, int, Any], None] = lambda frame, samples, measurement: None  # noqa: ARG005
+    on_pass: Callable[[FrameProgress], None] = lambda progress: None  # noqa: ARG005
     _frames: dict[int, FrameProgress] = field(init=False)
     _active: dict[int, FrameProgress] = field(init=False, default_factory=dict)
     """Frames of which something is rendered and that are not handed on: all that is looked at in a turn."""
@@ -225,7 +225,7 @@ class Limiter:
                 samples_wanted=wanted,
             )
         )
-        self.on_pass(progress.frame, progress.samples, progress.last)
+        self.on_pass(progress)
 
     def _spent_s(self) -> float:
         return 0.0 if self._began_s is None else self.clock() - self._began_s

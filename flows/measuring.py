@@ -53,7 +53,9 @@ class DaskMeasurer:
             gather_pass, before.moments if before else None, tiles, self.layout.orders[frame].region,
             pure=False, priority=PRIORITY, retries=RETRIES,
         )  # fmt: skip
-        return DaskMeasurement(moments=moments, figure=submit(noise, moments, pure=False, priority=PRIORITY))
+        return DaskMeasurement(
+            moments=moments, figure=submit(noise, moments, pure=False, priority=PRIORITY, retries=RETRIES)
+        )
 
     def drop(self, tickets: Sequence[int]) -> None:
         """Let go of finished units that no picture will have."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.farm import DaskFarm
     from flows.layout import Layout
     from flows.measuring import DaskMeasurement
+    from flows.progress import FrameProgress
 
 SHOW_EVERY_S = 5.0
 
@@ -38,15 +39,15 @@ class Previews:
     layout: Layout
     clock: Callable[[], float]
     show: Callable[[bytes, str], None]
-    _next: tuple[int, int, DaskMeasurement] | None = field(init=False, default=None)
+    _next: tuple[FrameProgress, DaskMeasurement] | None = field(init=False, default=None)
     _future: Future | None = field(init=False, default=None)
     _caption: str = field(init=False, default="")
     _shown_s: float = field(init=False, default=-math.inf)
 
-    def offer(self, frame: int, samples: int, measured: DaskMeasurement) -> None:
-        """Have a frame with some of its samples shown, unless something sharper comes first."""
+    def offer(self, progress: FrameProgress) -> None:
+        """Have what there is of a still shown, unless something sharper comes first."""
         if len(self.layout.frames) == 1:
-            self._next = frame, samples, measured
+            self._next = progress, progress.last
 
     def poll(self) -> None:
         """Make the next preview when its time has come, show it when it is made."""
@@ -56,9 +57,8 @@ class Previews:
             self._future = None
         if self._next is None or self._future is not None or self.clock() - self._shown_s < SHOW_EVERY_S:
             return
-        (frame, samples, measured), self._next, self._shown_s = self._next, None, self.clock()
-        figure = measured.noise()
-        noise = "" if figure is None else f", noise {figure:.1%}"
-        self._caption = f"{samples} of at most {self.layout.passes[-1].stop} samples a pixel{noise}"
-        order = self.layout.orders[frame]
+        (progress, measured), self._next, self._shown_s = self._next, None, self.clock()
+        noise = "" if progress.noise is None else f", noise {progress.noise:.1%}"
+        self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
+        order = self.layout.orders[progress.frame]
         self._future = self.farm.client.submit(early_preview, measured.moments, order, pure=False, priority=1)

@@ -92,6 +92,13 @@ class FrameProgress:
             return None
         return next((own.stop for own in self.passes if own.stop >= wanted), self.passes[-1].stop)
 
+    def sentence(self, limit: float | None) -> str:
+        """Say how far it has come, and what it should take to its limit."""
+        noise = "" if self.noise is None else f", noise {self.noise:.2%}"
+        wanted = self.samples_wanted(limit)
+        more = f"; {limit:.4g} should take about {wanted:.0f} samples" if wanted and wanted > self.samples else ""
+        return f"frame {self.frame}: {self.samples} samples a pixel{noise}{more}"
+
 
 def expected_left(frames: Sequence[FrameProgress], limit: float | None) -> float:
     """Pixel-samples that will still be rendered, as far as noise tells; of frames not yet measured, the usual."""

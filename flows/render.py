@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from flows.plan.block import Block
+    from flows.progress import FrameProgress
     from storage.objects import ObjectStore
 
 
@@ -144,7 +145,7 @@ class _Run:
         unobserve = ev.observe(self.deadline.take)
         try:
             yield
-            self.deadline.end()
+            self.deadline.end(complete=not self.report.failed)
         finally:
             unobserve()
 
@@ -220,7 +221,7 @@ class _Run:
             dispatcher=dispatcher,
             measurer=DaskMeasurer(farm=dask_farm, layout=layout),
             finish=finisher.take,
-            on_pass=previews.offer,
+            on_pass=lambda progress: self._passed(layout, progress, previews),
         )
         dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
         dispatcher.between = lambda: self._between(planner, limiter, finisher, previews)
@@ -263,6 +264,11 @@ class _Run:
         if self.deadline is not None:
             self.deadline.poll()
         self.artifacts.progress(limiter.fraction())
+
+    def _passed(self, layout: Layout, progress: FrameProgress, previews: Previews) -> None:
+        if len(layout.frames) == 1:
+            get_run_logger().info("%s", progress.sentence(layout.limits.noise))
+        previews.offer(progress)
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
         reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""

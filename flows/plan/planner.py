@@ -25,7 +25,7 @@ SHARE = 2.0
 """A node gets its part of 1/SHARE of the work left: units shrink towards the end, so all nodes end together."""
 
 SHARE_OF_TIME = 4.0
-"""When a time limit nears, a unit takes 1/SHARE_OF_TIME of what is left of it: a node may hold two, and be misjudged."""
+"""When a time limit nears, a unit takes 1/SHARE_OF_TIME of what is left of it: a node may hold two."""
 
 OVERHEAD_FRACTION = 0.1
 """Units are never cut so small that their own overhead is more than this part of them."""

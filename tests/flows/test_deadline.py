@@ -140,3 +140,17 @@ def test_the_log_has_a_line_when_it_is_news_and_not_all_the_time() -> None:
     told, said, _ = watched(700)
     assert len(told) > 50
     assert len(said) == sum(event.news for event in told) < 8
+
+
+def test_a_job_with_frames_missing_is_not_ready() -> None:
+    said: list[str] = []
+    told: list[ev.Event] = []
+    unlisten = ev.observe(told.append)
+    DeadlineWatch(due=NIGHT + timedelta(hours=1), now=lambda: NIGHT, clock=lambda: 0.0, say=said.append).end(
+        complete=False
+    )
+    unlisten()
+    (event,) = told
+    assert isinstance(event, ev.DeadlineJudged)
+    assert event.made_it is False
+    assert said == ["Not ready for 23:15: frames failed."]
