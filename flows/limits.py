@@ -45,6 +45,10 @@ class Dispatch(Protocol):
         ...
 
 
+GOAL_STEP = 0.03
+"""Part by which what is expected changes before it is told."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Limiter:
     """Ends frames by their limits; an observer of the job's events, between dispatcher and finisher.
@@ -143,7 +147,7 @@ class Limiter:
 
     def _move_goal(self, goal: int) -> None:
         """Tell how much will have been rendered in the end, when it is something else than was thought."""
-        if abs(goal - self._goal) > 0.01 * self._goal:
+        if abs(goal - self._goal) > GOAL_STEP * self._goal:
             self._goal = goal
             ev.announce(ev.GoalMoved(at_s=self.clock(), pixel_samples=goal))
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 COLOURS = 3
 _DIGITS = 6
+_BAND_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +95,15 @@ def gather_pass(before: Moments | None, tiles: Sequence[Tile], region: Region) -
 
 def noise(moments: Moments) -> float | None:
     """Return the noise of the picture; None while no pixel has two passes."""
-    brightness = moments.means[..., :COLOURS].sum(-1, dtype=np.float64) / COLOURS
-    known = (moments.layers >= 2) & (brightness > 0)
+    brightness = _mean_colour(moments.means)
+    measured = moments.layers >= 2
+    known = measured & (brightness > 0)
     if not known.any():
-        return None if (moments.layers < 2).all() else 0.0
-    bright = brightness[known]
-    reference = np.maximum(bright, np.median(bright))
-    freedom = (moments.layers[known] - 1) * moments.counts[known].astype(np.float64)
-    variance = moments.squares[known].sum(-1, dtype=np.float64) / COLOURS / freedom
-    return float(f"{np.sqrt((variance / reference**2).mean()):.{_DIGITS}g}")
+        return 0.0 if measured.any() else None
+    reference = np.maximum(brightness, np.median(brightness[known]))
+    freedom = np.maximum(moments.layers - 1, 1) * moments.counts.astype(np.float64)
+    relative = _mean_colour(moments.squares) / (freedom * reference * reference)
+    return float(f"{np.sqrt(relative[known].mean()):.{_DIGITS}g}")
 
 
 def samples_for(limit: float, *, noise: float, samples: int) -> float:
@@ -110,16 +111,29 @@ def samples_for(limit: float, *, noise: float, samples: int) -> float:
     return samples * (noise / limit) ** 2
 
 
+def _mean_colour(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    total = values[..., 0].astype(np.float64)
+    for colour in range(1, COLOURS):
+        total += values[..., colour]
+    return total / COLOURS
+
+
 def _add(moments: Moments, tile: Tile, region: Region) -> None:
-    rows = slice(tile.region.y0 - region.y0, tile.region.y1 - region.y0)
     columns = slice(tile.region.x0 - region.x0, tile.region.x1 - region.x0)
-    means, squares = moments.means[rows, columns], moments.squares[rows, columns]
-    counts, layers = moments.counts[rows, columns], moments.layers[rows, columns]
     added = np.float32(tile.samples.count)
-    before = counts.astype(np.float32)[..., None]
-    off = tile.sums[..., : COLOURS + 1] / added - means
-    part = added / (before + added)
-    means += off * part
-    squares += off[..., :COLOURS] ** 2 * (before * part)
-    counts += tile.samples.count
-    layers += 1
+    for top in range(0, tile.region.height, _BAND_ROWS):  # bands stay in the processor's cache
+        sums = tile.sums[top : top + _BAND_ROWS, :, : COLOURS + 1]
+        rows = slice(tile.region.y0 - region.y0 + top, tile.region.y0 - region.y0 + top + len(sums))
+        means, squares = moments.means[rows, columns], moments.squares[rows, columns]
+        counts, layers = moments.counts[rows, columns], moments.layers[rows, columns]
+        before = counts.astype(np.float32)[..., None]
+        part = added / (before + added)
+        off = sums / added
+        off -= means
+        means += off * part
+        light = off[..., :COLOURS]
+        light *= light
+        light *= before * part
+        squares += light
+        counts += tile.samples.count
+        layers += 1

@@ -123,12 +123,13 @@ def _put_together(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, 
 
 
 def _reached(picture: Picture, tiles: Sequence[Tile], order: PictureOrder) -> Reached:
-    several = len({tile.samples for tile in tiles}) > 1
+    # Half a second for a large still: only where someone asked for it.
+    measured = bool(order.limits)
     even = Reached(
         samples_min=picture.samples,
         samples_mean=picture.samples,
         samples_max=picture.samples,
-        noise=noise(gather(None, tiles, order.region)) if several else None,
+        noise=noise(gather(None, tiles, order.region)) if measured else None,
     )
     if order.ending is not None:
         even = replace(even, ended_by=order.ending.by, seconds=round(order.ending.seconds, 3))
