@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from flows import events as ev
+from flows.spans import format_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,13 +67,13 @@ class Outlook:
     def sentence(self) -> str:
         """Say it to a person, with what would help."""
         due = f"{self.due:%H:%M}"
-        off = f"(± {_span(self.uncertainty_s)})"
+        off = f"(± {format_span(self.uncertainty_s)})"
         if self.verdict is Verdict.ON_TIME:
-            return f"On time for {due}: {_span(self.spare_s)} to spare {off}."
+            return f"On time for {due}: {format_span(self.spare_s)} to spare {off}."
         if self.verdict is Verdict.CLOSE:
             side = "to spare" if self.spare_s >= 0 else "late"
-            return f"It will be close for {due}: {_span(abs(self.spare_s))} {side} {off}.{self._help()}"
-        return f"Late for {due} by {_span(-self.spare_s)} {off}.{self._help()}"
+            return f"It will be close for {due}: {format_span(abs(self.spare_s))} {side} {off}.{self._help()}"
+        return f"Late for {due} by {format_span(-self.spare_s)} {off}.{self._help()}"
 
     def _help(self) -> str:
         if not self.nodes_wanted:
@@ -81,6 +82,13 @@ class Outlook:
         if more <= 0:
             return ""
         return f" {more} more node{'s' if more > 1 else ''} like these would make it, or fewer samples."
+
+
+def deadline_text(value: object) -> object:
+    """Take what YAML makes of ``18:30`` (minutes) and of a date and time for their text."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value // 60}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def next_moment(text: str, now: datetime) -> datetime:
@@ -186,7 +194,7 @@ class DeadlineWatch:
         now = self.now()
         spare_s = (self.due - now).total_seconds()
         made_it = complete and spare_s >= 0
-        words = f"{_span(spare_s)} to spare" if spare_s >= 0 else f"{_span(-spare_s)} late"
+        words = f"{format_span(spare_s)} to spare" if spare_s >= 0 else f"{format_span(-spare_s)} late"
         sentence = f"Ready at {now:%H:%M:%S}: {words} for {self.due:%H:%M}."
         if not complete:
             sentence = f"Not ready for {self.due:%H:%M}: frames failed."
@@ -210,17 +218,3 @@ class DeadlineWatch:
                 nodes=len(self._nodes), left_s=left_s, available_s=(self.due - now).total_seconds()
             ),
         )
-
-
-def _span(seconds: float) -> str:
-    """Return a span of time as people say it: ``40 s``, ``25 min``, ``3 h 5 min``, ``2 d 4 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"

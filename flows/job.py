@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from flows.deadline import next_moment
+from flows.deadline import deadline_text, next_moment
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
+from flows.spans import parse_span
 from storage.errors import FrontburnerError
 from storage.view import View
 from tasks.limits import Limits
@@ -71,13 +72,6 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _moment(value: object) -> object:
-    """Take what YAML makes of ``18:30`` (minutes) and of a date and time for their text."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"{value // 60}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 Text = Annotated[str, BeforeValidator(_plain)]
 
 
@@ -105,7 +99,7 @@ class RenderJob(BaseModel):
     time_limit: Text = Field(
         "", description="End a still after this time, such as 90s, 30m or 1h30m, with what is rendered by then."
     )
-    finish_by: Annotated[str, BeforeValidator(_moment)] = Field(
+    finish_by: Annotated[str, BeforeValidator(deadline_text)] = Field(
         "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
     )
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
@@ -227,16 +221,6 @@ class RenderJob(BaseModel):
     def renderer_name(self) -> str:
         """The renderer's name, found from the scene file where the job says auto."""
         return renderer_for(self.scene) if self.renderer == AUTO else self.renderer
-
-
-def parse_span(text: str) -> float:
-    """Read a span of time such as ``90s``, ``30m`` or ``1h30m``, in seconds. Raises ValueError with a sentence."""
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", ""))
-    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    span_s = hours * 3600 + minutes * 60 + seconds
-    if not span_s:
-        raise ValueError("is not a span of time. Write hours, minutes and seconds, such as 90s, 30m or 1h30m.")
-    return span_s
 
 
 def parse_size(text: str) -> Size:

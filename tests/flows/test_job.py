@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, parse_span, read_document
+from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, read_document
+from flows.spans import format_span, parse_span
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 
@@ -137,6 +138,22 @@ def test_a_region_outside_the_frame_is_told_the_frames_edges() -> None:
 def test_spans_of_time_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert parse_span(text) == seconds
     assert make_job({**SCENE, "time_limit": text}).limits == Limits(time_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (40.4, "40 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (1500, "25 min"),
+        (3600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+    ],
+)
+def test_spans_of_time_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert format_span(seconds) == said
 
 
 def test_a_time_ends_no_sequence() -> None:
