@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,12 +13,13 @@ from flows.report import Report
 from tests.flows.making import assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from benchmarks.simulation.farm import Attempt
     from flows.plan.block import Block
 
 OVERHEAD_S = 0.01
+NODES = [FakeNode(name=name) for name in "abc"]
 
 
 class Stuck(CostField):
@@ -33,12 +34,13 @@ class Stuck(CostField):
         return seconds * self.factor if block.frame == self.frame and block.race is None else seconds
 
 
-def raced(**options: Any) -> tuple[FakeFarm, Run]:
+def raced(
+    *, mode: Mode = Mode.FRAMES, factor: float = 40.0, nodes: Sequence[FakeNode] = NODES, faults: Sequence[Fault] = ()
+) -> tuple[FakeFarm, Run]:
     """Twelve frames on three nodes; the last but two hangs for a long time with whoever has it first."""
-    options = {"factor": 40.0, "mode": Mode.FRAMES, "nodes": [FakeNode(name=name) for name in "abc"]} | options
-    planner = planner_of(12, mode=options["mode"])
-    cost = Stuck(10.0, frame=10, factor=options["factor"])
-    farm = FakeFarm(*options["nodes"], cost=cost, overhead_s=OVERHEAD_S, faults=options.get("faults", ()))
+    planner = planner_of(12, mode=mode)
+    cost = Stuck(10.0, frame=10, factor=factor)
+    farm = FakeFarm(*nodes, cost=cost, overhead_s=OVERHEAD_S, faults=faults)
     run = render(planner, farm)
     assert_complete(run, planner)
     return farm, run
@@ -71,7 +73,7 @@ def test_the_unit_may_still_win_and_its_pieces_are_called_back() -> None:
 
 def test_a_race_is_announced_before_its_first_piece_and_once() -> None:
     _, run = raced(mode=Mode.AUTO)
-    seen: list[Mapping[str, Any] | ev.Event] = []
+    seen: list[ev.UnitTakenOver] = []
     for event in run.events:
         if isinstance(event, ev.UnitTakenOver):
             seen.append(event)
@@ -91,8 +93,7 @@ def test_a_piece_that_fails_leaves_the_frame_to_its_unit() -> None:
 def test_a_piece_that_can_never_be_rendered_fails_its_frame_and_no_other() -> None:
     fault = Fault(where=lambda attempt: attempt.block.race is not None, script=["fatal"])
     planner = planner_of(12, mode=Mode.FRAMES)
-    nodes = [FakeNode(name=name) for name in "abc"]
-    farm = FakeFarm(*nodes, cost=Stuck(10.0, frame=10, factor=40.0), faults=[fault])
+    farm = FakeFarm(*NODES, cost=Stuck(10.0, frame=10, factor=40.0), faults=[fault])
     run = render(planner, farm)
     assert set(run.dispatcher.failed_frames) == {10}
     assert sorted(run.frames) == [frame for frame in range(1, 13) if frame != 10]

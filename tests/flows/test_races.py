@@ -29,9 +29,14 @@ class Raced(Nodes):
         planner.mode = mode
         self.now_s += 60.0
         planner.join("c")
-        self.pieces = [self.give("a")[0]]
-        while not planner.exhausted:
-            self.pieces += self.give("c")
+        self.pieces = [*self.give("a"), *self.rest("c")]
+
+    def rest(self, node: str) -> list[int]:
+        """Tickets of all that is left, which one node gets."""
+        tickets: list[int] = []
+        while not self.planner.exhausted:
+            tickets += self.give(node)
+        return tickets
 
     def assert_whole(self) -> None:
         frames = [work.frame for work in self.planner.frames]
@@ -89,11 +94,7 @@ def test_the_pieces_are_all_there_is_when_the_units_node_fails_or_is_lost(failed
     assert not raced.called_back
     again = raced.pieces[1]
     raced.gone(again, failed=failed)  # and of those, one is rendered again
-    assert not raced.planner.exhausted
-    tickets = raced.pieces[2:]
-    while not raced.planner.exhausted:
-        tickets += raced.give("a")
-    for ticket in tickets:
+    for ticket in [*raced.pieces[2:], *raced.rest("a")]:
         raced.finish(ticket)
     raced.assert_whole()
 
@@ -101,10 +102,8 @@ def test_the_pieces_are_all_there_is_when_the_units_node_fails_or_is_lost(failed
 def test_a_piece_whose_node_is_lost_is_given_again_and_the_race_goes_on() -> None:
     raced = Raced()
     raced.lose("c")
-    assert not raced.called_back
-    while not raced.planner.exhausted:
-        raced.pieces += raced.give("a")
-    for ticket in raced.pieces:
+    assert raced.planner.under_way.get(raced.slow)
+    for ticket in [*raced.pieces, *raced.rest("a")]:
         if raced.planner.under_way.get(ticket):
             raced.finish(ticket)
     assert raced.called_back == [raced.slow]
@@ -164,7 +163,7 @@ def test_only_a_node_that_has_nothing_races() -> None:
     (slow,) = nodes.give("b")
     for _ in range(6):
         nodes.now_s += 1.0
-        nodes.finish(*nodes.give("a"), 1.0)
+        nodes.finish(nodes.give("a")[0], 1.0)
     (held,) = nodes.give("a")
     nodes.now_s = 1000.0
     assert nodes.give("a") == []

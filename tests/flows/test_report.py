@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from flows import events as ev
 from flows.plan.block import Block
-from flows.plan.planner import FrameWork, Planner
 from flows.report import Report
 from flows.shifts import Shifts
 from flows.summary import markdown, summary
-from tasks.spec import Region, SampleRange, Size, UnitRecord
+from flows.timeline import Doing, Timeline
+from tasks.spec import Region, SampleRange, UnitRecord
 
 BLOCK = Block(frame=1, samples=SampleRange(start=0, stop=8), region=Region(x0=0, y0=0, x1=8, y1=8))
 RECORD = UnitRecord(
@@ -160,7 +159,7 @@ def test_a_node_that_comes_again_counts_for_the_times_it_was_there() -> None:
 
 def test_wasted_seconds_are_no_efficiency_and_the_tail_is_what_idle_nodes_wait() -> None:
     waste = ev.UnitWasted(at_s=8.0, node="b", block=BLOCK, seconds=3.0)
-    over = ev.UnitTakenOver(at_s=5.0, node="b", block=BLOCK, by=("a",))
+    over = ev.UnitTakenOver(at_s=5.0, node="b", block=BLOCK, by="a")
     report = folded(*joined("a", "b", "c"), finished(5.0, "b", 5.0), finished(4.0, "c", 4.0), over, waste,
                     finished(10.0, "a", 10.0, load_s=1.0))  # fmt: skip
     document = report.document()
@@ -172,6 +171,34 @@ def test_wasted_seconds_are_no_efficiency_and_the_tail_is_what_idle_nodes_wait()
         "rendering": 18.0, "loading": 1.0, "wasted": 3.0, "tail": 8.0, "finishing": 0.0, "between": 0.0,
     }  # fmt: skip
     assert document["per_node"]["b"]["wasted_s"] == 3.0
+
+
+def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
+    # b finished its piece at 4, and a the whole unit at 10: the piece of b doesn't count.
+    plan = ev.JobPlanned(at_s=0, job_id="j", frames=1, pixel_samples=1, reused_frames=0, probe=BLOCK.samples)
+    piece = replace(BLOCK, race=1)
+    waste = ev.UnitWasted(at_s=10.0, node="b", block=piece, seconds=3.0, finished_s=4.0)
+    events = [plan, *joined("a", "b"), finished(4.0, "b", 4.0, load_s=1.0, block=piece)]
+    events += [finished(7.0, "b", 3.0, block=piece), finished(10.0, "a", 10.0)]
+    before, report = folded(*events), folded(*events, waste)
+    assert (before.busy_s, before.wasted_s) == (16.0, 0.0)
+    assert (report.busy_s, report.wasted_s, report.load_s) == (13.0, 3.0, 1.0)
+    assert report.document()["per_node"]["b"] == {
+        "units": 2, "busy_s": 3.0, "load_s": 1.0, "wasted_s": 3.0, "share": round(3 / 13, 4), "speed": None,
+        "there": [[0.0, None]],
+    }  # fmt: skip
+    assert report.document()["probe"]["seconds"] == 13.0
+    assert report.tail() == before.tail()  # b has had nothing to do since 7, whenever it was told so
+    bars = [(bar.doing.value, bar.from_s, bar.to_s) for bar in report.timeline.bars["b"]]
+    assert bars == [("loading", 0.0, 1.0), ("wasted", 1.0, 4.0), ("rendering", 4.0, 7.0)]
+
+
+def test_a_bar_that_stands_for_more_than_the_wasted_unit_keeps_its_colour() -> None:
+    timeline = Timeline()
+    timeline.add("a", Doing.RENDERING, ended_s=9.0, seconds=9.0)
+    timeline.waste("a", ended_s=9.0, seconds=2.0)
+    timeline.waste("nobody", ended_s=9.0, seconds=2.0)
+    assert [bar.doing for bar in timeline.bars["a"]] == [Doing.RENDERING]
 
 
 def test_a_node_that_came_when_all_was_handed_out_is_idle_from_then_on() -> None:
@@ -255,30 +282,6 @@ def test_a_job_that_rendered_nothing_has_figures_too() -> None:
     assert json.dumps(document)
     assert "**Failed**: none" in markdown(document)
     assert "efficiency" not in dict(summary(document))
-
-
-def test_efficiency_of_a_whole_run_is_the_share_of_time_its_nodes_were_busy() -> None:
-    whole = Size(width=320, height=180).whole
-    passes = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=64))
-    planner = Planner(frames=[FrameWork(frame=1)], size=Size(width=320, height=180), region=whole, passes=passes)
-    fault = Fault(where=lambda attempt: attempt.node == "b", script=["ok", "crash"])
-    farm = FakeFarm(
-        FakeNode(name="a"), FakeNode(name="b", speed=2, there=((0, 30), (40, 1e6))),
-        cost=CostField(hills(320, 180, total_s=200, samples=64)), faults=[fault],
-    )  # fmt: skip
-    run = render(planner, farm)
-    report = folded(*run.events)
-    busy_s = sum(a.ended_s - a.began_s - 0.01 for a in farm.rendered)
-    assert report.busy_s == pytest.approx(busy_s)
-    assert report.efficiency == pytest.approx(busy_s / (2 * farm.now_s - 10), rel=0.01)  # b was away for ten seconds
-    assert 0.5 < report.efficiency <= 1
-    document = report.document()
-    assert 0 < document["ideal_s"] <= document["render_s"]
-    assert sum(document["node_time"].values()) == pytest.approx(document["available_s"], abs=0.01)
-    lost = sum(event.units for event in run.events if isinstance(event, ev.NodeLost))
-    assert lost >= 1
-    assert (report.failed_attempts, report.lost_units) == (1, lost)
-    assert sum(own["units"] for own in report.document()["per_node"].values()) == len(farm.rendered)
 
 
 def test_observers_hear_everything_until_they_are_dismissed() -> None:

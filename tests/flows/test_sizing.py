@@ -1,0 +1,75 @@
+"""How much a node gets at once: its share, less where little is known, never so little that overhead matters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.plan.sizing import OVERHEAD_LIMIT, RAMP, Outlook, longest, unit_work
+
+PLENTY = Outlook(
+    pool_s=400.0, hands_s=80.0, speed=2.0, farm_speed=8.0, overhead_s=0.01, deviation=0.1, largest_s=100.0
+)  # fmt: skip
+positive = st.floats(0.001, 1e6)
+
+
+@st.composite
+def outlooks(draw: st.DrawFn) -> Outlook:
+    speed = draw(st.floats(0.01, 100))
+    return Outlook(
+        pool_s=draw(positive), hands_s=draw(st.floats(0, 1e6)), speed=speed,
+        farm_speed=speed + draw(st.floats(0, 1000)), overhead_s=draw(st.floats(0, 10)), deviation=draw(st.floats(0, 3)),
+        largest_s=draw(st.just(0.0) | positive), speed_deviation=draw(st.floats(0, 1)),
+    )  # fmt: skip
+
+
+@given(outlook=outlooks())
+def test_a_unit_is_within_its_share_and_its_limits(outlook: Outlook) -> None:
+    work, least = unit_work(outlook), outlook.overhead_s * outlook.speed
+    assert work <= max(outlook.share_s, least)
+    assert work <= max(longest(outlook), least)
+    assert work >= least
+    if outlook.largest_s > least:
+        assert work <= RAMP * outlook.largest_s
+
+
+@given(outlook=outlooks(), factor=st.floats(1, 10))
+def test_the_less_is_known_the_less_a_node_gets(outlook: Outlook, factor: float) -> None:
+    worse = replace(outlook, deviation=outlook.deviation * factor)
+    assert worse.cautious_s <= outlook.cautious_s <= outlook.share_s
+    assert longest(replace(outlook, speed_deviation=outlook.speed_deviation * factor)) <= longest(outlook)
+
+
+def test_a_share_goes_by_speed_and_counts_what_others_have_in_hand() -> None:
+    assert PLENTY.share_s == pytest.approx(2 / 8 * (400 + 80))
+    assert replace(PLENTY, speed=4.0).share_s == pytest.approx(2 * PLENTY.share_s)
+    stuck = replace(PLENTY, hands_s=1e9)  # one node that is stuck makes nobody's share large
+    assert stuck.share_s == pytest.approx(2 / 8 * (400 + 400))
+
+
+def test_units_shrink_with_what_is_left() -> None:
+    sizes = [unit_work(replace(PLENTY, pool_s=pool_s, hands_s=pool_s / 4)) for pool_s in (400, 100, 25, 6, 1.5)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 4 * sizes[-1]
+
+
+@pytest.mark.parametrize("overhead_s", [0.01, 0.1, 1.0])
+def test_overhead_is_a_small_part_of_a_unit_while_a_share_is_large_enough(overhead_s: float) -> None:
+    for pool_s in (100, 400, 4000):
+        outlook = replace(PLENTY, pool_s=float(pool_s), overhead_s=overhead_s)
+        took_s = unit_work(outlook) / outlook.speed
+        if outlook.share_s / outlook.speed > overhead_s / OVERHEAD_LIMIT:
+            assert overhead_s <= 1.001 * OVERHEAD_LIMIT * took_s
+
+
+def test_at_the_very_end_a_node_gets_all_of_its_share() -> None:
+    last = replace(PLENTY, pool_s=0.4, hands_s=0.0, overhead_s=0.1)
+    assert unit_work(last) == pytest.approx(max(last.share_s, 0.1 * last.speed))
+
+
+def test_a_node_shows_what_it_can_do_before_it_gets_much() -> None:
+    assert unit_work(replace(PLENTY, largest_s=0.5)) == pytest.approx(RAMP * 0.5)
+    assert unit_work(replace(PLENTY, largest_s=0.5)) < unit_work(PLENTY)
