@@ -20,6 +20,7 @@ LEAST_UNCERTAINTY = 0.05
 """Part of the time left by which no forecast is thought to be surer."""
 
 SAY_EVERY_S = 600.0
+CORRECT_AFTER_S = 60.0
 TELL_EVERY_S = 2.0
 GRAMMAR = "Write a time such as 08:00, or a date and time such as 2026-03-01T08:00."
 
@@ -74,6 +75,11 @@ class Outlook:
             side = "to spare" if self.spare_s >= 0 else "late"
             return f"It will be close for {due}: {format_span(abs(self.spare_s))} {side} {off}.{self._help()}"
         return f"Late for {due} by {format_span(-self.spare_s)} {off}.{self._help()}"
+
+    @property
+    def remedy(self) -> str:
+        """What would help, as the end of a sentence; empty when nothing needs to."""
+        return "" if self.verdict is Verdict.ON_TIME else self._help()
 
     def _help(self) -> str:
         if not self.nodes_wanted:
@@ -146,7 +152,8 @@ class DeadlineWatch:
     now, clock
         The wall clock, and seconds on the job's own clock.
     say
-        Called with a sentence for the log: at first, when the verdict changes, and every ten minutes.
+        Called with a sentence for the log: at first, when the verdict changes, what would help has changed
+        for a minute, and every ten minutes.
     """
 
     due: datetime
@@ -156,7 +163,7 @@ class DeadlineWatch:
     _forecasts: deque[tuple[float, float]] = field(init=False, default_factory=lambda: deque(maxlen=500))
     _nodes: set[str] = field(init=False, default_factory=set)
     _told_s: float = field(init=False, default=-math.inf)
-    _said: tuple[float, Verdict | None] = field(init=False, default=(-math.inf, None))
+    _said: tuple[float, Verdict | None, str] = field(init=False, default=(-math.inf, None, ""))
 
     def take(self, event: ev.Event) -> None:
         """Note what is forecast."""
@@ -177,10 +184,11 @@ class DeadlineWatch:
             return
         self._told_s = now_s
         outlook = self._outlook(now_s)
-        said_s, verdict = self._said
-        news = outlook.verdict is not verdict or now_s - said_s >= SAY_EVERY_S
+        said_s, verdict, remedy = self._said
+        since_s = SAY_EVERY_S if outlook.remedy == remedy else CORRECT_AFTER_S
+        news = outlook.verdict is not verdict or now_s - said_s >= since_s
         if news:
-            self._said = now_s, outlook.verdict
+            self._said = now_s, outlook.verdict, outlook.remedy
             self.say(outlook.sentence())
         ev.announce(
             ev.DeadlineJudged(
