@@ -34,7 +34,7 @@ PROBE_UNITS_PER_NODE = 2
 TAKE_OVER_GAIN = 0.75
 """A unit is taken over if its pixels are then there in less than this part of the time its own node still needs."""
 WASTE_LIMIT = 0.25
-"""Work that may be done twice, as a part of all the work of the job."""
+"""Nothing more is raced once this part of all the work of the job was."""
 MOST_AT_ONCE = 64
 
 
@@ -330,7 +330,7 @@ class Planner:
         again_s = (price + elsewhere_s) / others + self.learning.overhead_s
         if again_s > TAKE_OVER_GAIN * last.seconds_left(now_s):
             return False
-        if self._raced_s + price > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
+        if self._raced_s > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
             return False
         self._raced_s += price
         self._pool.put(0, [self._races.begin(last)])
