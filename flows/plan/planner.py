@@ -19,7 +19,7 @@ from flows.plan.learning import Learning
 from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
-from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, in_time, unit_work
+from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
 from flows.plan.under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ class Planner:
         if not self.cost.measured:
             return outlook.share_s / BLIND_PART
         whole = self._price(self.region, block.samples.count)
-        most = min(outlook.cautious_s, in_time(outlook))
+        most = min(outlook.cautious_s, outlook.timely_s)
         if self.mode is Mode.AUTO and block.region == self.region and whole <= most:
             return whole
         return unit_work(outlook)

@@ -74,6 +74,11 @@ class Outlook:
         """Part of its share that the node may have in one unit, as far as predictions can be trusted."""
         return self.share_s / (1.0 + CAUTION * self.deviation)
 
+    @property
+    def timely_s(self) -> float:
+        """Work that the node may have in one unit, if little is to be called back when the time is up."""
+        return self.ends_in_s / TIME_PART * self.speed
+
 
 def unit_work(outlook: Outlook) -> float:
     """Work the next unit should hold, in seconds of a node of speed 1.
@@ -81,20 +86,8 @@ def unit_work(outlook: Outlook) -> float:
     Shares of what is left make units shrink towards the end (factoring: Hummel, Schonberg, Flynn 1992), the more
     slowly the better times are predicted. Overhead sets the floor; at the very end a node gets all of its share.
     """
-    speed, overhead_s, floor = outlook.speed, outlook.overhead_s, _floor(outlook)
-    work = outlook.cautious_s
-    if work < floor:
-        work = min(floor, outlook.share_s)
-    return max(min(work, longest(outlook), in_time(outlook)), overhead_s * speed)
-
-
-def in_time(outlook: Outlook) -> float:
-    """Work a unit may hold at most, if little is to be called back when the time is up."""
-    return max(outlook.ends_in_s / TIME_PART * outlook.speed, _floor(outlook))
-
-
-def _floor(outlook: Outlook) -> float:
-    return outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed
+    floor = min(outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed, outlook.share_s)
+    return max(min(outlook.cautious_s, outlook.timely_s, longest(outlook)), floor, outlook.overhead_s * outlook.speed)
 
 
 def longest(outlook: Outlook) -> float:

@@ -30,8 +30,8 @@ def price(region: Region, samples: int) -> float:
 def test_blocks_are_taken_in_their_order() -> None:
     pool = Pool([block_of(frame) for frame in (3, 1, 2)], whole=WHOLE)
     frames = []
-    while taken := pool.take("a", {"a"}):
-        frames.append(taken[1].frame)
+    while choice := pool.choice("a", {"a"}):
+        frames.append(pool.take(choice[0][0]).frame)
     assert frames == [3, 1, 2]
     assert not len(pool)
 
@@ -39,19 +39,22 @@ def test_blocks_are_taken_in_their_order() -> None:
 def test_what_is_left_of_a_block_takes_its_place() -> None:
     first, second = block_of(1).failed_on("a"), block_of(2)
     pool = Pool([first, second, block_of(3)], whole=WHOLE)
-    taken = pool.take("a", {"a", "b"})
-    assert taken is not None
-    index, block = taken
-    assert block == second
+    index, block = pool.choice("a", {"a", "b"})[0]
+    assert block == pool.take(index) == second
     pool.put(index, [block.part(RIGHT), block.part(LEFT)])
     assert list(pool) == [first, block.part(LEFT), block.part(RIGHT), block_of(3)]
 
 
 def test_a_node_gets_what_it_failed_on_only_when_all_have() -> None:
     pool = Pool([block_of(1).failed_on("a")], whole=WHOLE)
-    assert pool.take("a", {"a", "b"}) is None
+    assert not pool.choice("a", {"a", "b"})
     pool = Pool([block_of(1).failed_on("a").failed_on("b")], whole=WHOLE)
-    assert pool.take("a", {"a", "b"}) is not None
+    assert pool.choice("a", {"a", "b"})
+
+
+def test_a_choice_is_of_the_frame_and_pass_that_come_first() -> None:
+    blocks = [block_of(1, LEFT), block_of(1, RIGHT), block_of(1, LEFT, samples=16), block_of(2)]
+    assert [block for _, block in Pool(blocks, whole=WHOLE).choice("a", {"a"})] == blocks[:2]
 
 
 def test_chosen_blocks_of_a_frame_can_be_dropped() -> None:
@@ -71,9 +74,11 @@ def test_the_totals_are_those_of_the_blocks_that_are_there(seed: int) -> None:
     out: list[Block] = []
 
     def take() -> None:
-        taken = pool.take(random.choice("ab"), {"a", "b"})
-        if taken is not None:
-            out.append(taken[1])
+        choice = pool.choice(random.choice("ab"), {"a", "b"})
+        if choice:
+            index, block = random.choice(choice)
+            assert pool.take(index) == block
+            out.append(block)
 
     def put() -> None:
         if out:

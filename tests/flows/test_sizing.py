@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.plan.sizing import OVERHEAD_LIMIT, RAMP, Outlook, longest, unit_work
+from flows.plan.sizing import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, Outlook, longest, unit_work
 
 PLENTY = Outlook(
-    pool_s=400.0, hands_s=80.0, speed=2.0, farm_speed=8.0, overhead_s=0.01, deviation=0.1, largest_s=100.0
+    pool_s=400.0, hands_s=80.0, speed=2.0, farm_speed=8.0, overhead_s=0.01, deviation=0.1, largest_s=100.0,
+    speed_deviation=0.0, done_s=0.0,
 )  # fmt: skip
 positive = st.floats(0.001, 1e6)
 
@@ -23,6 +24,7 @@ def outlooks(draw: st.DrawFn) -> Outlook:
         pool_s=draw(positive), hands_s=draw(st.floats(0, 1e6)), speed=speed,
         farm_speed=speed + draw(st.floats(0, 1000)), overhead_s=draw(st.floats(0, 10)), deviation=draw(st.floats(0, 3)),
         largest_s=draw(st.just(0.0) | positive), speed_deviation=draw(st.floats(0, 1)),
+        done_s=draw(st.floats(0, 1e6)),
     )  # fmt: skip
 
 
@@ -30,9 +32,10 @@ def outlooks(draw: st.DrawFn) -> Outlook:
 def test_a_unit_is_within_its_share_and_its_limits(outlook: Outlook) -> None:
     work, least = unit_work(outlook), outlook.overhead_s * outlook.speed
     assert work <= max(outlook.share_s, least)
-    assert work <= max(longest(outlook), least)
-    assert work >= least
-    if outlook.largest_s > least:
+    floor = min(outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed, outlook.share_s)
+    assert work <= max(longest(outlook), floor, least)
+    assert work >= max(floor, least)
+    if outlook.largest_s > max(floor, least):
         assert work <= RAMP * outlook.largest_s
 
 
@@ -73,3 +76,9 @@ def test_at_the_very_end_a_node_gets_all_of_its_share() -> None:
 def test_a_node_shows_what_it_can_do_before_it_gets_much() -> None:
     assert unit_work(replace(PLENTY, largest_s=0.5)) == pytest.approx(RAMP * 0.5)
     assert unit_work(replace(PLENTY, largest_s=0.5)) < unit_work(PLENTY)
+
+
+def test_a_node_that_dies_takes_a_small_part_of_the_job_with_it() -> None:
+    for overhead_s in (0.01, 0.5, 5.0):
+        long = replace(PLENTY, pool_s=4000.0, hands_s=500.0, done_s=3500.0, overhead_s=overhead_s)
+        assert longest(long) <= max(RISK * 8000, long.share_s / 16, SHORT_S * long.speed) + 1e-9

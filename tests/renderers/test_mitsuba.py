@@ -45,6 +45,16 @@ def test_filters_agree_with_stock(llvm: Bench, name: str) -> None:
     assert_same_mean(a[:, 3:-3, 3:-3], b[:, 3:-3, 3:-3])
 
 
+def test_ranges_of_a_rich_scene_add_up_though_rays_near_edges_depend_on_their_packets(llvm: Bench) -> None:
+    interior = Path(__file__).parents[2] / "scenes" / "interior.xml"
+    bench = llvm.with_(interior, size=Size(width=640, height=360), samples=72)
+    region = Region(x0=0, y0=216, x1=640, y1=232)
+    whole = bench.render(region).sums
+    ranges = [(0, 16), (16, 48), (48, 72)]
+    total = np.sum([bench.render(region, samples).sums.astype(np.float64) for samples in ranges], axis=0)
+    np.testing.assert_allclose(total, whole, rtol=1e-6, atol=1e-4)
+
+
 def assert_same_mean(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> None:
     error = np.sqrt((a.var(0, ddof=1) + b.var(0, ddof=1)) / SEEDS)
     lit = error > 1e-3
