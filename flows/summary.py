@@ -15,7 +15,7 @@ MATTERS = 0.02
 
 PARTS = {
     "loading": "opening scenes",
-    "wasted": "pixels that were there already",
+    "wasted": "pixels the picture didn't need",
     "tail": "waiting for the last units",
     "finishing": "waiting for the pictures to be written",
     "between": "gaps between units and failed or lost ones",
@@ -89,7 +89,7 @@ def _tail(report: dict[str, Any]) -> list[tuple[str, str]]:
     if _matters(report["tail_idle_s"], report):
         rows.append(("tail", f"{report['tail_s']:.1f} s from the first idle node to the end of the last unit"))
     if _matters(report["wasted_s"], report):
-        rows.append(("waste", f"{report['wasted_s']:.1f} node-seconds of pixels that were there already"))
+        rows.append(("waste", f"{report['wasted_s']:.1f} node-seconds of pixels the picture didn't need"))
     return rows
 
 
