@@ -55,6 +55,8 @@ class Dispatcher:
         Called with a frame and its tickets when all its units are in the store.
     recover
         Called with a lost unit's ticket and block: has it loaded and says True if it is in the store after all.
+    forecast
+        Makes of the seconds until all is rendered those until the job ends, where a limit ends it earlier.
     no_node_timeout_s
         How long to wait without a single node before giving up.
     """
@@ -66,6 +68,7 @@ class Dispatcher:
     between: Callable[[], None] = lambda: None
     on_rendered: Callable[[int, Sequence[int]], None] = lambda frame, tickets: None  # noqa: ARG005
     recover: Callable[[int, Block], bool] = lambda ticket, block: False  # noqa: ARG005
+    forecast: Callable[[float | None], float | None] = lambda seconds_left: seconds_left
     no_node_timeout_s: float = 300.0
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
     pixel_samples_done: int = field(init=False, default=0)
@@ -98,11 +101,22 @@ class Dispatcher:
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
         self._count(ticket, block)
-        ev.announce(ev.UnitReused(at_s=self.clock(), block=block))
+        self._tell_reused(block)
 
     def done(self, frame: int) -> Mapping[int, Block]:
         """Return the units of a frame that are in the store, by ticket: each pixel and sample once."""
         return self._frames.get(frame, {})
+
+    def end_frame(self, frame: int, sample_stop: int) -> None:
+        """End a frame at a number of samples: what goes beyond is handed out no more, and called back where it is.
+
+        Units that are finished stay among those `done`. The frame is rendered when nothing below ``sample_stop`` is
+        missing.
+        """
+        pending = self.planner.pending(frame)
+        self._settle(self.planner.drop_after(frame, sample_stop))
+        if pending:
+            self._see_rendered(frame)
 
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
@@ -173,6 +187,7 @@ class Dispatcher:
         settlement = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
         self._stored[ticket] = _Stored(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
         self._see_hunger(done.node)
+        self._count_in(settlement)
         ev.announce(
             ev.UnitFinished(
                 at_s=now_s,
@@ -180,7 +195,8 @@ class Dispatcher:
                 block=done.block,
                 record=record,
                 predicted_s=done.predicted_s,
-                seconds_left=self.planner.seconds_left(now_s),
+                seconds_left=self.forecast(self.planner.seconds_left(now_s)),
+                pixel_samples_done=self.pixel_samples_done,
             )
         )
         self._settle(settlement)
@@ -188,8 +204,7 @@ class Dispatcher:
 
     def _settle(self, settlement: Settlement) -> None:
         """Count what belongs to the picture, and let go of what another was faster with."""
-        for ticket in settlement.counted:
-            self._count(ticket, self._stored.pop(ticket).block)
+        self._count_in(settlement)
         for ticket in settlement.superseded:
             late = self._stored.pop(ticket)
             waste = ev.UnitWasted(
@@ -198,6 +213,15 @@ class Dispatcher:
             ev.announce(waste)
         self._call_back(settlement.call_back)
         self.farm.stop(settlement.superseded)
+
+    def _count_in(self, settlement: Settlement) -> None:
+        """Count what belongs to the picture, unless it is counted already."""
+        for ticket in settlement.counted:
+            if ticket in self._stored:
+                self._count(ticket, self._stored.pop(ticket).block)
+
+    def _tell_reused(self, block: Block) -> None:
+        ev.announce(ev.UnitReused(at_s=self.clock(), block=block, pixel_samples_done=self.pixel_samples_done))
 
     def _count(self, ticket: int, block: Block) -> None:
         self._frames.setdefault(block.frame, {})[ticket] = block
@@ -278,7 +302,8 @@ class Dispatcher:
             settlement = self.planner.finish(lost.ticket, self.clock(), render_s=None)
             now_s = self.clock()
             self._stored[lost.ticket] = _Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s)
-            ev.announce(ev.UnitReused(at_s=now_s, block=lost.block))
+            self._count_in(settlement)
+            self._tell_reused(lost.block)
             self._settle(settlement)
         else:
             settlement, wanted = self.planner.gone(lost.ticket, self.clock(), failed=False)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from flows.plan.block import Block
+    from tasks.limits import Reached
     from tasks.spec import SampleRange, UnitRecord
 
 
@@ -52,9 +53,10 @@ class NodeRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReused(Event):
-    """A unit was found in the store."""
+    """A unit was found in the store. ``pixel_samples_done`` is as in `UnitFinished`."""
 
     block: Block
+    pixel_samples_done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ class UnitFinished(Event):
         Seconds of rendering that were expected when the node was given the unit; None where nothing was known.
     seconds_left
         Seconds until the job ends, as far as is known.
+    pixel_samples_done
+        Pixels × samples that count by now, in all, those of earlier runs included: each once, whoever rendered it.
     """
 
     node: str
@@ -90,6 +94,7 @@ class UnitFinished(Event):
     record: UnitRecord
     predicted_s: float | None = None
     seconds_left: float | None = None
+    pixel_samples_done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +172,63 @@ class FrameWritten(Event):
 
     frame: int
     outputs: tuple[str, ...]
+    reached: Reached | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassMeasured(Event):
+    """A pass of a frame is complete in its whole region, and the noise of the picture so far was measured.
+
+    Parameters
+    ----------
+    samples
+        Samples every pixel has.
+    noise
+        As in `tasks.noise`; None after the first pass.
+    samples_wanted
+        Samples that should bring the noise to the job's limit, where it has one.
+    """
+
+    frame: int
+    samples: int
+    noise: float | None
+    samples_wanted: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalMoved(Event):
+    """How much is expected to be rendered by the time a limit ends the job, in pixel-samples of this run and before."""
+
+    pixel_samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeUp(Event):
+    """The time of a job is up; ``early`` when not even the first pass was complete, so that it goes on until it is."""
+
+    early: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineJudged(Event):
+    """Whether a job is expected to be ready in time; ``made_it`` once it is ready.
+
+    Parameters
+    ----------
+    due, expected_end
+        ISO date-times.
+    spare_s
+        Seconds between them; negative is late.
+    news
+        Whether the sentence says something else than the last one did.
+    """
+
+    due: str
+    expected_end: str
+    spare_s: float
+    sentence: str
+    news: bool
+    made_it: bool | None = None
 
 
 Observer = Callable[[Event], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.farm import DaskFarm
     from flows.layout import Layout
     from storage.objects import ObjectStore
+    from tasks.limits import Ending
     from tasks.pictures import FrameRecord
 
 MAX_TASK_RUNS = 32
@@ -44,11 +45,13 @@ class Finisher:
     clock: Callable[[], float]
     on_written: Callable[[FrameRecord], None]
     failed: dict[int, str] = field(init=False, default_factory=dict)
+    _endings: dict[int, Ending | None] = field(init=False, default_factory=dict)
     _waiting: list[tuple[int, Sequence[int]]] = field(init=False, default_factory=list)
     _running: list[tuple[list[tuple[int, Sequence[int]]], Any]] = field(init=False, default_factory=list)
 
-    def take(self, frame: int, tickets: Sequence[int]) -> None:
+    def take(self, frame: int, tickets: Sequence[int], ending: Ending | None = None) -> None:
         """Finish a frame whose units are all done, together with others when the job has many."""
+        self._endings[frame] = ending
         self._waiting.append((frame, tickets))
         if len(self._waiting) * MAX_TASK_RUNS >= len(self.layout.frames):
             self.flush()
@@ -62,7 +65,7 @@ class Finisher:
         future = finish_frames.submit(
             f"frame {format_frames(numbers)}",
             [[self.farm.tile(ticket) for ticket in tickets] for _, tickets in chunk],
-            [self.layout.orders[frame] for frame, _ in chunk],
+            [replace(self.layout.orders[frame], ending=self._endings.pop(frame)) for frame, _ in chunk],
             self.store.url,
             self.metadata,
         )
@@ -87,7 +90,9 @@ class Finisher:
         else:
             for record in records:
                 outputs = tuple(self.store.locate(key) for key in record.files)
-                ev.announce(ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs))
+                ev.announce(
+                    ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs, reached=record.reached)
+                )
                 self.on_written(record)
         for _, tickets in chunk:
             self.farm.forget(tickets)

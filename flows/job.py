@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from flows.deadline import deadline_text, next_moment
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
+from flows.spans import parse_span
 from storage.errors import FrontburnerError
 from storage.view import View
 from tasks.documents import read_yaml
+from tasks.limits import Limits
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov, Region, Size
@@ -29,6 +33,10 @@ MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
+NO_TIME_FOR_SEQUENCES = (
+    "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
+    "Give noise or samples for each frame, and finish_by to be told whether it will be ready."
+)
 
 
 class Format(StrEnum):
@@ -88,6 +96,18 @@ class RenderJob(BaseModel):
         "", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
     )
     samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
+    noise: float | None = Field(
+        None,
+        description="End a picture at this noise, such as 0.02; samples are then the most it may take.",
+        gt=0,
+        lt=1,
+    )
+    time_limit: Text = Field(
+        "", description="End a still after this time, such as 90s, 30m or 1h30m, with what is rendered by then."
+    )
+    finish_by: Annotated[str, BeforeValidator(deadline_text)] = Field(
+        "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
+    )
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
         default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
@@ -145,6 +165,20 @@ class RenderJob(BaseModel):
             parse_size(value)
         return value
 
+    @field_validator("time_limit")
+    @classmethod
+    def _time_limit_reads(cls, value: str) -> str:
+        if value:
+            parse_span(value)
+        return value
+
+    @field_validator("finish_by")
+    @classmethod
+    def _finish_by_reads(cls, value: str) -> str:
+        if value:
+            next_moment(value, datetime.now().astimezone())
+        return value
+
     @field_validator("name")
     @classmethod
     def _name_is_a_file_name(cls, value: str) -> str:
@@ -170,6 +204,17 @@ class RenderJob(BaseModel):
             if self.size and not region.within(parse_size(self.size)):
                 raise ValueError(outside(self.region, parse_size(self.size)))
         return self
+
+    @model_validator(mode="after")
+    def _time_limit_is_for_a_still(self) -> RenderJob:
+        if self.time_limit and self.frames and len(parse_frames(self.frames)) > 1:
+            raise ValueError(f"time_limit '{self.time_limit}': {NO_TIME_FOR_SEQUENCES}")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """What may end its pictures early."""
+        return Limits(time_s=parse_span(self.time_limit) if self.time_limit else None, noise=self.noise)
 
     @property
     def title(self) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.job import ExrType, JobRefused, RenderJob, outside, parse_region, parse_size
+from flows.job import (
+    MAX_SAMPLES,
+    NO_TIME_FOR_SEQUENCES,
+    ExrType,
+    JobRefused,
+    RenderJob,
+    outside,
+    parse_region,
+    parse_size,
+)
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
 from tasks.pictures import Encoding, PictureOrder
@@ -15,8 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.plan.block import Block
+    from tasks.limits import Limits
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scenes import FrameScene
+
+GENEROUS = 64
+"""Samples a limited job may take when it doesn't say: the scene's own times this, an eighth of its noise."""
 
 ALIGN_PX = 8
 """Cuts across lie at multiples of this at least: rows of a region then fill whole SIMD lanes."""
@@ -45,6 +58,11 @@ class Layout:
     notes: tuple[str, ...]
     unit_timeout_s: float | None
 
+    @property
+    def limits(self) -> Limits:
+        """What may end its pictures early."""
+        return next(iter(self.orders.values())).limits
+
     def unit(self, block: Block) -> UnitSpec:
         """The full specification of a block."""
         return UnitSpec(
@@ -71,16 +89,19 @@ def lay_out(
         When the job asks for what its scene or renderer doesn't have.
     """
     first = infos[scenes[0].frame]
+    whole_because = next((info.whole_frames_because for info in infos.values() if info.whole_frames_because), "")
     _check(job, first, capabilities)
+    _check_limits(job, len(scenes), capabilities, whole_because)
     size = parse_size(job.size) if job.size else first.size
     region = parse_region(job.region) if job.region else size.whole
-    samples = job.samples or first.samples
-    whole_because = next((info.whole_frames_because for info in infos.values() if info.whole_frames_because), "")
+    limits = job.limits
+    samples = job.samples or min(first.samples * (GENEROUS if limits else 1), MAX_SAMPLES)
     passes = sample_passes(
         samples,
         frames=len(scenes),
         exact_samples=capabilities.exact_samples and not whole_because,
         sample_align=capabilities.sample_align,
+        limited=bool(limits),
     )
     frames = {
         scene.frame: FrameSpec(
@@ -106,7 +127,12 @@ def lay_out(
     )
     orders = {
         number: PictureOrder(
-            frame=frame, region=region, passes=passes, keys=_keys(job, number, frames), encoding=encoding
+            frame=frame,
+            region=region,
+            passes=passes,
+            keys=_keys(job, number, frames),
+            encoding=encoding,
+            limits=limits,
         )
         for number, frame in frames.items()
     }
@@ -138,6 +164,20 @@ def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
         problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")
     if problems:
         raise JobRefused(reason="The job doesn't fit its scene:", remedy="", problems=tuple(problems))
+
+
+def _check_limits(job: RenderJob, frames: int, capabilities: Capabilities, whole_because: str) -> None:
+    """Refuse limits that the renderer or the number of frames doesn't allow."""
+    problems = []
+    if job.time_limit and frames > 1:
+        problems.append(f"time_limit '{job.time_limit}': {NO_TIME_FOR_SEQUENCES}")
+    for name in ("noise", "time_limit"):
+        value = getattr(job, name)
+        if value and (whole_because or not capabilities.exact_samples):
+            why = whole_because or f"{job.renderer_name} can't render a frame's samples in parts."
+            problems.append(f"{name} '{value}': {why} Give samples instead.")
+    if problems:
+        raise JobRefused(reason="The job can't be ended by a limit:", remedy="", problems=tuple(problems))
 
 
 def _keys(job: RenderJob, frame: int, frames: Mapping[int, FrameSpec]) -> tuple[str, ...]:

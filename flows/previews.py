@@ -1,69 +1,64 @@
-"""The whole picture early: when the first pass of a still is complete, show it while the rest is rendered."""
+"""A still that sharpens: after its passes, a preview of all samples so far is made on a node and shown."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flows import events as ev
 from tasks.pictures import early_preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from distributed import Future
 
     from flows.farm import DaskFarm
     from flows.layout import Layout
-    from flows.plan.block import Block
+    from flows.measuring import DaskMeasurement
+    from flows.progress import FrameProgress
+
+SHOW_EVERY_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
-class EarlyPreview:
-    """Makes one preview of a job that has a first pass; an observer of the job's events.
+class Previews:
+    """Makes previews of a still, at most one every few seconds.
 
     Parameters
     ----------
     farm, layout
-        Where the tiles are, and what is rendered.
-    done
-        Finished units of a frame, by ticket.
+        Where the passes are, and what is rendered.
+    clock
+        Seconds on the job's own clock.
     show
         Called with the JPEG and its caption.
     """
 
     farm: DaskFarm
     layout: Layout
-    done: Callable[[int], Mapping[int, Block]]
+    clock: Callable[[], float]
     show: Callable[[bytes, str], None]
-    _news: bool = field(init=False, default=False)
-    _shown: bool = field(init=False, default=False)
-    _frame: int = field(init=False, default=0)
+    _next: tuple[FrameProgress, DaskMeasurement] | None = field(init=False, default=None)
     _future: Future | None = field(init=False, default=None)
+    _caption: str = field(init=False, default="")
+    _shown_s: float = field(init=False, default=-math.inf)
 
-    def take(self, event: ev.Event) -> None:
-        """Note that something of the first pass is there."""
-        match event:
-            case ev.UnitFinished(block=block) | ev.UnitReused(block=block):
-                self._news = self._news or block.samples == self.layout.passes[0]
-                self._frame = block.frame
-            case _:
-                pass
+    def offer(self, progress: FrameProgress) -> None:
+        """Have what there is of a still shown, unless something sharper comes first."""
+        if len(self.layout.frames) == 1:
+            self._next = progress, progress.last
 
     def poll(self) -> None:
-        """Start the preview when the first pass is complete, show it when it is made."""
-        if self._news and self._future is None and self._complete():
-            tiles = [self.farm.tile(ticket) for ticket in self.done(self._frame)]
-            order = self.layout.orders[self._frame]
-            self._future = self.farm.client.submit(early_preview, tiles, order, pure=False, priority=1)
-        if self._future is not None and self._future.status == "finished":
-            samples = self.layout.passes[0].count
-            self.show(self._future.result(), f"First pass: {samples} of {self.layout.passes[-1].stop} samples a pixel")
-            self._future, self._shown = None, True
-
-    def _complete(self) -> bool:
-        self._news = False
-        if len(self.layout.passes) == 1 or self._shown:
-            return False
-        first = [block for block in self.done(self._frame).values() if block.samples == self.layout.passes[0]]
-        return sum(block.region.area for block in first) == self.layout.region.area
+        """Make the next preview when its time has come, show it when it is made."""
+        if self._future is not None and self._future.done():
+            if self._future.status == "finished":
+                self.show(self._future.result(), self._caption)
+            self._future = None
+        if self._next is None or self._future is not None or self.clock() - self._shown_s < SHOW_EVERY_S:
+            return
+        (progress, measured), self._next, self._shown_s = self._next, None, self.clock()
+        noise = "" if progress.noise is None else f", noise {progress.noise:.1%}"
+        self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
+        order = self.layout.orders[progress.frame]
+        self._future = self.farm.client.submit(early_preview, measured.moments, order, pure=False, priority=1)

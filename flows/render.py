@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger
@@ -16,13 +18,16 @@ from flows import events as ev
 from flows.artifacts import Artifacts
 from flows.chart import draw
 from flows.cluster.nodes import farm
+from flows.deadline import DeadlineWatch, next_moment
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.finishing import Finisher
 from flows.job import RenderJob
 from flows.layout import Layout, lay_out
+from flows.limits import Limiter
+from flows.measuring import DaskMeasurer
 from flows.plan.planner import FrameWork, Planner
-from flows.previews import EarlyPreview
+from flows.previews import Previews
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.summary import markdown
@@ -36,11 +41,12 @@ from tasks.scenes import SceneQuery
 from tasks.steps import open_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
     from flows.plan.block import Block
+    from flows.progress import FrameProgress
     from storage.objects import ObjectStore
 
 
@@ -88,6 +94,11 @@ def render(job: RenderJob) -> dict[str, Any]:
     return document
 
 
+def _now() -> datetime:
+    """Return the time on this machine's clock, in its time zone."""
+    return datetime.now().astimezone()
+
+
 def _client() -> Client:
     """Return the Dask client of this flow run: the one its tasks use as well."""
     context = FlowRunContext.get()
@@ -107,9 +118,14 @@ class _Run:
     report: Report
     clock: Any
     artifacts: Artifacts = field(init=False)
+    deadline: DeadlineWatch | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
+        if self.job.finish_by:
+            self.deadline = DeadlineWatch(
+                due=next_moment(self.job.finish_by, _now()), now=_now, clock=self.clock, say=get_run_logger().info
+            )
 
     def go(self) -> None:
         """Open the scene, dispatch what is missing, and see the pictures into their places."""
@@ -119,7 +135,8 @@ class _Run:
             layout = self._open(build)
             wanted = self._skip_finished(layout)
             dask_farm.open(build, layout.unit)
-            self._render(dask_farm, layout, wanted)
+            with self._deadline_watched():
+                self._render(dask_farm, layout, wanted)
         self._draw()
         self.artifacts.report(markdown(self.report.document()))
 
@@ -134,6 +151,18 @@ class _Run:
             self.report.chart = self.store.locate(key)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is only the chart
             self.report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
+
+    @contextmanager
+    def _deadline_watched(self) -> Iterator[None]:
+        if self.deadline is None:
+            yield
+            return
+        unobserve = ev.observe(self.deadline.take)
+        try:
+            yield
+            self.deadline.end(complete=not self.report.failed)
+        finally:
+            unobserve()
 
     def _open(self, build: str) -> Layout:
         scenes = frame_scenes(self.job)
@@ -163,7 +192,7 @@ class _Run:
                 continue
             frames_there += 1
             outputs = tuple(self.store.locate(key) for key in there.files)
-            ev.announce(ev.FrameWritten(at_s=self.clock(), frame=number, outputs=outputs))
+            ev.announce(ev.FrameWritten(at_s=self.clock(), frame=number, outputs=outputs, reached=there.reached))
         ev.announce(
             ev.JobPlanned(
                 at_s=self.clock(),
@@ -171,7 +200,7 @@ class _Run:
                 frames=len(layout.frames),
                 pixel_samples=sum(s.count for s in layout.passes) * layout.region.area * len(wanted),
                 reused_frames=frames_there,
-                probe=layout.passes[0] if len(layout.passes) > 1 else None,
+                probe=layout.passes[0] if len(layout.passes) > 1 and len(layout.frames) == 1 else None,
             )
         )
         return wanted
@@ -184,6 +213,7 @@ class _Run:
             passes=layout.passes,
             mode=layout.mode,
             align_px=layout.align_px,
+            limited=bool(layout.limits),
         )
         finisher = Finisher(
             farm=dask_farm,
@@ -198,15 +228,27 @@ class _Run:
             farm=dask_farm,
             clock=self.clock,
             attempts=self.job.attempts,
-            on_rendered=finisher.take,
             recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
         )
-        early = EarlyPreview(farm=dask_farm, layout=layout, done=dispatcher.done, show=self.artifacts.preview)
-        dispatcher.between = lambda: self._between(dispatcher, layout, len(wanted), finisher, early)
-        unobserve = ev.observe(early.take)
+        previews = Previews(farm=dask_farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
+        limiter = Limiter(
+            layout=layout,
+            frames=[work.frame for work in wanted],
+            clock=self.clock,
+            dispatcher=dispatcher,
+            measurer=DaskMeasurer(farm=dask_farm, layout=layout),
+            finish=finisher.take,
+            on_pass=lambda progress: self._passed(layout, progress, previews),
+        )
+        dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
+        dispatcher.between = lambda: self._between(planner, limiter, finisher, previews)
+        unobserve = ev.observe(limiter.take)
         try:
             self._adopt(dask_farm, dispatcher, planner)
             dispatcher.run()
+            while limiter.poll():
+                wait([])
+                dask_farm.messages(timeout_s=0.05)
         finally:
             unobserve()
         self._tell_what_was_learnt(planner)
@@ -241,19 +283,25 @@ class _Run:
             dask_farm.load(ticket, block)
         return there
 
-    def _between(
-        self, dispatcher: Dispatcher, layout: Layout, frames: int, finisher: Finisher, early: EarlyPreview
-    ) -> None:
-        """Between two looks at the farm: obey a suspend, follow the pictures, show progress."""
+    def _between(self, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews) -> None:
+        """Between two looks at the farm: obey a suspend and the job's limits, follow the pictures, show progress."""
         wait([])  # raises Pause when the run was suspended: a flow that waits on Dask would never notice
+        limiter.poll()
+        planner.ends_in_s = limiter.ends_in_s()
         finisher.poll()
-        early.poll()
-        whole = sum(samples.count for samples in layout.passes) * layout.region.area * frames
-        if whole:
-            self.artifacts.progress(dispatcher.pixel_samples_done / whole)
+        previews.poll()
+        if self.deadline is not None:
+            self.deadline.poll()
+        self.artifacts.progress(limiter.fraction())
+
+    def _passed(self, layout: Layout, progress: FrameProgress, previews: Previews) -> None:
+        if len(layout.frames) == 1:
+            get_run_logger().info("%s", progress.sentence(layout.limits.noise))
+        previews.offer(progress)
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
-        get_run_logger().info("frame %d is in place: %s", record.frame, ", ".join(record.files))
+        reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
+        get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
         if record.preview:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
         if not self.job.keep_units:

@@ -14,6 +14,7 @@ from tasks.spec import Region
 
 if TYPE_CHECKING:
     from flows.plan.block import Block
+    from tasks.limits import Reached
 
 
 @dataclass(slots=True)
@@ -58,6 +59,8 @@ class Report:
     planned: ev.JobPlanned | None = None
     measured: ev.FarmMeasured | None = None
     predictions: Predictions = field(default_factory=Predictions)
+    reached: dict[int, Reached] = field(default_factory=dict)
+    deadline: ev.DeadlineJudged | None = None
 
     def take(self, event: ev.Event) -> None:
         """Fold one event in."""
@@ -72,6 +75,10 @@ class Report:
                 self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
             case ev.FrameWritten():
                 self.outputs.extend(event.outputs)
+                if event.reached is not None and event.reached.telling:
+                    self.reached[event.frame] = event.reached
+            case ev.DeadlineJudged():
+                self.deadline = event
             case ev.NodeJoined() | ev.NodeRefused() | ev.NodeLost():
                 self._take_node(event)
             case _:
@@ -263,8 +270,16 @@ class Report:
             "probe": self._probe(),
             "prediction": self.predictions.document(),
             "per_node": self._per_node(),
+            "reached": {str(frame): reached.document() for frame, reached in sorted(self.reached.items())},
             "notes": list(self.notes),
+            **self._deadline(),
         }
+
+    def _deadline(self) -> dict[str, Any]:
+        if self.deadline is None:
+            return {}
+        told = self.deadline
+        return {"finish_by": told.due, "expected_end": told.expected_end, "made_it": told.made_it}
 
     def _probe(self) -> dict[str, Any]:
         share = self.probe_s / self.busy_s if self.busy_s else 0.0

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import datetime
 from typing import Any
+
+from flows.spans import format_span
+from tasks.limits import reached_from
 
 MOST_ROWS = 50
 MATTERS = 0.02
@@ -10,7 +15,7 @@ MATTERS = 0.02
 
 PARTS = {
     "loading": "opening scenes",
-    "wasted": "pixels that were there already",
+    "wasted": "pixels the picture didn't need",
     "tail": "waiting for the last units",
     "finishing": "waiting for the pictures to be written",
     "between": "gaps between units and failed or lost ones",
@@ -28,6 +33,7 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if report["units"]:
         rows += [("efficiency", _efficiency(report)), *_ideal(report), *_tail(report), *_prediction(report)]
+    rows += [*_reached(report), *_deadline(report)]
     return rows + [("note", note) for note in report["notes"]]
 
 
@@ -83,7 +89,7 @@ def _tail(report: dict[str, Any]) -> list[tuple[str, str]]:
     if _matters(report["tail_idle_s"], report):
         rows.append(("tail", f"{report['tail_s']:.1f} s from the first idle node to the end of the last unit"))
     if _matters(report["wasted_s"], report):
-        rows.append(("waste", f"{report['wasted_s']:.1f} node-seconds of pixels that were there already"))
+        rows.append(("waste", f"{report['wasted_s']:.1f} node-seconds of pixels the picture didn't need"))
     return rows
 
 
@@ -93,6 +99,30 @@ def _prediction(report: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     half, most = (_percent(found[key]) for key in ("median_error", "p90_error"))
     return [("prediction", f"half of the units took what was predicted within {half}, nine in ten within {most}")]
+
+
+def _reached(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What limits brought about: a still's own figures, or how many frames of a sequence ended by what."""
+    reached = [reached_from(values) for values in report["reached"].values()]
+    if len(reached) < 2:
+        return [("reached", one.sentence()) for one in reached]
+    ended = Counter(one.ended_by.value for one in reached)
+    least, most = min(one.samples_min for one in reached), max(one.samples_max for one in reached)
+    frames = ", ".join(f"{count} frame{'' if count == 1 else 's'} by {by}" for by, count in ended.most_common())
+    samples = f"{least}" if least == most else f"{least} to {most}"
+    return [("reached", f"{samples} samples a pixel; ended: {frames}")]
+
+
+def _deadline(report: dict[str, Any]) -> list[tuple[str, str]]:
+    if report.get("made_it") is None:
+        return []
+    due, end = (datetime.fromisoformat(report[key]) for key in ("finish_by", "expected_end"))
+    spare_s = (due - end).total_seconds()
+    if spare_s < 0:
+        return [("deadline", f"{format_span(-spare_s)} late for {due:%H:%M}")]
+    if not report["made_it"]:
+        return [("deadline", f"not ready for {due:%H:%M}: frames failed")]
+    return [("deadline", f"ready {format_span(spare_s)} before {due:%H:%M}")]
 
 
 def _probe(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from distributed.worker import thread_state
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import ObjectStore, open_store
 from tasks.ledger import Ledger
+from tasks.noise import Moments
 from tasks.process import RendererProcess
 from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
@@ -71,6 +72,11 @@ def this_node() -> Node:
 def _tile_bytes(tile: Tile) -> int:
     """Tell Dask what a tile really holds, or it would spill too late."""
     return tile.sums.nbytes
+
+
+@sizeof.register(Moments)  # type: ignore[untyped-decorator]
+def _moments_bytes(moments: Moments) -> int:
+    return moments.nbytes
 
 
 def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from storage.errors import MissingObject
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import HOUSE
-from tasks.stitch import Picture, stitch
+from tasks.limits import Ending, Limits, Reached, reached_from
+from tasks.noise import gather, noise
+from tasks.stitch import Picture, stitch, stitch_uneven
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
+    import numpy as np
+    import numpy.typing as npt
+
     from storage.objects import ObjectStore
     from storage.view import View
+    from tasks.noise import Moments
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
 PREVIEW_PX = 720
@@ -45,6 +51,11 @@ class PictureOrder:
         Keys of the files in the job's store; their endings (``.exr``, ``.png``) say the format.
     encoding
         How they are written.
+    limits
+        What may end the picture before the last of its passes.
+    ending
+        How it was ended, known only when it was; not part of what the files are known by, so that the same job
+        finds them in place.
     """
 
     frame: FrameSpec
@@ -52,12 +63,16 @@ class PictureOrder:
     passes: tuple[SampleRange, ...]
     keys: tuple[str, ...]
     encoding: Encoding
+    limits: Limits = field(default_factory=Limits)
+    ending: Ending | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides the files' content."""
         document: dict[str, object] = {"frame": self.frame.digest, "region": asdict(self.region)}
         document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
+        if self.limits:
+            document["limits"] = asdict(self.limits)
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -67,6 +82,7 @@ class FrameRecord:
 
     frame: int
     files: dict[str, str]
+    reached: Reached | None = None
     preview: bytes = field(default=b"", repr=False)
 
 
@@ -80,16 +96,46 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     StoreError
         When a file can't be written; files that were there before are left whole.
     """
-    picture = stitch(tiles, order.frame, region=order.region, passes=order.passes)
+    picture, tiles = _put_together(tiles, order)
+    reached = _reached(picture, tiles, order)
     files: dict[str, str] = {}
     for key in order.keys:
-        data = _encode(key, picture, order, metadata)
+        data = _encode(key, picture, order, metadata | reached.facts())
         files[key] = hashlib.sha256(data).hexdigest()
         # Without a record in between, no crash can leave a file that passes for what another job wrote.
         store.delete(record_key(key))
         store.write(key, data)
-        store.write(record_key(key), json.dumps({"order": order.digest, "sha256": files[key]}).encode())
-    return FrameRecord(frame=order.frame.frame, files=files, preview=preview(picture, order.encoding))
+        record = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
+        store.write(record_key(key), json.dumps(record).encode())
+    shown = preview(picture.pixels, order.encoding)
+    return FrameRecord(frame=order.frame.frame, files=files, reached=reached, preview=shown)
+
+
+def _put_together(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
+    """Stitch the tiles up to where the picture ended; and those tiles."""
+    frame, region, ending = order.frame, order.region, order.ending
+    stop = order.passes[-1].stop if ending is None else ending.sample_stop
+    if stop is None:
+        return stitch_uneven(tiles, frame, region=region, first=order.passes[0]), tiles
+    passes = tuple(samples for samples in order.passes if samples.stop <= stop)
+    tiles = [tile for tile in tiles if tile.samples in passes]
+    return stitch(tiles, frame, region=region, passes=passes), tiles
+
+
+def _reached(picture: Picture, tiles: Sequence[Tile], order: PictureOrder) -> Reached:
+    # Half a second for a large still: only where someone asked for it.
+    measured = bool(order.limits)
+    even = Reached(
+        samples_min=picture.samples,
+        samples_mean=picture.samples,
+        samples_max=picture.samples,
+        noise=noise(gather(None, tiles, order.region)) if measured else None,
+    )
+    if order.ending is not None:
+        even = replace(even, ended_by=order.ending.by, seconds=round(order.ending.seconds, 3))
+    if picture.counts is None:
+        return even
+    return replace(even, samples_min=int(picture.counts.min()), samples_mean=round(float(picture.counts.mean()), 2))
 
 
 def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
@@ -99,15 +145,16 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     than a resume should.
     """
     files: dict[str, str] = {}
+    reached = None
     for key in order.keys:
         try:
             record = json.loads(store.read(record_key(key)))
             if record["order"] != order.digest or not store.exists(key):
                 return None
-            files[key] = record["sha256"]
+            files[key], reached = record["sha256"], reached_from(record["reached"])
         except (MissingObject, ValueError, KeyError, TypeError):
             return None
-    return FrameRecord(frame=order.frame.frame, files=files)
+    return FrameRecord(frame=order.frame.frame, files=files, reached=reached)
 
 
 def record_key(key: str) -> str:
@@ -115,17 +162,16 @@ def record_key(key: str) -> str:
     return f"{HOUSE}/files/{key}.json"
 
 
-def preview(picture: Picture, encoding: Encoding) -> bytes:
+def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
     """Make a small JPEG of a picture, for eyes."""
     return encode_preview(
-        picture.pixels[..., :4], max_px=PREVIEW_PX, view=encoding.view, exposure_stops=encoding.exposure_stops
+        pixels[..., :4], max_px=PREVIEW_PX, view=encoding.view, exposure_stops=encoding.exposure_stops
     )
 
 
-def early_preview(tiles: Sequence[Tile], order: PictureOrder) -> bytes:
-    """Make a preview of the first pass alone, from tiles among which all of it is."""
-    picture = stitch(tiles, order.frame, region=order.region, passes=order.passes[:1])
-    return preview(picture, order.encoding)
+def early_preview(moments: Moments, order: PictureOrder) -> bytes:
+    """Make a preview of the passes there are so far."""
+    return preview(moments.means, order.encoding)
 
 
 def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str, str]) -> bytes:
@@ -144,7 +190,6 @@ def _facts(picture: Picture, frame: FrameSpec) -> dict[str, str]:
         "scene_digest": frame.scene_digest,
         "frame": str(frame.frame),
         "renderer": f"{frame.renderer} {frame.build}",
-        "samples": str(picture.samples),
         "seed": str(frame.seed),
         "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
     }

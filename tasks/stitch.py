@@ -32,13 +32,16 @@ class Picture:
     region
         Where in its frame the picture lies.
     samples
-        Samples a pixel.
+        Samples a pixel; the most, where they differ.
+    counts
+        int32 (H, W): samples of each pixel; None where all have the same.
     """
 
     pixels: npt.NDArray[np.float32]
     channels: tuple[str, ...]
     region: Region
     samples: int
+    counts: npt.NDArray[np.int32] | None = None
 
 
 def check_tile(tile: Tile, unit: UnitSpec) -> None:
@@ -109,8 +112,49 @@ def stitch(
     )
 
 
+def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, first: SampleRange) -> Picture:
+    """Combine all tiles there are, of passes that are complete or not: each pixel over its own number of samples.
+
+    Where all pixels have the same samples, the picture is that of `stitch` bit for bit.
+
+    Parameters
+    ----------
+    tiles
+        Tiles that cover ``region`` once for the first pass and at most once for any other.
+    frame, region
+        As in `stitch`.
+    first
+        The pass that must be complete, so that no pixel is without samples.
+    """
+    total = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float64)
+    counts = np.zeros(total.shape[:2], dtype=np.int32)
+    for samples in sorted({first, *(tile.samples for tile in tiles)}, key=lambda samples: samples.start):
+        layer = [tile for tile in tiles if tile.samples == samples]
+        sums, covered = _laid(layer, frame, region)
+        _check_cover(covered, frame, samples, gaps=samples != first)
+        total += sums
+        counts += covered.astype(np.int32) * samples.count
+    most = int(counts.max())
+    return Picture(
+        pixels=np.ascontiguousarray((total / counts[..., None]).astype(np.float32)),
+        channels=frame.channels,
+        region=region,
+        samples=most,
+        counts=None if (counts == most).all() else counts,
+    )
+
+
 def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange) -> npt.NDArray[np.float32]:
-    """Lay the tiles of one pass side by side."""
+    """Lay the tiles of one pass side by side; they must cover the region."""
+    layer, covered = _laid(tiles, frame, region)
+    _check_cover(covered, frame, samples, gaps=False)
+    return layer
+
+
+def _laid(
+    tiles: Sequence[Tile], frame: FrameSpec, region: Region
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Lay tiles side by side, and count how many each pixel has."""
     layer = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
     covered = np.zeros(layer.shape[:2], dtype=np.uint8)
     for tile in tiles:
@@ -126,7 +170,12 @@ def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: Sampl
         columns = slice(tile.region.x0 - region.x0, tile.region.x1 - region.x0)
         layer[rows, columns] = tile.sums
         covered[rows, columns] += 1
-    if not (covered == 1).all():
+    return layer, covered
+
+
+def _check_cover(covered: npt.NDArray[np.uint8], frame: FrameSpec, samples: SampleRange, *, gaps: bool) -> None:
+    """Refuse a pass that has pixels twice, or lacks some where it must not have gaps."""
+    if not (covered <= 1 if gaps else covered == 1).all():
         missing, twice = int((covered == 0).sum()), int((covered > 1).sum())
         raise BadTile(
             reason=f"Samples {samples.start}-{samples.stop} of frame {frame.frame} lack {missing} pixels "
@@ -134,7 +183,6 @@ def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: Sampl
             remedy=_AGAIN,
             retryable=True,
         )
-    return layer
 
 
 def _misfit(tile: Tile, frame: FrameSpec, region: Region) -> str:

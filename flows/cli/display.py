@@ -43,6 +43,7 @@ class Display:
         self._frames = self._written = 0
         self._total = self._done = 0
         self._left_s: float | None = None
+        self._noise = ""
         if animated:
             self._progress.start()
 
@@ -72,11 +73,11 @@ class Display:
             case ev.NodeLost(node=node, units=units):
                 self._nodes.discard(node)
                 self.say(f"{node} was lost with {units} unit(s) under way; they are rendered again.")
-            case ev.UnitReused(block=block):
-                self._done += block.pixel_samples
+            case ev.UnitReused():
+                self._done = event.pixel_samples_done
             case ev.UnitFinished():
                 self._units += 1
-                self._done += event.block.pixel_samples
+                self._done = event.pixel_samples_done
                 self._left_s = event.seconds_left
             case ev.UnitAttemptFailed(node=node, block=block, reason=reason):
                 self.say(f"Frame {block.frame}, attempt {block.failures} on {node}: {reason}")
@@ -85,7 +86,22 @@ class Display:
                 self.say(f"Frame {event.frame} failed: {event.reason}{words}", error=True)
             case ev.FrameWritten():
                 self._written += 1
+            case ev.GoalMoved() | ev.PassMeasured() | ev.TimeUp() | ev.DeadlineJudged():
+                self._take_limits(event)
         self._show()
+
+    def _take_limits(self, event: ev.Event) -> None:
+        match event:
+            case ev.GoalMoved(pixel_samples=goal):
+                self._total = goal
+            case ev.PassMeasured(noise=float(noise)):
+                self._noise = f"noise {noise:.1%} · "
+            case ev.TimeUp(early=True):
+                self.say(
+                    "The time is up before the first pass is complete: it goes on until no pixel is without light."
+                )
+            case ev.DeadlineJudged(news=True, sentence=sentence):
+                self.say(sentence)
 
     def summary(self, report: dict[str, Any]) -> None:
         """Say where the pictures are and what the job came to."""
@@ -104,7 +120,7 @@ class Display:
     def _show(self) -> None:
         if not self._total:
             return
-        frames = f"{self._written}/{self._frames} frames · " if self._frames > 1 else ""
+        frames = self._noise + (f"{self._written}/{self._frames} frames · " if self._frames > 1 else "")
         nodes = f"{len(self._nodes)} node{'' if len(self._nodes) == 1 else 's'}"
         left = "" if self._left_s is None else f"{_clock(self._left_s)} left"
         self._progress.update(

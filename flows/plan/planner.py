@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING
 
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
 from flows.plan.cut import cut_off
 from flows.plan.learning import Learning
+from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
 from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
@@ -71,6 +73,9 @@ class Planner:
         keeps all nodes busy to the end.
     align_px
         Cuts lie at multiples of these, across and down.
+    limited
+        Whether frames may be ended before their last pass: a node's share is then of one pass, not of all that is
+        left, most of which will never be rendered.
     """
 
     frames: Sequence[FrameWork]
@@ -79,18 +84,22 @@ class Planner:
     passes: Sequence[SampleRange]
     mode: Mode = Mode.AUTO
     align_px: tuple[int, int] = (8, 1)
+    limited: bool = False
     learning: Learning = field(init=False)
     under_way: UnderWay = field(init=False, default_factory=UnderWay)
     reused: list[Block] = field(init=False, default_factory=list)
+    ends_in_s: float = field(init=False, default=inf)
+    """Seconds until the job's time is up: units are cut so that they end before it."""
     _pool: Pool = field(init=False)
     _races: Races = field(init=False, default_factory=Races)
     _raced_s: float = field(init=False, default=0.0)
     _done_s: float = field(init=False, default=0.0)
     _abandoned: set[int] = field(init=False, default_factory=set)
+    _stops: dict[int, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.learning = Learning(cost=CostMap(self.size))
-        blocks = [block for samples in self.passes for work in self.frames for block in self._missing(work, samples)]
+        blocks = [block for work, samples in turns(self.frames, self.passes) for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
 
     @property
@@ -165,7 +174,8 @@ class Planner:
 
     def give_back(self, block: Block) -> None:
         """Return work that wasn't done; it is the first to be handed out again."""
-        if block.frame not in self._abandoned:
+        stop = self._stops.get(block.frame, block.samples.stop)
+        if block.frame not in self._abandoned and block.samples.stop <= stop:
             self._pool.put(0, [block])
 
     def call_back(self, ticket: int, now_s: float) -> Assignment | None:
@@ -177,8 +187,22 @@ class Planner:
         self._abandoned.add(frame)
         self._pool.drop(frame)
         tickets = {assignment.ticket for assignment in self.under_way if assignment.block.frame == frame}
-        self._races.forget(tickets)
+        self._races.drop(tickets)
         return tuple(sorted(tickets))
+
+    def drop_after(self, frame: int, sample_stop: int) -> Settlement:
+        """Drop what is left of a frame from a number of samples on; nothing of it is taken back.
+
+        Pieces of a race that are finished count: the unit that might have been faster is called back.
+        """
+        self._stops[frame] = sample_stop
+        self._pool.drop(frame, lambda block: block.samples.stop > sample_stop)
+        tickets = {
+            assignment.ticket
+            for assignment in self.under_way
+            if assignment.block.frame == frame and assignment.block.samples.stop > sample_stop
+        }
+        return Settlement(counted=self._races.drop(tickets), call_back=tuple(sorted(tickets)))
 
     def seconds_left(self, now_s: float) -> float | None:
         """Seconds until the job ends, if all goes on as it does; None while nothing is known."""
@@ -255,15 +279,22 @@ class Planner:
         if self.mode is Mode.FRAMES:
             return float("inf")
         outlook = self._outlook(block, node, now_s)
-        if len(self.passes) > 1 and block.samples == self.passes[0]:
+        if self._probes(block):
             whole = self._price(self.region, block.samples.count)
             return whole * outlook.speed / outlook.farm_speed / PROBE_UNITS_PER_NODE
         if not self.cost.measured:
             return outlook.share_s / BLIND_PART
         whole = self._price(self.region, block.samples.count)
-        if self.mode is Mode.AUTO and block.region == self.region and whole <= outlook.cautious_s:
+        most = min(outlook.cautious_s, outlook.timely_s)
+        if self.mode is Mode.AUTO and block.region == self.region and whole <= most:
             return whole
         return unit_work(outlook)
+
+    def _probes(self, block: Block) -> bool:
+        """Whether a block measures the picture: a still's first pass, or the first of a sequence that has passes."""
+        if len(self.passes) == 1 or block.samples != self.passes[0]:
+            return False
+        return len(self.frames) == 1 or not self.cost.measured
 
     def _outlook(self, block: Block, node: str, now_s: float) -> Outlook:
         """What is known when a node asks and is to have a block, or a part of it."""
@@ -271,7 +302,7 @@ class Planner:
         frame = block.frame if self.mode is Mode.TILES else None
         state = learning.nodes.get(node)
         return Outlook(
-            pool_s=self._pool.price(self._price, frame=frame),
+            pool_s=self._pool.price(self._price, frame=frame, samples=block.samples if self.limited else None),
             hands_s=self.under_way.work_left(now_s) if self.cost.measured else 0.0,
             speed=learning.speed(node),
             farm_speed=learning.farm_speed or 1.0,
@@ -280,6 +311,7 @@ class Planner:
             largest_s=state.largest_s if state else 0.0,
             speed_deviation=state.variance**0.5 if state else 0.0,
             done_s=self._done_s,
+            ends_in_s=self.ends_in_s,
         )
 
     def _begin_race(self, node: str, now_s: float) -> bool:

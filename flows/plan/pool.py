@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from flows.plan.block import Block
-    from tasks.spec import Region
+    from tasks.spec import Region, SampleRange
 
     Price = Callable[[Region, int], float]
 
@@ -44,7 +44,7 @@ class Pool:
         self._whole = whole
         self._entries: deque[_Entry] = deque()
         self._of_frame: defaultdict[int, dict[_Entry, None]] = defaultdict(dict)
-        self._uncut: Counter[int] = Counter()
+        self._uncut: Counter[SampleRange] = Counter()
         self._cut: dict[_Entry, None] = {}
         self._count = 0
         self.pixel_samples = 0
@@ -98,8 +98,8 @@ class Pool:
             self._leave(entry)
         return [entry.block for entry in gone]
 
-    def price(self, price: Price, *, frame: int | None = None) -> float:
-        """Price of all work, or of one frame's.
+    def price(self, price: Price, *, frame: int | None = None, samples: SampleRange | None = None) -> float:
+        """Price of all work, or of one frame's, or of one pass's.
 
         Parameters
         ----------
@@ -107,9 +107,9 @@ class Pool:
             Price of a region for a number of samples.
         """
         if frame is not None:
-            return _sum(price, self._of_frame.get(frame, ()))
-        whole = sum(count * price(self._whole, samples) for samples, count in self._uncut.items() if count)
-        return whole + _sum(price, self._cut)
+            return _sum(price, self._of_frame.get(frame, ()), samples)
+        uncut = [(own, count) for own, count in self._uncut.items() if count and samples in (None, own)]
+        return sum(count * price(self._whole, own.count) for own, count in uncut) + _sum(price, self._cut, samples)
 
     def _enter(self, block: Block) -> _Entry:
         entry = _Entry(block)
@@ -117,7 +117,7 @@ class Pool:
         self.pixel_samples += block.pixel_samples
         self._of_frame[block.frame][entry] = None
         if block.region == self._whole:
-            self._uncut[block.samples.count] += 1
+            self._uncut[block.samples] += 1
         else:
             self._cut[entry] = None
         return entry
@@ -130,10 +130,11 @@ class Pool:
         if not self._of_frame[block.frame]:
             del self._of_frame[block.frame]
         if block.region == self._whole:
-            self._uncut[block.samples.count] -= 1
+            self._uncut[block.samples] -= 1
         else:
             del self._cut[entry]
 
 
-def _sum(price: Price, entries: Iterable[_Entry]) -> float:
-    return sum(price(entry.block.region, entry.block.samples.count) for entry in entries)
+def _sum(price: Price, entries: Iterable[_Entry], samples: SampleRange | None) -> float:
+    blocks = (entry.block for entry in entries if samples is None or entry.block.samples == samples)
+    return sum(price(block.region, block.samples.count) for block in blocks)

@@ -108,10 +108,13 @@ class Races:
         self._barred.add(ticket)
         return Settlement(superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket)
 
-    def forget(self, tickets: set[int]) -> None:
-        """Forget races over units that are dropped with their frame."""
-        for ticket in tickets & self._races.keys():
-            del self._races[ticket]
+    def drop(self, tickets: set[int]) -> tuple[int, ...]:
+        """Forget races over units that are called back; returns the pieces of them that are finished.
+
+        No other unit has their pixels any more.
+        """
+        dropped = [self._races.pop(ticket) for ticket in sorted(tickets & self._races.keys())]
+        return tuple(ticket for race in dropped for ticket in race.finished)
 
 
 def _won_by(ticket: int, race: _Race) -> Settlement:

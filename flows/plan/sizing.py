@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 CAUTION = 3.0
 """How much of its share a node is not given yet, in standard deviations of what predictions are off by."""
@@ -18,6 +19,8 @@ RISK = 0.05
 """Part of the whole job's time that is lost, if a node dies with a unit, as far as overhead allows."""
 OVERHEAD_LIMIT = 0.08
 """Part of a unit that its overhead may be."""
+TIME_PART = 4
+"""When a job's time runs out, a unit takes at most this part of what is left of it: a node may hold two."""
 BLIND_PART = 6
 """Of what nothing is known of, a node gets this part of its share."""
 
@@ -42,6 +45,8 @@ class Outlook:
         Standard deviation of the logarithm of the node's speed.
     done_s
         Work that is done.
+    ends_in_s
+        Seconds until the job's time is up.
     """
 
     pool_s: float
@@ -53,6 +58,7 @@ class Outlook:
     largest_s: float
     speed_deviation: float
     done_s: float
+    ends_in_s: float = inf
 
     @property
     def share_s(self) -> float:
@@ -68,6 +74,11 @@ class Outlook:
         """Part of its share that the node may have in one unit, as far as predictions can be trusted."""
         return self.share_s / (1.0 + CAUTION * self.deviation)
 
+    @property
+    def timely_s(self) -> float:
+        """Work that the node may have in one unit, if little is to be called back when the time is up."""
+        return self.ends_in_s / TIME_PART * self.speed
+
 
 def unit_work(outlook: Outlook) -> float:
     """Work the next unit should hold, in seconds of a node of speed 1.
@@ -76,7 +87,7 @@ def unit_work(outlook: Outlook) -> float:
     slowly the better times are predicted. Overhead sets the floor; at the very end a node gets all of its share.
     """
     floor = min(outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed, outlook.share_s)
-    return max(min(outlook.cautious_s, longest(outlook)), floor, outlook.overhead_s * outlook.speed)
+    return max(min(outlook.cautious_s, outlook.timely_s, longest(outlook)), floor, outlook.overhead_s * outlook.speed)
 
 
 def longest(outlook: Outlook) -> float:

@@ -108,6 +108,12 @@ class Nodes:
         for ticket in self.planner.abandon(frame):
             self._call_back(ticket)
 
+    def end(self, frame: int, sample_stop: int) -> Settlement:
+        """Have a frame end at a number of samples."""
+        settlement = self.planner.drop_after(frame, sample_stop)
+        self._settle(settlement)
+        return settlement
+
     def drain(self, *names: str, rate: float = 1e-5) -> list[Block]:
         """Hand everything out in turns; each unit takes its pixel-samples at this rate."""
         blocks: list[Block] = []

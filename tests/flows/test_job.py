@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from flows.frames import parse_frames
 from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, read_document
+from flows.spans import format_span, parse_span
+from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 
 SCENE = {"scene": "shots/room.xml"}
@@ -44,6 +46,14 @@ BAD: list[tuple[str, Any, str]] = [
     ("samples", 0, "greater than or equal to 1"),
     ("samples", 1_048_577, "less than or equal to 1048576"),
     ("samples", "many", "valid integer"),
+    ("noise", 0, "greater than 0"),
+    ("noise", 1, "less than 1"),
+    ("time_limit", "soon", "Write hours, minutes and seconds, such as 90s, 30m or 1h30m"),
+    ("time_limit", "0m", "is not a span of time"),
+    ("time_limit", 30, "is not a span of time"),
+    ("time_limit", "30m10h", "is not a span of time"),
+    ("finish_by", "25:00", "Write a time such as 08:00"),
+    ("finish_by", "tomorrow", "Write a time such as 08:00"),
     ("aovs", "depth,speed", "'depth', 'normal' or 'albedo'"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**32, "less than 4294967296"),
@@ -122,6 +132,50 @@ def test_a_region_outside_the_frame_is_told_the_frames_edges() -> None:
     assert make_job({**SCENE, "region": "0,0,640,360", "size": "640x360"}).region
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2h", 7200), ("1h 2m 3s", 3723), ("1.5h", 5400), ("0.5s", 0.5)],
+)
+def test_spans_of_time_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_span(text) == seconds
+    assert make_job({**SCENE, "time_limit": text}).limits == Limits(time_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (40.4, "40 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (1500, "25 min"),
+        (3600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+    ],
+)
+def test_spans_of_time_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert format_span(seconds) == said
+
+
+def test_a_time_ends_no_sequence() -> None:
+    (problem,) = refusal(time_limit="30m", frames="1-9").problems
+    assert "time_limit '30m': a time can end a still, not a sequence" in problem
+    assert make_job({**SCENE, "time_limit": "30m", "frames": "9"}).time_limit
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("08:00", "08:00"),
+        ("18:30", "18:30"),  # 1110, to YAML
+        ("2026-03-01T08:00", "2026-03-01T08:00"),
+        ("2026-03-01 08:00:00", "2026-03-01T08:00:00"),  # a date and time, to YAML
+    ],
+)
+def test_a_deadline_survives_yaml(text: str, read: str) -> None:
+    assert make_job({**SCENE, **yaml.safe_load(f"finish_by: {text}")}).finish_by == read
+
+
 @pytest.mark.parametrize("text", ["1920x1080", " 1920 x 1080 ", "1920×1080", "1920,1080"])
 def test_sizes_are_read_as_people_write_them(text: str) -> None:
     assert parse_size(text) == Size(width=1920, height=1080)
@@ -152,7 +206,7 @@ OTHER: dict[str, Any] = {
     "scene": "shots/hall.xml", "renderer": "mitsuba", "frames": "1-2", "size": "8x8", "region": "0,0,4,4",
     "samples": 3, "camera": "1", "aovs": "depth", "seed": 1, "mode": "tiles", "out": "elsewhere", "name": "x",
     "formats": "png", "exr": "float", "png_bits": 16, "view": "aces", "exposure": 0.5, "priority": 51, "attempts": 4,
-    "unit_timeout_s": 9, "keep_units": True,
+    "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "unit_timeout_s": 9, "keep_units": True,
 }  # fmt: skip
 
 

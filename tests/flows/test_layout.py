@@ -11,6 +11,7 @@ from flows.job import JobRefused, make_job
 from flows.layout import ALIGN_PX, Layout, lay_out
 from flows.plan.block import Block
 from flows.plan.planner import Mode
+from tasks.limits import Limits
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scenes import FrameScene
 from tasks.spec import Aov, FrameSpec, Region, SampleRange, Size, UnitSpec
@@ -68,7 +69,7 @@ def test_the_scene_decides_what_the_job_leaves_open() -> None:
     assert (frame.renderer, frame.build, frame.scene_digest) == ("mitsuba", "3.9.1 scalar_rgb", INFO.digest)
     assert layout.region == INFO.size.whole
     assert layout.notes == INFO.notes
-    assert (layout.mode, layout.align_px, len(layout.passes)) == (Mode.AUTO, (ALIGN_PX, 1), 2)
+    assert (layout.mode, layout.align_px, len(layout.passes)) == (Mode.AUTO, (ALIGN_PX, 1), 3)
 
 
 def test_the_job_decides_over_its_scene() -> None:
@@ -83,6 +84,40 @@ def test_the_job_decides_over_its_scene() -> None:
     assert (layout.mode, layout.unit_timeout_s) == (Mode.TILES, 30)
     how = order.encoding
     assert (how.exr_half, how.png_bits, how.view.value, how.exposure_stops) == (False, 16, "aces", 1.5)
+
+
+def test_a_limited_job_has_many_short_passes_up_to_a_generous_number() -> None:
+    layout = laid_out(noise=0.02)
+    assert layout.frames[1].samples == layout.passes[-1].stop == 64 * 64
+    assert layout.limits == layout.orders[1].limits == Limits(noise=0.02)
+    assert laid_out(noise=0.02, samples=512).passes[-1].stop == 512
+    assert len(laid_out(noise=0.02, frames=(1, 2)).passes) > 9
+    assert laid_out(time_limit="30m").limits == Limits(time_s=1800)
+
+
+def test_limits_decide_which_files_are_in_place() -> None:
+    plain, noise, finer = laid_out(samples=512), laid_out(samples=512, noise=0.02), laid_out(samples=512, noise=0.01)
+    assert len({layout.orders[1].digest for layout in (plain, noise, finer)}) == 3
+    assert laid_out(finish_by="08:00").orders[1].digest == laid_out().orders[1].digest
+
+
+@pytest.mark.parametrize("limit", [{"noise": 0.02}, {"time_limit": "30m"}])
+def test_a_scene_whose_samples_cannot_be_parted_is_refused_limits(limit: dict[str, Any]) -> None:
+    for info, capabilities, why in (
+        (replace(INFO, whole_frames_because=WHY), ABLE, WHY),
+        (INFO, replace(ABLE, exact_samples=False), "mitsuba can't render a frame's samples in parts."),
+    ):
+        with pytest.raises(JobRefused, match="can't be ended by a limit") as refused:
+            laid_out(info, capabilities, **limit)
+        (problem,) = refused.value.problems
+        assert problem.startswith(next(iter(limit)))
+        assert why in problem
+
+
+def test_a_time_is_refused_for_a_sequence_the_scene_alone_knows_of() -> None:
+    with pytest.raises(JobRefused, match="can't be ended by a limit") as refused:
+        laid_out(frames=(1, 2), time_limit="30m")
+    assert "not a sequence" in refused.value.problems[0]
 
 
 def test_a_sequence_is_rendered_in_one_pass_a_frame() -> None:

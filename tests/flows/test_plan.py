@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cut import TOLERANCE, cut_off
-from flows.plan.passes import PROBE_MAX_SAMPLES, sample_passes
+from flows.plan.passes import (
+    FIRST_SAMPLES,
+    FRAMES_TOGETHER,
+    PROBE_MAX_SAMPLES,
+    STEP_FRACTION,
+    WORTH_SAMPLES,
+    sample_passes,
+    turns,
+)
 from tasks.spec import Region, SampleRange, Size
 from tests.flows.cover import counts
 from tests.flows.strategies import wholes
@@ -108,19 +116,43 @@ def test_a_region_of_no_cost_is_not_cut() -> None:
     frames=st.integers(1, 3),
     exact=st.booleans(),
     align=st.sampled_from([1, 2, 4, 16, 64]),
+    limited=st.booleans(),
 )
-def test_passes_make_up_all_samples_once(samples: int, frames: int, exact: bool, align: int) -> None:
-    passes = sample_passes(samples, frames=frames, exact_samples=exact, sample_align=align)
+def test_passes_make_up_all_samples_once(samples: int, frames: int, exact: bool, align: int, limited: bool) -> None:
+    passes = sample_passes(samples, frames=frames, exact_samples=exact, sample_align=align, limited=limited)
     assert [number for p in passes for number in range(p.start, p.stop)] == list(range(samples))
     assert all(p.start % align == 0 for p in passes)
-    assert len(passes) <= 2
-    if frames > 1 or not exact:
+    if not exact or (frames > 1 and not limited):
         assert len(passes) == 1
-    if len(passes) == 2:
+    if len(passes) > 1:
         assert passes[0].count <= max(PROBE_MAX_SAMPLES, align)
+    if not limited:
+        assert len(passes) <= 5
+        assert all(p.count >= WORTH_SAMPLES for p in passes[1:-1])
+    for before in passes[3:] if limited else ():
+        assert before.count <= max(before.start / STEP_FRACTION, 2 * max(FIRST_SAMPLES, align))
 
 
 def test_a_still_begins_with_a_short_pass_over_the_whole_picture() -> None:
-    first, rest = sample_passes(256, frames=1, exact_samples=True, sample_align=1)
-    assert (first.count, rest.stop) == (8, 256)
+    stops = [p.stop for p in sample_passes(256, frames=1, exact_samples=True, sample_align=1)]
+    assert stops == [8, 32, 128, 256]
     assert len(sample_passes(4, frames=1, exact_samples=True, sample_align=1)) == 1
+
+
+def test_a_limited_job_can_end_after_many_short_passes() -> None:
+    stops = [p.stop for p in sample_passes(1024, frames=1, exact_samples=True, sample_align=1, limited=True)]
+    assert stops == [16, 32, 64, 96, 128, 160, 192, 240, 288, 352, 432, 528, 656, 816, 1008, 1024]
+    assert len(sample_passes(2, frames=1, exact_samples=True, sample_align=1, limited=True)) == 2
+
+
+@modest
+@given(frames=st.integers(0, 30), passes=st.integers(1, 4))
+def test_all_passes_of_all_frames_have_their_turn_and_those_of_a_frame_in_their_order(frames: int, passes: int) -> None:
+    ladder = [SampleRange(start=n, stop=n + 1) for n in range(passes)]
+    order = list(turns(range(frames), ladder))
+    assert sorted(order, key=lambda turn: (turn[0], turn[1].start)) == [(f, p) for f in range(frames) for p in ladder]
+    for frame in range(frames):
+        own = [samples for other, samples in order if other == frame]
+        assert own == ladder
+        begun = order.index((frame, ladder[0]))
+        assert order.index((frame, ladder[-1])) - begun < FRAMES_TOGETHER * passes

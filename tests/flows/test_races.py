@@ -202,3 +202,32 @@ def test_what_is_done_twice_is_a_bounded_part_of_the_job() -> None:
         races += 1
         nodes.gone(tickets[0], failed=True)  # so that no race pays off
     assert 1 <= races <= math.ceil(WASTE_LIMIT * 40)
+
+
+def test_pieces_that_are_finished_count_when_their_frame_is_ended_early() -> None:
+    nodes = Raced()
+    assert len(nodes.pieces) > 1
+    piece, *others = nodes.pieces
+    nodes.finish(piece)
+    settlement = nodes.end(8, 0)
+    assert settlement.counted == (piece,)
+    assert set(settlement.call_back) == {nodes.slow, *others}
+    assert not nodes.planner.pending(8)
+    assert not nodes.waiting
+
+
+def test_a_piece_taken_back_after_its_frame_was_ended_is_not_handed_out_again() -> None:
+    nodes = Raced()
+    block = nodes.block(nodes.pieces[0])
+    nodes.end(8, 0)
+    nodes.planner.give_back(block)
+    assert nodes.planner.exhausted
+
+
+def test_what_lies_before_the_end_of_a_frame_goes_on() -> None:
+    nodes = Raced()
+    settlement = nodes.end(8, ALL[0].stop)
+    assert not settlement.call_back
+    for ticket in nodes.pieces:
+        nodes.finish(ticket)
+    nodes.assert_whole()

@@ -15,6 +15,7 @@ from flows.report import Report
 from flows.shifts import Shifts
 from flows.summary import markdown, summary
 from flows.timeline import Doing, Timeline
+from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, UnitRecord
 
 BLOCK = Block(frame=1, samples=SampleRange(start=0, stop=8), region=Region(x0=0, y0=0, x1=8, y1=8))
@@ -93,6 +94,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
             },
         },
         "notes": ["old took no part: It has no LLVM."],
+        "reached": {},
     }  # fmt: skip
     assert json.loads(json.dumps(document)) == document
 
@@ -247,7 +249,7 @@ def test_tail_waste_and_predictions_are_told_where_they_matter() -> None:
     waste = ev.UnitWasted(at_s=8.0, node="b", block=BLOCK, seconds=3.0)
     rows = dict(summary(folded(*joined("a", "b"), waste, finished(10.0, "a", 10.0, predicted_s=8.0)).document()))
     assert rows["tail"] == "2.0 s from the first idle node to the end of the last unit"
-    assert rows["waste"] == "3.0 node-seconds of pixels that were there already"
+    assert rows["waste"] == "3.0 node-seconds of pixels the picture didn't need"
     assert rows["prediction"] == "half of the units took what was predicted within 25%, nine in ten within 25%"
     short = ev.UnitWasted(at_s=9.9, node="b", block=BLOCK, seconds=0.1)
     rows = dict(
@@ -290,3 +292,45 @@ def test_observers_hear_everything_until_they_are_dismissed() -> None:
     dismiss()
     ev.announce(EVENTS[1])
     assert heard == [EVENTS[0]]
+
+
+def reached(samples: int, by: EndedBy) -> Reached:
+    return Reached(samples_min=samples, samples_mean=samples, samples_max=samples, noise=0.02, ended_by=by)
+
+
+def written(*reached_by_frame: Reached) -> list[ev.Event]:
+    return [
+        ev.FrameWritten(at_s=9.0, frame=frame, outputs=(), reached=own)
+        for frame, own in enumerate(reached_by_frame, start=1)
+    ]
+
+
+def judged(made_it: bool | None, expected_end: str) -> ev.Event:
+    return ev.DeadlineJudged(
+        at_s=9.0, due="2026-03-01T08:00:00+00:00", expected_end=expected_end, spare_s=0.0, sentence="", news=True,
+        made_it=made_it,
+    )  # fmt: skip
+
+
+def test_what_a_limit_brought_about_is_told() -> None:
+    still = folded(*written(reached(432, EndedBy.NOISE))).document()
+    assert still["reached"]["1"] == reached(432, EndedBy.NOISE).document()
+    assert dict(summary(still))["reached"] == "432 samples a pixel, noise 2.00%; ended by noise"
+    sequence = written(reached(32, EndedBy.NOISE), reached(64, EndedBy.SAMPLES), reached(48, EndedBy.NOISE))
+    assert dict(summary(folded(*sequence).document()))["reached"] == (
+        "32 to 64 samples a pixel; ended: 2 frames by noise, 1 frame by samples"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made_it", "expected_end", "words"),
+    [
+        (True, "2026-03-01T07:35:00+00:00", "ready 25 min before 08:00"),
+        (False, "2026-03-01T08:00:40+00:00", "40 s late for 08:00"),
+        (False, "2026-03-01T07:35:00+00:00", "not ready for 08:00: frames failed"),
+    ],
+)
+def test_whether_a_deadline_was_met_is_told(made_it: bool, expected_end: str, words: str) -> None:
+    document = folded(judged(None, "2026-03-01T07:00:00+00:00"), judged(made_it, expected_end)).document()
+    assert (document["finish_by"], document["made_it"]) == ("2026-03-01T08:00:00+00:00", made_it)
+    assert dict(summary(document))["deadline"] == words

@@ -16,6 +16,9 @@ from storage.images import decode_exr
 from storage.objects import open_store
 from storage.view import View
 from tasks.errors import BadTile
+from tasks.limits import EndedBy, Ending, Limits, Reached
+from tasks.noise import gather
+from tasks.noise import noise as noise_of
 from tasks.pictures import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished, record_key
 from tasks.spec import Region, Tile
 from tasks.stitch import stitch
@@ -47,8 +50,9 @@ def test_files_are_in_place_and_hold_the_picture(store: ObjectStore) -> None:
     assert channels == FRAME.channels
     assert facts == {
         "job": "room", "scene_digest": FRAME.scene_digest, "frame": "1", "renderer": "mitsuba 3.9.1 scalar_rgb",
-        "samples": "16", "seed": "0", "region": "0,0,24,16 of 24x16",
+        "samples": "16", "seed": "0", "region": "0,0,24,16 of 24x16", "ended_by": "samples",
     }  # fmt: skip
+    assert record.reached == Reached(samples_min=16, samples_mean=16, samples_max=16)
     shown, _ = read_image("png", store.read("shots/room.png"))
     assert shown.shape[:2] == (16, 24)
 
@@ -58,7 +62,7 @@ def test_a_finished_frame_is_found_again(store: ObjectStore) -> None:
     record = finish(tiles(), ORDER, store, {})
     found = finished(ORDER, store)
     assert found is not None
-    assert (found.frame, found.files) == (1, record.files)
+    assert (found.frame, found.files, found.reached) == (1, record.files, record.reached)
 
 
 @pytest.mark.parametrize("key", ORDER.keys)
@@ -86,6 +90,8 @@ def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore
         replace(ORDER, encoding=replace(HOW, exposure_stops=1.0)),
         replace(ORDER, region=Region(x0=0, y0=0, x1=8, y1=8)),
         replace(ORDER, passes=PASSES[:1]),
+        replace(ORDER, limits=Limits(noise=0.02)),
+        replace(ORDER, limits=Limits(time_s=60)),
         replace(ORDER, frame=replace(FRAME, seed=1)),
     ],
 )
@@ -151,12 +157,12 @@ def test_a_region_is_a_picture_of_its_own_size(tmp_path: Path) -> None:
 def test_previews_are_small_pictures_for_eyes(tmp_path: Path) -> None:
     record = finish(tiles(), ORDER, open_store(str(tmp_path)), {})
     assert read_image("jpg", record.preview)[0].shape == (16, 24, 3)
-    assert read_image("jpg", early_preview(tiles(), ORDER))[0].shape == (16, 24, 3)
-    assert early_preview(tiles()[:1], ORDER) == early_preview(tiles(), ORDER)
+    early, late = (early_preview(gather(None, some, WHOLE), ORDER) for some in (tiles()[:1], tiles()))
+    assert read_image("jpg", early)[0].shape == (16, 24, 3)
+    assert early != late == record.preview
     wide = frame_of(PREVIEW_PX * 2, 8, aovs=())
-    shown = early_preview(
-        [tile_of(wide, wide.size.whole, PASSES[0], noise(wide))], replace(ORDER, frame=wide, region=wide.size.whole)
-    )
+    moments = gather(None, [tile_of(wide, wide.size.whole, PASSES[0], noise(wide))], wide.size.whole)
+    shown = early_preview(moments, replace(ORDER, frame=wide, region=wide.size.whole))
     assert read_image("jpg", shown)[0].shape == (4, PREVIEW_PX, 3)
 
 
@@ -164,4 +170,39 @@ def test_a_record_says_what_a_file_is(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     record = finish(tiles(), ORDER, store, {})
     for key, digest in record.files.items():
-        assert json.loads(store.read(record_key(key))) == {"order": ORDER.digest, "sha256": digest}
+        assert record.reached is not None
+        told = {"order": ORDER.digest, "sha256": digest, "reached": record.reached.document()}
+        assert json.loads(store.read(record_key(key))) == told
+
+
+def test_a_picture_that_ended_by_its_noise_has_the_passes_up_to_there(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    order = replace(ORDER, limits=Limits(noise=0.5))
+    ending = Ending(by=EndedBy.NOISE, seconds=12.5, sample_stop=4)
+    record = finish(tiles()[:2], replace(order, ending=ending), store, {})
+    assert record.reached == Reached(samples_min=4, samples_mean=4, samples_max=4, seconds=12.5, ended_by=EndedBy.NOISE)
+    pixels, _, facts = decode_exr(store.read("shots/room.exr"))
+    assert pixels.tobytes() == stitch(tiles(), FRAME, region=WHOLE, passes=PASSES[:1]).pixels.tobytes()
+    assert (facts["samples"], facts["ended_by"], facts["render_seconds"]) == ("4", "noise", "12.5")
+    found = finished(order, store)
+    assert found is not None, "the same job finds its picture, though it didn't know where it would end"
+    assert found.reached == record.reached
+
+
+def test_a_picture_that_ended_by_its_time_has_every_tile_there_is(tmp_path: Path) -> None:
+    store, half = open_store(str(tmp_path)), Region(x0=0, y0=0, x1=12, y1=16)
+    first, second = tiles()
+    some = [first, replace(second, region=half, sums=cropped(second.sums, half, WHOLE))]
+    ending = Ending(by=EndedBy.TIME, seconds=60.0, sample_stop=None)
+    order = replace(ORDER, limits=Limits(time_s=60))
+    reached = finish(some, replace(order, ending=ending), store, {}).reached
+    assert reached is not None
+    assert (reached.samples_min, reached.samples_mean, reached.samples_max) == (4, 10.0, 16)
+    assert reached.noise == noise_of(gather(None, some, WHOLE))
+    assert float(decode_exr(store.read("shots/room.exr"))[2]["noise"]) == pytest.approx(reached.noise, rel=1e-3)
+    assert "10 samples a pixel (4 to 16), noise" in reached.sentence()
+    pixels, _, facts = decode_exr(store.read("shots/room.exr"))
+    assert (facts["samples"], facts["samples_min"], facts["samples_max"]) == ("10.0", "4", "16")
+    whole, early = (stitch(tiles(), FRAME, region=WHOLE, passes=PASSES[:n]).pixels for n in (2, 1))
+    np.testing.assert_array_equal(pixels[:, :12], whole[:, :12])
+    np.testing.assert_array_equal(pixels[:, 12:], early[:, 12:])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import BadTile
 from tasks.spec import Aov, Region, SampleRange, Tile, UnitSpec
-from tasks.stitch import check_tile, stitch
+from tasks.stitch import check_tile, stitch, stitch_uneven
 from tests.tasks.making import cropped, frame_of, guillotine_cuts, noise, passes_of, tile_of
 
 FRAME = frame_of()
@@ -182,3 +182,46 @@ def test_pixels_that_cannot_be_the_units_are_refused_with_what_is_wrong(tile: An
 def test_channels_follow_the_order_of_the_jobs_aovs() -> None:
     frame = frame_of(aovs=(Aov.NORMAL, Aov.DEPTH))
     assert frame.channels == ("R", "G", "B", "A", "normal.X", "normal.Y", "normal.Z", "depth.Z")
+
+
+# Passes that are not complete
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), edges=st.sampled_from([(0, 16), (0, 4, 16), (0, 1, 9, 16)]))
+def test_each_pixel_is_the_mean_of_the_samples_it_has(data: st.DataObject, edges: tuple[int, ...]) -> None:
+    frame = frame_of(data.draw(st.integers(1, 24)), data.draw(st.integers(1, 16)))
+    whole, passes = frame.size.whole, passes_of(*edges)
+    total = np.zeros((frame.size.height, frame.size.width, 5))
+    counts = np.zeros((frame.size.height, frame.size.width), np.int64)
+    there = []
+    for samples in passes:
+        sums = noise(frame, seed=samples.start)
+        for region in data.draw(guillotine_cuts(whole)):
+            if samples != passes[0] and data.draw(st.booleans()):
+                continue
+            there.append(tile_of(frame, region, samples, cropped(sums, region, whole)))
+            total[region.y0 : region.y1, region.x0 : region.x1] += cropped(sums, region, whole)
+            counts[region.y0 : region.y1, region.x0 : region.x1] += samples.count
+    picture = stitch_uneven(data.draw(st.permutations(there)), frame, region=whole, first=passes[0])
+    np.testing.assert_array_equal(picture.pixels, (total / counts[..., None]).astype(np.float32))
+    assert picture.samples == counts.max()
+    assert (picture.counts is None) == (counts.min() == counts.max())
+    if picture.counts is None and counts.max() == 16:
+        assert picture.pixels.tobytes() == stitch(there, frame, region=whole).pixels.tobytes()
+    elif picture.counts is not None:
+        np.testing.assert_array_equal(picture.counts, counts)
+
+
+def test_even_without_all_passes_no_pixel_may_lack_the_first() -> None:
+    with pytest.raises(BadTile, match=f"lack {RIGHT.area} pixels"):
+        stitch_uneven([*tiles()[:1], *tiles()[2:]], FRAME, region=WHOLE, first=PASSES[0])
+    with pytest.raises(BadTile, match="lack 384 pixels"):
+        stitch_uneven(tiles()[2:], FRAME, region=WHOLE, first=PASSES[0])
+
+
+@pytest.mark.parametrize("doubled", range(4))
+def test_a_doubled_tile_is_an_error_in_a_pass_with_gaps_too(doubled: int) -> None:
+    some = tiles()
+    with pytest.raises(BadTile, match=f"have {some[doubled].region.area} more than once"):
+        stitch_uneven([*some, some[doubled]], FRAME, region=WHOLE, first=PASSES[0])

@@ -1,0 +1,29 @@
+"""Spans of time as people write and say them: ``1h30m`` becomes seconds, and seconds become ``25 min``."""
+
+from __future__ import annotations
+
+import re
+
+
+def parse_span(text: str) -> float:
+    """Read a span of time such as ``90s``, ``30m`` or ``1h30m``, in seconds. Raises ValueError with a sentence."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", ""))
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    span_s = hours * 3600 + minutes * 60 + seconds
+    if not span_s:
+        raise ValueError("is not a span of time. Write hours, minutes and seconds, such as 90s, 30m or 1h30m.")
+    return span_s
+
+
+def format_span(seconds: float) -> str:
+    """Return a span of time as people say it: ``40 s``, ``25 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
