@@ -83,7 +83,10 @@ def local_nodes(count: int) -> Iterator[SpecCluster]:
         }
         for index in range(count)
     }
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": None}}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+    }
     with (
         dask.config.set(_CONFIG),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False) as cluster,
