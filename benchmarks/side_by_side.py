@@ -39,7 +39,7 @@ ALONE, OURS, BUCKETS, FRAMES, TASKS = "renderer alone", "ours", "64 px buckets",
 EVERYONE = (ALONE, OURS, BUCKETS, FRAMES, TASKS)
 
 WORKS = {
-    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=256),
+    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=400),
     "sequence": Work(scene=ROOT / "scenes" / "walk.xml", size="320x180", samples=32, frames=24),
     "short": Work(scene=ROOT / "scenes" / "walk.xml", size="640x360", samples=32, frames=3),
 }

@@ -61,6 +61,7 @@ class Case:
     frames: int
     seeds: int
     strategies: tuple[str, ...]
+    real: bool = False
 
     @property
     def kind(self) -> str:
@@ -70,6 +71,8 @@ class Case:
     @property
     def job(self) -> str:
         """Name of the job in the table."""
+        if self.real:
+            return "still-interior"
         return "still" if self.frames == 1 else f"sequence-{self.frames}"
 
 
@@ -106,9 +109,11 @@ def _cases(*, quick: bool) -> Iterator[Case]:
     nodes = (4, 16) if quick else STILL_NODES
     for farm, count in product(Farm, nodes):
         fixed = tuple(f"grid-{count * tiles}" for tiles in GRID_TILES_PER_NODE)
-        seeds = 3 if quick else STILL_SEEDS if farm is Farm.LOGNORMAL else FEWER_SEEDS
+        seeds = 3 if quick else STILL_SEEDS if farm is Farm.LOGNORMAL or count <= 16 else FEWER_SEEDS
         tried = ("ours", "buckets", "frames", "static-cost", *fixed)
         yield Case(farm=farm, nodes=count, frames=1, seeds=seeds, strategies=tried)
+        if farm in (Farm.EQUAL, Farm.LOGNORMAL):
+            yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=tried, real=True)
     for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):
         for times in SEQUENCE_FRAMES[:: 4 if quick else 1]:
             frames, seeds = round(times * count), 2 if quick else FEWER_SEEDS
@@ -123,7 +128,7 @@ def work_out(case: Case) -> list[Row]:
     for seed in range(case.seeds):
         scene = scenario(
             case.farm, nodes=case.nodes, frames=case.frames, seed=seed,
-            ideal_s=IDEAL_S if case.frames == 1 else None, frame_s=FRAME_S,
+            ideal_s=IDEAL_S if case.frames == 1 else None, frame_s=FRAME_S, real=case.real,
         )  # fmt: skip
         for name in case.strategies:
             outcome = play(scene, maker(name, scene)())

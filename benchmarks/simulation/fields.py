@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,12 @@ def heavy_tailed(width: int, height: int, *, random: np.random.Generator, sigma:
     noise = np.fft.ifft2(spectrum).real
     rates = np.exp(sigma * (noise - noise.mean()) / noise.std())
     return spread(rates, width, height)
+
+
+def interior(width: int, height: int) -> Floats:
+    """Rates of the sample still, as measured by ``benchmarks/simulation/picture.py``."""
+    measured: Floats = np.load(Path(__file__).with_name("interior.npy")).astype(np.float64)
+    return spread(measured, width, height)
 
 
 def misjudged(rates: Floats, *, random: np.random.Generator) -> Floats:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, render
-from benchmarks.simulation.fields import costing, heavy_tailed, misjudged
+from benchmarks.simulation.fields import costing, heavy_tailed, interior, misjudged
 from tasks.spec import Size
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class Outcome:
     cpu_ms_per_unit: float
 
 
-def scenario(farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float | None, frame_s: float) -> Scenario:
+def scenario(
+    farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float | None, frame_s: float, real: bool = False
+) -> Scenario:
     """Draw a scenario.
 
     Parameters
@@ -76,11 +78,14 @@ def scenario(farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float |
         Work is chosen so that the bound is this, if every node stays; None takes ``frame_s`` a frame instead.
     frame_s
         Seconds of a frame on a node of speed 1.
+    real
+        Whether the picture's cost is that of the sample still instead of a made-up one.
     """
     random = np.random.default_rng([seed, nodes, frames])
     there = tuple(_drawn(farm, nodes, random, ideal_s or frame_s * frames / nodes))
     total_s = work_done(there, ideal_s) if ideal_s else frame_s * frames
-    rates = costing(heavy_tailed(SIZE.width, SIZE.height, random=random), total_s / frames, samples=SAMPLES)
+    drawn = interior(SIZE.width, SIZE.height) if real else heavy_tailed(SIZE.width, SIZE.height, random=random)
+    rates = costing(drawn, total_s / frames, samples=SAMPLES)
     first = misjudged(rates, random=random) if farm is Farm.MISJUDGED else None
     return Scenario(
         nodes=there, field=CostField(rates, first=first), frames=frames, bound_s=ideal_s or bound(there, total_s)
