@@ -28,7 +28,7 @@ FIELDS = {
     "job_id", "outputs", "frames", "units", "nodes", "wall_s", "startup_s", "render_s", "busy_s", "efficiency",
     "lost_units",
 }  # fmt: skip
-SMALL = ("--size", "160x90", "--samples", "12", "--exr", "float", "--aovs", "depth,normal,albedo")
+SMALL = ("--size", "160x90", "--samples", "32", "--exr", "float", "--aovs", "depth,normal,albedo")
 
 
 def pixels(path: Path) -> npt.NDArray[np.float32]:
