@@ -20,6 +20,7 @@ from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
 from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
+from flows.plan.tail import Tail
 from flows.plan.under_way import UnderWay
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 PROBE_UNITS_PER_NODE = 2
 """Units a node gets of the probe. A unit tells of its parts too, so more would only be overhead."""
-TAKE_OVER_GAIN = 0.75
-"""A unit is taken over if its pixels are then there in less than this part of the time its own node still needs."""
-WASTE_LIMIT = 0.25
-"""Nothing more is raced once this part of all the work of the job was."""
 MOST_AT_ONCE = 64
 
 
@@ -92,13 +89,14 @@ class Planner:
     """Seconds until the job's time is up: units are cut so that they end before it."""
     _pool: Pool = field(init=False)
     _races: Races = field(init=False, default_factory=Races)
-    _raced_s: float = field(init=False, default=0.0)
+    _tail: Tail = field(init=False)
     _done_s: float = field(init=False, default=0.0)
     _abandoned: set[int] = field(init=False, default_factory=set)
     _stops: dict[int, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.learning = Learning(cost=CostMap(self.size))
+        self._tail = Tail(learning=self.learning, under_way=self.under_way, races=self._races)
         blocks = [block for work, samples in turns(self.frames, self.passes) for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
 
@@ -132,8 +130,11 @@ class Planner:
     def next_blocks(self, node: str, now_s: float) -> list[Block]:
         """Take the next unit for a node out of the pool: one block, or several short ones. Empty if there is none."""
         block = self._take(node, now_s)
-        if block is None and self.exhausted and self._begin_race(node, now_s):
-            block = self._take(node, now_s)
+        if block is None and self.exhausted:
+            late = self._tail.take_over(node, now_s, done_s=self._done_s, alone=self.mode is Mode.FRAMES)
+            if late is not None:
+                self._pool.put(0, [late])
+                block = self._take(node, now_s)
         if block is None:
             return []
         return [block, *self._company(block, node, now_s)]
@@ -313,31 +314,6 @@ class Planner:
             done_s=self._done_s,
             ends_in_s=self.ends_in_s,
         )
-
-    def _begin_race(self, node: str, now_s: float) -> bool:
-        """Put the pixels of the unit that will end last into the pool again, if idle nodes would be done sooner."""
-        if self.under_way.count(node) or not self.cost.measured:
-            return False  # a node that holds short units asks ahead of time: it isn't idle
-        late = [a for a in self.under_way if self._races.may_begin(a.ticket, a.block)]
-        if not late:
-            return False
-        last = max(late, key=lambda assignment: assignment.seconds_left(now_s))
-        price = self.learning.price(last.block)
-        others = self.learning.farm_speed - self.learning.speed(last.node)
-        elsewhere_s = max(0.0, self.under_way.work_left(now_s) - self._work_left(last, now_s))
-        if self.mode is Mode.FRAMES:
-            others, elsewhere_s = self.learning.speed(node), 0.0
-        again_s = (price + elsewhere_s) / others + self.learning.overhead_s
-        if again_s > TAKE_OVER_GAIN * last.seconds_left(now_s):
-            return False
-        if self._raced_s > WASTE_LIMIT * (self._done_s + self.under_way.work_left(now_s)):
-            return False
-        self._raced_s += price
-        self._pool.put(0, [self._races.begin(last)])
-        return True
-
-    def _work_left(self, assignment: Assignment, now_s: float) -> float:
-        return self.learning.speed(assignment.node) * max(0.0, assignment.begins_s + assignment.takes_s - now_s)
 
     def _settle(self, settlement: Settlement, frame: int) -> Settlement:
         """Take the pieces of a race that is over out of the pool."""

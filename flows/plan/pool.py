@@ -44,7 +44,8 @@ class Pool:
         self._whole = whole
         self._entries: deque[_Entry] = deque()
         self._of_frame: defaultdict[int, dict[_Entry, None]] = defaultdict(dict)
-        self._uncut: Counter[SampleRange] = Counter()
+        self._uncut: Counter[int] = Counter()  # by the number of samples, and by their range
+        self._uncut_of: Counter[SampleRange] = Counter()
         self._cut: dict[_Entry, None] = {}
         self._count = 0
         self.pixel_samples = 0
@@ -108,8 +109,9 @@ class Pool:
         """
         if frame is not None:
             return _sum(price, self._of_frame.get(frame, ()), samples)
-        uncut = [(own, count) for own, count in self._uncut.items() if count and samples in (None, own)]
-        return sum(count * price(self._whole, own.count) for own, count in uncut) + _sum(price, self._cut, samples)
+        uncut = self._uncut if samples is None else {samples.count: self._uncut_of[samples]}
+        whole = sum(count * price(self._whole, own) for own, count in uncut.items() if count)
+        return whole + _sum(price, self._cut, samples)
 
     def _enter(self, block: Block) -> _Entry:
         entry = _Entry(block)
@@ -117,7 +119,8 @@ class Pool:
         self.pixel_samples += block.pixel_samples
         self._of_frame[block.frame][entry] = None
         if block.region == self._whole:
-            self._uncut[block.samples] += 1
+            self._uncut[block.samples.count] += 1
+            self._uncut_of[block.samples] += 1
         else:
             self._cut[entry] = None
         return entry
@@ -130,7 +133,8 @@ class Pool:
         if not self._of_frame[block.frame]:
             del self._of_frame[block.frame]
         if block.region == self._whole:
-            self._uncut[block.samples] -= 1
+            self._uncut[block.samples.count] -= 1
+            self._uncut_of[block.samples] -= 1
         else:
             del self._cut[entry]
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from flows.plan.planner import WASTE_LIMIT, Mode, Planner
+from flows.plan.planner import Mode, Planner
+from flows.plan.tail import WASTE_LIMIT
 from tasks.spec import SampleRange, Size
 from tests.flows.cover import assert_covered_once
 from tests.flows.making import Nodes, planner_of
