@@ -117,8 +117,8 @@ def _cases(*, quick: bool) -> Iterator[Case]:
         if farm in (Farm.EQUAL, Farm.LOGNORMAL):
             yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=tried, real=True)
     for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):
-        for times in SEQUENCE_FRAMES[:: 4 if quick else 1]:
-            frames, seeds = round(times * count), 2 if quick else FEWER_SEEDS
+        seeds = 2 if quick else FEWER_SEEDS
+        for frames in dict.fromkeys(round(times * count) for times in SEQUENCE_FRAMES[:: 4 if quick else 1]):
             yield Case(farm=farm, nodes=count, frames=frames, seeds=seeds, strategies=("ours", "frames"))
     for count, frames in () if quick else ((64, 64), (64, 96), (64, 200)):
         yield Case(farm=Farm.LOGNORMAL, nodes=count, frames=frames, seeds=3, strategies=("ours", "frames"))
