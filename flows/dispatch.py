@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flows import events as ev
-from flows.messages import POLL_S, Failed, Finished, Joined, Left, Refused
+from flows.gaps import Gaps
+from flows.hunger import Hunger
+from flows.messages import POLL_S, Failed, Finished, Joined, Left, Refused, Withheld
+from flows.tally import Stored, Tally
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -22,22 +25,6 @@ if TYPE_CHECKING:
     from flows.plan.races import Settlement
     from flows.plan.under_way import Assignment
     from tasks.spec import UnitRecord
-
-AHEAD_S = 0.1
-"""What a node holds should last this long at least, so that news and orders are there in time."""
-AHEAD_OF_S = 0.5
-"""A node with one unit shorter than this gets the next one ahead; behind a longer one it could wait long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """A unit that is in the store since ``at_s``; whether it counts, a race may have yet to show."""
-
-    node: str
-    block: Block
-    render_s: float
-    at_s: float
-
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
@@ -71,26 +58,30 @@ class Dispatcher:
     forecast: Callable[[float | None], float | None] = lambda seconds_left: seconds_left
     no_node_timeout_s: float = 300.0
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
-    pixel_samples_done: int = field(init=False, default=0)
+    tally: Tally = field(init=False, default_factory=Tally)
     _tickets: int = field(init=False, default=0)
-    _hungry: dict[str, None] = field(init=False, default_factory=dict)
-    _frames: dict[int, dict[int, Block]] = field(init=False, default_factory=dict)
-    _stored: dict[int, _Stored] = field(init=False, default_factory=dict)
+    _hunger: Hunger = field(init=False)
     _raced: set[int] = field(init=False, default_factory=set)
-    _ended: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
-    """When each node's last unit was seen to end, and when it did by the node's clock."""
+    _gaps: Gaps = field(init=False, default_factory=Gaps)
     _node_seen_s: float = field(init=False, default=0.0)
+    _withheld: dict[str, str] = field(init=False, default_factory=dict)
+    _winding_up: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._hunger = Hunger(planner=self.planner)
 
     def run(self) -> None:
-        """Dispatch until every frame is rendered or has failed. Units under way are called back on any error."""
+        """Dispatch until every frame is rendered or has failed, or `wind_up` was asked for.
+
+        Units under way are called back on any error.
+        """
         self._node_seen_s = self.clock()
-        for work in self.planner.frames:
-            self._frames.setdefault(work.frame, {})
         try:
-            for frame in [frame for frame in self._frames if not self.planner.pending(frame)]:
-                self._rendered(frame)
-            while len(self.planner.under_way) or not self.planner.exhausted:
-                self._fill()
+            for work in [work for work in self.planner.frames if not self.planner.pending(work.frame)]:
+                self._rendered(work.frame)
+            while len(self.planner.under_way) or not (self.planner.exhausted or self._winding_up):
+                if not self._winding_up:
+                    self._fill()
                 for message in self.farm.messages(POLL_S):
                     self._handle(message)
                 self._check_nodes()
@@ -98,14 +89,25 @@ class Dispatcher:
         finally:
             self.farm.stop([assignment.ticket for assignment in self.planner.under_way])
 
+    def wind_up(self) -> None:
+        """Hand out nothing more: `run` returns when the units that nodes have begun are done."""
+        self._winding_up = True
+        for node in {assignment.node for assignment in self.planner.under_way}:
+            self._take_back(node)
+
+    @property
+    def pixel_samples_done(self) -> int:
+        """Pixels × samples that count, those of earlier runs included."""
+        return self.tally.pixel_samples
+
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
-        self._count(ticket, block)
+        self.tally.count(ticket, block)
         self._tell_reused(block)
 
     def done(self, frame: int) -> Mapping[int, Block]:
         """Return the units of a frame that are in the store, by ticket: each pixel and sample once."""
-        return self._frames.get(frame, {})
+        return self.tally.of_frame(frame)
 
     def end_frame(self, frame: int, sample_stop: int) -> None:
         """End a frame at a number of samples: what goes beyond is handed out no more, and called back where it is.
@@ -125,8 +127,7 @@ class Dispatcher:
 
     def _fill(self) -> None:
         """Give every node what it can hold, nodes that have nothing first."""
-        hungry = sorted(self._hungry, key=self.planner.under_way.count)
-        while hungry:
+        while hungry := self._hunger.nodes():
             for node in hungry:
                 blocks = self.planner.next_blocks(node, self.clock())
                 if blocks:
@@ -134,14 +135,13 @@ class Dispatcher:
                 elif self.planner.exhausted:
                     return  # and nothing is worth racing, whoever asks
                 else:
-                    self._hungry.pop(node)  # until something changes: all that is left has failed on it
-            hungry = [node for node in hungry if node in self._hungry]
+                    self._hunger.forget(node)  # until something changes: all that is left has failed on it
 
     def _give(self, node: str, units: dict[int, Block]) -> None:
         now_s = self.clock()
         self.planner.start(units, node, now_s)
         self.farm.start(units, node)
-        self._see_hunger(node)
+        self._hunger.see(node)
         for block in units.values():
             if block.race is not None:
                 self._see_race(block.race, by=node)
@@ -154,21 +154,15 @@ class Dispatcher:
             self._raced.add(ticket)
             ev.announce(ev.UnitTakenOver(at_s=self.clock(), node=late.node, block=late.block, by=by))
 
-    def _see_hunger(self, node: str) -> None:
-        """Note whether a node can be given more."""
-        hand = self.planner.under_way.of_node(node)
-        left_s = sum(assignment.takes_s for assignment in hand)
-        if node in self.planner.nodes and (not hand or left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)):
-            self._hungry[node] = None
-        else:
-            self._hungry.pop(node, None)
-
     def _handle(self, message: Message) -> None:
         match message:
             case Joined(node=node):
+                self._withheld.pop(node, None)
                 self.planner.join(node)
-                self._hungry[node] = None
+                self._hunger.see(node)
                 ev.announce(ev.NodeJoined(at_s=self.clock(), node=node))
+            case Withheld(node=node, why=why):
+                self._withhold(node, why)
             case Refused(node=node, reason=reason):
                 ev.announce(ev.NodeRefused(at_s=self.clock(), node=node, reason=reason))
             case Left(node=node):
@@ -178,16 +172,41 @@ class Dispatcher:
             case Failed(ticket=ticket, error=error):
                 self._fail(ticket, error)
 
+    def _withhold(self, node: str, why: str) -> None:
+        """Give a node nothing more. What it hasn't begun goes back to the pool."""
+        self._withheld[node] = why
+        self._hunger.forget(node)
+        self.planner.leave(node)
+        ev.announce(ev.NodeWithheld(at_s=self.clock(), node=node, why=why))
+        self._take_back(node)
+
+    def _take_back(self, node: str) -> None:
+        """Return what a node has and hasn't begun to the pool."""
+        waiting = self.planner.under_way.not_begun(node)
+        self.farm.stop([assignment.ticket for assignment in waiting])
+        for assignment in waiting:
+            if self.planner.under_way.get(assignment.ticket) is not None:  # or one before it has settled it
+                self._take_apart(assignment)
+
+    def _take_apart(self, assignment: Assignment) -> None:
+        """Forget a unit that won't be rendered, and return what is still wanted of it to the pool."""
+        settlement, wanted = self.planner.gone(assignment.ticket, self.clock(), failed=False)
+        self._settle(settlement)
+        if wanted:
+            self._give_back(assignment.block)
+
     def _finish(self, ticket: int, record: UnitRecord) -> None:
         now_s, done = self.clock(), self.planner.under_way.get(ticket)
         if done is None:
             return
-        self._learn_overhead(done, record, now_s)
+        gap_s = self._gaps.ended(done, record, now_s)
+        if gap_s is not None:
+            self.planner.learn_overhead(gap_s)
         render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
         settlement = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
-        self._stored[ticket] = _Stored(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
-        self._see_hunger(done.node)
-        self._count_in(settlement)
+        self.tally.store(ticket, Stored(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s))
+        self._hunger.see(done.node)
+        self.tally.count_stored(settlement.counted)
         ev.announce(
             ev.UnitFinished(
                 at_s=now_s,
@@ -196,7 +215,7 @@ class Dispatcher:
                 record=record,
                 predicted_s=done.predicted_s,
                 seconds_left=self.forecast(self.planner.seconds_left(now_s)),
-                pixel_samples_done=self.pixel_samples_done,
+                pixel_samples_done=self.tally.pixel_samples,
             )
         )
         self._settle(settlement)
@@ -204,9 +223,9 @@ class Dispatcher:
 
     def _settle(self, settlement: Settlement) -> None:
         """Count what belongs to the picture, and let go of what another was faster with."""
-        self._count_in(settlement)
+        self.tally.count_stored(settlement.counted)
         for ticket in settlement.superseded:
-            late = self._stored.pop(ticket)
+            late = self.tally.supersede(ticket)
             waste = ev.UnitWasted(
                 at_s=self.clock(), node=late.node, block=late.block, seconds=late.render_s, finished_s=late.at_s
             )
@@ -214,18 +233,8 @@ class Dispatcher:
         self._call_back(settlement.call_back)
         self.farm.stop(settlement.superseded)
 
-    def _count_in(self, settlement: Settlement) -> None:
-        """Count what belongs to the picture, unless it is counted already."""
-        for ticket in settlement.counted:
-            if ticket in self._stored:
-                self._count(ticket, self._stored.pop(ticket).block)
-
     def _tell_reused(self, block: Block) -> None:
-        ev.announce(ev.UnitReused(at_s=self.clock(), block=block, pixel_samples_done=self.pixel_samples_done))
-
-    def _count(self, ticket: int, block: Block) -> None:
-        self._frames.setdefault(block.frame, {})[ticket] = block
-        self.pixel_samples_done += block.pixel_samples
+        ev.announce(ev.UnitReused(at_s=self.clock(), block=block, pixel_samples_done=self.tally.pixel_samples))
 
     def _call_back(self, tickets: Sequence[int]) -> None:
         """End units that nobody needs any more."""
@@ -235,20 +244,10 @@ class Dispatcher:
             begun = self.planner.under_way.begun(ticket)
             ended = self.planner.call_back(ticket, now_s)
             if ended is not None:
-                self._ended.pop(ended.node, None)
-                self._see_hunger(ended.node)
+                self._gaps.forget(ended.node)
+                self._hunger.see(ended.node)
                 seconds = now_s - ended.begins_s if begun else 0.0
                 ev.announce(ev.UnitWasted(at_s=now_s, node=ended.node, block=ended.block, seconds=seconds))
-
-    def _learn_overhead(self, done: Assignment, record: UnitRecord, now_s: float) -> None:
-        """Learn what lies between two units of a node, by its own clock, where the node didn't wait for work."""
-        before = self._ended.pop(done.node, None)
-        if record.reused:
-            return
-        self._ended[done.node] = now_s, record.started_s + record.wall_s
-        # Between the blocks of one unit there is none of what a unit costs.
-        if before is not None and not done.nth and done.given_s <= before[0] + AHEAD_S:
-            self.planner.learn_overhead(record.started_s - before[1])
 
     def _fail(self, ticket: int, error: FrontburnerError) -> None:
         failed = self.planner.under_way.get(ticket)
@@ -256,8 +255,8 @@ class Dispatcher:
             return
         now_s = self.clock()
         settlement, wanted = self.planner.gone(ticket, now_s, failed=True)
-        self._ended.pop(failed.node, None)
-        self._see_hunger(failed.node)
+        self._gaps.forget(failed.node)
+        self._hunger.see(failed.node)
         block = failed.block.failed_on(failed.node)
         ev.announce(ev.UnitAttemptFailed(at_s=now_s, node=failed.node, block=block, reason=str(error)))
         self._settle(settlement)
@@ -271,12 +270,7 @@ class Dispatcher:
 
     def _give_back(self, block: Block) -> None:
         self.planner.give_back(block)
-        self._see_all_hunger()
-
-    def _see_all_hunger(self) -> None:
-        """Have all nodes ask again that have room: some may have found nothing they could take."""
-        for node in self.planner.nodes:
-            self._see_hunger(node)
+        self._hunger.see_all()
 
     def _fail_frame(self, frame: int, error: FrontburnerError) -> None:
         self._call_back(self.planner.abandon(frame))
@@ -285,8 +279,9 @@ class Dispatcher:
         ev.announce(ev.FrameFailed(at_s=self.clock(), frame=frame, reason=str(error), last_words=words))
 
     def _lose(self, node: str) -> None:
-        self._hungry.pop(node, None)
-        self._ended.pop(node, None)
+        self._hunger.forget(node)
+        self._withheld.pop(node, None)
+        self._gaps.forget(node)
         self.planner.leave(node)
         lost = self.planner.under_way.of_node(node)
         self.farm.stop([assignment.ticket for assignment in lost])
@@ -294,22 +289,19 @@ class Dispatcher:
         for assignment in lost:
             if self.planner.under_way.get(assignment.ticket) is not None:  # or one before it has settled it
                 self._recover(assignment)
-        self._see_all_hunger()  # what has failed on all nodes that are left can be tried again
+        self._hunger.see_all()  # what has failed on all nodes that are left can be tried again
 
     def _recover(self, lost: Assignment) -> None:
         """Have a lost unit rendered again, unless its node stored it before it died and only didn't say so."""
         if self.recover(lost.ticket, lost.block):
-            settlement = self.planner.finish(lost.ticket, self.clock(), render_s=None)
             now_s = self.clock()
-            self._stored[lost.ticket] = _Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s)
-            self._count_in(settlement)
+            settlement = self.planner.finish(lost.ticket, now_s, render_s=None)
+            self.tally.store(lost.ticket, Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s))
+            self.tally.count_stored(settlement.counted)
             self._tell_reused(lost.block)
             self._settle(settlement)
         else:
-            settlement, wanted = self.planner.gone(lost.ticket, self.clock(), failed=False)
-            self._settle(settlement)
-            if wanted:
-                self._give_back(lost.block)
+            self._take_apart(lost)
         self._see_rendered(lost.block.frame)
 
     def _see_rendered(self, frame: int) -> None:
@@ -323,7 +315,7 @@ class Dispatcher:
 
     def _check_nodes(self) -> None:
         now_s = self.clock()
-        if self.planner.nodes:
+        if self.planner.nodes or self._withheld:
             self._node_seen_s = now_s
         elif now_s - self._node_seen_s > self.no_node_timeout_s:
             raise FrontburnerError(

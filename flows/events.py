@@ -52,6 +52,14 @@ class NodeRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWithheld(Event):
+    """A node is there but isn't given more for now, and why; it may render what it has begun."""
+
+    node: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReused(Event):
     """A unit was found in the store. ``pixel_samples_done`` is as in `UnitFinished`."""
 

@@ -31,6 +31,14 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A node is there, but isn't to be given more, and why. What it renders may end; `Joined` has it back."""
+
+    node: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A unit's object is in the store."""
 
@@ -54,7 +62,7 @@ class Refused:
     reason: str
 
 
-Message = Joined | Refused | Left | Finished | Failed
+Message = Joined | Refused | Withheld | Left | Finished | Failed
 
 
 class Farm(Protocol):

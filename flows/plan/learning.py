@@ -61,7 +61,7 @@ class Learning:
         What picture and node are known by, times what surprises have lately been against that.
         """
         variance = self.cost.variance(block.region) + TIMING_NOISE
-        variance += self.nodes[node].variance if node in self.nodes else UNKNOWN_SPEED
+        variance += self.known[node].variance if node in self.known else UNKNOWN_SPEED
         return math.sqrt(variance * self._surprise)
 
     def join(self, node: str) -> None:
@@ -85,8 +85,8 @@ class Learning:
         return self.cost.predict(block.region, samples=block.samples.count)
 
     def speed(self, node: str) -> float:
-        """Speed of a node; of one that isn't there, that of any."""
-        return self.nodes[node].speed if node in self.nodes else 1.0
+        """Speed of a node; of one that has never been there, that of any."""
+        return self.known[node].speed if node in self.known else 1.0
 
     def finished(self, block: Block, node: str, *, render_s: float, costs: CostGrid | None) -> None:
         """Take in a finished unit.
@@ -96,7 +96,7 @@ class Learning:
         """
         if render_s <= 0:
             return
-        state = self.nodes.get(node)
+        state = self.known.get(node)  # it may have been withheld since it was given the unit
         speed = state.speed if state else 1.0
         reference_s, gain = render_s * speed, 1.0
         if self.cost.measured:
@@ -120,7 +120,8 @@ class Learning:
 
     def _correct(self, state: NodeState, slower: float, cost_variance: float) -> None:
         speed = state.speed * math.exp(-slower)
-        self.farm_speed += speed - state.speed
+        if state.name in self.nodes:
+            self.farm_speed += speed - state.speed
         state.speed = speed
         known = state.variance / (state.variance + cost_variance + TIMING_NOISE)
         state.variance = min(state.variance * (1 - known) + SPEED_DRIFT, UNKNOWN_SPEED)

@@ -158,6 +158,11 @@ class UnderWay:
         node = self._node_of.get(ticket)
         return node is not None and next(iter(self._hands[node].units)) == ticket
 
+    def not_begun(self, node: str) -> list[Assignment]:
+        """Return what a node has besides the unit it renders. Blocks that share that unit go with it."""
+        hand = self.of_node(node)
+        return hand[next((n for n, one in enumerate(hand) if n and not one.nth), len(hand)) :]
+
     def work_left(self, now_s: float) -> float:
         """Reference seconds of rendering that nodes still have before them."""
         while self._through and self._through[0][0] <= now_s:

@@ -1,0 +1,34 @@
+"""What lies between two units of a node besides rendering: how the overhead of a unit is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flows.hunger import AHEAD_S
+
+if TYPE_CHECKING:
+    from flows.plan.under_way import Assignment
+    from tasks.spec import UnitRecord
+
+
+@dataclass(slots=True)
+class Gaps:
+    """When each node's last unit was seen to end, and when it did by the node's own clock."""
+
+    _ended: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def ended(self, done: Assignment, record: UnitRecord, now_s: float) -> float | None:
+        """Take in a unit's end; returns the gap before it, where the node had the unit in time for no other reason."""
+        before = self._ended.pop(done.node, None)
+        if record.reused:
+            return None
+        self._ended[done.node] = now_s, record.started_s + record.wall_s
+        # Between the blocks of one unit there is none of what a unit costs.
+        if before is None or done.nth or done.given_s > before[0] + AHEAD_S:
+            return None
+        return record.started_s - before[1]
+
+    def forget(self, node: str) -> None:
+        """Forget a node's last unit: what comes after it isn't a gap between units."""
+        self._ended.pop(node, None)
