@@ -76,7 +76,7 @@ def _dispatch(farm: DaskFarm, *, frame: int, units: int) -> float:
     dispatcher = Dispatcher(
         planner=planner, farm=farm, clock=time.monotonic, on_rendered=lambda _frame, tickets: farm.forget(tickets)
     )
-    farm.readmit()
+    farm.admission.readmit()
     began_s = time.monotonic()
     dispatcher.run()
     return time.monotonic() - began_s

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Future
 
+from flows.admission import ANSWER_TIMEOUT_S, Admission
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.cluster.watch import NodeWatch
-from flows.messages import POLL_S, Failed, Finished, Joined, Left, Message, Refused
-from flows.survey import NodeReport
+from flows.messages import POLL_S, Failed, Finished, Message
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
-from tasks.node import Desk, in_renderer, load_unit, record_of, render_unit, render_units
-from tasks.scenes import builds
+from tasks.node import Desk, load_unit, record_of, render_unit, render_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from flows.plan.block import Block
+    from flows.survey import NodeReport
     from tasks.spec import UnitSpec
 
-ANSWER_TIMEOUT_S = 10
 SURVEY_TIMEOUT_S = 180
-CHECK_PRIORITY = 1000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class _Task:
 class DaskFarm:
     """A `flows.messages.Farm` on the workers of a Dask scheduler.
 
-    A worker becomes a node of the job only after its renderer was really tried there and has the job's build.
+    ``admission`` says which of them are nodes of the job.
 
     Parameters
     ----------
@@ -65,12 +63,9 @@ class DaskFarm:
     topic: str
     store_url: str
     priority: int = 0
+    admission: Admission = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
-    _build: str = field(init=False, default="")
     _desk: Desk = field(init=False)
-    _addresses: dict[str, str] = field(init=False, default_factory=dict)
-    _reports: dict[str, NodeReport] = field(init=False, default_factory=dict)
-    _checks: dict[str, Future] = field(init=False, default_factory=dict)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
     _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
@@ -80,6 +75,9 @@ class DaskFarm:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
         self.topic = f"{self.topic}-{secrets.token_hex(4)}"
         self._desk = Desk(store_url=self.store_url, topic=self.topic)
+        self.admission = Admission(
+            client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of
+        )
 
     def __enter__(self) -> Self:
         """Listen to nodes and units, and have every node that is there checked."""
@@ -87,13 +85,13 @@ class DaskFarm:
         self.client.subscribe_topic(NODES_TOPIC, self._hear_node)
         self.client.subscribe_topic(self.topic, self._hear_unit)
         for address, name in _workers(self.client).items():
-            self._inbox.put(partial(self._node_message, name, address, there=True))
+            self.admission.arrive(name, address)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Call everything back and stop listening."""
         self.stop([*self._tasks, *self._tiles])
-        self.client.cancel(list(self._checks.values()), force=True)
+        self.admission.close()
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
 
@@ -106,17 +104,15 @@ class DaskFarm:
             When no node comes at all.
         """
         ends_s = time.monotonic() + SURVEY_TIMEOUT_S
-        while not self._reports or len(self._reports) < len(self._addresses):
-            if time.monotonic() > ends_s:
-                break
+        while not self.admission.complete and time.monotonic() < ends_s:
             self.messages(POLL_S)
-        if not self._reports:
+        if not self.admission.reports:
             raise FrontburnerError(
                 reason=f"No node answered within {SURVEY_TIMEOUT_S} s.",
                 remedy="Start a node, or see in its log why it can't reach the scheduler.",
                 retryable=True,
             )
-        return list(self._reports.values())
+        return self.admission.reports
 
     def open(self, build: str, unit_for: Callable[[Block], UnitSpec]) -> None:
         """Begin to admit nodes that have this build.
@@ -126,13 +122,8 @@ class DaskFarm:
         unit_for
             The full specification of a block.
         """
-        self._build, self._unit_for = build, unit_for
-        self.readmit()
-
-    def readmit(self) -> None:
-        """Announce the nodes that are there to a dispatcher that begins."""
-        for report in self._reports.values():
-            self._inbox.put(partial(self._admit, report))
+        self._unit_for = unit_for
+        self.admission.open(build)
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
         """Have a node render blocks in one task, in this order."""
@@ -144,7 +135,7 @@ class DaskFarm:
             self._desk,
             tickets[0] if alone else tickets,
             key=f"unit-{self.topic}-{tickets[0]}",
-            workers=[self._addresses[node]] if node in self._addresses else None,
+            workers=[address] if (address := self.admission.addresses.get(node)) else None,
             # Should the node die after the unit is done, its pixels are fetched by another from the store.
             allow_other_workers=True,
             pure=False,
@@ -223,42 +214,10 @@ class DaskFarm:
         return self._unit_for(block)
 
     def _node_message(self, name: str, address: str, *, there: bool) -> Message | None:
-        """Have a worker that joined checked; a node that left is gone at once."""
-        if there:
-            if name not in self._addresses:
-                self._check(name, address)
-            self._addresses[name] = address
-            return None
-        gone = next((node for node, known in self._addresses.items() if known == address), None)
-        if gone is None:
-            return None
-        del self._addresses[gone]
-        self._reports.pop(gone, None)
-        return Left(node=gone)
-
-    def _check(self, name: str, address: str) -> None:
-        check = self.client.submit(
-            in_renderer, builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY
-        )
-        self._checks[name] = check
-        check.add_done_callback(lambda future: self._inbox.put(partial(self._checked, name, future)))
-
-    def _checked(self, name: str, future: Future) -> Message | None:
-        self._checks.pop(name, None)
-        if name not in self._addresses or future.status == "cancelled":
-            return None
-        if future.status == "finished":
-            report = NodeReport(node=name, builds=future.result(ANSWER_TIMEOUT_S))
-        else:
-            report = NodeReport(node=name, error=_error_of(future, name))
-        self._reports[name] = report
-        return self._admit(report) if self._build else None
-
-    def _admit(self, report: NodeReport) -> Message:
-        if self._build in report.builds:
-            return Joined(node=report.node)
-        reason = str(report.error or f"It has {', '.join(report.builds)}; the job needs {self._build}.")
-        return Refused(node=report.node, reason=reason)
+        if not there:
+            return self.admission.depart(address)
+        self.admission.arrive(name, address)
+        return None
 
     def _unit_message(self, news: dict[str, Any]) -> Message | None:
         if self._end(news["ticket"]) is None:

@@ -1,0 +1,168 @@
+"""Which workers of the Dask scheduler are nodes of a job: those whose renderer was really tried, and that nobody holds.
+
+Everything here runs on the dispatcher's thread; what Dask's threads hear is posted to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flows.messages import Joined, Left, Message, Refused, Withheld
+from flows.survey import NodeReport
+from tasks.node import in_renderer
+from tasks.scenes import builds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from distributed import Client, Future
+
+    from storage.errors import FrontburnerError
+
+    Post = Callable[[Callable[[], Message | None]], None]
+
+ANSWER_TIMEOUT_S = 10
+CHECK_PRIORITY = 1000
+
+
+class Hold(StrEnum):
+    """What can keep a node that is ready from a job. Of several, the first here is the one that is told."""
+
+    EXCLUDED = "excluded"
+    """The job isn't to have it."""
+    STANDING = "standing"
+    """The node takes no work from any job: it is paused, drains, or it isn't its hour."""
+    SHARE = "share"
+    """Another job has it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Candidate:
+    """A worker that is there: what it said of the renderer, what holds it, and what the dispatcher was told last."""
+
+    address: str
+    report: NodeReport | None = None
+    holds: dict[Hold, str] = field(default_factory=dict)
+    told: Message | None = None
+
+    @property
+    def why(self) -> str:
+        """Why it is held; empty if it isn't."""
+        return next((self.holds[hold] for hold in Hold if hold in self.holds), "")
+
+
+@dataclass(slots=True, kw_only=True)
+class Admission:
+    """The nodes of one job.
+
+    Parameters
+    ----------
+    client
+        A synchronous Dask client.
+    renderer
+        Name of the job's renderer.
+    post
+        Has a function called on the dispatcher's thread, which is told the message it returns.
+    error_of
+        Makes one of our errors of what ended a future on a node.
+    """
+
+    client: Client
+    renderer: str
+    post: Post
+    error_of: Callable[[Future, str], FrontburnerError]
+    _build: str = field(init=False, default="")
+    _there: dict[str, _Candidate] = field(init=False, default_factory=dict)
+    _checks: dict[str, Future] = field(init=False, default_factory=dict)
+    _holds: dict[str, dict[Hold, str]] = field(init=False, default_factory=dict)
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Addresses of the workers that are there, by name."""
+        return {name: candidate.address for name, candidate in self._there.items()}
+
+    @property
+    def reports(self) -> list[NodeReport]:
+        """What nodes said of the renderer so far."""
+        return [candidate.report for candidate in self._there.values() if candidate.report]
+
+    @property
+    def complete(self) -> bool:
+        """Whether at least one node is there, and all that are have been checked."""
+        return bool(self._there) and all(candidate.report for candidate in self._there.values())
+
+    def open(self, build: str) -> None:
+        """Begin to admit nodes that have this build, those that are there first."""
+        self._build = build
+        self.readmit()
+
+    def readmit(self) -> None:
+        """Tell of the nodes that are there once more, to a dispatcher that begins."""
+        for name, candidate in self._there.items():
+            candidate.told = None
+            self.post(partial(self._tell, name))
+
+    def close(self) -> None:
+        """Call checks back."""
+        self.client.cancel(list(self._checks.values()), force=True)
+
+    def hold(self, node: str, hold: Hold, why: str) -> None:
+        """Keep a node from the job, whether it is there by now or not."""
+        self._holds.setdefault(node, {})[hold] = why
+        self.post(partial(self._tell, node))
+
+    def release(self, node: str, hold: Hold) -> None:
+        """End a hold."""
+        if self._holds.get(node, {}).pop(hold, None) is not None:
+            self.post(partial(self._tell, node))
+
+    def arrive(self, name: str, address: str) -> None:
+        """Have a worker that is there checked."""
+        if name in self._there:
+            self._there[name].address = address
+            return
+        self._there[name] = _Candidate(address=address, holds=self._holds.setdefault(name, {}))
+        check = self.client.submit(
+            in_renderer, builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY
+        )
+        self._checks[name] = check
+        check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
+
+    def depart(self, address: str) -> Message | None:
+        """Forget a worker that is gone."""
+        gone = next((name for name, candidate in self._there.items() if candidate.address == address), None)
+        if gone is None:
+            return None
+        del self._there[gone]
+        return Left(node=gone)
+
+    def _checked(self, name: str, future: Future) -> Message | None:
+        self._checks.pop(name, None)
+        if name not in self._there or future.status == "cancelled":
+            return None
+        if future.status == "finished":
+            report = NodeReport(node=name, builds=future.result(ANSWER_TIMEOUT_S))
+        else:
+            report = NodeReport(node=name, error=self.error_of(future, name))
+        self._there[name].report = report
+        return self._tell(name)
+
+    def _tell(self, name: str) -> Message | None:
+        """Return what the dispatcher doesn't know yet of a node."""
+        candidate = self._there.get(name)
+        if candidate is None or candidate.report is None or not self._build:
+            return None
+        message = self._standing(name, candidate, candidate.report)
+        if message == candidate.told:
+            return None
+        candidate.told = message
+        return message
+
+    def _standing(self, name: str, candidate: _Candidate, report: NodeReport) -> Message:
+        if self._build not in report.builds:
+            reason = str(report.error or f"It has {', '.join(report.builds)}; the job needs {self._build}.")
+            return Refused(node=name, reason=reason)
+        return Withheld(node=name, why=candidate.why) if candidate.why else Joined(node=name)
