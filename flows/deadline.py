@@ -170,7 +170,7 @@ class DeadlineWatch:
         match event:
             case ev.NodeJoined(node=node):
                 self._nodes.add(node)
-            case ev.NodeLost(node=node):
+            case ev.NodeLost(node=node) | ev.NodeWithheld(node=node):
                 self._nodes.discard(node)
             case ev.UnitFinished(seconds_left=float(left_s)):
                 self._forecasts.append((event.at_s, event.at_s + left_s))

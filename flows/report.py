@@ -79,18 +79,20 @@ class Report:
                     self.reached[event.frame] = event.reached
             case ev.DeadlineJudged():
                 self.deadline = event
-            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeLost():
+            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeLost():
                 self._take_node(event)
             case _:
                 self._take_unit(event)
 
-    def _take_node(self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeLost) -> None:
+    def _take_node(self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeLost) -> None:
         match event:
             case ev.NodeJoined():
                 self.shifts.come(event.node, event.at_s)
                 self.nodes.setdefault(event.node, NodeFigures())
             case ev.NodeRefused():
                 self.notes += (f"{event.node} took no part: {event.reason}",)
+            case ev.NodeWithheld():
+                self.shifts.go(event.node, event.at_s)
             case ev.NodeLost():
                 self.shifts.go(event.node, event.at_s)
                 self.lost_units += event.units
@@ -102,6 +104,7 @@ class Report:
             case ev.UnitStarted():
                 self.first_unit_s = event.at_s if self.first_unit_s is None else self.first_unit_s
             case ev.UnitFinished():
+                self.shifts.stay(event.node, event.at_s)  # it may have been withheld since it began
                 self._ended(event.node, event.at_s)
                 self._finish(event)
             case ev.UnitTakenOver():

@@ -28,6 +28,12 @@ class Shifts:
         if times and times[-1][1] == inf:
             times[-1] = (times[-1][0], at_s)
 
+    def stay(self, node: str, at_s: float) -> None:
+        """Have a node that was counted out go a little later: it had something to finish."""
+        times = self._times.get(node)
+        if times and times[-1][1] < at_s:
+            times[-1] = (times[-1][0], at_s)
+
     @property
     def nodes(self) -> list[str]:
         """Nodes that were there at any time, in the order they came."""

@@ -70,6 +70,9 @@ class Display:
                 self._nodes.add(node)
             case ev.NodeRefused(node=node, reason=reason):
                 self.say(f"{node} takes no part: {reason}")
+            case ev.NodeWithheld(node=node, why=why):
+                self._nodes.discard(node)
+                self.say(f"{node} gets no more units for now: {why}")
             case ev.NodeLost(node=node, units=units):
                 self._nodes.discard(node)
                 self.say(f"{node} was lost with {units} unit(s) under way; they are rendered again.")

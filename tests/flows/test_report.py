@@ -334,3 +334,14 @@ def test_whether_a_deadline_was_met_is_told(made_it: bool, expected_end: str, wo
     document = folded(judged(None, "2026-03-01T07:00:00+00:00"), judged(made_it, expected_end)).document()
     assert (document["finish_by"], document["made_it"]) == ("2026-03-01T08:00:00+00:00", made_it)
     assert dict(summary(document))["deadline"] == words
+
+
+def test_a_node_that_is_withheld_is_there_until_its_unit_ends() -> None:
+    report = folded(
+        ev.NodeJoined(at_s=0.0, node="a"),
+        ev.UnitStarted(at_s=0.0, node="a", block=BLOCK),
+        ev.NodeWithheld(at_s=4.0, node="a", why="It is paused."),
+        ev.UnitFinished(at_s=10.0, node="a", block=BLOCK, record=replace(RECORD, wall_s=10.0, load_s=0.0)),
+    )
+    assert report.available_s == 10.0
+    assert report.efficiency == 1.0
