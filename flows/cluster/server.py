@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,12 @@ from flows.settings import Settings
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HEALTH_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 10
 LAST_LINES = 5
+MOST_RESTARTS = 20
 
 # Ends with the process that started it, however that ends, then becomes the server.
 _TETHER = (
@@ -33,13 +35,16 @@ _TETHER = (
 
 
 class PrefectServer:
-    """A running Prefect server: its address, and when it is ready."""
+    """A Prefect server that is started, and started again should it die: its address, and when it is ready."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-        self._process, self.url, self._log = process, url, log
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], url: str, log: Path) -> None:
+        self._start, self.url, self._log = start, url, log
+        self._process = start()
+        self._stopping = threading.Event()
+        self._guard: threading.Thread | None = None
 
     def wait(self) -> None:
-        """Wait until the server answers.
+        """Wait until the server answers. From then on it is started again whenever it dies.
 
         Raises
         ------
@@ -52,6 +57,8 @@ class PrefectServer:
                 break
             try:
                 if httpx.get(f"{self.url}/health", timeout=5).is_success:
+                    self._guard = threading.Thread(target=self._keep, name="prefect-server-guard", daemon=True)
+                    self._guard.start()
                     return
             except httpx.HTTPError:
                 pass
@@ -65,12 +72,26 @@ class PrefectServer:
 
     def stop(self) -> None:
         """End the server."""
+        self._stopping.set()
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._guard is not None:
+            self._guard.join(STOP_TIMEOUT_S)
+
+    def _keep(self) -> None:
+        """Start the server again on its port and database when it has died: a run asks again until it answers."""
+        for _ in range(MOST_RESTARTS):
+            self._process.wait()
+            if self._stopping.is_set():
+                return
+            self._process = self._start()
+            if self._stopping.is_set():  # asked in between
+                self._process.terminate()
+                return
 
 
 @contextmanager
@@ -93,16 +114,20 @@ def embedded_server() -> Iterator[PrefectServer]:
             "DO_NOT_TRACK": "1",
         }
         command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _TETHER, str(os.getpid()), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                env=environment,
-                start_new_session=True,  # Ctrl-C ends the job first, then we end the server
-            )
-        server = PrefectServer(process, url, log)
+        log.write_bytes(b"")
+
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("ab") as sink:
+                return subprocess.Popen(
+                    [sys.executable, "-c", _TETHER, str(os.getpid()), *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=sink,
+                    env=environment,
+                    start_new_session=True,  # Ctrl-C ends the job first, then we end the server
+                )
+
+        server = PrefectServer(start, url, log)
         try:
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""The embedded Prefect server's database is kept, and never shared by two commands."""
+"""The embedded Prefect server is kept alive, its database is kept, and never shared by two commands."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.cluster.server import _database
+import httpx
+import psutil
+
+from flows.cluster.server import _database, embedded_server
+from tests.end_to_end.conftest import until
+
+if TYPE_CHECKING:
+    import pytest
 
 _OTHER = """
 import sys
@@ -37,3 +45,24 @@ def test_a_second_command_gets_a_passing_database(tmp_path: Path) -> None:
         other.kill()
     with _database(tmp_path) as kept:
         assert kept == tmp_path / "prefect"
+
+
+def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
+    with embedded_server() as server:
+        server.wait()
+        pool = {"name": "kept", "type": "process"}
+        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=30).raise_for_status()
+        (child,) = (each for each in psutil.Process().children() if "prefect" in " ".join(each.cmdline()))
+        child.kill()
+        until(lambda: answers(f"{server.url}/work_pools/kept"), timeout_s=150)
+    assert not [each for each in psutil.Process().children() if "prefect" in " ".join(each.cmdline())]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
