@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from tasks.spec import CostGrid, Region, Size
@@ -26,6 +26,23 @@ DRIFT = 0.002
 _LEAST_OF_MEAN = 1e-4  # no part of a picture is free, and the logarithm of nothing can't be corrected
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The cells a region touches, and the share of each of their columns, their rows and themselves that it covers.
+
+    ``weight`` is 1 where the region covers all of its cells: whole frames mostly do, and most of the time goes there.
+    """
+
+    cells: tuple[slice, slice]
+    across: Floats
+    down: Floats
+    weight: Floats | float
+
+    def total(self, cells: Floats) -> float:
+        """Sum over the region of what lies in its cells."""
+        return float(self.down @ cells @ self.across)
+
+
 class CostMap:
     """Seconds per pixel and sample over a frame on a coarse grid, and how far each cell can be trusted.
 
@@ -36,17 +53,21 @@ class CostMap:
     def __init__(self, size: Size) -> None:
         self.cell_px = max(4, -(-max(size.width, size.height) // CELLS_ACROSS))
         shape = (-(-size.height // self.cell_px), -(-size.width // self.cell_px))
+        self._whole = size.whole
         self._rate: Floats = np.ones(shape)
         self._variance: Floats = np.full(shape, UNKNOWN)
         self._seen: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
-        self._complete = False  # whether every cell was seen
+        self._measured = self._complete = False  # whether any cell was seen, and whether every cell was
         self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
         self._summed = False
+        # Planning asks for the same regions again and again between two units that finish.
+        self._predicted: dict[Region, float] = {}
+        self._uncertain: dict[Region, float] = {}
 
     @property
     def measured(self) -> bool:
         """Whether predictions are seconds."""
-        return bool(self._seen.any())
+        return self._measured
 
     @property
     def rates(self) -> Floats:
@@ -55,16 +76,20 @@ class CostMap:
 
     def predict(self, region: Region, *, samples: int) -> float:
         """Seconds a reference node will need for these samples of a region."""
-        x0, x1 = region.x0 / self.cell_px, region.x1 / self.cell_px
-        y0, y1 = region.y0 / self.cell_px, region.y1 / self.cell_px
-        at = self._sum_to
-        return (at(x1, y1) - at(x0, y1) - at(x1, y0) + at(x0, y0)) * samples
+        one = self._predicted.get(region)
+        if one is None:
+            one = self._predicted[region] = self._whole_sum() if region == self._whole else self._sum(region)
+        return one * samples
 
     def variance(self, region: Region) -> float:
         """Variance of the logarithm of a region's predicted cost; `UNKNOWN` where nobody has measured."""
-        rows, across, columns, down = self._cells(region)
-        weight = np.outer(down, across) * self._rate[rows, columns]
-        return float((weight * self._variance[rows, columns]).sum() / weight.sum())
+        known = self._uncertain.get(region)
+        if known is None:
+            part = _part(region, self.cell_px)
+            rate = self._rate[part.cells]
+            known = part.total(rate * self._variance[part.cells]) / part.total(rate)
+            self._uncertain[region] = known
+        return known
 
     def learn(
         self, region: Region, *, samples: int, reference_s: float, gain: float = 1.0, costs: CostGrid | None = None
@@ -82,68 +107,94 @@ class CostMap:
         costs
             How the time was spread over the region, in any unit; None is evenly, as far as is known.
         """
-        rows, across, columns, down = self._cells(region)
-        weight = np.outer(down, across)
-        seen, variance = self._seen[rows, columns], self._variance[rows, columns]
-        density = self._density(costs, rows, columns, weight)
-        if not self.measured:
+        part = _part(region, self.cell_px)
+        rate, variance, weight = self._rate[part.cells], self._variance[part.cells], part.weight
+        density = rate if costs is None else self._density(costs, part)
+        if not self._measured:
             density = np.ones_like(density) if costs is None else density
             self._rate[:] = reference_s / (region.area * samples)
-        level = float((density * weight).sum()) * self.cell_px**2 * samples
-        new = np.maximum(density * (reference_s / level), _LEAST_OF_MEAN * reference_s / (region.area * samples))
+        level_s = part.total(density) * self.cell_px**2 * samples
+        new = np.maximum(density * (reference_s / level_s), _LEAST_OF_MEAN * reference_s / (region.area * samples))
         # A cell that was measured before keeps a part of what it said: single cells are timed roughly.
-        kept = np.where(seen, 1 - weight * variance / (variance + PATTERN_NOISE), 0.0)
-        rate = self._rate[rows, columns]
-        blend = np.exp(kept * np.log(rate) + (1 - kept) * np.log(new))
-        # That goes for the pattern alone: what all of the region costs is known as told.
-        level = float((blend * weight).sum()) * self.cell_px**2 * samples
-        rate[:] = blend * (reference_s / level) ** weight
-        variance[:] = np.minimum(variance * (1 - gain * weight) + DRIFT, UNKNOWN)
-        seen[:] = True
+        kept = 1 - weight * variance / (variance + PATTERN_NOISE)
         if not self._complete:
+            kept *= self._seen[part.cells]
+        new *= np.exp(kept * np.log(rate / new))
+        # That goes for the pattern alone: what all of the region costs is known as told.
+        level_s = part.total(new) * self.cell_px**2 * samples
+        rate[:] = new * np.exp(weight * math.log(reference_s / level_s))
+        variance *= 1 - gain * weight
+        variance += DRIFT
+        np.minimum(variance, UNKNOWN, out=variance)
+        self._see(part)
+
+    def _see(self, part: _Part) -> None:
+        """Note that cells were measured. Until all were, the others cost what these do on the whole."""
+        self._measured, self._summed = True, False
+        self._predicted.clear()
+        self._uncertain.clear()
+        if not self._complete:
+            self._seen[part.cells] = True
             self._complete = bool(self._seen.all())
             self._rate[~self._seen] = self._rate[self._seen].mean()
-        self._summed = False
 
-    def _density(self, costs: CostGrid | None, rows: slice, columns: slice, weight: Floats) -> Floats:
+    def _density(self, costs: CostGrid, part: _Part) -> Floats:
         """Cost per pixel in each of a region's cells, up to a factor; where it isn't told, what is known."""
-        known = self._rate[rows, columns]
-        if costs is None or sum(costs.seconds) <= 0:
-            return known.copy()
-        across, down = self._shares(costs.columns, columns), self._shares(costs.rows, rows)
+        rows, columns = part.cells
+        if sum(costs.seconds) <= 0:
+            return self._rate[part.cells]
+        across = _shares(costs.columns, columns.start, columns.stop, self.cell_px)
+        down = _shares(costs.rows, rows.start, rows.stop, self.cell_px)
         seconds = np.array(costs.seconds).reshape(down.shape[1], across.shape[1])
         area = np.outer(np.diff(costs.rows), np.diff(costs.columns))
-        density: Floats = down @ (seconds / area) @ across.T / np.maximum(weight, 1e-12)
-        return density
+        density: Floats = down @ (seconds / area) @ across.T
+        if isinstance(part.weight, float):
+            return density
+        return density / np.maximum(part.weight, 1e-12)
 
-    def _shares(self, edges: Sequence[int], cells: slice) -> Floats:
-        """Part of each of our cells that lies in each of another grid's: (ours, theirs)."""
-        ours = np.arange(cells.start, cells.stop + 1) * self.cell_px
-        theirs = np.asarray(edges)
-        stop, start = np.minimum.outer(ours[1:], theirs[1:]), np.maximum.outer(ours[:-1], theirs[:-1])
-        shares: Floats = np.maximum(stop - start, 0) / self.cell_px
-        return shares
+    def _whole_sum(self) -> float:
+        """Cost of a sample of the whole frame, without the sums that cutting one needs."""
+        return _part(self._whole, self.cell_px).total(self._rate) * self.cell_px**2
 
-    def _cells(self, region: Region) -> tuple[slice, Floats, slice, Floats]:
-        """Rows and columns of the cells a region touches, and the share of each column and row that it covers."""
-        columns = slice(region.x0 // self.cell_px, -(-region.x1 // self.cell_px))
-        rows = slice(region.y0 // self.cell_px, -(-region.y1 // self.cell_px))
-        across = self._shares((region.x0, region.x1), columns)[:, 0]
-        return rows, across, columns, self._shares((region.y0, region.y1), rows)[:, 0]
+    def _sum(self, region: Region) -> float:
+        """Cost of a sample of a region."""
+        if not self._summed:
+            np.cumsum(self._rate * self.cell_px**2, axis=0, out=self._sums[1:, 1:])
+            np.cumsum(self._sums[1:, 1:], axis=1, out=self._sums[1:, 1:])
+            self._summed = True
+        x0, x1 = region.x0 / self.cell_px, region.x1 / self.cell_px
+        y0, y1 = region.y0 / self.cell_px, region.y1 / self.cell_px
+        at = self._sum_to
+        return at(x1, y1) - at(x0, y1) - at(x1, y0) + at(x0, y0)
 
     def _sum_to(self, x: float, y: float) -> float:
         """Cost of a sample of all pixels above and to the left of a place, in cells."""
         sums = self._sums
-        if not self._summed:
-            np.cumsum(self._rate * self.cell_px**2, axis=0, out=sums[1:, 1:])
-            np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
-            self._summed = True
         row, column = min(int(y), sums.shape[0] - 2), min(int(x), sums.shape[1] - 2)
         u, v = x - column, y - row
         above: float = sums.item(row, column) * (1 - u) + sums.item(row, column + 1) * u
         below: float = sums.item(row + 1, column) * (1 - u) + sums.item(row + 1, column + 1) * u
         total: float = above + (below - above) * v
         return total
+
+
+@lru_cache(maxsize=64)
+def _part(region: Region, cell_px: int) -> _Part:
+    columns = slice(region.x0 // cell_px, -(-region.x1 // cell_px))
+    rows = slice(region.y0 // cell_px, -(-region.y1 // cell_px))
+    across = _shares((region.x0, region.x1), columns.start, columns.stop, cell_px)[:, 0]
+    down = _shares((region.y0, region.y1), rows.start, rows.stop, cell_px)[:, 0]
+    all_of_them = bool((across == 1).all() and (down == 1).all())
+    return _Part((rows, columns), across, down, 1.0 if all_of_them else np.outer(down, across))
+
+
+@lru_cache(maxsize=64)
+def _shares(edges: tuple[int, ...], start: int, stop: int, cell_px: int) -> Floats:
+    """Part of each of our cells, from ``start`` to ``stop``, that lies in each of another grid's: (ours, theirs)."""
+    ours, theirs = np.arange(start, stop + 1) * cell_px, np.asarray(edges)
+    until, since = np.minimum.outer(ours[1:], theirs[1:]), np.maximum.outer(ours[:-1], theirs[:-1])
+    shares: Floats = np.maximum(until - since, 0) / cell_px
+    return shares
 
 
 def apportion(surprise: float, variances: tuple[float, float], *, noise: float) -> tuple[float, float]:
