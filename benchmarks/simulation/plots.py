@@ -57,7 +57,7 @@ def _stills(rows: Rows) -> Figure:
 
 def _sequences(rows: Rows) -> Figure:
     """Time over the number of frames: a frame a node saws, ours doesn't."""
-    found = [row for row in rows if row["job"] != "still"]
+    found = [row for row in rows if row["job"].startswith("sequence-")]
     panels = sorted({(row["nodes"], row["farm"]) for row in found})
     across = min(5, max(1, len(panels)))
     down = -(-max(1, len(panels)) // across)
