@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,6 +238,57 @@ class DeadlineJudged(Event):
     sentence: str
     news: bool
     made_it: bool | None = None
+
+
+class RunState(StrEnum):
+    """How a run of a job stands."""
+
+    RUNNING = "running"
+    ENDING = "ending its units"
+    COMPLETED = "completed"
+    FAILED = "frames failed"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+    BROKEN = "stopped by an error"
+    LOST = "lost"
+    """Its process is gone without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run of a job began.
+
+    Parameters
+    ----------
+    job
+        The job document.
+    host, pid
+        Where it runs.
+    flow_run, deployment
+        What Prefect calls it, and the deployment it came from; empty if there is none.
+    """
+
+    job_id: str
+    job: Mapping[str, Any]
+    host: str
+    pid: int
+    flow_run: str = ""
+    deployment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSuspending(Event):
+    """A run hands out nothing more: it ends with the units that nodes have begun."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """A run of a job ended, and how; ``sentence`` says why where there is more to say."""
+
+    state: RunState
+    sentence: str = ""
 
 
 Observer = Callable[[Event], None]

@@ -157,6 +157,12 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     return FrameRecord(frame=order.frame.frame, files=files, reached=reached)
 
 
+def discard(order: PictureOrder, store: ObjectStore) -> None:
+    """Have a frame count as not in place. Its files stay until others replace them."""
+    for key in order.keys:
+        store.delete(record_key(key))
+
+
 def record_key(key: str) -> str:
     """Key of the record that says what a file is."""
     return f"{HOUSE}/files/{key}.json"

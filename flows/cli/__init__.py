@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
 
+from flows.cli.job import app as job_app
 from flows.job import RenderJob
 
 EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
-started · 3 the farm or the store failed · 130 stopped by Ctrl-C (run the same command to go on)."""
+started · 3 the farm or the store failed · 4 suspended or cancelled by a command · 130 stopped by Ctrl-C (run the same
+command to go on)."""
 
 app = App(
     name="frontburner",
@@ -19,6 +21,9 @@ app = App(
     help_epilogue=EXIT_CODES,
     version="frontburner 0.1.0",
 )
+
+
+app.command(job_app)
 
 
 def _options() -> type[BaseModel]:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +22,42 @@ from storage.errors import FrontburnerError
 from storage.objects import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-OK, FRAMES_FAILED, REFUSED, TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FRAMES_FAILED, REFUSED, TROUBLE, HALTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+@dataclass(kw_only=True, eq=False)
+class Stopped(FrontburnerError):
+    """A job that was suspended or cancelled from outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What of a job a run is for: frames to render again although they are in place, and the only ones it is for."""
+
+    again: str = ""
+    only: str = ""
 
 
 def run(scene: str, given: dict[str, Any], *, nodes: int, as_json: bool) -> int:
     """Render a job and return the command's exit code."""
+    return run_job(lambda: _read(scene, given, nodes), nodes=nodes, as_json=as_json)
+
+
+def run_job(
+    read: Callable[[], RenderJob], *, nodes: int = 0, as_json: bool = False, choice: Choice | None = None
+) -> int:
+    """Render the job that is read, here, and return the command's exit code."""
     began_s = time.monotonic()
     with _own_stdout() as stdout:
         display = Display(animated=sys.stderr.isatty())
         try:
-            job = _read(scene, given, nodes)
-            document = _render(job, nodes, display, began_s)
+            job = read()
+            document = _render(job, nodes, display, began_s, choice or Choice())
         except FrontburnerError as error:
             display.close()
-            display.say(str(error), error=True)
+            display.say(str(error), error=not isinstance(error, Stopped))
             report = getattr(error, "report", None)
             if report and as_json:
                 print(json.dumps(report), file=stdout)
@@ -64,7 +85,7 @@ def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
     return job
 
 
-def _render(job: RenderJob, nodes: int, display: Display, began_s: float) -> dict[str, Any]:
+def _render(job: RenderJob, nodes: int, display: Display, began_s: float, choice: Choice) -> dict[str, Any]:
     report = Report(job_id=job.job_id)
     startup_s = [0.0]
 
@@ -77,10 +98,16 @@ def _render(job: RenderJob, nodes: int, display: Display, began_s: float) -> dic
     unobserve = ev.observe(observe)
     try:
         with _whole_farm(nodes, display), _terminable():
+            from prefect.exceptions import CancelledRun
+
             from flows.render import render
 
             display.stage(f"opening {Path(job.scene).name}")
-            document = render(_absolute(job))
+            try:
+                document = render(_absolute(job), again=choice.again, only=choice.only)
+            except CancelledRun as cancelled:
+                raise Stopped(reason=str(cancelled), remedy="") from None
+            assert isinstance(document, dict)
     except FrontburnerError as error:
         if getattr(error, "report", None):
             error.report |= _times(startup_s[0], began_s)  # type: ignore[attr-defined]
@@ -165,6 +192,8 @@ def _terminable() -> Iterator[None]:
 def _exit_code(error: FrontburnerError) -> int:
     if isinstance(error, JobRefused):
         return REFUSED
+    if isinstance(error, Stopped):
+        return HALTED
     if getattr(error, "report", None):
         return FRAMES_FAILED
     from tasks.errors import SceneError

@@ -61,7 +61,9 @@ def test_units_that_had_not_begun_go_to_others() -> None:
 def test_a_job_waits_while_all_its_nodes_are_withheld() -> None:
     planner = planner_of(4)
     farm = two(
-        (5.0, Withheld(node="a", why="another job")), (5.0, Withheld(node="b", why="paused")), (5000.0, Joined(node="a"))
+        (5.0, Withheld(node="a", why="another job")),
+        (5.0, Withheld(node="b", why="paused")),
+        (5000.0, Joined(node="a")),
     )
     run = render(planner, farm)
     assert_complete(run, planner)
