@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flows.plan.under_way import Assignment
     from tasks.spec import UnitRecord
 
+
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Renders what the planner has left, on the farm's nodes.

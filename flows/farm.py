@@ -75,9 +75,7 @@ class DaskFarm:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
         self.topic = f"{self.topic}-{secrets.token_hex(4)}"
         self._desk = Desk(store_url=self.store_url, topic=self.topic)
-        self.admission = Admission(
-            client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of
-        )
+        self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of)
 
     def __enter__(self) -> Self:
         """Listen to nodes and units, and have every node that is there checked."""
