@@ -23,6 +23,8 @@ PATTERN_NOISE = 0.02
 """Variance of the logarithm of one cell's share in a unit, as renderers measure it."""
 DRIFT = 0.002
 """What a measurement adds to a cell's variance again: the next frame is another one."""
+MOST_REMEMBERED = 1024
+"""Predictions that are kept while units come in that don't change them."""
 _LEAST_OF_MEAN = 1e-4  # no part of a picture is free, and the logarithm of nothing can't be corrected
 
 
@@ -59,8 +61,8 @@ class CostMap:
         self._seen: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
         self._measured = self._complete = False  # whether any cell was seen, and whether every cell was
         self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
-        self._summed = False
-        # Planning asks for the same regions again and again between two units that finish.
+        self._stale_from: tuple[int, int] | None = (0, 0)  # row and column of the first cell whose sum isn't right
+        # Planning asks for the same regions again and again, and a unit that finishes changes few of them.
         self._predicted: dict[Region, float] = {}
         self._uncertain: dict[Region, float] = {}
 
@@ -74,11 +76,13 @@ class CostMap:
         """Seconds per pixel and sample, (rows, columns) of cells, a copy."""
         return self._rate.copy()
 
-    def predict(self, region: Region, *, samples: int) -> float:
-        """Seconds a reference node will need for these samples of a region."""
+    def predict(self, region: Region, *, samples: int, once: bool = False) -> float:
+        """Seconds a reference node will need for these samples of a region; ``once`` if nobody will ask again soon."""
         one = self._predicted.get(region)
         if one is None:
-            one = self._predicted[region] = self._whole_sum() if region == self._whole else self._sum(region)
+            one = self._whole_sum() if region == self._whole else self._sum(region)
+            if not once:
+                self._predicted[region] = one
         return one * samples
 
     def variance(self, region: Region) -> float:
@@ -130,13 +134,28 @@ class CostMap:
 
     def _see(self, part: _Part) -> None:
         """Note that cells were measured. Until all were, the others cost what these do on the whole."""
-        self._measured, self._summed = True, False
-        self._predicted.clear()
+        rows, columns = part.cells
+        first = self._stale_from or (rows.start, columns.start)
+        self._stale_from = min(first[0], rows.start), min(first[1], columns.start)
+        self._measured = True
         self._uncertain.clear()
+        self._forget(part)
         if not self._complete:
+            self._stale_from = (0, 0)
             self._seen[part.cells] = True
             self._complete = bool(self._seen.all())
             self._rate[~self._seen] = self._rate[self._seen].mean()
+
+    def _forget(self, part: _Part) -> None:
+        """Forget predictions that don't hold any more."""
+        if not self._complete or len(self._predicted) > MOST_REMEMBERED:
+            self._predicted.clear()
+            return
+        rows, columns = part.cells
+        x0, x1, y0, y1 = (edge * self.cell_px for edge in (columns.start, columns.stop, rows.start, rows.stop))
+        stale = [one for one in self._predicted if one.x0 < x1 and one.x1 > x0 and one.y0 < y1 and one.y1 > y0]
+        for region in stale:
+            del self._predicted[region]
 
     def _density(self, costs: CostGrid, part: _Part) -> Floats:
         """Cost per pixel in each of a region's cells, up to a factor; where it isn't told, what is known."""
@@ -146,7 +165,7 @@ class CostMap:
         across = _shares(costs.columns, columns.start, columns.stop, self.cell_px)
         down = _shares(costs.rows, rows.start, rows.stop, self.cell_px)
         seconds = np.array(costs.seconds).reshape(down.shape[1], across.shape[1])
-        area = np.outer(np.diff(costs.rows), np.diff(costs.columns))
+        area = np.outer(_steps(costs.rows), _steps(costs.columns))
         density: Floats = down @ (seconds / area) @ across.T
         if isinstance(part.weight, float):
             return density
@@ -158,14 +177,22 @@ class CostMap:
 
     def _sum(self, region: Region) -> float:
         """Cost of a sample of a region."""
-        if not self._summed:
-            np.cumsum(self._rate * self.cell_px**2, axis=0, out=self._sums[1:, 1:])
-            np.cumsum(self._sums[1:, 1:], axis=1, out=self._sums[1:, 1:])
-            self._summed = True
+        if self._stale_from is not None:
+            self._sum_up(*self._stale_from)
         x0, x1 = region.x0 / self.cell_px, region.x1 / self.cell_px
         y0, y1 = region.y0 / self.cell_px, region.y1 / self.cell_px
         at = self._sum_to
         return at(x1, y1) - at(x0, y1) - at(x1, y0) + at(x0, y0)
+
+    def _sum_up(self, row: int, column: int) -> None:
+        """Bring up to date the sums of the cells from a place on: down and to the right of it."""
+        sums = self._sums
+        new = np.cumsum(self._rate[row:, column:] * self.cell_px**2, axis=0)
+        np.cumsum(new, axis=1, out=new)
+        new += sums[row, column + 1 :] - sums[row, column]
+        new += sums[row + 1 :, column : column + 1]
+        sums[row + 1 :, column + 1 :] = new
+        self._stale_from = None
 
     def _sum_to(self, x: float, y: float) -> float:
         """Cost of a sample of all pixels above and to the left of a place, in cells."""
@@ -180,12 +207,19 @@ class CostMap:
 
 @lru_cache(maxsize=64)
 def _part(region: Region, cell_px: int) -> _Part:
-    columns = slice(region.x0 // cell_px, -(-region.x1 // cell_px))
-    rows = slice(region.y0 // cell_px, -(-region.y1 // cell_px))
-    across = _shares((region.x0, region.x1), columns.start, columns.stop, cell_px)[:, 0]
-    down = _shares((region.y0, region.y1), rows.start, rows.stop, cell_px)[:, 0]
-    all_of_them = bool((across == 1).all() and (down == 1).all())
-    return _Part((rows, columns), across, down, 1.0 if all_of_them else np.outer(down, across))
+    rows, down = _covered(region.y0, region.y1, cell_px)
+    columns, across = _covered(region.x0, region.x1, cell_px)
+    whole = all(edge % cell_px == 0 for edge in (region.x0, region.x1, region.y0, region.y1))
+    return _Part((rows, columns), across, down, 1.0 if whole else np.outer(down, across))
+
+
+def _covered(start_px: int, stop_px: int, cell_px: int) -> tuple[slice, Floats]:
+    """Cells that pixels touch, and the share of each that they cover."""
+    start, stop = start_px // cell_px, -(-stop_px // cell_px)
+    shares = np.ones(stop - start)
+    shares[0] -= start_px / cell_px - start
+    shares[-1] -= stop - stop_px / cell_px
+    return slice(start, stop), shares
 
 
 @lru_cache(maxsize=64)
@@ -195,6 +229,12 @@ def _shares(edges: tuple[int, ...], start: int, stop: int, cell_px: int) -> Floa
     until, since = np.minimum.outer(ours[1:], theirs[1:]), np.maximum.outer(ours[:-1], theirs[:-1])
     shares: Floats = np.maximum(until - since, 0) / cell_px
     return shares
+
+
+def _steps(edges: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    numbers = np.asarray(edges)
+    steps: npt.NDArray[np.int64] = numbers[1:] - numbers[:-1]
+    return steps
 
 
 def apportion(surprise: float, variances: tuple[float, float], *, noise: float) -> tuple[float, float]:

@@ -249,7 +249,7 @@ class Planner:
         piece, rest = cut_off(
             block.region,
             target=target,
-            price=lambda region: self._price(region, block.samples.count),
+            price=lambda region: self.cost.predict(region, samples=block.samples.count, once=True),
             align_px=self.align_px,
         )
         self._pool.put(index, [block.part(region) for region in rest])

@@ -52,6 +52,20 @@ def test_predictions_of_parts_add_up(data: st.DataObject, width: int, height: in
     assert cost.predict(hole, samples=2 * samples) == pytest.approx(2 * cost.predict(hole, samples=samples))
 
 
+@modest
+@given(data=st.data(), width=st.integers(1, 400), height=st.integers(1, 400))
+def test_predictions_follow_the_rates_whatever_was_learnt_and_asked_before(
+    data: st.DataObject, width: int, height: int
+) -> None:
+    size = Size(width=width, height=height)
+    cost, asked = CostMap(size), data.draw(st.lists(regions(within=size.whole), min_size=2, max_size=4))
+    for region in [size.whole, *data.draw(st.lists(regions(within=size.whole), max_size=6))]:
+        cost.learn(region, samples=2, reference_s=data.draw(st.floats(0.01, 100)))
+        pixels = cost.rates.repeat(cost.cell_px, axis=0).repeat(cost.cell_px, axis=1)
+        for one in [*asked, size.whole]:
+            assert cost.predict(one, samples=3) == pytest.approx(truth(one, 3, pixels), rel=1e-6)
+
+
 def test_until_something_was_measured_every_pixel_costs_the_same() -> None:
     cost = CostMap(Size(width=37, height=91))
     assert not cost.measured
@@ -152,7 +166,7 @@ def test_cells_that_were_not_measured_cost_what_measured_ones_do_on_the_whole(da
 
 
 def test_a_grid_whose_cells_are_not_the_maps_is_spread_by_area() -> None:
-    cost = CostMap(SIZE)
+    cost = CostMap(Size(width=320, height=180))
     assert cost.cell_px == 4
     region = Region(x0=2, y0=0, x1=18, y1=8)  # four and a bit cells across
     costs = CostGrid(columns=(2, 10, 18), rows=(0, 8), seconds=(1.0, 3.0))
