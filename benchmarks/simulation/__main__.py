@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,13 +96,22 @@ def main() -> None:
                         f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}",
                         flush=True,
                     )
-        (OUT / "simulation.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        _write(rows, only=given.only)
     if given.only in (None, "scale"):
-        scale = [_grown(nodes, frames) for nodes, frames in _sizes(quick=given.quick)]
+        with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:  # each with its own memory
+            scale = list(pool.map(_grown, *zip(*_sizes(quick=given.quick), strict=True)))
         (OUT / "simulation_scale.json").write_text(json.dumps(scale, indent=1))
     from benchmarks.simulation.plots import draw
 
     draw(OUT)
+
+
+def _write(rows: Iterable[Row], *, only: str | None) -> None:
+    """Write the table; where one part alone was worked out, the other one stays as it is."""
+    path = OUT / "simulation.json"
+    before = json.loads(path.read_text()) if only and path.exists() else []
+    kept = [row for row in before if row["job"].partition("-")[0] != only]
+    path.write_text(json.dumps(kept + [asdict(row) for row in rows], indent=1))
 
 
 def _cases(*, quick: bool) -> Iterator[Case]:
@@ -172,13 +182,14 @@ def _sizes(*, quick: bool) -> list[tuple[int, int]]:
 
 
 def _grown(nodes: int, frames: int) -> dict[str, float]:
-    """Dispatch a long sequence on a large farm, and say what it cost the dispatching process."""
+    """Dispatch a long sequence on a large farm, and say what it cost: planner and dispatcher apart from the farm."""
     scene = scenario(Farm.LOGNORMAL, nodes=nodes, frames=frames, seed=1, ideal_s=None, frame_s=FRAME_S)
     outcome = play(scene, maker("ours", scene)())
     memory_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     grown = {
         "nodes": nodes, "frames": frames, "units": outcome.units, "ratio": round(outcome.ratio, 4),
-        "cpu_ms_per_unit": round(outcome.cpu_ms_per_unit, 4), "peak_memory_bytes": memory_bytes,
+        "cpu_ms_per_unit": round(outcome.cpu_ms_per_unit, 4), "farm_ms_per_unit": round(outcome.farm_ms_per_unit, 4),
+        "peak_memory_bytes": memory_bytes,
     }  # fmt: skip
     print(grown, flush=True)
     return grown

@@ -90,7 +90,8 @@ def _scale(rows: Rows) -> Figure:
         units = [row[0] for row in own]
         cpu.plot(units, [row[1] for row in own], marker="o", ms=3, label=f"{nodes} nodes")
         memory.plot(units, [row[2] / 2**20 for row in own], marker="o", ms=3, label=f"{nodes} nodes")
-    cpu.set(xscale="log", xlabel="units", ylabel="CPU ms a unit", ylim=(0, 2))
+    cpu.axhline(1, color=INK, lw=1, ls="--")
+    cpu.set(xscale="log", xlabel="units", ylabel="CPU ms a unit, planner and dispatcher", ylim=(0, 1.5))
     memory.set(xscale="log", yscale="log", xlabel="units", ylabel="peak memory, MiB")
     for axes in (cpu, memory):
         axes.grid(alpha=0.3)

@@ -1,0 +1,97 @@
+"""``python -m benchmarks.simulation.tables`` lays out what ``make simulate`` wrote, for ``docs/performance.md``."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.ratios import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Rows = Sequence[dict[str, Any]]
+
+BUILD = Path(__file__).resolve().parents[2] / "build"
+STRATEGIES = {"64 px buckets": "buckets", "a frame a node": "frames", "static equal cost": "static-cost"}
+PICTURES = {"still": "made up", "still-interior": "sample still"}
+FEW = 2.0
+"""Frames a node above which balance hardly matters any more."""
+
+
+def stills(rows: Rows) -> str:
+    """Return a line a picture, farm and number of nodes; the best grid is the one with the least mean of that line."""
+    lines = []
+    for job, farm, nodes in _places(row for row in rows if row["job"] in PICTURES):
+        own = {row["strategy"]: row for row in rows if (row["job"], row["farm"], row["nodes"]) == (job, farm, nodes)}
+        best = min((row for name, row in own.items() if name.startswith("grid")), key=lambda row: row["ratio_mean"])
+        ours = own["ours"]
+        others = [f"{own[name]['ratio_mean']:.3f}" if name in own else "" for name in STRATEGIES.values()]
+        grid = f"{best['ratio_mean']:.3f} ({best['strategy'].removeprefix('grid-')} tiles)"
+        shown = [f"**{ours['ratio_mean']:.3f}**", f"{ours['ratio_max']:.3f}", f"{ours['wasted']:.1%}"]
+        lines.append([PICTURES[job], farm, str(nodes), str(ours["seeds"]), *shown, grid, *others])
+    head = ["picture", "farm", "nodes", "seeds", "ours", "most", "rendered twice", "best grid afterwards", *STRATEGIES]
+    return table(head, lines)
+
+
+def sequences(rows: Rows) -> str:
+    """Return a line a farm and number of nodes, over all numbers of frames: the worst mean, and the worst run."""
+    lines = []
+    found = [row for row in rows if row["job"].startswith("sequence-")]
+    for farm, nodes in dict.fromkeys((row["farm"], row["nodes"]) for row in found):
+        here = [row for row in found if (row["farm"], row["nodes"]) == (farm, nodes)]
+        ours, frames = ([row for row in here if row["strategy"] == name] for name in ("ours", "frames"))
+        lines.append([
+            farm, str(nodes), str(len(ours)), *(_ends(ours, nodes)), f"{max(row['ratio_max'] for row in ours):.3f}",
+            *(_ends(frames, nodes)),
+        ])  # fmt: skip
+    head = ["farm", "nodes", "numbers of frames", "ours, worst mean", "at", "from 2 a node on", "worst of all runs"]
+    return table([*head, "a frame a node, worst mean", "at", "from 2 a node on"], lines)
+
+
+def sizes(grown: Rows) -> str:
+    """Return a line a farm and a number of frames."""
+    lines = [
+        [
+            f"{row['nodes']:,}", f"{row['frames']:,}", f"{row['units']:,}", f"{row['cpu_ms_per_unit']:.2f}",
+            f"{row['farm_ms_per_unit']:.2f}", f"{row['peak_memory_bytes'] / 2**20:.0f}", f"{row['ratio']:.3f}",
+        ]
+        for row in grown
+    ]  # fmt: skip
+    head = ["nodes", "frames", "units", "CPU ms a unit", "the simulated farm's own", "peak memory, MiB", "÷ least"]
+    return table(head, lines)
+
+
+def _ends(rows: Rows, nodes: int) -> list[str]:
+    worst = max(rows, key=lambda row: row["ratio_mean"])
+    many = [row["ratio_mean"] for row in rows if _frames(row) >= FEW * nodes]
+    return [f"{worst['ratio_mean']:.3f}", f"{_frames(worst)} frames", f"{max(many):.3f}" if many else ""]
+
+
+def _frames(row: dict[str, Any]) -> int:
+    return int(row["job"].removeprefix("sequence-"))
+
+
+def _places(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Jobs, farms and numbers of nodes that rows are of, in this order."""
+    found = {(row["job"], row["farm"], row["nodes"]): None for row in rows}
+    jobs, farms, nodes = (list(dict.fromkeys(column)) for column in zip(*found, strict=True))
+    return [place for place in product(jobs, farms, sorted(nodes)) if place in found]
+
+
+def main() -> None:
+    """Print what tables there are."""
+    written = BUILD / "simulation.json"
+    if written.exists():
+        rows = json.loads(written.read_text())
+        for kind in (stills, sequences):
+            print(f"{kind(rows)}\n")
+    written = BUILD / "simulation_scale.json"
+    if written.exists():
+        print(sizes(json.loads(written.read_text())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the simulation writes: rows that plots and tables can read, and processor time put down to whom it belongs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.simulation import plots, tables
+from benchmarks.simulation.__main__ import Case, maker, work_out
+from benchmarks.simulation.scenario import Farm, play, scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+FIELDS = {"job", "nodes", "farm", "strategy", "ratio_mean", "ratio_max", "seeds"}
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    tried = ("ours", "buckets", "static-cost", "grid-4", "grid-8", "frames")
+    cases = [
+        Case(farm=Farm.EQUAL, nodes=4, frames=1, seeds=1, strategies=tried),
+        Case(farm=Farm.EQUAL, nodes=4, frames=1, seeds=1, strategies=tried, real=True),
+        Case(farm=Farm.ONE_SLOW, nodes=4, frames=6, seeds=2, strategies=("ours", "frames")),
+        Case(farm=Farm.ONE_SLOW, nodes=4, frames=8, seeds=1, strategies=("ours", "frames")),
+    ]
+    return [json.loads(json.dumps(asdict(row))) for case in cases for row in work_out(case)]
+
+
+def test_rows_say_which_job_on_which_farm_by_whom(rows: list[dict[str, Any]]) -> None:
+    assert all(row.keys() >= FIELDS for row in rows)
+    assert {row["job"] for row in rows} == {"still", "still-interior", "sequence-6", "sequence-8"}
+    assert all(1 <= row["ratio_mean"] <= row["ratio_max"] for row in rows)
+    assert {row["seeds"] for row in rows if row["job"] == "sequence-6"} == {2}
+
+
+def test_plots_and_tables_take_all_kinds_of_rows(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "simulation.json").write_text(json.dumps(rows))
+    plots.draw(tmp_path)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"simulation_stills.png", "simulation_sequences.png"}
+    assert "| made up " in tables.stills(rows)
+    assert "| sample still " in tables.stills(rows)
+    (line,) = (line for line in tables.sequences(rows).splitlines() if line.startswith("| one-slow"))
+    worst = max(row["ratio_mean"] for row in rows if row["strategy"] == "frames" and row["job"].startswith("sequence"))
+    assert f"{worst:.3f}" in line
+
+
+def test_the_best_grid_is_the_best_one(rows: list[dict[str, Any]]) -> None:
+    grids = [row["ratio_mean"] for row in rows if row["job"] == "still" and row["strategy"].startswith("grid")]
+    (line,) = (line for line in tables.stills(rows).splitlines() if line.startswith("| made up"))
+    assert f"{min(grids):.3f}" in line
+    assert f"{max(grids):.3f}" not in line
+
+
+def test_the_farms_own_time_is_told_apart() -> None:
+    scene = scenario(Farm.EQUAL, nodes=4, frames=1, seed=1, ideal_s=60.0, frame_s=0.0)
+    outcome = play(scene, maker("ours", scene)())
+    assert outcome.cpu_ms_per_unit > 0
+    assert outcome.farm_ms_per_unit > 0
