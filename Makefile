@@ -1,10 +1,11 @@
 # Frontburner. `make demo` renders a picture, `make test` proves the house is in order.
 PYTHON ?= python3
 VENV := .venv
+N ?= 200
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env demo test lint types unit test-faults bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -29,6 +30,9 @@ types: env
 
 unit: env
 	$(BIN)/python -m pytest
+
+test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
+	$(BIN)/python -m tests.faults --count $(N)
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

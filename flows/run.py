@@ -72,10 +72,9 @@ class Run:
     only: str = ""
     artifacts: Artifacts = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
-    _connection: object = field(init=False)
+    _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._connection = self.client.scheduler_comm
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
         if self.job.finish_by:
             self.deadline = DeadlineWatch(
@@ -90,6 +89,7 @@ class Run:
         FarmLost
             When the scheduler went away in between; all that is finished is in the store.
         """
+        self._connection = self.client.scheduler_comm
         try:
             self._go()
         except Exception as error:

@@ -113,7 +113,7 @@ class NullSession:
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Draw the unit's part of the gradient, after its time and with its faults."""
-        frame, region = unit.frame, unit.region
+        frame, region, began_s = unit.frame, unit.region, time.time()
         text, scene = _read(Path(frame.scene))
         if hashlib.sha256(text).hexdigest() != frame.scene_digest:
             raise SceneError(
@@ -128,7 +128,8 @@ class NullSession:
                 sums = _suffer(fault.do, sums)
         if scene.journal:
             with Path(frame.scene).with_suffix(".journal").open("a") as journal:
-                journal.write(json.dumps({"frame": frame.frame, "unit": unit.place}) + "\n")
+                told = {"frame": frame.frame, "unit": unit.place, "digest": frame.digest, "began": began_s}
+                journal.write(json.dumps(told) + "\n")
         return Pixels(sums=np.ascontiguousarray(sums), channels=frame.channels, costs=costs)
 
     def _load(self, scene: NullScene, frame: FrameSpec) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import flows.render
+import flows.run
 from flows import events as ev
 from flows.chart import draw
 from flows.hues import LOADING, PASSES, WASTED
@@ -122,7 +122,7 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     monkeypatch.setattr("flows.artifacts.create_markdown_artifact", dict)
 
     def end(report: Report) -> dict[str, bytes]:
-        whole = flows.render._Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0)
+        whole = flows.run.Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0, halting=None)
         whole._draw()
         return {key: store.read(key) for key in store.list()}
 
@@ -146,7 +146,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
     def fail(_: Report) -> bytes:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(flows.render, "draw", fail)
+    monkeypatch.setattr(flows.run, "draw", fail)
     report = job(nodes=1, units=2)
     assert ending(report) == {}
     assert report.chart is None
