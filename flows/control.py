@@ -5,13 +5,15 @@ A job's run looks at it every half second; a store that is away for a while chan
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import FrontburnerError, MissingObject
+from storage.errors import MissingObject
 from storage.objects import HOUSE
 
 if TYPE_CHECKING:
@@ -32,17 +34,34 @@ class Wish(StrEnum):
     CANCEL = "cancel"
 
 
-def express(store: ObjectStore, job_id: str, wish: Wish, *, at: datetime) -> None:
-    """Say what is wanted of a job from now on."""
-    store.write(_key(job_id), json.dumps({"wish": wish, "at": at.isoformat(timespec="milliseconds")}).encode())
+def express(store: ObjectStore, job_id: str, wish: Wish, *, at: datetime, by: str = "") -> None:
+    """Say what is wanted of a job from now on, and ``by`` whom, for those who wonder later."""
+    _say(store, job_id, "wish", wish, at=at, by=by)
 
 
 def wish_of(store: ObjectStore, job_id: str) -> Wish:
     """Return what is wanted of a job: that it runs, where nobody has said anything."""
+    return _wish(store, job_id) or Wish.RUN
+
+
+def prioritise(store: ObjectStore, job_id: str, priority: int, *, at: datetime, by: str = "") -> None:
+    """Give a job another priority than its document says, for this run and those to come."""
+    _say(store, job_id, "priority", priority, at=at, by=by)
+
+
+def priority_of(store: ObjectStore, job_id: str) -> int | None:
+    """Return the priority a job was given from outside, or None: then its document's counts."""
+    said = _said(store, job_id, "priority")
+    return said if isinstance(said, int) and not isinstance(said, bool) else None
+
+
+def someone() -> str:
+    """Who says something here: the user and the machine."""
     try:
-        return Wish(json.loads(store.read(_key(job_id)))["wish"])
-    except (MissingObject, ValueError, KeyError, TypeError):
-        return Wish.RUN
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in a container
+        user = "someone"
+    return f"{user} on {socket.gethostname()}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,12 +80,14 @@ class WishWatch:
     job_id: str
     every_s: float = LOOK_EVERY_S
     wish: Wish = field(init=False, default=Wish.RUN)
+    priority: int | None = field(init=False, default=None)
+    """The priority it was given from outside, if any."""
     _ended: threading.Event = field(init=False, default_factory=threading.Event)
     _thread: threading.Thread = field(init=False)
 
     def __enter__(self) -> Self:
         """Begin to look."""
-        self._thread = threading.Thread(target=self._look, name="wish-watch", daemon=True)
+        self._thread = threading.Thread(target=self._look_on, name="wish-watch", daemon=True)
         self._thread.start()
         return self
 
@@ -74,13 +95,42 @@ class WishWatch:
         """End; a look that hangs ends by itself, since all calls of a store have a deadline."""
         self._ended.set()
 
+    def _look_on(self) -> None:
+        while True:
+            self._look()
+            if self._ended.wait(self.every_s):
+                return
+
     def _look(self) -> None:
-        while not self._ended.wait(self.every_s):
-            try:
-                self.wish = wish_of(self.store, self.job_id)
-            except FrontburnerError:
-                continue  # what was wanted stays so until the store can say otherwise
+        try:
+            # What was said is never taken away: where nothing is found, a folder isn't mounted, or something is torn.
+            self.wish = _wish(self.store, self.job_id) or self.wish
+            priority = priority_of(self.store, self.job_id)
+            self.priority = self.priority if priority is None else priority
+        except Exception:  # noqa: BLE001, S110 - whatever a store does: what was wanted stays so until it says otherwise
+            pass
 
 
-def _key(job_id: str) -> str:
-    return f"{HOUSE}/jobs/{job_id}/wish.json"
+def _wish(store: ObjectStore, job_id: str) -> Wish | None:
+    """Return what was said to be wanted; None where nothing was, or nothing that can be read."""
+    try:
+        return Wish(_said(store, job_id, "wish"))
+    except (ValueError, TypeError):
+        return None
+
+
+def _say(store: ObjectStore, job_id: str, what: str, value: Any, *, at: datetime, by: str) -> None:  # noqa: ANN401 - JSON
+    said = {what: value, "by": by, "at": at.isoformat(timespec="milliseconds")}
+    store.write(_key(job_id, what), json.dumps(said).encode())
+
+
+def _said(store: ObjectStore, job_id: str, what: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what was said last; None where nothing was, or nothing that can be read."""
+    try:
+        return json.loads(store.read(_key(job_id, what)))[what]
+    except (MissingObject, ValueError, KeyError, TypeError):
+        return None
+
+
+def _key(job_id: str, what: str) -> str:
+    return f"{HOUSE}/jobs/{job_id}/{what}.json"

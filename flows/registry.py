@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
-from flows.history import jobs_in
 from flows.settings import Settings
+from flows.standing import jobs_in
 from storage.errors import FrontburnerError
 from storage.objects import ObjectStore, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -23,18 +27,45 @@ class UnknownJob(FrontburnerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A job and the store its record is in."""
+    """A job, the store its record is in, and what this machine noted of its last run here."""
 
     job_id: str
     store: ObjectStore
+    note: Mapping[str, Any] = field(default_factory=dict)
 
 
-def register(job_id: str, out: str) -> None:
-    """Note where a job is. It is a convenience: a home that can't be written doesn't fail the job."""
+def register(
+    job_id: str,
+    out: str,
+    *,
+    job: Mapping[str, Any] | None = None,
+    started: str = "",
+    deployment: str = "",
+    flow_run: str = "",
+) -> None:
+    """Note where a job is, and what it runs on. A home that can't be written fails no job: it is a convenience."""
+    note = {
+        "out": out,
+        "job": job,
+        "started": started,
+        "deployment": deployment,
+        "flow_run": flow_run,
+        "pid": os.getpid(),
+        "scheduler": Settings().scheduler,
+        "prefect_api": prefect_api(),
+    }
     with suppress(OSError):
         folder = _folder()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{job_id}.json").write_text(json.dumps({"out": out}))
+        fresh = folder / f".{job_id}.{os.getpid()}"
+        fresh.write_text(json.dumps(note, default=str))
+        fresh.replace(folder / f"{job_id}.json")
+
+
+def prefect_api() -> str:
+    """Return the address of the Prefect server this process uses, without credentials; empty where none was given."""
+    parts = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def places(out: str | None = None) -> list[Place]:
@@ -42,15 +73,11 @@ def places(out: str | None = None) -> list[Place]:
     if out is not None:
         store = open_store(out)
         return [Place(job_id=job_id, store=store) for job_id in jobs_in(store)]
-    found = []
     folder = _folder()
-    notes = (
-        sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True) if folder.exists() else []
-    )
-    for note in notes:
-        with suppress(OSError, ValueError, KeyError):
-            found.append(Place(job_id=note.stem, store=open_store(json.loads(note.read_text())["out"])))
-    return found
+    if not folder.exists():
+        return []
+    notes = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [place for note in notes if (place := _place(note)) is not None]
 
 
 def find(name: str, out: str | None = None) -> Place:
@@ -63,7 +90,7 @@ def find(name: str, out: str | None = None) -> Place:
     """
     known = places(out)
     exact = [place for place in known if place.job_id == name]
-    found = exact or [place for place in known if place.job_id.startswith(name)]
+    found = exact or [place for place in known if name and place.job_id.startswith(name)]
     if len(found) == 1:
         return found[0]
     where = "on this machine" if out is None else f"in {out}"
@@ -72,10 +99,19 @@ def find(name: str, out: str | None = None) -> Place:
             reason=f"'{name}' could be any of {len(found)} jobs: {', '.join(place.job_id for place in found[:5])}.",
             remedy="Write more of its name.",
         )
+    near = get_close_matches(name, [place.job_id for place in known], n=3, cutoff=0.5)
     raise UnknownJob(
-        reason=f"There is no job '{name}' {where}.",
+        reason=f"There is no job '{name}' {where}." + (f" Did you mean {' or '.join(near)}?" if near else ""),
         remedy="`frontburner job list` shows them; --out looks in the store of another machine's jobs.",
     )
+
+
+def _place(note: Path) -> Place | None:
+    """Read a note; None where it is no note that can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError, FrontburnerError):
+        told = json.loads(note.read_text())
+        return Place(job_id=note.stem, store=open_store(told["out"]), note=told)
+    return None
 
 
 def _folder() -> Path:

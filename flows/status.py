@@ -11,19 +11,34 @@ from flows.events import RunState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+ALIVE = "alive"
+"""What a run says when nothing else happened for a while."""
 SILENT_AFTER = timedelta(seconds=20)
 """A run that says nothing for so long is lost: it says that it is alive every five seconds."""
+RUNS_KEPT = 20
 _OPEN = (RunState.RUNNING, RunState.ENDING)
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeStatus:
-    """What a node did for a job, over all runs."""
+    """What a node did for a job, over all runs, and what it has under way."""
 
     state: str = "gone"
     units: int = 0
     seconds: float = 0.0
     failures: int = 0
+    under_way: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class RunStatus:
+    """One run of a job: when it began and ended, where, and how."""
+
+    started: str
+    host: str = ""
+    flow_run: str = ""
+    ended: str = ""
+    state: RunState = RunState.RUNNING
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +59,8 @@ class JobStatus:
     pixel_samples_done: int = 0
     seconds_left: float | None = None
     nodes: dict[str, NodeStatus] = field(default_factory=dict)
-    run_started: Mapping[str, Any] = field(default_factory=dict)
+    run_started: dict[str, Any] = field(default_factory=dict)
+    last_runs: list[RunStatus] = field(default_factory=list)
 
     @property
     def fraction(self) -> float:
@@ -62,12 +78,30 @@ class JobStatus:
         """Whether a run of it is under way."""
         return self.stand(now) in _OPEN
 
+    @property
+    def open(self) -> bool:
+        """Whether its last run hasn't said that it ended."""
+        return self.state in _OPEN
+
+    def advice(self, now: datetime) -> str:
+        """Say the one command that brings it on; empty where nothing is to be done."""
+        match self.stand(now):
+            case RunState.RUNNING | RunState.ENDING | RunState.COMPLETED:
+                return ""
+            case RunState.FAILED:
+                return f"Mend the cause, then: frontburner job rerun {self.job_id} --failed"
+            case RunState.SUSPENDED | RunState.CANCELLED | RunState.BROKEN:
+                return f"To go on: frontburner job resume {self.job_id}"
+            case RunState.LOST:
+                return f"Its process is gone without a word. To go on: frontburner job resume {self.job_id}"
+
     def document(self, now: datetime) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "job_id": self.job_id,
             "state": self.stand(now).value,
             "sentence": self.sentence,
+            "advice": self.advice(now),
             "progress": round(self.fraction, 4),
             "frames": self.frames,
             "written": len(self.written),
@@ -76,9 +110,14 @@ class JobStatus:
             "runs": self.runs,
             "started": self.started,
             "last": self.last,
+            "last_runs": [
+                {"started": run.started, "ended": run.ended, "state": run.state.value, "host": run.host,
+                 "flow_run": run.flow_run}
+                for run in self.last_runs
+            ],
             "nodes": {
                 name: {"state": node.state, "units": node.units, "seconds": round(node.seconds, 3),
-                       "failures": node.failures}
+                       "failures": node.failures, "under_way": node.under_way}
                 for name, node in self.nodes.items()
             },
         }  # fmt: skip
@@ -92,16 +131,21 @@ def status(job_id: str, told: Iterable[Mapping[str, Any]]) -> JobStatus:
     return found
 
 
-def fold(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - one case an event
-    """Take in one more event."""
+def fold(found: JobStatus, event: Mapping[str, Any]) -> None:
+    """Take in one more event. One that an older or newer version wrote otherwise is left out, and no other with it."""
     found.last = event["at"]
+    try:
+        _fold_job(found, event)
+        if event.get("node"):
+            _fold_node(found.nodes.setdefault(event["node"], NodeStatus()), event)
+    except (KeyError, ValueError, TypeError):
+        return
+
+
+def _fold_job(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - one case an event
     match event["what"]:
         case "run started":
-            found.runs += 1
-            found.state, found.sentence, found.failed, found.started = RunState.RUNNING, "", {}, event["at"]
-            found.run_started, found.seconds_left = event, None
-            for node in found.nodes.values():
-                node.state = "gone"
+            _begin_run(found, event)
         case "job planned":
             found.frames, found.pixel_samples, found.pixel_samples_done = event["frames"], event["pixel_samples"], 0
         case "goal moved":
@@ -116,15 +160,36 @@ def fold(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - on
         case "job suspending":
             found.state, found.sentence = RunState.ENDING, event["why"]
         case "run ended":
-            found.state, found.sentence = RunState(event["state"]), event["sentence"]
-            found.seconds_left = None
+            _end_run(found, event)
         case _:
             pass
-    if "node" in event:
-        _fold_node(found.nodes.setdefault(event["node"], NodeStatus()), event)
 
 
-def _fold_node(node: NodeStatus, event: Mapping[str, Any]) -> None:
+def _begin_run(found: JobStatus, event: Mapping[str, Any]) -> None:
+    if found.last_runs and not found.last_runs[-1].ended:
+        found.last_runs[-1].state = RunState.LOST
+    found.runs += 1
+    found.state, found.sentence, found.failed, found.started = RunState.RUNNING, "", {}, event["at"]
+    found.run_started, found.seconds_left = dict(event), None
+    _nodes_gone(found)
+    run = RunStatus(started=event["at"], host=event.get("host", ""), flow_run=event.get("flow_run", ""))
+    found.last_runs = [*found.last_runs, run][-RUNS_KEPT:]
+
+
+def _end_run(found: JobStatus, event: Mapping[str, Any]) -> None:
+    found.state, found.sentence = RunState(event["state"]), event.get("sentence", "")
+    found.seconds_left = None
+    _nodes_gone(found)
+    if found.last_runs:
+        found.last_runs[-1].ended, found.last_runs[-1].state = event["at"], found.state
+
+
+def _nodes_gone(found: JobStatus) -> None:
+    for node in found.nodes.values():
+        node.state, node.under_way = "gone", []
+
+
+def _fold_node(node: NodeStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - one case an event
     match event["what"]:
         case "node joined":
             node.state = "there"
@@ -132,12 +197,32 @@ def _fold_node(node: NodeStatus, event: Mapping[str, Any]) -> None:
             node.state = f"withheld: {event['why']}"
         case "node refused":
             node.state = f"takes no part: {event['reason']}"
+        case "node set aside":
+            node.state = f"set aside: {event['reason']}"
         case "node lost":
-            node.state = "gone"
+            node.state, node.under_way = "gone", []
+        case "unit started":
+            node.under_way.append(_unit(event))
         case "unit finished":
             node.units += 1
             node.seconds += event["wall_s"]
+            _ended(node, event)
         case "unit attempt failed":
             node.failures += 1
+            _ended(node, event)
+        case "unit wasted":
+            _ended(node, event)
         case _:
             pass
+
+
+def _ended(node: NodeStatus, event: Mapping[str, Any]) -> None:
+    unit = _unit(event)
+    if unit in node.under_way:
+        node.under_way.remove(unit)
+
+
+def _unit(event: Mapping[str, Any]) -> str:
+    """Name a unit as a person may find it in the picture."""
+    (first, stop), region = event["samples"], ",".join(map(str, event["region"]))
+    return f"frame {event['frame']}, samples {first}-{stop - 1} of {region}"
