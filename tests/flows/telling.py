@@ -62,14 +62,26 @@ def words(store: ObjectStore) -> list[str]:
     return [event["what"] for event in told(store)]
 
 
+def drive(folder: Path) -> Path:
+    """Make a folder that can be taken away, even from one that is just writing to it."""
+    disk = folder.with_name("disk")
+    disk.mkdir()
+    folder.symlink_to(disk)
+    return folder
+
+
 @contextmanager
 def away(folder: Path) -> Iterator[None]:
-    """Have every call of the store in a folder fail until the context ends."""
-    elsewhere = folder.with_name("elsewhere")
-    folder.rename(elsewhere)
-    folder.symlink_to(folder)  # a loop: whatever is asked of it is an error
+    """Have every call of the store on a drive fail until the context ends."""
+    disk = folder.readlink()
+    _point(folder, folder)  # a loop: whatever is asked of it is an error
     try:
         yield
     finally:
-        folder.unlink()
-        elsewhere.rename(folder)
+        _point(folder, disk)
+
+
+def _point(folder: Path, target: Path) -> None:
+    fresh = folder.with_name("fresh")
+    fresh.symlink_to(target)
+    fresh.replace(folder)

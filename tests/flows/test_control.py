@@ -12,7 +12,7 @@ import pytest
 from flows.control import Wish, WishWatch, express, prioritise, priority_of, someone, wish_of
 from storage.objects import HOUSE, open_store
 from tests.end_to_end.conftest import until
-from tests.flows.telling import away
+from tests.flows.telling import away, drive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def heard(watch: WishWatch) -> tuple[Wish, int | None]:
 
 
 def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path / "store"))
+    store = open_store(str(drive(tmp_path / "store")))
     with WishWatch(store=store, job_id="job-1", every_s=0.01) as watch:
         assert watch.priority is None
         express(store, "job-1", Wish.SUSPEND, at=NOW)

@@ -18,7 +18,20 @@ from flows.records import encode
 from storage.objects import HOUSE, open_store
 from tasks.spec import SampleRange
 from tests.end_to_end.conftest import until
-from tests.flows.telling import BLOCK, NOW, away, ended, finished, planned, record, started, told, unit_record, words
+from tests.flows.telling import (
+    BLOCK,
+    NOW,
+    away,
+    drive,
+    ended,
+    finished,
+    planned,
+    record,
+    started,
+    told,
+    unit_record,
+    words,
+)
 from tests.storage.proxy import proxy
 
 if TYPE_CHECKING:
@@ -71,7 +84,7 @@ def test_arrays_are_left_out_and_numbers_stay_numbers() -> None:
 
 
 def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path / "store"))
+    store = open_store(str(drive(tmp_path / "store")))
     with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
         recorder.take(started())
         until(lambda: told(store), timeout_s=10)
@@ -84,7 +97,7 @@ def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
 
 
 def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path / "store"))
+    store = open_store(str(drive(tmp_path / "store")))
     recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
     with recorder:
         recorder.take(started())
@@ -97,8 +110,7 @@ def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path:
 
 
 def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None:
-    (tmp_path / "store").mkdir()
-    store = open_store(str(tmp_path / "store"))
+    store = open_store(str(drive(tmp_path / "store")))
     recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_within_s=0.3)
     with away(tmp_path / "store"):
         began_s = time.monotonic()

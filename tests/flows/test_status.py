@@ -12,7 +12,7 @@ from flows.standing import jobs_in, status_of
 from flows.status import RUNS_KEPT, SILENT_AFTER, status
 from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
-from tests.flows.telling import BLOCK, NOW, away, ended, finished, planned, record, started, told
+from tests.flows.telling import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +127,7 @@ def test_what_is_kept_may_be_torn(store: ObjectStore, torn: bytes) -> None:
 
 
 def test_a_store_that_is_away_is_an_error_and_no_empty_job(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path / "store"))
+    store = open_store(str(drive(tmp_path / "store")))
     runs(store)
     with away(tmp_path / "store"), pytest.raises(StoreError):
         status_of(store, "job-1")
