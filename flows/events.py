@@ -61,6 +61,31 @@ class NodeWithheld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSetAside(Event):
+    """A node failed where others succeeded, and gets no more for a while."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAway(Event):
+    """Units come to nothing because of the store; they are tried again until it is there."""
+
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitDamaged(Event):
+    """A unit in the store turned out to be damaged or gone, and is rendered again by ``node``."""
+
+    node: str
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReused(Event):
     """A unit was found in the store. ``pixel_samples_done`` is as in `UnitFinished`."""
 

@@ -29,7 +29,8 @@ class Hunger:
         """Note whether a node has room."""
         hand = self.planner.under_way.of_node(node)
         left_s = sum(assignment.takes_s for assignment in hand)
-        if node in self.planner.nodes and (not hand or left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)):
+        ahead = node not in self.planner.most_px and left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)
+        if node in self.planner.nodes and (not hand or ahead):
             self._hungry[node] = None
         else:
             self._hungry.pop(node, None)

@@ -39,11 +39,28 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """A node's renderer has been at a unit for ``ago_s``. Said of units that take more than moments."""
+
+    ticket: int
+    ago_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A node has a unit and can't go on with it: another job's is before it or, with an error, the store is away."""
+
+    ticket: int
+    trouble: FrontburnerError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A unit's object is in the store."""
+    """A unit's object is in the store. The node had hardly memory for it if it was ``short_of_memory``."""
 
     ticket: int
     record: UnitRecord
+    short_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +72,15 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """A node found a unit's object in the store damaged or gone, and renders the unit again."""
+
+    node: str
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """A node is there but can't render this job, and why."""
 
@@ -62,7 +88,7 @@ class Refused:
     reason: str
 
 
-Message = Joined | Refused | Withheld | Left | Finished | Failed
+Message = Joined | Refused | Withheld | Left | Began | Waiting | Finished | Failed | Damaged
 
 
 class Farm(Protocol):

@@ -40,6 +40,9 @@ class Report:
     lost_units: int = 0
     taken_over: int = 0
     failed_attempts: int = 0
+    damaged_units: int = 0
+    set_aside: dict[str, str] = field(default_factory=dict)
+    """Nodes that were set aside, and why."""
     cpu_s: float = 0.0
     first_unit_s: float | None = None
     last_unit_s: float = 0.0
@@ -79,12 +82,14 @@ class Report:
                     self.reached[event.frame] = event.reached
             case ev.DeadlineJudged():
                 self.deadline = event
-            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeLost():
+            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeSetAside() | ev.NodeLost():
                 self._take_node(event)
             case _:
                 self._take_unit(event)
 
-    def _take_node(self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeLost) -> None:
+    def _take_node(
+        self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeSetAside | ev.NodeLost
+    ) -> None:
         match event:
             case ev.NodeJoined():
                 self.shifts.come(event.node, event.at_s)
@@ -93,6 +98,8 @@ class Report:
                 self.notes += (f"{event.node} took no part: {event.reason}",)
             case ev.NodeWithheld():
                 self.shifts.go(event.node, event.at_s)
+            case ev.NodeSetAside():
+                self.set_aside[event.node] = event.reason
             case ev.NodeLost():
                 self.shifts.go(event.node, event.at_s)
                 self.lost_units += event.units
@@ -115,6 +122,8 @@ class Report:
                 self._ended(event.node, event.at_s)
                 self.failed_attempts += 1
                 self.timeline.fail(event.node, event.at_s)
+            case ev.UnitDamaged():
+                self.damaged_units += 1
 
     def _ended(self, node: str, at_s: float) -> NodeFigures:
         """Note that something on a node ended."""
@@ -255,6 +264,8 @@ class Report:
             "lost_units": self.lost_units,
             "taken_over": self.taken_over,
             "failed_attempts": self.failed_attempts,
+            "damaged_units": self.damaged_units,
+            "set_aside": dict(sorted(self.set_aside.items())),
             "nodes": len(self.shifts.nodes),
             "render_s": round(self.render_s, 3),
             "ideal_s": None if ideal_s is None else round(ideal_s, 3),

@@ -34,6 +34,7 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["units"]:
         rows += [("efficiency", _efficiency(report)), *_ideal(report), *_tail(report), *_prediction(report)]
     rows += [*_reached(report), *_deadline(report)]
+    rows += [("set aside", f"{node}: {reason}") for node, reason in report["set_aside"].items()]
     return rows + [("note", note) for note in report["notes"]]
 
 
@@ -58,6 +59,7 @@ def _units(report: dict[str, Any]) -> str:
         + _also(report["lost_units"], "lost with a node and rendered again")
         + _also(report["taken_over"], "taken over by idle nodes")
         + _also(report["failed_attempts"], "failed attempts" if report["failed_attempts"] > 1 else "failed attempt")
+        + _also(report["damaged_units"], "damaged in the store and rendered again")
     )
 
 

@@ -27,12 +27,14 @@ class UnitFailed(FrontburnerError):
     """A unit could not be rendered in one attempt. Another attempt, elsewhere, may succeed.
 
     ``last_words`` are the last lines of the renderer's log; ``log`` is the whole log's path on the node.
+    ``short_of_memory`` says that the node's memory was too short: of a smaller unit it might come to something.
     """
 
     unit: str
     node: str
     last_words: str = ""
     log: str = ""
+    short_of_memory: bool = False
 
 
 @dataclass(kw_only=True, eq=False)

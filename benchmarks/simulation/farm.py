@@ -17,7 +17,8 @@ import numpy as np
 
 from flows import events as ev
 from flows.dispatch import Dispatcher
-from flows.messages import Failed, Finished, Joined, Left, Message, Refused
+from flows.messages import Began, Failed, Finished, Joined, Left, Message, Refused
+from storage.errors import StoreError
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import CostGrid, UnitRecord
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from storage.errors import FrontburnerError
 
 
-Outcome = Literal["ok", "crash", "fatal"]
+Outcome = Literal["ok", "crash", "fatal", "memory", "store", "hang"]
+SAYS_AFTER_S = 5.0
+"""A node says that it has begun with a unit when it has been at it for so long."""
 MOST_SIMULATED_S = 1e7
 
 
@@ -239,12 +242,22 @@ class FakeFarm:
         bench.running = attempt
         ends_s = self.now_s + overhead_s + self._cost(block) / bench.node.speed
         self._at(ends_s, lambda: self._end(bench, attempt))
+        if ends_s - self.now_s > SAYS_AFTER_S:
+            self._at(self.now_s + SAYS_AFTER_S, lambda: self._say_begun(bench, attempt))
+
+    def _say_begun(self, bench: _Bench, attempt: Attempt) -> Message | None:
+        if bench.running is not attempt or self._benches.get(bench.node.name) is not bench:
+            return None
+        return Began(ticket=attempt.ticket, ago_s=SAYS_AFTER_S)
 
     def _end(self, bench: _Bench, attempt: Attempt) -> Message | None:
         if bench.running is not attempt or self._benches.get(bench.node.name) is not bench:
             return None
         fault = next((fault for fault in self._faults if fault.where(attempt)), None)
-        attempt.ended_s, attempt.outcome = self.now_s, fault.outcome() if fault else "ok"
+        outcome = fault.outcome() if fault else "ok"
+        if outcome == "hang":
+            return None if self.now_s - attempt.began_s > SAYS_AFTER_S else self._say_begun(bench, attempt)
+        attempt.ended_s, attempt.outcome = self.now_s, outcome
         bench.running = None
         self._go_on(bench)
         if attempt.outcome == "ok":
@@ -318,6 +331,8 @@ def hills(width: int, height: int, *, total_s: float, samples: int, uneven: floa
 def _error(attempt: Attempt) -> FrontburnerError:
     if attempt.outcome == "fatal":
         return SceneError(reason="The scene is broken.", remedy="Mend it.", scene="room.xml")
+    if attempt.outcome == "store":
+        return StoreError(reason="The server is away.", remedy="Start it.", retryable=True, url="s3://farm")
     return UnitFailed(
         reason=f"The renderer on {attempt.node} crashed.",
         remedy="It is tried again.",
@@ -325,4 +340,5 @@ def _error(attempt: Attempt) -> FrontburnerError:
         unit=str(attempt.ticket),
         node=attempt.node,
         last_words="segmentation fault",
+        short_of_memory=attempt.outcome == "memory",
     )

@@ -73,6 +73,10 @@ class Display:
             case ev.NodeWithheld(node=node, why=why):
                 self._nodes.discard(node)
                 self.say(f"{node} gets no more units for now: {why}")
+            case ev.StoreAway(reason=reason, remedy=remedy):
+                self.say(f"{reason} {remedy} Units are tried again until it works.")
+            case ev.UnitDamaged(frame=frame, reason=reason):
+                self.say(f"Frame {frame}: {reason} It is rendered again.")
             case ev.NodeLost(node=node, units=units):
                 self._nodes.discard(node)
                 self.say(f"{node} was lost with {units} unit(s) under way; they are rendered again.")

@@ -16,8 +16,8 @@ class Block:
     """Work not yet done: one region of one frame for one range of samples.
 
     ``failures`` counts the attempts that failed. ``avoid`` names the nodes they failed on, which get it again only
-    when there is no other. ``race`` is the ticket of the unit whose pixels these are, where another node is at them
-    as well.
+    when there is no other. ``losses`` counts the nodes that were lost while they rendered it. ``race`` is the ticket of
+    the unit whose pixels these are, where another node is at them as well.
     """
 
     frame: int
@@ -25,6 +25,7 @@ class Block:
     region: Region
     failures: int = 0
     avoid: frozenset[str] = frozenset()
+    losses: int = 0
     race: int | None = None
 
     @property
@@ -43,6 +44,10 @@ class Block:
     def failed_on(self, node: str) -> Block:
         """The same work after one more failed attempt."""
         return replace(self, failures=self.failures + 1, avoid=self.avoid | {node})
+
+    def lost(self) -> Block:
+        """The same work after its node was lost with it."""
+        return replace(self, losses=self.losses + 1)
 
 
 def subtract(whole: Region, done: Iterable[Region]) -> list[Region]:

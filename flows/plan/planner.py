@@ -19,6 +19,7 @@ from flows.plan.learning import Learning
 from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
+from flows.plan.resting import Resting
 from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
 from flows.plan.tail import Tail
 from flows.plan.under_way import UnderWay
@@ -90,6 +91,10 @@ class Planner:
     _pool: Pool = field(init=False)
     _races: Races = field(init=False, default_factory=Races)
     _tail: Tail = field(init=False)
+    resting: Resting = field(init=False, default_factory=Resting)
+    """Work that failed and waits before it is handed out again."""
+    most_px: dict[str, float] = field(init=False, default_factory=dict)
+    """Pixels a unit may have at most on nodes whose memory is short."""
     _done_s: float = field(init=False, default=0.0)
     _abandoned: set[int] = field(init=False, default_factory=set)
     _stops: dict[int, int] = field(init=False, default_factory=dict)
@@ -117,7 +122,7 @@ class Planner:
 
     def pending(self, frame: int) -> bool:
         """Whether anything of a frame is still to be rendered."""
-        return bool(self._pool.of_frame(frame) or self.under_way.of_frame(frame))
+        return bool(self._pool.of_frame(frame) or self.under_way.of_frame(frame) or self.resting.of_frame(frame))
 
     def join(self, node: str) -> None:
         """Count a node in."""
@@ -179,6 +184,13 @@ class Planner:
         if block.frame not in self._abandoned and block.samples.stop <= stop:
             self._pool.put(0, [block])
 
+    def wake(self, now_s: float) -> bool:
+        """Return work that has rested enough to the pool; whether there was any."""
+        rested = self.resting.due(now_s)
+        for block in rested:
+            self.give_back(block)
+        return bool(rested)
+
     def call_back(self, ticket: int, now_s: float) -> Assignment | None:
         """Forget a unit that nobody needs any more."""
         return self.under_way.end(ticket, now_s=now_s)
@@ -187,6 +199,7 @@ class Planner:
         """Drop what is left of a frame; returns the tickets that are under way."""
         self._abandoned.add(frame)
         self._pool.drop(frame)
+        self.resting.drop(frame)
         tickets = {assignment.ticket for assignment in self.under_way if assignment.block.frame == frame}
         self._races.drop(tickets)
         return tuple(sorted(tickets))
@@ -197,7 +210,8 @@ class Planner:
         Pieces of a race that are finished count: the unit that might have been faster is called back.
         """
         self._stops[frame] = sample_stop
-        self._pool.drop(frame, lambda block: block.samples.stop > sample_stop)
+        for work in (self._pool, self.resting):
+            work.drop(frame, lambda block: block.samples.stop > sample_stop)
         tickets = {
             assignment.ticket
             for assignment in self.under_way
@@ -252,12 +266,16 @@ class Planner:
             price=lambda region: self.cost.predict(region, samples=block.samples.count, once=True),
             align_px=self.align_px,
         )
+        if node in self.most_px and self.mode is not Mode.FRAMES:
+            most_px = self.most_px[node]
+            piece, more = cut_off(piece, target=most_px, price=lambda region: region.area, align_px=self.align_px)
+            rest += more
         self._pool.put(index, [block.part(region) for region in rest])
         return block.part(piece)
 
     def _company(self, first: Block, node: str, now_s: float) -> Iterable[Block]:
         """Take more whole frames for a unit whose frame is far shorter than what a unit costs besides."""
-        if not self.cost.measured or not self._groups(first):
+        if not self.cost.measured or not self._groups(first) or node in self.most_px:
             return
         work = self.learning.price(first)
         floor = self.learning.overhead_s / OVERHEAD_LIMIT * self.learning.speed(node)
@@ -318,5 +336,6 @@ class Planner:
     def _settle(self, settlement: Settlement, frame: int) -> Settlement:
         """Take the pieces of a race that is over out of the pool."""
         if settlement.drop is not None:
-            self._pool.drop(frame, lambda block: block.race == settlement.drop)
+            for work in (self._pool, self.resting):
+                work.drop(frame, lambda block: block.race == settlement.drop)
         return settlement

@@ -62,6 +62,8 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
         "reused_frames": 1,
         "lost_units": 2,
         "failed_attempts": 1,
+        "damaged_units": 0,
+        "set_aside": {},
         "taken_over": 0,
         "chart": None,
         "nodes": 2,
@@ -345,3 +347,15 @@ def test_a_node_that_is_withheld_is_there_until_its_unit_ends() -> None:
     )
     assert report.available_s == 10.0
     assert report.efficiency == 1.0
+
+
+def test_what_was_wrong_with_nodes_and_units_is_told() -> None:
+    events = (
+        ev.NodeSetAside(at_s=5.0, node="b", reason="3 units in a row failed on it."),
+        ev.UnitDamaged(at_s=6.0, node="a", frame=1, reason="The object is damaged."),
+    )
+    document = folded(*EVENTS, *events).document()
+    assert (document["damaged_units"], document["set_aside"]) == (1, {"b": "3 units in a row failed on it."})
+    words = dict(summary(document))
+    assert words["set aside"] == "b: 3 units in a row failed on it."
+    assert "1 damaged in the store and rendered again" in words["units"]
