@@ -291,6 +291,8 @@ class RunStarted(Event):
         Where it runs.
     flow_run, deployment
         What Prefect calls it, and the deployment it came from; empty if there is none.
+    scheduler, prefect_api
+        Addresses of the farm's scheduler and of the Prefect server.
     """
 
     job_id: str
@@ -299,6 +301,8 @@ class RunStarted(Event):
     pid: int
     flow_run: str = ""
     deployment: str = ""
+    scheduler: str = ""
+    prefect_api: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
