@@ -6,14 +6,13 @@ Everything here runs on the dispatcher's thread; what Dask's threads hear is pos
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flows.cluster.roll import Hold
 from flows.messages import Joined, Left, Message, Refused, Withheld
 from flows.survey import NodeReport
-from tasks.node import in_renderer
-from tasks.scenes import builds
+from tasks.node import builds_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,17 +25,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT_S = 10
 CHECK_PRIORITY = 1000
-
-
-class Hold(StrEnum):
-    """What can keep a node that is ready from a job. Of several, the first here is the one that is told."""
-
-    EXCLUDED = "excluded"
-    """The job isn't to have it."""
-    STANDING = "standing"
-    """The node takes no work from any job: it is paused, drains, or it isn't its hour."""
-    SHARE = "share"
-    """Another job has it."""
+_UNDECIDED = {Hold.SHARE: "it is being decided which job has it"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,13 +75,29 @@ class Admission:
 
     @property
     def reports(self) -> list[NodeReport]:
-        """What nodes said of the renderer so far."""
-        return [candidate.report for candidate in self._there.values() if candidate.report]
+        """What nodes said of the renderer so far, of those the job may ever have."""
+        return [candidate.report for candidate in self._possible if candidate.report]
 
     @property
     def complete(self) -> bool:
-        """Whether at least one node is there, and all that are have been checked."""
-        return bool(self._there) and all(candidate.report for candidate in self._there.values())
+        """Whether at least one node is there that the job may ever have, and all those have been checked."""
+        return bool(self._possible) and all(candidate.report for candidate in self._possible)
+
+    @property
+    def renders(self) -> Mapping[str, bool]:
+        """Which nodes can render the job, of those that were asked."""
+        asked = ((name, candidate.report) for name, candidate in self._there.items() if candidate.report)
+        return {name: self._build in report.builds if self._build else bool(report.builds) for name, report in asked}
+
+    @property
+    def why_none(self) -> str:
+        """Why the job can have none of the nodes that are there; empty if it can, or if none is."""
+        excluded = {candidate.holds.get(Hold.EXCLUDED, "") for candidate in self._there.values()}
+        return "" if "" in excluded else "; ".join(sorted(excluded))
+
+    @property
+    def _possible(self) -> list[_Candidate]:
+        return [candidate for candidate in self._there.values() if Hold.EXCLUDED not in candidate.holds]
 
     def open(self, build: str) -> None:
         """Begin to admit nodes that have this build, those that are there first."""
@@ -111,6 +116,8 @@ class Admission:
 
     def hold(self, node: str, hold: Hold, why: str) -> None:
         """Keep a node from the job, whether it is there by now or not."""
+        if self._holds.get(node, {}).get(hold) == why:
+            return
         self._holds.setdefault(node, {})[hold] = why
         self.post(partial(self._tell, node))
 
@@ -119,15 +126,23 @@ class Admission:
         if self._holds.get(node, {}).pop(hold, None) is not None:
             self.post(partial(self._tell, node))
 
+    def keep_to(self, holds: Mapping[str, Mapping[Hold, str]]) -> None:
+        """Keep just these nodes from the job, each for these reasons; a node not named isn't known yet."""
+        for node in self._holds.keys() | holds.keys():
+            reasons = holds.get(node, _UNDECIDED)
+            for hold in Hold:
+                if hold in reasons:
+                    self.hold(node, hold, reasons[hold])
+                else:
+                    self.release(node, hold)
+
     def arrive(self, name: str, address: str) -> None:
         """Have a worker that is there checked."""
         if name in self._there:
             self._there[name].address = address
             return
-        self._there[name] = _Candidate(address=address, holds=self._holds.setdefault(name, {}))
-        check = self.client.submit(
-            in_renderer, builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY
-        )
+        self._there[name] = _Candidate(address=address, holds=self._holds.setdefault(name, dict(_UNDECIDED)))
+        check = self.client.submit(builds_here, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
         self._checks[name] = check
         check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
 

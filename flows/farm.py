@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import queue
 import secrets
+import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Future
 
 from flows.admission import ANSWER_TIMEOUT_S, Admission
+from flows.cluster.arbiter import holds_topic, unit_key
+from flows.cluster.calls import ask, install, post
 from flows.cluster.watch import TOPIC as NODES_TOPIC
-from flows.cluster.watch import NodeWatch
 from flows.messages import POLL_S, Failed, Finished, Message
+from flows.news import message_of
+from flows.share import Terms
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
     from tasks.spec import UnitSpec
 
 SURVEY_TIMEOUT_S = 180
+
+
+@dataclass(kw_only=True, eq=False)
+class NoNodeForJob(FrontburnerError):
+    """There are nodes, but the job excludes every one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,35 +62,43 @@ class DaskFarm:
     renderer
         Name of the job's renderer.
     topic, store_url
-        Under which name nodes send the job's news, and where they keep its units.
-    priority
-        Dask priority of the job's units; more is sooner.
+        Under which name nodes send the job's news, and where they keep its units. The name is the job's identity.
+    priority, terms
+        How urgent the job is, and on what terms it takes nodes.
     """
 
     client: Client
     renderer: str
     topic: str
     store_url: str
-    priority: int = 0
+    priority: int = 50
+    terms: Terms = field(default_factory=Terms)
+    job: str = field(init=False)
     admission: Admission = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
     _desk: Desk = field(init=False)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
     _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
+    _told: tuple[bool, dict[str, bool]] | None = field(init=False, default=None)
+    """What the arbiter was told last."""
+    _tells: int = field(init=False, default=0)
     _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(init=False, default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
+        self.job = self.topic
         self.topic = f"{self.topic}-{secrets.token_hex(4)}"
         self._desk = Desk(store_url=self.store_url, topic=self.topic)
         self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of)
 
     def __enter__(self) -> Self:
         """Listen to nodes and units, and have every node that is there checked."""
-        self.client.register_plugin(NodeWatch())
+        install(self.client)
         self.client.subscribe_topic(NODES_TOPIC, self._hear_node)
         self.client.subscribe_topic(self.topic, self._hear_unit)
+        self.client.subscribe_topic(holds_topic(self.topic), self._hear_holds)
+        self._enrol()
         for address, name in _workers(self.client).items():
             self.admission.arrive(name, address)
         return self
@@ -90,8 +107,22 @@ class DaskFarm:
         """Call everything back and stop listening."""
         self.stop([*self._tasks, *self._tiles])
         self.admission.close()
+        post(self.client, "withdraw", topic=self.topic)
+        self.client.unsubscribe_topic(holds_topic(self.topic))
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
+
+    def tell(self, *, exhausted: bool) -> None:
+        """Tell the arbiter whether the job has anything left to hand out; costs nothing where that is no news."""
+        told = exhausted, dict(self.admission.renders)
+        if told != self._told:
+            self._told, self._tells = told, self._tells + 1
+            post(self.client, "tell", topic=self.topic, nth=self._tells, exhausted=exhausted, renders=told[1])
+
+    def prioritise(self, priority: int) -> None:
+        """Give the job another priority: it has other nodes from the next units on."""
+        self.priority = priority
+        post(self.client, "prioritise", job=self.topic, priority=priority)
 
     def survey(self) -> list[NodeReport]:
         """Wait for what every node that is there says of the renderer.
@@ -99,11 +130,17 @@ class DaskFarm:
         Raises
         ------
         FrontburnerError
-            When no node comes at all.
+            When no node comes at all, or none that the job may have.
         """
         ends_s = time.monotonic() + SURVEY_TIMEOUT_S
         while not self.admission.complete and time.monotonic() < ends_s:
             self.messages(POLL_S)
+            if self.admission.why_none:
+                raise NoNodeForJob(
+                    reason=f"The job can have none of the farm's nodes: {self.admission.why_none}.",
+                    remedy="Start a node that it can have, or leave the condition out.",
+                    retryable=True,
+                )
         if not self.admission.reports:
             raise FrontburnerError(
                 reason=f"No node answered within {SURVEY_TIMEOUT_S} s.",
@@ -122,6 +159,7 @@ class DaskFarm:
         """
         self._unit_for = unit_for
         self.admission.open(build)
+        self.tell(exhausted=False)
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
         """Have a node render blocks in one task, in this order."""
@@ -132,7 +170,7 @@ class DaskFarm:
             specs[0] if alone else specs,
             self._desk,
             tickets[0] if alone else tickets,
-            key=f"unit-{self.topic}-{tickets[0]}",
+            key=unit_key(self.topic, tickets[0]),
             workers=[address] if (address := self.admission.addresses.get(node)) else None,
             # Should the node die after the unit is done, its pixels are fetched by another from the store.
             allow_other_workers=True,
@@ -187,6 +225,14 @@ class DaskFarm:
         except queue.Empty:
             return found
 
+    def _enrol(self) -> None:
+        host, terms = socket.gethostname(), asdict(self.terms)
+        answer = ask(
+            self.client, "enrol", topic=self.topic, job=self.job, client=self.client.id, priority=self.priority,
+            renderer=self.renderer, host=host, terms=terms,
+        )  # fmt: skip
+        self.admission.keep_to(answer["holds"])
+
     # The listeners run on Dask's threads: they only post to the inbox, which is read by the dispatcher's.
 
     def _hear_node(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -195,6 +241,10 @@ class DaskFarm:
 
     def _hear_unit(self, event: tuple[float, dict[str, Any]]) -> None:
         self._inbox.put(partial(self._unit_message, event[1]))
+
+    def _hear_holds(self, event: tuple[float, dict[str, Any]]) -> None:
+        holds = event[1]["holds"]
+        self._inbox.put(lambda: self.admission.keep_to(holds))
 
     def _hear_end(self, tickets: Sequence[int], node: str, future: Future) -> None:
         for ticket in tickets:

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from tasks.renderers.base import Session
     from tasks.spec import FrameSpec, Pixels, UnitSpec
 
+NICE_VARIABLE = "FRONTBURNER_NODE_NICE"
+"""Set where the renderer gives way to everything else on its machine."""
+
 _PR_SET_PDEATHSIG = 1
 _ORPHAN_EXIT_CODE = 3
+_LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,8 @@ def begin(log: Path, node: str) -> None:
     _speak_to(log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
+    if os.environ.get(NICE_VARIABLE) and hasattr(os, "nice"):
+        os.nice(_LOWEST_PRIORITY)
     numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ.update(numeric, FRONTBURNER_NODE=node)
     print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")

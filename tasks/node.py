@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from storage.objects import ObjectStore, open_store
 from tasks.ledger import Ledger
 from tasks.noise import Moments
 from tasks.process import RendererProcess
+from tasks.scenes import builds
 from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
 
@@ -54,6 +56,7 @@ class Node:
 
 _making = threading.Lock()
 _node: Node | None = None
+_builds: dict[str, tuple[str, ...]] = {}
 
 
 def this_node() -> Node:
@@ -62,9 +65,8 @@ def this_node() -> Node:
     with _making:
         if _node is None:
             name = str(get_worker().name)
-            threads = int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
             logs = Path(os.environ.get("FRONTBURNER_LOGS", tempfile.gettempdir())) / f"frontburner-{name}"
-            _node = Node(name=name, process=RendererProcess(node=name, threads=threads, logs=logs))
+            _node = Node(name=name, process=RendererProcess(node=name, threads=_threads(), logs=logs))
         return _node
 
 
@@ -120,9 +122,25 @@ def record_of(tile: Tile | UnitSpec, desk: Desk) -> UnitRecord:
     return tile_of(tile, desk).record
 
 
+def describe(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
+    """Say what the scheduler should know of this node: its machine, and the threads it renders with."""
+    return {"host": socket.gethostname(), "threads": _threads()}
+
+
+def builds_here(renderer: str) -> tuple[str, ...]:
+    """Return a renderer's builds that work on this node, which are tried once: a busy node can say them at once."""
+    if renderer not in _builds:
+        _builds[renderer] = in_renderer(builds, renderer)
+    return _builds[renderer]
+
+
 def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
     """Run a function in this node's renderer process, where renderers may be imported."""
     return this_node().process.call(function, *args)
+
+
+def _threads() -> int:
+    return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 
 def _stored(ledger: Ledger, unit: UnitSpec) -> Tile | None:

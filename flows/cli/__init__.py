@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
 
+from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
+from flows.cli.node import app as node_app
+from flows.cli.node import licence_app
 from flows.job import RenderJob
 
 EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
@@ -24,6 +27,9 @@ app = App(
 
 
 app.command(job_app)
+app.command(node_app)
+app.command(licence_app)
+app.command(farm_app)
 
 
 def _options() -> type[BaseModel]:

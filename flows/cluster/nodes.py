@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
+from flows.cluster.arbiter import Arbiter
+from flows.cluster.running import registered
+from flows.cluster.watch import NodeWatch
 from flows.settings import Settings
-from tasks.node import THREADS_VARIABLE
+from tasks.child import NICE_VARIABLE
+from tasks.node import THREADS_VARIABLE, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +26,7 @@ TASKS_PER_NODE = 8
 
 STDERR = 2
 
-_CONFIG = {
+CONFIG = {
     # The dispatcher decides what runs where.
     "distributed.scheduler.work-stealing": False,
     # The renderer is a child of the worker, and daemons may have none.
@@ -56,42 +60,57 @@ def default_nodes() -> int:
 
 
 @contextmanager
-def local_nodes(count: int) -> Iterator[SpecCluster]:
+def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> Iterator[SpecCluster]:
     """Run a scheduler and some nodes on this machine; all its cores are shared out among them.
 
     Parameters
     ----------
     count
         Number of nodes.
+    port
+        Port of the scheduler; 0 takes any that is free.
+    standings
+        Where it is kept how nodes stand; None keeps it no longer than the scheduler.
     """
-    threads = max(1, cores() // count)
-    logs = Settings().home / "logs"
-    _track_leftovers(logs)
-    environment = {
-        THREADS_VARIABLE: str(threads),
-        "FRONTBURNER_LOGS": str(logs),
-    }
-    workers = {
-        f"node-{index + 1}": {
-            "cls": Nanny,
-            "options": {
-                "nthreads": TASKS_PER_NODE,
-                "env": {**_inherited(), **environment},
-                "host": "127.0.0.1",
-                "preload": ["flows.cluster.warm"],
-            },
-        }
-        for index in range(count)
-    }
+    options = {**node_options(threads=max(1, cores() // max(1, count))), "host": "127.0.0.1"}
+    workers = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(count)}
     scheduler = {
         "cls": Scheduler,
-        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        "options": {
+            "host": "127.0.0.1",
+            "port": port,
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",
+            "plugins": [NodeWatch(), Arbiter(standings)],
+        },
     }
     with (
-        dask.config.set(_CONFIG),
+        dask.config.set(CONFIG),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False) as cluster,
+        registered(cluster.scheduler_address),
     ):
         yield cluster
+
+
+def node_options(*, threads: int = 0, nice: bool = False) -> dict[str, Any]:
+    """Return what a node's nanny is to be made with.
+
+    Parameters
+    ----------
+    threads
+        Threads its renderer uses; 0 is one for each core.
+    nice
+        Whether its renderer gives way to everything else on the machine.
+    """
+    logs = Settings().home / "logs"
+    _track_leftovers(logs)
+    environment = {THREADS_VARIABLE: str(threads or cores()), "FRONTBURNER_LOGS": str(logs)}
+    return {
+        "nthreads": TASKS_PER_NODE,
+        "env": {**_inherited(), **environment, **({NICE_VARIABLE: "1"} if nice else {})},
+        "preload": ["flows.cluster.warm"],
+        "startup_information": {"frontburner": describe},
+    }
 
 
 @contextmanager

@@ -1,0 +1,113 @@
+"""Which farms run on this machine: each notes where its scheduler is for as long as it lives."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from flows.settings import Settings
+from storage.errors import FrontburnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SAME_START_S = 2.0
+"""A process that began this far from when the note says is another one with its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningFarm:
+    """A farm of a process on this machine.
+
+    Parameters
+    ----------
+    began_s
+        When the process began, in seconds since 1970.
+    prefect
+        Address of the Prefect server it uses.
+    """
+
+    pid: int
+    began_s: float
+    scheduler: str
+    prefect: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process still runs."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.began_s) < SAME_START_S
+        except psutil.Error:
+            return False
+
+
+@contextmanager
+def registered(scheduler: str) -> Iterator[None]:
+    """Have this process's farm found by commands on this machine."""
+    farm = RunningFarm(
+        pid=os.getpid(),
+        began_s=psutil.Process().create_time(),
+        scheduler=scheduler,
+        prefect=os.environ.get("PREFECT_API_URL", ""),
+    )
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / f"{farm.pid}.json"
+    passing = note.with_suffix(".new")
+    passing.write_text(json.dumps(asdict(farm)), encoding="utf-8")
+    passing.replace(note)
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def running_farms() -> list[RunningFarm]:
+    """Return the farms that run on this machine. Notes of processes that are gone are taken away."""
+    found = []
+    for note in sorted(_folder().glob("*.json")):
+        try:
+            farm = RunningFarm(**json.loads(note.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        if farm.alive:
+            found.append(farm)
+        else:
+            note.unlink(missing_ok=True)
+    return found
+
+
+def find_scheduler(given: str) -> str:
+    """Return the scheduler a command is for: the one that is given, set, or that of the one farm running here.
+
+    Raises
+    ------
+    FrontburnerError
+        When there is none, or more than one.
+    """
+    if given or Settings().scheduler:
+        return given or Settings().scheduler
+    farms = running_farms()
+    if len(farms) == 1:
+        return farms[0].scheduler
+    if not farms:
+        raise FrontburnerError(
+            reason="No farm runs on this machine.",
+            remedy="Start one (`frontburner farm start`), or say where it is: --scheduler tcp://HOST:PORT.",
+            retryable=False,
+        )
+    raise FrontburnerError(
+        reason=f"There are {len(farms)} farms on this machine: {', '.join(farm.scheduler for farm in farms)}.",
+        remedy="Say which one: --scheduler ADDRESS.",
+        retryable=False,
+    )
+
+
+def _folder() -> Path:
+    return Settings().home / "running"
