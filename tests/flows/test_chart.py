@@ -16,6 +16,8 @@ from PIL import Image
 import flows.run
 from flows import events as ev
 from flows.chart import draw
+from flows.control import WishWatch
+from flows.halting import Halting
 from flows.hues import LOADING, PASSES, WASTED
 from flows.job import make_job
 from flows.plan.block import Block
@@ -120,9 +122,10 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
     store = open_store(order.out)
     monkeypatch.setattr("flows.artifacts.create_markdown_artifact", dict)
+    halting = Halting(job_id=order.job_id, watch=WishWatch(store=store, job_id=order.job_id), clock=lambda: 0.0)
 
     def end(report: Report) -> dict[str, bytes]:
-        whole = flows.run.Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0, halting=None)
+        whole = flows.run.Run(job=order, store=store, client=None, report=report, clock=lambda: 0.0, halting=halting)
         whole._draw()
         return {key: store.read(key) for key in store.list()}
 

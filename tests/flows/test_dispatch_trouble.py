@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,13 +36,17 @@ def nodes(*names: str, **options: Any) -> list[FakeNode]:
     return [FakeNode(name=name, **options) for name in names]
 
 
+def _said(message: Message) -> Message:
+    return message
+
+
 class Agenda(FakeFarm):
     """A farm that says things at moments."""
 
     def __init__(self, *farm_nodes: FakeNode, at: Sequence[tuple[float, Message]], **options: Any) -> None:
         super().__init__(*farm_nodes, **options)
         for at_s, message in at:
-            self._at(at_s, lambda message=message: message)
+            self._at(at_s, partial(_said, message))
 
 
 # Units that fail.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, render
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     from flows.messages import Message
 
 
+def _said(message: Message) -> Message:
+    return message
+
+
 class Agenda(FakeFarm):
     """A farm that withholds nodes and gives them back at moments."""
 
     def __init__(self, *nodes: FakeNode, at: Sequence[tuple[float, Message]], **options: Any) -> None:
         super().__init__(*nodes, **options)
         for at_s, message in at:
-            self._at(at_s, lambda message=message: message)
+            self._at(at_s, partial(_said, message))
 
 
 def two(*at: tuple[float, Message], frames_s: float = 10.0) -> Agenda:
@@ -85,7 +90,7 @@ def test_a_withheld_node_that_dies_gives_its_unit_back() -> None:
 def test_a_job_that_is_wound_up_ends_what_has_begun_and_nothing_else() -> None:
     planner, farm = planner_of(8), two()
     dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
-    asked = []
+    asked: list[float] = []
 
     def between() -> None:
         if farm.now_s >= 15.0 and not asked:
