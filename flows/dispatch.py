@@ -18,7 +18,7 @@ from flows.memory import Memory
 from flows.messages import POLL_S, Began, Damaged, Failed, Finished, Joined, Left, Refused, Waiting, Withheld
 from flows.tally import Stored, Tally
 from flows.timeouts import Clocks, Expected
-from storage.errors import FrontburnerError
+from storage.errors import FrontburnerError, StoreError
 from tasks.errors import UnitFailed
 
 if TYPE_CHECKING:
@@ -453,7 +453,7 @@ class Dispatcher:
 
     def _recover(self, lost: Assignment, *, begun: bool) -> None:
         """Have a lost unit rendered again, unless its node stored it before it died and only didn't say so."""
-        if self.recover(lost.ticket, lost.block):
+        if self._is_stored(lost):
             now_s = self.clock()
             settlement = self.planner.finish(lost.ticket, now_s, render_s=None)
             self.tally.store(lost.ticket, Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s))
@@ -466,6 +466,16 @@ class Dispatcher:
         else:
             self._take_apart(lost, lost.block.lost() if begun else lost.block)
         self._see_rendered(lost.block.frame)
+
+    def _is_stored(self, lost: Assignment) -> bool:
+        """Whether a lost unit is in the store; if that can't be said now, the next node will find out."""
+        try:
+            return self.recover(lost.ticket, lost.block)
+        except StoreError as error:
+            if not error.passes:
+                raise
+            self._see_store_away(lost.node, error)
+            return False
 
     def _see_rendered(self, frame: int) -> None:
         if not self.planner.pending(frame):

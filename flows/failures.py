@@ -22,6 +22,8 @@ FIRST_REST_S = 1.0
 LONGEST_REST_S = 30.0
 STORE_PATIENCE_S = 600.0
 """How long a job goes on in which nothing comes of any unit but trouble with the store."""
+LITTLE_PATIENCE_S = 60.0
+"""The same, where the store can be used but refuses: that doesn't pass by itself."""
 SAY_AGAIN_S = 600.0
 """The same trouble isn't told again before."""
 MOST_LOSSES = 5
@@ -104,6 +106,10 @@ class StoreTrouble:
         self._error = None
         self._nodes.clear()
 
+    @property
+    def _passes(self) -> bool:
+        return isinstance(self._error, StoreError) and self._error.passes
+
     def check(self, busy: AbstractSet[str], now_s: float) -> None:
         """Give up when there was nothing but trouble for too long.
 
@@ -117,11 +123,14 @@ class StoreTrouble:
         FrontburnerError
             The trouble, with how long it has lasted.
         """
-        if self._error is None or now_s - self._since_s <= STORE_PATIENCE_S or busy - self._nodes:
+        if self._error is None or busy - self._nodes:
+            return
+        patience_s = STORE_PATIENCE_S if self._passes else LITTLE_PATIENCE_S
+        if now_s - self._since_s <= patience_s:
             return
         minutes = round((now_s - self._since_s) / 60)
         raise replace(
             self._error,
-            reason=f"{self._error.reason} It has been so for {minutes} minutes.",
+            reason=f"{self._error.reason} It has been so for {minutes} minute{'' if minutes == 1 else 's'}.",
             remedy=f"{self._error.remedy} Then run the same job again: finished units are kept.",
         )

@@ -18,6 +18,7 @@ from flows.cluster.calls import ask, install, post
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.messages import POLL_S, Failed, Finished, Message
 from flows.news import message_of
+from flows.news import message_of
 from flows.share import Terms
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
@@ -268,9 +269,12 @@ class DaskFarm:
         return None
 
     def _unit_message(self, news: dict[str, Any]) -> Message | None:
+        if "record" not in news:
+            return message_of(news)
         if self._end(news["ticket"]) is None:
             return None
-        return Finished(ticket=news["ticket"], record=record_from(news["record"]))
+        record, short = record_from(news["record"]), bool(news.get("short_of_memory"))
+        return Finished(ticket=news["ticket"], record=record, short_of_memory=short)
 
     def _end_message(self, ticket: int, node: str, future: Future) -> Message | None:
         """Read how a future ended: errors come only this way, and records too should their news be lost."""

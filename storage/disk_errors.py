@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.errors import StoreError
+from storage.errors import StoreError, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,19 @@ class _Plain:
     reason: str
     remedy: str
     retryable: bool = False
+    kind: type[StoreError] = StoreError
 
 
-_FULL = _Plain(reason="The disk that holds {url} is full.", remedy="Free some space or use a folder on another disk.")
-_QUOTA = _Plain(reason="The disk quota for {url} is used up.", remedy="Free some space or ask for a larger quota.")
+_FULL = _Plain(
+    reason="The disk that holds {url} is full.",
+    remedy="Free some space or use a folder on another disk.",
+    kind=StoreFull,
+)
+_QUOTA = _Plain(
+    reason="The disk quota for {url} is used up.",
+    remedy="Free some space or ask for a larger quota.",
+    kind=StoreFull,
+)
 _FORBIDDEN = _Plain(
     reason="No permission to use {url}.",
     remedy="Give the user that runs Frontburner read and write access to this folder.",
@@ -89,7 +98,7 @@ def translate(url: str, key: str) -> Iterator[None]:
         yield
     except OSError as error:
         plain = _BY_NUMBER.get(error.errno or 0, _unknown(error))
-        raise StoreError(
+        raise plain.kind(
             reason=plain.reason.format(url=url),
             remedy=plain.remedy,
             retryable=plain.retryable,

@@ -53,6 +53,21 @@ class StoreError(FrontburnerError):
     url: str
     key: str = ""
 
+    @property
+    def passes(self) -> bool:
+        """Whether it may be over soon, without anything done about the call that met it."""
+        return self.retryable
+
+
+@dataclass(kw_only=True, eq=False)
+class StoreFull(StoreError):
+    """A store has no room left, until somebody makes some."""
+
+    @property
+    def passes(self) -> bool:
+        """It is over when there is room."""
+        return True
+
 
 @dataclass(kw_only=True, eq=False)
 class CorruptObject(StoreError):

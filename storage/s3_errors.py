@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.errors import MissingObject, StoreError
+from storage.errors import MissingObject, StoreError, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ class _Plain:
     reason: str
     remedy: str
     retryable: bool = False
+    kind: type[StoreError] = StoreError
 
 
 _STRANGER = _Plain(
@@ -52,6 +53,7 @@ _ELSEWHERE = _Plain(
 _FULL = _Plain(
     reason="The S3 server at {server} has no space left for the bucket '{bucket}'.",
     remedy="Free some space, raise the bucket's quota or add a disk to the server.",
+    kind=StoreFull,
 )
 _CLOCK = _Plain(
     reason="This machine's clock and that of the S3 server at {server} differ too much.",
@@ -142,7 +144,7 @@ def translate(*, url: str, key: str, bucket: str, endpoint: str | None) -> Itera
             reason = f"There is no object {key!r} in {url}."
             raise MissingObject(reason=reason, remedy="Make it again.", url=url, key=key) from error
         plain = _explain(error)
-        raise StoreError(
+        raise plain.kind(
             reason=plain.reason.format(bucket=bucket, server=endpoint or "Amazon"),
             remedy=plain.remedy,
             retryable=plain.retryable,

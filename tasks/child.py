@@ -53,6 +53,8 @@ class Rendered:
     peak_memory_bytes: int
     build: str
     isa: str
+    short_of_memory: bool = False
+    """Whether the node had hardly any memory left. Its parent sees that."""
 
 
 Answer = tuple[Any, FrontburnerError | str | None]

@@ -16,11 +16,12 @@ from dask.sizeof import sizeof
 from distributed import get_worker
 from distributed.worker import thread_state
 
-from storage.errors import CorruptObject, MissingObject
+from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
 from tasks.ledger import Ledger
 from tasks.noise import Moments
-from tasks.process import RendererProcess
+from tasks.patience import Patience
+from tasks.process import Phase, RendererProcess
 from tasks.scenes import builds
 from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
+SAYS_AFTER_S = 5.0
+"""A unit that has waited or been rendered for so long is told of: most are done before, and need no word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +90,16 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     The tile stays in this worker's memory for the stitch; the stored copy is the fallback. Its record is sent
     to the dispatcher by the job's topic, so pixels never pass through the submitting machine.
     """
-    worker, key = get_worker(), thread_state.key
-    node, ledger = this_node(), Ledger(store=_store(desk.store_url))
-    tile = _stored(ledger, unit)
+    node, ledger, line = this_node(), Ledger(store=_store(desk.store_url)), _Line.of(desk, ticket)
+    tile, short = _stored_or_away(ledger, unit, line), False
     if tile is None:
-        rendered = node.process.render(unit, cancelled=lambda: _called_back(worker, key))
+        rendered = node.process.render(unit, cancelled=line.called_back, witness=line.witness)
         # Counted back from its end: before it began, the unit may have waited for another one.
-        tile = _tile(unit, rendered, node.name, node.clock() - rendered.wall_s)
-        check_tile(tile, unit)
-        ledger.create(unit, tile)
-    worker.log_event(desk.topic, {"ticket": ticket, "record": asdict(tile.record)})
+        made = _tile(unit, rendered, node.name, node.clock() - rendered.wall_s)
+        check_tile(made, unit)
+        line.patience().call(lambda: ledger.create(unit, made))
+        tile, short = made, rendered.short_of_memory
+    line.say(record=asdict(tile.record), short_of_memory=short)
     return tile
 
 
@@ -107,9 +110,14 @@ def render_units(units: Sequence[UnitSpec], desk: Desk, tickets: Sequence[int]) 
 
 
 def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
-    """Load a finished unit from the store; rendered again when its object turns out to be damaged or gone."""
-    tile = _stored(Ledger(store=_store(desk.store_url)), unit)
-    return tile if tile is not None else render_unit(unit, desk, ticket=0)
+    """Load a finished unit from the store; rendered again, and told of, when its object is damaged or gone."""
+    line, ledger = _Line.of(desk, 0), Ledger(store=_store(desk.store_url))
+    tile = line.patience().call(lambda: _stored(ledger, unit, line))
+    if tile is None:
+        if not line.told_damage:
+            line.say_damaged(unit, f"The unit {unit.place} isn't in the store any more.")
+        tile = render_unit(unit, desk, ticket=0)
+    return tile
 
 
 def tile_of(tile: Tile | UnitSpec, desk: Desk) -> Tile:
@@ -143,7 +151,17 @@ def _threads() -> int:
     return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 
-def _stored(ledger: Ledger, unit: UnitSpec) -> Tile | None:
+def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
+    """Load a unit that is in the store; of a store that is away that isn't known, and the unit is rendered."""
+    try:
+        return _stored(ledger, unit, line)
+    except StoreError as error:
+        if not error.passes:
+            raise
+        return None
+
+
+def _stored(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
     if not ledger.has(unit):
         return None
     try:
@@ -151,8 +169,9 @@ def _stored(ledger: Ledger, unit: UnitSpec) -> Tile | None:
         check_tile(tile, unit)
     except MissingObject:
         return None
-    except CorruptObject:
+    except CorruptObject as error:
         ledger.discard(unit)
+        line.say_damaged(unit, error.reason)
         return None
     return replace(tile, record=replace(tile.record, reused=True))
 
@@ -179,10 +198,51 @@ def _tile(unit: UnitSpec, rendered: Rendered, node: str, began_s: float) -> Tile
     )
 
 
-def _called_back(worker: Worker, key: str) -> bool:
-    """Whether the scheduler no longer wants the task this thread runs."""
-    task = worker.state.tasks.get(key)
-    return task is None or task.state in ("cancelled", "released", "forgotten")
+@dataclass(slots=True, kw_only=True)
+class _Line:
+    """What a unit's node says to the job's dispatcher, and hears of it."""
+
+    worker: Worker
+    key: str
+    node: str
+    topic: str
+    ticket: int
+    told_damage: bool = False
+    _phase: Phase | None = None
+
+    @classmethod
+    def of(cls, desk: Desk, ticket: int) -> _Line:
+        """Line of the unit this thread renders."""
+        worker = get_worker()
+        return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=desk.topic, ticket=ticket)
+
+    def say(self, **news: Any) -> None:  # noqa: ANN401 - whatever the news are
+        """Send news of the unit."""
+        if self.topic:
+            self.worker.log_event(self.topic, {"ticket": self.ticket, **news})
+
+    def say_damaged(self, unit: UnitSpec, reason: str) -> None:
+        """Say that a unit's object was no good."""
+        self.told_damage = True
+        self.say(damaged=reason, node=self.node, frame=unit.frame.frame)
+
+    def witness(self, phase: Phase, seconds: float) -> None:
+        """Say once that a unit waits its turn or is being rendered, if that takes longer than moments."""
+        if phase != self._phase and seconds >= SAYS_AFTER_S:
+            self._phase = phase
+            self.say(phase=phase.value, seconds=seconds)
+
+    def patience(self) -> Patience:
+        """Return what waits for the store while somebody wants the unit."""
+        return Patience(called_back=self.called_back, waits=self._say_store_away)
+
+    def called_back(self) -> bool:
+        """Whether the scheduler no longer wants the task this thread runs."""
+        task = self.worker.state.tasks.get(self.key)
+        return task is None or task.state in ("cancelled", "released", "forgotten")
+
+    def _say_store_away(self, error: StoreError) -> None:
+        self.say(away={"reason": error.reason, "remedy": error.remedy, "url": error.url})
 
 
 @lru_cache(maxsize=8)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -25,10 +29,9 @@ import pebble
 from storage.errors import FrontburnerError
 from tasks import child
 from tasks.errors import UnitCancelled, UnitFailed
+from tasks.memory import MemoryWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tasks.child import Rendered
     from tasks.spec import UnitSpec
 
@@ -37,6 +40,8 @@ T = TypeVar("T")
 POLL_S = 0.1
 """Seconds between two looks at whether a call was called back."""
 LAST_WORDS_LINES = 25
+_ROOM_BYTES = 1 << 16
+"""A disk with less than this left is full."""
 _LOG_LIMIT_BYTES = 16 << 20
 
 pebble.CONSTS.term_timeout = 0.5  # native code survives SIGTERM
@@ -45,8 +50,24 @@ pebble.CONSTS.term_timeout = 0.5  # native code survives SIGTERM
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renderer-starter")
 
 
+class Phase(StrEnum):
+    """How far a call is."""
+
+    WAITING = "waiting"
+    """Another call has the renderer."""
+    RENDERING = "rendering"
+
+
+Witness = Callable[[Phase, float], None]
+"""Told again and again how far a call is, and since how many seconds."""
+
+
 def _never() -> bool:
     return False
+
+
+def _nobody(_: Phase, __: float) -> None:
+    pass
 
 
 class _Spawn(SpawnContext):
@@ -77,6 +98,27 @@ class _Running:
         self.pool.stop()
         self.child.kill()
         self.pool.join()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """A call to the child, and who follows it."""
+
+    said: tuple[Any, ...]
+    cancelled: Callable[[], bool]
+    timeout_s: float | None
+    name: str
+    witness: Witness
+    memory: MemoryWatch
+    began_s: float = field(default_factory=time.monotonic)
+    log_bytes: int = 0
+
+    def look(self, phase: Phase) -> None:
+        """See whether it was called back, and tell how far it is."""
+        _check(self.cancelled, self.name)
+        if phase is Phase.RENDERING:
+            self.memory.look()
+        self.witness(phase, time.monotonic() - self.began_s)
 
 
 @dataclass(slots=True, kw_only=True, weakref_slot=True)
@@ -119,7 +161,7 @@ class RendererProcess:
         """The child's process id, or None while there is none."""
         return self._running.child.pid if self._running and self._running.alive else None
 
-    def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = _never) -> Rendered:
+    def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = _never, witness: Witness = _nobody) -> Rendered:
         """Render a unit in the child.
 
         Raises
@@ -131,9 +173,13 @@ class RendererProcess:
         UnitCancelled
             When ``cancelled()`` turned true. The child is killed if it was working.
         """
-        return self.call(
-            child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest
-        )
+        memory = MemoryWatch()
+        rendered = self.call(
+            child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest,
+            witness=witness, memory=memory,
+        )  # fmt: skip
+        short = memory.short and rendered.peak_memory_bytes > (memory.least_bytes or 0)
+        return replace(rendered, short_of_memory=short)
 
     def call(
         self,
@@ -142,20 +188,26 @@ class RendererProcess:
         cancelled: Callable[[], bool] = _never,
         timeout_s: float | None = None,
         name: str = "",
+        witness: Witness = _nobody,
+        memory: MemoryWatch | None = None,
     ) -> T:
         """Run an importable function in the child, under the rules of `render`. ``name`` is for errors."""
+        call = _Call(
+            said=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name, witness=witness,
+            memory=memory or MemoryWatch(),
+        )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
-            _check(cancelled, name)
+            call.look(Phase.WAITING)
         try:
             _check(cancelled, name)
-            said_bytes = self.log.stat().st_size
-            value, error = self._ask((function, *args), cancelled, timeout_s, name, said_bytes)
+            call.began_s, call.log_bytes = time.monotonic(), self._log_bytes()
+            value, error = self._ask(call)
         finally:
             self._turn.release()
         if isinstance(error, FrontburnerError):
             raise error
         if error:
-            raise self._failed(name, f"The renderer failed: {error}.", said_bytes)
+            raise self._failed(call, f"The renderer failed: {error}.")
         return value  # type: ignore[no-any-return]
 
     def stop(self) -> None:
@@ -166,25 +218,21 @@ class RendererProcess:
             self._end()
             self._turn.release()
 
-    def _ask(
-        self,
-        call: tuple[Any, ...],
-        cancelled: Callable[[], bool],
-        timeout_s: float | None,
-        name: str,
-        said_bytes: int,
-    ) -> child.Answer:
+    def _ask(self, call: _Call) -> child.Answer:
         """Put a call to the child and wait for its answer; end the child if there is none."""
-        running = self._ready()
         try:
-            future = running.pool.schedule(child.answer, call, timeout=timeout_s)
+            running = self._ready()
+        except OSError as error:
+            raise self._failed(call, f"The renderer process could not be started: {error}.") from error
+        try:
+            future = running.pool.schedule(child.answer, call.said, timeout=call.timeout_s)
             while not wait([future], timeout=POLL_S).done:
-                _check(cancelled, name)
+                call.look(Phase.RENDERING)
                 if not running.alive:  # pebble alone would wait forever for a child that exits with code 0
                     raise BrokenProcessPool  # noqa: TRY301
             return future.result()  # type: ignore[no-any-return]
         except TimeoutError:
-            reason = f"The renderer took longer than {timeout_s:g} s."
+            reason = f"The renderer took longer than {call.timeout_s:g} s."
             self._end()
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
@@ -192,7 +240,7 @@ class RendererProcess:
         except BaseException:
             self._end()
             raise
-        raise self._failed(name, reason, said_bytes)
+        raise self._failed(call, reason, killed=running.child.exitcode == -signal.SIGKILL)
 
     def _ready(self) -> _Running:
         """Return the running child, or a new one."""
@@ -203,9 +251,10 @@ class RendererProcess:
 
     def _start(self) -> _Running:
         _forget_main()
-        if self.log.stat().st_size > _LOG_LIMIT_BYTES:
+        self.logs.mkdir(parents=True, exist_ok=True)  # who tidies up a machine may have taken it away
+        if self._log_bytes() > _LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
-            self.log.touch()
+        self.log.touch()
         context = _Spawn()
         pool = pebble.ProcessPool(
             max_workers=1, context=context, initializer=child.begin, initargs=(self.log, self.node)
@@ -217,19 +266,45 @@ class RendererProcess:
         self._end = Finalize(self, self._running.end, exitpriority=0)
         return self._running
 
-    def _failed(self, name: str, reason: str, said_bytes: int) -> UnitFailed:
-        with self.log.open("rb") as log:
-            log.seek(said_bytes)
-            lines = log.read().decode(errors="replace").splitlines()
+    def _failed(self, call: _Call, reason: str, *, killed: bool = False) -> UnitFailed:
+        words = self._last_words(call.log_bytes)
+        short = call.memory.ended(killed=killed, words=f"{reason} {words}")
+        remedy = f"Its last words and its log ({self.log} on {self.node}) say more."
+        if short:
+            remedy = f"The memory of {self.node} is too short: close what else runs on it. {remedy}"
+        if self._disk_is_full():
+            remedy = f"The disk of {self.node} that holds its log, {self.log}, is full: free some space."
         return UnitFailed(
             reason=reason,
-            remedy=f"Its last words and its log ({self.log} on {self.node}) say more.",
+            remedy=remedy,
             retryable=True,
-            unit=name,
+            unit=call.name,
             node=self.node,
-            last_words="\n".join(lines[-LAST_WORDS_LINES:]),
+            last_words=words,
             log=str(self.log),
+            short_of_memory=short,
         )
+
+    def _log_bytes(self) -> int:
+        try:
+            return self.log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _last_words(self, from_bytes: int) -> str:
+        try:
+            with self.log.open("rb") as log:
+                log.seek(from_bytes)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LAST_WORDS_LINES:])
+
+    def _disk_is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self.logs).free < _ROOM_BYTES
+        except OSError:
+            return False
 
 
 def _forget_main() -> None:
