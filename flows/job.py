@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from flows.deadline import deadline_text, next_moment
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
+from flows.share import Terms
 from flows.spans import parse_span
 from storage.errors import FrontburnerError
 from storage.view import View
@@ -33,6 +34,8 @@ MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
+HOW_FIELDS = ("priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s")
+"""Fields that may be changed without making it another job: they change no pixel and no file."""
 NO_TIME_FOR_SEQUENCES = (
     "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
     "Give noise or samples for each frame, and finish_by to be told whether it will be ready."
@@ -131,6 +134,15 @@ class RenderJob(BaseModel):
     view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
     exposure: float = Field(0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
     priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
+    min_nodes: int = Field(0, description="Nodes it keeps when more urgent jobs take all others.", ge=0)
+    max_nodes: int | None = Field(None, description="The most nodes it gets; empty is no limit.", ge=1)
+    groups: Annotated[list[str], BeforeValidator(_words)] = Field(
+        default=[], description="It gets only nodes of one of these groups; none named is all."
+    )
+    local: bool | None = Field(
+        None,
+        description="no keeps it off the machine it is given from; yes has that help a farm that runs elsewhere.",
+    )
     attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
     unit_timeout_s: float | None = Field(
         None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
@@ -206,6 +218,12 @@ class RenderJob(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _nodes_fit(self) -> RenderJob:
+        if self.max_nodes is not None and self.min_nodes > self.max_nodes:
+            raise ValueError(f"min_nodes {self.min_nodes}: is more than max_nodes, which is {self.max_nodes}.")
+        return self
+
+    @model_validator(mode="after")
     def _time_limit_is_for_a_still(self) -> RenderJob:
         if self.time_limit and self.frames and len(parse_frames(self.frames)) > 1:
             raise ValueError(f"time_limit '{self.time_limit}': {NO_TIME_FOR_SEQUENCES}")
@@ -224,8 +242,17 @@ class RenderJob(BaseModel):
 
     @property
     def job_id(self) -> str:
-        """Name and a digest of the document: the same document is the same job, and goes on where it stopped."""
-        return f"{self.title}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
+        """Name and a digest of the document: the same document is the same job, and goes on where it stopped.
+
+        What says how it is rendered, not what, isn't part of it.
+        """
+        document = self.model_dump_json(exclude=set(HOW_FIELDS))
+        return f"{self.title}-{hashlib.sha256(document.encode()).hexdigest()[:8]}"
+
+    @property
+    def terms(self) -> Terms:
+        """On what terms it takes nodes."""
+        return Terms(min_nodes=self.min_nodes, max_nodes=self.max_nodes, groups=tuple(self.groups), local=self.local)
 
     @property
     def renderer_name(self) -> str:

@@ -34,8 +34,9 @@ app.command(farm_app)
 
 def _options() -> type[BaseModel]:
     """Make an option of every field of a job: taken as text, and checked by the job document itself."""
+    flags = (bool, bool | None)
     fields: dict[str, Any] = {
-        name: (bool | None if field.annotation is bool else str | None, Field(None, description=field.description))
+        name: (bool | None if field.annotation in flags else str | None, Field(None, description=field.description))
         for name, field in RenderJob.model_fields.items()
         if name != "scene"
     }

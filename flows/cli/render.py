@@ -80,6 +80,12 @@ def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
     path = Path(scene)
     document = read_document(path) if is_job_file(path) else {"scene": scene}
     job = make_job(document | given)
+    if job.local is False and not Settings().scheduler:
+        raise JobRefused(
+            reason="The job was refused before anything started:",
+            remedy="",
+            problems=("local: no: there is only this machine. Set FRONTBURNER_SCHEDULER to a farm, or leave it out.",),
+        )
     frame_scenes(job)
     open_store(job.out).check()
     return job
@@ -97,7 +103,7 @@ def _render(job: RenderJob, nodes: int, display: Display, began_s: float, choice
 
     unobserve = ev.observe(observe)
     try:
-        with _whole_farm(nodes, display), _terminable():
+        with _whole_farm(nodes, display, helps=bool(job.local)), _terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.render import render
@@ -132,8 +138,11 @@ def _absolute(job: RenderJob) -> RenderJob:
 
 
 @contextmanager
-def _whole_farm(nodes: int, display: Display) -> Iterator[None]:
-    """Bring up what isn't running: a Prefect server, nodes. All of it ends with the job."""
+def _whole_farm(nodes: int, display: Display, *, helps: bool = False) -> Iterator[None]:
+    """Bring up what isn't running: a Prefect server, nodes. All of it ends with the job.
+
+    Where a farm runs elsewhere, this machine may help it.
+    """
     # One live display owns the terminal; Prefect's log lines still reach its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
@@ -154,6 +163,11 @@ def _whole_farm(nodes: int, display: Display) -> Iterator[None]:
             display.stage(f"starting {count} node{'s' if count > 1 else ''}")
             cluster = stack.enter_context(local_nodes(count))
             os.environ["FRONTBURNER_SCHEDULER"] = cluster.scheduler_address
+        elif helps:
+            from flows.cluster.helping import helping_node
+
+            display.stage("starting a node here")
+            stack.enter_context(helping_node(Settings().scheduler))
         if server is not None:
             display.stage("starting Prefect")
             server.wait()

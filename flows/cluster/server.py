@@ -28,7 +28,7 @@ LAST_LINES = 5
 MOST_RESTARTS = 20
 
 # Ends with the process that started it, however that ends, then becomes the server.
-_TETHER = (
+TETHER = (
     "import ctypes, os, signal, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, signal.SIGTERM); "
     "os.getppid() == int(sys.argv[1]) or sys.exit(3); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
 )
@@ -119,7 +119,7 @@ def embedded_server() -> Iterator[PrefectServer]:
         def start() -> subprocess.Popen[bytes]:
             with log.open("ab") as sink:
                 return subprocess.Popen(
-                    [sys.executable, "-c", _TETHER, str(os.getpid()), *command],
+                    [sys.executable, "-c", TETHER, str(os.getpid()), *command],
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,

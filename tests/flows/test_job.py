@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flows.frames import parse_frames
 from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, read_document
+from flows.share import Terms
 from flows.spans import format_span, parse_span
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
@@ -71,6 +72,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("exposure", "bright", "valid number"),
     ("priority", 101, "less than or equal to 100"),
     ("priority", -1, "greater than or equal to 0"),
+    ("min_nodes", -1, "greater than or equal to 0"),
+    ("max_nodes", 0, "greater than or equal to 1"),
+    ("groups", 5, "valid list"),
+    ("local", "perhaps", "valid boolean"),
     ("attempts", 0, "greater than or equal to 1"),
     ("attempts", 21, "less than or equal to 20"),
     ("unit_timeout_s", -3, "greater than 0"),
@@ -205,14 +210,30 @@ def test_the_same_document_is_the_same_job() -> None:
 OTHER: dict[str, Any] = {
     "scene": "shots/hall.xml", "renderer": "mitsuba", "frames": "1-2", "size": "8x8", "region": "0,0,4,4",
     "samples": 3, "camera": "1", "aovs": "depth", "seed": 1, "mode": "tiles", "out": "elsewhere", "name": "x",
-    "formats": "png", "exr": "float", "png_bits": 16, "view": "aces", "exposure": 0.5, "priority": 51, "attempts": 4,
-    "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "unit_timeout_s": 9, "keep_units": True,
+    "formats": "png", "exr": "float", "png_bits": 16, "view": "aces", "exposure": 0.5, "noise": 0.02,
+    "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
+}  # fmt: skip
+OTHER_WAY: dict[str, Any] = {
+    "priority": 51, "min_nodes": 1, "max_nodes": 3, "groups": "gpu,night", "local": False, "attempts": 4,
+    "unit_timeout_s": 9,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RenderJob.model_fields)
+@pytest.mark.parametrize("name", [name for name in RenderJob.model_fields if name not in OTHER_WAY])
 def test_another_document_is_another_job(name: str) -> None:
     assert make_job({**SCENE, name: OTHER[name]}).job_id != make_job(SCENE).job_id
+
+
+def test_a_job_stays_the_same_however_it_gets_its_nodes() -> None:
+    assert make_job({**SCENE, **OTHER_WAY}).job_id == make_job(SCENE).job_id
+    assert make_job({**SCENE, **OTHER_WAY}).terms == Terms(
+        min_nodes=1, max_nodes=3, groups=("gpu", "night"), local=False
+    )
+
+
+def test_more_nodes_at_least_than_at_most_are_refused() -> None:
+    (problem,) = refusal(min_nodes=3, max_nodes=2).problems
+    assert problem == "min_nodes 3: is more than max_nodes, which is 2."
 
 
 @pytest.mark.parametrize(
