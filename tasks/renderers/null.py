@@ -5,7 +5,8 @@ A scene is a JSON file, all of its fields optional::
     {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
      "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
 
-``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. With
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A unit holds
+``memory_px_bytes`` for each of its pixels, and must do with ``memory_limit_bytes`` where that is set. With
 ``"journal": true`` every unit drawn is noted in a file beside the scene, which shows what was drawn twice. A fault
 happens where all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
 """
@@ -18,8 +19,9 @@ import json
 import os
 import signal
 import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.spec import Aov, CostGrid, FrameSpec, Pixels, Region, Size, UnitSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BUILD = "1 null"
 _COST_CELLS = 8
@@ -63,6 +68,8 @@ class NullScene(BaseModel):
     load_s: float = Field(default=0.0, ge=0)
     cost_s: float = Field(default=0.0, ge=0)
     uneven: float = Field(default=0.0, ge=0)
+    memory_px_bytes: int = Field(default=0, ge=0)
+    memory_limit_bytes: int | None = Field(default=None, ge=0)
     journal: bool = False
     faults: list[Fault] = []
 
@@ -120,7 +127,8 @@ class NullSession:
                 reason="The scene changed while the job ran.", remedy="Start a new job.", scene=frame.scene
             )
         self._load(scene, frame)
-        costs = _spend(scene, unit)
+        with _memory(scene, region):
+            costs = _spend(scene, unit)
         sums = gradient(frame, region) * np.float32(unit.samples.count)
         markers = Path(frame.scene).with_suffix(".faults")
         for number, fault in enumerate(scene.faults):
@@ -164,6 +172,29 @@ def _spend(scene: NullScene, unit: UnitSpec) -> CostGrid:
     )
     time.sleep(sum(costs))
     return CostGrid(columns=columns, rows=rows, seconds=costs)
+
+
+@contextmanager
+def _memory(scene: NullScene, region: Region) -> Iterator[None]:
+    """Hold the memory that the region takes; a MemoryError where that is more than the scene's limit."""
+    with nullcontext() if scene.memory_limit_bytes is None else _limited(scene.memory_limit_bytes):
+        pixels = np.ones(region.area * scene.memory_px_bytes, np.uint8)
+        yield
+        del pixels
+
+
+@contextmanager
+def _limited(more_bytes: int) -> Iterator[None]:
+    """Have this process do with so much memory besides what it has."""
+    import resource  # which not every system has
+
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    held_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held_bytes + more_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def _weight(region: Region, size: Size, uneven: float) -> float:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,7 +22,8 @@ import pytest
 
 from tasks import child
 from tasks.errors import UnitCancelled, UnitFailed
-from tasks.process import RendererProcess
+from tasks.process import Phase, RendererProcess
+from tasks.spec import Region
 from tests.renderers.conftest import Bench, start
 
 if TYPE_CHECKING:
@@ -260,3 +264,100 @@ def test_mitsuba_uses_as_many_cores_as_it_is_told(tmp_path: Path) -> None:
         bench.render()
         rendered = bench.process.render(bench.unit())
         assert rendered.cpu_s < 1.2 * rendered.wall_s
+
+
+def test_a_renderer_that_has_not_enough_memory_says_so(own: Bench, tmp_path: Path) -> None:
+    scene = tmp_path / "large.json"
+    scene.write_text(json.dumps({"memory_px_bytes": 100_000, "memory_limit_bytes": 120_000_000}))
+    bench = own.with_(scene)
+    with pytest.raises(UnitFailed, match="MemoryError") as caught:
+        bench.render()
+    assert caught.value.short_of_memory
+    assert "The memory of test is too short" in str(caught.value)
+    half = bench.render(Region(x0=0, y0=0, x1=24, y1=40))
+    assert half.sums.shape == (40, 24, 4), "a smaller unit is no trouble"
+
+
+def test_other_failures_are_not_put_down_to_memory(own: Bench, tmp_path: Path) -> None:
+    for fault in ("crash", "segfault", "error"):
+        with pytest.raises(UnitFailed) as caught:
+            faulty(own, tmp_path, do=fault).render()
+        assert not caught.value.short_of_memory
+
+
+def hold_the_interpreter(address: str) -> None:
+    """Be stuck in native code that neither lets Python run nor heeds any signal but the last one."""
+    with Client(address) as line:
+        line.send("stuck")
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+        ctypes.PyDLL(None).sleep(600)
+
+
+def test_a_renderer_stuck_in_native_code_ends_within_two_seconds(own: Bench) -> None:
+    called_back = threading.Event()
+    with Listener() as listener, ThreadPoolExecutor(max_workers=1) as caller:
+        call = caller.submit(own.process.call, hold_the_interpreter, listener.address, cancelled=called_back.is_set)
+        with listener.accept() as line:
+            assert line.recv() == "stuck"
+            pid = own.process.pid
+            assert pid is not None
+            began_s = time.monotonic()
+            called_back.set()
+            with pytest.raises(UnitCancelled):
+                call.result()
+    assert time.monotonic() - began_s < 2.0
+    assert not psutil.pid_exists(pid)
+
+
+def test_who_waits_and_who_renders_is_told(own: Bench) -> None:
+    told: list[Phase] = []
+    seen = threading.Event()
+
+    def witness(phase: Phase, seconds: float) -> None:
+        assert seconds >= 0
+        told.append(phase)
+        seen.set()
+
+    with Working(own) as working, ThreadPoolExecutor(max_workers=1) as caller:
+        second = caller.submit(own.process.call, time.sleep, 0.3, witness=witness)
+        assert seen.wait(10)
+        assert told[0] is Phase.WAITING
+        working.go_on()
+        second.result()
+    assert told[-1] is Phase.RENDERING
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a hundred kilobytes, for logs."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "frontburner-test", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_under_the_log_is_told(small_disk: Path, tmp_path: Path) -> None:
+    process = RendererProcess(node="test", threads=1, logs=small_disk)
+    with process:
+        process.call(abs, -1)
+        with suppress(OSError):
+            (small_disk / "filler").write_bytes(bytes(1 << 20))
+        with pytest.raises(UnitFailed, match=r"The disk of test that holds its log, .*, is full: free some space"):
+            process.call(os._exit, 1)
+        (small_disk / "filler").unlink()
+        assert process.call(abs, -1) == 1
+
+
+def test_logs_that_were_tidied_away_fail_nothing(tmp_path: Path) -> None:
+    with RendererProcess(node="test", threads=1, logs=tmp_path / "logs") as process:
+        process.call(abs, -1)
+        shutil.rmtree(tmp_path / "logs")
+        assert process.call(abs, -1) == 1
+        with pytest.raises(UnitFailed):
+            process.call(os._exit, 1)
+        assert process.call(abs, -1) == 1
