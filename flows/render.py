@@ -26,7 +26,7 @@ from flows.earlier import wait_for_earlier_run
 from flows.halting import Halt, Halted, Halting, stay_suspended
 from flows.history import Recorder
 from flows.job import RenderJob
-from flows.registry import register
+from flows.registry import prefect_api, register
 from flows.report import Report
 from flows.run import FarmLost, Run
 from storage.errors import FrontburnerError
@@ -170,6 +170,8 @@ def _started(job: RenderJob) -> ev.RunStarted:
         pid=os.getpid(),
         flow_run=str(run.id) if run else "",
         deployment=str(run.deployment_id or "") if run else "",
+        scheduler=_client().scheduler.address,
+        prefect_api=prefect_api(),
     )
 
 

@@ -98,8 +98,14 @@ class Run:
             raise
 
     def _go(self) -> None:
-        with DaskFarm(client=self.client, renderer=self.job.renderer_name, topic=self.job.job_id,
-                      store_url=self.store.url, priority=self.job.priority) as dask_farm:  # fmt: skip
+        with DaskFarm(
+            client=self.client,
+            renderer=self.job.renderer_name,
+            topic=self.job.job_id,
+            store_url=self.store.url,
+            priority=self.job.priority,
+            terms=self.job.terms,
+        ) as dask_farm:
             build = choose_build(dask_farm.survey(), self.job.renderer_name)
             layout = self._open(build)
             wanted = self._missing(layout)
@@ -213,7 +219,7 @@ class Run:
             on_pass=lambda progress: self._passed(layout, progress, previews),
         )
         dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
-        dispatcher.between = lambda: self._between(planner, limiter, finisher, previews)
+        dispatcher.between = lambda: self._between(dask_farm, planner, limiter, finisher, previews)
         self.halting.wind_up = dispatcher.wind_up
         unobserve = ev.observe(limiter.take)
         try:
@@ -231,9 +237,17 @@ class Run:
         self.halting.end()
         self.artifacts.progress(1.0, now=True)
 
+    def _share(self, dask_farm: DaskFarm, *, exhausted: bool) -> None:
+        """Tell the farm what the job needs of it, and how urgently."""
+        dask_farm.tell(exhausted=exhausted)
+        priority = self.halting.watch.priority
+        if priority not in (None, dask_farm.priority):
+            dask_farm.prioritise(priority)
+
     def _wait(self, dask_farm: DaskFarm) -> None:
         """Let a moment pass in which nothing is dispatched."""
         self.halting.heed()
+        self._share(dask_farm, exhausted=True)
         self._check_farm()
         dask_farm.messages(timeout_s=0.05)
 
@@ -262,10 +276,13 @@ class Run:
             dask_farm.load(ticket, block)
         return there
 
-    def _between(self, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews) -> None:
+    def _between(
+        self, dask_farm: DaskFarm, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews
+    ) -> None:
         """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
         self._check_farm()
         self.halting.heed()
+        self._share(dask_farm, exhausted=planner.exhausted and not planner.resting)
         limiter.poll()
         planner.ends_in_s = limiter.ends_in_s()
         if not self.halting.paused:
