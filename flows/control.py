@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 LOOK_EVERY_S = 0.5
+MOST_URGENT = 100
 
 
 class Wish(StrEnum):

@@ -16,7 +16,7 @@ from storage.objects import HOUSE
 from tasks.spec import UnitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from flows import events as ev
@@ -79,6 +79,18 @@ def read(store: ObjectStore, job_id: str, *, after: str = "") -> Iterator[tuple[
     for key in store.list(_folder(job_id)):
         if key >= last:
             yield from _lines(store, key, int(number) + 1 if key == last else 0)
+
+
+def read_last(
+    store: ObjectStore, job_id: str, count: int, wanted: Callable[[dict[str, Any]], bool]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Read the last events that are wanted, without reading all that came before."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for key in reversed(list(store.list(_folder(job_id)))):
+        found = [(at, told) for at, told in _lines(store, key, 0) if wanted(told)] + found
+        if len(found) >= count:
+            break
+    return found[max(0, len(found) - count) :]
 
 
 def _lines(store: ObjectStore, key: str, first: int) -> Iterator[tuple[str, dict[str, Any]]]:

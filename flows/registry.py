@@ -25,6 +25,11 @@ class UnknownJob(FrontburnerError):
     """A name that is no job's, or several jobs'."""
 
 
+@dataclass(kw_only=True, eq=False)
+class NotNow(FrontburnerError):
+    """Something that can't be done to a job, or not as it stands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A job, the store its record is in, and what this machine noted of its last run here."""

@@ -6,11 +6,14 @@ It only saves reading: one that is lost, torn or of another version is made anew
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from flows.events import RunState
 from flows.records import read
 from flows.status import JobStatus, fold
 from storage.errors import MissingObject
@@ -80,8 +83,23 @@ class Standing:
 
 
 def status_of(store: ObjectStore, job_id: str) -> JobStatus:
-    """Return how a job stands."""
-    return Standing(store=store, job_id=job_id).catch_up()
+    """Return how a job stands; where its process is gone from this machine, that it is lost."""
+    status = Standing(store=store, job_id=job_id).catch_up()
+    if status.open and is_gone(status.run_started):
+        status.state = RunState.LOST
+    return status
+
+
+def is_gone(run: Mapping[str, Any]) -> bool:
+    """Whether a run, given as the event it began with, was a process of this machine that is no more."""
+    if not run or run.get("host") != socket.gethostname():
+        return False
+    try:
+        return bool(psutil.Process(run["pid"]).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, KeyError, ValueError, TypeError):
+        return False
 
 
 def jobs_in(store: ObjectStore) -> list[str]:

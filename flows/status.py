@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,12 @@ class JobStatus:
             case RunState.LOST:
                 return f"Its process is gone without a word. To go on: frontburner job resume {self.job_id}"
 
+    def nodes_now(self, now: datetime) -> dict[str, NodeStatus]:
+        """Return its nodes as they are now: those of a run that is lost are gone, and have nothing under way."""
+        if self.running(now):
+            return self.nodes
+        return {name: replace(node, state="gone", under_way=[]) for name, node in self.nodes.items()}
+
     def document(self, now: datetime) -> dict[str, Any]:
         """Plain JSON values."""
         return {
@@ -118,7 +124,7 @@ class JobStatus:
             "nodes": {
                 name: {"state": node.state, "units": node.units, "seconds": round(node.seconds, 3),
                        "failures": node.failures, "under_way": node.under_way}
-                for name, node in self.nodes.items()
+                for name, node in self.nodes_now(now).items()
             },
         }  # fmt: skip
 
@@ -147,7 +153,8 @@ def _fold_job(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901
         case "run started":
             _begin_run(found, event)
         case "job planned":
-            found.frames, found.pixel_samples, found.pixel_samples_done = event["frames"], event["pixel_samples"], 0
+            found.frames = max(found.frames, event["frames"])  # a run may be for some of the job's frames only
+            found.pixel_samples, found.pixel_samples_done = event["pixel_samples"], 0
         case "goal moved":
             found.pixel_samples = event["pixel_samples"]
         case "unit finished" | "unit reused":

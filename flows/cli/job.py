@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,48 +15,58 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.registry import Place
-    from flows.status import JobStatus
-
 OK, REFUSED, TROUBLE = 0, 2, 3
-WAIT_S = 600
 
-app = App(name="job", help="See, suspend, resume, cancel and re-run jobs.")
+app = App(
+    name="job",
+    help="""See, suspend, resume, cancel and re-run jobs.
+
+A job is named by its identity, which `job list` shows, or by enough of its beginning. Jobs that ran on this machine are
+found by that alone; for others, --out says which store their pictures go to.""",
+    help_epilogue="""Exit codes: 0 done · 2 no such job, or it can't be done now · 3 the farm or the store failed.
+`resume` and `rerun` that render here: as `frontburner render`.""",
+)
 
 Flag = Annotated[bool, Parameter(negative=())]
-Out = Annotated[str | None, Parameter(help="Store of the job, when it ran on another machine.")]
+Name = Annotated[str, Parameter(help="The job's identity, or enough of its beginning.")]
+Out = Annotated[str | None, Parameter(help="The store its pictures go to, for a job that ran on another machine.")]
+Nodes = Annotated[int, Parameter(help="Nodes to start here when it is rendered here and no farm is running.")]
+Json = Annotated[bool, Parameter(negative=(), help="Print JSON on standard output and nothing else there.")]
 
 
 @app.command(name="list")
-def list_(*, out: Out = None, json: Flag = False) -> int:
-    """List the jobs this machine has run, the last one first."""
+def list_(*, out: Out = None, json: Json = False) -> int:
+    """List the jobs this machine has run, the last one first; with --out, those of a store."""
 
     def act() -> int:
         from flows.cli.tables import jobs_table
         from flows.registry import places
+        from flows.standing import status_of
 
-        found = [_status(place) for place in places(out)]
+        found, trouble = [], ""
+        for place in places(out):
+            try:
+                found.append(status_of(place.store, place.job_id))
+            except FrontburnerError as error:
+                trouble = str(error)
+                print(f"{place.job_id} can't be told: {error}", file=sys.stderr)
         _print([each.document(_now()) for each in found], jobs_table(found, _now()), as_json=json)
-        return OK
+        return TROUBLE if trouble and not found else OK
 
     return _guarded(act)
 
 
 @app.command
-def show(name: str, *, out: Out = None, json: Flag = False) -> int:
-    """Show how a job stands: its state, its frames and what each node did.
-
-    Parameters
-    ----------
-    name
-        The job's identity, or enough of its beginning.
-    """
+def show(name: Name, *, out: Out = None, json: Json = False) -> int:
+    """Show how a job stands: its state, its frames, what runs where, what failed and why, and what to do next."""
 
     def act() -> int:
         from flows.cli.tables import job_tables
         from flows.registry import find
+        from flows.standing import status_of
 
-        found = _status(find(name, out))
+        place = find(name, out)
+        found = status_of(place.store, place.job_id)
         _print(found.document(_now()), job_tables(found, _now()), as_json=json)
         return OK
 
@@ -64,32 +74,48 @@ def show(name: str, *, out: Out = None, json: Flag = False) -> int:
 
 
 @app.command
-def log(name: str, *, out: Out = None, node: str = "", frame: int | None = None, json: Flag = False) -> int:
+def log(
+    name: Name,
+    *,
+    follow: Flag = False,
+    last: int | None = None,
+    node: str = "",
+    frame: int | None = None,
+    out: Out = None,
+    json: Json = False,
+) -> int:
     """Print what happened in a job, a line an event, all runs from the first.
 
     Parameters
     ----------
-    node, frame
-        Only events of this node, or of this frame.
+    follow
+        Go on with what happens, until the run ends.
+    last
+        Only the last so many events, and with --follow those to come.
+    node
+        Only events of this node.
+    frame
+        Only events of this frame.
     """
 
     def act() -> int:
+        from flows.cli.following import Wanted, tell
         from flows.cli.tables import line
-        from flows.history import read
         from flows.registry import find
 
-        place = find(name, out)
-        for _, event in read(place.store, place.job_id):
-            if (not node or event.get("node") == node) and (frame is None or event.get("frame") == frame):
-                print(_json(event) if json else line(event))
+        def show(event: dict[str, Any]) -> None:
+            print(_json(event) if json else line(event), flush=True)
+
+        wanted = Wanted(node=node, frame=frame, heartbeats=json)
+        tell(find(name, out), wanted, show, last=last, follow=follow)
         return OK
 
     return _guarded(act)
 
 
 @app.command
-def suspend(name: str, *, now: Flag = False, out: Out = None) -> int:
-    """Suspend a job: nothing more is handed out, units under way end, and its nodes are free.
+def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
+    """Suspend a job: nothing more is handed out, units under way end, then its run ends and its nodes are free.
 
     Parameters
     ----------
@@ -102,128 +128,103 @@ def suspend(name: str, *, now: Flag = False, out: Out = None) -> int:
 
 
 @app.command
-def cancel(name: str, *, out: Out = None) -> int:
-    """Cancel a job: its renderers are ended within seconds. What is finished is kept."""
+def cancel(name: Name, *, out: Out = None) -> int:
+    """Cancel a job: its renderers are ended within seconds. What is finished is kept; `resume` still goes on."""
     from flows.control import Wish
 
     return _guarded(lambda: _ask(name, out, Wish.CANCEL))
 
 
 @app.command
-def resume(name: str, *, out: Out = None, nodes: int = 0, json: Flag = False) -> int:
+def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False) -> int:
     """Go on with a job that was suspended, cancelled, lost or stopped by an error. Nothing finished is rendered again.
 
     A run of a Prefect deployment goes on there; any other job is rendered here, as by `frontburner render`.
     """
-    return _guarded(lambda: _again(name, out, nodes=nodes, as_json=json, again="", only=""))
+
+    def act() -> int:
+        from flows.cli.again import resume
+        from flows.registry import find
+
+        return resume(find(name, out), nodes=nodes, as_json=json)
+
+    return _guarded(act)
 
 
 @app.command
 def rerun(
-    name: str,
+    name: Name,
     *,
     frames: str = "",
     failed: Flag = False,
     missing: Flag = False,
     new_seed: Flag = False,
     out: Out = None,
-    nodes: int = 0,
-    json: Flag = False,
+    nodes: Nodes = 0,
+    json: Json = False,
 ) -> int:
     """Run a job again. What is unchanged is reused: after an edit of the scene, only frames it changed are rendered.
 
     Parameters
     ----------
     frames
-        Render these again although they are in place, and no others.
+        Render these, such as 10-20, again although they are in place, and no others.
     failed
         Only the frames that failed in the last run.
     missing
         Of the frames named, only those that aren't in place.
     new_seed
-        With other noise: a job of its own, whose pictures replace these.
+        With other noise: a job of its own, whose pictures take the place of these.
     """
 
     def act() -> int:
+        from flows.cli.again import Wanted, rerun
         from flows.registry import find
 
-        again, only = ("" if missing else frames), frames
-        if failed:
-            from flows.frames import format_frames
+        wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
+        return rerun(find(name, out), wanted, nodes=nodes, as_json=json)
 
-            gone = _status(find(name, out)).failed
-            if not gone:
-                print(f"No frame of {name} failed in its last run.", file=sys.stderr)
-                return OK
-            only = format_frames(tuple(sorted(gone)))
-        return _again(name, out, nodes=nodes, as_json=json, again=again, only=only, new_seed=new_seed)
+    return _guarded(act)
+
+
+@app.command
+def priority(name: Name, value: int, *, out: Out = None) -> int:
+    """Give a job another priority, 0 to 100, while it runs or for when it goes on; more urgent jobs get nodes first."""
+
+    def act() -> int:
+        from flows.control import MOST_URGENT, prioritise, someone
+        from flows.registry import NotNow, find
+
+        place = find(name, out)
+        if not 0 <= value <= MOST_URGENT:
+            raise NotNow(reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
+        prioritise(place.store, place.job_id, value, at=_now(), by=someone())
+        print(f"{place.job_id} has priority {value} from now on.", file=sys.stderr)
+        return OK
 
     return _guarded(act)
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
-    """Say what is wanted of a job, and wait until its run has ended."""
-    from flows.control import express
+    from flows.cli.asking import ask
     from flows.registry import find
 
-    place = find(name, out)
-    found = _status(place)
-    if not found.running(_now()):
-        print(f"{place.job_id} isn't running: {found.stand(_now())}.", file=sys.stderr)
-        return OK
-    express(place.store, place.job_id, wish, at=_now())
-    ends_s, told = time.monotonic() + WAIT_S, ""
-    while (found := _status(place)).running(_now()) and time.monotonic() < ends_s:
-        if found.stand(_now()).value != told:
-            told = found.stand(_now()).value
-            print(f"{place.job_id}: {told}", file=sys.stderr)
-        time.sleep(0.5)
-    print(f"{place.job_id}: {found.stand(_now())}", file=sys.stderr)
-    return OK
-
-
-def _again(
-    name: str, out: str | None, *, nodes: int, as_json: bool, again: str, only: str, new_seed: bool = False
-) -> int:
-    from flows.cli.render import Choice, run_job
-    from flows.deployed import go_on
-    from flows.job import make_job
-    from flows.registry import find
-
-    place = find(name, out)
-    found = _status(place)
-    document = dict(found.run_started.get("job", {}))
-    if not document:
-        raise FrontburnerError(
-            reason=f"The record of {place.job_id} doesn't say what the job was.",
-            remedy="Run `frontburner render` with the job as before.",
-        )
-    if new_seed:
-        document["seed"] = (document["seed"] + 1) % 2**32
-    elif found.run_started["deployment"]:
-        said = go_on(found.run_started, again=again, only=only)
-        if said:
-            print(said, file=sys.stderr)
-            return OK
-    return run_job(lambda: make_job(document), nodes=nodes, as_json=as_json, choice=Choice(again=again, only=only))
-
-
-def _status(place: Place) -> JobStatus:
-    from flows.history import read
-    from flows.status import status
-
-    return status(place.job_id, (event for _, event in read(place.store, place.job_id)))
+    return ask(find(name, out), wish)
 
 
 def _guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
-    from flows.registry import UnknownJob
+    from flows.job import JobRefused
+    from flows.registry import NotNow, UnknownJob
 
     try:
         return act()
     except FrontburnerError as error:
         print(error, file=sys.stderr)
-        return REFUSED if isinstance(error, UnknownJob) else TROUBLE
+        return REFUSED if isinstance(error, UnknownJob | NotNow | JobRefused) else TROUBLE
+    except BrokenPipeError:  # as of `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
+        return OK
 
 
 def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON, or what rich prints
@@ -232,7 +233,8 @@ def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN40
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    # Where nobody looks, as in a pipe, no column is cut to fit a screen.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 400)
     for table in tables:
         console.print(table, markup=False)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from flows.status import JobStatus
 
@@ -18,29 +18,48 @@ _FIRST = ("at", "what", "node", "frame")
 def jobs_table(jobs: Sequence[JobStatus], now: datetime) -> Iterator[Table | str]:
     """A line a job."""
     if not jobs:
-        yield "No job has run on this machine. `frontburner render SCENE` runs one."
+        yield "No job is known here. `frontburner render SCENE` runs one; --out looks in the store of others."
         return
     rows = [
-        (job.job_id, job.stand(now).value, f"{job.fraction:.0%}", _frames(job), _left(job), job.started[:16])
+        (job.job_id, job.stand(now).value, f"{job.fraction:.0%}", _frames(job), _nodes(job), _left(job, now),
+         _moment(job.started))
         for job in jobs
-    ]
-    yield _table(("job", "state", "done", "frames", "left", "started"), rows)
+    ]  # fmt: skip
+    yield _table(("job", "state", "done", "frames", "nodes", "left", "started"), rows)
 
 
 def job_tables(job: JobStatus, now: datetime) -> Iterator[Table | str]:
     """How one job stands."""
     why = f" ({job.sentence})" if job.sentence else ""
-    runs = f"{job.runs} run{'s' if job.runs != 1 else ''}, the last since {job.started[:19]}"
-    yield f"{job.job_id}: {job.stand(now)}{why}, {job.fraction:.0%} done, {_frames(job)} frames in place; {runs}"
+    left = f", {_left(job, now)} left" if _left(job, now) else ""
+    yield f"{job.job_id}: {job.stand(now)}{why}, {job.fraction:.0%} done, {_frames(job)} frames in place{left}"
+    if job.advice(now):
+        yield job.advice(now)
     if job.nodes:
         rows = [
-            (name, node.state, str(node.units), f"{node.seconds:.1f}", str(node.failures or ""))
-            for name, node in sorted(job.nodes.items())
-        ]
-        yield _table(("node", "state", "units", "seconds", "failures"), rows)
+            (name, node.state, str(node.units), f"{node.seconds:.1f}", str(node.failures or ""),
+             "; ".join(node.under_way))
+            for name, node in sorted(job.nodes_now(now).items())
+        ]  # fmt: skip
+        yield ""
+        yield _table(("node", "state", "units", "seconds", "failures", "under way"), rows)
+    yield from _failures(job)
+    if job.last_runs:
+        yield ""
+        yield _table(("run", "state", "began", "ended", "on", "flow run in Prefect"), _runs(job, now))
+
+
+def _failures(job: JobStatus) -> Iterator[str]:
     for frame, (reason, words) in sorted(job.failed.items()):
-        yield f"frame {frame} failed: {reason}"
+        yield f"\nframe {frame} failed: {reason}"
         yield from (f"    {line}" for line in words.splitlines())
+
+
+def _runs(job: JobStatus, now: datetime) -> Iterator[Sequence[str]]:
+    first = job.runs - len(job.last_runs) + 1
+    for number, run in enumerate(job.last_runs, start=first):
+        state = run.state if run is not job.last_runs[-1] else job.stand(now)
+        yield str(number), state.value, _moment(run.started), _moment(run.ended), run.host, run.flow_run
 
 
 def line(event: Mapping[str, Any]) -> str:
@@ -54,8 +73,22 @@ def _frames(job: JobStatus) -> str:
     return f"{len(job.written)} of {job.frames}" + (f", {len(job.failed)} failed" if job.failed else "")
 
 
-def _left(job: JobStatus) -> str:
-    return "" if job.seconds_left is None else f"{job.seconds_left:.0f} s"
+def _nodes(job: JobStatus) -> str:
+    there = sum(node.state == "there" for node in job.nodes.values())
+    return f"{there} of {len(job.nodes)}" if job.open else str(len(job.nodes) or "")
+
+
+def _left(job: JobStatus, now: datetime) -> str:
+    if job.seconds_left is None or not job.running(now):
+        return ""
+    minutes, seconds = divmod(round(job.seconds_left), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _moment(at: str) -> str:
+    """Make a moment readable where this machine is."""
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
