@@ -390,16 +390,21 @@ class Dispatcher:
         self._clocks.keep(one.ticket for one in under_way)
         for one in list(under_way):
             if under_way.get(one.ticket) is not None:  # or the end of one before it has ended it too
-                why = self._clocks.too_late(one, self._expected(one), now_s, first=under_way.begun(one.ticket))
+                why = self._too_late(one, now_s)
                 if why:
                     self._end_late(one, why)
 
-    def _expected(self, one: Assignment) -> Expected:
-        return Expected(
-            known=self.planner.cost.measured and one.node in self._conduct.proven,
-            deviation=self.planner.learning.deviation(one.block, one.node),
-            load_s=self._load_s,
-        )
+    def _too_late(self, one: Assignment, now_s: float) -> str:
+        """Say why a unit takes too long. How far predictions are off is asked of those alone for which it matters."""
+        first = self.planner.under_way.begun(one.ticket)
+        if not self._clocks.too_late(one, self._expected(one, deviation=0.0), now_s, first=first):
+            return ""
+        deviation = self.planner.learning.deviation(one.block, one.node)
+        return self._clocks.too_late(one, self._expected(one, deviation=deviation), now_s, first=first)
+
+    def _expected(self, one: Assignment, *, deviation: float) -> Expected:
+        known = self.planner.cost.measured and one.node in self._conduct.proven
+        return Expected(known=known, deviation=deviation, load_s=self._load_s)
 
     def _end_late(self, late: Assignment, why: str) -> None:
         """Take a unit from its node, with all blocks of it that wait behind."""

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation import strategies
 from benchmarks.simulation.scenario import SAMPLES, SIZE, Farm, Scenario, play, scenario
@@ -32,6 +32,7 @@ FRAME_S = 120.0
 STILL_NODES = (4, 16, 64, 256)
 STILL_SEEDS = 20
 FEWER_SEEDS = 3
+SEQUENCE_SEEDS = 5
 GRID_TILES_PER_NODE = (1, 2, 4, 8, 16, 32)
 SEQUENCE_FRAMES = (
     1.0, 1.07, 1.25, 1.5, 1.75, 1.94, 2.0, 2.07, 2.5, 3.0, 3.13, 3.5, 4.0, 5.0, 5.25, 6.0, 7.5, 9.0, 10.0,
@@ -87,6 +88,7 @@ def main() -> None:
     rows: list[Row] = []
     if given.only != "scale":
         cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind)]
+        kept = _others(given.only)
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             for found in pool.map(work_out, cases):
                 rows += found
@@ -96,7 +98,7 @@ def main() -> None:
                         f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}",
                         flush=True,
                     )
-        _write(rows, only=given.only)
+                (OUT / "simulation.json").write_text(json.dumps(kept + [asdict(row) for row in rows], indent=1))
     if given.only in (None, "scale"):
         with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:  # each with its own memory
             scale = list(pool.map(_grown, *zip(*_sizes(quick=given.quick), strict=True)))
@@ -106,12 +108,11 @@ def main() -> None:
     draw(OUT)
 
 
-def _write(rows: Iterable[Row], *, only: str | None) -> None:
-    """Write the table; where one part alone was worked out, the other one stays as it is."""
+def _others(only: str | None) -> list[dict[str, Any]]:
+    """Rows of an earlier run that stay as they are, where one part alone is worked out."""
     path = OUT / "simulation.json"
     before = json.loads(path.read_text()) if only and path.exists() else []
-    kept = [row for row in before if row["job"].partition("-")[0] != only]
-    path.write_text(json.dumps(kept + [asdict(row) for row in rows], indent=1))
+    return [row for row in before if row["job"].partition("-")[0] != only]
 
 
 def _cases(*, quick: bool) -> Iterator[Case]:
@@ -127,7 +128,7 @@ def _cases(*, quick: bool) -> Iterator[Case]:
         if farm in (Farm.EQUAL, Farm.LOGNORMAL):
             yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=tried, real=True)
     for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):
-        seeds = 2 if quick else FEWER_SEEDS
+        seeds = 2 if quick else SEQUENCE_SEEDS
         for frames in dict.fromkeys(round(times * count) for times in SEQUENCE_FRAMES[:: 4 if quick else 1]):
             yield Case(farm=farm, nodes=count, frames=frames, seeds=seeds, strategies=("ours", "frames"))
     for count, frames in () if quick else ((64, 64), (64, 96), (64, 200)):

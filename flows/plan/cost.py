@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 CELLS_ACROSS = 128
-UNKNOWN = 1.0
+UNKNOWN = 1.5
 """Variance of the logarithm of a cost that nobody has measured: it may well be a third, or three times as much."""
 PATTERN_NOISE = 0.02
 """Variance of the logarithm of one cell's share in a unit, as renderers measure it."""

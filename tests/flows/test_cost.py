@@ -204,14 +204,19 @@ def test_what_was_measured_is_trusted_more_and_the_rest_is_not() -> None:
 
 
 @modest
-@given(surprise=st.floats(-3, 3), first=st.floats(0.001, 2), second=st.floats(0.001, 2), noise=st.floats(0.001, 0.1))
+@given(
+    surprise=st.floats(-3, 3, allow_subnormal=False),
+    first=st.floats(0.001, 2),
+    second=st.floats(0.001, 2),
+    noise=st.floats(0.001, 0.1),
+)
 def test_a_surprise_is_put_down_to_what_is_known_least(
     surprise: float, first: float, second: float, noise: float
 ) -> None:
     one, other = apportion(surprise, (first, second), noise=noise)
     assert abs(one + other) <= abs(surprise)  # some of it is noise
     assert one * second == pytest.approx(other * first)
-    assert abs(one) >= abs(other) or first <= second
+    assert abs(one) >= abs(other) * (1 - 1e-9) or first <= second
 
 
 def test_one_odd_measurement_is_bounded() -> None:
