@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import queue
 import secrets
-import socket
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Future
 
 from flows.admission import ANSWER_TIMEOUT_S, Admission
-from flows.cluster.arbiter import holds_topic, unit_key
-from flows.cluster.calls import ask, install, post
+from flows.cluster.arbiter import unit_key
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.messages import POLL_S, Failed, Finished, Message
 from flows.news import message_of
-from flows.news import message_of
 from flows.share import Terms
+from flows.sharing import Part
 from storage.errors import FrontburnerError
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
@@ -74,32 +72,30 @@ class DaskFarm:
     store_url: str
     priority: int = 50
     terms: Terms = field(default_factory=Terms)
-    job: str = field(init=False)
     admission: Admission = field(init=False)
+    _part: Part = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
     _desk: Desk = field(init=False)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
     _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
-    _told: tuple[bool, dict[str, bool]] | None = field(init=False, default=None)
-    """What the arbiter was told last."""
-    _tells: int = field(init=False, default=0)
     _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(init=False, default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
-        self.job = self.topic
-        self.topic = f"{self.topic}-{secrets.token_hex(4)}"
+        job, self.topic = self.topic, f"{self.topic}-{secrets.token_hex(4)}"
         self._desk = Desk(store_url=self.store_url, topic=self.topic)
         self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of)
+        self._part = Part(
+            client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,
+            terms=self.terms, admission=self.admission,
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         """Listen to nodes and units, and have every node that is there checked."""
-        install(self.client)
+        self._part.enrol()
         self.client.subscribe_topic(NODES_TOPIC, self._hear_node)
         self.client.subscribe_topic(self.topic, self._hear_unit)
-        self.client.subscribe_topic(holds_topic(self.topic), self._hear_holds)
-        self._enrol()
         for address, name in _workers(self.client).items():
             self.admission.arrive(name, address)
         return self
@@ -108,22 +104,18 @@ class DaskFarm:
         """Call everything back and stop listening."""
         self.stop([*self._tasks, *self._tiles])
         self.admission.close()
-        post(self.client, "withdraw", topic=self.topic)
-        self.client.unsubscribe_topic(holds_topic(self.topic))
+        self._part.withdraw()
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
 
     def tell(self, *, exhausted: bool) -> None:
         """Tell the arbiter whether the job has anything left to hand out; costs nothing where that is no news."""
-        told = exhausted, dict(self.admission.renders)
-        if told != self._told:
-            self._told, self._tells = told, self._tells + 1
-            post(self.client, "tell", topic=self.topic, nth=self._tells, exhausted=exhausted, renders=told[1])
+        self._part.tell(exhausted=exhausted)
 
     def prioritise(self, priority: int) -> None:
         """Give the job another priority: it has other nodes from the next units on."""
         self.priority = priority
-        post(self.client, "prioritise", job=self.topic, priority=priority)
+        self._part.prioritise(priority)
 
     def survey(self) -> list[NodeReport]:
         """Wait for what every node that is there says of the renderer.
@@ -226,14 +218,6 @@ class DaskFarm:
         except queue.Empty:
             return found
 
-    def _enrol(self) -> None:
-        host, terms = socket.gethostname(), asdict(self.terms)
-        answer = ask(
-            self.client, "enrol", topic=self.topic, job=self.job, client=self.client.id, priority=self.priority,
-            renderer=self.renderer, host=host, terms=terms,
-        )  # fmt: skip
-        self.admission.keep_to(answer["holds"])
-
     # The listeners run on Dask's threads: they only post to the inbox, which is read by the dispatcher's.
 
     def _hear_node(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -242,10 +226,6 @@ class DaskFarm:
 
     def _hear_unit(self, event: tuple[float, dict[str, Any]]) -> None:
         self._inbox.put(partial(self._unit_message, event[1]))
-
-    def _hear_holds(self, event: tuple[float, dict[str, Any]]) -> None:
-        holds = event[1]["holds"]
-        self._inbox.put(lambda: self.admission.keep_to(holds))
 
     def _hear_end(self, tickets: Sequence[int], node: str, future: Future) -> None:
         for ticket in tickets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN = 24 * 60
@@ -51,6 +52,7 @@ class Hours:
         return None
 
 
+@lru_cache(maxsize=256)
 def parse_hours(text: str) -> Hours:
     """Read hours. Raises ValueError with a sentence."""
     rules = [rule.strip() for rule in text.strip().lower().split(",")]

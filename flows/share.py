@@ -6,11 +6,11 @@ Pure: what is known of jobs and nodes goes in, who has what comes out. Nothing m
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,22 +98,53 @@ def share(
     return fair.settled()
 
 
-@dataclass(slots=True)
+class _Licences:
+    """How many nodes may render with each renderer at once, and where jobs do that have no right to the node."""
+
+    def __init__(self, most: Mapping[str, int], claims: Collection[Claim]) -> None:
+        self.renderer = {claim.job: claim.renderer for claim in claims if claim.renderer in most}
+        self.busy: dict[str, set[str]] = {renderer: set() for renderer in most}
+        for claim in claims:
+            if claim.renderer in most:
+                self.busy[claim.renderer] |= claim.busy
+        self.most = {renderer: max(count, len(self.busy[renderer])) for renderer, count in most.items()}
+
+    def needed(self, job: str | None, node: str) -> str | None:
+        """Return the renderer of which it takes another licence to give a node to a job."""
+        renderer = self.renderer.get(job or "")
+        return renderer if renderer is not None and node not in self.busy[renderer] else None
+
+
 class _Hands:
     """Who has which node."""
 
-    owner: dict[str, str] = field(default_factory=dict)
-    count: Counter[str] = field(default_factory=Counter)
+    def __init__(self, licences: _Licences) -> None:
+        self.owner: dict[str, str] = {}
+        self.count: Counter[str] = Counter()
+        self._licences = licences
+        self._licensed = Counter({renderer: len(busy) for renderer, busy in licences.busy.items()})
 
-    def give(self, path: Iterable[tuple[str, str]]) -> None:
-        """Give nodes to jobs, each from whom it was with."""
-        path = list(path)
+    def give(self, path: Sequence[tuple[str, str]]) -> bool:
+        """Give nodes to jobs, each from whom it was with; nothing is given if that took too many licences."""
+        if self._licences.most and not self._license(path):
+            return False
         for _, node in path:
             if node in self.owner:
                 self.count[self.owner.pop(node)] -= 1
         for job, node in path:
             self.owner[node] = job
             self.count[job] += 1
+        return True
+
+    def _license(self, path: Sequence[tuple[str, str]]) -> bool:
+        licensed = self._licensed.copy()
+        for job, node in path:
+            licensed[self._licences.needed(self.owner.get(node), node) or ""] -= 1
+            licensed[self._licences.needed(job, node) or ""] += 1
+        if any(licensed[renderer] > most for renderer, most in self._licences.most.items()):
+            return False
+        self._licensed = licensed
+        return True
 
 
 class _Sharing:
@@ -127,11 +158,12 @@ class _Sharing:
         previous: Mapping[str, Collection[str]],
     ) -> None:
         self.claims = {claim.job: claim for claim in sorted(claims, key=lambda claim: (claim.age, claim.job))}
-        self._nodes = sorted(nodes)
-        self._licences = licences
         self._had = {node: job for job, had in sorted(previous.items()) for node in sorted(had)}
-        self._busy = {renderer: self._busy_with(renderer) for renderer in licences}
-        self._hands = _Hands()
+        self._nodes = len(nodes)
+        self._licences = _Licences(licences, self.claims.values())
+        self._hands = _Hands(self._licences)
+        busy = frozenset().union(*(claim.busy for claim in claims))
+        self._liked = {job: self._in_order(claim, sorted(nodes), busy) for job, claim in self.claims.items()}
 
     def honour_minimums(self) -> None:
         """Give every job its minimum, those of a higher priority first."""
@@ -151,13 +183,12 @@ class _Sharing:
 
     def settled(self) -> dict[str, frozenset[str]]:
         """Return who has what: as many as was found, and of those each had before as many as can stay."""
-        kept = _Hands()
-        had = [node for node in self._nodes if self._had.get(node) in self.claims]
-        for node in sorted(had, key=lambda node: node not in self.claims[self._had[node]].busy):
-            job = self._had[node]
-            if kept.count[job] < self._hands.count[job] and self._may(job, node):
-                kept.give([(job, node)])
-        complete = self._licensed(kept.owner) and all(
+        kept = _Hands(self._licences)
+        for job, liked in self._liked.items():
+            for node in liked:  # its own come first, and of those the ones where it is busy
+                if self._had.get(node) == job and kept.count[job] < self._hands.count[job]:
+                    kept.give([(job, node)])
+        complete = all(
             self._grant(kept, job) for job, count in self._hands.count.items() for _ in range(count - kept.count[job])
         )
         hands = kept if complete else self._hands
@@ -165,59 +196,37 @@ class _Sharing:
 
     def _grant(self, hands: _Hands, job: str) -> bool:
         """Give a job one more node, if need be with swaps that leave every other job as many as it has."""
+        if len(hands.owner) == self._nodes:
+            return False
         came_by: dict[str, tuple[str, str | None]] = {}
         asking: deque[tuple[str, str | None]] = deque([(job, None)])
         while asking:
             who, gives = asking.popleft()
-            for node in self._in_order(who, hands):
-                if node in came_by or not self._may(who, node) or hands.owner.get(node) == who:
-                    continue
-                came_by[node] = who, gives
-                if node not in hands.owner:
-                    path = _path(node, came_by)
-                    if self._licensed(hands.owner | {node: job for job, node in path}):
-                        hands.give(path)
-                        return True
-                    del came_by[node]
-                elif hands.owner[node] != job:
-                    asking.append((hands.owner[node], node))
+            for node in self._liked[who]:
+                if node not in hands.owner and hands.give([(who, node), *_path(gives, came_by)]):
+                    return True
+            for node in self._liked[who]:
+                owner = hands.owner.get(node)
+                if owner not in (None, who, job) and node not in came_by:
+                    came_by[node] = who, gives
+                    asking.append((owner, node))
         return False
 
-    def _in_order(self, job: str, hands: _Hands) -> list[str]:
-        """Nodes as a job likes them: free ones first, its own of before, where it is busy, then those nobody had."""
-        claim = self.claims[job]
+    def _in_order(self, claim: Claim, nodes: Sequence[str], busy: Collection[str]) -> list[str]:
+        """Nodes a job can have, as it likes them: its own of before, where it is busy, those that nobody had."""
 
-        def dislike(node: str) -> tuple[bool, bool, bool, bool, bool]:
+        def dislike(node: str) -> tuple[bool, bool, bool, bool]:
             had = self._had.get(node)
-            return node in hands.owner, had != job, node not in claim.busy, had is not None, self._is_busy(node)
+            return had != claim.job, node not in claim.busy, had is not None, node in busy
 
-        return sorted(self._nodes, key=dislike)
-
-    def _may(self, job: str, node: str) -> bool:
-        return node not in self.claims[job].barred
-
-    def _is_busy(self, node: str) -> bool:
-        return any(node in claim.busy for claim in self.claims.values())
-
-    def _busy_with(self, renderer: str) -> frozenset[str]:
-        return frozenset().union(*(claim.busy for claim in self.claims.values() if claim.renderer == renderer))
-
-    def _licensed(self, owner: Mapping[str, str]) -> bool:
-        """Whether no renderer is used on more nodes than it may be, or than it is already."""
-        for renderer, most in self._licences.items():
-            busy = self._busy[renderer]
-            using = busy | {node for node, job in owner.items() if self.claims[job].renderer == renderer}
-            if len(using) > max(most, len(busy)):
-                return False
-        return True
+        return sorted((node for node in nodes if node not in claim.barred), key=dislike)
 
 
-def _path(node: str, came_by: Mapping[str, tuple[str, str | None]]) -> list[tuple[str, str]]:
-    """Return who gets which node so that the free one at the end of a search is used."""
-    path, at = [], node
-    while True:
-        job, gives = came_by[at]
-        path.append((job, at))
-        if gives is None:
-            return path
-        at = gives
+def _path(node: str | None, came_by: Mapping[str, tuple[str, str | None]]) -> list[tuple[str, str]]:
+    """Return who gets which node when the one that gives this one up has found another."""
+    path = []
+    while node is not None:
+        job, gives = came_by[node]
+        path.append((job, node))
+        node = gives
+    return path

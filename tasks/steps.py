@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.node import Desk, in_renderer, tile_of
+from tasks.patience import Patience
 from tasks.pictures import FrameRecord, PictureOrder, finish
 from tasks.renderers.base import SceneInfo
 from tasks.scenes import SceneQuery, inspect_frames
@@ -71,7 +73,8 @@ def finish_frames(
     store, desk = open_store(store_url), Desk(store_url=store_url, topic="")
     records = []
     for own, order in zip(tiles, orders, strict=True):
-        records.append(finish([tile_of(tile, desk) for tile in own], order, store, metadata))
+        pixels = [tile_of(tile, desk) for tile in own]
+        records.append(Patience().call(partial(finish, pixels, order, store, metadata)))
         get_run_logger().info(
             "frame %d: written to %s (units: %d)",
             order.frame.frame, ", ".join(store.locate(key) for key in order.keys), len(own),

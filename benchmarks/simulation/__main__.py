@@ -83,12 +83,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few seeds and small farms: to see that it works")
     parser.add_argument("--only", choices=["still", "sequence", "scale"], help="one part")
+    parser.add_argument("--farm", choices=list(Farm), action="append", help="this kind of farm alone; can be repeated")
     given = parser.parse_args()
+    farms = given.farm or list(Farm)
     OUT.mkdir(exist_ok=True)
     rows: list[Row] = []
     if given.only != "scale":
-        cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind)]
-        kept = _others(given.only)
+        cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind) and case.farm in farms]
+        kept = _others({(case.job, case.farm.value) for case in cases})
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             for found in pool.map(work_out, cases):
                 rows += found
@@ -108,11 +110,11 @@ def main() -> None:
     draw(OUT)
 
 
-def _others(only: str | None) -> list[dict[str, Any]]:
-    """Rows of an earlier run that stay as they are, where one part alone is worked out."""
+def _others(renewed: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Rows of an earlier run that aren't worked out now."""
     path = OUT / "simulation.json"
-    before = json.loads(path.read_text()) if only and path.exists() else []
-    return [row for row in before if row["job"].partition("-")[0] != only]
+    before = json.loads(path.read_text()) if path.exists() else []
+    return [row for row in before if (row["job"], row["farm"]) not in renewed]
 
 
 def _cases(*, quick: bool) -> Iterator[Case]:

@@ -139,8 +139,8 @@ class NodeService:
             use = presence.look(now_s=time.monotonic(), typed_s=typed_s, others_cpu_s=others_cpu_s())
             if bool(use) != bool(told):
                 with suppress(OSError, TimeoutError):
-                    await call_async(self.scheduler, "stand", node=self.name, in_use=use)
-                    told = use
+                    answer = await call_async(self.scheduler, "stand", node=self.name, in_use=use)
+                    told = told if "refused" in answer else use  # it may not have joined yet
             await asyncio.sleep(LOOK_S)
 
     async def _pause(self, seconds: float) -> None:

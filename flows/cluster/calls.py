@@ -75,6 +75,8 @@ def _answer(scheduler: str, name: str, what: dict[str, Any]) -> Any:  # noqa: AN
 
 
 async def _quietly(client: Client, name: str, what: dict[str, Any]) -> None:
+    if client.scheduler is None:  # the client was closed
+        return
     try:
         await getattr(client.scheduler, PREFIX + name)(**what)
     except (OSError, TimeoutError, asyncio.CancelledError):

@@ -6,6 +6,7 @@ All of it but what passes by itself goes into a document that is kept where a sc
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +76,18 @@ class Standings:
     licences: dict[str, int] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Read what was kept; nothing if there is nothing that can be read."""
+        """Read what was kept. What can't be read is put aside, for a person to look at, and nothing stands."""
         if self.kept_in is None or not self.kept_in.exists():
             return
-        document = json.loads(self.kept_in.read_text(encoding="utf-8"))
-        self.licences = {str(renderer): int(most) for renderer, most in document["licences"].items()}
-        self.nodes = {
-            node: Standing(**{**fields, "groups": tuple(fields["groups"])})
-            for node, fields in document["nodes"].items()
-        }
+        try:
+            document = json.loads(self.kept_in.read_text(encoding="utf-8"))
+            self.licences = {str(renderer): int(most) for renderer, most in document["licences"].items()}
+            self.nodes = {node: _standing(fields) for node, fields in document["nodes"].items()}
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            aside = self.kept_in.with_suffix(".unreadable")
+            self.kept_in.replace(aside)
+            log.warning("How nodes stand couldn't be read (%s); the file is now %s.", error, aside)
+            self.licences, self.nodes = {}, {}
 
     def of(self, node: str) -> Standing:
         """Return how a node stands."""
@@ -123,6 +129,12 @@ class Standings:
             lasting = replace(standing, in_use="", draining="")
             if lasting != Standing():
                 yield node, asdict(lasting)
+
+
+def _standing(fields: Mapping[str, Any]) -> Standing:
+    standing = Standing(**{**fields, "groups": tuple(fields["groups"])})
+    parse_hours(standing.hours)
+    return standing
 
 
 def _moment(at: datetime, now: datetime) -> str:
