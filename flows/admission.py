@@ -129,6 +129,7 @@ class Admission:
     def keep_to(self, holds: Mapping[str, Mapping[Hold, str]]) -> None:
         """Keep just these nodes from the job, each for these reasons; a node not named isn't known yet."""
         for node in self._holds.keys() | holds.keys():
+            self._holds.setdefault(node, {})  # decided from now on, were it that nothing holds it
             reasons = holds.get(node, _UNDECIDED)
             for hold in Hold:
                 if hold in reasons:

@@ -24,7 +24,10 @@ def test_efficiency_of_a_whole_run_is_the_share_of_time_its_nodes_were_busy() ->
     report = Report()
     for event in run.events:
         report.take(event)
-    busy_s = sum(a.ended_s - a.began_s - 0.01 for a in farm.rendered)
+    wasted = [event for event in run.events if isinstance(event, ev.UnitWasted)]
+    for_nothing_s = sum(event.seconds for event in wasted if event.finished_s is not None)  # the race was lost later
+    busy_s = sum(a.ended_s - a.began_s - 0.01 for a in farm.rendered) - for_nothing_s
+    assert report.wasted_s == pytest.approx(sum(event.seconds for event in wasted))
     assert report.busy_s == pytest.approx(busy_s)
     assert report.efficiency == pytest.approx(busy_s / (2 * farm.now_s - 10), rel=0.01)  # b was away for ten seconds
     assert 0.5 < report.efficiency <= 1

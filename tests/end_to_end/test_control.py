@@ -1,0 +1,105 @@
+"""A job is ended, lost, gone on with and run again from outside, and what it had finished is never rendered twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.end_to_end.conftest import TIMEOUT_S, until
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.end_to_end.conftest import Studio
+
+FRAMES = 12
+
+
+def told(studio: Studio, *words: str) -> Any:
+    """What ``frontburner job`` prints with --json."""
+    done = studio.run("job", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def written(scene: Path, out: Path) -> set[Path]:
+    return set(out.glob(f"{scene.stem}.*.png"))
+
+
+def drawn(scene: Path) -> Counter[int]:
+    """How many units of each frame were drawn; a frame that nobody hastens is one unit."""
+    return Counter(json.loads(line)["frame"] for line in scene.with_suffix(".journal").read_text().splitlines())
+
+
+def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, said = process.communicate(timeout=TIMEOUT_S)
+    return process.returncode, said
+
+
+@pytest.mark.timeout(900)
+def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_scene: Callable[..., Path]) -> None:
+    scene = null_scene(size="64x36", samples=4, cost_s=3, journal=True)
+    out = studio.folder / "out"
+
+    with studio.start("render", scene, "--frames", f"1-{FRAMES}", "--out", out, "--nodes", 2) as command:
+        until(lambda: written(scene, out))
+        command.kill()
+        command.communicate(timeout=TIMEOUT_S)
+    (job,) = told(studio, "list")
+    name = job["job_id"]
+    assert job["state"] == "lost"
+    assert job["advice"].endswith(f"frontburner job resume {name}")
+
+    before = written(scene, out)
+    with studio.start("job", "resume", name, "--nodes", 2) as resumed:
+        until(lambda: written(scene, out) > before)
+        asked = studio.run("job", "suspend", name)
+        assert asked.returncode == 0, asked.stderr
+        assert f"{name}: suspended" in asked.stderr
+        code, said = ends(resumed)
+    assert (code, f"The job {name} is suspended." in said) == (4, True)
+    assert told(studio, "show", name)["state"] == "suspended"
+    finished = {int(path.suffixes[0][1:]) for path in written(scene, out)}
+    assert len(before) < len(finished) < FRAMES
+
+    document = told(studio, "resume", name[:-3])
+    assert len(document["outputs"]) == 2 * FRAMES
+    first = drawn(scene)
+    assert all(first[frame] == 1 for frame in finished), "what is in place is not drawn again"
+
+    document = told(studio, "rerun", name, "--frames", "2-3")
+    assert document["reused_frames"] == 0
+    assert set(drawn(scene) - first) == {2, 3}
+    assert told(studio, "rerun", name, "--frames", "2-3", "--missing")["units"] == 0
+
+    shown = told(studio, "show", name)
+    assert [run["state"] for run in shown["last_runs"]] == [
+        "lost", "suspended", "completed", "completed", "completed",
+    ]  # fmt: skip
+    assert (shown["written"], shown["frames"], shown["failed"]) == (FRAMES, FRAMES, {})
+    until(lambda: not studio.processes(), timeout_s=30)
+
+
+@pytest.mark.timeout(600)
+def test_a_cancelled_job_is_ended_within_seconds_and_goes_on_all_the_same(
+    studio: Studio, null_scene: Callable[..., Path]
+) -> None:
+    scene = null_scene(size="64x36", samples=4, cost_s=600)
+    out = studio.folder / "out"
+    with studio.start("render", scene, "--out", out, "--nodes", 1) as command:
+        (job,) = until(lambda: [each for each in told(studio, "list") if each["nodes"]])
+        until(lambda: any(node["under_way"] for node in told(studio, "show", job["job_id"])["nodes"].values()))
+        began_s = time.monotonic()
+        asked = studio.run("job", "cancel", job["job_id"], "--out", str(out))
+        assert (asked.returncode, "cancelled" in asked.stderr) == (0, True)
+        assert time.monotonic() - began_s < 60, "a unit takes ten minutes"
+        assert ends(command)[0] == 4
+    null_scene(size="64x36", samples=4)
+    assert told(studio, "resume", job["job_id"])["frames"] == 1
+    until(lambda: not studio.processes(), timeout_s=30)

@@ -1,0 +1,130 @@
+"""Real nodes that fail, die and lose their store: the picture is the same, and what happened is told."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import pytest
+
+from storage.images import decode_exr
+from storage.objects import HOUSE
+from tests.end_to_end.conftest import TIMEOUT_S, until
+from tests.faults.stage import S3
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.end_to_end.conftest import Studio
+
+
+def stored(out: Path) -> list[Path]:
+    return sorted((out / HOUSE / "units").rglob("*.unit")) if out.exists() else []
+
+
+def ended(command: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
+    printed, said = command.communicate(timeout=TIMEOUT_S)
+    assert command.returncode == 0, said
+    report: dict[str, Any] = json.loads(printed)
+    return report, said
+
+
+def test_a_bad_node_is_set_aside_and_the_others_render_all(studio: Studio, null_scene: Callable[..., Path]) -> None:
+    scene = null_scene(size="64x36", samples=8, cost_s=1.0, faults=[{"do": "crash", "node": "node-1"}])
+    out = studio.folder / "out"
+    with studio.start("render", scene, "--frames", "1-16", "--out", out, "--json") as command:
+        report, said = ended(command)
+    assert len(report["outputs"]) == 32
+    assert list(report["set_aside"]) == ["node-1"]
+    assert "The renderer process ended with exit code 1." in report["set_aside"]["node-1"]
+    assert "node-1 gets no more units for now: it is set aside" in said
+    assert 2 <= report["failed_attempts"] <= 6
+    assert report["per_node"]["node-1"]["units"] == 0
+
+
+def test_a_frame_that_crashes_everywhere_fails_with_its_last_words(
+    studio: Studio, null_scene: Callable[..., Path]
+) -> None:
+    scene = null_scene(size="64x36", samples=8, cost_s=0.3, faults=[{"do": "segfault", "frame": 3}])
+    done = studio.run("render", scene, "--frames", "1-6", "--out", studio.folder / "out", "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert list(report["failed_frames"]) == ["3"]
+    assert "SIGSEGV" in report["failed_frames"]["3"]
+    assert "Segmentation fault" in report["last_words"]["3"]
+    assert len(report["outputs"]) == 10
+    assert not report["set_aside"]
+
+
+def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene: Callable[..., Path]) -> None:
+    scene = null_scene(size="320x180", samples=64, cost_s=12)
+    out = studio.folder / "out"
+    whole = studio.render(scene, "--out", studio.folder / "whole", "--exr", "float")
+    assert whole["damaged_units"] == 0
+    with studio.start("render", scene, "--out", out, "--exr", "float") as command:
+        until(lambda: len(stored(out)) >= 4)
+        command.send_signal(2)
+        command.communicate(timeout=TIMEOUT_S)
+    first, second, third, *_ = stored(out)
+    first.write_bytes(first.read_bytes()[:-5])
+    data = bytearray(second.read_bytes())
+    data[-9] ^= 1
+    second.write_bytes(data)
+    third.write_bytes(b"")
+    with studio.start("render", scene, "--out", out, "--exr", "float", "--json") as command:
+        report, said = ended(command)
+    assert report["damaged_units"] == 3
+    assert "is truncated or damaged. It is rendered again." in said
+    mended, undamaged = (decode_exr((folder / "null.exr").read_bytes())[0] for folder in (out, studio.folder / "whole"))
+    np.testing.assert_array_equal(mended, undamaged)
+
+
+def test_no_renderer_outlives_a_killed_node(studio: Studio, null_scene: Callable[..., Path]) -> None:
+    scene = null_scene(size="320x180", samples=64, cost_s=40)
+    out = studio.folder / "out"
+    with studio.start("render", scene, "--out", out, "--json") as command:
+        until(lambda: len(stored(out)) >= 2)
+        node = next(
+            process for process in psutil.Process(command.pid).children()
+            if "spawn_main" in " ".join(process.cmdline()) and process.children()
+        )  # fmt: skip
+        renderers = node.children(recursive=True)
+        node.kill()
+        gone, alive = psutil.wait_procs(renderers, timeout=5)
+        assert gone
+        assert not alive
+        ended(command)
+    assert not studio.processes()
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    server = S3(tmp_path / "s3")
+    yield server
+    server.kill()
+
+
+def test_a_store_that_is_away_for_a_while_costs_no_frame(
+    studio: Studio, null_scene: Callable[..., Path], s3: S3
+) -> None:
+    scene = null_scene(size="64x36", samples=8, cost_s=1.0, journal=True)
+    journal = scene.with_suffix(".journal")
+    command_line = ("render", scene, "--frames", "1-30", "--out", "s3://farm/job", "--attempts", "1", "--json")
+    with studio.start(*command_line, **s3.environment) as command:
+        until(lambda: journal.exists() and len(journal.read_text().splitlines()) >= 4)
+        s3.kill()
+        # Nodes render on what they have, and then hold it.
+        before = len(journal.read_text().splitlines())
+        until(lambda: len(journal.read_text().splitlines()) > before)
+        s3.start()
+        report, _ = ended(command)
+    assert report["failed_frames"] == {}
+    assert len(report["outputs"]) == 60
+    assert report["failed_attempts"] == 0
+    assert not report["set_aside"]
+    units = [json.loads(line)["unit"] + str(json.loads(line)["frame"]) for line in journal.read_text().splitlines()]
+    assert len(units) == len(set(units)), "nothing was rendered twice"

@@ -1,0 +1,83 @@
+"""Which workers become nodes of a job, on a real scheduler: in whatever order its workers and the arbiter speak."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from flows.admission import Admission
+from flows.cluster.roll import Hold
+from flows.messages import Joined, Message, Withheld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANSWER_S = 30
+NOBODYS: dict[Hold, str] = {}
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    one_node = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    with one_node as cluster, Client(cluster) as client:
+        yield client
+
+
+class Desk:
+    """An admission whose messages are read as a dispatcher would."""
+
+    def __init__(self, client: Client) -> None:
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.admission = Admission(client=client, renderer="null", post=self._inbox.put, error_of=self._unheard_of)
+        (self._address,) = client.scheduler_info()["workers"]
+
+    def arrive(self) -> None:
+        """Have the worker come, and its renderer checked."""
+        self.admission.arrive("a", self._address)
+        while not self.admission.complete:
+            self._inbox.get(timeout=ANSWER_S)()
+
+    def open(self) -> list[Message]:
+        (report,) = self.admission.reports
+        self.admission.open(report.builds[0])
+        return self.news()
+
+    def news(self) -> list[Message]:
+        found = []
+        while not self._inbox.empty():
+            found.append(self._inbox.get()())
+        return [message for message in found if message is not None]
+
+    @staticmethod
+    def _unheard_of(*_: object) -> Any:
+        pytest.fail("the check failed")
+
+
+@pytest.fixture
+def desk(client: Client) -> Desk:
+    return Desk(client)
+
+
+def test_a_node_that_was_given_to_the_job_before_it_was_seen_takes_part(desk: Desk) -> None:
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    assert desk.open() == [Joined(node="a")]
+
+
+def test_a_node_of_which_nobody_has_spoken_yet_is_waited_for(desk: Desk) -> None:
+    desk.arrive()
+    (message,) = desk.open()
+    assert isinstance(message, Withheld)
+    desk.admission.keep_to({"a": NOBODYS})
+    assert desk.news() == [Joined(node="a")]
+
+
+def test_a_node_kept_from_the_job_before_it_was_seen_is_told_with_its_reason(desk: Desk) -> None:
+    desk.admission.keep_to({"a": {Hold.STANDING: "it is paused by eva"}})
+    desk.arrive()
+    assert desk.open() == [Withheld(node="a", why="it is paused by eva")]
+    desk.admission.keep_to({"a": NOBODYS})
+    assert desk.news() == [Joined(node="a")]
