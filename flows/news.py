@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.messages import Began, Damaged, Message, Waiting
 from storage.errors import StoreError
-from tasks.process import Phase
+from tasks.call import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

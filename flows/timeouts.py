@@ -15,8 +15,9 @@ LATE_TIMES = 10.0
 """A unit is stuck when it takes so many times what it should, but not before so many seconds."""
 PATIENCE_GROWS = 4.0
 """After an attempt that failed, the next one may take so many times as long: perhaps the picture is so dear there."""
-UNKNOWN_S = 1800.0
-"""What a unit may take at least where nothing is known of the picture, or of the node: opening the scene is part."""
+UNKNOWN_S = 24 * 3600.0
+"""What a unit may take at least where nothing is known of the picture, or of the node: a whole frame can be a night's
+work. A renderer that does nothing at all is ended by its node long before."""
 START_S = 600.0
 """A node that was given a unit must say by then that it renders it, or that it waits its turn."""
 

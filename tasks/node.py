@@ -21,7 +21,7 @@ from storage.objects import ObjectStore, open_store
 from tasks.ledger import Ledger
 from tasks.noise import Moments
 from tasks.patience import Patience
-from tasks.process import Phase, RendererProcess
+from tasks.process import RendererProcess
 from tasks.scenes import builds
 from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from distributed import Worker
 
+    from tasks.call import Phase
     from tasks.child import Rendered
 
 T = TypeVar("T")

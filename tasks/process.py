@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -28,10 +26,15 @@ import pebble
 
 from storage.errors import FrontburnerError
 from tasks import child
-from tasks.errors import UnitCancelled, UnitFailed
+from tasks.call import Call, Phase, Witness, check, never, nobody
+from tasks.child_log import ChildLog
+from tasks.errors import UnitFailed
 from tasks.memory import MemoryWatch
+from tasks.stillness import STILL_S, Stillness, cpu_s
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tasks.child import Rendered
     from tasks.spec import UnitSpec
 
@@ -39,35 +42,11 @@ T = TypeVar("T")
 
 POLL_S = 0.1
 """Seconds between two looks at whether a call was called back."""
-LAST_WORDS_LINES = 25
-_ROOM_BYTES = 1 << 16
-"""A disk with less than this left is full."""
-_LOG_LIMIT_BYTES = 16 << 20
 
 pebble.CONSTS.term_timeout = 0.5  # native code survives SIGTERM
 
 # Linux ends a child with the *thread* that started it: this one lives as long as the interpreter.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renderer-starter")
-
-
-class Phase(StrEnum):
-    """How far a call is."""
-
-    WAITING = "waiting"
-    """Another call has the renderer."""
-    RENDERING = "rendering"
-
-
-Witness = Callable[[Phase, float], None]
-"""Told again and again how far a call is, and since how many seconds."""
-
-
-def _never() -> bool:
-    return False
-
-
-def _nobody(_: Phase, __: float) -> None:
-    pass
 
 
 class _Spawn(SpawnContext):
@@ -86,39 +65,31 @@ class _Running:
     """A pool and its child."""
 
     pool: pebble.ProcessPool
-    child: SpawnProcess
+    process: SpawnProcess
 
     @property
     def alive(self) -> bool:
         """Whether calls can be answered."""
-        return bool(self.pool.active) and self.child.is_alive()
+        return bool(self.pool.active) and self.process.is_alive()
+
+    def answer(self, call: Call) -> child.Answer:
+        """Put a call to the child and wait for its answer."""
+        future = self.pool.schedule(child.answer, call.said, timeout=call.timeout_s)
+        stillness = Stillness(partial(cpu_s, self.process.pid or 0))
+        while not wait([future], timeout=POLL_S).done:
+            call.look(Phase.RENDERING)
+            call.still = stillness.look(time.monotonic())
+            if call.still:
+                raise TimeoutError
+            if not self.alive:  # pebble alone would wait forever for a child that exits with code 0
+                raise BrokenProcessPool
+        return future.result()  # type: ignore[no-any-return]
 
     def end(self) -> None:
         """End both at once."""
         self.pool.stop()
-        self.child.kill()
+        self.process.kill()
         self.pool.join()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Call:
-    """A call to the child, and who follows it."""
-
-    said: tuple[Any, ...]
-    cancelled: Callable[[], bool]
-    timeout_s: float | None
-    name: str
-    witness: Witness
-    memory: MemoryWatch
-    began_s: float = field(default_factory=time.monotonic)
-    log_bytes: int = 0
-
-    def look(self, phase: Phase) -> None:
-        """See whether it was called back, and tell how far it is."""
-        _check(self.cancelled, self.name)
-        if phase is Phase.RENDERING:
-            self.memory.look()
-        self.witness(phase, time.monotonic() - self.began_s)
 
 
 @dataclass(slots=True, kw_only=True, weakref_slot=True)
@@ -140,15 +111,14 @@ class RendererProcess:
     node: str
     threads: int
     logs: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "frontburner-logs")
-    log: Path = field(init=False)
+    log: ChildLog = field(init=False)
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
     _running: _Running | None = field(init=False, repr=False, default=None)
-    _end: Callable[[], object] = field(init=False, repr=False, default=_never)
+    _end: Callable[[], object] = field(init=False, repr=False, default=never)
 
     def __post_init__(self) -> None:
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self.log = self.logs / f"renderer-{os.getpid()}-{id(self):x}.log"
-        self.log.touch()
+        self.log = ChildLog(self.logs / f"renderer-{os.getpid()}-{id(self):x}.log")
+        self.log.begin()
 
     def __enter__(self) -> Self:
         return self
@@ -159,9 +129,9 @@ class RendererProcess:
     @property
     def pid(self) -> int | None:
         """The child's process id, or None while there is none."""
-        return self._running.child.pid if self._running and self._running.alive else None
+        return self._running.process.pid if self._running and self._running.alive else None
 
-    def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = _never, witness: Witness = _nobody) -> Rendered:
+    def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = never, witness: Witness = nobody) -> Rendered:
         """Render a unit in the child.
 
         Raises
@@ -169,7 +139,7 @@ class RendererProcess:
         SceneError
             When the renderer refuses the scene.
         UnitFailed
-            When the child crashes, hangs beyond ``unit.timeout_s`` or throws.
+            When the child crashes, throws, does nothing for long, or takes longer than ``unit.timeout_s``.
         UnitCancelled
             When ``cancelled()`` turned true. The child is killed if it was working.
         """
@@ -185,22 +155,22 @@ class RendererProcess:
         self,
         function: Callable[..., T],
         *args: Any,  # noqa: ANN401 - whatever the function takes
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = never,
         timeout_s: float | None = None,
         name: str = "",
-        witness: Witness = _nobody,
+        witness: Witness = nobody,
         memory: MemoryWatch | None = None,
     ) -> T:
         """Run an importable function in the child, under the rules of `render`. ``name`` is for errors."""
-        call = _Call(
+        call = Call(
             said=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name, witness=witness,
             memory=memory or MemoryWatch(),
         )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
             call.look(Phase.WAITING)
         try:
-            _check(cancelled, name)
-            call.began_s, call.log_bytes = time.monotonic(), self._log_bytes()
+            check(cancelled, name)
+            call.began_s, call.log_bytes = time.monotonic(), self.log.size_bytes()
             value, error = self._ask(call)
         finally:
             self._turn.release()
@@ -213,34 +183,32 @@ class RendererProcess:
     def stop(self) -> None:
         """End the child, whatever it does. The next call starts another."""
         if self._running:
-            self._running.child.kill()
+            self._running.process.kill()
         if self._turn.acquire(blocking=False):  # else whoever has the turn finds the child dead, and clears up
             self._end()
             self._turn.release()
 
-    def _ask(self, call: _Call) -> child.Answer:
+    def _ask(self, call: Call) -> child.Answer:
         """Put a call to the child and wait for its answer; end the child if there is none."""
         try:
             running = self._ready()
         except OSError as error:
             raise self._failed(call, f"The renderer process could not be started: {error}.") from error
         try:
-            future = running.pool.schedule(child.answer, call.said, timeout=call.timeout_s)
-            while not wait([future], timeout=POLL_S).done:
-                call.look(Phase.RENDERING)
-                if not running.alive:  # pebble alone would wait forever for a child that exits with code 0
-                    raise BrokenProcessPool  # noqa: TRY301
-            return future.result()  # type: ignore[no-any-return]
+            return running.answer(call)
         except TimeoutError:
-            reason = f"The renderer took longer than {call.timeout_s:g} s."
             self._end()
+            reason = (
+                f"The renderer did nothing for {STILL_S / 60:.0f} minutes." if call.still
+                else f"The renderer took longer than {call.timeout_s:g} s."
+            )  # fmt: skip
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
-            reason = f"The renderer process {_ending(running.child.exitcode)}."
+            reason = f"The renderer process {_ending(running.process.exitcode)}."
         except BaseException:
             self._end()
             raise
-        raise self._failed(call, reason, killed=running.child.exitcode == -signal.SIGKILL)
+        raise self._failed(call, reason, killed=running.process.exitcode == -signal.SIGKILL)
 
     def _ready(self) -> _Running:
         """Return the running child, or a new one."""
@@ -251,13 +219,10 @@ class RendererProcess:
 
     def _start(self) -> _Running:
         _forget_main()
-        self.logs.mkdir(parents=True, exist_ok=True)  # who tidies up a machine may have taken it away
-        if self._log_bytes() > _LOG_LIMIT_BYTES:
-            self.log.replace(self.log.with_suffix(".old.log"))
-        self.log.touch()
+        self.log.begin()
         context = _Spawn()
         pool = pebble.ProcessPool(
-            max_workers=1, context=context, initializer=child.begin, initargs=(self.log, self.node)
+            max_workers=1, context=context, initializer=child.begin, initargs=(self.log.path, self.node)
         )
         if not (pool.active and context.child):  # asking starts the child
             raise BrokenProcessPool
@@ -266,14 +231,14 @@ class RendererProcess:
         self._end = Finalize(self, self._running.end, exitpriority=0)
         return self._running
 
-    def _failed(self, call: _Call, reason: str, *, killed: bool = False) -> UnitFailed:
-        words = self._last_words(call.log_bytes)
+    def _failed(self, call: Call, reason: str, *, killed: bool = False) -> UnitFailed:
+        words = self.log.last_words(call.log_bytes)
         short = call.memory.ended(killed=killed, words=f"{reason} {words}")
-        remedy = f"Its last words and its log ({self.log} on {self.node}) say more."
+        remedy = f"Its last words and its log ({self.log.path} on {self.node}) say more."
         if short:
             remedy = f"The memory of {self.node} is too short: close what else runs on it. {remedy}"
-        if self._disk_is_full():
-            remedy = f"The disk of {self.node} that holds its log, {self.log}, is full: free some space."
+        if self.log.disk_is_full:
+            remedy = f"The disk of {self.node} that holds its log, {self.log.path}, is full: free some space."
         return UnitFailed(
             reason=reason,
             remedy=remedy,
@@ -281,30 +246,9 @@ class RendererProcess:
             unit=call.name,
             node=self.node,
             last_words=words,
-            log=str(self.log),
+            log=str(self.log.path),
             short_of_memory=short,
         )
-
-    def _log_bytes(self) -> int:
-        try:
-            return self.log.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _last_words(self, from_bytes: int) -> str:
-        try:
-            with self.log.open("rb") as log:
-                log.seek(from_bytes)
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-LAST_WORDS_LINES:])
-
-    def _disk_is_full(self) -> bool:
-        try:
-            return shutil.disk_usage(self.logs).free < _ROOM_BYTES
-        except OSError:
-            return False
 
 
 def _forget_main() -> None:
@@ -313,13 +257,6 @@ def _forget_main() -> None:
         main = sys.modules["__main__"]
         main.__spec__ = None
         main.__dict__.pop("__file__", None)
-
-
-def _check(cancelled: Callable[[], bool], name: str) -> None:
-    if cancelled():
-        raise UnitCancelled(
-            reason="The unit was called back.", remedy="Nothing is to be done.", retryable=True, unit=name
-        )
 
 
 def _ending(code: int | None) -> str:

@@ -21,8 +21,9 @@ import psutil
 import pytest
 
 from tasks import child
+from tasks.call import Phase
 from tasks.errors import UnitCancelled, UnitFailed
-from tasks.process import Phase, RendererProcess
+from tasks.process import RendererProcess
 from tasks.spec import Region
 from tests.renderers.conftest import Bench, start
 
@@ -198,7 +199,7 @@ def test_a_child_that_died_between_two_calls_is_replaced(own: Bench) -> None:
     for _ in range(3):
         assert own.process.call(abs, -1) == 1
         assert own.process._running is not None
-        child = own.process._running.child
+        child = own.process._running.process
         child.kill()
         while own.process.pid:
             child.join()
@@ -361,3 +362,26 @@ def test_logs_that_were_tidied_away_fail_nothing(tmp_path: Path) -> None:
         with pytest.raises(UnitFailed):
             process.call(os._exit, 1)
         assert process.call(abs, -1) == 1
+
+
+def test_a_renderer_that_does_nothing_is_ended_and_says_so(
+    own: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("STILL_S", 0.5), ("LOOK_S", 0.05)):
+        monkeypatch.setattr(f"tasks.stillness.{name}", seconds)
+    with pytest.raises(UnitFailed, match="did nothing for"):
+        faulty(own, tmp_path, do="hang").render()
+    assert own.process.pid is None
+
+
+def test_a_renderer_that_works_is_left_alone(own: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("STILL_S", 0.5), ("LOOK_S", 0.05)):
+        monkeypatch.setattr(f"tasks.stillness.{name}", seconds)
+    assert own.process.call(toil, 2.0) == "done"
+
+
+def toil(seconds: float) -> str:
+    """Use the processor for some time, in a process of its own as external renderers do."""
+    program = f"import time; end = time.process_time() + {seconds}\nwhile time.process_time() < end: pass"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    return "done"

@@ -1,0 +1,54 @@
+"""What a renderer's process prints: kept beside its node, and its last words told when it fails."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAST_WORDS_LINES = 25
+_ROOM_BYTES = 1 << 16
+"""A disk with less than this left is full."""
+_LIMIT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLog:
+    """A file that all children of a node's renderer write into, one after the other."""
+
+    path: Path
+
+    def begin(self) -> None:
+        """Have it there for a child that starts; one that has grown long is put aside."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)  # who tidies up a machine may have taken it away
+        if self.size_bytes() > _LIMIT_BYTES:
+            self.path.replace(self.path.with_suffix(".old.log"))
+        self.path.touch()
+
+    def size_bytes(self) -> int:
+        """How long it is."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def last_words(self, from_bytes: int) -> str:
+        """Return the last lines that were written after this many bytes."""
+        try:
+            with self.path.open("rb") as log:
+                log.seek(from_bytes)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LAST_WORDS_LINES:])
+
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether there is no room for more."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < _ROOM_BYTES
+        except OSError:
+            return False
