@@ -5,7 +5,7 @@ N ?= 200
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit test-faults bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env demo test lint types unit test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -33,6 +33,9 @@ unit: env
 
 test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)
+
+test-suspend: env  ## jobs suspended N times (20), all restarted in between, and resumed; build/suspend.json
+	$(BIN)/python -m tests.faults.suspending --count $(if $(filter 200,$(N)),20,$(N))
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

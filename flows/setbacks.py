@@ -123,7 +123,9 @@ class Setbacks:
     def _fail_unit(self, failed: Assignment, error: FrontburnerError, *, wanted: bool) -> None:
         block = failed.block.failed_on(failed.node)
         self._tell_failed(failed, block, error)
-        self.crew.conduct.failed(failed.node, error.reason, unit=failed.given_s, now_s=self.outcomes.clock())
+        failed_elsewhere = failed.block.failures and failed.block.avoid - {failed.node}
+        if not failed_elsewhere:  # else it is rather the unit's fault than the node's
+            self.crew.conduct.failed(failed.node, error.reason, unit=failed.given_s, now_s=self.outcomes.clock())
         nodes, proven = self._planner.nodes.keys(), self.crew.conduct.proven
         # Blocks of one unit fail together. Whose fault it was shows when each is rendered alone.
         judged = failed.of == 1 and (wanted or not error.retryable)

@@ -168,9 +168,13 @@ def _whole_farm(nodes: int, display: Display, *, helps: bool = False) -> Iterato
 
             display.stage("starting a node here")
             stack.enter_context(helping_node(Settings().scheduler))
+        display.stage("starting Prefect" if server is not None else "asking Prefect")
         if server is not None:
-            display.stage("starting Prefect")
             server.wait()
+        else:
+            from flows.cluster.server import wait_for_prefect
+
+            wait_for_prefect()
         yield
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HEALTH_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 10
+ANSWER_TIMEOUT_S = 60
 LAST_LINES = 5
 MOST_RESTARTS = 20
 
@@ -132,6 +133,28 @@ def embedded_server() -> Iterator[PrefectServer]:
             yield server
         finally:
             server.stop()
+
+
+def wait_for_prefect() -> None:
+    """Wait a while for the Prefect server that is set: it may just be started again.
+
+    Raises
+    ------
+    FrontburnerError
+        When it doesn't answer.
+    """
+    from prefect.client.orchestration import get_client
+
+    ends_s = time.monotonic() + ANSWER_TIMEOUT_S
+    with get_client(sync_client=True) as client:
+        while (trouble := client.api_healthcheck()) is not None:
+            if time.monotonic() > ends_s:
+                raise FrontburnerError(
+                    reason=f"The Prefect server {client.api_url} doesn't answer: {trouble}.",
+                    remedy="Start it, or unset PREFECT_API_URL: then one is started for as long as the job takes.",
+                    retryable=True,
+                )
+            time.sleep(0.5)
 
 
 def drain() -> None:

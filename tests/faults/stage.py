@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Self
 
 import psutil
@@ -58,13 +59,23 @@ class S3:
         )  # fmt: skip
         assert self.process.stdout is not None
         seaweed._wait_until_ready(self.process.stdout)
+        reader = Thread(target=self._read_on, args=(self.process.stdout,), daemon=True)
+        reader.start()
+
+    def revive(self) -> None:
+        """Start it again if it ended."""
+        if self.process.poll() is not None:
+            self.start()
+
+    def _read_on(self, said: IO[str]) -> None:
+        """Keep what it says: a server that nobody listens to stands still in the end."""
+        with self.folder.with_suffix(".log").open("a") as log:
+            log.writelines(said)
 
     def kill(self) -> None:
         """End it without a warning."""
         self.process.kill()
         self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @dataclass(slots=True)
@@ -156,6 +167,7 @@ class Stage:
 
     def revive(self) -> None:
         """Start again what stays, should it have ended."""
+        self.s3.revive()
         self.farm.revive()
         self.node.revive()
 

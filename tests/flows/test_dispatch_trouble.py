@@ -125,6 +125,14 @@ def test_a_node_that_fails_where_others_succeed_is_set_aside_with_its_reason() -
     assert len([attempt for attempt in farm.attempts if attempt.node == "bad"]) <= 4
 
 
+def test_no_node_is_set_aside_for_a_frame_that_fails_everywhere() -> None:
+    planner = planner_of(6, mode=Mode.FRAMES)
+    fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
+    run = render(planner, FakeFarm(*nodes("a", "b"), cost=cost_of(1), faults=[fault]))
+    assert {event.frame for event in run.events if isinstance(event, ev.FrameFailed)} == {3}
+    assert not [event for event in run.events if isinstance(event, ev.NodeSetAside)]
+
+
 def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> None:
     planner = planner_of(70, mode=Mode.FRAMES)
     farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(40), faults=[Fault(where=on("bad"), then="crash")])

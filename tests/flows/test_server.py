@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,10 +56,19 @@ def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
         server.wait()
         pool = {"name": "kept", "type": "process"}
         httpx.post(f"{server.url}/work_pools/", json=pool, timeout=30).raise_for_status()
-        (child,) = (each for each in psutil.Process().children() if "prefect" in " ".join(each.cmdline()))
+        (child,) = servers()
         child.kill()
         until(lambda: answers(f"{server.url}/work_pools/kept"), timeout_s=150)
-    assert not [each for each in psutil.Process().children() if "prefect" in " ".join(each.cmdline())]
+    assert not servers()
+
+
+def servers() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "prefect" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def answers(url: str) -> bool:
