@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 N ?= 200
+TRIES ?= 20
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -34,8 +35,8 @@ unit: env
 test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)
 
-test-suspend: env  ## jobs suspended N times (20), all restarted in between, and resumed; build/suspend.json
-	$(BIN)/python -m tests.faults.suspending --count $(if $(filter 200,$(N)),20,$(N))
+test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between, and resumed; build/suspend.json
+	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT_S = 10
 CHECK_PRIORITY = 1000
+MOST_CHECKS = 3
+"""A renderer that was ended from outside while it was tried says nothing about the node."""
 _UNDECIDED = {Hold.SHARE: "it is being decided which job has it"}
 
 
@@ -36,6 +38,7 @@ class _Candidate:
     report: NodeReport | None = None
     holds: dict[Hold, str] = field(default_factory=dict)
     told: Message | None = None
+    checks: int = 0
 
     @property
     def why(self) -> str:
@@ -143,9 +146,7 @@ class Admission:
             self._there[name].address = address
             return
         self._there[name] = _Candidate(address=address, holds=self._holds.setdefault(name, dict(_UNDECIDED)))
-        check = self.client.submit(builds_here, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
-        self._checks[name] = check
-        check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
+        self._check(name)
 
     def depart(self, address: str) -> Message | None:
         """Forget a worker that is gone."""
@@ -155,6 +156,13 @@ class Admission:
         del self._there[gone]
         return Left(node=gone)
 
+    def _check(self, name: str) -> None:
+        self._there[name].checks += 1
+        address = self._there[name].address
+        check = self.client.submit(builds_here, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
+        self._checks[name] = check
+        check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
+
     def _checked(self, name: str, future: Future) -> Message | None:
         self._checks.pop(name, None)
         if name not in self._there or future.status == "cancelled":
@@ -163,6 +171,9 @@ class Admission:
             report = NodeReport(node=name, builds=future.result(ANSWER_TIMEOUT_S))
         else:
             report = NodeReport(node=name, error=self.error_of(future, name))
+            if report.error and report.error.retryable and self._there[name].checks < MOST_CHECKS:
+                self._check(name)
+                return None
         self._there[name].report = report
         return self._tell(name)
 

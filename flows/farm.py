@@ -117,8 +117,13 @@ class DaskFarm:
         self.priority = priority
         self._part.prioritise(priority)
 
-    def survey(self) -> list[NodeReport]:
+    def survey(self, heed: Callable[[], None] = lambda: None) -> list[NodeReport]:
         """Wait for what every node that is there says of the renderer.
+
+        Parameters
+        ----------
+        heed
+            Called meanwhile: what it raises ends the wait.
 
         Raises
         ------
@@ -127,6 +132,7 @@ class DaskFarm:
         """
         ends_s = time.monotonic() + SURVEY_TIMEOUT_S
         while not self.admission.complete and time.monotonic() < ends_s:
+            heed()
             self.messages(POLL_S)
             if self.admission.why_none:
                 raise NoNodeForJob(

@@ -106,7 +106,7 @@ class Run:
             priority=self.job.priority,
             terms=self.job.terms,
         ) as dask_farm:
-            build = choose_build(dask_farm.survey(), self.job.renderer_name)
+            build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)
             layout = self._open(build)
             wanted = self._missing(layout)
             dask_farm.open(build, layout.unit)
@@ -246,9 +246,8 @@ class Run:
 
     def _wait(self, dask_farm: DaskFarm) -> None:
         """Let a moment pass in which nothing is dispatched."""
-        self.halting.heed()
+        self._heed()
         self._share(dask_farm, exhausted=True)
-        self._check_farm()
         dask_farm.messages(timeout_s=0.05)
 
     def _tell_what_was_learnt(self, planner: Planner) -> None:
@@ -280,8 +279,7 @@ class Run:
         self, dask_farm: DaskFarm, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews
     ) -> None:
         """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
-        self._check_farm()
-        self.halting.heed()
+        self._heed()
         self._share(dask_farm, exhausted=planner.exhausted and not planner.resting)
         limiter.poll()
         planner.ends_in_s = limiter.ends_in_s()
@@ -296,9 +294,16 @@ class Run:
         """Whether the scheduler went away, though another may be there by now: what it knew is gone."""
         return self.client.status != "running" or self.client.scheduler_comm is not self._connection
 
-    def _check_farm(self) -> None:
+    def _heed(self) -> None:
+        """End this run if its farm is gone, or if that is wanted."""
         if self._farm_is_lost():
             raise _farm_lost()
+        self.halting.heed()
+
+    def _heed_early(self) -> None:
+        """Do as `_heed`, where no unit is under way that could end first."""
+        self._heed()
+        self.halting.end()
 
     def _passed(self, layout: Layout, progress: FrameProgress, previews: Previews) -> None:
         if len(layout.frames) == 1:

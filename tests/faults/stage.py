@@ -53,8 +53,9 @@ class S3:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        env = {name: value for name, value in os.environ.items() if name != "FRONTBURNER_HOME"} | self.environment
         self.process = subprocess.Popen(
-            seaweed._command(self.folder, self.ports), env={**os.environ, **self.environment}, cwd=self.folder,
+            seaweed._command(self.folder, self.ports), env=env, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

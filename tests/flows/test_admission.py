@@ -11,9 +11,11 @@ from distributed import Client, LocalCluster
 from flows.admission import Admission
 from flows.cluster.roll import Hold
 from flows.messages import Joined, Message, Withheld
+from tasks.errors import UnitFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ANSWER_S = 30
 NOBODYS: dict[Hold, str] = {}
@@ -81,3 +83,20 @@ def test_a_node_kept_from_the_job_before_it_was_seen_is_told_with_its_reason(des
     assert desk.open() == [Withheld(node="a", why="it is paused by eva")]
     desk.admission.keep_to({"a": NOBODYS})
     assert desk.news() == [Joined(node="a")]
+
+
+def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tried(_: str) -> tuple[str, ...]:
+        marker = tmp_path / "killed"
+        if not marker.exists():
+            marker.touch()
+            raise UnitFailed(reason="The renderer was ended by SIGKILL.", remedy="", retryable=True, unit="", node="a")
+        return ("1 null",)
+
+    monkeypatch.setattr("flows.admission.builds_here", tried)
+    desk.admission.error_of = lambda future, _: future.exception()
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    assert desk.open() == [Joined(node="a")]
