@@ -5,30 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.simulation import strategies
-from benchmarks.simulation.scenario import SAMPLES, SIZE, Farm, Scenario, play, scenario
-from flows.plan.block import Block
-from tasks.spec import SampleRange
+from benchmarks.simulation.growth import FRAME_S, grown, sizes
+from benchmarks.simulation.scenario import Farm, play, scenario
+from benchmarks.simulation.strategies import maker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from flows.plan.planner import Planner
-    from tasks.spec import Region
+    from collections.abc import Iterable, Iterator
 
 OUT = Path(__file__).resolve().parents[2] / "build"
 IDEAL_S = 300.0
-FRAME_S = 120.0
 STILL_NODES = (4, 16, 64, 256)
 STILL_SEEDS = 20
 FEWER_SEEDS = 3
@@ -103,7 +96,7 @@ def main() -> None:
                 (OUT / "simulation.json").write_text(json.dumps(kept + [asdict(row) for row in rows], indent=1))
     if given.only in (None, "scale"):
         with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:  # each with its own memory
-            scale = list(pool.map(_grown, *zip(*_sizes(quick=given.quick), strict=True)))
+            scale = list(pool.map(grown, *zip(*sizes(quick=given.quick), strict=True)))
         (OUT / "simulation_scale.json").write_text(json.dumps(scale, indent=1))
     from benchmarks.simulation.plots import draw
 
@@ -122,13 +115,14 @@ def _cases(*, quick: bool) -> Iterator[Case]:
     nodes = (4, 16) if quick else STILL_NODES
     for farm, count in product(Farm, nodes):
         fixed = tuple(f"grid-{count * tiles}" for tiles in GRID_TILES_PER_NODE)
-        seeds = 3 if quick else STILL_SEEDS if farm is Farm.LOGNORMAL or count == 4 else FEWER_SEEDS
-        tried = ("ours", "buckets", "static-cost", *fixed)
+        seeds = 3 if quick else STILL_SEEDS if farm is Farm.LOGNORMAL else FEWER_SEEDS
+        others = ("buckets", "static-cost", *fixed)  # their thousands of tiles take the time of a run, so fewer seeds
         if count <= 16:  # a still on one of many nodes takes them all its time, and the simulation too
-            tried += ("frames",)
-        yield Case(farm=farm, nodes=count, frames=1, seeds=seeds, strategies=tried)
+            others += ("frames",)
+        yield Case(farm=farm, nodes=count, frames=1, seeds=seeds, strategies=("ours",))
+        yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=others)
         if farm in (Farm.EQUAL, Farm.LOGNORMAL):
-            yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=tried, real=True)
+            yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=("ours", *others), real=True)
     for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):
         seeds = 2 if quick else SEQUENCE_SEEDS
         for frames in dict.fromkeys(round(times * count) for times in SEQUENCE_FRAMES[:: 4 if quick else 1]):
@@ -158,44 +152,6 @@ def _row(case: Case, strategy: str, outcomes: Iterable[tuple[float, float, float
         ratio_mean=round(statistics.mean(ratios), 4), ratio_max=round(max(ratios), 4), seeds=len(ratios),
         units_per_node=round(statistics.mean(units), 1), wasted=round(statistics.mean(wasted), 4),
     )  # fmt: skip
-
-
-def maker(name: str, scene: Scenario) -> Callable[[], Planner]:
-    """Return what makes a strategy's planner, by its name in the table."""
-    kind, _, tiles = name.partition("-")
-    if kind == "ours":
-        return partial(strategies.ours, SIZE, scene.frames, SAMPLES)
-    pieces = {
-        "grid": lambda: strategies.grid(SIZE, int(tiles)),
-        "buckets": lambda: strategies.buckets(SIZE),
-        "frames": lambda: [SIZE.whole],
-        "static": lambda: strategies.equal_cost(SIZE, len(scene.nodes), lambda region: _price(scene, region)),
-    }[kind]()
-    return partial(strategies.fixed, SIZE, scene.frames, SAMPLES, pieces)
-
-
-def _price(scene: Scenario, region: Region) -> float:
-    return scene.field(Block(frame=1, samples=SampleRange(start=1, stop=2), region=region))
-
-
-def _sizes(*, quick: bool) -> list[tuple[int, int]]:
-    if quick:
-        return [(10, 1000), (100, 1000)]
-    return [(10, 1000), (100, 1000), (100, 10_000), (1000, 10_000), (1000, 30_000), (1000, 100_000)]
-
-
-def _grown(nodes: int, frames: int) -> dict[str, float]:
-    """Dispatch a long sequence on a large farm, and say what it cost: planner and dispatcher apart from the farm."""
-    scene = scenario(Farm.LOGNORMAL, nodes=nodes, frames=frames, seed=1, ideal_s=None, frame_s=FRAME_S)
-    outcome = play(scene, maker("ours", scene)())
-    memory_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    grown = {
-        "nodes": nodes, "frames": frames, "units": outcome.units, "ratio": round(outcome.ratio, 4),
-        "cpu_ms_per_unit": round(outcome.cpu_ms_per_unit, 4), "farm_ms_per_unit": round(outcome.farm_ms_per_unit, 4),
-        "peak_memory_bytes": memory_bytes,
-    }  # fmt: skip
-    print(grown, flush=True)
-    return grown
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from benchmarks.simulation.scenario import SAMPLES, SIZE
+from flows.plan.block import Block
 from flows.plan.cut import cut_off
 from flows.plan.passes import sample_passes
 from flows.plan.planner import FrameWork, Planner
@@ -14,7 +17,7 @@ from tasks.spec import Region, SampleRange, Size
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.plan.block import Block
+    from benchmarks.simulation.scenario import Scenario
 
 BUCKET_PX = 64
 
@@ -83,3 +86,21 @@ def _works(frames: int) -> list[FrameWork]:
 
 def _between(columns: list[int], rows: list[int]) -> list[Region]:
     return [Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in pairwise(rows) for x0, x1 in pairwise(columns)]
+
+
+def maker(name: str, scene: Scenario) -> Callable[[], Planner]:
+    """Return what makes a strategy's planner, by its name in the table."""
+    kind, _, tiles = name.partition("-")
+    if kind == "ours":
+        return partial(ours, SIZE, scene.frames, SAMPLES)
+    pieces = {
+        "grid": lambda: grid(SIZE, int(tiles)),
+        "buckets": lambda: buckets(SIZE),
+        "frames": lambda: [SIZE.whole],
+        "static": lambda: equal_cost(SIZE, len(scene.nodes), lambda region: _price(scene, region)),
+    }[kind]()
+    return partial(fixed, SIZE, scene.frames, SAMPLES, pieces)
+
+
+def _price(scene: Scenario, region: Region) -> float:
+    return scene.field(Block(frame=1, samples=SampleRange(start=1, stop=2), region=region))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.simulation import plots, tables
-from benchmarks.simulation.__main__ import Case, maker, work_out
+from benchmarks.simulation.__main__ import Case, work_out
+from benchmarks.simulation.growth import grown
 from benchmarks.simulation.scenario import Farm, play, scenario
+from benchmarks.simulation.strategies import maker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +65,10 @@ def test_the_farms_own_time_is_told_apart() -> None:
     outcome = play(scene, maker("ours", scene)())
     assert outcome.cpu_ms_per_unit > 0
     assert outcome.farm_ms_per_unit > 0
+
+
+def test_farms_are_grown_in_processes_that_are_spawned() -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        (row,) = pool.map(grown, [3], [6])
+    assert (row["nodes"], row["frames"]) == (3, 6)
+    assert row["peak_memory_bytes"] > 0
