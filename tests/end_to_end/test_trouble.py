@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +18,6 @@ from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.faults.stage import S3
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -128,3 +130,35 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
     assert not report["set_aside"]
     units = [json.loads(line)["unit"] + str(json.loads(line)["frame"]) for line in journal.read_text().splitlines()]
     assert len(units) == len(set(units)), "nothing was rendered twice"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of three megabytes."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if os.geteuid() != 0 or not (mount and umount):
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run([umount, "-l", disk], check=True)
+
+
+def test_a_full_disk_is_waited_for_until_there_is_room(
+    studio: Studio, null_scene: Callable[..., Path], small_disk: Path
+) -> None:
+    scene = null_scene(size="64x36", samples=8, cost_s=1.0, journal=True)
+    filler = small_disk / "filler"
+    out = small_disk / "out"
+    with studio.start("render", scene, "--frames", "1-12", "--out", out, "--attempts", "1", "--json") as command:
+        until(lambda: list(out.glob("*.png")))
+        filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 20_000))
+        assert command.stderr is not None
+        assert next(line for line in command.stderr if "full" in line)
+        filler.unlink()
+        report, _ = ended(command)
+    assert report["failed_frames"] == {}
+    assert len(report["outputs"]) == 24
+    assert all(decode_exr(picture.read_bytes()) for picture in out.glob("*.exr"))
