@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from flows.areas import outside, parse_region, parse_size
 from flows.deadline import deadline_text, next_moment
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
@@ -21,16 +20,14 @@ from flows.share import Terms
 from flows.spans import parse_span
 from storage.errors import FrontburnerError
 from storage.view import View
-from tasks.documents import read_yaml
 from tasks.limits import Limits
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
-from tasks.spec import Aov, Region, Size
+from tasks.spec import Aov
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-MAX_EDGE_PX = 65_536
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
@@ -260,38 +257,6 @@ class RenderJob(BaseModel):
         return renderer_for(self.scene) if self.renderer == AUTO else self.renderer
 
 
-def parse_size(text: str) -> Size:
-    """Read ``1920x1080``. Raises ValueError with a sentence."""
-    match = re.fullmatch(r"\s*(\d+)\s*[x×,]\s*(\d+)\s*", text)
-    if match is None:
-        raise ValueError("is not a size. Write width x height in pixels, such as 1920x1080.")
-    width, height = int(match[1]), int(match[2])
-    if not (1 <= width <= MAX_EDGE_PX and 1 <= height <= MAX_EDGE_PX):
-        raise ValueError(f"is out of range: each edge is 1 to {MAX_EDGE_PX} pixels.")
-    return Size(width=width, height=height)
-
-
-def parse_region(text: str) -> Region:
-    """Read ``x0,y0,x1,y1``. Raises ValueError with a sentence."""
-    match = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", text)
-    if match is None:
-        raise ValueError(
-            f"region '{text}' can't be read. Write x0,y0,x1,y1 in pixels from the top left, such as 0,0,640,360."
-        )
-    x0, y0, x1, y1 = (int(group) for group in match.groups())
-    if x1 <= x0 or y1 <= y0:
-        raise ValueError(f"region '{text}' is empty: x1 must be more than x0, and y1 more than y0.")
-    return Region(x0=x0, y0=y0, x1=x1, y1=y1)
-
-
-def outside(region: str, size: Size) -> str:
-    """Say that a region lies outside its frame."""
-    return (
-        f"region '{region}' reaches outside the frame of {size.width}x{size.height}. "
-        f"x1 is at most {size.width} and y1 at most {size.height}."
-    )
-
-
 def make_job(document: dict[str, Any]) -> RenderJob:
     """Check a job document. Raises `JobRefused` with every problem it has."""
     try:
@@ -299,37 +264,6 @@ def make_job(document: dict[str, Any]) -> RenderJob:
     except ValidationError as error:
         problems = tuple(_sentence(problem) for problem in error.errors(include_url=False))
         raise JobRefused(reason="The job was refused before anything started:", remedy="", problems=problems) from None
-
-
-def is_job_file(path: Path) -> bool:
-    """Whether a file is a job rather than a scene: YAML always, JSON when it names a scene."""
-    if path.suffix.lower() != ".json":
-        return path.suffix.lower() in {".yaml", ".yml"}
-    try:
-        return "scene" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a job document from a YAML or JSON file, unchecked. A relative scene is relative to the file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if path.suffix.lower() == ".json" else read_yaml(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise JobRefused(
-            reason=f"The job file {path} can't be read:", remedy="", problems=(" ".join(str(error).split()),)
-        ) from None
-    if not isinstance(document, dict):
-        raise JobRefused(
-            reason=f"The job file {path} holds no job:",
-            remedy="",
-            problems=("it must be a list of fields, such as 'scene: room.xml'.",),
-        )
-    scene = document.get("scene")
-    if isinstance(scene, str) and scene and not Path(scene).is_absolute():
-        document["scene"] = str(path.parent / Path(scene).expanduser())
-    return document
 
 
 def _sentence(problem: ErrorDetails) -> str:

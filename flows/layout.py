@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.job import (
-    MAX_SAMPLES,
-    NO_TIME_FOR_SEQUENCES,
-    ExrType,
-    JobRefused,
-    RenderJob,
-    outside,
-    parse_region,
-    parse_size,
-)
+from flows.areas import outside, parse_region, parse_size
+from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, ExrType, JobRefused, RenderJob
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
 from tasks.pictures import Encoding, PictureOrder

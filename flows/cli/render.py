@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
 from flows.cli.display import Display
-from flows.job import JobRefused, RenderJob, is_job_file, make_job, read_document
+from flows.job import JobRefused, RenderJob, make_job
+from flows.job_files import is_job_file, read_document
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.settings import Settings

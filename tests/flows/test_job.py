@@ -11,8 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.areas import parse_region, parse_size
 from flows.frames import parse_frames
-from flows.job import Format, JobRefused, RenderJob, make_job, parse_region, parse_size, read_document
+from flows.job import Format, JobRefused, RenderJob, make_job
+from flows.job_files import read_document
 from flows.share import Terms
 from flows.spans import format_span, parse_span
 from tasks.limits import Limits
