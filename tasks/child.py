@@ -127,8 +127,8 @@ def begin(log: Path, node: str) -> None:
     _speak_to(log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
-    if os.environ.get(NICE_VARIABLE) and hasattr(os, "nice"):
-        os.nice(_LOWEST_PRIORITY)
+    if os.environ.get(NICE_VARIABLE) and hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
     numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ.update(numeric, FRONTBURNER_NODE=node)
     print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")
