@@ -70,7 +70,7 @@ class S3:
 
     def _read_on(self, said: IO[str]) -> None:
         """Keep what it says: a server that nobody listens to stands still in the end."""
-        with self.folder.with_suffix(".log").open("a") as log:
+        with said, self.folder.with_suffix(".log").open("a") as log:
             log.writelines(said)
 
     def kill(self) -> None:
