@@ -11,6 +11,7 @@ import pytest
 from tasks.errors import NodeNotReady
 from tasks.renderers import RENDERERS, isa
 from tasks.renderers.mitsuba import builds
+from tasks.renderers.trial import Trial
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def test_a_bad_llvm_is_reported_and_rendering_goes_on(bad_library: Path, monkeyp
         pytest.fail("a verdict was forgotten")
 
     builds.survey.cache_clear()
-    monkeypatch.setattr(builds, "_try", tried_again)
+    monkeypatch.setattr(Trial, "held", tried_again)
     assert builds.survey() == (good, bad)
 
 
@@ -51,7 +52,7 @@ def test_no_build_at_all_is_an_error_with_every_cause(monkeypatch: pytest.Monkey
         return builds.BuildCheck(build=f"3 {variant}", library=library, ok=False, reason="It broke.", remedy="Mend it.")
 
     monkeypatch.setattr(builds, "llvm_libraries", list)
-    monkeypatch.setattr(builds, "_try", fails)
+    monkeypatch.setattr(builds, "check", fails)
     with pytest.raises(NodeNotReady, match=r"No LLVM library was found\. It broke\. Mend it\."):
         RENDERERS["mitsuba"].builds()
 

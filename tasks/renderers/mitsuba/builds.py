@@ -1,30 +1,19 @@
-"""Find out which builds of Mitsuba work on this machine, by really trying each in a process of its own.
-
-A verdict is kept on disk for this version, library and processor, so that it costs a start only once.
-"""
+"""Find out which builds of Mitsuba work on this machine, by really trying each in a process of its own."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import re
-import signal
-import subprocess
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from tasks.renderers.trial import Trial
 
-from tasks.renderers.isa import cpu_flags, cpu_model
-
-_CANARY_S = 120.0
-_ROOT = Path(__file__).resolve().parents[3]
+_CANARY = Path(__file__).with_name("canary.py")
 _FOLDERS = (
     "/usr/lib/*-linux-gnu",
     "/usr/lib64",
@@ -105,39 +94,18 @@ def llvm_libraries() -> list[Path]:
 
 def check(variant: str, library: str) -> BuildCheck:
     """Whether a variant works here with an LLVM library, from an earlier verdict or by trying."""
-    key = _key(variant, library)
-    verdict = _remembered(key) or _try(variant, library)
-    _remember(key, verdict)
-    return verdict
-
-
-def _try(variant: str, library: str) -> BuildCheck:
-    """Render the canary in a process of its own, since a bad library ends the process."""
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    if library:
-        environment["DRJIT_LIBLLVM_PATH"] = library
-    command = [sys.executable, "-P", "-m", "tasks.renderers.mitsuba.canary", variant]
-    what = f"{Path(library).name} with {variant}" if library else variant
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_CANARY_S, check=False)
-        reason = "" if done.returncode == 0 else f"{what} {_ending(done.returncode)}: {_cause(done.stderr)}."
-    except subprocess.TimeoutExpired:
-        reason = f"{what} didn't render a small scene in {_CANARY_S:g} s."
-    remedy = "" if not reason else _REMEDY if library else "Install mitsuba again in this environment."
-    return BuildCheck(build=f"{_version()} {variant}", library=library, ok=not reason, reason=reason, remedy=remedy)
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return "fails"
-    return "aborts" if code == -signal.SIGABRT else f"ends with {signal.Signals(-code).name}"
-
-
-def _cause(stderr: str) -> str:
-    """Return the line of a process's errors that says most."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"LLVM ERROR|Error\b|error:|failed|could not", line)]
-    return (telling or lines or ["it left no message"])[-1][:300].rstrip(".")
+    trial = Trial(
+        what=f"{Path(library).name} with {variant}" if library else variant,
+        command=(sys.executable, "-P", "-m", "tasks.renderers.mitsuba.canary", variant),
+        environment={"DRJIT_LIBLLVM_PATH": library} if library else {},
+        remedy=_REMEDY if library else "Install mitsuba again in this environment.",
+        facts=(_version(), importlib.metadata.version("drjit"), platform.python_version(), _CANARY.read_text()),
+        files=(Path(library),) if library else (),
+    )
+    found = trial.verdict()
+    return BuildCheck(
+        build=f"{_version()} {variant}", library=library, ok=found.ok, reason=found.reason, remedy=found.remedy
+    )
 
 
 def _llvm_version(path: Path) -> tuple[int, ...]:
@@ -148,37 +116,3 @@ def _llvm_version(path: Path) -> tuple[int, ...]:
 @cache
 def _version() -> str:
     return importlib.metadata.version("mitsuba")
-
-
-def _key(variant: str, library: str) -> str:
-    """Return what a verdict depends on."""
-    place: list[object] = [library]
-    if library and Path(library).exists():
-        stat = Path(library).stat()
-        place += [stat.st_size, stat.st_mtime_ns]
-    versions = [_version(), importlib.metadata.version("drjit"), platform.python_version()]
-    canary = Path(__file__).with_name("canary.py").read_text()
-    facts = [variant, place, versions, cpu_model(), sorted(cpu_flags()), canary]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _cache_folder() -> Path:
-    return user_cache_path("frontburner") / "builds"
-
-
-def _remembered(key: str) -> BuildCheck | None:
-    try:
-        return BuildCheck(**json.loads((_cache_folder() / f"{key}.json").read_text()))
-    except (OSError, ValueError, TypeError, RuntimeError):
-        return None
-
-
-def _remember(key: str, verdict: BuildCheck) -> None:
-    """Keep a verdict; a cache that can't be written costs time and nothing else."""
-    try:
-        _cache_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=_cache_folder(), delete=False) as file:
-            json.dump(asdict(verdict), file)
-        Path(file.name).replace(_cache_folder() / f"{key}.json")
-    except (OSError, RuntimeError):
-        return
