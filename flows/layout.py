@@ -9,6 +9,7 @@ from flows.areas import outside, parse_region, parse_size
 from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, ExrType, JobRefused, RenderJob
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
+from tasks.limits import Limits
 from tasks.pictures import Encoding, PictureOrder
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.plan.block import Block
-    from tasks.limits import Limits
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scenes import FrameScene
 
@@ -86,8 +86,8 @@ def lay_out(
     _check_limits(job, len(scenes), capabilities, whole_because)
     size = parse_size(job.size) if job.size else first.size
     region = parse_region(job.region) if job.region else size.whole
-    limits = job.limits
-    samples = job.samples or min(first.samples * (GENEROUS if limits else 1), MAX_SAMPLES)
+    limits = _limits(job, first)
+    samples = job.samples or min(first.samples * (GENEROUS if job.limits else 1), MAX_SAMPLES)
     passes = sample_passes(
         samples,
         frames=len(scenes),
@@ -138,6 +138,13 @@ def lay_out(
         notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_because])])),
         unit_timeout_s=job.unit_timeout_s,
     )
+
+
+def _limits(job: RenderJob, info: SceneInfo) -> Limits:
+    """Return what may end the job's pictures: what it says, or else the scene's own noise."""
+    if job.limits or job.samples or info.noise is None or info.whole_frames_because:
+        return job.limits
+    return Limits(noise=info.noise)
 
 
 def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:

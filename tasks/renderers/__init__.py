@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.renderers.blender.adapter import Blender
 from tasks.renderers.files import renderer_for
 from tasks.renderers.isa import isa
 from tasks.renderers.mitsuba.adapter import Mitsuba
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RENDERERS", "isa", "renderer", "renderer_for"]
 
-RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), Null())}
+RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), Blender(), Null())}
 
 
 def renderer(name: str) -> Renderer:

@@ -50,6 +50,8 @@ class SceneInfo:
         The scene's own, used where the job names none.
     cameras
         Names of its cameras, first one the default.
+    noise
+        The noise at which the scene asks to end a picture, as `tasks.noise` measures it; None if it doesn't.
     whole_frames_because
         Empty, or the sentence that says why this scene can't be rendered in regions.
     notes
@@ -61,6 +63,7 @@ class SceneInfo:
     size: Size
     samples: int
     cameras: tuple[str, ...]
+    noise: float | None = None
     whole_frames_because: str = ""
     notes: tuple[str, ...] = ()
 

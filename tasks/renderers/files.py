@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-SUFFIXES = {".xml": "mitsuba", ".json": "null"}
+SUFFIXES = {
+    ".xml": "mitsuba",
+    ".json": "null",
+    **dict.fromkeys((".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz"), "blender"),
+}
 
 
 def renderer_for(scene: str) -> str:

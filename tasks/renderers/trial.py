@@ -32,11 +32,15 @@ _TELLING = re.compile(r"LLVM ERROR|Error\b|error:|failed|could not|cannot", re.I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a build works here, and why not. ``reason`` and ``remedy`` are empty if it works."""
+    """Whether a build works here, and why not. ``reason`` and ``remedy`` are empty if it works.
+
+    ``said`` is the last line that a trial that went well put out.
+    """
 
     ok: bool
     reason: str = ""
     remedy: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ class Trial:
         except OSError as error:
             return Verdict(ok=False, reason=f"{self.what} can't be started: {error}.", remedy=self.remedy)
         if done.returncode == 0:
-            return Verdict(ok=True)
+            return Verdict(ok=True, said=(done.stdout.strip().splitlines() or [""])[-1])
         cause = _cause(done.stderr + "\n" + done.stdout if not done.stderr.strip() else done.stderr)
         return Verdict(ok=False, reason=f"{self.what} {_ending(done.returncode)}: {cause}.", remedy=self.remedy)
 

@@ -1,0 +1,127 @@
+"""Which Blenders work on this machine: the module of this Python, and installed programs; each is really tried."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tasks.renderers.blender.link import MODULE
+from tasks.renderers.trial import Trial
+
+PROGRAMS = "FRONTBURNER_BLENDER"
+"""Names the program to use; several are parted as in PATH."""
+OLDEST = (3, 4)
+SUBSETS = (5, 0)
+"""From here on ranges of samples are exact. Before, a range's number of samples changed what they are."""
+_PLACES = (
+    "/opt/blender*/blender",
+    "/usr/local/blender*/blender",
+    "~/blender*/blender",
+    "/Applications/Blender*.app/Contents/MacOS/Blender",
+)
+_REMEDY = (
+    "Install the bpy module (pip install 'frontburner[blender]', which wants Python 3.11) or Blender 3.4 or newer, "
+    f"or name the program in {PROGRAMS}."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildCheck:
+    """A Blender and a device, and whether it works here.
+
+    Parameters
+    ----------
+    build
+        Version and device, such as ``5.0.1 cpu``; empty where it isn't known.
+    path
+        The program; empty for the module.
+    reason, remedy
+        Empty if it works.
+    """
+
+    build: str
+    path: str
+    reason: str = ""
+    remedy: str = ""
+
+
+def version_of(build: str) -> tuple[int, ...]:
+    """Version in a build's name."""
+    return tuple(int(part) for part in build.split()[0].split(".") if part.isdigit())
+
+
+def device_of(build: str) -> str:
+    """Device in a build's name, as Blender calls it."""
+    return build.rpartition(" ")[2].upper()
+
+
+@cache
+def survey() -> tuple[BuildCheck, ...]:
+    """Every Blender on this machine, those that work first and the newest of them first."""
+    checks: dict[str, BuildCheck] = {}
+    failed = []
+    for path in ([MODULE] if _module_version() else []) + programs():
+        for check in _tried(path):
+            if check.reason:
+                failed.append(check)
+            else:
+                checks.setdefault(check.build, check)
+    working = sorted(checks.values(), key=lambda check: (device_of(check.build) == "CPU", _newest_first(check.build)))
+    if not (working or failed):
+        failed = [BuildCheck(build="", path="", reason="There is no Blender on this machine.", remedy=_REMEDY)]
+    return (*working, *failed)
+
+
+def programs() -> list[str]:
+    """Blenders that are installed as programs: those named in the environment alone, else all that are found."""
+    named = os.environ.get(PROGRAMS)
+    if named is not None:
+        return [path for path in named.split(os.pathsep) if path]
+    found = [shutil.which("blender"), *(str(path) for place in _PLACES for path in _glob(place))]
+    return list(dict.fromkeys(str(Path(path).resolve()) for path in found if path))
+
+
+def _tried(path: str) -> list[BuildCheck]:
+    verdict = Trial(
+        what=path or f"bpy {_module_version()}",
+        command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
+        remedy=f"Start {path} by hand once to see what it lacks." if path else "Install bpy again in this environment.",
+        facts=(_module_version(), sys.version, *_sources()),
+        files=(Path(path),) if path else (),
+    ).verdict()
+    if not verdict.ok:
+        return [BuildCheck(build="", path=path, reason=verdict.reason, remedy=verdict.remedy)]
+    said = json.loads(verdict.said)
+    version = said["version"]
+    if version_of(version) < OLDEST:
+        reason = f"{path} is Blender {version}; Frontburner needs {OLDEST[0]}.{OLDEST[1]} or newer."
+        return [BuildCheck(build="", path=path, reason=reason, remedy=_REMEDY)]
+    return [BuildCheck(build=f"{version} {device.lower()}", path=path) for device in said["devices"]]
+
+
+def _newest_first(build: str) -> tuple[int, ...]:
+    return tuple(-number for number in version_of(build))
+
+
+def _glob(place: str) -> list[Path]:
+    path = Path(place).expanduser()
+    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))), reverse=True)
+
+
+def _sources() -> list[str]:
+    """Return what runs inside Blender: other code is another trial."""
+    return [path.read_text() for path in sorted((Path(__file__).parent / "inside").glob("*.py"))]
+
+
+@cache
+def _module_version() -> str:
+    try:
+        return importlib.metadata.version("bpy")
+    except importlib.metadata.PackageNotFoundError:
+        return ""

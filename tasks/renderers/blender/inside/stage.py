@@ -1,0 +1,139 @@
+"""One open file that units are rendered from: moves to scene, frame and camera, renders a region and a range of samples."""
+
+import time
+import zlib
+
+import bpy
+
+from . import engine, opening, reading
+
+DEVICES = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
+PLANES = {"depth": "Denoising Depth", "normal": "Normal", "albedo": "Denoising Albedo"}
+"""Passes that AOVs come from. The plain depth pass is of the first sample alone, and no range but the first has it."""
+RENDER_TIME = "Render Time"
+_MARGIN = 0.25
+"""Part of a pixel that borders lie beyond a pixel's edge: on the edge itself, rounding would decide."""
+
+
+class Stage:
+    """What is open, and what it said of itself when it was opened."""
+
+    def __init__(self):
+        engine.register()
+        self.key = None
+        self.place = None
+        self.own = {}
+
+    def open(self, path, digest):
+        """Open a file unless it is open with this content."""
+        if self.key == (path, digest):
+            return
+        self.key = self.place = None
+        opening.open_file(path)
+        self.own = {scene.name: (scene.cycles.seed, scene.camera) for scene in bpy.data.scenes}
+        self.key = (path, digest)
+
+    def describe(self, path, digest, parameters):
+        """Open a file and return what it says of itself."""
+        self.open(path, digest)
+        scene = reading.scene_named(parameters.get("scene", ""))
+        layer = reading.layer_named(scene, parameters.get("view_layer", ""))
+        described = reading.describe(path, scene, layer)
+        unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
+        if unknown:
+            known = ", ".join(["scene", "view_layer", *described["properties"]])
+            raise reading.NotThere("has no parameter '%s'. It has %s" % (unknown[0], known))
+        return described
+
+    def render(self, frame, region, samples, threads, device):
+        """Render a region and a range of samples of a frame.
+
+        Returns the passes as `engine.TappedCycles` keeps them, and the seconds it took to get there.
+        """
+        began = time.perf_counter()
+        self.open(frame["scene"], frame["scene_digest"])
+        parameters = dict(frame["parameters"])
+        scene = reading.scene_named(parameters.pop("scene", ""))
+        layer = reading.layer_named(scene, parameters.pop("view_layer", ""))
+        self._move(scene, layer, frame, parameters)
+        _force(scene, layer, frame, threads, device)
+        _aim(scene, frame["size"], region, samples)
+        load_s = time.perf_counter() - began
+        engine.TappedCycles.passes = {}
+        bpy.ops.render.render(scene=scene.name)
+        return engine.TappedCycles.passes, load_s
+
+    def _move(self, scene, layer, frame, parameters):
+        own = "%d/%d/%d" % (self.own[scene.name][0], frame["seed"], frame["frame"])
+        scene.cycles.use_animated_seed = False
+        scene.cycles.seed = zlib.crc32(own.encode()) & 0x7FFFFFFF
+        place = (scene.name, layer.name, frame["frame"], frame["camera"], parameters)
+        if place == self.place:
+            return
+        self.place = None
+        for other in scene.view_layers:
+            other.use = other == layer
+        for name, value in parameters.items():
+            scene[name] = type(scene[name])(float(value))
+            scene.update_tag()
+        scene.camera = self.own[scene.name][1]
+        scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
+        if frame["camera"] is not None:
+            scene.camera = _camera(scene, frame["camera"])
+        self.place = place
+
+
+def devices():
+    """Kinds of processors Cycles finds here, fastest first; the last is always the CPU."""
+    preferences = bpy.context.preferences.addons["cycles"].preferences
+    found = []
+    for kind in DEVICES:
+        try:
+            if any(device.type == kind for device in preferences.get_devices_for_type(kind)):
+                found.append(kind)
+        except (TypeError, ValueError):  # this Blender doesn't know the kind
+            continue
+    return [*found, "CPU"]
+
+
+def _camera(scene, name):
+    found = reading.cameras(scene)
+    named = [camera for camera in found if camera.name == name]
+    return named[0] if named else found[int(name)]
+
+
+def _force(scene, layer, frame, threads, device):
+    """Set what must be so for units to fit together, and what the job says."""
+    render, cycles = scene.render, scene.cycles
+    render.engine = engine.ENGINE
+    render.use_persistent_data = True
+    render.use_compositing = render.use_sequencer = render.use_freestyle = render.use_multiview = False
+    render.threads_mode, render.threads = "FIXED", threads
+    render.resolution_x, render.resolution_y = frame["size"]
+    render.resolution_percentage = 100
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    for name, value in (("use_guiding", False), ("use_auto_tile", False), ("time_limit", 0.0)):
+        if hasattr(cycles, name):
+            setattr(cycles, name, value)
+    cycles.samples = frame["samples"]
+    cycles.device = "CPU" if device == "CPU" else "GPU"
+    if device != "CPU":
+        preferences = bpy.context.preferences.addons["cycles"].preferences
+        preferences.compute_device_type = device
+        for one in preferences.get_devices_for_type(device):
+            one.use = one.type == device
+    aovs = frame["aovs"]
+    layer.use_pass_combined = True
+    layer.use_pass_normal = "normal" in aovs
+    layer.cycles.denoising_store_passes = "depth" in aovs or "albedo" in aovs
+
+
+def _aim(scene, size, region, samples):
+    """Ask for these pixels and samples alone."""
+    render, (width, height), (x0, y0, x1, y1) = scene.render, size, region
+    render.use_border = render.use_crop_to_border = [x0, y0, x1, y1] != [0, 0, width, height]
+    render.border_min_x, render.border_max_x = (x0 + _MARGIN) / width, (x1 + _MARGIN) / width
+    render.border_min_y, render.border_max_y = (height - y1 + _MARGIN) / height, (height - y0 + _MARGIN) / height
+    if hasattr(scene.cycles, "use_sample_subset"):
+        scene.cycles.use_sample_subset = samples != [0, scene.cycles.samples]
+        scene.cycles.sample_offset, scene.cycles.sample_subset_length = samples[0], samples[1] - samples[0]
