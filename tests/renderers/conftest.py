@@ -46,7 +46,9 @@ class Bench:
     def with_(self, scene: Path | None = None, **changes: object) -> Bench:
         """The same with another scene or other settings of the frame."""
         frame = replace(self.frame, scene=str(scene or self.frame.scene), **changes)  # type: ignore[arg-type]
-        return Bench(kind=self.kind, process=self.process, frame=replace(frame, scene_digest=inspect(self.process, frame).digest))
+        return Bench(
+            kind=self.kind, process=self.process, frame=replace(frame, scene_digest=inspect(self.process, frame).digest)
+        )
 
     def unit(self, region: Region | None = None, samples: tuple[int, int] | None = None) -> UnitSpec:
         """A unit of the frame, all of it by default."""
@@ -100,8 +102,6 @@ def start(kind: str, logs: Path, threads: int = 2) -> Bench:
         samples=8,
     )
     return Bench(kind=kind, process=process, frame=frame).with_()
-
-
 
 
 @pytest.fixture(scope="session")

@@ -107,9 +107,7 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
     if noise is None:
         return ()
     if ends:
-        return (
-            f"Its adaptive sampling is replaced: unless the job names samples, the whole picture ends at noise {noise:g}.",
-        )
+        return (f"Its adaptive sampling is replaced: the picture ends at noise {noise:g} if the job names no samples.",)
     return ("Its adaptive sampling is off: every pixel gets all samples, so that regions fit together.",)
 
 

@@ -53,7 +53,7 @@ class BuildCheck:
 
 def version_of(build: str) -> tuple[int, ...]:
     """Version in a build's name."""
-    return tuple(int(part) for part in build.split()[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in build.partition(" ")[0].split(".") if part.isdigit())
 
 
 def device_of(build: str) -> str:

@@ -14,7 +14,9 @@ scene.cycles.use_denoising = False
 scene.frame_start, scene.frame_end = 1, 4
 
 
-def material(name: str, colour: tuple[float, float, float], *, roughness: float, metal: float = 0.0) -> bpy.types.Material:
+def material(
+    name: str, colour: tuple[float, float, float], *, roughness: float, metal: float = 0.0
+) -> bpy.types.Material:
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     shader = made.node_tree.nodes["Principled BSDF"]

@@ -1,35 +1,42 @@
 """Answers questions about scenes, in plain values: the same in this Python and in the program's."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import bpy
 
 from . import canary
 from .stage import PLANES, Stage, devices
 
-_stages = []
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_stages: list[Stage] = []
 
 
-def _stage():
+def _stage() -> Stage:
     if not _stages:
         _stages.append(Stage())
     return _stages[0]
 
 
-def builds():
+def builds() -> dict[str, Any]:
     """Return version and devices."""
     return {"version": bpy.app.version_string.split()[0], "devices": devices()}
 
 
-def describe(path, digest, parameters):
+def describe(path: str, digest: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Open a scene, unless it is open with this content, and return what it says of itself."""
     return _stage().describe(path, digest, parameters)
 
 
-def known_as(digest):
+def known_as(digest: str) -> None:
     """Take the open scene for one of this content."""
-    _stage().key = (_stage().key[0], digest)
+    _stage().known_as(digest)
 
 
-def render(frame, region, samples, threads, device):
+def render(frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str) -> dict[str, Any]:
     """Render part of a frame; returns means over its samples as float32 bytes, plane by plane.
 
     Each plane is ``(channels, bytes)``, rows from the bottom: the picture, then the AOVs in their order.
@@ -39,9 +46,11 @@ def render(frame, region, samples, threads, device):
     return {"load_s": load_s, "planes": [(channels, values.tobytes()) for channels, values in planes]}
 
 
-def try_out(device):
+def try_out(device: str) -> str:
     """Render a small scene and return what is wrong with it; nothing is right."""
     return canary.fault(device)
 
 
-ANSWERS = {answer.__name__: answer for answer in (builds, describe, known_as, render, try_out)}
+ANSWERS: dict[str, Callable[..., Any]] = {
+    answer.__name__: answer for answer in (builds, describe, known_as, render, try_out)
+}

@@ -1,5 +1,7 @@
 """A small scene with a known picture: what renders it otherwise renders no job."""
 
+from __future__ import annotations
+
 import bpy
 
 from .stage import Stage
@@ -10,7 +12,7 @@ _EXPECTED = (0.25, 0.5, 0.75)
 """Albedo of a matt plane that sees nothing but an even sky of brightness one: what it sends back, by closed form."""
 
 
-def fault(device):
+def fault(device: str) -> str:
     """Say what is wrong with the canary's picture; empty if it is as it must be."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -33,7 +35,7 @@ def fault(device):
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = 1.0
     scene.world = world
     stage = Stage()
-    stage.key, stage.own = ("canary", ""), {scene.name: (0, camera)}
+    stage.take("canary", "")
     frame = {
         "scene": "canary", "scene_digest": "", "frame": 1, "size": SIZE, "samples": 4, "seed": 0, "camera": None,
         "parameters": {}, "aovs": [],
@@ -41,5 +43,5 @@ def fault(device):
     passes, _ = stage.render(frame, [0, 0, *SIZE], [0, 4], 1, device)
     _, values = passes["Combined"]
     found = [sum(values[colour::4]) / len(values[colour::4]) for colour in range(3)]
-    off = max(abs(value - expected) for value, expected in zip(found, _EXPECTED))
-    return "" if off <= _TOLERANCE else "its small scene is %s instead of %s" % (found, _EXPECTED)
+    off = max(abs(value - expected) for value, expected in zip(found, _EXPECTED, strict=True))
+    return "" if off <= _TOLERANCE else f"its small scene is {found} instead of {_EXPECTED}"

@@ -1,6 +1,9 @@
 """Open scene files: Blender's own, and those it imports, which get a light and a camera where they have none."""
 
-import os
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import bpy
 from mathutils import Vector
@@ -11,9 +14,9 @@ SIDES = Vector((0.7, -1.0, 0.6))
 """Where a default camera stands, seen from the middle of the scene."""
 
 
-def open_file(path):
+def open_file(path: str) -> None:
     """Open a scene without running any script of it."""
-    suffix = os.path.splitext(path)[1].lower()
+    suffix = Path(path).suffix.lower()
     if suffix == ".blend":
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
         return
@@ -26,14 +29,14 @@ def open_file(path):
     _furnish(scene)
 
 
-def _gltf(path):
+def _gltf(path: str) -> None:
     import addon_utils
 
     addon_utils.enable("io_scene_gltf2")
     bpy.ops.import_scene.gltf(filepath=path)
 
 
-def _fbx(path):
+def _fbx(path: str) -> None:
     if hasattr(bpy.ops.wm, "fbx_import"):
         bpy.ops.wm.fbx_import(filepath=path)
         return
@@ -43,7 +46,7 @@ def _fbx(path):
     bpy.ops.import_scene.fbx(filepath=path)
 
 
-def _usd(path):
+def _usd(path: str) -> None:
     bpy.ops.wm.usd_import(filepath=path)
 
 
@@ -59,7 +62,7 @@ _IMPORTERS = {
 }
 
 
-def _furnish(scene):
+def _furnish(scene: Any) -> None:
     """Give an imported scene what it lacks to be seen."""
     if scene.camera is None:
         cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: o.name)
@@ -69,7 +72,7 @@ def _furnish(scene):
         _light(scene)
 
 
-def _camera(scene):
+def _camera(scene: Any) -> Any:
     """Put a camera where it sees all of the scene."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
@@ -86,7 +89,7 @@ def _camera(scene):
     return camera
 
 
-def _light(scene):
+def _light(scene: Any) -> None:
     """Let a sun and a little sky shine."""
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
     sun.data.energy, sun.data.angle = SUNLIGHT, 0.1

@@ -1,10 +1,15 @@
-"""What an open file says of itself: its scenes, cameras, size, samples, the files it refers to, and what is replaced."""
+"""What an open file says of itself: scenes, cameras, size, samples, the files it refers to, and what is replaced."""
 
-import glob
-import os
+from __future__ import annotations
+
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import bpy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_NOISE = 0.01
 """What Cycles' own automatic threshold comes to for most numbers of samples."""
@@ -14,116 +19,105 @@ class NotThere(Exception):
     """A file hasn't what was asked for."""
 
 
-def scene_named(name):
+def scene_named(name: str) -> Any:
     """Return the scene of this name; the one that was open when the file was saved if it is empty."""
-    if not name:
-        return bpy.context.scene
-    if name not in bpy.data.scenes:
-        known = ", ".join(scene.name for scene in bpy.data.scenes)
-        raise NotThere("has no scene '%s'. It has %s" % (name, known))
-    return bpy.data.scenes[name]
+    return _named("scene", name, bpy.data.scenes) if name else bpy.context.scene
 
 
-def layer_named(scene, name):
+def layer_named(scene: Any, name: str) -> Any:
     """Return the view layer of this name; the first that is rendered if it is empty."""
-    if not name:
-        return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
-    if name not in scene.view_layers:
-        known = ", ".join(layer.name for layer in scene.view_layers)
-        raise NotThere("has no view layer '%s'. It has %s" % (name, known))
-    return scene.view_layers[name]
+    if name:
+        return _named("view layer", name, scene.view_layers)
+    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
 
 
-def cameras(scene):
+def cameras(scene: Any) -> list[Any]:
     """List the scene's cameras, the active one first."""
-    found = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: o.name)
-    return sorted(found, key=lambda camera: camera != scene.camera)
+    found = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
+    return sorted(found, key=lambda camera: bool(camera != scene.camera))
 
 
-def describe(path, scene, layer):
+def describe(path: str, scene: Any, layer: Any) -> dict[str, Any]:
     """Return what is to be known before rendering, as plain values."""
     scale = scene.render.resolution_percentage / 100
-    adaptive = scene.cycles.use_adaptive_sampling
+    threshold = scene.cycles.adaptive_threshold or DEFAULT_NOISE
     return {
         "size": [max(1, int(scene.render.resolution_x * scale)), max(1, int(scene.render.resolution_y * scale))],
         "samples": scene.cycles.samples,
         "cameras": [camera.name for camera in cameras(scene)],
-        "files": [path, *_files(path)],
-        "noise": (scene.cycles.adaptive_threshold or DEFAULT_NOISE) if adaptive else None,
-        "notes": list(_notes(path, scene, layer)),
-        "properties": [name for name in scene.keys() if isinstance(scene[name], (int, float))],
+        "files": [path, *_files(Path(path))],
+        "noise": threshold if scene.cycles.use_adaptive_sampling else None,
+        "notes": [*_notes_on_picture(scene), *_notes_on_choice(path, scene, layer)],
+        "properties": [name for name, value in scene.items() if isinstance(value, (int, float))],
     }
 
 
-def _files(path):
+def _named(kind: str, name: str, known: Any) -> Any:
+    if name not in known:
+        raise NotThere(f"has no {kind} '{name}'. It has {', '.join(one.name for one in known)}")
+    return known[name]
+
+
+def _files(path: Path) -> list[str]:
     """List files the scene refers to, whether they exist or not; those inside the file itself are left out."""
-    names = list(bpy.utils.blend_paths(absolute=True, packed=False, local=False))
-    names += _beside(path)
-    return sorted({found for name in names if name for found in _all_of(name)})
+    names = [Path(bpy.path.abspath(name)) for name in bpy.utils.blend_paths(absolute=True) if name]
+    return sorted({str(found) for name in (*names, *_beside(path)) for found in _all_of(name)})
 
 
-def _beside(path):
+def _beside(path: Path) -> list[Path]:
     """List what an imported file names that Blender doesn't keep: a glTF's buffers, an OBJ's materials."""
-    folder, suffix = os.path.dirname(path), os.path.splitext(path)[1].lower()
-    pattern = {".gltf": r'"uri"\s*:\s*"(?!data:)([^"]+)"', ".obj": r"(?m)^mtllib\s+(.+?)\s*$"}.get(suffix)
-    if pattern is None:
-        return []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return [os.path.join(folder, name) for name in re.findall(pattern, file.read())]
+    pattern = {".gltf": r'"uri"\s*:\s*"(?!data:)([^"]+)"', ".obj": r"(?m)^mtllib\s+(.+?)\s*$"}.get(path.suffix.lower())
+    return [path.parent / name for name in re.findall(pattern, path.read_text(errors="replace"))] if pattern else []
 
 
-def _all_of(name):
-    """Return the files of a name: a set of tiles has many."""
-    absolute = os.path.normpath(bpy.path.abspath(name))
-    if "<UDIM>" in absolute or "<UVTILE>" in absolute:
-        pattern = re.sub(r"<UDIM>|<UVTILE>", "\0", absolute)
-        return glob.glob(glob.escape(pattern).replace("\0", "*")) or [absolute]
-    if os.path.isdir(absolute):
-        return [os.path.join(folder, own) for folder, _, names in os.walk(absolute) for own in names]
-    return [absolute]
+def _all_of(path: Path) -> list[Path]:
+    """Return the files of a name: a texture in tiles has many, and so has a folder of caches."""
+    if re.search("<UDIM>|<UVTILE>", path.name):
+        return sorted(path.parent.glob(re.sub("<UDIM>|<UVTILE>", "*", path.name))) or [path]
+    return sorted(own for own in path.rglob("*") if own.is_file()) if path.is_dir() else [path]
 
 
-def _notes(path, scene, layer):
+def _notes_on_picture(scene: Any) -> Iterator[str]:
     """Say what is rendered otherwise than the file asks."""
     render, cycles = scene.render, scene.cycles
     if render.engine not in ("CYCLES", "FRONTBURNER_CYCLES"):
-        yield "It is made for %s; it is rendered with Cycles." % render.engine.replace("BLENDER_", "").title()
-    if cycles.use_denoising:
-        yield "Its denoising is left out: nodes render raw pixels."
-    if getattr(cycles, "use_guiding", False):
-        yield "Path guiding is off: with it, regions would not fit together."
-    if render.use_border:
-        yield "Its render region is ignored: the job's region counts."
-    if _composites(scene):
-        yield "Its compositor is left out: pictures are what Cycles renders."
-    if render.use_sequencer and scene.sequence_editor and _strips(scene):
-        yield "Its video sequencer is left out."
-    if render.use_freestyle:
-        yield "Its Freestyle lines are left out."
-    if render.use_multiview:
-        yield "Its stereo views are left out: one picture is rendered."
+        yield f"It is made for {render.engine.replace('BLENDER_', '').title()}; it is rendered with Cycles."
+    said = {
+        "Its denoising is left out: nodes render raw pixels.": cycles.use_denoising,
+        "Path guiding is off: with it, regions would not fit together.": getattr(cycles, "use_guiding", False),
+        "Its render region is ignored: the job's region counts.": render.use_border,
+        "Its compositor is left out: pictures are what Cycles renders.": _composites(scene),
+        "Its video sequencer is left out.": render.use_sequencer and _strips(scene),
+        "Its Freestyle lines are left out.": render.use_freestyle,
+        "Its stereo views are left out: one picture is rendered.": render.use_multiview,
+    }
+    yield from (sentence for sentence, applies in said.items() if applies)
+
+
+def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
+    """Say what was chosen of several, and how to choose otherwise."""
     others = [other.name for other in scene.view_layers if other.use and other != layer]
     if others:
-        yield "Only its view layer %s is rendered; it also has %s: name one in the parameter view_layer." % (
-            layer.name, ", ".join(others),
-        )  # fmt: skip
+        yield (
+            f"Only its view layer {layer.name} is rendered; it also has {', '.join(others)}: "
+            "name one in the parameter view_layer."
+        )
     if len(bpy.data.scenes) > 1:
         names = ", ".join(other.name for other in bpy.data.scenes)
-        yield "Its scene %s is rendered, of %s: name another in the parameter scene." % (scene.name, names)
+        yield f"Its scene {scene.name} is rendered, of {names}: name another in the parameter scene."
     if scene.frame_start != scene.frame_end and path.endswith(".blend"):
-        yield "Its own frames are %d-%d." % (scene.frame_start, scene.frame_end)
+        yield f"Its own frames are {scene.frame_start}-{scene.frame_end}."
 
 
-def _composites(scene):
+def _composites(scene: Any) -> bool:
     if not scene.render.use_compositing:
         return False
-    group = getattr(scene, "compositing_node_group", None)
-    if group is not None:
-        return True
-    tree = getattr(scene, "node_tree", None) if getattr(scene, "use_nodes", False) else None
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group is not None
+    tree = scene.node_tree if scene.use_nodes else None
     return tree is not None and any(node.type not in ("R_LAYERS", "COMPOSITE", "VIEWER") for node in tree.nodes)
 
 
-def _strips(scene):
+def _strips(scene: Any) -> bool:
     editor = scene.sequence_editor
-    return len(getattr(editor, "strips", None) or getattr(editor, "sequences", ()))
+    return bool(editor and len(editor.strips if hasattr(editor, "strips") else editor.sequences))

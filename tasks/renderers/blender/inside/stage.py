@@ -1,16 +1,21 @@
-"""One open file that units are rendered from: moves to scene, frame and camera, renders a region and a range of samples."""
+"""One open file that units are rendered from: a region and a range of samples of a frame at a time."""
+
+from __future__ import annotations
 
 import time
 import zlib
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from . import engine, opening, reading
 
+if TYPE_CHECKING:
+    from array import array
+
 DEVICES = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 PLANES = {"depth": "Denoising Depth", "normal": "Normal", "albedo": "Denoising Albedo"}
 """Passes that AOVs come from. The plain depth pass is of the first sample alone, and no range but the first has it."""
-RENDER_TIME = "Render Time"
 _MARGIN = 0.25
 """Part of a pixel that borders lie beyond a pixel's edge: on the edge itself, rounding would decide."""
 
@@ -18,22 +23,31 @@ _MARGIN = 0.25
 class Stage:
     """What is open, and what it said of itself when it was opened."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         engine.register()
-        self.key = None
-        self.place = None
-        self.own = {}
+        self._content: tuple[str, str] | None = None
+        self._place: tuple[object, ...] | None = None
+        self._own: dict[str, tuple[int, Any]] = {}
 
-    def open(self, path, digest):
+    def open(self, path: str, digest: str) -> None:
         """Open a file unless it is open with this content."""
-        if self.key == (path, digest):
-            return
-        self.key = self.place = None
-        opening.open_file(path)
-        self.own = {scene.name: (scene.cycles.seed, scene.camera) for scene in bpy.data.scenes}
-        self.key = (path, digest)
+        if self._content != (path, digest):
+            self._content = None
+            opening.open_file(path)
+            self.take(path, digest)
 
-    def describe(self, path, digest, parameters):
+    def take(self, path: str, digest: str) -> None:
+        """Take what is open for this file."""
+        self._place = None
+        self._own = {scene.name: (scene.cycles.seed, scene.camera) for scene in bpy.data.scenes}
+        self._content = (path, digest)
+
+    def known_as(self, digest: str) -> None:
+        """Take what is open for a file of this content."""
+        if self._content is not None:
+            self._content = (self._content[0], digest)
+
+    def describe(self, path: str, digest: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Open a file and return what it says of itself."""
         self.open(path, digest)
         scene = reading.scene_named(parameters.get("scene", ""))
@@ -42,10 +56,12 @@ class Stage:
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
-            raise reading.NotThere("has no parameter '%s'. It has %s" % (unknown[0], known))
+            raise reading.NotThere(f"has no parameter '{unknown[0]}'. It has {known}")
         return described
 
-    def render(self, frame, region, samples, threads, device):
+    def render(
+        self, frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str
+    ) -> tuple[dict[str, tuple[int, array[float]]], float]:
         """Render a region and a range of samples of a frame.
 
         Returns the passes as `engine.TappedCycles` keeps them, and the seconds it took to get there.
@@ -63,27 +79,27 @@ class Stage:
         bpy.ops.render.render(scene=scene.name)
         return engine.TappedCycles.passes, load_s
 
-    def _move(self, scene, layer, frame, parameters):
-        own = "%d/%d/%d" % (self.own[scene.name][0], frame["seed"], frame["frame"])
+    def _move(self, scene: Any, layer: Any, frame: dict[str, Any], parameters: dict[str, str]) -> None:
+        own = f"{self._own[scene.name][0]}/{frame['seed']}/{frame['frame']}"
         scene.cycles.use_animated_seed = False
         scene.cycles.seed = zlib.crc32(own.encode()) & 0x7FFFFFFF
         place = (scene.name, layer.name, frame["frame"], frame["camera"], parameters)
-        if place == self.place:
+        if place == self._place:
             return
-        self.place = None
+        self._place = None
         for other in scene.view_layers:
             other.use = other == layer
         for name, value in parameters.items():
             scene[name] = type(scene[name])(float(value))
             scene.update_tag()
-        scene.camera = self.own[scene.name][1]
+        scene.camera = self._own[scene.name][1]
         scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
         if frame["camera"] is not None:
             scene.camera = _camera(scene, frame["camera"])
-        self.place = place
+        self._place = place
 
 
-def devices():
+def devices() -> list[str]:
     """Kinds of processors Cycles finds here, fastest first; the last is always the CPU."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     found = []
@@ -96,13 +112,13 @@ def devices():
     return [*found, "CPU"]
 
 
-def _camera(scene, name):
+def _camera(scene: Any, name: str) -> Any:
     found = reading.cameras(scene)
     named = [camera for camera in found if camera.name == name]
     return named[0] if named else found[int(name)]
 
 
-def _force(scene, layer, frame, threads, device):
+def _force(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: str) -> None:
     """Set what must be so for units to fit together, and what the job says."""
     render, cycles = scene.render, scene.cycles
     render.engine = engine.ENGINE
@@ -128,7 +144,7 @@ def _force(scene, layer, frame, threads, device):
     layer.cycles.denoising_store_passes = "depth" in aovs or "albedo" in aovs
 
 
-def _aim(scene, size, region, samples):
+def _aim(scene: Any, size: list[int], region: list[int], samples: list[int]) -> None:
     """Ask for these pixels and samples alone."""
     render, (width, height), (x0, y0, x1, y1) = scene.render, size, region
     render.use_border = render.use_crop_to_border = [x0, y0, x1, y1] != [0, 0, width, height]
