@@ -17,7 +17,7 @@ class TappedCycles(CyclesRender):
 
     bl_idname = ENGINE
     bl_label = "Frontburner Cycles"
-    passes: ClassVar[dict[str, tuple[int, array[float]]]] = {}
+    passes: ClassVar[dict[str, tuple[int, Any]]] = {}
 
     def render(self, depsgraph: Any) -> None:
         """Render as Cycles does, and keep a copy of each pass."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from mathutils import Vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SUNLIGHT = 3.0
 SKY = (0.05, 0.06, 0.08, 1.0)
@@ -50,7 +53,7 @@ def _usd(path: str) -> None:
     bpy.ops.wm.usd_import(filepath=path)
 
 
-_IMPORTERS = {
+_IMPORTERS: dict[str, Callable[[str], object]] = {
     ".glb": _gltf,
     ".gltf": _gltf,
     ".fbx": _fbx,

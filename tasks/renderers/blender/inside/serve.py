@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -21,9 +22,7 @@ def main(pipe: int, parent: int) -> None:
         os._exit(3)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from inside.answers import ANSWERS
-    from inside.reading import NotThere
-
+    answers, not_there = import_module("inside.answers").ANSWERS, import_module("inside.reading").NotThere
     connection: Connection = Connection(pipe)
     while True:
         try:
@@ -31,8 +30,8 @@ def main(pipe: int, parent: int) -> None:
         except EOFError:
             os._exit(0)  # Blender's own end takes seconds
         try:
-            answer: tuple[bool, object] = (True, ANSWERS[name](**values))
-        except NotThere as error:
+            answer: tuple[bool, object] = (True, answers[name](**values))
+        except not_there as error:
             answer = (False, {"not_there": str(error)})
         except BaseException as error:  # noqa: BLE001 - whatever it is must reach who asked
             traceback.print_exc()
