@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storage.errors import FrontburnerError
     from tasks.spec import UnitRecord
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 5.0
 """Seconds between two looks at whether units are late."""
 
 
