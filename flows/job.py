@@ -78,6 +78,20 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
+def _pairs(value: object) -> object:
+    """Take ``name=value,other=value`` for a mapping, and numbers for their text."""
+    if isinstance(value, str):
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise ValueError("does not read as name=value,name=value.")
+        return {name.strip(): text.strip() for name, _, text in pairs}
+    return {name: _text(own) for name, own in value.items()} if isinstance(value, dict) else value
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 Text = Annotated[str, BeforeValidator(_plain)]
 
 
@@ -109,6 +123,11 @@ class RenderJob(BaseModel):
         "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
     )
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
+    parameters: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
+        default={},
+        description="Values of the scene's own parameters, as name=value,name=value; "
+        "a Blender file has scene, view_layer and the custom properties of its scene.",
+    )
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
         default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
     )

@@ -9,7 +9,7 @@ from flows.frames import parse_frames
 from flows.job import JobRefused
 from tasks import animation
 from tasks.errors import SceneError
-from tasks.scenes import FrameScene
+from tasks.scenes import FrameScene, Parameters
 
 if TYPE_CHECKING:
     from flows.job import RenderJob
@@ -43,7 +43,15 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     paths = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
     if numbered:
         _require(list(paths.values()))
-    return tuple(FrameScene(frame=frame, path=str(path), parameters=keys.at(frame)) for frame, path in paths.items())
+    return tuple(
+        FrameScene(frame=frame, path=str(path), parameters=_parameters(job, keys.at(frame)))
+        for frame, path in paths.items()
+    )
+
+
+def _parameters(job: RenderJob, keyed: Parameters) -> Parameters:
+    """Values at a frame: the job's own go before those of the keys file."""
+    return tuple(sorted((dict(keyed) | job.parameters).items()))
 
 
 def _frames_of_keys(scene: Path, text: str) -> tuple[int, ...]:

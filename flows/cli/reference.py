@@ -38,7 +38,7 @@ def page() -> str:
 
 
 def _shown(default: object) -> str:
-    if default in ("", None) or default == []:
+    if default in ("", None) or default in ([], {}):
         return ""
     if isinstance(default, list):
         return f"`{','.join(map(str, default))}`"

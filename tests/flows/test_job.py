@@ -32,7 +32,7 @@ def refusal(**fields: Any) -> JobRefused:
 BAD: list[tuple[str, Any, str]] = [
     ("scene", "", "names no file. Give the path of a scene"),
     ("scene", "  ", "names no file"),
-    ("renderer", "arnold", "is not a renderer. Known are auto, mitsuba, null"),
+    ("renderer", "arnold", "is not a renderer. Known are auto, blender, mitsuba, null"),
     ("frames", "48-1", "did you mean 1-48?"),
     ("frames", "abc", "Write frames as numbers and ranges"),
     ("frames", "1-9x0", "a step is 1 or more"),
@@ -57,6 +57,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("time_limit", "30m10h", "is not a span of time"),
     ("finish_by", "25:00", "Write a time such as 08:00"),
     ("finish_by", "tomorrow", "Write a time such as 08:00"),
+    ("parameters", "eye", "name=value"),
     ("aovs", "depth,speed", "'depth', 'normal' or 'albedo'"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**32, "less than 4294967296"),
@@ -211,8 +212,8 @@ def test_the_same_document_is_the_same_job() -> None:
 
 OTHER: dict[str, Any] = {
     "scene": "shots/hall.xml", "renderer": "mitsuba", "frames": "1-2", "size": "8x8", "region": "0,0,4,4",
-    "samples": 3, "camera": "1", "aovs": "depth", "seed": 1, "mode": "tiles", "out": "elsewhere", "name": "x",
-    "formats": "png", "exr": "float", "png_bits": 16, "view": "aces", "exposure": 0.5, "noise": 0.02,
+    "samples": 3, "camera": "1", "parameters": "eye=2", "aovs": "depth", "seed": 1, "mode": "tiles",
+    "out": "elsewhere", "name": "x", "formats": "png", "exr": "float", "png_bits": 16, "view": "aces", "exposure": 0.5, "noise": 0.02,
     "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
 }  # fmt: skip
 OTHER_WAY: dict[str, Any] = {

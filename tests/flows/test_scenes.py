@@ -33,6 +33,14 @@ def test_the_jobs_frames_win_over_the_scenes_own(tmp_path: Path) -> None:
     assert [(scene.frame, scene.parameters) for scene in chosen] == [(2, (("eye", "1.0"),)), (9, (("eye", "4.0"),))]
 
 
+def test_the_jobs_parameters_win_over_the_keys(tmp_path: Path) -> None:
+    (tmp_path / "room.xml").touch()
+    (tmp_path / "room.keys.yaml").write_text("parameters: {eye: {1: 0, 5: 4}, sun: {1: 2}}\n")
+    for given in ("eye=7, view=left", {"eye": 7, "view": "left"}):
+        (scene,) = scenes_of(tmp_path / "room.xml", frames="3", parameters=given)
+        assert scene.parameters == (("eye", "7"), ("sun", "2.0"), ("view", "left"))
+
+
 def test_one_file_a_frame_renders_the_files_there_are(tmp_path: Path) -> None:
     for number in (3, 1, 10):
         (tmp_path / f"shot.{number:04d}.xml").touch()
