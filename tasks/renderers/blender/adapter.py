@@ -12,13 +12,14 @@ import numpy as np
 from tasks.errors import NodeNotReady
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.blender import builds as blender_builds
+from tasks.renderers.blender.planes import rendered
 from tasks.renderers.blender.scenes import scenes_of
 from tasks.spec import Aov, CostGrid, Pixels, Size
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
     from tasks.renderers.blender.scenes import Scenes
-    from tasks.spec import FrameSpec, Region, UnitSpec
+    from tasks.spec import FrameSpec, UnitSpec
 
 
 class Blender:
@@ -73,17 +74,21 @@ class BlenderSession:
         began_s, region, samples = time.perf_counter(), unit.region, unit.samples
         self._scenes.verify(unit.frame)
         opened_s = time.perf_counter() - began_s
-        answer = self._scenes.ask(
-            Path(unit.frame.scene),
-            "render",
-            frame=_plain(unit.frame),
-            region=[region.x0, region.y0, region.x1, region.y1],
-            samples=[samples.start, samples.stop],
-            threads=self._threads,
-            device=self._device,
+        means, load_s = rendered(
+            lambda file: self._scenes.ask(
+                Path(unit.frame.scene),
+                "render",
+                frame=_plain(unit.frame),
+                region=[region.x0, region.y0, region.x1, region.y1],
+                samples=[samples.start, samples.stop],
+                threads=self._threads,
+                device=self._device,
+                file=file,
+            ),
+            region.width,
+            region.height,
         )
-        self.load_s = opened_s + answer["load_s"]
-        means = np.concatenate([_plane(plane, region) for plane in answer["planes"]], axis=2)
+        self.load_s = opened_s + load_s
         seconds = time.perf_counter() - began_s - self.load_s
         costs = CostGrid(columns=(region.x0, region.x1), rows=(region.y0, region.y1), seconds=(seconds,))
         sums = np.ascontiguousarray(means * np.float32(samples.count))
@@ -96,11 +101,6 @@ def _plain(frame: FrameSpec) -> dict[str, object]:
         "size": [frame.size.width, frame.size.height],
         "aovs": [aov.value for aov in frame.aovs],
     }
-
-
-def _plane(plane: tuple[int, bytes], region: Region) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    channels, data = plane
-    return np.frombuffer(data, np.float32).reshape(region.height, region.width, channels)[::-1]
 
 
 def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 import sys
 
-from tasks.renderers.blender.link import BlenderError, link
+import numpy as np
+
+from tasks.renderers.blender.link import BlenderError, Link, link
+from tasks.renderers.blender.planes import rendered
+
+SIZE = (16, 16)
+ALBEDO = (0.25, 0.5, 0.75)
+"""As in `inside.canary`."""
+TOLERANCE = 0.02
 
 
 def main(path: str) -> None:
@@ -14,10 +22,7 @@ def main(path: str) -> None:
     told = blender.ask("builds")
     working, faults = [], []
     for device in told["devices"]:
-        try:
-            fault = blender.ask("try_out", device=device)
-        except BlenderError as error:
-            fault = str(error)
+        fault = _fault(blender, device)
         if fault:
             faults.append(f"{device}: {fault}")
         else:
@@ -26,6 +31,18 @@ def main(path: str) -> None:
         raise SystemExit(f"error: Blender {told['version']} can't render: {'; '.join(faults)}")
     sys.stdout.flush()
     print("\n" + json.dumps({"version": told["version"], "devices": working}))
+
+
+def _fault(blender: Link, device: str) -> str:
+    """Say what is wrong with the small scene's picture; nothing if it is as it must be."""
+    try:
+        means, _ = rendered(lambda file: blender.ask("try_out", device=device, file=file), *SIZE)
+    except (BlenderError, OSError) as error:
+        return str(error)
+    found = means[..., :3].mean(axis=(0, 1))
+    if np.abs(found - ALBEDO).max() <= TOLERANCE:
+        return ""
+    return f"its small scene is {found.round(3).tolist()} instead of {list(ALBEDO)}"
 
 
 if __name__ == "__main__":

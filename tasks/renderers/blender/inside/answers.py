@@ -36,19 +36,39 @@ def known_as(digest: str) -> None:
     _stage().known_as(digest)
 
 
-def render(frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str) -> dict[str, Any]:
-    """Render part of a frame; returns means over its samples as float32 bytes, plane by plane.
+def render(
+    frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str, file: str
+) -> dict[str, Any]:
+    """Render part of a frame; returns means over its samples as float32, plane by plane.
 
-    Each plane is ``(channels, bytes)``, rows from the bottom: the picture, then the AOVs in their order.
+    Planes are the picture, then the AOVs in their order; each is ``(channels, bytes)``, rows from the bottom. A Blender
+    that can't hand them over writes them to ``file`` instead, and says the passes' names in it.
     """
-    passes, load_s = _stage().render(frame, region, samples, threads, device)
-    planes = [passes[name] for name in ("Combined", *(PLANES[aov] for aov in frame["aovs"]))]
-    return {"load_s": load_s, "planes": [(channels, values.tobytes()) for channels, values in planes]}
+    return _rendered(_stage(), frame, region, samples, threads, device, file)
 
 
-def try_out(device: str) -> str:
-    """Render a small scene and return what is wrong with it; nothing is right."""
-    return canary.fault(device)
+def try_out(device: str, file: str) -> dict[str, Any]:
+    """Render a small scene, as `render` does."""
+    stage, frame = canary.made()
+    size = frame["size"]
+    return _rendered(stage, frame, [0, 0, *size], [0, frame["samples"]], 1, device, file)
+
+
+def _rendered(
+    stage: Stage,
+    frame: dict[str, Any],
+    region: list[int],
+    samples: list[int],
+    threads: int,
+    device: str,
+    file: str,
+) -> dict[str, Any]:
+    layer, passes, load_s = stage.render(frame, region, samples, threads, device)
+    names = ["Combined", *(PLANES[aov] for aov in frame["aovs"])]
+    if passes:
+        return {"load_s": load_s, "planes": [(passes[name][0], passes[name][1].tobytes()) for name in names]}
+    stage.save(file)
+    return {"load_s": load_s, "names": [f"{layer}.{name}" for name in names]}
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {

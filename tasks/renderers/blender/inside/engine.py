@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain
 from typing import Any, ClassVar
 
 import bpy
@@ -20,21 +19,18 @@ class TappedCycles(CyclesRender):
     passes: ClassVar[dict[str, tuple[int, Any]]] = {}
 
     def render(self, depsgraph: Any) -> None:
-        """Render as Cycles does, and keep a copy of each pass."""
+        """Render as Cycles does, and keep a copy of each pass, if this Blender can copy them at once."""
         super().render(depsgraph)
-        for layer in self.get_result().layers:
+        result = self.get_result()
+        for layer in result.layers:
             if layer.name == depsgraph.view_layer.name:
                 for one in layer.passes:
-                    TappedCycles.passes[one.name] = (one.channels, _values(one))
-
-
-def _values(one: Any) -> array[float]:
-    """Copy a pass. Of one that is an array of arrays, an older Blender copies past the end: it is walked through."""
-    if isinstance(one.rect[0], float):
-        values = array("f", bytes(4 * len(one.rect)))
-        one.rect.foreach_get(values)
-        return values
-    return array("f", chain.from_iterable(one.rect[:]))
+                    values = array("f", bytes(4 * result.resolution_x * result.resolution_y * one.channels))
+                    try:
+                        one.rect.foreach_get(values)
+                    except TypeError:  # older ones take a row of pixels for a row of values
+                        return
+                    TappedCycles.passes[one.name] = (one.channels, values)
 
 
 def register() -> None:

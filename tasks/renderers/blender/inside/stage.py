@@ -61,10 +61,11 @@ class Stage:
 
     def render(
         self, frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str
-    ) -> tuple[dict[str, tuple[int, array[float]]], float]:
+    ) -> tuple[str, dict[str, tuple[int, array[float]]], float]:
         """Render a region and a range of samples of a frame.
 
-        Returns the passes as `engine.TappedCycles` keeps them, and the seconds it took to get there.
+        Returns the name of its view layer, the passes as `engine.TappedCycles` keeps them (none where they can't be
+        copied), and the seconds it took to get there.
         """
         began = time.perf_counter()
         self.open(frame["scene"], frame["scene_digest"])
@@ -77,7 +78,16 @@ class Stage:
         load_s = time.perf_counter() - began
         engine.TappedCycles.passes = {}
         bpy.ops.render.render(scene=scene.name)
-        return engine.TappedCycles.passes, load_s
+        return layer.name, engine.TappedCycles.passes, load_s
+
+    def save(self, path: str) -> None:
+        """Write all passes of what was rendered last to an EXR file, float32 and not compressed."""
+        scene = bpy.context.scene if self._place is None else bpy.data.scenes[str(self._place[0])]
+        settings = scene.render.image_settings
+        if hasattr(settings, "media_type"):
+            settings.media_type = "MULTI_LAYER_IMAGE"
+        settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
+        bpy.data.images["Render Result"].save_render(path, scene=scene)
 
     def _move(self, scene: Any, layer: Any, frame: dict[str, Any], parameters: dict[str, str]) -> None:
         own = f"{self._own[scene.name][0]}/{frame['seed']}/{frame['frame']}"
