@@ -43,7 +43,7 @@ class Blender:
     def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - all frames lie in one file
         """Read a scene without rendering it."""
         described, digest = _scenes(build).described(scene, parameters)
-        noise = described["noise"]
+        noise = described["noise"] and float(f"{described['noise']:.6g}")  # it was a float32
         exact_samples = self.capabilities(build).exact_samples
         return SceneInfo(
             digest=digest,

@@ -19,43 +19,44 @@ class NotThere(Exception):
     """A file hasn't what was asked for."""
 
 
-def scene_named(name: str) -> Any:
-    """Return the scene of this name; the one that was open when the file was saved if it is empty."""
-    return _named("scene", name, bpy.data.scenes) if name else bpy.context.scene
+class Original:
+    """What a scene of a file said when the file was opened.
 
+    Parameters
+    ----------
+    path
+        The file.
+    scene
+        One of its scenes.
+    """
 
-def layer_named(scene: Any, name: str) -> Any:
-    """Return the view layer of this name; the first that is rendered if it is empty."""
-    if name:
-        return _named("view layer", name, scene.view_layers)
-    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+    def __init__(self, path: str, scene: Any) -> None:
+        cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
+        self.scene = scene
+        self.seed: int = scene.cycles.seed
+        self.camera = scene.camera
+        self.cameras = sorted(cameras, key=lambda camera: bool(camera != scene.camera))
+        self.properties = {name: value for name, value in scene.items() if isinstance(value, (int, float))}
+        self.layer: str = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0]).name
+        described = self._described(path)
+        self.told: dict[str, dict[str, Any]] = {
+            layer.name: {**described, "notes": [*described["notes"], *_notes_on_choice(path, scene, layer)]}
+            for layer in scene.view_layers
+        }
 
-
-def cameras(scene: Any) -> list[Any]:
-    """List the scene's cameras, the active one first."""
-    found = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
-    return sorted(found, key=lambda camera: bool(camera != scene.camera))
-
-
-def describe(path: str, scene: Any, layer: Any) -> dict[str, Any]:
-    """Return what is to be known before rendering, as plain values."""
-    scale = scene.render.resolution_percentage / 100
-    threshold = scene.cycles.adaptive_threshold or DEFAULT_NOISE
-    return {
-        "size": [max(1, int(scene.render.resolution_x * scale)), max(1, int(scene.render.resolution_y * scale))],
-        "samples": scene.cycles.samples,
-        "cameras": [camera.name for camera in cameras(scene)],
-        "files": [path, *_files(Path(path))],
-        "noise": threshold if scene.cycles.use_adaptive_sampling else None,
-        "notes": [*_notes_on_picture(scene), *_notes_on_choice(path, scene, layer)],
-        "properties": [name for name, value in scene.items() if isinstance(value, (int, float))],
-    }
-
-
-def _named(kind: str, name: str, known: Any) -> Any:
-    if name not in known:
-        raise NotThere(f"has no {kind} '{name}'. It has {', '.join(one.name for one in known)}")
-    return known[name]
+    def _described(self, path: str) -> dict[str, Any]:
+        """Return what is to be known before rendering, as plain values."""
+        render, cycles = self.scene.render, self.scene.cycles
+        scale = render.resolution_percentage / 100
+        return {
+            "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
+            "samples": cycles.samples,
+            "cameras": [camera.name for camera in self.cameras],
+            "files": [path, *_files(Path(path))],
+            "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
+            "notes": [*_notes_on_picture(self.scene)],
+            "properties": list(self.properties),
+        }
 
 
 def _files(path: Path) -> list[str]:

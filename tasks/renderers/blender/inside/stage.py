@@ -21,13 +21,14 @@ _MARGIN = 0.25
 
 
 class Stage:
-    """What is open, and what it said of itself when it was opened."""
+    """What is open, and what it said of itself when it was opened: rendering changes much of it."""
 
     def __init__(self) -> None:
         engine.register()
         self._content: tuple[str, str] | None = None
         self._place: tuple[object, ...] | None = None
-        self._own: dict[str, tuple[int, Any]] = {}
+        self._default = ""
+        self._originals: dict[str, reading.Original] = {}
 
     def open(self, path: str, digest: str) -> None:
         """Open a file unless it is open with this content."""
@@ -39,7 +40,8 @@ class Stage:
     def take(self, path: str, digest: str) -> None:
         """Take what is open for this file."""
         self._place = None
-        self._own = {scene.name: (scene.cycles.seed, scene.camera) for scene in bpy.data.scenes}
+        self._default = bpy.context.scene.name
+        self._originals = {scene.name: reading.Original(path, scene) for scene in bpy.data.scenes}
         self._content = (path, digest)
 
     def known_as(self, digest: str) -> None:
@@ -50,9 +52,8 @@ class Stage:
     def describe(self, path: str, digest: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Open a file and return what it says of itself."""
         self.open(path, digest)
-        scene = reading.scene_named(parameters.get("scene", ""))
-        layer = reading.layer_named(scene, parameters.get("view_layer", ""))
-        described = reading.describe(path, scene, layer)
+        original, layer = self._chosen(parameters)
+        described = original.told[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
@@ -70,9 +71,9 @@ class Stage:
         began = time.perf_counter()
         self.open(frame["scene"], frame["scene_digest"])
         parameters = dict(frame["parameters"])
-        scene = reading.scene_named(parameters.pop("scene", ""))
-        layer = reading.layer_named(scene, parameters.pop("view_layer", ""))
-        self._move(scene, layer, frame, parameters)
+        original, name = self._chosen(parameters)
+        scene, layer = original.scene, original.scene.view_layers[name]
+        self._move(original, layer, frame, parameters)
         _force(scene, layer, frame, threads, device)
         _aim(scene, frame["size"], region, samples)
         load_s = time.perf_counter() - began
@@ -89,23 +90,34 @@ class Stage:
         settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
         bpy.data.images["Render Result"].save_render(path, scene=scene)
 
-    def _move(self, scene: Any, layer: Any, frame: dict[str, Any], parameters: dict[str, str]) -> None:
-        own = f"{self._own[scene.name][0]}/{frame['seed']}/{frame['frame']}"
+    def _chosen(self, parameters: dict[str, str]) -> tuple[reading.Original, str]:
+        """Return the scene and the view layer that are asked for."""
+        scene = parameters.get("scene") or self._default
+        if scene not in self._originals:
+            raise reading.NotThere(f"has no scene '{scene}'. It has {', '.join(self._originals)}")
+        original = self._originals[scene]
+        layer = parameters.get("view_layer") or original.layer
+        if layer not in original.told:
+            raise reading.NotThere(f"has no view layer '{layer}'. It has {', '.join(original.told)}")
+        return original, layer
+
+    def _move(self, original: reading.Original, layer: Any, frame: dict[str, Any], parameters: dict[str, str]) -> None:
+        scene = original.scene
         scene.cycles.use_animated_seed = False
-        scene.cycles.seed = zlib.crc32(own.encode()) & 0x7FFFFFFF
+        scene.cycles.seed = zlib.crc32(f"{original.seed}/{frame['seed']}/{frame['frame']}".encode()) & 0x7FFFFFFF
         place = (scene.name, layer.name, frame["frame"], frame["camera"], parameters)
         if place == self._place:
             return
         self._place = None
         for other in scene.view_layers:
             other.use = other == layer
-        for name, value in parameters.items():
-            scene[name] = type(scene[name])(float(value))
-            scene.update_tag()
-        scene.camera = self._own[scene.name][1]
+        for name, value in original.properties.items():
+            scene[name] = type(value)(float(parameters.get(name, value)))
+        scene.update_tag()
+        scene.camera = original.camera
         scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
         if frame["camera"] is not None:
-            scene.camera = _camera(scene, frame["camera"])
+            scene.camera = _camera(original, frame["camera"])
         self._place = place
 
 
@@ -122,8 +134,8 @@ def devices() -> list[str]:
     return [*found, "CPU"]
 
 
-def _camera(scene: Any, name: str) -> Any:
-    found = reading.cameras(scene)
+def _camera(original: reading.Original, name: str) -> Any:
+    found = original.cameras
     named = [camera for camera in found if camera.name == name]
     return named[0] if named else found[int(name)]
 
