@@ -4,9 +4,10 @@ VENV := .venv
 N ?= 200
 TRIES ?= 20
 BIN := $(VENV)/bin
+RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env demo test lint types unit test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env env-renderers demo test lint types unit test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -15,6 +16,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+env-renderers: env  ## Blender (bpy) into .venv and, on Debian as root, POV-Ray onto the machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-renderers.lock
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(RENDERERS) >/dev/null; fi
 
 demo: env  ## render the sample still: about a minute on two cores
 	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 160 --out renders
@@ -53,6 +59,8 @@ simulate: env  ## strategies side by side on simulated farms: build/simulation.j
 lock:  ## renew the lock file after a change of dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
+		--no-header --no-annotate requirements-renderers.in -o requirements-renderers.lock
 
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19

@@ -26,8 +26,8 @@ _PLACES = (
     "/Applications/Blender*.app/Contents/MacOS/Blender",
 )
 _REMEDY = (
-    "Install the bpy module (pip install 'frontburner[blender]', which wants Python 3.11) or Blender 3.4 or newer, "
-    f"or name the program in {PROGRAMS}."
+    "Install the bpy module (make env-renderers, or pip install --no-deps bpy under Python 3.11) or Blender 3.4 or "
+    f"newer, or name the program in {PROGRAMS}."
 )
 
 
