@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from distributed import Scheduler, Worker
 from tornado.ioloop import IOLoop
@@ -257,7 +258,7 @@ def test_a_farm_is_found_although_the_clock_was_set_since(
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
     with running.registered("tcp://127.0.0.1:1"):
-        boot_s = running.psutil.boot_time()
+        boot_s = psutil.boot_time()
         for module in ("psutil", "psutil._pslinux"):  # Linux tells when it began by the clock on the wall
             monkeypatch.setattr(f"{module}.boot_time", lambda: boot_s + moved_s)
         assert [farm.pid for farm in running.running_farms()] == [os.getpid()]
