@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ LONG_S = 600.0
 """No part of the job takes so long, and no step of a clock is so short."""
 SILENCE = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s"}
 """After so long the scheduler takes a node for dead that doesn't say that it lives, and starts it again."""
+SLEEP = "import select, time; time.sleep = lambda seconds: select.select([], [], [], seconds) and None"
+"""libfaketime takes the moment at which Python wants to wake for one of its own clock, and lets no one sleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,10 @@ class Clock:
         return {
             "LD_PRELOAD": str(self.library),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
+            "PYTHONPATH": os.pathsep.join([str(self.file.parent), os.environ.get("PYTHONPATH", "")]),
         }
 
     def set(self, off_s: int) -> None:
@@ -59,9 +63,11 @@ def clock(tmp_path: Path) -> Clock:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         pytest.skip("libfaketime isn't installed")
-    clock = Clock(library, tmp_path / "clock")
+    clock = Clock(library, tmp_path / "clock" / "offset")
+    clock.file.parent.mkdir()
+    clock.file.with_name("sitecustomize.py").write_text(SLEEP)
     clock.set(-2 * HOUR_S)
-    told = "import time; print(time.time(), time.monotonic())"
+    told = "import time; time.sleep(0.01); print(time.time(), time.monotonic())"
     read = [sys.executable, "-c", told]
     shown, right = (
         [float(each) for each in subprocess.check_output(read, env=os.environ | more, text=True).split()]
@@ -73,25 +79,25 @@ def clock(tmp_path: Path) -> Clock:
     return clock
 
 
-@pytest.fixture
-def prefect(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, str]]:
-    """A Prefect server, on the manager's machine."""
-    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
-    for name, value in request.getfixturevalue("machines")["manager"].items():
-        monkeypatch.setenv(name, value)
-    with embedded_server() as server:
-        server.wait()
-        for name in request.getfixturevalue("machines")["manager"]:
-            monkeypatch.delenv(name)
-        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
-
-
 @pytest.fixture(params=["manager", "node"])
 def machines(request: pytest.FixtureRequest, clock: Clock) -> dict[str, dict[str, str]]:
     """What processes of the manager's machine and of a node's have in their environment: one has the clock."""
     return {"manager": {}, "node": {}} | {request.param: clock.environment}
+
+
+@pytest.fixture
+def prefect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: dict[str, dict[str, str]]
+) -> Iterator[dict[str, str]]:
+    """A Prefect server, on the manager's machine."""
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
+    with ExitStack() as serving:
+        with monkeypatch.context() as there:
+            for name, value in machines["manager"].items():
+                there.setenv(name, value)
+            server = serving.enter_context(embedded_server())
+        server.wait()
+        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 def units(still: Path) -> int:

@@ -173,7 +173,7 @@ def in_common(a: Place, b: Place) -> bool:
 @pytest.mark.timeout(600)
 def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_comes_back(network: Network) -> None:
     near = network.near
-    still = scene(near.folder, "still", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=120)
+    still = scene(near.folder, "still", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=70)
     command = ("--out", "s3://farm/pictures", "--exr", "float", "--json")
     with near.start("render", still, *command) as job:
         until(lambda: drawn(still.with_suffix(".journal")).total() >= BEGUN_UNITS)
@@ -207,7 +207,7 @@ def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_com
     assert set(nodes(near)) == {"near"}
     network.mend()
     until(lambda: nodes(near).get("far", {}).get("state") == "idle")
-    small = scene(near.folder, "next", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=12)
+    small = scene(near.folder, "next", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=8)
     with near.start("render", small, *command) as job:
         after = ended(job)
     assert whole(near, after)
