@@ -15,6 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from flows.cluster.server import embedded_server
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -110,6 +112,15 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     yield studio
     for process in studio.processes():
         process.kill()
+
+
+@pytest.fixture
+def prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """One Prefect server for all commands of a test."""
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
+    with embedded_server() as server:
+        server.wait()
+        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.cluster.server import embedded_server
 from tests.end_to_end.conftest import COMMAND, until
 from tests.end_to_end.test_sharing import assert_whole, ended, nodes, running_farm, scene, told
 
@@ -81,23 +79,8 @@ def clock(tmp_path: Path) -> Clock:
 
 @pytest.fixture(params=["manager", "node"])
 def machines(request: pytest.FixtureRequest, clock: Clock) -> dict[str, dict[str, str]]:
-    """What processes of the manager's machine and of a node's have in their environment: one has the clock."""
+    """What the farm's scheduler and the job's command, and what a node has in its environment: one has the clock."""
     return {"manager": {}, "node": {}} | {request.param: clock.environment}
-
-
-@pytest.fixture
-def prefect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: dict[str, dict[str, str]]
-) -> Iterator[dict[str, str]]:
-    """A Prefect server, on the manager's machine."""
-    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
-    with ExitStack() as serving:
-        with monkeypatch.context() as there:
-            for name, value in machines["manager"].items():
-                there.setenv(name, value)
-            server = serving.enter_context(embedded_server())
-        server.wait()
-        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 def units(still: Path) -> int:
@@ -118,7 +101,7 @@ def spans(document: Any, name: str = "") -> Iterator[tuple[str, float]]:
             yield name, float(document)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_job_goes_on_when_a_clock_is_set(
     studio: Studio, clock: Clock, machines: dict[str, dict[str, str]], prefect: dict[str, str]
 ) -> None:
