@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from flows.plan.under_way import Assignment
     from tasks.spec import UnitRecord
 
+BELIEVED_S = 1.0
+"""A gap that is off by so much from what was seen here is none: the node's clock was set between the two units."""
+
 
 @dataclass(slots=True)
 class Gaps:
@@ -27,7 +30,8 @@ class Gaps:
         # Between the blocks of one unit there is none of what a unit costs.
         if before is None or done.nth or done.given_s > before[0] + AHEAD_S:
             return None
-        return record.started_s - before[1]
+        gap_s, seen_s = record.started_s - before[1], now_s - record.wall_s - before[0]
+        return gap_s if abs(gap_s - seen_s) <= BELIEVED_S else None
 
     def forget(self, node: str) -> None:
         """Forget a node's last unit: what comes after it isn't a gap between units."""

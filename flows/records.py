@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +19,11 @@ from tasks.spec import UnitRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from flows import events as ev
     from storage.objects import ObjectStore
 
+_STAMP = "%Y%m%dT%H%M%S%f"
 _TOLD_OF_UNITS = ("wall_s", "load_s", "cpu_s", "peak_memory_bytes", "reused")
 
 
@@ -115,6 +117,23 @@ def position(key: str, line: int) -> str:
 
 def _folder(job_id: str) -> str:
     return f"{HOUSE}/jobs/{job_id}/events/"
+
+
+def new_run(store: ObjectStore, job_id: str, now: datetime, ending: str) -> str:
+    """Name a run by its moment, or one after the last run's where clocks were set: it sorts after all before it.
+
+    Parameters
+    ----------
+    ending
+        What tells it from another one that begins in the same moment.
+    """
+    moment = now.astimezone(UTC)
+    for key in store.list(_folder(job_id)):
+        stamp = key.removeprefix(_folder(job_id)).partition("-")[0]
+        with suppress(ValueError):
+            before = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+            moment = max(moment, before + timedelta(microseconds=1))
+    return f"{moment:{_STAMP}}-{ending}"
 
 
 def part_key(job_id: str, run: str, number: int) -> str:

@@ -9,7 +9,7 @@ import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger
@@ -22,10 +22,12 @@ from prefect_dask.task_runners import DaskTaskRunner
 from flows import events as ev
 from flows.cluster.nodes import farm
 from flows.control import Wish, WishWatch, express
+from flows.deadline import next_moment
 from flows.earlier import wait_for_earlier_run
 from flows.halting import Halt, Halted, Halting, stay_suspended
 from flows.history import Recorder
 from flows.job import RenderJob
+from flows.records import new_run
 from flows.registry import prefect_api, register
 from flows.report import Report
 from flows.run import FarmLost, Run
@@ -92,13 +94,14 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
         return time.monotonic() - started_s
 
     report, client = Report(job_id=job.job_id), _client()
+    due = next_moment(job.finish_by, _now()) if job.finish_by else None
     unobserve = ev.observe(report.take)
     try:
         with WishWatch(store=store, job_id=job.job_id) as watch:
             halting = Halting(job_id=job.job_id, watch=watch, clock=clock)
             while True:
                 run = Run(job=job, store=store, client=client, report=report, clock=clock, halting=halting,
-                          again=again, only=only)  # fmt: skip
+                          again=again, only=only, due=due)  # fmt: skip
                 try:
                     run.go()
                     break
@@ -132,7 +135,7 @@ def _recorded(job: RenderJob, store: ObjectStore) -> Iterator[None]:
     register(job.job_id, job.out)
     wait_for_earlier_run(store, job.job_id, say=get_run_logger().info)
     express(store, job.job_id, Wish.RUN, at=_now())
-    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    run = new_run(store, job.job_id, _now(), secrets.token_hex(3))
     with Recorder(store=store, job_id=job.job_id, run=run, now=_now) as recorder:
         unobserve = ev.observe(recorder.take)
         try:

@@ -13,7 +13,7 @@ from prefect.context import FlowRunContext
 from flows import events as ev
 from flows.artifacts import Artifacts
 from flows.chart import draw
-from flows.deadline import DeadlineWatch, next_moment
+from flows.deadline import DeadlineWatch
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.finishing import Finisher
@@ -60,6 +60,8 @@ class Run:
     ----------
     again, only
         Frames to render again although they are in place, and the frames this run is for; empty means none, and all.
+    due
+        When the job should be ready, where it has a deadline.
     """
 
     job: RenderJob
@@ -70,16 +72,15 @@ class Run:
     halting: Halting
     again: str = ""
     only: str = ""
+    due: datetime | None = None
     artifacts: Artifacts = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
     _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
-        if self.job.finish_by:
-            self.deadline = DeadlineWatch(
-                due=next_moment(self.job.finish_by, _now()), now=_now, clock=self.clock, say=get_run_logger().info
-            )
+        if self.due:
+            self.deadline = DeadlineWatch(due=self.due, now=_now, clock=self.clock, say=get_run_logger().info)
 
     def go(self) -> None:
         """Open the scene, dispatch what is missing, and see the pictures into their places.

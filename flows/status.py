@@ -15,6 +15,8 @@ ALIVE = "alive"
 """What a run says when nothing else happened for a while."""
 SILENT_AFTER = timedelta(seconds=20)
 """A run that says nothing for so long is lost: it says that it is alive every five seconds."""
+LISTEN_FOR = timedelta(seconds=10)
+"""How long a run that seems lost is listened for, where that matters: a clock may have been set."""
 RUNS_KEPT = 20
 _OPEN = (RunState.RUNNING, RunState.ENDING)
 
@@ -71,8 +73,11 @@ class JobStatus:
 
     def stand(self, now: datetime) -> RunState:
         """How it stands now: a run that fell silent is lost."""
-        silent = self.last and now - datetime.fromisoformat(self.last) > SILENT_AFTER
-        return RunState.LOST if self.state in _OPEN and silent else self.state
+        return RunState.LOST if self.open and self.far_from(now) else self.state
+
+    def far_from(self, now: datetime) -> bool:
+        """Whether its last sign of life isn't of these seconds: it was lost long ago, or a clock is wrong."""
+        return bool(self.last) and abs(now - datetime.fromisoformat(self.last)) > SILENT_AFTER
 
     def running(self, now: datetime) -> bool:
         """Whether a run of it is under way."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.control import Wish, express, someone
 from flows.events import RunEnded, RunState
 from flows.standing import Standing, is_gone
-from flows.status import SILENT_AFTER
+from flows.status import LISTEN_FOR, SILENT_AFTER
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 OK, TROUBLE = 0, 3
 WAIT_S = 600.0
-LISTEN_S = 10.0
-"""How long a run that seems lost is listened for: one that lives says so every five seconds."""
 LOOK_EVERY_S = 0.5
 
 
@@ -45,8 +43,8 @@ class Watch:
     def begin(self) -> JobStatus:
         """Return how the job stands; where its clock and this one disagree, once it is known whether it lives."""
         status = self.look()
-        away = status.open and abs(datetime.now().astimezone() - datetime.fromisoformat(status.last)) > SILENT_AFTER
-        heard, ends_s = self.standing.position, time.monotonic() + LISTEN_S
+        away = status.open and status.far_from(datetime.now().astimezone())
+        heard, ends_s = self.standing.position, time.monotonic() + LISTEN_FOR.total_seconds()
         while away and status.open and self.standing.position == heard:
             if time.monotonic() > ends_s:
                 status.state = RunState.LOST
@@ -98,22 +96,22 @@ def _ask_at_rest(place: Place, status: JobStatus, wish: Wish) -> int:
                 _say(f"{place.job_id} was suspended; its flow run is cancelled in Prefect.")
         except NotThere as error:
             _say(str(error))
-        _record_end(place, status)
+        _record_end(place)
         _say(f"{place.job_id}: {RunState.CANCELLED}")
         return OK
     _say(f"{place.job_id} isn't running: {status.state}. {status.advice(datetime.now().astimezone())}".rstrip())
     return OK
 
 
-def _record_end(place: Place, status: JobStatus) -> None:
+def _record_end(place: Place) -> None:
     """Record that a job that was suspended is cancelled."""
     from flows.history import Recorder
+    from flows.records import new_run
 
     def now() -> datetime:
         return datetime.now().astimezone()
 
-    began = datetime.fromisoformat(status.last)
-    run = f"{max(began, now()).astimezone(UTC):%Y%m%dT%H%M%S%f}-cancelled"
+    run = new_run(place.store, place.job_id, now(), "cancelled")
     with Recorder(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
         recorder.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {someone()}"))
 

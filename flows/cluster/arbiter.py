@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+from flows.cluster.clock import ClockWatch
 from flows.cluster.roll import NodeSeen, Roll
 from flows.cluster.standings import Standings
 from flows.hours import hours_text, parse_hours
@@ -81,6 +82,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             self.remove, self.dismissed, self.snapshot,
         )  # fmt: skip
         scheduler.handlers.update({PREFIX + call.__name__: call for call in calls})
+        self._begin(ClockWatch(server=scheduler).run())
         for address in scheduler.workers:
             self.add_worker(scheduler, address)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SAME_START_S = 2.0
+SAME_START_S = 0.1
 """A process that began this far from when the note says is another one with its number."""
 
 
@@ -28,7 +28,7 @@ class RunningFarm:
     Parameters
     ----------
     began_s
-        When the process began, in seconds since 1970.
+        When the process began, in seconds since the machine did: the clock on the wall may be set.
     prefect
         Address of the Prefect server it uses.
     """
@@ -42,7 +42,7 @@ class RunningFarm:
     def alive(self) -> bool:
         """Whether its process still runs."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.began_s) < SAME_START_S
+            return abs(_began_s(psutil.Process(self.pid)) - self.began_s) < SAME_START_S
         except psutil.Error:
             return False
 
@@ -52,7 +52,7 @@ def registered(scheduler: str) -> Iterator[None]:
     """Have this process's farm found by commands on this machine."""
     farm = RunningFarm(
         pid=os.getpid(),
-        began_s=psutil.Process().create_time(),
+        began_s=_began_s(psutil.Process()),
         scheduler=scheduler,
         prefect=os.environ.get("PREFECT_API_URL", ""),
     )
@@ -107,6 +107,11 @@ def find_scheduler(given: str) -> str:
         remedy="Say which one: --scheduler ADDRESS.",
         retryable=False,
     )
+
+
+def _began_s(process: psutil.Process) -> float:
+    """When a process began, in seconds since the machine did. Both moments move when the clock is set."""
+    return float(process.create_time() - psutil.boot_time())
 
 
 def _folder() -> Path:

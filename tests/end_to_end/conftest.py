@@ -7,43 +7,75 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from flows.cluster.server import embedded_server
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 COMMAND = Path(sys.executable).with_name("frontburner")
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 240
+STOP_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """A user's machine: a home of its own, and the command run in it."""
+    """A user's machine: a home of its own, and the command run in it.
+
+    Parameters
+    ----------
+    within
+        What runs its programs, such as ``ip netns exec NAME``; empty is nothing.
+    settings
+        What its environment has besides.
+    """
 
     home: Path
     folder: Path
+    within: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """What the command finds: no farm running, and a home nobody else has."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "FRONTBURNER_"))}
-        return {**kept, "FRONTBURNER_HOME": str(self.home)}
+        return {**kept, **self.settings, "FRONTBURNER_HOME": str(self.home)}
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """Start ``frontburner`` with these arguments."""
+        return self._launch([COMMAND, *arguments], environment, subprocess.PIPE)
+
+    @contextmanager
+    def serving(self, *command: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """Have a program run until the context ends; what it says goes to a file, which never fills up."""
+        with (self.folder / "services.log").open("a") as log, self._launch(command, environment, log) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    def _launch(
+        self, command: Sequence[object], environment: Mapping[str, str], said: IO[str] | int
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [COMMAND, *map(str, arguments)],
+            [*self.within, *map(str, command)],
             env={**self.environment, **environment},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
             text=True,
         )
 
@@ -80,6 +112,15 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     yield studio
     for process in studio.processes():
         process.kill()
+
+
+@pytest.fixture
+def prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """One Prefect server for all commands of a test."""
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
+    with embedded_server() as server:
+        server.wait()
+        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 @pytest.fixture

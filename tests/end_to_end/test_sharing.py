@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
-import pytest
 
-from flows.cluster.server import embedded_server
 from storage.images import decode_exr
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
@@ -26,15 +24,6 @@ if TYPE_CHECKING:
 
 HANDOVER_S = 3.0
 """What news and orders may take on a busy machine, besides the unit that ends first."""
-
-
-@pytest.fixture
-def prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """One Prefect server for all commands of a test."""
-    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
-    with embedded_server() as server:
-        server.wait()
-        yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 @contextmanager

@@ -29,9 +29,19 @@ GONE_S = 20
 
 @dataclass(slots=True)
 class S3:
-    """SeaweedFS on ports and data that survive its death."""
+    """SeaweedFS on ports and data that survive its death.
+
+    Parameters
+    ----------
+    host
+        The address it listens on.
+    within
+        What runs it, such as ``ip netns exec NAME``; empty is nothing.
+    """
 
     folder: Path
+    host: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
     ports: dict[str, int] = field(init=False)
     process: subprocess.Popen[str] = field(init=False)
 
@@ -47,7 +57,7 @@ class S3:
         return {
             "AWS_ACCESS_KEY_ID": "tester",
             "AWS_SECRET_ACCESS_KEY": "testing-secret",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports['s3']}",
+            "AWS_ENDPOINT_URL": f"http://{self.host}:{self.ports['s3']}",
             "AWS_REGION": "us-east-1",
         }
 
@@ -55,7 +65,7 @@ class S3:
         """Start it, and wait until it answers."""
         env = {name: value for name, value in os.environ.items() if name != "FRONTBURNER_HOME"} | self.environment
         self.process = subprocess.Popen(
-            seaweed._command(self.folder, self.ports), env=env, cwd=self.folder,
+            [*self.within, *seaweed._command(self.folder, self.ports, self.host)], env=env, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

