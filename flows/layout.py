@@ -151,6 +151,8 @@ def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
     if missing:
         known = ", ".join(sorted(capabilities.aovs)) or "none"
         problems.append(f"aovs: {job.renderer_name} has no {', '.join(missing)}. It has {known}.")
+    if job.samples and job.samples > (capabilities.most_samples or job.samples):
+        problems.append(f"samples: {job.renderer_name} takes at most {capabilities.most_samples} a pixel.")
     numbered = {str(number) for number in range(len(info.cameras))}
     if job.camera and job.camera not in numbered.union(info.cameras):
         problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")

@@ -34,18 +34,26 @@ class Stillness:
     ----------
     taken_s
         Returns the processor seconds it has taken so far.
+    still_s
+        Seconds without any that are too many; None is `STILL_S`.
     """
 
     taken_s: Callable[[], float]
+    still_s: float | None = None
     _looked_s: float = float("-inf")
     _stirred_s: float = 0.0
     _taken_s: float | None = None
 
     def look(self, now_s: float) -> bool:
-        """Whether it has done nothing for `STILL_S`; asked as often as one likes."""
+        """Whether it has done nothing for too long; asked as often as one likes."""
         if now_s - self._looked_s < LOOK_S:
             return False
         self._looked_s, taken_s = now_s, self.taken_s()
         if self._taken_s is None or abs(taken_s - self._taken_s) >= STIRS_CPU_S:
             self._taken_s, self._stirred_s = taken_s, now_s
-        return now_s - self._stirred_s > STILL_S
+        return now_s - self._stirred_s > self.patience_s
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds without any processor time that are borne."""
+        return STILL_S if self.still_s is None else self.still_s

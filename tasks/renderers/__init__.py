@@ -8,13 +8,14 @@ from tasks.renderers.files import renderer_for
 from tasks.renderers.isa import isa
 from tasks.renderers.mitsuba.adapter import Mitsuba
 from tasks.renderers.null import Null
+from tasks.renderers.povray.adapter import PovRay
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Renderer
 
 __all__ = ["RENDERERS", "isa", "renderer", "renderer_for"]
 
-RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), Null())}
+RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), PovRay(), Null())}
 
 
 def renderer(name: str) -> Renderer:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-SUFFIXES = {".xml": "mitsuba", ".json": "null"}
+from tasks.renderers.povray.options import options_of
+
+SUFFIXES = {
+    ".xml": "mitsuba",
+    ".json": "null",
+    **dict.fromkeys((".pov", ".ini"), "povray"),
+}
 
 
 def renderer_for(scene: str) -> str:
@@ -20,3 +26,8 @@ def renderer_for(scene: str) -> str:
         known = ", ".join(f"{end} ({name})" for end, name in sorted(SUFFIXES.items()))
         raise ValueError(f"no renderer reads '{suffix or PurePath(scene).name}' files. Known are {known}.")
     return SUFFIXES[suffix]
+
+
+def frames_of(scene: Path) -> tuple[int, ...]:
+    """Frames that a scene file itself names, as far as that can be read without its renderer."""
+    return options_of(scene).frames if SUFFIXES.get(scene.suffix.lower()) == "povray" else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tasks.errors import NodeNotReady
 from tasks.process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
     from tasks.renderers.base import SceneInfo
     from tasks.spec import Pixels
 
+KINDS = {
+    "null": ("null", "null", "gradient.json"),
+    "llvm": ("mitsuba", "llvm", "room.xml"),
+    "scalar": ("mitsuba", "scalar", "room.xml"),
+    "povray": ("povray", "povray", "room.pov"),
+}
+"""Renderer, its builds as a pattern, and scene of each kind of bench."""
+LONG: dict[str, dict[str, object]] = {
+    "null": {"scene": "hang.json"},
+    "llvm": {"samples": 1 << 22},
+    "scalar": {"samples": 1 << 16},
+    "povray": {"size": Size(width=2000, height=2000), "samples": 81},
+}
+"""Changes that make a frame take longer than any test."""
 SCENES = Path(__file__).parent / "scenes"
 
 
@@ -29,13 +45,16 @@ SCENES = Path(__file__).parent / "scenes"
 class Bench:
     """A renderer process, and a frame to render with it."""
 
+    kind: str
     process: RendererProcess
     frame: FrameSpec
 
     def with_(self, scene: Path | None = None, **changes: object) -> Bench:
         """The same with another scene or other settings of the frame."""
         frame = replace(self.frame, scene=str(scene or self.frame.scene), **changes)  # type: ignore[arg-type]
-        return Bench(process=self.process, frame=replace(frame, scene_digest=inspect(self.process, frame).digest))
+        return Bench(
+            kind=self.kind, process=self.process, frame=replace(frame, scene_digest=inspect(self.process, frame).digest)
+        )
 
     def unit(self, region: Region | None = None, samples: tuple[int, int] | None = None) -> UnitSpec:
         """A unit of the frame, all of it by default."""
@@ -64,28 +83,31 @@ def inspect(process: RendererProcess, frame: FrameSpec) -> SceneInfo:
     return process.call(read)
 
 
+def found_builds(process: RendererProcess, name: str) -> tuple[str, ...]:
+    try:
+        return process.call(renderer(name).builds)
+    except NodeNotReady:
+        return ()
+
+
 def start(kind: str, logs: Path, threads: int = 2) -> Bench:
     """A bench for one of the kinds below; skips where its build doesn't work."""
-    name = "null" if kind == "null" else "mitsuba"
+    name, variant, scene = KINDS[kind]
     process = RendererProcess(node="test", threads=threads, logs=logs)
-    builds = [build for build in process.call(renderer(name).builds) if kind in build]
+    builds = [build for build in found_builds(process, name) if re.search(variant, build)]
     if not builds:
         process.stop()
         pytest.skip(f"no {kind} build works here")
-    scene = SCENES / ("gradient.json" if kind == "null" else "room.xml")
     frame = FrameSpec(
         renderer=name,
         build=builds[0],
-        scene=str(scene),
+        scene=str(SCENES / scene),
         scene_digest="",
         frame=1,
         size=Size(width=48, height=40),
         samples=8,
     )
-    return Bench(process=process, frame=frame).with_()
-
-
-KINDS = ("null", "llvm", "scalar")
+    return Bench(kind=kind, process=process, frame=frame).with_()
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +129,20 @@ def bench(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> Be
     return benches(request.param)
 
 
-@pytest.fixture(params=KINDS[1:])
+@pytest.fixture
+def long(bench: Bench) -> Bench:
+    """The same, with a frame that takes long."""
+    changes = dict(LONG[bench.kind])
+    scene = changes.pop("scene", None)
+    return bench.with_(SCENES / str(scene) if scene else None, **changes)
+
+
+@pytest.fixture
+def povray(benches: Callable[[str], Bench]) -> Bench:
+    return benches("povray")
+
+
+@pytest.fixture(params=["llvm", "scalar"])
 def mitsuba(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> Bench:
     return benches(request.param)
 
