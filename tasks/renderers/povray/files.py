@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tasks.renderers.povray.options import Options
 
 _SOURCES = {".inc", ".pov", ".mac", ".mcr"}
+_PICTURES = {kind: (kind,) for kind in PICTURES} | {"jpeg": ("jpg", "jpeg"), "tiff": ("tif", "tiff")}
+_ALL_PICTURES = tuple(dict.fromkeys(ending for endings in _PICTURES.values() for ending in endings))
 _BECAUSE = {
     "radiosity": "radiosity, which comes out otherwise each time it is worked out",
     "photons": "photons, which are shot for the whole picture and fall otherwise with other numbers of threads",
@@ -136,11 +138,11 @@ class _Search:
 
 
 def _endings(reference: Reference) -> tuple[str, ...]:
-    if reference.kind is Kind.SOURCE:
-        return ("", ".inc", ".INC")
-    if reference.hint in PICTURES:
-        return ("", f".{reference.hint}", f".{reference.hint.upper()}")
-    return ("",)
+    """Return what POV-Ray appends to a name that isn't a file's."""
+    if reference.kind is Kind.PERHAPS:
+        return ("",)
+    kinds = ("inc",) if reference.kind is Kind.SOURCE else _PICTURES.get(reference.hint, _ALL_PICTURES)
+    return ("", *(f".{ending}" for kind in kinds for ending in (kind, kind.upper())))
 
 
 def _is_file(path: Path) -> bool:

@@ -42,8 +42,8 @@ FAILURES = (
         scene=True,
     ),
     Failure(
-        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Parse Error: (?P<says>.*)",
-        cause="The scene is wrong: {file}, line {line}: {says}",
+        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Parse Error: (?P<says>.*?)\.?$",
+        cause="The scene is wrong: {file}, line {line}: {says}.",
         remedy="Correct the scene.",
         scene=True,
     ),
@@ -72,6 +72,7 @@ FAILURES = (
     ),
 )
 PROGRESS = r"^Rendered \d+ of \d+ pixels \((\d+)%\)$"
+BEGINS = r"^==== \[Rendering"
 CONTINUES = r"^ (?=\S)"
 """It breaks its messages at 80 columns, and begins the rest with a blank."""
 
@@ -146,7 +147,7 @@ def command(program: Path, unit: UnitSpec, options: Options, links: Sequence[Pat
         f"+I{SCENE_LINK}", f"+O{OUTPUT}", "+FE", "+UA" if options.alpha else "-UA",
         f"+W{frame.size.width}", f"+H{frame.size.height}",
         f"+SC{region.x0 + 1}", f"+EC{region.x1}", f"+SR{region.y0 + 1}", f"+ER{region.y1}",
-        f"+WT{threads}", "-D", "-P", "+V", "-GS", "-GR",
+        f"+WT{threads}", "-D", "-GS", "-GR",
         *(f"+L{link}" for link in links),
         *(f"{name}={value}" for name, value in options.kept.items()),
         *_declared(frame, options), *_sampling(frame.samples),

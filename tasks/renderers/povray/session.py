@@ -30,11 +30,9 @@ class PovRaySession:
         Threads it renders with.
     """
 
-    load_s = 0.0
-    """It doesn't say how long it took to read its scene."""
-
     def __init__(self, *, program: Path, threads: int) -> None:
         self._program, self._threads = program, threads
+        self.load_s = 0.0
         tidy()
 
     def render(self, unit: UnitSpec) -> Pixels:
@@ -52,7 +50,7 @@ class PovRaySession:
 
     def _run(self, command: list[str], folder: Path, options: Options, path: Path) -> None:
         try:
-            run(
+            told = run(
                 Program(
                     name=povray.NAME,
                     command=command,
@@ -62,12 +60,14 @@ class PovRaySession:
                     failures=povray.FAILURES,
                     progress=povray.PROGRESS,
                     continues=povray.CONTINUES,
+                    begins=povray.BEGINS,
                 )
             )
         except SceneError as error:
             raise SceneError(
                 reason=_true_names(error.reason, options), remedy=error.remedy, scene=error.scene
             ) from None
+        self.load_s = told.load_s
 
 
 def _true_names(said: str, options: Options) -> str:

@@ -20,8 +20,8 @@ _TOKEN = re.compile(
 _COMMENT = re.compile(r"/\*|\*/")
 _OPENS = {"if", "ifdef", "ifndef", "while", "for", "macro", "switch"}
 _NAMES = {"declare", "local", "macro"}
-PICTURES = {"png", "jpeg", "tga", "gif", "tiff", "iff", "pgm", "ppm", "sys", "pot", "df3", "exr", "hdr"}
-_TAKES_A_FILE = PICTURES | {"image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file"}
+PICTURES = ("png", "jpeg", "tga", "gif", "tiff", "iff", "pgm", "ppm", "sys", "pot", "df3", "exr", "hdr")
+_TAKES_A_FILE = {*PICTURES, "image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file"}
 
 METHOD_1 = "method 1"
 """Stands among the words of a source where a medium asks for its first method of sampling."""

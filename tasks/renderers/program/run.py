@@ -54,6 +54,8 @@ class Program:
         out of the log.
     continues
         Regular expression for the beginning of a line that goes on with the one before it.
+    begins
+        Regular expression for the line after which it renders: what came before was reading its scene.
     still_s, still_because
         Seconds without processor time after which it is ended, and the sentence that says what it then waits for.
     codes
@@ -68,6 +70,7 @@ class Program:
     failures: Sequence[Failure] = ()
     progress: str = _NEVER
     continues: str = _NEVER
+    begins: str = _NEVER
     still_s: float | None = None
     still_because: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
@@ -79,6 +82,8 @@ class Told:
 
     found: list[Found] = field(default_factory=list)
     percent: float | None = None
+    load_s: float = 0.0
+    """Seconds before it began to render, if it said so."""
     lines: list[str] = field(default_factory=list)
     """The last ones."""
 
@@ -125,10 +130,13 @@ def _started(program: Program) -> subprocess.Popen[bytes]:
 
 def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> None:
     """Follow its output to the end. End it when it can't succeed any more."""
+    began_s = time.monotonic()
     stillness = Stillness(partial(cpu_s, process.pid), program.still_s)
     for line in _lines(process):
         if line:
             _hear(program, line, told)
+            if not told.load_s and re.search(program.begins, line):
+                told.load_s = time.monotonic() - began_s
         elif _has_ended(process):  # what it started may hold its output open still
             return
         if told.found and told.found[-1].failure.fatal:
