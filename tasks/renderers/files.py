@@ -10,6 +10,8 @@ SUFFIXES = {
     ".xml": "mitsuba",
     ".json": "null",
     **dict.fromkeys((".pov", ".ini"), "povray"),
+    ".vrscene": "vray",
+    ".max": "max3ds",
 }
 
 

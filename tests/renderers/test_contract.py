@@ -159,7 +159,6 @@ def test_a_renderer_that_is_killed_fails_its_unit_alone(long: Bench, bench: Benc
         long.process.render(long.unit(), witness=witness)
     assert caught.value.retryable
     assert caught.value.unit == long.unit().digest
-    assert long.kind == "null" or caught.value.last_words
     assert bench.render().sums.any()
 
 

@@ -134,10 +134,10 @@ def test_an_ini_says_size_frames_clock_and_samples(povray: Bench, tmp_path: Path
 
 
 def test_a_cyclic_animation_never_reaches_its_end(povray: Bench, tmp_path: Path) -> None:
-    written(tmp_path, flat("<clock, 0, 0>"), "turn.pov")
+    written(tmp_path, flat("<clock, much, 0>"), "turn.pov")
     ini = tmp_path / "turn.ini"
-    ini.write_text("+KFI1 +KFF4 +KC\n")
-    assert color(povray.with_(ini, frame=4)) == [0.75, 0, 0, 1]
+    ini.write_text("+kff4 +kc declare=much=1\n")
+    assert color(povray.with_(ini, frame=4)) == [0.75, 1, 0, 1]
 
 
 def test_the_number_of_a_frame_is_known_without_an_ini(povray: Bench, tmp_path: Path) -> None:

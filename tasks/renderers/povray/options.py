@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _LONG = re.compile(r"\s*([A-Za-z]\w*)\s*=\s*(.*?)\s*")
 _SHORT = re.compile(r"([+-])(KFI|KFF|KI|KF|KC|K|SF|EF|AM|A|J|R|W|H|L|I|UA|Q)(.*)", re.IGNORECASE)
-_SWITCH = re.compile(r'[+-](?:"[^"]*"|\S)+')
+_SETTING = re.compile(r'(?:"[^"]*"|[^\s"])+')
+_SEVERAL = re.compile(r"\s(?:[+-][A-Za-z]|\w+=)")
 _SAME = {
     "W": "width", "H": "height", "I": "input_file_name", "L": "library_path", "A": "antialias_threshold",
     "AM": "sampling_method", "R": "antialias_depth", "KFI": "initial_frame", "KFF": "final_frame",
@@ -58,8 +59,8 @@ class Options:
     antialias: bool = False
     depth: int = 3
     adaptive: bool = False
-    initial_frame: int = 0
-    final_frame: int = 0
+    initial_frame: int = 1
+    final_frame: int = 1
     subset_start: int | None = None
     subset_end: int | None = None
     initial_clock: float = 0.0
@@ -133,21 +134,23 @@ def _settings(line: str) -> list[tuple[str, str]]:
     if line.lstrip().startswith("["):
         return [("[", line.strip())]
     long = _LONG.fullmatch(line)
+    alone = long and not _SEVERAL.search(long[2])
+    return [found for text in ([line] if alone else _SETTING.findall(line)) if (found := _setting(text))]
+
+
+def _setting(text: str) -> tuple[str, str] | None:
+    """Return one setting by its long name; None where it is not one that matters."""
+    long, short = _LONG.fullmatch(text), _SHORT.fullmatch(text)
     if long:
-        return [(long[1].lower(), long[2].strip('"'))]
-    found = []
-    for switch in _SWITCH.findall(line):
-        short = _SHORT.fullmatch(switch)
-        if not short:
-            continue
-        sign, name, value = "on" if short[1] == "+" else "off", short[2].upper(), short[3].strip('"')
-        if name in _ON_OFF:
-            found.append((_ON_OFF[name], sign))
-        elif name == "A":
-            found.append(("antialias", sign))
-        elif name in _SAME and value:
-            found.append((_SAME[name], value))
-    return found
+        return long[1].lower(), long[2].strip('"')
+    if not short:
+        return None
+    sign, name, value = "on" if short[1] == "+" else "off", short[2].upper(), short[3].strip('"')
+    if name in _ON_OFF:
+        return _ON_OFF[name], sign
+    if name == "A":
+        return "antialias", sign
+    return (_SAME[name], value) if name in _SAME and value else None
 
 
 def _is_on(text: str) -> bool:

@@ -23,7 +23,7 @@ class Failure:
     pattern
         Regular expression for a line, whatever its case.
     cause, remedy
-        One sentence each. ``{name}`` stands for what a named group of the pattern found.
+        One sentence each. ``{name}`` stands for what a named group of the pattern found, ``{line}`` for the line.
     retryable
         Whether another attempt, perhaps on another node, may succeed.
     scene
@@ -31,6 +31,8 @@ class Failure:
     fatal
         Whether the program is ended at once: after this it would wait for what never comes, or draw a wrong picture.
         Any other line explains a program that failed by itself, and of one that didn't nothing.
+    again
+        Whether the program is run once more: its first run on a node puts in place what it then missed.
     """
 
     pattern: str
@@ -39,6 +41,7 @@ class Failure:
     retryable: bool = False
     scene: bool = False
     fatal: bool = False
+    again: bool = False
 
     def found_in(self, line: str) -> re.Match[str] | None:
         """Find it in a line."""

@@ -20,18 +20,20 @@ _GRAY, _GRAY_ALPHA, _RGB, _RGBA = 1, 2, 3, 4
 _AGAIN = "See the renderer's log for the cause."
 
 
-def pixels_of(file: Path, unit: UnitSpec, *, program: str, crop: bool) -> Pixels:
+def pixels_of(file: Path, unit: UnitSpec, *, program: str, crop: bool, blank: bool = True) -> Pixels:
     """Read a unit's pixels: RGBA, linear, premultiplied, times its samples.
 
     Parameters
     ----------
     file
         A picture of linear values: of the whole frame, or of the region alone where ``crop`` is set.
+    blank
+        Whether a whole frame in which there is nothing at all, no alpha either, may be right.
 
     Raises
     ------
     ProgramFailed
-        When the file is missing, unreadable, of another size, or holds values that are not finite.
+        When the file is missing, unreadable, of another size, holds values that are not finite, or nothing.
     """
     picture = read(file, program)
     frame, region = unit.frame, unit.region
@@ -42,6 +44,8 @@ def pixels_of(file: Path, unit: UnitSpec, *, program: str, crop: bool) -> Pixels
         picture = picture[region.y0 : region.y1, region.x0 : region.x1]
     picture = _rgba(picture, program)
     _check_finite(picture, unit, program)
+    if not blank and region == frame.size.whole and not picture.any():
+        raise ProgramFailed(reason=f"{program} left a picture with nothing in it.", remedy=_AGAIN, retryable=True)
     sums = np.ascontiguousarray(picture * np.float32(unit.samples.count), dtype=np.float32)
     return Pixels(sums=sums, channels=frame.channels)
 

@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import usage
@@ -24,7 +25,8 @@ from tasks.stillness import Stillness, cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from storage.errors import FrontburnerError
 
 LOOK_S = 1.0
 """Seconds between two looks at a program that says nothing."""
@@ -60,6 +62,8 @@ class Program:
         Seconds without processor time after which it is ended, and the sentence that says what it then waits for.
     codes
         Exit codes whose meaning is known.
+    logs
+        Pattern of the paths of logs it keeps elsewhere; what it adds to them counts as said.
     """
 
     name: str
@@ -74,6 +78,14 @@ class Program:
     still_s: float | None = None
     still_because: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
+    logs: str = ""
+
+    def log_files(self) -> list[Path]:
+        """Logs it keeps elsewhere, so far."""
+        if not self.logs:
+            return []
+        root = Path(self.logs).anchor
+        return [path for path in Path(root).glob(self.logs[len(root) :]) if path.is_file()]
 
 
 @dataclass(slots=True)
@@ -98,17 +110,33 @@ def run(program: Program) -> Told:
     ProgramFailed
         When it failed otherwise, or did nothing for too long.
     """
+    told, error = _run(program)
+    if any(found.failure.again for found in told.found) and error:
+        told, error = _run(program)
+    if error:
+        raise error
+    return told
+
+
+def _run(program: Program) -> tuple[Told, FrontburnerError | None]:
+    """Run it once; return what it told, and what is the matter."""
     told = Told()
+    before = {path: path.stat().st_size for path in program.log_files()}
     print(f"--- {subprocess.list2cmdline(list(program.command))}", flush=True)
     with ExitStack() as stack:
         process = stack.enter_context(_started(program))
         stack.enter_context(guarded(process.pid))
         _listen(program, process, told)
         code = usage.wait(process)
+    for path in program.log_files():
+        with path.open("rb") as log:
+            log.seek(before.get(path, 0))
+            for line in _LINE_ENDS.split(log.read().decode(errors="replace")):
+                _hear(program, line, told)
     explained = worst(told.found, program.failures)
     if code == 0 and not (explained and explained.failure.fatal):
-        return told
-    raise explained.error(program.scene) if explained else _unexplained(program, told, code)
+        return told, None
+    return told, explained.error(program.scene) if explained else _unexplained(program, told, code)
 
 
 def _started(program: Program) -> subprocess.Popen[bytes]:
