@@ -70,9 +70,8 @@ def find(failures: Sequence[Failure], line: str) -> Found | None:
     for failure in failures:
         match = failure.found_in(line)
         if match:
-            return Found(
-                failure=failure, line=line, words={name: value or "" for name, value in match.groupdict().items()}
-            )
+            groups = {name: value or "" for name, value in match.groupdict().items()}
+            return Found(failure=failure, line=line, words={"line": line.strip().rstrip("."), **groups})
     return None
 
 

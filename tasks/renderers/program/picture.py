@@ -58,17 +58,20 @@ def read(file: Path, program: str) -> npt.NDArray[np.float32]:
         what = "an empty picture" if file.is_file() else "no picture"
         raise ProgramFailed(reason=f"{program} ended well but left {what}.", remedy=_AGAIN, retryable=True)
     opened = oiio.ImageInput.open(str(file))
-    pixels = opened.read_image("float") if opened else None
-    if pixels is None:
-        said = opened.geterror() if opened else oiio.geterror()
-        raise ProgramFailed(
-            reason=f"{program} left a picture that can't be read: {said}".rstrip(".") + ".",
-            remedy=_AGAIN,
-            retryable=True,
-        )
-    spec = opened.spec()
-    opened.close()
+    if opened is None:
+        raise _unreadable(program, oiio.geterror())
+    try:
+        pixels, spec = opened.read_image("float"), opened.spec()
+        if pixels is None:
+            raise _unreadable(program, opened.geterror())
+    finally:
+        opened.close()
     return np.asarray(pixels, np.float32).reshape(spec.height, spec.width, spec.nchannels)
+
+
+def _unreadable(program: str, said: str) -> ProgramFailed:
+    reason = f"{program} left a picture that can't be read: {said}".rstrip(".") + "."
+    return ProgramFailed(reason=reason, remedy=_AGAIN, retryable=True)
 
 
 def _rgba(picture: npt.NDArray[np.float32], program: str) -> npt.NDArray[np.float32]:

@@ -12,7 +12,7 @@ from tasks.spec import Size
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.MULTILINE)
 _NOTES = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_FILE = re.compile(r'^\s*(?:file|filename|\w+_file(?:name)?)\s*=\s*"([^"]+)"', re.MULTILINE)
+_FILE = re.compile(r'\b(?:file|filename|\w+_file(?:name)?)\s*=\s*"([^"]+)"')
 _PLUGIN = re.compile(r"\b(SettingsOutput|SettingsGI|RenderView|CameraPhysical|CameraDome)\s+(\S+)\s*\{([^{}]*)\}")
 _VALUE = re.compile(r"(\w+)\s*=\s*(-?\d+)\s*;")
 _PATTERNS = re.compile(r"<[A-Za-z_]+>|%0?\d*d|#{2,}")
