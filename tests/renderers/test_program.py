@@ -209,6 +209,7 @@ def saved(path: Path, pixels: npt.NDArray[np.float32]) -> Path:
 
     height, width, channels = pixels.shape
     output = oiio.ImageOutput.create(str(path))
+    assert output is not None
     output.open(str(path), oiio.ImageSpec(width, height, channels, "float"))
     output.write_image(np.ascontiguousarray(pixels))
     output.close()
@@ -216,7 +217,8 @@ def saved(path: Path, pixels: npt.NDArray[np.float32]) -> Path:
 
 
 def picture(width: int = 6, height: int = 4, channels: int = 4) -> npt.NDArray[np.float32]:
-    return np.arange(width * height * channels, dtype=np.float32).reshape(height, width, channels) / 8
+    counted = np.arange(width * height * channels, dtype=np.float32).reshape(height, width, channels)
+    return counted / np.float32(8)
 
 
 @pytest.mark.parametrize("crop", [True, False])

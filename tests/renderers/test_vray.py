@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from flows.job import JobRefused, RenderJob
+from flows.job import JobRefused, make_job
 from flows.layout import lay_out
 from flows.plan.planner import Mode
 from flows.scenes import frame_scenes
@@ -22,7 +22,7 @@ from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STAND_INS = Path(__file__).parent / "stand_ins"
+ROOT = Path(__file__).parents[2]
 SIZE = Size(width=12, height=8)
 PART = Region(x0=3, y0=2, x1=9, y1=7)
 VRAY = RENDERERS["vray"]
@@ -38,7 +38,8 @@ BitmapBuffer wood { file="oak.png"; }
 def stand_in(name: str, folder: Path) -> Path:
     """A program that starts a stand-in."""
     program = folder / name
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_INS / name}.py" "$@"\n')
+    module = f"tests.renderers.stand_ins.{name}"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m {module} "$@"\n')
     program.chmod(0o755)
     return program
 
@@ -263,7 +264,7 @@ def test_it_is_cut_only_where_its_owner_saw_that_regions_fit(
 ) -> None:
     def mode() -> Mode:
         (build,) = VRAY.builds()
-        job = RenderJob(scene=str(scene))
+        job = make_job({"scene": str(scene)})
         infos = {1: VRAY.inspect(scene, build=build, frame=1, parameters=())}
         return lay_out(
             job, build=build, capabilities=VRAY.capabilities(build), scenes=frame_scenes(job), infos=infos
@@ -276,7 +277,7 @@ def test_it_is_cut_only_where_its_owner_saw_that_regions_fit(
 
 def test_samples_are_the_scenes_own(scene: Path) -> None:
     (build,) = VRAY.builds()
-    job = RenderJob(scene=str(scene), samples=64)
+    job = make_job({"scene": str(scene), "samples": 64})
     infos = {1: VRAY.inspect(scene, build=build, frame=1, parameters=())}
     with pytest.raises(JobRefused, match=r"samples as the scene says\. Leave samples empty"):
         lay_out(job, build=build, capabilities=VRAY.capabilities(build), scenes=frame_scenes(job), infos=infos)

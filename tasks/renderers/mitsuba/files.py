@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mitsuba as mi
+
+from tasks.renderers import content
 
 if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
@@ -41,13 +41,8 @@ def dependencies(document: Document) -> tuple[Path, ...]:
 
 
 def digest(document: Document, files: tuple[Path, ...]) -> str:
-    """SHA-256 over the names (from the scene's folder) and contents of a scene's files."""
-    whole = hashlib.sha256()
-    folder = document.path.parent
-    for name, path in sorted((Path(os.path.relpath(path, folder)).as_posix(), path) for path in files):
-        stat = path.stat()
-        whole.update(f"{name}\0{_content(str(path), stat.st_size, stat.st_mtime_ns)}\n".encode())
-    return whole.hexdigest()
+    """SHA-256 over the names and contents of a scene's files."""
+    return content.digest(document.path, files)
 
 
 def _named(document: Document) -> list[tuple[str, bool]]:
@@ -71,9 +66,3 @@ def _found(document: Document, name: str) -> Path:
 
 def _ships_with_mitsuba(name: str) -> bool:
     return (Path(mi.__file__).parent / name).is_file()
-
-
-@lru_cache(maxsize=4096)
-def _content(path: str, size: int, modified_ns: int) -> str:  # noqa: ARG001 - they say whether the content is known
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

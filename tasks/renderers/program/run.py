@@ -21,7 +21,7 @@ from tasks import usage
 from tasks.errors import ProgramFailed
 from tasks.lifeline import ask_for_death_signal, guarded
 from tasks.renderers.program.failures import Failure, Found, find, worst
-from tasks.stillness import Stillness, cpu_s
+from tasks.stillness import STILL_S, Stillness, cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +75,7 @@ class Program:
     progress: str = _NEVER
     continues: str = _NEVER
     begins: str = _NEVER
-    still_s: float | None = None
+    still_s: float = STILL_S
     still_because: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
     logs: str = ""
@@ -172,7 +172,7 @@ def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> N
             return
         if stillness.look(time.monotonic()):
             process.kill()
-            still = f"{program.name} did nothing for {stillness.patience_s:.0f} s{_how_far(told)}."
+            still = f"{program.name} did nothing for {program.still_s:.0f} s{_how_far(told)}."
             raise ProgramFailed(reason=f"{still} {program.still_because}".strip(), remedy="", retryable=True)
 
 

@@ -44,6 +44,7 @@ def save(path: str, pixels: Any) -> None:
 
     height, width, channels = pixels.shape
     output = oiio.ImageOutput.create(path)
+    assert output is not None
     output.open(path, oiio.ImageSpec(width, height, channels, "half"))
     output.write_image(pixels)
     output.close()

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from acting import Part, hang, picture, refuse, save
+from tests.renderers.stand_ins.acting import Part, hang, picture, refuse, save
 
 KNOWN = {
     "outputName": r".+\.exr", "w": r"\d+", "h": r"\d+", "start": r"\d+", "end": r"\d+", "showRFW": "[01]", "v": "[0-5]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from acting import Part, hang, picture, refuse, save
+from tests.renderers.stand_ins.acting import Part, hang, picture, refuse, save
 
 KNOWN = {
     "sceneFile": r".+\.vrscene", "imgFile": r".+\.exr", "imgWidth": r"\d+", "imgHeight": r"\d+",
