@@ -65,7 +65,7 @@ lock:  ## renew the lock file after a change of dependencies
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19
 
-reference: env  ## renew docs/jobs.md after a change of the job document
+reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m flows.cli.reference
 
 clean:

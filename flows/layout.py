@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 GENEROUS = 64
 """Samples a limited job may take when it doesn't say: the scene's own times this, an eighth of its noise."""
 
+_SCENES_OWN = "samples as the scene says. Leave samples empty"
+
 ALIGN_PX = 8
 """Cuts across lie at multiples of this at least: rows of a region then fill whole SIMD lanes."""
 
@@ -158,6 +160,9 @@ def _check(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
     if missing:
         known = ", ".join(sorted(capabilities.aovs)) or "none"
         problems.append(f"aovs: {job.renderer_name} has no {', '.join(missing)}. It has {known}.")
+    if job.samples and job.samples > (capabilities.most_samples or job.samples):
+        most = f"takes at most {capabilities.most_samples} a pixel"
+        problems.append(f"samples: {job.renderer_name} {_SCENES_OWN if capabilities.most_samples == 1 else most}.")
     numbered = {str(number) for number in range(len(info.cameras))}
     if job.camera and job.camera not in numbered.union(info.cameras):
         problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")

@@ -9,6 +9,7 @@ from flows.frames import parse_frames
 from flows.job import JobRefused
 from tasks import animation
 from tasks.errors import SceneError
+from tasks.renderers.files import frames_of
 from tasks.scenes import FrameScene, Parameters
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
         if not frames:
             _require([animation.scene_at(scene, 1)])
     else:
-        frames = (1,)
+        frames = frames_of(scene) or (1,)
     paths = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
     if numbered:
         _require(list(paths.values()))

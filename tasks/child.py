@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import multiprocessing
 import os
@@ -11,15 +10,16 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import FrontburnerError
+from tasks import usage
+from tasks.lifeline import ask_for_death_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tasks.renderers.base import Session
     from tasks.spec import FrameSpec, Pixels, UnitSpec
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 NICE_VARIABLE = "FRONTBURNER_NODE_NICE"
 """Set where the renderer gives way to everything else on its machine."""
 
-_PR_SET_PDEATHSIG = 1
 _ORPHAN_EXIT_CODE = 3
 _LOWEST_PRIORITY = 19
 
@@ -41,9 +40,10 @@ class Rendered:
     load_s
         Seconds of ``wall_s`` that went into opening the scene or moving to its frame.
     wall_s, cpu_s
-        Seconds of the whole call, by the clock and by the processor (all threads of the child).
+        Seconds of the whole call, by the clock and by the processor (all threads of the child, and programs it ran).
     peak_memory_bytes
-        Most memory the child held during this unit, where the system can tell (else since its start).
+        Most memory the child and a program of its held during this unit, where the system can tell (else since its
+        start).
     """
 
     pixels: Pixels
@@ -67,16 +67,16 @@ def render(unit: UnitSpec, threads: int) -> Rendered:
     """Render a unit in this process, keeping the session for the next one."""
     from tasks.renderers import isa
 
-    _reset_peak_memory()
-    began_s, cpu_began_s = time.perf_counter(), time.process_time()
+    usage.reset_peak_memory()
+    began_s, cpu_began_s = time.perf_counter(), usage.cpu_s()
     session, opened_s = _session_for(unit.frame, threads)
     pixels = session.render(unit)
     return Rendered(
         pixels=pixels,
         load_s=opened_s + session.load_s,
         wall_s=time.perf_counter() - began_s,
-        cpu_s=time.process_time() - cpu_began_s,
-        peak_memory_bytes=_peak_memory_bytes(),
+        cpu_s=usage.cpu_s() - cpu_began_s,
+        peak_memory_bytes=usage.peak_memory_bytes(),
         build=unit.frame.build,
         isa=isa(),
     )
@@ -93,21 +93,6 @@ def _session_for(frame: FrameSpec, threads: int) -> tuple[Session, float]:
     began_s = time.perf_counter()
     _session = (key, renderer(frame.renderer).open(frame, threads=threads))
     return _session[1], time.perf_counter() - began_s
-
-
-def _reset_peak_memory() -> None:
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_memory_bytes() -> int:
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def answer(function: Callable[..., Any], *args: Any) -> Answer:  # noqa: ANN401 - whatever the function takes
@@ -139,8 +124,7 @@ def _die_with_parent() -> None:
 
     Watching works everywhere but needs the interpreter to run; the death signal also ends native code.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ask_for_death_signal()
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

@@ -38,6 +38,16 @@ class UnitFailed(FrontburnerError):
 
 
 @dataclass(kw_only=True, eq=False)
+class ProgramFailed(FrontburnerError):
+    """A renderer's program failed. ``killed`` says that the system's own signal ended it, SIGKILL.
+
+    Its node adds what it knows, and makes a `UnitFailed` of it.
+    """
+
+    killed: bool = False
+
+
+@dataclass(kw_only=True, eq=False)
 class UnitCancelled(FrontburnerError):
     """A unit was called back before it was finished."""
 

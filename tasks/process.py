@@ -28,7 +28,7 @@ from storage.errors import FrontburnerError
 from tasks import child
 from tasks.call import Call, Phase, Witness, check, never, nobody
 from tasks.child_log import ChildLog
-from tasks.errors import UnitFailed
+from tasks.errors import ProgramFailed, UnitFailed
 from tasks.memory import MemoryWatch
 from tasks.stillness import STILL_S, Stillness, cpu_s
 
@@ -174,6 +174,9 @@ class RendererProcess:
             value, error = self._ask(call)
         finally:
             self._turn.release()
+        if isinstance(error, ProgramFailed):
+            failed = self._failed(call, error.reason, killed=error.killed, remedy=error.remedy)
+            raise replace(failed, retryable=error.retryable)
         if isinstance(error, FrontburnerError):
             raise error
         if error:
@@ -231,10 +234,10 @@ class RendererProcess:
         self._end = Finalize(self, self._running.end, exitpriority=0)
         return self._running
 
-    def _failed(self, call: Call, reason: str, *, killed: bool = False) -> UnitFailed:
+    def _failed(self, call: Call, reason: str, *, killed: bool = False, remedy: str = "") -> UnitFailed:
         words = self.log.last_words(call.log_bytes)
         short = call.memory.ended(killed=killed, words=f"{reason} {words}")
-        remedy = f"Its last words and its log ({self.log.path} on {self.node}) say more."
+        remedy = f"{remedy} Its last words and its log ({self.log.path} on {self.node}) say more.".lstrip()
         if short:
             remedy = f"The memory of {self.node} is too short: close what else runs on it. {remedy}"
         if self.log.disk_is_full:

@@ -1,12 +1,19 @@
-"""Write ``docs/jobs.md`` from the job document itself, so that it can't fall behind: ``make reference``."""
+"""Write what pages say of jobs and renderers from the code, so that they can't fall behind: ``make reference``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.job import RenderJob
+from tasks.renderers import RENDERERS
+from tasks.renderers.files import SUFFIXES
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "jobs.md"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, RENDERERS_PAGE = _DOCS / "jobs.md", _DOCS / "renderers.md"
 
 HEAD = """# Jobs
 
@@ -37,6 +44,51 @@ def page() -> str:
     return HEAD + "\n".join(rows) + "\n"
 
 
+BUILDS = {
+    "mitsuba": ("llvm_ad_rgb", "scalar_rgb"),
+    "blender": ("5.0.1 cpu", "3.4.1 cpu"),
+    "povray": ("3.7 povray",),
+    "vray": ("vray", "regions vray"),
+    "max3ds": ("max3ds",),
+    "null": ("1 null",),
+}
+"""A name of each kind of build, for the table of what they can do."""
+_BEGIN, _END = "<!-- capabilities -->\n", "<!-- end of capabilities -->"
+_COLUMNS = (
+    "renderer", "builds", "scenes", "regions exact", "samples exact", "most samples a pixel", "AOVs",
+    "costs within units",
+)  # fmt: skip
+
+
+def renderers_page(text: str) -> str:
+    """Return the page on renderers with its table as it should be."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return before + _BEGIN + capabilities() + _END + after
+
+
+def capabilities() -> str:
+    """Return a table of what each build of each renderer can do."""
+    rows = [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+    for name, adapter in RENDERERS.items():
+        suffixes = ", ".join(f"`{suffix}`" for suffix, owner in SUFFIXES.items() if owner == name)
+        for build in BUILDS[name]:
+            able = adapter.capabilities(build)
+            most = "the scene's own" if able.most_samples == 1 else str(able.most_samples or "any")
+            aovs = ", ".join(sorted(able.aovs))
+            facts = (_yes(able.exact_regions), _yes(able.exact_samples), most, aovs, _yes(able.costs))
+            rows.append(_row((name, f"`{build}`", suffixes, *facts)))
+    return "".join(rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - the fact itself
+    return "yes" if value else ""
+
+
 def _shown(default: object) -> str:
     if default in ("", None) or default in ([], {}):
         return ""
@@ -47,3 +99,4 @@ def _shown(default: object) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    RENDERERS_PAGE.write_text(renderers_page(RENDERERS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from tasks.renderers.blender.adapter import Blender
 from tasks.renderers.files import renderer_for
 from tasks.renderers.isa import isa
+from tasks.renderers.max3ds.adapter import Max3ds
 from tasks.renderers.mitsuba.adapter import Mitsuba
 from tasks.renderers.null import Null
+from tasks.renderers.povray.adapter import PovRay
+from tasks.renderers.vray.adapter import Vray
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Renderer
 
 __all__ = ["RENDERERS", "isa", "renderer", "renderer_for"]
 
-RENDERERS: dict[str, Renderer] = {adapter.name: adapter for adapter in (Mitsuba(), Blender(), Null())}
+RENDERERS: dict[str, Renderer] = {
+    adapter.name: adapter for adapter in (Mitsuba(), Blender(), PovRay(), Vray(), Max3ds(), Null())
+}
 
 
 def renderer(name: str) -> Renderer:

@@ -27,6 +27,12 @@ class Capabilities:
         Ranges of samples must begin and end at multiples of this (or at the frame's last sample).
     aovs
         Extra channels it can deliver.
+    most_samples
+        The most samples a pixel it can take; None is any number.
+    seeds
+        Other seeds and frames draw other noise. What draws without noise has no use for them.
+    costs
+        It tells where in a unit the time went.
     """
 
     exact_regions: bool
@@ -34,6 +40,9 @@ class Capabilities:
     region_align_px: tuple[int, int] = (1, 1)
     sample_align: int = 1
     aovs: frozenset[Aov] = frozenset()
+    most_samples: int | None = None
+    seeds: bool = True
+    costs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

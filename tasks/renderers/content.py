@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 def digest(scene: Path, files: Iterable[Path]) -> str:
     """SHA-256 over the names (from the scene's folder) and contents of a scene's files."""
+    return digest_named((Path(os.path.relpath(path, scene.parent)).as_posix(), path) for path in files)
+
+
+def digest_named(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over the contents of files and the names the scene knows them by."""
     whole = hashlib.sha256()
-    for name, path in sorted((Path(os.path.relpath(path, scene.parent)).as_posix(), path) for path in files):
+    for name, path in sorted(files):
         stat = path.stat()
         whole.update(f"{name}\0{_content(str(path), stat.st_size, stat.st_mtime_ns)}\n".encode())
     return whole.hexdigest()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from tasks.renderers.povray.options import options_of
 
 SUFFIXES = {
     ".xml": "mitsuba",
     ".json": "null",
     **dict.fromkeys((".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz"), "blender"),
+    **dict.fromkeys((".pov", ".ini"), "povray"),
+    ".vrscene": "vray",
+    ".max": "max3ds",
 }
 
 
@@ -24,3 +29,8 @@ def renderer_for(scene: str) -> str:
         known = ", ".join(f"{end} ({name})" for end, name in sorted(SUFFIXES.items()))
         raise ValueError(f"no renderer reads '{suffix or PurePath(scene).name}' files. Known are {known}.")
     return SUFFIXES[suffix]
+
+
+def frames_of(scene: Path) -> tuple[int, ...]:
+    """Frames that a scene file itself names, as far as that can be read without its renderer."""
+    return options_of(scene).frames if SUFFIXES.get(scene.suffix.lower()) == "povray" else ()

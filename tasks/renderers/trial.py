@@ -59,6 +59,8 @@ class Trial:
         All that the verdict depends on besides the processor and the command, such as versions.
     files
         Files that it depends on: another size or time of change is another trial.
+    keeps_failures
+        Whether a failure is kept too. One that may pass by itself, such as a missing licence, is tried again.
     """
 
     what: str
@@ -67,12 +69,14 @@ class Trial:
     environment: Mapping[str, str] = field(default_factory=dict)
     facts: Sequence[str] = ()
     files: Sequence[Path] = ()
+    keeps_failures: bool = True
 
     def verdict(self) -> Verdict:
         """Return the verdict from before, or try."""
         kept = user_cache_path("frontburner") / "builds" / f"{self._key()}.json"
         found = _remembered(kept) or self.held()
-        _remember(kept, found)
+        if found.ok or self.keeps_failures:
+            _remember(kept, found)
         return found
 
     def held(self) -> Verdict:

@@ -30,8 +30,18 @@ KINDS = {
     "scalar": ("mitsuba", "scalar", "room.xml"),
     "bpy": ("blender", r"^5\S* cpu", "room.blend"),
     "blender": ("blender", r"^[34]\S* cpu", "room.blend"),
+    "povray": ("povray", "povray", "room.pov"),
 }
 """Renderer, its builds as a pattern, and scene of each kind of bench."""
+LONG: dict[str, dict[str, object]] = {
+    "null": {"scene": "hang.json"},
+    "llvm": {"samples": 1 << 22},
+    "scalar": {"samples": 1 << 16},
+    "bpy": {"samples": 1 << 20},
+    "blender": {"samples": 1 << 20},
+    "povray": {"size": Size(width=2000, height=2000), "samples": 81},
+}
+"""Changes that make a frame take longer than any test."""
 SCENES = Path(__file__).parent / "scenes"
 
 
@@ -121,6 +131,19 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 @pytest.fixture(params=KINDS)
 def bench(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> Bench:
     return benches(request.param)
+
+
+@pytest.fixture
+def long(bench: Bench) -> Bench:
+    """The same, with a frame that takes long."""
+    changes = dict(LONG[bench.kind])
+    scene = changes.pop("scene", None)
+    return bench.with_(SCENES / str(scene) if scene else None, **changes)
+
+
+@pytest.fixture
+def povray(benches: Callable[[str], Bench]) -> Bench:
+    return benches("povray")
 
 
 @pytest.fixture(params=["llvm", "scalar"])

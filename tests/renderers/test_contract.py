@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.call import Phase
+from tasks.errors import UnitCancelled, UnitFailed
 from tasks.renderers import RENDERERS, renderer, renderer_for
 from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, cells, packets, split_packets
 from tasks.spec import Aov, Region, Size
@@ -17,6 +21,8 @@ from tests.renderers.conftest import Bench, start
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tasks.renderers.base import Capabilities
 
 few = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
@@ -41,10 +47,15 @@ def layouts(draw: st.DrawFn) -> list[Region]:
     return guillotine(draw, Size(width=48, height=40).whole, draw(st.integers(1, 3)))
 
 
+def able(bench: Bench) -> Capabilities:
+    """What the bench's build can do."""
+    return RENDERERS[bench.frame.renderer].capabilities(bench.frame.build)
+
+
 @few
 @given(layout=layouts(), aovs=st.sampled_from([(), (Aov.DEPTH, Aov.NORMAL, Aov.ALBEDO), (Aov.ALBEDO,)]))
 def test_regions_are_the_whole_bit_for_bit(bench: Bench, layout: list[Region], aovs: tuple[Aov, ...]) -> None:
-    bench = bench.with_(aovs=aovs)
+    bench = bench.with_(aovs=tuple(aov for aov in aovs if aov in able(bench).aovs))
     whole = bench.render()
     together = np.full_like(whole.sums, np.nan)
     for region in layout:
@@ -58,10 +69,9 @@ def test_regions_are_the_whole_bit_for_bit(bench: Bench, layout: list[Region], a
 @few
 @given(data=st.data())
 def test_ranges_of_samples_add_up_to_all(bench: Bench, data: st.DataObject) -> None:
-    capabilities = RENDERERS[bench.frame.renderer].capabilities(bench.frame.build)
-    if not capabilities.exact_samples:
+    if not able(bench).exact_samples:
         pytest.skip("its samples can't be rendered in parts")
-    align = capabilities.sample_align
+    align = able(bench).sample_align
     bench = bench.with_(samples=22)
     at = data.draw(st.integers(1, 21 // align)) * align
     whole = bench.render().sums
@@ -70,13 +80,15 @@ def test_ranges_of_samples_add_up_to_all(bench: Bench, data: st.DataObject) -> N
 
 
 def test_another_session_with_other_threads_draws_the_same(bench: Bench, tmp_path: Path) -> None:
-    bench = bench.with_(aovs=tuple(Aov))
+    bench = bench.with_(aovs=tuple(able(bench).aovs))
     other = start(bench.kind, tmp_path, threads=1)
     with other.process:
         np.testing.assert_array_equal(other.process.render(bench.unit()).pixels.sums, bench.render().sums, strict=True)
 
 
 def test_frames_and_seeds_draw_other_noise(bench: Bench) -> None:
+    if not able(bench).seeds:
+        pytest.skip("it draws without noise")
     pictures = [other.means() for other in (bench, bench.with_(seed=5), bench.with_(frame=2))]
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[0], pictures[2])
@@ -86,6 +98,9 @@ def test_costs_are_a_grid_over_the_region(bench: Bench) -> None:
     bench = bench.with_(samples=64)
     rendered = bench.process.render(bench.unit(Region(x0=3, y0=5, x1=48, y1=40)))
     costs = rendered.pixels.costs
+    if not able(bench).costs:
+        assert costs is None
+        return
     assert costs is not None
     for edges, first, last in ((costs.columns, 3, 48), (costs.rows, 5, 40)):
         assert (edges[0], edges[-1]) == (first, last)
@@ -102,6 +117,49 @@ def test_a_unit_says_what_it_took(bench: Bench) -> None:
     assert 0 <= rendered.load_s <= rendered.wall_s
     assert rendered.cpu_s >= 0
     assert rendered.peak_memory_bytes > 1 << 20
+
+
+def busy(bench: Bench) -> list[psutil.Process]:
+    """The renderer's processes."""
+    child = psutil.Process(bench.process.pid)
+    return [child, *child.children(recursive=True)]
+
+
+def test_a_cancelled_unit_ends_within_two_seconds_and_leaves_no_process(long: Bench) -> None:
+    working: list[psutil.Process] = []
+    cancelled_s = 0.0
+
+    def cancelled() -> bool:
+        nonlocal cancelled_s
+        if working and not cancelled_s:
+            cancelled_s = time.monotonic()
+        return bool(working)
+
+    def witness(phase: Phase, seconds: float) -> None:
+        if phase is Phase.RENDERING and seconds > 0.5 and not working:
+            working.extend(busy(long))
+
+    with pytest.raises(UnitCancelled):
+        long.process.render(long.unit(), cancelled=cancelled, witness=witness)
+    assert time.monotonic() - cancelled_s < 2.0
+    _, alive = psutil.wait_procs(working, timeout=2)
+    assert not alive
+
+
+def test_a_renderer_that_is_killed_fails_its_unit_alone(long: Bench, bench: Bench) -> None:
+    killed: list[int] = []
+
+    def witness(phase: Phase, seconds: float) -> None:
+        if phase is Phase.RENDERING and seconds > 0.5 and not killed:
+            last = busy(long)[:2][-1]  # its program, where it has one
+            killed.append(last.pid)
+            last.kill()
+
+    with pytest.raises(UnitFailed, match="SIGKILL") as caught:
+        long.process.render(long.unit(), witness=witness)
+    assert caught.value.retryable
+    assert caught.value.unit == long.unit().digest
+    assert bench.render().sums.any()
 
 
 @given(
@@ -130,5 +188,5 @@ def test_the_table_names_what_there_is() -> None:
     assert renderer_for("a.json") == "null"
     with pytest.raises(ValueError, match="Known are"):
         renderer_for("a.skp")
-    with pytest.raises(ValueError, match="blender, mitsuba, null"):
+    with pytest.raises(ValueError, match="blender, max3ds, mitsuba, null, povray, vray"):
         renderer("maya")

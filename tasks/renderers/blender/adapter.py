@@ -14,7 +14,7 @@ from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender.planes import rendered
 from tasks.renderers.blender.scenes import scenes_of
-from tasks.spec import Aov, CostGrid, Pixels, Size
+from tasks.spec import Aov, Pixels, Size
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
@@ -38,7 +38,7 @@ class Blender:
     def capabilities(self, build: str) -> Capabilities:
         """Return what this build can do."""
         exact_samples = blender_builds.version_of(build) >= blender_builds.SUBSETS
-        return Capabilities(exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov))
+        return Capabilities(exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov), costs=False)
 
     def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - all frames lie in one file
         """Read a scene without rendering it."""
@@ -89,10 +89,8 @@ class BlenderSession:
             region.height,
         )
         self.load_s = opened_s + load_s
-        seconds = time.perf_counter() - began_s - self.load_s
-        costs = CostGrid(columns=(region.x0, region.x1), rows=(region.y0, region.y1), seconds=(seconds,))
         sums = np.ascontiguousarray(means * np.float32(samples.count))
-        return Pixels(sums=sums, channels=unit.frame.channels, costs=costs)
+        return Pixels(sums=sums, channels=unit.frame.channels)
 
 
 def _plain(frame: FrameSpec) -> dict[str, object]:

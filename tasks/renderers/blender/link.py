@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tasks import usage
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
@@ -84,6 +86,7 @@ class Program:
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         self._process = _started(self.path, theirs)
+        usage.count(self._process)
         theirs.close()
 
 

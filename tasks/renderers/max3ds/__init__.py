@@ -1,0 +1,1 @@
+"""3ds Max, by its command line. Not yet run against a licensed installation."""

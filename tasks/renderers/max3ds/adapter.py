@@ -1,0 +1,171 @@
+"""3ds Max behind the renderer protocol: whole frames, by ``3dsmaxcmd``."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import SceneError
+from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.content import digest_named
+from tasks.renderers.max3ds import program as max3ds
+from tasks.renderers.program.flags import Flags, flags_of, not_ready
+from tasks.renderers.program.picture import pixels_of
+from tasks.renderers.program.run import Program, run
+from tasks.renderers.program.workspace import tidy, workspace
+from tasks.spec import Size
+
+if TYPE_CHECKING:
+    from tasks.renderers.base import Session
+    from tasks.renderers.program.failures import Failure
+    from tasks.spec import FrameSpec, Pixels, UnitSpec
+
+_WHOLE = "3ds Max has no flag for a region: export the scene to V-Ray's .vrscene to have it cut."
+_SIZE = Size(width=640, height=480)
+_CODES = 2**32
+_LINUX_CODES = 256
+
+
+class Max3ds:
+    """The adapter."""
+
+    name = "max3ds"
+
+    def builds(self) -> tuple[str, ...]:
+        """Return the installed version. Without a scene of 3ds Max's own it can't be tried further."""
+        return (build_of(*installation()),)
+
+    def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - all are alike
+        """Return what it can do."""
+        return Capabilities(exact_regions=False, exact_samples=False, most_samples=1, seeds=False, costs=False)
+
+    def inspect(
+        self,
+        scene: Path,
+        *,
+        build: str,  # noqa: ARG002
+        frame: int,  # noqa: ARG002
+        parameters: tuple[tuple[str, str], ...],
+    ) -> SceneInfo:
+        """Say what can be said of a scene only 3ds Max can read."""
+        if not scene.is_file():
+            raise SceneError(reason=f"{scene} does not exist.", remedy="Check the path.", scene=str(scene))
+        if parameters:
+            raise SceneError(
+                reason=f"{scene.name} can't be given parameters: 3ds Max has no flag for them.",
+                remedy="Give none.",
+                scene=str(scene),
+            )
+        return SceneInfo(
+            digest=digest_named([(scene.name, scene)]),
+            files=(str(scene.absolute()),),
+            size=_SIZE,
+            samples=1,
+            cameras=("0",),
+            whole_frames_because=_WHOLE,
+            notes=(
+                f"A .max file doesn't say its size: {_SIZE.width}x{_SIZE.height} unless the job does.",
+                "Its maps are not known to Frontburner: they must be the same on all nodes.",
+            ),
+        )
+
+    def open(self, frame: FrameSpec, *, threads: int) -> Session:  # noqa: ARG002 - it takes all there are
+        """Start a session."""
+        flags, program = installation()
+        build = build_of(flags, program)
+        if build != frame.build:
+            raise not_ready(
+                self.name, f"3ds Max here is {build}, the job's is {frame.build}.", "Install the same on all nodes."
+            )
+        return Max3dsSession(flags=flags, program=program)
+
+
+class Max3dsSession:
+    """Renders whole frames: a process each."""
+
+    load_s = 0.0
+    """It doesn't say how long it took to read its scene."""
+
+    def __init__(self, *, flags: Flags, program: Path) -> None:
+        self._flags, self._program = flags, program
+        tidy()
+
+    def render(self, unit: UnitSpec) -> Pixels:
+        """Render one frame."""
+        frame, scene = unit.frame, Path(unit.frame.scene)
+        _check(unit, scene)
+        with workspace() as folder:
+            command = [str(self._program), *_flags(self._flags, frame, folder / "unit.exr")]
+            run(
+                Program(
+                    name=max3ds.NAME,
+                    command=command,
+                    folder=folder,
+                    scene=str(scene),
+                    failures=max3ds.FAILURES,
+                    codes=_codes(),
+                    progress=max3ds.PROGRESS,
+                    still_s=self._flags.still_s,
+                    still_because=max3ds.STILL,
+                    logs=_logs(self._flags),
+                )
+            )
+            written = next(folder.glob("unit*.exr"), folder / "unit.exr")  # the frame's number is in its name
+            return pixels_of(written, unit, program=max3ds.NAME, crop=False, blank=self._flags.blank)
+
+
+def installation() -> tuple[Flags, Path]:
+    """Return the flags and the program of this node. Raises `NodeNotReady`."""
+    flags = flags_of(max3ds.FLAGS_VARIABLE, max3ds.FLAGS, renderer="max3ds")
+    return flags, flags.path(variable=max3ds.VARIABLE, renderer="max3ds", name=max3ds.NAME)
+
+
+def build_of(flags: Flags, program: Path) -> str:
+    """Name a build: its version, and what was changed of the flags."""
+    found = re.search(max3ds.VERSION_IN_PATH, str(program.resolve()))
+    version = flags.is_version or (found[1] if found else "")
+    if not version:
+        raise not_ready(
+            "max3ds",
+            f"The version of 3ds Max can't be told from its path, {program}.",
+            f"Say it as is_version in a file that {max3ds.FLAGS_VARIABLE} names.",
+        )
+    return " ".join(filter(None, [version, flags.tag(max3ds.FLAGS), "max3ds"]))
+
+
+def _flags(flags: Flags, frame: FrameSpec, output: Path) -> list[str]:
+    names = [name for name in flags.flags if name not in max3ds.SOMETIMES or (name == "camera" and frame.camera)]
+    return flags.words(
+        *names, scene=frame.scene, output=output, width=frame.size.width, height=frame.size.height, frame=frame.frame,
+        camera=frame.camera,
+    )  # fmt: skip
+
+
+def _logs(flags: Flags) -> str:
+    """Return where Max.log lies; nowhere where a variable in the path isn't set."""
+    path = os.path.expandvars(flags.logs)
+    return "" if "$" in path or not Path(path).is_absolute() else path
+
+
+def _codes() -> dict[int, Failure]:
+    """Return the meaning of exit codes, as systems give negative ones."""
+    every: dict[int, Failure] = {}
+    for code, failure in max3ds.CODES.items():
+        every |= dict.fromkeys((code, code % _CODES, code % _LINUX_CODES), failure)
+    return every
+
+
+def _check(unit: UnitSpec, scene: Path) -> None:
+    """Refuse what can't be rendered."""
+    frame = unit.frame
+    if not scene.is_file() or digest_named([(scene.name, scene)]) != frame.scene_digest:
+        raise SceneError(
+            reason=f"The scene {scene.name} changed while the job ran.", remedy="Start the job again.", scene=str(scene)
+        )
+    if unit.region != frame.size.whole or frame.aovs:
+        what = "in parts" if unit.region != frame.size.whole else "with extra channels"
+        raise SceneError(
+            reason=f"{scene.name} can't be rendered {what}. {_WHOLE}", remedy="Render whole frames.", scene=str(scene)
+        )

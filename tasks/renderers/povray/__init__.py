@@ -1,0 +1,1 @@
+"""POV-Ray: a program, run once for each unit."""

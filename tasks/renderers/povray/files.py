@@ -1,0 +1,194 @@
+"""The files a POV-Ray scene needs, found as POV-Ray finds them, and whether its frames can be cut."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import SceneError
+from tasks.renderers.povray.source import METHOD_1, PICTURES, Kind, Reference, Source, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tasks.renderers.povray.options import Options
+
+_SOURCES = {".inc", ".pov", ".mac", ".mcr"}
+_PICTURES = {kind: (kind,) for kind in PICTURES} | {"jpeg": ("jpg", "jpeg"), "tiff": ("tif", "tiff")}
+_ALL_PICTURES = tuple(dict.fromkeys(ending for endings in _PICTURES.values() for ending in endings))
+_BECAUSE = {
+    "radiosity": "radiosity, which comes out otherwise each time it is worked out",
+    "photons": "photons, which are shot for the whole picture and fall otherwise with other numbers of threads",
+    "subsurface": "subsurface scattering, whose noise depends on what was rendered before it",
+    "crand": "crand, whose grain is another each time",
+    "jitter": "jitter, whose noise depends on what was rendered before it",
+    METHOD_1: "media of method 1, whose noise depends on what was rendered before it",
+}
+"""Words of the scene language by which no region is the whole's, as measured."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Files:
+    """A scene's files.
+
+    Parameters
+    ----------
+    named
+        Each file by the name the scene knows it by: from its folder, or from an installation's own.
+    words
+        All words of the scene's own sources, and of what they use of the installation's.
+    sources
+        The scene's own sources.
+    """
+
+    named: dict[str, Path] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+    sources: list[Source] = field(default_factory=list)
+
+    @property
+    def whole_frames_because(self) -> str:
+        """Empty, or why its frames can't be cut."""
+        reasons = [reason for word, reason in _BECAUSE.items() if word in self.words]
+        if not reasons:
+            return ""
+        return f"The scene uses {'; '.join(reasons)}: regions would not fit together."
+
+
+def files_of(options: Options, path: Path, installed: Iterable[Path]) -> Files:
+    """Find all files of a scene.
+
+    Raises
+    ------
+    SceneError
+        When files are missing; it names them and who asks for them.
+    """
+    found = _Search(options, path, tuple(installed))
+    found.follow(options.scene)
+    if found.missing:
+        names = ", ".join(dict.fromkeys(found.missing))
+        raise SceneError(
+            reason=f"{path.name} refers to files that don't exist: {names}.",
+            remedy="Put them in its folder or one of its library paths, or correct the names.",
+            scene=str(path),
+        )
+    files = Files(named=found.named, sources=found.own)
+    files.words = set(_reached((word for source in found.own for word in source.words), found.libraries))
+    return files
+
+
+class _Search:
+    """Follows references from file to file."""
+
+    def __init__(self, options: Options, path: Path, installed: tuple[Path, ...]) -> None:
+        self._folder = options.scene.parent
+        self._places = (self._folder, *options.libraries)
+        self._installed = installed
+        self.named: dict[str, Path] = {}
+        self.own: list[Source] = []
+        self.libraries: list[Source] = []
+        self.missing: list[str] = []
+        for one in dict.fromkeys((path, options.scene)):
+            if not one.is_file():
+                self.missing.append(one.name)
+            else:
+                self.named[self._own_name(one)] = one
+
+    def follow(self, scene: Path) -> None:
+        """Follow the scene's own references, and those of what it includes."""
+        waiting = [(scene, False)] if scene.is_file() else []
+        seen = {scene}
+        while waiting:
+            path, library = waiting.pop()
+            source = read(path)
+            (self.libraries if library else self.own).append(source)
+            for target, theirs in self._targets(source, path, library=library):
+                if target not in seen:
+                    seen.add(target)
+                    if target.suffix.lower() in _SOURCES:
+                        waiting.append((target, theirs))
+
+    def _targets(self, source: Source, path: Path, *, library: bool) -> Iterator[tuple[Path, bool]]:
+        for reference in source.references:
+            place = self._find(reference)
+            if place:
+                name, target, theirs = place
+                self.named[name] = target
+                yield target, theirs
+            elif reference.certain and reference.kind is not Kind.PERHAPS and not library:
+                self.missing.append(f"{reference.name} (line {reference.line} of {path.name})")
+
+    def _find(self, reference: Reference) -> tuple[str, Path, bool] | None:
+        """Find a file as POV-Ray does: its name, its path, and whether it is the installation's."""
+        endings = _endings(reference)
+        for folder in self._places:
+            for ending in endings:
+                path = Path(os.path.normpath(folder / (reference.name + ending)))
+                if _is_file(path):
+                    return self._own_name(path), path, False
+        for folder in self._installed:
+            for ending in endings:
+                if _is_file(folder / (reference.name + ending)):
+                    return f"<povray>/{reference.name}{ending}", folder / (reference.name + ending), True
+        return None
+
+    def _own_name(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self._folder)).as_posix()
+
+
+def _endings(reference: Reference) -> tuple[str, ...]:
+    """Return what POV-Ray appends to a name that isn't a file's."""
+    if reference.kind is Kind.PERHAPS:
+        return ("",)
+    kinds = ("inc",) if reference.kind is Kind.SOURCE else _PICTURES.get(reference.hint, _ALL_PICTURES)
+    return ("", *(f".{ending}" for kind in kinds for ending in (kind, kind.upper())))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that is no name at all
+        return False
+
+
+def _reached(words: Iterable[str], libraries: list[Source]) -> set[str]:
+    """Return these words and those of every declaration in a library that they reach."""
+    declared: dict[str, set[str]] = {}
+    for library in libraries:
+        for name, own in library.declared.items():
+            if name:
+                declared.setdefault(name, set()).update(own)
+    reached: set[str] = set()
+    waiting = set(words)
+    while waiting:
+        word = waiting.pop()
+        reached.add(word)
+        waiting |= declared.get(word, set()) - reached
+    return reached
+
+
+def check_parameters(files: Files, parameters: Mapping[str, str], path: Path) -> None:
+    """Refuse parameters that the scene doesn't have or that can't be declared.
+
+    Raises
+    ------
+    SceneError
+        With the parameter's name.
+    """
+    own = {word for source in files.sources for word in source.words}
+    for name, value in parameters.items():
+        try:
+            float(value)
+        except ValueError:
+            raise SceneError(
+                reason=f"The parameter {name} is {value!r}: POV-Ray takes numbers only.",
+                remedy="Give a number.",
+                scene=str(path),
+            ) from None
+        if name != "clock" and name not in own:
+            raise SceneError(
+                reason=f"{path.name} has no parameter {name}.",
+                remedy="Correct the name, or use it in the scene: #ifndef (name) #declare name = 1; #end.",
+                scene=str(path),
+            )

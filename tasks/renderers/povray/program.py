@@ -1,0 +1,189 @@
+"""POV-Ray's program: where it is, what a unit's command is, and what its failures mean."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import NodeNotReady
+from tasks.renderers.program.failures import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.renderers.povray.options import Options
+    from tasks.spec import FrameSpec, UnitSpec
+
+NAME = "POV-Ray"
+VARIABLE = "FRONTBURNER_POVRAY"
+MOST_SAMPLES = 81
+"""Its grid of samples in a pixel is 9 × 9 at most."""
+ASK_S = 30.0
+OUTPUT = "unit.exr"
+SCENE_LINK, LIBRARY_LINK = "scene.pov", "library"
+
+FAILURES = (
+    Failure(
+        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Parse Error: Cannot open include file (?P<name>.*?)\.?$",
+        cause="The scene is wrong: {file}, line {line}, includes {name}, which can't be found.",
+        remedy="Put it in the scene's folder or one of its library paths, or correct the name.",
+        scene=True,
+    ),
+    Failure(
+        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Possible Parse Error: Cannot find file '(?P<name>[^']*)'",
+        cause="The scene is wrong: {file}, line {line}, names the file {name}, which can't be found.",
+        remedy="Put it in the scene's folder or one of its library paths, or correct the name.",
+        scene=True,
+    ),
+    Failure(
+        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Parse Error: (?P<says>.*?)\.?$",
+        cause="The scene is wrong: {file}, line {line}: {says}.",
+        remedy="Correct the scene.",
+        scene=True,
+    ),
+    Failure(
+        pattern=r"I/O restrictions prohibit (?P<what>.*)",
+        cause="This node's POV-Ray may not open a file of the scene: its I/O restrictions prohibit {what}.",
+        remedy="Permit the folder in /etc/povray/3.7/povray.conf on the node ([Permitted Paths]).",
+        retryable=True,
+    ),
+    Failure(
+        pattern=r"out of memory|cannot allocate memory|bad_alloc",
+        cause="POV-Ray ran out of memory.",
+        remedy="Render it on a node with more memory.",
+        retryable=True,
+    ),
+    Failure(
+        pattern=r"No space left on device|Cannot (open|write) .*output",
+        cause="POV-Ray couldn't write its picture.",
+        remedy="See that the node's folder for temporary files has room.",
+        retryable=True,
+    ),
+    Failure(
+        pattern=r"(?P<says>(Problem with option setting|Failed to parse command-line option|Fatal error in .*))",
+        cause="POV-Ray refused to render: {says}.",
+        remedy="See the renderer's log.",
+    ),
+)
+PROGRESS = r"^Rendered \d+ of \d+ pixels \((\d+)%\)$"
+BEGINS = r"^==== \[Rendering"
+CONTINUES = r"^ (?=\S)"
+"""It breaks its messages at 80 columns, and begins the rest with a blank."""
+
+
+def executable() -> Path:
+    """Return where it is.
+
+    Raises
+    ------
+    NodeNotReady
+        When it is nowhere.
+    """
+    named = os.environ.get(VARIABLE)
+    found = shutil.which(named or "povray")
+    if not found:
+        reason = f"{VARIABLE} names {named}, which can't be run." if named else "POV-Ray isn't installed."
+        remedy = "Install it (apt-get install povray povray-includes), or name its program in FRONTBURNER_POVRAY."
+        raise NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer="povray")
+    return Path(found).resolve()
+
+
+@cache
+def version(program: Path) -> str:
+    """Return its version, such as ``3.7.0.10.unofficial``; empty when it doesn't say."""
+    try:
+        said = subprocess.run(
+            [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"POV-Ray (\d\S*)", (said.stdout + said.stderr).decode(errors="replace"))
+    return found[1] if found else ""
+
+
+@cache
+def installed(program: Path) -> tuple[Path, ...]:
+    """Folders of the include files, maps and fonts that come with it."""
+    short = ".".join(version(program).split(".")[:2])
+    roots = [program.parent.parent / "share", Path("/usr/local/share"), Path("/usr/share")]
+    folders = [root / f"povray-{short}" for root in dict.fromkeys(roots)]
+    return tuple(folder / part for folder in folders for part in ("", "include") if (folder / part).is_dir())
+
+
+def environment() -> dict[str, str]:
+    """Variables it is run with: no options or restrictions of whoever runs the node.
+
+    Restrictions permit the home folder to be read, and the working folder to be written. Scenes may lie anywhere.
+    """
+    return {"POVINI": "none.ini", "HOME": "/"}
+
+
+def prepare(folder: Path, options: Options, includes: Sequence[Path]) -> list[Path]:
+    """Put links to the scene and its folders into the folder it runs in; return the links to folders.
+
+    Its command line knows no blanks and no letters beyond ASCII. It needs a file for its options, and ours are all on
+    the command line.
+    """
+    (folder / "none.ini").write_text("Display=Off\n")
+    (folder / SCENE_LINK).symlink_to(options.scene.absolute())
+    links = []
+    for number, place in enumerate((options.scene.parent, *options.libraries, *includes)):
+        links.append(Path(f"{LIBRARY_LINK}{number}"))
+        (folder / links[-1]).symlink_to(place.absolute(), target_is_directory=True)
+    return links
+
+
+def command(program: Path, unit: UnitSpec, options: Options, links: Sequence[Path], *, threads: int) -> list[str]:
+    """Return the command for a unit, to be run in a folder that was prepared."""
+    frame, region = unit.frame, unit.region
+    return [
+        str(program),
+        f"+I{SCENE_LINK}", f"+O{OUTPUT}", "+FE", "+UA" if options.alpha else "-UA",
+        f"+W{frame.size.width}", f"+H{frame.size.height}",
+        f"+SC{region.x0 + 1}", f"+EC{region.x1}", f"+SR{region.y0 + 1}", f"+ER{region.y1}",
+        f"+WT{threads}", "-D", "-GS", "-GR",
+        *(f"+L{link}" for link in links),
+        *(f"{name}={value}" for name, value in options.kept.items()),
+        *_declared(frame, options), *_sampling(frame.samples),
+    ]  # fmt: skip
+
+
+def _declared(frame: FrameSpec, options: Options) -> list[str]:
+    parameters = {**options.declared, **dict(frame.parameters)}
+    parameters.pop("clock", None)
+    return [f"Declare={name}={value}" for name, value in parameters.items()]
+
+
+def _sampling(samples: int) -> list[str]:
+    """Sample every pixel on an even grid: what decides by differences to neighbours isn't the same in regions."""
+    if samples == 1:
+        return ["-A"]
+    return ["+A0.0", "+AM1", f"+R{math.isqrt(samples - 1) + 1}", "-J"]
+
+
+def clock(frame: FrameSpec, options: Options, *, counts: bool) -> list[str]:
+    """Return what sets the clock and the frame's number.
+
+    Parameters
+    ----------
+    counts
+        Whether the scene asks for the frame's number.
+    """
+    given = dict(frame.parameters).get("clock")
+    if options.animated and given is None:
+        return [
+            f"+KFI{options.initial_frame}", f"+KFF{options.final_frame}", f"+KI{options.initial_clock:.9g}",
+            f"+KF{options.final_clock:.9g}", "+KC" if options.cyclic else "-KC", f"+SF{frame.frame}",
+            f"+EF{frame.frame}",
+        ]  # fmt: skip
+    value = options.clock if given is None else float(given)
+    if counts:  # a sequence of two frames with the same clock, of which the first is rendered
+        first, last = f"+KFI{frame.frame}", f"+KFF{frame.frame + 1}"
+        return [first, last, f"+KI{value:.9g}", f"+KF{value:.9g}", f"+SF{frame.frame}", f"+EF{frame.frame}"]
+    return [f"+K{value:.9g}"] if value or given is not None else []

@@ -1,0 +1,33 @@
+"""A folder for what a program writes while it renders a unit. Those of killed processes are tidied away later."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PREFIX = "frontburner-unit-"
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """Make a folder, and remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def tidy() -> None:
+    """Remove the folders of processes that were killed while they rendered."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = re.match(rf"{_PREFIX}(\d+)-", folder.name)
+        if owner and not psutil.pid_exists(int(owner[1])):
+            shutil.rmtree(folder, ignore_errors=True)

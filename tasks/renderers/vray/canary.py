@@ -1,0 +1,36 @@
+"""Render a small scene with V-Ray and exit with 0 if its pixels are sound. Run as ``python -m``."""
+
+from __future__ import annotations
+
+from tasks.renderers.program.picture import read
+from tasks.renderers.program.run import run
+from tasks.renderers.program.workspace import workspace
+from tasks.renderers.vray.adapter import command_for, installation, program
+from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
+
+_SCENE = """SettingsOutput output { img_width=16; img_height=16; }
+RenderView view { fov=0.785; }
+SettingsEnvironment sky { bg_color=Color(0.5, 0.5, 0.5); }
+"""
+_SIZE = Size(width=16, height=16)
+
+
+def main() -> None:
+    """Render it, and look at it."""
+    flags, where = installation()
+    with workspace() as folder:
+        scene, output = folder / "canary.vrscene", folder / "canary.exr"
+        scene.write_text(_SCENE)
+        frame = FrameSpec(
+            renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
+        )  # fmt: skip
+        unit = UnitSpec(frame=frame, region=_SIZE.whole, samples=SampleRange(start=0, stop=1))
+        run(program(command_for(flags, where, unit, output, (), threads=1), folder, flags, scene=str(scene)))
+        picture = read(output, "V-Ray")
+        mean = float(picture[..., :3].mean())
+        if picture.shape[:2] != (_SIZE.height, _SIZE.width) or not 0 < mean < 1e3:
+            raise SystemExit(f"error: the canary is {picture.shape[1]}x{picture.shape[0]} with a mean of {mean}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""V-Ray Standalone's flags, and what its failures mean. From its help texts: no line was tried on the real program."""
+
+from __future__ import annotations
+
+from tasks.renderers.program.failures import Failure
+from tasks.renderers.program.flags import Flags
+
+NAME = "V-Ray"
+VARIABLE, FLAGS_VARIABLE = "FRONTBURNER_VRAY", "FRONTBURNER_VRAY_FLAGS"
+PROGRESS = r"(?:Rendering image|Progress)[^%]*?(\d+(?:\.\d+)?)\s*%"
+BEGINS = r"Rendering image|Starting render"
+VERSION = r"V-?Ray\D*?(\d+(?:\.\d+)+)"
+
+FLAGS = Flags(
+    program="vray",
+    version="-version",
+    flags={
+        "scene": "-sceneFile={scene}",
+        "output": "-imgFile={output}",
+        "width": "-imgWidth={width}",
+        "height": "-imgHeight={height}",
+        "frame": "-frames={frame}",
+        "no_number": "-noFrameNumbers=1",
+        "threads": "-numThreads={threads}",
+        # Without these two it opens a window and waits for a person to close it.
+        "display": "-display=0",
+        "close": "-autoClose=1",
+        "verbose": "-verboseLevel=3",
+        "progress": "-showProgress=1",
+        "progress_lines": "-progressUseCR=0",
+        "progress_color": "-progressUseColor=0",
+        "alone": "-distributed=0",
+        "crop": "-crop={x0};{y0};{x1};{y1}",
+        "camera": "-camera={camera}",
+        "parameter": "-parameterOverride={name}={value}",
+    },
+)
+SOMETIMES = ("crop", "camera", "parameter")
+"""Flags that are given only where there is something to say."""
+
+_OPEN = "could not|couldn't|cannot|can't|failed to|unable to"
+FAILURES = (
+    Failure(
+        pattern=r"could not obtain a licen[cs]e|licen[cs]e.*(-88|\(-?\d+\))|no licen[cs]e|licen[cs]e (server|error)",
+        cause="This node has no V-Ray licence.",
+        remedy="Start the licence server, or free a licence; limit jobs with licences= so that they wait for one.",
+        retryable=True,
+        fatal=True,
+    ),
+    Failure(
+        pattern=rf"({_OPEN}) (open|load|find|read|locate)\b.*?(bitmap|texture|image|map|mesh|proxy|file)\b"
+        r"[^\"']*[\"']?(?P<name>[^\"']+?)[\"']?\.?$",
+        cause="V-Ray misses a file of the scene on this node: {name}. It would render on without it.",
+        remedy="Put it where the scene says on every node, or remap its path.",
+        retryable=True,
+        fatal=True,
+    ),
+    Failure(
+        pattern=r"newer version|version mismatch|incompatible version|unknown plugin (type )?[\"']?(?P<name>\w+)",
+        cause="This node's V-Ray, or a plugin of it, is of another version than the scene: {line}.",
+        remedy="Install the same version of V-Ray and its plugins on all nodes.",
+        retryable=True,
+        fatal=True,
+    ),
+    Failure(
+        pattern=r"(out of memory|not enough memory|bad_alloc)",
+        cause="V-Ray ran out of memory.",
+        remedy="Render it on a node with more memory.",
+        retryable=True,
+    ),
+    Failure(
+        pattern=r"(error|syntax).*(parsing|scene).*|(parsing|scene).*(error|syntax).*",
+        cause="V-Ray can't read the scene: {line}.",
+        remedy="Correct the scene, or export it again.",
+        scene=True,
+    ),
+    # Last, since it names this where the cause is another, or none at all: it was never run here.
+    Failure(
+        pattern=rf"({_OPEN}) read .*rayrc|rayrc.*not found",
+        cause="V-Ray was never run on this node by this user: it can't read its settings.",
+        remedy="Run V-Ray once by hand on the node, as the user the node runs as.",
+        retryable=True,
+        again=True,
+    ),
+)
+STILL = (
+    "It may wait for a licence, or for a person to close a dialog on this node: run it once there by hand, as the user "
+    "the node runs as."
+)

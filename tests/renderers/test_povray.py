@@ -1,0 +1,252 @@
+"""POV-Ray: its files are found as it finds them, its clock is the frame's, its errors say where a scene is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from flows.job import JobRefused, make_job
+from flows.scenes import frame_scenes
+from tasks.errors import NodeNotReady, SceneError, UnitFailed
+from tasks.renderers import RENDERERS
+from tasks.renderers.povray import program
+from tasks.renderers.povray.options import options_of
+from tasks.renderers.povray.source import Kind, parse
+from tasks.spec import Aov, Region, SampleRange, Size, UnitSpec
+from tests.renderers.conftest import SCENES, inspect
+
+if TYPE_CHECKING:
+    from tests.renderers.conftest import Bench
+
+HEAD = (
+    "#version 3.7;\nglobal_settings { assumed_gamma 1 }\ncamera { orthographic location -z right x up y look_at 0 }\n"
+)
+
+
+def written(folder: Path, body: str, name: str = "scene.pov") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HEAD + body)
+    return path
+
+
+def flat(color: str) -> str:
+    return f"plane {{ z, 1 pigment {{ rgb {color} }} finish {{ ambient 0 emission 1 diffuse 0 }} }}\n"
+
+
+def color(bench: Bench) -> list[float]:
+    """The middle of the picture."""
+    small = bench.with_(size=Size(width=4, height=4), samples=1)
+    return [round(float(value), 4) for value in small.means()[2, 2]]
+
+
+def test_an_error_in_the_scene_is_told_with_its_file_and_line(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, "sphere { 0, 1 pigment { Redd } }\n", "a scene with a blank.pov")
+    with pytest.raises(
+        SceneError, match=r"a scene with a blank\.pov, line 4: .*undeclared identifier 'Redd'"
+    ) as caught:
+        povray.with_(scene).render()
+    assert not caught.value.retryable
+
+
+def test_an_error_in_an_include_is_told_with_its_own_name(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, '#include "parts/ball.inc"\n')
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "ball.inc").write_text("sphere { 0, }\n")
+    with pytest.raises(SceneError, match=r"wrong: parts/ball\.inc, line 1: "):
+        povray.with_(scene).render()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('#include "nowhere.inc"', r"nowhere\.inc \(line 4 of scene\.pov\)"),
+        ('#declare P = pigment { image_map { png "nothing.png" } };', r"nothing\.png \(line 4"),
+    ],
+)
+def test_a_missing_file_is_named_before_anything_is_rendered(
+    povray: Bench, tmp_path: Path, body: str, says: str
+) -> None:
+    with pytest.raises(SceneError, match=says):
+        povray.with_(written(tmp_path, body))
+
+
+def test_a_file_that_is_missing_under_a_condition_is_pov_rays_to_miss(povray: Bench, tmp_path: Path) -> None:
+    body = '#if (Wanted) #include "nowhere.inc" #end\n' + flat("<0, 1, 0>")
+    assert color(povray.with_(written(tmp_path, f"#declare Wanted = 0;\n{body}"))) == [0, 1, 0, 1]
+    with pytest.raises(SceneError, match=r"line 5.*nowhere\.inc.*can't be found"):
+        povray.with_(written(tmp_path, f"#declare Wanted = 1;\n{body}", "wanted.pov")).render()
+
+
+def test_scenes_lie_anywhere_and_are_called_anything(povray: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "Szenen für später, more than eighty columns of a terminal are wide to hold" / "ünï"
+    scene = written(folder, '#include "teile.inc"\n' + flat("Farbe"), "Kür.pov")
+    (folder / "teile.inc").write_text("#declare Farbe = <0, 0, 1>;\n")
+    assert color(povray.with_(scene)) == [0, 0, 1, 1]
+
+
+def test_the_digest_is_of_all_files(povray: Bench, tmp_path: Path) -> None:
+    for name in ("room.pov", "room.inc", "tiles.png"):
+        shutil.copy(SCENES / name, tmp_path / name)
+    bench = povray.with_(tmp_path / "room.pov")
+    assert bench.frame.scene_digest == povray.frame.scene_digest, "wherever the scene lies"
+    files = {Path(path).name for path in inspect(bench.process, bench.frame).files}
+    assert files == {"room.pov", "room.inc", "tiles.png", "colors.inc"}
+    (tmp_path / "tiles.png").write_bytes((SCENES / "tiles.png").read_bytes() + b" ")
+    with pytest.raises(SceneError, match="changed while the job ran"):
+        bench.render()
+    assert bench.with_().frame.scene_digest != povray.frame.scene_digest
+
+
+def test_values_beyond_one_are_kept_and_linear(povray: Bench, tmp_path: Path) -> None:
+    assert color(povray.with_(written(tmp_path, flat("<6, 0.25, 0.0625>")))) == [6, 0.25, 0.0625, 1]
+
+
+def test_parameters_are_declared_and_the_clock_is_one(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, "#ifndef (much) #declare much = 0; #end\n" + flat("<clock, much, 0>"))
+    assert color(povray.with_(scene)) == [0, 0, 0, 1]
+    assert color(povray.with_(scene, parameters=(("clock", "0.5"), ("much", "0.25")))) == [0.5, 0.25, 0, 1]
+    with pytest.raises(SceneError, match=r"has no parameter blue"):
+        povray.with_(scene, parameters=(("blue", "1"),))
+    with pytest.raises(SceneError, match=r"much is 'lots'"):
+        povray.with_(scene, parameters=(("much", "lots"),))
+
+
+def test_an_ini_says_size_frames_clock_and_samples(povray: Bench, tmp_path: Path) -> None:
+    written(tmp_path, flat("<clock, frame_number/16, final_frame/16>"), "turn.pov")
+    ini = tmp_path / "turn.ini"
+    ini.write_text(
+        "; a turn\nInput_File_Name=turn.pov\n+W64 +H32\nInitial_Frame = 1\nFinal_Frame=9\nFinal_Clock=2\n"
+        "Antialias=On\nAntialias_Depth=2\nSampling_Method=2\n"
+    )
+    info = inspect(povray.process, povray.with_(ini).frame)
+    assert (info.size, info.samples) == (Size(width=64, height=32), 4)
+    assert any("even grid" in note for note in info.notes)
+    assert [scene.frame for scene in frame_scenes(make_job({"scene": str(ini)}))] == list(range(1, 10))
+    assert color(povray.with_(ini, frame=5)) == [1, 5 / 16, 9 / 16, 1]
+    assert color(povray.with_(ini, frame=9)) == [2, 9 / 16, 9 / 16, 1]
+    with pytest.raises(SceneError, match=r"no frame 10: it names 1 to 9"):
+        povray.with_(ini, frame=10)
+
+
+def test_a_cyclic_animation_never_reaches_its_end(povray: Bench, tmp_path: Path) -> None:
+    written(tmp_path, flat("<clock, much, 0>"), "turn.pov")
+    ini = tmp_path / "turn.ini"
+    ini.write_text("+kff4 +kc declare=much=1\n")
+    assert color(povray.with_(ini, frame=4)) == [0.75, 1, 0, 1]
+
+
+def test_the_number_of_a_frame_is_known_without_an_ini(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, flat("<frame_number/16, clock, 0>"))
+    assert color(povray.with_(scene, frame=3, parameters=(("clock", "0.5"),))) == [3 / 16, 0.5, 0, 1]
+
+
+def test_alpha_is_the_scenes_to_ask_for(povray: Bench, tmp_path: Path) -> None:
+    written(tmp_path, "sphere { 0, 0.1 pigment { rgb 1 } }\n", "ball.pov")
+    (tmp_path / "ball.ini").write_text("Output_Alpha=on\n")
+    size = Size(width=8, height=8)
+    assert povray.with_(tmp_path / "ball.pov", size=size, samples=1).means()[0, 0].tolist() == [0, 0, 0, 1]
+    assert povray.with_(tmp_path / "ball.ini", size=size, samples=1).means()[0, 0].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("global_settings { radiosity { count 10 } }", "radiosity"),
+        ("global_settings { photons { count 100 } }", "photons"),
+        ('#include "stones.inc"\nsphere { 0, 1 texture { T_Grnt9 } }', ""),
+        ('#include "stones.inc"\nsphere { 0, 1 texture { T_Grnt0 } }', ""),
+        ("sphere { 0, 1 finish { crand 0.1 } }", "crand"),
+        ("light_source { 0, 1 area_light x, y, 2, 2 jitter }", "jitter"),
+        ("media { method 1 }", "method 1"),
+        ("media { method 3 } // radiosity, jitter /* photons */", ""),
+        ("/* radiosity /* nested */ photons */ media { }", ""),
+        ('#debug "radiosity"', ""),
+    ],
+)
+def test_what_is_never_the_same_twice_is_rendered_whole(povray: Bench, tmp_path: Path, body: str, says: str) -> None:
+    bench = povray.with_(written(tmp_path, body))
+    because = inspect(bench.process, bench.frame).whole_frames_because
+    assert (says in because) if says else not because
+    if says:
+        with pytest.raises(SceneError, match="can't be rendered in parts"):
+            bench.render(Region(x0=0, y0=0, x1=8, y1=8))
+
+
+def test_what_a_library_declares_counts_where_it_is_used(povray: Bench, tmp_path: Path) -> None:
+    """The grain of a stone of ``stones1.inc`` is another each time; including the file alone does no harm."""
+    include = '#include "stones1.inc"\n'
+    unused = povray.with_(written(tmp_path, include))
+    assert not inspect(unused.process, unused.frame).whole_frames_because
+    stones = (program.installed(program.executable())[-1] / "stones1.inc").read_text(encoding="latin-1")
+    grainy = {name for name, words in parse(stones).declared.items() if "crand" in words}
+    stone = min(grainy)
+    used = povray.with_(written(tmp_path, include + f"sphere {{ 0, 1 texture {{ {stone} }} }}", "used.pov"))
+    assert "crand" in inspect(used.process, used.frame).whole_frames_because
+
+
+def test_pixels_that_are_not_finite_are_refused_and_placed(povray: Bench, tmp_path: Path) -> None:
+    bench = povray.with_(written(tmp_path, flat("<1e30, 0, 0>")), size=Size(width=4, height=4), samples=1)
+    with pytest.raises(UnitFailed, match=r"POV-Ray drew 16 pixels that are infinite .* the first at 0,0") as caught:
+        bench.render()
+    assert not caught.value.retryable
+
+
+def test_what_it_cannot_do_is_refused(povray: Bench) -> None:
+    with pytest.raises(SceneError, match="no aovs"):
+        povray.with_(aovs=(Aov.DEPTH,)).render()
+    with pytest.raises(UnitFailed, match="samples in parts"):
+        povray.render(samples=(0, 2))
+    odd = UnitSpec(frame=povray.frame, region=povray.frame.size.whole, samples=SampleRange(start=2, stop=8))
+    with pytest.raises(UnitFailed, match="samples in parts"):
+        povray.process.render(odd)
+
+
+def test_a_program_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FRONTBURNER_POVRAY", str(tmp_path / "povray"))
+    with pytest.raises(NodeNotReady, match=r"FRONTBURNER_POVRAY names .* can't be run.*apt-get install povray"):
+        RENDERERS["povray"].builds()
+
+
+def test_a_program_that_renders_nothing_is_told_from_one_that_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    broken = tmp_path / "povray"
+    broken.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "POV-Ray 3.7.9" && exit 0\necho "error: no licence" >&2\nexit 1\n'
+    )
+    broken.chmod(0o755)
+    monkeypatch.setenv("FRONTBURNER_POVRAY", str(broken))
+    with pytest.raises(NodeNotReady, match="no licence"):
+        RENDERERS["povray"].builds()
+
+
+def test_references_are_told_apart() -> None:
+    source = parse(
+        '#include "a.inc" // "b.inc"\n/* "c.inc" */\n#if (1)\n  #include "d.inc"\n#end\n'
+        'image_map { png "e.png" }\n#declare F = concat("f", "g");\n'
+    )
+    told = [(one.name, one.kind, one.line, one.certain) for one in source.references]
+    assert told == [
+        ("a.inc", Kind.SOURCE, 1, True),
+        ("d.inc", Kind.SOURCE, 4, False),
+        ("e.png", Kind.FILE, 6, True),
+        ("f", Kind.PERHAPS, 7, True),
+        ("g", Kind.PERHAPS, 7, True),
+    ]
+    assert "concat" in source.declared["F"]
+
+
+def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:
+    ini = tmp_path / "a.ini"
+    ini.write_text("Width=640\nHeight=tall\n")
+    with pytest.raises(SceneError, match=r"a\.ini, line 2: height can't be 'tall'"):
+        options_of(ini)
+    with pytest.raises(JobRefused, match="does not exist"):
+        frame_scenes(make_job({"scene": str(tmp_path / "b.ini")}))
+    np.testing.assert_equal(options_of(tmp_path / "x.pov").frames, ())
