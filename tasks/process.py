@@ -28,6 +28,7 @@ from storage.errors import FrontburnerError
 from tasks import child
 from tasks.call import Call, Phase, Witness, check, never, nobody
 from tasks.child_log import ChildLog
+from tasks.endings import ending
 from tasks.errors import ProgramFailed, UnitFailed
 from tasks.memory import MemoryWatch
 from tasks.stillness import STILL_S, Stillness, cpu_s
@@ -207,7 +208,7 @@ class RendererProcess:
             )  # fmt: skip
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
-            reason = f"The renderer process {_ending(running.process.exitcode)}."
+            reason = f"The renderer process {ending(running.process.exitcode)}."
         except BaseException:
             self._end()
             raise
@@ -260,13 +261,3 @@ def _forget_main() -> None:
         main = sys.modules["__main__"]
         main.__spec__ = None
         main.__dict__.pop("__file__", None)
-
-
-def _ending(code: int | None) -> str:
-    """How a process ended, in words."""
-    if code is None or code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"

@@ -37,7 +37,7 @@ def bpy(benches: Callable[[str], Bench]) -> Bench:
 def blends(benches: Callable[[str], Bench], tmp_path_factory: pytest.TempPathFactory) -> Path:
     benches("bpy")  # skips where there is none
     folder = tmp_path_factory.mktemp("blends")
-    command = [sys.executable, SCENES / "make_blends.py", SCENES / "room.blend", folder]
+    command = [sys.executable, *map(str, (SCENES / "make_blends.py", SCENES / "room.blend", folder))]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return folder

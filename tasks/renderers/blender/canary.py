@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from tasks.errors import ProgramFailed
 from tasks.renderers.blender.link import BlenderError, Link, link
 from tasks.renderers.blender.planes import rendered
 
@@ -37,7 +38,7 @@ def _fault(blender: Link, device: str) -> str:
     """Say what is wrong with the small scene's picture; nothing if it is as it must be."""
     try:
         means, _ = rendered(lambda file: blender.ask("try_out", device=device, file=file), *SIZE)
-    except (BlenderError, OSError) as error:
+    except (BlenderError, ProgramFailed, OSError) as error:
         return str(error)
     found = means[..., :3].mean(axis=(0, 1))
     if np.abs(found - ALBEDO).max() <= TOLERANCE:

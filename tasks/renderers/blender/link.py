@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks import usage
+from tasks.endings import ending
+from tasks.errors import ProgramFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,8 @@ class Link(Protocol):
         ------
         BlenderError
             When it has none.
+        ProgramFailed
+            When it ended before it had.
         """
         ...
 
@@ -78,7 +83,12 @@ class Program:
             well, answer = self._connection.recv()
         except (EOFError, OSError):
             code = self._process.wait()
-            raise BlenderError(f"{self.path} ended with exit code {code}") from None
+            raise ProgramFailed(
+                reason=f"{self.path} {ending(code)}.",
+                remedy="Try it by hand if it happens again.",
+                retryable=True,
+                killed=code == -signal.SIGKILL,
+            ) from None
         if well:
             return answer
         raise BlenderError(answer.get("not_there") or answer["error"], asked="not_there" in answer)
