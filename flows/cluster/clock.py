@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from distributed.batched import BatchedSend
 
 LOOK_S = 1.0
-LEAST_S = 1.0
+LEAST_S = 5.0
 """What clocks drift apart, or are corrected by little by little, spoils nothing."""
 SILENCE = "worker-ttl"
 """What the scheduler calls its search for workers that fell silent."""

@@ -51,7 +51,7 @@ class Clocks:
         return WallClock(wall=lambda: self.wall_s, steady=lambda: self.steady_s)
 
 
-@pytest.mark.parametrize("moved_s", [HOUR_S, -HOUR_S, 2.0])
+@pytest.mark.parametrize("moved_s", [HOUR_S, -HOUR_S, 10.0])
 def test_a_clock_that_is_set_is_noticed_once(moved_s: float) -> None:
     clocks = Clocks()
     wall = clocks.wall
@@ -69,7 +69,7 @@ def test_a_clock_that_is_corrected_little_by_little_is_followed_when_it_adds_up(
     for _ in range(100):
         clocks.wall_s -= 0.1
         found += wall.moved_s()
-    assert found == pytest.approx(-10, abs=1)
+    assert found == pytest.approx(-10, abs=5)
 
 
 class ShiftedTime:
