@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -36,7 +36,10 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: env  ## the slowest proofs: cut networks, clocks that are set, POV-Ray's own sample scenes
+	$(BIN)/python -m pytest -m slow
 
 test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)

@@ -101,6 +101,7 @@ def spans(document: Any, name: str = "") -> Iterator[tuple[str, float]]:
             yield name, float(document)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_job_goes_on_when_a_clock_is_set(
     studio: Studio, clock: Clock, machines: dict[str, dict[str, str]], prefect: dict[str, str]

@@ -170,6 +170,7 @@ def in_common(a: Place, b: Place) -> bool:
     return all(a[n] < b[n + 1] and b[n] < a[n + 1] for n in (0, 2, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_comes_back(network: Network) -> None:
     near = network.near
