@@ -131,6 +131,11 @@ class RenderJob(BaseModel):
     aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
         default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
     )
+    denoise: bool = Field(
+        default=False,
+        description="Take the noise out of each picture when it is whole (Open Image Denoise); where the renderer has "
+        "albedo and normal, they are rendered too and help.",
+    )
     seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
     mode: Mode = Field(
         Mode.AUTO,

@@ -9,6 +9,7 @@ from flows.areas import outside, parse_region, parse_size
 from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, ExrType, JobRefused, RenderJob
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
+from tasks.denoise import GUIDES
 from tasks.limits import Limits
 from tasks.pictures import Encoding, PictureOrder
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from flows.plan.block import Block
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scenes import FrameScene
+    from tasks.spec import Aov
 
 GENEROUS = 64
 """Samples a limited job may take when it doesn't say: the scene's own times this, an eighth of its noise."""
@@ -109,7 +111,7 @@ def lay_out(
             seed=job.seed,
             parameters=scene.parameters,
             camera=job.camera or None,
-            aovs=tuple(dict.fromkeys(job.aovs)),
+            aovs=_aovs(job, capabilities),
         )
         for scene in scenes
     }
@@ -127,6 +129,7 @@ def lay_out(
             keys=_keys(job, number, frames),
             encoding=encoding,
             limits=limits,
+            denoise=job.denoise,
         )
         for number, frame in frames.items()
     }
@@ -140,6 +143,12 @@ def lay_out(
         notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_because])])),
         unit_timeout_s=job.unit_timeout_s,
     )
+
+
+def _aovs(job: RenderJob, capabilities: Capabilities) -> tuple[Aov, ...]:
+    """Return the AOVs that are rendered: those the job wants, and what helps to denoise its pictures."""
+    guides = [guide for guide in GUIDES if job.denoise and guide in capabilities.aovs]
+    return tuple(dict.fromkeys([*job.aovs, *guides]))
 
 
 def _limits(job: RenderJob, info: SceneInfo) -> Limits:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from storage.errors import MissingObject
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import HOUSE
+from tasks.denoise import denoised
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.noise import gather, noise
 from tasks.stitch import Picture, stitch, stitch_uneven
@@ -56,6 +57,8 @@ class PictureOrder:
     ending
         How it was ended, known only when it was; not part of what the files are known by, so that the same job
         finds them in place.
+    denoise
+        Whether noise is taken out of the whole picture.
     """
 
     frame: FrameSpec
@@ -65,6 +68,7 @@ class PictureOrder:
     encoding: Encoding
     limits: Limits = field(default_factory=Limits)
     ending: Ending | None = None
+    denoise: bool = False
 
     @property
     def digest(self) -> str:
@@ -73,6 +77,8 @@ class PictureOrder:
         document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
         if self.limits:
             document["limits"] = asdict(self.limits)
+        if self.denoise:
+            document["denoise"] = True
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -98,6 +104,8 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     """
     picture, tiles = _put_together(tiles, order)
     reached = _reached(picture, tiles, order)
+    if order.denoise:
+        picture = denoised(picture)
     files: dict[str, str] = {}
     for key in order.keys:
         data = _encode(key, picture, order, metadata | reached.facts())
@@ -184,18 +192,19 @@ def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str,
     how = order.encoding
     if key.endswith(".exr"):
         return encode_exr(
-            picture.pixels, picture.channels, half=how.exr_half, metadata=metadata | _facts(picture, order.frame)
+            picture.pixels, picture.channels, half=how.exr_half, metadata=metadata | _facts(picture, order)
         )
     return encode_png(picture.pixels[..., :4], bits=how.png_bits, view=how.view, exposure_stops=how.exposure_stops)
 
 
-def _facts(picture: Picture, frame: FrameSpec) -> dict[str, str]:
+def _facts(picture: Picture, order: PictureOrder) -> dict[str, str]:
     """What the file itself should tell of its making."""
-    region = picture.region
+    region, frame = picture.region, order.frame
     return {
         "scene_digest": frame.scene_digest,
         "frame": str(frame.frame),
         "renderer": f"{frame.renderer} {frame.build}",
         "seed": str(frame.seed),
+        "denoised": "yes" if order.denoise else "no",
         "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
     }

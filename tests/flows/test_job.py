@@ -212,7 +212,7 @@ def test_the_same_document_is_the_same_job() -> None:
 
 OTHER: dict[str, Any] = {
     "scene": "shots/hall.xml", "renderer": "mitsuba", "frames": "1-2", "size": "8x8", "region": "0,0,4,4",
-    "samples": 3, "camera": "1", "parameters": "eye=2", "aovs": "depth", "seed": 1, "mode": "tiles",
+    "samples": 3, "camera": "1", "parameters": "eye=2", "denoise": True, "aovs": "depth", "seed": 1, "mode": "tiles",
     "out": "elsewhere", "name": "x", "formats": "png", "exr": "float", "png_bits": 16, "view": "aces",
     "exposure": 0.5, "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
 }  # fmt: skip
