@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from flows.job import JobRefused, make_job
+from flows.layout import lay_out
 from flows.scenes import frame_scenes
-from tasks.errors import NodeNotReady, SceneError, UnitFailed
+from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray import program
 from tasks.renderers.povray.options import options_of
@@ -250,3 +251,18 @@ def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(JobRefused, match="does not exist"):
         frame_scenes(make_job({"scene": str(tmp_path / "b.ini")}))
     np.testing.assert_equal(options_of(tmp_path / "x.pov").frames, ())
+
+
+def test_more_samples_than_it_can_take_are_refused(povray: Bench) -> None:
+    job = make_job({"scene": povray.frame.scene, "samples": 100})
+    infos = {1: inspect(povray.process, povray.frame)}
+    able = RENDERERS["povray"].capabilities(povray.frame.build)
+    with pytest.raises(JobRefused, match="povray takes at most 81 a pixel"):
+        lay_out(job, build=povray.frame.build, capabilities=able, scenes=frame_scenes(job), infos=infos)
+
+
+def test_a_full_disk_is_told(povray: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk))
+    bench = povray.with_(size=Size(width=400, height=400), samples=1)
+    with pytest.raises(ProgramFailed, match=r"couldn't write its picture\. The disk .* is full"):
+        RENDERERS["povray"].open(bench.frame, threads=1).render(bench.unit())

@@ -60,9 +60,9 @@ FAILURES = (
         retryable=True,
     ),
     Failure(
-        pattern=r"No space left on device|Cannot (open|write) .*output",
+        pattern=r"No space left on device|^(.*what\(\):\s+)?Cannot access data in file",
         cause="POV-Ray couldn't write its picture.",
-        remedy="See that the node's folder for temporary files has room.",
+        remedy="The disk that holds the node's temporary files is full, most likely: free some space.",
         retryable=True,
     ),
     Failure(
