@@ -83,6 +83,13 @@ def test_a_file_that_is_missing_under_a_condition_is_pov_rays_to_miss(povray: Be
         povray.with_(written(tmp_path, f"#declare Wanted = 1;\n{body}", "wanted.pov")).render()
 
 
+def test_a_broken_picture_is_told_with_the_line_that_names_it(povray: Bench, tmp_path: Path) -> None:
+    (tmp_path / "half.png").write_bytes((SCENES / "tiles.png").read_bytes()[:60])
+    scene = written(tmp_path, 'plane { z, 1 pigment { image_map { png "half.png" } } }\n')
+    with pytest.raises(SceneError, match=r"scene\.pov, line 4: Cannot read PNG"):
+        povray.with_(scene).render()
+
+
 def test_scenes_lie_anywhere_and_are_called_anything(povray: Bench, tmp_path: Path) -> None:
     folder = tmp_path / "Szenen für später, more than eighty columns of a terminal are wide to hold" / "ünï"
     scene = written(folder, '#include "teile.inc"\n' + flat("Farbe"), "Kür.pov")
