@@ -185,6 +185,12 @@ def test_what_is_never_the_same_twice_is_rendered_whole(povray: Bench, tmp_path:
             bench.render(Region(x0=0, y0=0, x1=8, y1=8))
 
 
+def test_a_scene_that_is_not_cut_is_rendered_whole(povray: Bench, tmp_path: Path) -> None:
+    body = "global_settings { radiosity { count 10 } }\nbackground { rgb 1 }\nplane { z, 1 pigment { rgb 0.5 } }\n"
+    bench = povray.with_(written(tmp_path, body), size=Size(width=8, height=8), samples=1)
+    assert 0 < bench.means()[4, 4, 0] < 1, "lit by nothing but the sky's radiosity"
+
+
 def test_what_a_library_declares_counts_where_it_is_used(povray: Bench, tmp_path: Path) -> None:
     """The grain of a stone of ``stones1.inc`` is another each time; including the file alone does no harm."""
     include = '#include "stones1.inc"\n'
