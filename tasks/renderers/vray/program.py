@@ -45,7 +45,7 @@ FAILURES = (
         pattern=r"could not obtain a licen[cs]e|licen[cs]e.*(error|denied|expired|-88)|"
         r"no licen[cs]e (is )?(available|found)",
         cause="This node has no V-Ray licence.",
-        remedy="Start the licence server, or free a licence; limit jobs with licences= so that they wait for one.",
+        remedy="Start its server, or free one; `frontburner licence set vray 4` lets no more than 4 nodes ask at once.",
         retryable=True,
         fatal=True,
     ),
