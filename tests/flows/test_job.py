@@ -32,7 +32,7 @@ def refusal(**fields: Any) -> JobRefused:
 BAD: list[tuple[str, Any, str]] = [
     ("scene", "", "names no file. Give the path of a scene"),
     ("scene", "  ", "names no file"),
-    ("renderer", "arnold", "is not a renderer. Known are auto, blender, mitsuba, null"),
+    ("renderer", "arnold", "is not a renderer. Known are auto, blender, max3ds, mitsuba, null, povray, vray"),
     ("frames", "48-1", "did you mean 1-48?"),
     ("frames", "abc", "Write frames as numbers and ranges"),
     ("frames", "1-9x0", "a step is 1 or more"),
@@ -118,7 +118,7 @@ def test_a_job_without_a_scene_is_told_what_a_scene_is() -> None:
         make_job({"samples": 4})
 
 
-@pytest.mark.parametrize("scene", ["room.max", "room", "room.xml.gz"])
+@pytest.mark.parametrize("scene", ["room.skp", "room", "room.xml.gz"])
 def test_a_scene_no_renderer_reads_is_answered_with_the_files_that_are_read(scene: str) -> None:
     (problem,) = refusal(scene=scene).problems
     assert Path(scene).suffix in problem
@@ -126,7 +126,7 @@ def test_a_scene_no_renderer_reads_is_answered_with_the_files_that_are_read(scen
 
 
 def test_naming_the_renderer_takes_any_file() -> None:
-    assert make_job({"scene": "room.max", "renderer": "mitsuba"}).renderer_name == "mitsuba"
+    assert make_job({"scene": "room.skp", "renderer": "mitsuba"}).renderer_name == "mitsuba"
 
 
 def test_the_renderer_is_found_by_the_scene_file() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from flows.job import JobRefused, make_job
+from flows.layout import lay_out
 from flows.scenes import frame_scenes
-from tasks.errors import NodeNotReady, SceneError, UnitFailed
+from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray import program
 from tasks.renderers.povray.options import options_of
@@ -80,6 +81,13 @@ def test_a_file_that_is_missing_under_a_condition_is_pov_rays_to_miss(povray: Be
     assert color(povray.with_(written(tmp_path, f"#declare Wanted = 0;\n{body}"))) == [0, 1, 0, 1]
     with pytest.raises(SceneError, match=r"line 5.*nowhere\.inc.*can't be found"):
         povray.with_(written(tmp_path, f"#declare Wanted = 1;\n{body}", "wanted.pov")).render()
+
+
+def test_a_broken_picture_is_told_with_the_line_that_names_it(povray: Bench, tmp_path: Path) -> None:
+    (tmp_path / "half.png").write_bytes((SCENES / "tiles.png").read_bytes()[:60])
+    scene = written(tmp_path, 'plane { z, 1 pigment { image_map { png "half.png" } } }\n')
+    with pytest.raises(SceneError, match=r"scene\.pov, line 4: Cannot read PNG"):
+        povray.with_(scene).render()
 
 
 def test_scenes_lie_anywhere_and_are_called_anything(povray: Bench, tmp_path: Path) -> None:
@@ -177,6 +185,12 @@ def test_what_is_never_the_same_twice_is_rendered_whole(povray: Bench, tmp_path:
             bench.render(Region(x0=0, y0=0, x1=8, y1=8))
 
 
+def test_a_scene_that_is_not_cut_is_rendered_whole(povray: Bench, tmp_path: Path) -> None:
+    body = "global_settings { radiosity { count 10 } }\nbackground { rgb 1 }\nplane { z, 1 pigment { rgb 0.5 } }\n"
+    bench = povray.with_(written(tmp_path, body), size=Size(width=8, height=8), samples=1)
+    assert 0 < bench.means()[4, 4, 0] < 1, "lit by nothing but the sky's radiosity"
+
+
 def test_what_a_library_declares_counts_where_it_is_used(povray: Bench, tmp_path: Path) -> None:
     """The grain of a stone of ``stones1.inc`` is another each time; including the file alone does no harm."""
     include = '#include "stones1.inc"\n'
@@ -250,3 +264,18 @@ def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(JobRefused, match="does not exist"):
         frame_scenes(make_job({"scene": str(tmp_path / "b.ini")}))
     np.testing.assert_equal(options_of(tmp_path / "x.pov").frames, ())
+
+
+def test_more_samples_than_it_can_take_are_refused(povray: Bench) -> None:
+    job = make_job({"scene": povray.frame.scene, "samples": 100})
+    infos = {1: inspect(povray.process, povray.frame)}
+    able = RENDERERS["povray"].capabilities(povray.frame.build)
+    with pytest.raises(JobRefused, match="povray takes at most 81 a pixel"):
+        lay_out(job, build=povray.frame.build, capabilities=able, scenes=frame_scenes(job), infos=infos)
+
+
+def test_a_full_disk_is_told(povray: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk))
+    bench = povray.with_(size=Size(width=400, height=400), samples=1)
+    with pytest.raises(ProgramFailed, match=r"couldn't write its picture\. The disk .* is full"):
+        RENDERERS["povray"].open(bench.frame, threads=1).render(bench.unit())

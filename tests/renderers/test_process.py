@@ -328,20 +328,6 @@ def test_who_waits_and_who_renders_is_told(own: Bench) -> None:
     assert told[-1] is Phase.RENDERING
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of a hundred kilobytes, for logs."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "frontburner-test", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
 def test_a_full_disk_under_the_log_is_told(small_disk: Path, tmp_path: Path) -> None:
     process = RendererProcess(node="test", threads=1, logs=small_disk)
     with process:

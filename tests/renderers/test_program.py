@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from multiprocessing.connection import Listener
 from typing import TYPE_CHECKING
 
@@ -240,7 +240,10 @@ def test_a_picture_without_alpha_is_opaque(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_the_units_are_refused(tmp_path: Path) -> None:
-    refused = partial(pixels_of, unit=PART, program="Draw", crop=True)
+
+    def refused(file: Path, unit: UnitSpec = PART) -> None:
+        pixels_of(file, unit, program="Draw", crop=True)
+
     with pytest.raises(ProgramFailed, match="left no picture"):
         refused(tmp_path / "none.exr")
     (tmp_path / "empty.exr").touch()
@@ -248,10 +251,11 @@ def test_files_that_cannot_be_the_units_are_refused(tmp_path: Path) -> None:
         refused(tmp_path / "empty.exr")
     with pytest.raises(ProgramFailed, match=r"6x4 \(the whole frame\) instead of 3x2"):
         refused(saved(tmp_path / "whole.exr", picture()))
+    large = replace(FRAME, size=Size(width=300, height=200))
     half = saved(tmp_path / "half.exr", picture(300, 200)).read_bytes()
     (tmp_path / "half.exr").write_bytes(half[: len(half) // 2])
     with pytest.raises(ProgramFailed, match="can't be read"):
-        refused(tmp_path / "half.exr")
+        refused(tmp_path / "half.exr", replace(PART, frame=large, region=large.size.whole))
     spoilt = picture(3, 2)
     spoilt[1, 2] = np.nan
     with pytest.raises(ProgramFailed, match=r"1 pixel that is infinite or not a number, the first at 3,2"):

@@ -37,11 +37,11 @@ BitmapBuffer wood { file="oak.png"; }
 
 def stand_in(name: str, folder: Path) -> Path:
     """A program that starts a stand-in."""
-    program = folder / name
+    path = folder / name
     module = f"tests.renderers.stand_ins.{name}"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m {module} "$@"\n')
-    program.chmod(0o755)
-    return program
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m {module} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture(scope="module")

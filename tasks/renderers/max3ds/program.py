@@ -51,7 +51,7 @@ CODES = {
 
 FAILURES = (
     Failure(
-        pattern=r"licen[cs]e.*(error|fail|not|expired|denied)|(no|could not obtain a) licen[cs]e",
+        pattern=r"licen[cs]e.*(error|failed|expired|denied|not (found|available))|could not obtain a licen[cs]e",
         cause="This node has no 3ds Max licence.",
         remedy="Free a licence, or sign in once by hand as the user the node runs as.",
         retryable=True,
@@ -65,7 +65,8 @@ FAILURES = (
         fatal=True,
     ),
     Failure(
-        pattern=r"newer version|obsolete (data )?format|missing (dll|plug-?in)s?\b|version mismatch",
+        pattern=r"(created|saved) (with|by|in) a newer version|obsolete (data )?format|"
+        r"missing (dll|plug-?in)s?\b|version mismatch",
         cause="This node's 3ds Max, or a plugin of it, is of another version than the scene: {line}.",
         remedy="Install the same version of 3ds Max and its plugins on all nodes.",
         retryable=True,

@@ -48,6 +48,12 @@ FAILURES = (
         scene=True,
     ),
     Failure(
+        pattern=r"File '(?P<file>[^']*)' line (?P<line>\d+): Possible Parse Error: (?P<says>.*?)\.?$",
+        cause="The scene is wrong: {file}, line {line}: {says}.",
+        remedy="Correct the scene, or the file it names there.",
+        scene=True,
+    ),
+    Failure(
         pattern=r"I/O restrictions prohibit (?P<what>.*)",
         cause="This node's POV-Ray may not open a file of the scene: its I/O restrictions prohibit {what}.",
         remedy="Permit the folder in /etc/povray/3.7/povray.conf on the node ([Permitted Paths]).",
@@ -60,9 +66,9 @@ FAILURES = (
         retryable=True,
     ),
     Failure(
-        pattern=r"No space left on device|Cannot (open|write) .*output",
+        pattern=r"No space left on device|^(.*what\(\):\s+)?Cannot access data in file",
         cause="POV-Ray couldn't write its picture.",
-        remedy="See that the node's folder for temporary files has room.",
+        remedy="The disk that holds the node's temporary files is full, most likely: free some space.",
         retryable=True,
     ),
     Failure(

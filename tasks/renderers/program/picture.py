@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.errors import ProgramFailed
-from tasks.spec import Pixels
+from tasks.spec import Pixels, Size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
+    from OpenImageIO import ImageInput, ImageSpec
 
     from tasks.spec import UnitSpec
 
@@ -35,13 +38,13 @@ def pixels_of(file: Path, unit: UnitSpec, *, program: str, crop: bool, blank: bo
     ProgramFailed
         When the file is missing, unreadable, of another size, holds values that are not finite, or nothing.
     """
-    picture = read(file, program)
     frame, region = unit.frame, unit.region
-    expected = (region.height, region.width) if crop else (frame.size.height, frame.size.width)
-    if picture.shape[:2] != expected:
-        raise ProgramFailed(reason=_wrong_size(picture, unit, expected, program), remedy=_AGAIN, retryable=True)
-    if not crop:
-        picture = picture[region.y0 : region.y1, region.x0 : region.x1]
+    expected = Size(width=region.width, height=region.height) if crop else frame.size
+    first, columns = (0, slice(None)) if crop else (region.y0, slice(region.x0, region.x1))
+    with _opened(file, program) as (source, spec):
+        if (spec.width, spec.height) != (expected.width, expected.height):
+            raise ProgramFailed(reason=_wrong_size(spec, unit, expected, program), remedy=_AGAIN, retryable=True)
+        picture = _rows(source, spec, first, first + region.height, program)[:, columns]
     picture = _rgba(picture, program)
     _check_finite(picture, unit, program)
     if not blank and region == frame.size.whole and not picture.any():
@@ -51,22 +54,33 @@ def pixels_of(file: Path, unit: UnitSpec, *, program: str, crop: bool, blank: bo
 
 
 def read(file: Path, program: str) -> npt.NDArray[np.float32]:
-    """Read a picture as it is, (H, W, C)."""
+    """Read a picture as it is, (H, W, C). Raises `ProgramFailed` when it is missing or unreadable."""
+    with _opened(file, program) as (source, spec):
+        return _rows(source, spec, 0, spec.height, program)
+
+
+@contextmanager
+def _opened(file: Path, program: str) -> Iterator[tuple[ImageInput, ImageSpec]]:
     import OpenImageIO as oiio  # noqa: N813 - the name its documentation uses
 
     if not file.is_file() or not file.stat().st_size:
         what = "an empty picture" if file.is_file() else "no picture"
         raise ProgramFailed(reason=f"{program} ended well but left {what}.", remedy=_AGAIN, retryable=True)
-    opened = oiio.ImageInput.open(str(file))
-    if opened is None:
+    source = oiio.ImageInput.open(str(file))
+    if source is None:
         raise _unreadable(program, oiio.geterror())
     try:
-        pixels, spec = opened.read_image("float"), opened.spec()
-        if pixels is None:
-            raise _unreadable(program, opened.geterror())
+        yield source, source.spec()
     finally:
-        opened.close()
-    return np.asarray(pixels, np.float32).reshape(spec.height, spec.width, spec.nchannels)
+        source.close()
+
+
+def _rows(source: ImageInput, spec: ImageSpec, first: int, end: int, program: str) -> npt.NDArray[np.float32]:
+    """Read these rows alone: the rest of a large frame may be empty."""
+    rows = source.read_scanlines(spec.y + first, spec.y + end, 0, 0, spec.nchannels, "float")
+    if rows is None:
+        raise _unreadable(program, source.geterror())
+    return np.asarray(rows, np.float32).reshape(end - first, spec.width, spec.nchannels)
 
 
 def _unreadable(program: str, said: str) -> ProgramFailed:
@@ -88,11 +102,11 @@ def _rgba(picture: npt.NDArray[np.float32], program: str) -> npt.NDArray[np.floa
     return picture
 
 
-def _wrong_size(picture: npt.NDArray[np.float32], unit: UnitSpec, expected: tuple[int, int], program: str) -> str:
-    height, width = picture.shape[:2]
+def _wrong_size(spec: ImageSpec, unit: UnitSpec, expected: Size, program: str) -> str:
     size = unit.frame.size
-    whole = " (the whole frame)" if (height, width) == (size.height, size.width) else ""
-    return f"{program} left a picture of {width}x{height}{whole} instead of {expected[1]}x{expected[0]} pixels."
+    whole = " (the whole frame)" if (spec.width, spec.height) == (size.width, size.height) else ""
+    asked = f"{expected.width}x{expected.height}"
+    return f"{program} left a picture of {spec.width}x{spec.height}{whole} instead of {asked} pixels."
 
 
 def _check_finite(picture: npt.NDArray[np.float32], unit: UnitSpec, program: str) -> None:

@@ -38,25 +38,28 @@ FLAGS = Flags(
 SOMETIMES = ("crop", "camera", "parameter")
 """Flags that are given only where there is something to say."""
 
+_ASSET = "(bitmap|texture|image|map|mesh|proxy)"
 _OPEN = "could not|couldn't|cannot|can't|failed to|unable to"
 FAILURES = (
     Failure(
-        pattern=r"could not obtain a licen[cs]e|licen[cs]e.*(-88|\(-?\d+\))|no licen[cs]e|licen[cs]e (server|error)",
+        pattern=r"could not obtain a licen[cs]e|licen[cs]e.*(error|denied|expired|-88)|"
+        r"no licen[cs]e (is )?(available|found)",
         cause="This node has no V-Ray licence.",
-        remedy="Start the licence server, or free a licence; limit jobs with licences= so that they wait for one.",
+        remedy="Start its server, or free one; `frontburner licence set vray 4` lets no more than 4 nodes ask at once.",
         retryable=True,
         fatal=True,
     ),
     Failure(
-        pattern=rf"({_OPEN}) (open|load|find|read|locate)\b.*?(bitmap|texture|image|map|mesh|proxy|file)\b"
-        r"[^\"']*[\"']?(?P<name>[^\"']+?)[\"']?\.?$",
+        pattern=rf"({_OPEN}) (open|load|find|read|locate)\b.*?\b({_ASSET}\b.*?|file\b[^.]*?)[\"']?"
+        r"(?P<name>[^\s\"']+\.(png|jpe?g|exr|hdr|tiff?|tga|tx|bmp|psd|vrmesh|abc|vdb|ies|vrscene))\b",
         cause="V-Ray misses a file of the scene on this node: {name}. It would render on without it.",
         remedy="Put it where the scene says on every node, or remap its path.",
         retryable=True,
         fatal=True,
     ),
     Failure(
-        pattern=r"newer version|version mismatch|incompatible version|unknown plugin (type )?[\"']?(?P<name>\w+)",
+        pattern=r"(created|saved|exported|written) (with|by|in) a newer version|version mismatch|"
+        r"unknown plugin (type )?[\"']?(?P<name>\w+)",
         cause="This node's V-Ray, or a plugin of it, is of another version than the scene: {line}.",
         remedy="Install the same version of V-Ray and its plugins on all nodes.",
         retryable=True,
