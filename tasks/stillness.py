@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
@@ -34,18 +34,22 @@ class Stillness:
     ----------
     taken_s
         Returns the processor seconds it has taken so far.
+    still_s, look_s
+        How long it may do nothing, and how often that is looked at.
     """
 
     taken_s: Callable[[], float]
+    still_s: float = field(default_factory=lambda: STILL_S)
+    look_s: float = field(default_factory=lambda: LOOK_S)
     _looked_s: float = float("-inf")
     _stirred_s: float = 0.0
     _taken_s: float | None = None
 
     def look(self, now_s: float) -> bool:
-        """Whether it has done nothing for `STILL_S`; asked as often as one likes."""
-        if now_s - self._looked_s < LOOK_S:
+        """Whether it has done nothing for `still_s`; asked as often as one likes."""
+        if now_s - self._looked_s < self.look_s:
             return False
         self._looked_s, taken_s = now_s, self.taken_s()
         if self._taken_s is None or abs(taken_s - self._taken_s) >= STIRS_CPU_S:
             self._taken_s, self._stirred_s = taken_s, now_s
-        return now_s - self._stirred_s > STILL_S
+        return now_s - self._stirred_s > self.still_s
