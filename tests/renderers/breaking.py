@@ -53,7 +53,11 @@ def cut_off(path: Path) -> None:
 def compiled(to: Path, source: str, *options: object) -> Path:
     """Compile a program, or a library with ``-shared``."""
     subprocess.run(
-        ["cc", "-x", "c", "-", "-o", to, *map(str, options)], input=source, text=True, check=True, cwd=to.parent
+        ["cc", "-o", to, "-x", "c", "-", "-x", "none", *map(str, options)],
+        input=source,
+        text=True,
+        check=True,
+        cwd=to.parent,
     )
     return to
 

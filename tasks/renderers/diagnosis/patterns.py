@@ -30,6 +30,10 @@ FLEXNET = {
 """Error numbers of the FlexNet licence manager."""
 
 _LICENCE = "See that the licence server runs, can be reached from this machine, and has a licence left."
+_NO_LICENCE = (
+    r"(?:(?:could not|couldn.t|cannot|can.t|unable to|failed to|did not) (?:obtain|get|acquire|find|check ?out)"
+    r"[^\n]{0,40}licen[cs]e|licen[cs]e[^\n]{0,40}(?:error|failed|failure))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +155,8 @@ PLAIN = (
         remedy=_LICENCE,
         passes=True,
     ),
-    Pattern(
-        regex=r"(?:could not|couldn.t|cannot|can.t|unable to|failed to|did not) (?:obtain|get|acquire|find|check ?out)"
-        r"[^\n]{0,40}licen[cs]e[^\n]*?(?:\(?(-\d+)\)?)?$|licen[cs]e[^\n]{0,40}(?:error|failed|failure)[^\n]*?(-\d+)?$",
-        cause="it got no licence {0}{1}",
-        remedy=_LICENCE,
-        passes=True,
-    ),
+    Pattern(regex=_NO_LICENCE + r"[^\n]*?(-\d+)", cause="it got no licence (error {0})", remedy=_LICENCE, passes=True),
+    Pattern(regex=_NO_LICENCE, cause="it got no licence", remedy=_LICENCE, passes=True),
     # Room and rights.
     Pattern(
         regex=r"MemoryError|bad_alloc|Cannot allocate memory|out of (?:host |system )?memory|oom[- ]kill",
