@@ -25,7 +25,7 @@ def nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
         table.add_row(
             node["name"], node["state"], node["job"], ", ".join(node["renders"]), str(node["threads"] or ""),
             _memory(node), "" if node["cpu_percent"] is None else f"{node['cpu_percent']:.0f} %",
-            ", ".join(node["groups"]), node["hours"], node["why"],
+            ", ".join(node["groups"]), node["hours"], node["why"] or "; ".join(node["problems"]),
         )  # fmt: skip
     yield table
 

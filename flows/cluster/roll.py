@@ -74,11 +74,13 @@ class Enrolled:
 
 @dataclass(slots=True, kw_only=True)
 class NodeSeen:
-    """A node that is there: where it is, and what each renderer that was tried on it said."""
+    """A node that is there: where it is, what each renderer that was tried on it said, and what is wrong with it."""
 
     address: str
     host: str
     renders: dict[str, bool] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -207,6 +209,8 @@ class Roll:
             "why": standing.why_not(now),
             "address": seen.address,
             "host": seen.host,
+            "versions": seen.versions,
+            "problems": list(seen.problems),
         }
 
     def _job(self, job: Enrolled) -> dict[str, Any]:

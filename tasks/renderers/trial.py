@@ -61,7 +61,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """A trial that was held or remembered, for whoever wants to know of all."""
+    """A build that was tried, or couldn't be, for whoever wants to know of all."""
 
     what: str
     verdict: Verdict
@@ -102,7 +102,7 @@ class Trial:
     def verdict(self) -> Verdict:
         """Return the verdict from before, or try."""
         kept = user_cache_path("frontburner") / "builds" / f"{self._key()}.json"
-        found = (None if _notes is not None else _remembered(kept)) or self.held()
+        found = (None if _afresh else _remembered(kept)) or self.held()
         if not found.passes:
             _remember(kept, found)
         if _notes is not None:
@@ -145,25 +145,33 @@ class Trial:
 
 
 _notes: list[Tried] | None = None
-_measures = False
+_afresh = _measures = False
 
 
 @contextmanager
-def afresh(*, measure: bool = False) -> Iterator[list[Tried]]:
-    """Have all trials in this process really held, whatever is remembered; yields what they came to.
+def watched(*, afresh: bool, measure: bool = False) -> Iterator[list[Tried]]:
+    """Note what all trials in this process come to: they are held deep inside adapters.
 
     Parameters
     ----------
+    afresh
+        Whether they are to be really held, whatever is remembered.
     measure
         Whether canaries that can are to measure their speed, too.
     """
-    global _notes, _measures
-    before = (_notes, _measures)
-    _notes, _measures = [], measure
+    global _notes, _afresh, _measures
+    before = (_notes, _afresh, _measures)
+    _notes, _afresh, _measures = [], afresh, measure
     try:
         yield _notes
     finally:
-        _notes, _measures = before
+        _notes, _afresh, _measures = before
+
+
+def noted(what: str, reason: str, remedy: str) -> None:
+    """Have it known that a build can't even be tried, and why."""
+    if _notes is not None:
+        _notes.append(Tried(what=what, verdict=Verdict(ok=False, reason=reason, remedy=remedy)))
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -66,7 +66,7 @@ def trouble_at(name: str, folder: Path, *, room_bytes: int = ROOM_BYTES) -> Find
     room_bytes
         How much room it must have.
     """
-    there = _nearest(folder)
+    there = nearest(folder)
     if not there.is_dir():
         return Finding(cause=f"the {name} {folder} isn't a folder", remedy=f"Move {there} away.")
     probe = there / f".frontburner-{secrets.token_hex(4)}"
@@ -87,7 +87,7 @@ def full_place() -> Finding | None:
     """Return the first of the surroundings that has no room."""
     for name, folder in surroundings().items():
         with suppress(OSError):
-            if shutil.disk_usage(_nearest(folder)).free < ROOM_BYTES:
+            if shutil.disk_usage(nearest(folder)).free < ROOM_BYTES:
                 return _full(name, folder, "is full")
     return None
 
@@ -101,7 +101,7 @@ def unwritable_place() -> Finding | None:
 def noexec(path: Path) -> bool:
     """Whether programs may not be started where this lies."""
     try:
-        return bool(os.statvfs(_nearest(path)).f_flag & _NOEXEC)
+        return bool(os.statvfs(nearest(path)).f_flag & _NOEXEC)
     except OSError:
         return False
 
@@ -137,7 +137,7 @@ def _full(name: str, folder: Path, how: str) -> Finding:
     )
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """Return the folder, or the one it would be made in."""
     return next((one for one in (folder, *folder.parents) if _there(one)), folder)
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.renderers.diagnosis import package_fault
-from tasks.renderers.trial import Trial
+from tasks.renderers.trial import Trial, noted
 
 PACKAGES = ("mitsuba", "drjit")
 _CANARY = tuple(Path(__file__).with_name(name) for name in ("canary.py", "canary.json"))
@@ -72,6 +72,7 @@ def survey() -> tuple[BuildCheck, ...]:
     fault = next(filter(None, map(package_fault, PACKAGES)), None)
     if fault:
         reason = f"Mitsuba doesn't work: {fault.cause}."
+        noted("Mitsuba", reason, fault.remedy)
         return (BuildCheck(build="mitsuba", library="", ok=False, reason=reason, remedy=fault.remedy),)
     checks: list[BuildCheck] = []
     for library in llvm_libraries():
@@ -80,6 +81,7 @@ def survey() -> tuple[BuildCheck, ...]:
             break
     if not checks:
         build = f"{_version()} llvm_ad_rgb"
+        noted(build, _NO_LLVM, _REMEDY)
         checks.append(BuildCheck(build=build, library="", ok=False, reason=_NO_LLVM, remedy=_REMEDY))
     scalar = check("scalar_rgb", "")
     return tuple(sorted([*checks, scalar], key=lambda c: not c.ok))
