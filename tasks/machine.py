@@ -47,7 +47,7 @@ def folder_check(name: str, folder: Path) -> Check:
 
 def _cores(threads: int) -> Check:
     usable, all_ = len(os.sched_getaffinity(0)), os.cpu_count() or 1
-    value = f"{usable} of {all_}, renders with {threads}"
+    value = f"{usable} of {all_}, renders with {threads}, load {os.getloadavg()[0]:.1f}"
     if threads > usable:
         reason = f"Its renderer uses {threads} threads, and it may use {usable} cores."
         return Check(

@@ -50,9 +50,8 @@ def _cell(check: Check | None, node: Readiness) -> str:
     if check.name in node.builds:
         speed = node.speeds.get(check.name)
         return node.builds[check.name][0] + (f", {speed / 1e6:.2f} M samples/s" if speed else "")
-    return {"temporary folder": check.value.rpartition(", ")[2], "store": "ok", "versions": "same"}.get(
-        check.name, check.value.partition(", ")[0]
-    )
+    short = {"temporary folder": check.value.rpartition(", ")[2], "store": "ok", "versions": "same"}
+    return short.get(check.name, check.value.partition(", ")[0].partition(" (")[0])
 
 
 def _lines(whole: str, nodes: Sequence[Readiness]) -> Iterator[str]:

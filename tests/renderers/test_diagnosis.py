@@ -91,6 +91,7 @@ def test_a_library_is_missing_and_the_program_is_silent_about_it(tmp_path: Path)
     library = "libown.so.1"
     path = compiled(tmp_path / library, "int f(void) { return 0; }", "-shared", f"-Wl,-soname,{library}")
     program = compiled(tmp_path / "render", USES, path)
+    path.unlink()
     start = script(tmp_path / "start", f"{program} 2>/dev/null || {{ echo 'Render failed with status 7'; exit 7; }}")
     assert f"It doesn't work: the library {library} is missing." in told(start, parts=(program,))
 
@@ -273,6 +274,9 @@ WORDS = [
     ("OSError: [Errno 24] Too many open files", "too many files are open"),
     ("Disk quota exceeded", "the disk quota of "),
     ("ModuleNotFoundError: No module named 'bpy'", "the Python package bpy is missing"),
+    ('jit_find_library(): Unable to load "/x/libLLVM.so": /x/libLLVM.so: cannot open shared object file: No such',
+     "there is no library /x/libLLVM.so"),
+    ("jit_llvm_init(): the located LLVM version (14) is too old.", "LLVM 14 is too old"),
     ("sh: 1: povray: not found", "the program povray is missing"),
     ("Unknown option: --cycles-device", "it doesn't know the option --cycles-device: its version is another one"),
 ]  # fmt: skip

@@ -81,9 +81,6 @@ PLAIN = (
         remedy="{install}",
     ),
     Pattern(
-        regex=r"Unable to load \"?([^\"\s]+)\"?: \S+ cannot open shared object file", cause="there is no library {0}"
-    ),
-    Pattern(
         regex=r"(?:libraries: |Error: )(\S+\.so[.\d]*): cannot open shared object file: Permission denied",
         cause="the library {0} can't be read by {user}",
         remedy="Give {user} read access to it (chmod a+r).",
@@ -104,7 +101,6 @@ PLAIN = (
         remedy="Install a newer libstdc++6, and see that LD_LIBRARY_PATH names no old one.",
     ),
     Pattern(regex=r"(\S+): undefined symbol: (\w+)", cause="{0} doesn't fit the libraries beside it: it lacks {1}"),
-    Pattern(regex=r"located LLVM version \((\d+)\) is too old", cause="LLVM {0} is too old"),
     Pattern(regex=r"LLVM ERROR: ([^:\n]{1,100})", cause="this LLVM can't compile what it is given: {0}"),
     Pattern(
         regex=r"illegal instruction|(?:needs|requires|without|lacks)[^\n]{0,40}\b(?:AVX|SSE)[\w.]*[^\n]{0,20}"
@@ -210,6 +206,10 @@ PLAIN = (
 """Said in so many words: true whatever else there is."""
 
 HINTS = (
+    Pattern(
+        regex=r"Unable to load \"?([^\"\s]+)\"?: \S+ cannot open shared object file", cause="there is no library {0}"
+    ),
+    Pattern(regex=r"located LLVM version \((\d+)\) is too old", cause="LLVM {0} is too old"),
     Pattern(regex=r"ModuleNotFoundError: No module named '([\w.]+)'", cause="the Python package {0} is missing"),
     Pattern(regex=r"(?:plugin|module) \"?([\w.-]+)\"? (?:was )?not found", cause="its plugin {0} is missing"),
     Pattern(
