@@ -42,8 +42,13 @@ class FarmCheck:
 
     client: Client
 
-    def nodes(self, inquiry: Inquiry, names: Sequence[str] = ()) -> list[Readiness]:
+    def nodes(self, inquiry: Inquiry, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
         """Check these nodes, or all, in their order. Each machine checks one of its nodes at a time.
+
+        Parameters
+        ----------
+        scene
+            The digest their scene should have; empty is that of most of them.
 
         Raises
         ------
@@ -60,7 +65,7 @@ class FarmCheck:
             for wave in waves([there[name] for name in names or there])
             for readiness in self._checked(wave, inquiry)
         }
-        return agreeing([found[name] for name in names or there])
+        return agreeing([found[name] for name in names or there], scene=scene)
 
     def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: Inquiry) -> Iterator[Readiness]:
         """Have nodes of different machines check themselves at once."""
@@ -173,9 +178,9 @@ def waves(nodes: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     return found
 
 
-def agreeing(nodes: Sequence[Readiness]) -> list[Readiness]:
-    """Mark nodes whose scene isn't that of most others, or whose builds no job would use."""
-    return _same_scene([_with_common_builds(node, nodes) for node in nodes])
+def agreeing(nodes: Sequence[Readiness], *, scene: str = "") -> list[Readiness]:
+    """Mark nodes whose scene isn't the one it should be, or that of most, or whose builds no job would use."""
+    return _same_scene([_with_common_builds(node, nodes) for node in nodes], scene)
 
 
 def _with_common_builds(node: Readiness, nodes: Sequence[Readiness]) -> Readiness:
@@ -195,18 +200,21 @@ def _with_common_builds(node: Readiness, nodes: Sequence[Readiness]) -> Readines
     return replace(node, checks=tuple(checks))
 
 
-def _same_scene(nodes: Sequence[Readiness]) -> list[Readiness]:
+def _same_scene(nodes: Sequence[Readiness], scene: str) -> list[Readiness]:
     digests = Counter(node.scene for node in nodes if node.scene)
-    if len(digests) <= 1:
+    if not digests:
         return list(nodes)
-    usual = digests.most_common(1)[0][0]
-    return [_with_other_scene(node, usual) if node.scene not in ("", usual) else node for node in nodes]
+    wanted = scene or digests.most_common(1)[0][0]
+    where = "here" if scene else "on most machines"
+    return [
+        _with_other_scene(node, f"{wanted[:8]} {where}") if node.scene not in ("", wanted) else node for node in nodes
+    ]
 
 
 def _with_other_scene(node: Readiness, usual: str) -> Readiness:
     other = Check(
         name="scene", grade=Grade.FAILS,
-        reason=f"Its scene is another one: {node.scene[:8]}, and {usual[:8]} on most machines.",
+        reason=f"Its scene is another one: {node.scene[:8]}, and {usual}.",
         remedy="Copy the scene and all its files there again.",
     )  # fmt: skip
     return replace(node, checks=tuple(other if check.name == "scene" else check for check in node.checks))

@@ -107,6 +107,15 @@ def checkup(inquiry: Inquiry, *, node: str, threads: int, logs: Path, busy: bool
     )  # fmt: skip
 
 
+def scene_here(scene: str, *, logs: Path) -> str:
+    """Digest of a scene on this machine; empty where it can't be read."""
+    name = renderer_of(scene)
+    with _process("here", logs) as process:
+        found = _attempt(process, name, afresh=False, measure=False) if name else None
+        builds = {name: found.builds} if isinstance(found, Attempt) else {}
+        return _scene(process, scene, builds)[1]
+
+
 def attempt(name: str, *, afresh: bool, measure: bool) -> Attempt:
     """Try a renderer, in a process of its own."""
     if hasattr(os, "setpriority"):

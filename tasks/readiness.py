@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+OF_A_JOB = ("scene", "store")
+"""Checks that say something of a job's files, rather than of the node."""
+
 
 class Grade(StrEnum):
     """How a check came out."""

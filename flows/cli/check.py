@@ -108,12 +108,15 @@ def _fit(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: ANN401
 def _on_farm(scheduler: str, inquiry: Inquiry, names: Sequence[str]) -> list[Readiness]:
     from flows.checkup import beacon, farm_check
     from flows.cluster.running import find_scheduler
+    from flows.settings import Settings
+    from tasks.checkup import scene_here
 
     with (
         beacon(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
         farm_check(find_scheduler(scheduler)) as farm,
     ):
-        return farm.nodes(replace(inquiry, beacon=key), names)
+        scene = scene_here(inquiry.scene, logs=Settings().home / "logs") if inquiry.scene else ""
+        return farm.nodes(replace(inquiry, beacon=key), names, scene=scene)
 
 
 def _print(found: Sequence[Readiness], *, as_json: bool, farm: bool = False) -> int:

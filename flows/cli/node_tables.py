@@ -25,9 +25,19 @@ def nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
         table.add_row(
             node["name"], node["state"], node["job"], ", ".join(node["renders"]), str(node["threads"] or ""),
             _memory(node), "" if node["cpu_percent"] is None else f"{node['cpu_percent']:.0f} %",
-            ", ".join(node["groups"]), node["hours"], node["why"] or "; ".join(node["problems"]),
+            ", ".join(node["groups"]), node["hours"], node["why"],
         )  # fmt: skip
     yield table
+    yield from _problems(nodes)
+
+
+def _problems(nodes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for everything that is wrong with a node."""
+    lines = [f"{node['name']}: {problem}" for node in nodes for problem in node["problems"]]
+    if lines:
+        yield ""
+        yield from lines
+        yield "`frontburner node check NAME` looks again, and says what to do."
 
 
 def licences_table(licences: Mapping[str, int]) -> Iterator[Table | str]:

@@ -18,9 +18,7 @@ from flows.cluster.roll import NodeSeen, Roll
 from flows.cluster.standings import Standings
 from flows.hours import hours_text, parse_hours
 from flows.share import Terms
-from tasks.readiness import Grade, readiness_from
-from tasks.renderers import RENDERERS
-from tasks.versions import differences, versions
+from tasks.readiness import readiness_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,14 +172,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
 
     def report(self, node: str, readiness: Mapping[str, Any]) -> None:
         """Take in what a check of a node found."""
-        found, seen = readiness_from(readiness), self.roll.nodes.get(node)
-        if seen is None:
-            return
-        kept = tuple(problem for problem in seen.problems if problem.startswith("versions: "))
-        seen.problems = (*kept, *(f"{check.name}: {check.reason}" for check in found.problems))
-        for check in found.checks:
-            if check.name in RENDERERS and check.grade is not Grade.ABSENT:
-                seen.renders[check.name] = check.name in found.builds
+        self.roll.report(node, readiness_from(readiness))
 
     def dismissed(self, node: str) -> bool:
         """Whether a node that is gone was sent away: it isn't to come back by itself then."""
@@ -200,11 +191,9 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         """Take in a node that came."""
         state = scheduler.workers[worker]
         told = state.extra.get("frontburner", {})
-        others = differences(versions(), told.get("versions", {}))
         self.roll.nodes[str(state.name)] = NodeSeen(
-            address=worker, host=told.get("host", state.host), versions=told.get("versions", {}),
-            problems=(f"versions: {', '.join(others)}",) if others else (),
-        )  # fmt: skip
+            address=worker, host=told.get("host", state.host), versions=told.get("versions", {})
+        )
         self._share_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401, ARG002
