@@ -66,7 +66,8 @@ def test_a_node_that_would_draw_something_else_says_why_and_draws_nothing(
         assert found["node-1"]["ok"]
         assert [name for name, check in checks(found["bad"]).items() if check["grade"] == "fails"] == ["mitsuba"]
         assert checks(found["bad"])["clock"]["grade"] == "ok"
-        report = studio.render(ROOM, "--size", "48x40", "--samples", 16, "--out", studio.folder / "out")
+        job = (ROOM, "--size", "48x40", "--samples", 16, "--out", studio.folder / "out")
+        report = studio.render(*job, FRONTBURNER_SCHEDULER=address)
         node.send_signal(signal.SIGTERM)
         node.communicate(timeout=60)
     assert {name for name, one in report["per_node"].items() if one["units"]} == {"node-1"}

@@ -92,12 +92,8 @@ def _room_or_rights(said: str) -> Finding | None:
     denied = _DENIED.search(said)
     if denied is None or ".so" in said[max(0, denied.start() - 60) : denied.start()]:
         return None
-    if denied[1]:
-        place = Path(denied[1])
-        who = places.user()
-        cause, remedy = f"{place} can't be used by {who}", f"Give {who} read and write access to it."
-        return places.forbidden(place) or places.unwritable_place() or Finding(cause=cause, remedy=remedy)
-    return places.unwritable_place()
+    named = (places.forbidden(Path(denied[1])) or places.unwritable(Path(denied[1]))) if denied[1] else None
+    return named or places.unwritable_place()
 
 
 def _signal(ending: Ending) -> Finding | None:

@@ -207,6 +207,11 @@ PLAIN = (
 
 HINTS = (
     Pattern(
+        regex=r"Permission denied: '?([^'\n]+)|^(?:[^\n:]+: )*([^\s:]+): Permission denied",
+        cause="{user} may not use {0}{1}",
+        remedy="Give {user} read and write access to it.",
+    ),
+    Pattern(
         regex=r"Unable to load \"?([^\"\s]+)\"?: \S+ cannot open shared object file", cause="there is no library {0}"
     ),
     Pattern(regex=r"located LLVM version \((\d+)\) is too old", cause="LLVM {0} is too old"),

@@ -118,6 +118,15 @@ def forbidden(path: Path) -> Finding | None:
     return None
 
 
+def unwritable(path: Path) -> Finding | None:
+    """Say that this user may not write a file or folder, or make it where it would be; None if that is allowed."""
+    there = nearest(path)
+    if os.access(there, os.W_OK):
+        return None
+    remedy = f"Give {user()} write access to {there}." if there != path else f"Give {user()} write access to it."
+    return Finding(cause=f"{path} can't be written by {user()}", remedy=remedy)
+
+
 def _refused(name: str, folder: Path, error: OSError) -> Finding:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(name, folder, "is full")
