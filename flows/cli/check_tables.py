@@ -51,6 +51,7 @@ def _cell(check: Check | None, node: Readiness) -> str:
         speed = node.speeds.get(check.name)
         return node.builds[check.name][0] + (f", {speed / 1e6:.2f} M samples/s" if speed else "")
     short = {"temporary folder": check.value.rpartition(", ")[2], "store": "ok", "versions": "same"}
+    short |= {"memory": check.value.partition(" of ")[0] + " free"}
     return short.get(check.name, check.value.partition(", ")[0].partition(" (")[0])
 
 

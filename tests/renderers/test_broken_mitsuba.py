@@ -72,14 +72,14 @@ def only_folder(name: str) -> Break:
 
 
 NOTED: list[tuple[str, Break, str]] = [
-    ("a library is gone", remove("mitsuba/libembree3.so"), "mitsuba isn't whole: its file libembree3.so is missing"),
+    ("a library is gone", remove("mitsuba/libembree3.so"), "the file libembree3.so of mitsuba is missing"),
     ("a library of its compiler is gone", remove("drjit/libdrjit-core.so"),
-     "drjit isn't whole: its file libdrjit-core.so is missing"),
+     "the file libdrjit-core.so of drjit is missing"),
     ("a library is cut off", lambda at: cut_off(at / "mitsuba/libmitsuba.so"),
-     "mitsuba isn't whole: its file libmitsuba.so was exchanged or cut off"),
-    ("a plugin is gone", remove("mitsuba/plugins/sphere.so"), "mitsuba isn't whole: its file sphere.so is missing"),
-    ("a plugin is another one", exchange_plugin, "its file dielectric.so was exchanged or cut off"),
-    ("its data are gone", only_folder("mitsuba/data"), "mitsuba isn't whole: its file "),
+     "the file libmitsuba.so of mitsuba was exchanged or cut off"),
+    ("a plugin is gone", remove("mitsuba/plugins/sphere.so"), "the file sphere.so of mitsuba is missing"),
+    ("a plugin is another one", exchange_plugin, "the file dielectric.so of mitsuba was exchanged or cut off"),
+    ("its data are gone", only_folder("mitsuba/data"), "the file "),
     ("its version is another one", other_version,
      f"mitsuba 3.5.2 is installed, and this Frontburner needs {VERSION}"),
     ("its compiler's version is another one", other_drjit, "its drjit has the wrong version: it needs 1.4.9"),

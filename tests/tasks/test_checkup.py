@@ -214,8 +214,8 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
         client.submit(node.in_renderer, os.getpid, pure=False).result(60)
         rewritten(plugin, sound[:1000])
         (problem,) = asked().problems
-        assert "its file sphere.so was exchanged or cut off: 1000 bytes instead of" in problem.reason
-        with pytest.raises(NodeNotReady, match=r"its file sphere\.so was exchanged"):
+        assert "the file sphere.so of mitsuba was exchanged or cut off: 1000 bytes instead of" in problem.reason
+        with pytest.raises(NodeNotReady, match=r"the file sphere\.so of mitsuba was exchanged"):
             client.submit(node.builds_here, "mitsuba", pure=False).result(60)
         rewritten(plugin, sound)
         assert asked().builds == first.builds

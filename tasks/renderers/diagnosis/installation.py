@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import os
 import re
 import sys
 import sysconfig
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tasks.renderers.diagnosis import places
@@ -36,14 +37,19 @@ def package_fault(package: str) -> Finding | None:
     if wanted and found.version != wanted:
         cause = f"{package} {found.version} is installed, and this Frontburner needs {wanted}"
         return Finding(cause=cause, remedy=_pip(package))
-    files = [file for file in found.files or () if file.size is not None]
-    folders = {file.parts[0] for file in files if file.parts[1:] == ("__init__.py",)}
-    own = (file for file in files if file.parts[0].removesuffix(".libs") in folders)
-    faults = (_file_fault(Path(str(found.locate_file(file))), file.size or 0) for file in own)
+    files = [(PurePosixPath(name), int(size)) for name, _, size in _noted(found) if size]
+    folders = {file.parts[0] for file, _ in files if file.parts[1:] == ("__init__.py",)}
+    own = ((file, size) for file, size in files if file.parts[0].removesuffix(".libs") in folders)
+    faults = (_file_fault(package, Path(str(found.locate_file(file))), size) for file, size in own)
     fault = next(filter(None, faults), None)
     if fault is None:
         return None
-    return Finding(cause=f"{package} isn't whole: {fault.cause}", remedy=fault.remedy or _pip(package))
+    return Finding(cause=fault.cause, remedy=fault.remedy or _pip(package))
+
+
+def _noted(found: importlib.metadata.Distribution) -> Iterable[list[str]]:
+    """Return what an installer noted of each file: name, digest, size. Python's own reader leaves out missing ones."""
+    return (row for row in csv.reader((found.read_text("RECORD") or "").splitlines()) if len(row) == 3)
 
 
 def declared_version(package: str) -> str:
@@ -103,15 +109,16 @@ def binary_fault(path: Path) -> Finding | None:
     return None
 
 
-def _file_fault(path: Path, size_bytes: int) -> Finding | None:
+def _file_fault(package: str, path: Path, size_bytes: int) -> Finding | None:
     try:
         there = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        return Finding(cause=f"its file {path.name} is missing")
+        return Finding(cause=f"the file {path.name} of {package} is missing")
     except OSError:
-        return places.forbidden(path) or Finding(cause=f"its file {path.name} can't be read")
+        return places.forbidden(path) or Finding(cause=f"the file {path.name} of {package} can't be read")
     if there != size_bytes:
-        return Finding(cause=f"its file {path.name} was exchanged or cut off: {there} bytes instead of {size_bytes}")
+        how = f"was exchanged or cut off: {there} bytes instead of {size_bytes}"
+        return Finding(cause=f"the file {path.name} of {package} {how}")
     return None if os.access(path, os.R_OK) else places.forbidden(path)
 
 
