@@ -221,3 +221,16 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
         assert asked().builds == first.builds
         assert client.submit(node.builds_here, "mitsuba", pure=False).result(60) == first.builds["mitsuba"]
         node.this_node().process.stop()
+
+
+def test_the_speed_of_a_node_that_renders_is_not_measured_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/nowhere/libLLVM.so")
+    inquiry = Inquiry(renderers=("mitsuba",), afresh=False)
+    readiness = checkup(inquiry, node="n", threads=1, logs=tmp_path, busy=True)
+    check = found(list(readiness.checks), "mitsuba")
+    assert check.ok, check.reason
+    assert "speed not measured, as the node renders" in check.value
+    assert "scalar_rgb" in check.value
