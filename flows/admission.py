@@ -102,6 +102,11 @@ class Admission:
     def _possible(self) -> list[_Candidate]:
         return [candidate for candidate in self._there.values() if Hold.EXCLUDED not in candidate.holds]
 
+    def able(self, build: str) -> list[str]:
+        """Addresses of the nodes that have a build."""
+        asked = [(candidate.address, candidate.report) for candidate in self._possible]
+        return [address for address, report in asked if report and build in report.builds]
+
     def open(self, build: str) -> None:
         """Begin to admit nodes that have this build, those that are there first."""
         self._build = build

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import dask
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
 
@@ -108,7 +109,7 @@ class Run:
             terms=self.job.terms,
         ) as dask_farm:
             build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)
-            layout = self._open(build)
+            layout = self._open(build, dask_farm.admission.able(build))
             wanted = self._missing(layout)
             dask_farm.open(build, layout.unit)
             with self._deadline_watched():
@@ -140,10 +141,11 @@ class Run:
         finally:
             unobserve()
 
-    def _open(self, build: str) -> Layout:
+    def _open(self, build: str, nodes: list[str]) -> Layout:
         scenes = frame_scenes(self.job)
         query = SceneQuery(renderer=self.job.renderer_name, build=build, frames=scenes)
-        infos = open_scene.submit(self.job.scene, query).result()
+        with dask.annotate(workers=nodes, allow_other_workers=True):  # others only when all of these have left
+            infos = open_scene.submit(self.job.scene, query).result()
         layout = lay_out(
             self.job,
             build=build,

@@ -16,10 +16,11 @@ class SceneError(FrontburnerError):
 
 @dataclass(kw_only=True, eq=False)
 class NodeNotReady(FrontburnerError):
-    """A node can't render with this renderer, and why."""
+    """A node can't render with this renderer, and why. ``absent`` says that it simply isn't installed there."""
 
     node: str
     renderer: str
+    absent: bool = False
 
 
 @dataclass(kw_only=True, eq=False)

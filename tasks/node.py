@@ -18,6 +18,7 @@ from distributed.worker import thread_state
 
 from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
+from tasks.errors import NodeNotReady
 from tasks.ledger import Ledger
 from tasks.noise import Moments
 from tasks.patience import Patience
@@ -25,9 +26,10 @@ from tasks.process import RendererProcess
 from tasks.scenes import builds
 from tasks.spec import Tile, UnitRecord, UnitSpec
 from tasks.stitch import check_tile
+from tasks.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from distributed import Worker
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
+CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
+"""Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
 SAYS_AFTER_S = 5.0
 """A unit that has waited or been rendered for so long is told of: most are done before, and need no word."""
 
@@ -69,9 +73,22 @@ def this_node() -> Node:
     with _making:
         if _node is None:
             name = str(get_worker().name)
-            logs = Path(os.environ.get("FRONTBURNER_LOGS", tempfile.gettempdir())) / f"frontburner-{name}"
-            _node = Node(name=name, process=RendererProcess(node=name, threads=_threads(), logs=logs))
+            logs = logs_of(name)
+            try:
+                _node = Node(name=name, process=RendererProcess(node=name, threads=threads(), logs=logs))
+            except OSError as error:
+                raise _no_logs(name, logs, error) from error
         return _node
+
+
+def _no_logs(node: str, logs: Path, error: OSError) -> NodeNotReady:
+    """Say that a node can't keep its renderer's log, without which it doesn't render."""
+    return NodeNotReady(
+        reason=f"The node's log folder {logs} can't be used: {error.strerror}.",
+        remedy="Give it room and write access, or name another one in FRONTBURNER_HOME.",
+        node=node,
+        renderer="",
+    )
 
 
 @sizeof.register(Tile)  # type: ignore[untyped-decorator]
@@ -133,7 +150,7 @@ def record_of(tile: Tile | UnitSpec, desk: Desk) -> UnitRecord:
 
 def describe(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
     """Say what the scheduler should know of this node: its machine, and the threads it renders with."""
-    return {"host": socket.gethostname(), "threads": _threads()}
+    return {"host": socket.gethostname(), "threads": threads(), "versions": versions()}
 
 
 def builds_here(renderer: str) -> tuple[str, ...]:
@@ -143,12 +160,37 @@ def builds_here(renderer: str) -> tuple[str, ...]:
     return _builds[renderer]
 
 
+def heed(builds: Mapping[str, tuple[str, ...]], checked: Collection[str]) -> None:
+    """Take in what a check found: what passed is offered from now on, what failed is tried anew when it is asked for.
+
+    A renderer process that is idle is ended where something changed, since it may have loaded what is no longer there.
+    """
+    changed = [name for name in checked if name in _builds and _builds[name] != builds.get(name)]
+    for name in checked:
+        _builds.pop(name, None)
+        if builds.get(name):
+            _builds[name] = tuple(builds[name])
+    if changed and _node is not None and not _node.process.busy:
+        _node.process.stop()
+
+
+def busy() -> bool:
+    """Whether this node's renderer has something to do."""
+    return _node is not None and _node.process.busy
+
+
+def logs_of(node: str) -> Path:
+    """Folder of a node's logs."""
+    return Path(os.environ.get("FRONTBURNER_LOGS", tempfile.gettempdir())) / f"frontburner-{node}"
+
+
 def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
     """Run a function in this node's renderer process, where renderers may be imported."""
     return this_node().process.call(function, *args)
 
 
-def _threads() -> int:
+def threads() -> int:
+    """Return how many threads this node's renderer uses."""
     return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 

@@ -200,11 +200,11 @@ def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str,
 def _facts(picture: Picture, order: PictureOrder) -> dict[str, str]:
     """What the file itself should tell of its making."""
     region, frame = picture.region, order.frame
-    return {
+    facts = {
         "scene_digest": frame.scene_digest,
         "frame": str(frame.frame),
         "renderer": f"{frame.renderer} {frame.build}",
         "seed": str(frame.seed),
-        "denoised": "yes" if order.denoise else "no",
         "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
     }
+    return facts | {"denoised": "yes"} if order.denoise else facts

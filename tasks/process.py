@@ -132,6 +132,11 @@ class RendererProcess:
         """The child's process id, or None while there is none."""
         return self._running.process.pid if self._running and self._running.alive else None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way."""
+        return self._turn.locked()
+
     def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = never, witness: Witness = nobody) -> Rendered:
         """Render a unit in the child.
 

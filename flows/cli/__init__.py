@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
 
+from flows.cli.check import doctor
 from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
 from flows.cli.node import app as node_app
@@ -30,6 +31,7 @@ app.command(job_app)
 app.command(node_app)
 app.command(licence_app)
 app.command(farm_app)
+app.command(doctor)
 
 
 def _options() -> type[BaseModel]:

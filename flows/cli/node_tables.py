@@ -28,6 +28,16 @@ def nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
             ", ".join(node["groups"]), node["hours"], node["why"],
         )  # fmt: skip
     yield table
+    yield from _problems(nodes)
+
+
+def _problems(nodes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for everything that is wrong with a node."""
+    lines = [f"{node['name']}: {problem}" for node in nodes for problem in node["problems"]]
+    if lines:
+        yield ""
+        yield from lines
+        yield "`frontburner node check NAME` looks again, and says what to do."
 
 
 def licences_table(licences: Mapping[str, int]) -> Iterator[Table | str]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from flows.cluster.clock import ClockWatch
+from flows.cluster.measures import measures
 from flows.cluster.roll import NodeSeen, Roll
 from flows.cluster.standings import Standings
 from flows.hours import hours_text, parse_hours
 from flows.share import Terms
+from tasks.readiness import readiness_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +81,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._due: asyncio.TimerHandle | None = None
         calls = (
             self.enrol, self.tell, self.prioritise, self.withdraw, self.stand, self.exclude, self.license,
-            self.remove, self.dismissed, self.snapshot,
+            self.remove, self.dismissed, self.snapshot, self.report,
         )  # fmt: skip
         scheduler.handlers.update({PREFIX + call.__name__: call for call in calls})
         self._begin(ClockWatch(server=scheduler).run())
@@ -170,6 +172,10 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         await self._dismiss(node, self.roll.nodes[node].address)
         return {}
 
+    def report(self, node: str, readiness: Mapping[str, Any]) -> None:
+        """Take in what a check of a node found."""
+        self.roll.report(node, readiness_from(readiness))
+
     def dismissed(self, node: str) -> bool:
         """Whether a node that is gone was sent away: it isn't to come back by itself then."""
         return node in self._dismissed
@@ -178,7 +184,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         """Return what there is to tell of nodes, jobs and licences."""
         found = self.roll.snapshot(_now())
         for node in found["nodes"]:
-            node.update(self._measures(node["address"]))
+            node.update(measures(self._scheduler.workers.get(node["address"])))
         return found
 
     # What the scheduler tells.
@@ -187,7 +193,9 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         """Take in a node that came."""
         state = scheduler.workers[worker]
         told = state.extra.get("frontburner", {})
-        self.roll.nodes[str(state.name)] = NodeSeen(address=worker, host=told.get("host", state.host))
+        self.roll.nodes[str(state.name)] = NodeSeen(
+            address=worker, host=told.get("host", state.host), versions=told.get("versions", {})
+        )
         self._share_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401, ARG002
@@ -271,18 +279,6 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
     async def _dismiss(self, node: str, address: str) -> None:
         self._dismissed.add(node)
         await self._scheduler.remove_worker(address, stimulus_id=f"{self.name}-removes-{node}", close=True)
-
-    def _measures(self, address: str) -> dict[str, Any]:
-        """What a node last said of itself: threads of its renderer, memory in bytes, processor in percent."""
-        state = self._scheduler.workers.get(address)
-        if state is None:
-            return {"threads": None, "memory_bytes": None, "memory_used_bytes": None, "cpu_percent": None}
-        return {
-            "threads": state.extra.get("frontburner", {}).get("threads"),
-            "memory_bytes": state.memory_limit or None,
-            "memory_used_bytes": state.metrics.get("memory"),
-            "cpu_percent": state.metrics.get("cpu"),
-        }
 
 
 def _refused(kind: str, name: str, known: list[str]) -> dict[str, Any]:

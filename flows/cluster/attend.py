@@ -71,7 +71,7 @@ class NodeService:
     async def _attend(self) -> None:
         """Take part until the scheduler goes away, we are sent away, or stopped."""
         host = {"host": "127.0.0.1"} if "://127.0.0.1" in self.scheduler else {}
-        options = node_options(threads=self.threads, nice=self.nice)
+        options = node_options(threads=self.threads, nice=self.nice, stays=True)
         with dask.config.set(CONFIG):
             nanny = Nanny(self.scheduler, name=self.name, **options, **host)
             begins = asyncio.ensure_future(nanny.start())

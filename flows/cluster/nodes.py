@@ -15,7 +15,7 @@ from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
 from flows.settings import Settings
 from tasks.child import NICE_VARIABLE
-from tasks.node import THREADS_VARIABLE, describe
+from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +70,12 @@ def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> 
     port
         Port of the scheduler; 0 takes any that is free.
     standings
-        Where it is kept how nodes stand; None keeps it no longer than the scheduler.
+        Where it is kept how nodes stand, on a farm that stays; None keeps it no longer than the scheduler.
     """
-    options = {**node_options(threads=max(1, cores() // max(1, count))), "host": "127.0.0.1"}
+    options = {
+        **node_options(threads=max(1, cores() // max(1, count)), stays=standings is not None),
+        "host": "127.0.0.1",
+    }
     workers = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(count)}
     scheduler = {
         "cls": Scheduler,
@@ -92,7 +95,7 @@ def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> 
         yield cluster
 
 
-def node_options(*, threads: int = 0, nice: bool = False) -> dict[str, Any]:
+def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -> dict[str, Any]:
     """Return what a node's nanny is to be made with.
 
     Parameters
@@ -101,13 +104,20 @@ def node_options(*, threads: int = 0, nice: bool = False) -> dict[str, Any]:
         Threads its renderer uses; 0 is one for each core.
     nice
         Whether its renderer gives way to everything else on the machine.
+    stays
+        Whether it outlives jobs: then it checks itself when it joins.
     """
     logs = Settings().home / "logs"
     _track_leftovers(logs)
     environment = {THREADS_VARIABLE: str(threads or cores()), "FRONTBURNER_LOGS": str(logs)}
     return {
         "nthreads": TASKS_PER_NODE,
-        "env": {**_inherited(), **environment, **({NICE_VARIABLE: "1"} if nice else {})},
+        "env": {
+            **_inherited(),
+            **environment,
+            **({NICE_VARIABLE: "1"} if nice else {}),
+            **({CHECK_VARIABLE: "1"} if stays else {}),
+        },
         "preload": ["flows.cluster.warm"],
         "startup_information": {"frontburner": describe},
     }

@@ -8,12 +8,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flows.share import Claim, Terms, share
+from tasks.readiness import OF_A_JOB, Grade
+from tasks.renderers import RENDERERS
+from tasks.versions import differences, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from flows.cluster.standings import Standing, Standings
+    from tasks.readiness import Readiness
 
 
 class Hold(StrEnum):
@@ -74,11 +78,18 @@ class Enrolled:
 
 @dataclass(slots=True, kw_only=True)
 class NodeSeen:
-    """A node that is there: where it is, and what each renderer that was tried on it said."""
+    """A node that is there: where it is, what each renderer that was tried on it said, and what is wrong with it."""
 
     address: str
     host: str
     renders: dict[str, bool] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def other_versions(self) -> list[str]:
+        """Say in which versions it differs from this machine, the scheduler's."""
+        others = differences(versions(), self.versions)
+        return [f"versions: It has {', '.join(others)}."] if others else []
 
 
 @dataclass(slots=True)
@@ -146,6 +157,17 @@ class Roll:
             return NodeState.OFF_HOURS
         return NodeState.RENDERING if self.units.get(node) else NodeState.IDLE
 
+    def report(self, node: str, found: Readiness) -> None:
+        """Take in what a check of a node found, but for what concerns a single job."""
+        seen = self.nodes.get(node)
+        if seen is None:
+            return
+        wrong = (check for check in found.problems if check.name not in OF_A_JOB)
+        seen.problems = tuple(f"{check.name}: {check.reason}" for check in wrong)
+        for check in found.checks:
+            if check.name in RENDERERS and check.grade is not Grade.ABSENT:
+                seen.renders[check.name] = check.name in found.builds
+
     def others_busy(self, node: str, topic: str) -> Enrolled | None:
         """Return another job that has a unit under way on a node, if there is one."""
         others = (other for other in self.units.get(node, ()) if other != topic)
@@ -207,6 +229,8 @@ class Roll:
             "why": standing.why_not(now),
             "address": seen.address,
             "host": seen.host,
+            "versions": seen.versions,
+            "problems": [*seen.other_versions(), *seen.problems],
         }
 
     def _job(self, job: Enrolled) -> dict[str, Any]:

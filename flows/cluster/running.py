@@ -83,12 +83,17 @@ def running_farms() -> list[RunningFarm]:
     return found
 
 
+@dataclass(kw_only=True, eq=False)
+class NoFarm(FrontburnerError):
+    """It isn't known which farm is meant: there is none, or more than one."""
+
+
 def find_scheduler(given: str) -> str:
     """Return the scheduler a command is for: the one that is given, set, or that of the one farm running here.
 
     Raises
     ------
-    FrontburnerError
+    NoFarm
         When there is none, or more than one.
     """
     if given or Settings().scheduler:
@@ -97,12 +102,12 @@ def find_scheduler(given: str) -> str:
     if len(farms) == 1:
         return farms[0].scheduler
     if not farms:
-        raise FrontburnerError(
+        raise NoFarm(
             reason="No farm runs on this machine.",
             remedy="Start one (`frontburner farm start`), or say where it is: --scheduler tcp://HOST:PORT.",
             retryable=False,
         )
-    raise FrontburnerError(
+    raise NoFarm(
         reason=f"There are {len(farms)} farms on this machine: {', '.join(farm.scheduler for farm in farms)}.",
         remedy="Say which one: --scheduler ADDRESS.",
         retryable=False,

@@ -1,31 +1,67 @@
-"""Imported by a node before it takes work: what it would otherwise load while a job waits; and it watches the clock."""
+"""Imported by a node before it takes work: what it would otherwise load while a job waits.
+
+It watches the clock from then on, and a node that stays checks itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import prefect  # noqa: F401
+from distributed.comm import CommClosedError
+from distributed.core import Status
 
 import tasks.steps  # noqa: F401
+from flows.cluster.arbiter import PREFIX
 from flows.cluster.clock import ClockWatch
+from tasks.checkup import Inquiry
+from tasks.node import CHECK_VARIABLE
+from tasks.node_check import check_as
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from distributed import Worker
 
-_watch: asyncio.Task[None] | None = None
+_LOOK_S = 0.1
+
+log = logging.getLogger(__name__)
+_work: set[asyncio.Task[None]] = set()
 
 
-def dask_setup(worker: Worker) -> None:
-    """Begin to watch the clock; Dask calls this when the worker starts."""
-    global _watch  # noqa: PLW0603 - a process is one node
-    _watch = asyncio.get_running_loop().create_task(ClockWatch(server=worker).run())
+async def dask_setup(worker: Worker) -> None:
+    """Begin to watch the clock; have a node that stays check itself when it has joined. Dask calls this."""
+    _begin(ClockWatch(server=worker).run())
+    if os.environ.get(CHECK_VARIABLE):
+        _begin(_report(worker))
 
 
 async def dask_teardown(worker: Worker) -> None:  # noqa: ARG001 - Dask gives it
-    """End that."""
-    if _watch is not None:
-        _watch.cancel()
+    """End all that."""
+    for task in list(_work):
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await _watch
+            await task
+
+
+def _begin(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    _work.add(task)
+    task.add_done_callback(_work.discard)
+
+
+async def _report(worker: Worker) -> None:
+    while worker.status in (Status.init, Status.starting, Status.undefined):
+        await asyncio.sleep(_LOOK_S)
+    name = str(worker.name)
+    try:
+        found = await asyncio.to_thread(check_as, name, Inquiry(afresh=False, measure=False))
+        await getattr(worker.scheduler, f"{PREFIX}report")(node=name, readiness=found)
+    except (OSError, TimeoutError, CommClosedError):
+        return  # the scheduler is gone, or somebody else's without an arbiter
+    except Exception:
+        log.exception("The node %s could not check itself.", name)

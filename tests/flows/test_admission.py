@@ -10,8 +10,8 @@ from distributed import Client, LocalCluster
 
 from flows.admission import Admission
 from flows.cluster.roll import Hold
-from flows.messages import Joined, Message, Withheld
-from tasks.errors import UnitFailed
+from flows.messages import Joined, Message, Refused, Withheld
+from tasks.errors import NodeNotReady, UnitFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,3 +100,25 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()
     assert desk.open() == [Joined(node="a")]
+
+
+def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause_and_not_asked_for_the_scene(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: str) -> tuple[str, ...]:
+        raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
+
+    monkeypatch.setattr("flows.admission.builds_here", broken)
+    desk.admission.error_of = lambda future, _: future.exception()
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    desk.admission.open("1 null")
+    assert desk.news() == [Refused(node="a", reason="A library is missing. Install it.")]
+    assert desk.admission.able("1 null") == []
+
+
+def test_a_node_that_has_the_build_is_asked_for_the_scene(desk: Desk) -> None:
+    desk.arrive()
+    (report,) = desk.admission.reports
+    assert desk.admission.able(report.builds[0]) == [desk._address]
+    assert desk.admission.able("2 null") == []

@@ -83,6 +83,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("attempts", 21, "less than or equal to 20"),
     ("unit_timeout_s", -3, "greater than 0"),
     ("keep_units", "perhaps", "valid boolean"),
+    ("denoise", "perhaps", "valid boolean"),
     ("out", None, "valid string"),
 ]
 

@@ -10,6 +10,7 @@ import pytest
 from flows.cluster.roll import Hold, NodeSeen, Roll
 from flows.cluster.standings import Standing, Standings
 from flows.share import Terms
+from tasks.readiness import Check, Grade, Readiness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +145,15 @@ def test_the_next_moment_to_look_again_is_when_hours_begin_or_end() -> None:
     standings = Standings(nodes={"a": Standing(hours="mon-fri 19:00-07:00"), "b": Standing(hours="mon 00:00-13:00")})
     assert standings.next_change(NOON) == timedelta(hours=1).total_seconds()
     assert Standings().next_change(NOON) is None
+
+
+def test_what_a_check_found_is_told_with_the_node_and_another_version_too() -> None:
+    farm = roll("a")
+    wrong = Check(name="mitsuba", grade=Grade.FAILS, reason="The library libx.so is missing.", remedy="Install it.")
+    farm.report("a", Readiness(node="a", host="a", checks=(wrong, Check(name="null")), builds={"null": ("1 null",)}))
+    farm.nodes["a"].versions = {"python": "2.7"}
+    (told,) = farm.snapshot(NOON)["nodes"]
+    assert told["renders"] == ["null"]
+    assert told["problems"][0].startswith("versions: It has python 2.7 instead of ")
+    assert told["problems"][1:] == ["mitsuba: The library libx.so is missing."]
+    farm.report("gone", Readiness(node="gone", host="a", checks=()))

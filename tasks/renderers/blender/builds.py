@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -93,7 +94,7 @@ def _tried(path: str) -> list[BuildCheck]:
         command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
         remedy=f"Start {path} by hand once to see what it lacks." if path else "Install bpy again in this environment.",
         facts=(_module_version(), sys.version, *_sources()),
-        files=(Path(path),) if path else (),
+        parts=(Path(path),) if path else _module_parts(),
     ).verdict()
     if not verdict.ok:
         return [BuildCheck(build="", path=path, reason=verdict.reason, remedy=verdict.remedy)]
@@ -117,6 +118,12 @@ def _glob(place: str) -> list[Path]:
 def _sources() -> list[str]:
     """Return what runs inside Blender: other code is another trial."""
     return [path.read_text() for path in sorted((Path(__file__).parent / "inside").glob("*.py"))]
+
+
+def _module_parts() -> tuple[Path, ...]:
+    """Return the module's library. It is found without being loaded."""
+    found = importlib.util.find_spec("bpy")
+    return () if found is None or found.origin is None else (Path(found.origin),)
 
 
 @cache

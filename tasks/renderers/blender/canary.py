@@ -10,6 +10,7 @@ import numpy as np
 from tasks.errors import ProgramFailed
 from tasks.renderers.blender.link import BlenderError, Link, link
 from tasks.renderers.blender.planes import rendered
+from tasks.renderers.trial import FOUND
 
 SIZE = (16, 16)
 ALBEDO = (0.25, 0.5, 0.75)
@@ -31,7 +32,7 @@ def main(path: str) -> None:
     if "CPU" not in working:
         raise SystemExit(f"error: Blender {told['version']} can't render: {'; '.join(faults)}")
     sys.stdout.flush()
-    print("\n" + json.dumps({"version": told["version"], "devices": working}))
+    print(f"\n{FOUND} " + json.dumps({"version": told["version"], "devices": working}))
 
 
 def _fault(blender: Link, device: str) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tasks.renderers.trial import Trial
+from tasks.renderers.diagnosis import package_fault
+from tasks.renderers.trial import Trial, noted
 
-_CANARY = Path(__file__).with_name("canary.py")
+PACKAGES = ("mitsuba", "drjit")
+_CANARY = tuple(Path(__file__).with_name(name) for name in ("canary.py", "canary.json"))
 _FOLDERS = (
     "/usr/lib/*-linux-gnu",
     "/usr/lib64",
@@ -63,7 +65,15 @@ def variant_of(build: str) -> str:
 
 @cache
 def survey() -> tuple[BuildCheck, ...]:
-    """Every build that was tried on this machine, best first. Stops at the first LLVM library that works."""
+    """Every build that was tried on this machine, best first. Stops at the first LLVM library that works.
+
+    An installation that isn't whole isn't tried: it might render, and render something else.
+    """
+    fault = next(filter(None, map(package_fault, PACKAGES)), None)
+    if fault:
+        reason = f"Mitsuba doesn't work: {fault.cause}."
+        noted("Mitsuba", reason, fault.remedy)
+        return (BuildCheck(build="mitsuba", library="", ok=False, reason=reason, remedy=fault.remedy),)
     checks: list[BuildCheck] = []
     for library in llvm_libraries():
         checks.append(check("llvm_ad_rgb", str(library)))
@@ -71,6 +81,7 @@ def survey() -> tuple[BuildCheck, ...]:
             break
     if not checks:
         build = f"{_version()} llvm_ad_rgb"
+        noted(build, _NO_LLVM, _REMEDY)
         checks.append(BuildCheck(build=build, library="", ok=False, reason=_NO_LLVM, remedy=_REMEDY))
     scalar = check("scalar_rgb", "")
     return tuple(sorted([*checks, scalar], key=lambda c: not c.ok))
@@ -99,8 +110,14 @@ def check(variant: str, library: str) -> BuildCheck:
         command=(sys.executable, "-P", "-m", "tasks.renderers.mitsuba.canary", variant),
         environment={"DRJIT_LIBLLVM_PATH": library} if library else {},
         remedy=_REMEDY if library else "Install mitsuba again in this environment.",
-        facts=(_version(), importlib.metadata.version("drjit"), platform.python_version(), _CANARY.read_text()),
+        facts=(
+            _version(),
+            importlib.metadata.version("drjit"),
+            platform.python_version(),
+            *(path.read_text() for path in _CANARY),
+        ),
         files=(Path(library),) if library else (),
+        parts=_folders(),
     )
     found = trial.verdict()
     return BuildCheck(
@@ -116,3 +133,9 @@ def _llvm_version(path: Path) -> tuple[int, ...]:
 @cache
 def _version() -> str:
     return importlib.metadata.version("mitsuba")
+
+
+def _folders() -> tuple[Path, ...]:
+    """Return where the packages are, without importing them."""
+    found = (importlib.metadata.distribution(package).locate_file(package) for package in PACKAGES)
+    return tuple(Path(str(folder)) for folder in found)

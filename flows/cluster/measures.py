@@ -1,0 +1,20 @@
+"""What a node last said of itself to the scheduler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed.scheduler import WorkerState
+
+
+def measures(state: WorkerState | None) -> dict[str, Any]:
+    """Return threads of a node's renderer, memory in bytes, processor in percent; None of a node that is gone."""
+    if state is None:
+        return {"threads": None, "memory_bytes": None, "memory_used_bytes": None, "cpu_percent": None}
+    return {
+        "threads": state.extra.get("frontburner", {}).get("threads"),
+        "memory_bytes": state.memory_limit or None,
+        "memory_used_bytes": state.metrics.get("memory"),
+        "cpu_percent": state.metrics.get("cpu"),
+    }
