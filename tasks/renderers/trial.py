@@ -92,8 +92,6 @@ class Trial:
         Programs, libraries and folders of them that are looked at, besides ``files``, when it fails.
     most_s, still_s
         Seconds it may take, and may do nothing at all.
-    keeps_failures
-        Whether a failure is kept too. One that may pass by itself, such as a missing licence, is tried again.
     """
 
     what: str
@@ -105,13 +103,12 @@ class Trial:
     parts: Sequence[Path] = ()
     most_s: float = TRIAL_S
     still_s: float = STILL_S
-    keeps_failures: bool = True
 
     def verdict(self) -> Verdict:
         """Return the verdict from before, or try."""
         kept = user_cache_path("frontburner") / "builds" / f"{self._key()}.json"
         found = (None if _afresh else _remembered(kept)) or self.held()
-        if found.ok or (self.keeps_failures and not found.passes):
+        if not found.passes:
             _remember(kept, found)
         if _notes is not None:
             _notes.append(Tried(what=self.what, verdict=found))

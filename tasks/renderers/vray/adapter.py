@@ -45,7 +45,6 @@ class Vray:
             facts=(build, flags.model_dump_json(), _CANARY.read_text()),
             environment={vray.VARIABLE: str(program)},
             files=(program,),
-            keeps_failures=False,
         ).verdict()
         if not found.ok:
             raise not_ready(self.name, found.reason, found.remedy)
