@@ -19,9 +19,10 @@ from flows.news import message_of
 from flows.share import Terms
 from flows.sharing import Part
 from storage.errors import FrontburnerError
+from tasks.desk import Desk
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
-from tasks.node import Desk, load_unit, record_of, render_unit, render_units
+from tasks.node import load_unit, record_of, render_unit, render_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -55,6 +55,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A node has fetched so much of the files that a unit's scene consists of; equal when all are there."""
+
+    ticket: int
+    node: str
+    fetched_bytes: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A unit's object is in the store. The node had hardly memory for it if it was ``short_of_memory``."""
 
@@ -88,7 +99,7 @@ class Refused:
     reason: str
 
 
-Message = Joined | Refused | Withheld | Left | Began | Waiting | Finished | Failed | Damaged
+Message = Joined | Refused | Withheld | Left | Began | Waiting | Fetched | Finished | Failed | Damaged
 
 
 class Farm(Protocol):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mitsuba as mi
+
+from tasks.contents import content_of
+from tasks.renderers.travelled import here
 
 if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
@@ -27,15 +29,15 @@ def dependencies(document: Document) -> tuple[Path, ...]:
     """
     included = [_found(document, str(name)) for name in document.state.files]
     files = dict.fromkeys([document.path, *included])
-    missing: list[str] = []
-    for name, required in (*_named(document), *_spectra(included)):
+    missing: dict[str, str] = {}
+    for name, named_in in (*_named(document), *_spectra(included)):
         path = _found(document, name)
         if path.is_file():
             files[path] = None
-        elif required and not _ships_with_mitsuba(name):
-            missing.append(name)
+        elif named_in and not _ships_with_mitsuba(name):
+            missing.setdefault(name, named_in)
     if missing:
-        names = ", ".join(dict.fromkeys(missing))
+        names = ", ".join(f"{name} (named in {named_in})" for name, named_in in missing.items())
         raise document.refuse(f"refers to files that don't exist: {names}", "Put them in place, or correct the names.")
     return tuple(files)
 
@@ -45,35 +47,30 @@ def digest(document: Document, files: tuple[Path, ...]) -> str:
     whole = hashlib.sha256()
     folder = document.path.parent
     for name, path in sorted((Path(os.path.relpath(path, folder)).as_posix(), path) for path in files):
-        stat = path.stat()
-        whole.update(f"{name}\0{_content(str(path), stat.st_size, stat.st_mtime_ns)}\n".encode())
+        whole.update(f"{name}\0{content_of(path)}\n".encode())
     return whole.hexdigest()
 
 
-def _named(document: Document) -> list[tuple[str, bool]]:
-    """Strings in the scene that may name a file, and whether they must."""
+def _named(document: Document) -> list[tuple[str, str]]:
+    """Strings in the scene that may name a file; of those that must, where they stand."""
     found = []
-    for node in document.state.nodes:
+    for number, node in enumerate(document.state.nodes):
         props = node.props
         keys = [key for key in props.keys() if props.type(key) == mi.Properties.Type.String]  # noqa: SIM118
-        found += [(str(props[key]), "filename" in key.lower()) for key in keys if props[key]]
+        found += [
+            (str(props[key]), document.where(number) if "filename" in key.lower() else "") for key in keys if props[key]
+        ]
     return found
 
 
-def _spectra(files: list[Path]) -> list[tuple[str, bool]]:
+def _spectra(files: list[Path]) -> list[tuple[str, str]]:
     """Spectrum files: the parser reads them at once and doesn't say which they were."""
-    return [(name, True) for path in files for name in _SPECTRUM.findall(path.read_text(errors="replace"))]
+    return [(name, path.name) for path in files for name in _SPECTRUM.findall(path.read_text(errors="replace"))]
 
 
 def _found(document: Document, name: str) -> Path:
-    return Path(os.path.normpath(document.path.parent / name))
+    return Path(os.path.normpath(document.path.parent / here(name, scene=document.path)))
 
 
 def _ships_with_mitsuba(name: str) -> bool:
     return (Path(mi.__file__).parent / name).is_file()
-
-
-@lru_cache(maxsize=4096)
-def _content(path: str, size: int, modified_ns: int) -> str:  # noqa: ARG001 - they say whether the content is known
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
