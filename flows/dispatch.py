@@ -198,12 +198,7 @@ class Dispatcher:
                 self._setbacks.waits(ticket, trouble)
             case Fetched():
                 self._setbacks.waits(message.ticket, None)
-                ev.announce(
-                    ev.SceneFetched(
-                        at_s=self.clock(), node=message.node, fetched_bytes=message.fetched_bytes,
-                        size_bytes=message.size_bytes, seconds=message.seconds,
-                    )
-                )  # fmt: skip
+                ev.announce(message.event(at_s=self.clock()))
             case Finished(ticket=ticket, record=record, short_of_memory=short):
                 self._finish(ticket, record, short_of_memory=short)
             case Failed(ticket=ticket, error=error):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from flows.events import SceneFetched
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -63,6 +65,16 @@ class Fetched:
     fetched_bytes: int
     size_bytes: int
     seconds: float
+
+    def event(self, *, at_s: float) -> SceneFetched:
+        """Return it as a fact."""
+        return SceneFetched(
+            at_s=at_s,
+            node=self.node,
+            fetched_bytes=self.fetched_bytes,
+            size_bytes=self.size_bytes,
+            seconds=self.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

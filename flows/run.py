@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,15 @@ from flows.missing import Missing, missing
 from flows.plan.planner import Planner
 from flows.previews import Previews
 from flows.scenes import frame_scenes
+from flows.settings import Settings
 from flows.summary import markdown
 from flows.survey import choose_build
+from flows.travel import Journey
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE
 from tasks.ledger import Ledger
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
-from tasks.steps import open_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,7 @@ class Run:
     again: str = ""
     only: str = ""
     artifacts: Artifacts = field(init=False)
+    journey: Journey = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
     _connection: object = field(init=False, default=None)
 
@@ -105,13 +107,17 @@ class Run:
             store_url=self.store.url,
             priority=self.job.priority,
             terms=self.job.terms,
+            scene=self.job.scene,
+            files_url=Settings().files,
+            travel=self.job.travel,
         ) as dask_farm:
             build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)
-            layout = self._open(build)
-            wanted = self._missing(layout)
-            dask_farm.open(build, layout.unit)
-            with self._deadline_watched():
-                self._render(dask_farm, layout, wanted)
+            with closing(self._depart(dask_farm, build)) as self.journey:
+                layout = self._open(build, self.journey)
+                wanted = self._missing(layout)
+                dask_farm.open(build, layout.unit)
+                with self._deadline_watched():
+                    self._render(dask_farm, layout, wanted)
         self._draw()
         self.artifacts.report(markdown(self.report.document()))
 
@@ -139,16 +145,25 @@ class Run:
         finally:
             unobserve()
 
-    def _open(self, build: str) -> Layout:
-        scenes = frame_scenes(self.job)
-        query = SceneQuery(renderer=self.job.renderer_name, build=build, frames=scenes)
-        infos = open_scene.submit(self.job.scene, query).result()
+    def _depart(self, dask_farm: DaskFarm, build: str) -> Journey:
+        return Journey(
+            scene=self.job.scene,
+            query=SceneQuery(renderer=self.job.renderer_name, build=build, frames=frame_scenes(self.job)),
+            farm=dask_farm,
+            clock=self.clock,
+            heed=self._heed_early,
+            say=get_run_logger().info,
+        )
+
+    def _open(self, build: str, journey: Journey) -> Layout:
+        infos = journey.begin()
         layout = lay_out(
             self.job,
             build=build,
             capabilities=renderer(self.job.renderer_name).capabilities(build),
-            scenes=scenes,
+            scenes=journey.query.frames,
             infos=infos,
+            manifest=journey.manifest.digest,
         )
         self.report.notes = layout.notes
         self.report.renderer = f"{self.job.renderer_name} {build}"
@@ -280,6 +295,7 @@ class Run:
     ) -> None:
         """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
         self._heed()
+        self.journey.poll()
         self._share(dask_farm, exhausted=planner.exhausted and not planner.resting)
         limiter.poll()
         planner.ends_in_s = limiter.ends_in_s()

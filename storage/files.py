@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from storage.errors import CorruptObject, FileChanged
 from storage.objects import HOUSE
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     Call = Callable[[Callable[[], bytes]], bytes]
     Tell = Callable[[int], object]
+
+    class TellSent(Protocol):
+        """Hears of parts that are in the store."""
+
+        def __call__(self, size_bytes: int, *, sent: bool) -> object:
+            """Take in so many bytes."""
+
 
 PART_BYTES = 32 << 20
 """A file is stored in parts of this size: none is held in memory whole, and a broken upload goes on at its part."""
@@ -34,13 +41,14 @@ class FileStore:
 
     store: ObjectStore
 
-    def put(self, path: Path, sha256: str, *, tell: Tell = lambda size_bytes: None) -> int:  # noqa: ARG005
-        """Store a file unless it is there; returns the bytes that had to be stored.
+    def put(self, path: Path, sha256: str, *, tell: TellSent = lambda size_bytes, sent: None) -> None:  # noqa: ARG005
+        """Store a file unless it is there.
 
         Parameters
         ----------
         tell
-            Called with the bytes of each part that is there; what it raises ends the upload.
+            Called with the bytes of what was there and of each part that had to be sent; what it raises ends the
+            upload.
 
         Raises
         ------
@@ -49,10 +57,10 @@ class FileStore:
         """
         size_bytes = path.stat().st_size
         missing = [key for key in _keys(sha256, size_bytes) if not self.store.exists(key)]
-        tell(size_bytes - sum(_part_bytes(key, size_bytes) for key in missing))
+        tell(size_bytes - sum(_part_bytes(key, size_bytes) for key in missing), sent=False)
         if not missing:
-            return 0
-        stored_bytes, made = 0, []
+            return
+        made = []
         whole = hashlib.sha256()
         try:
             with path.open("rb") as file:
@@ -61,8 +69,7 @@ class FileStore:
                     whole.update(data)
                     if key in missing:
                         made += [key] if self.store.create(key, data) else []
-                        stored_bytes += len(data)
-                        tell(len(data))
+                        tell(len(data), sent=True)
                 changed = bool(file.read(1)) or os.fstat(file.fileno()).st_size != size_bytes
         except FileNotFoundError:
             changed = True
@@ -70,9 +77,10 @@ class FileStore:
             for key in made:
                 self.store.delete(key)
             raise FileChanged(
-                reason=f"The file {path} changed while it was sent.", remedy="Start the job again.", path=str(path)
+                reason=f"The file {path} isn't what it was: it changed, or another lies at its path here.",
+                remedy="Start the job again.",
+                path=str(path),
             )
-        return stored_bytes
 
     def fetch(
         self,
@@ -120,7 +128,7 @@ class FileStore:
 
 
 def _folder(sha256: str) -> str:
-    return f"{HOUSE}/files/{sha256[:2]}/{sha256}"
+    return f"{HOUSE}/assets/{sha256[:2]}/{sha256}"
 
 
 def _keys(sha256: str, size_bytes: int) -> list[str]:
