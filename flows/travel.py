@@ -15,6 +15,7 @@ import dask
 
 from flows import events as ev
 from flows.messages import POLL_S, Fetched
+from flows.scene_figures import size
 from flows.sending import Sending
 from flows.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
@@ -196,8 +197,8 @@ class Journey:
         self.farm.admission.look_no_more()
         there = sending.size_bytes - sending.sent_bytes
         self.say(
-            f"The scene was sent: {len(self.manifest.files)} files, {_megabytes(sending.sent_bytes)} in "
-            f"{sending.seconds:.1f} s" + (f"; {_megabytes(there)} were in the store." if there else ".")
+            f"The scene was sent: {len(self.manifest.files)} files, {size(sending.sent_bytes)} in "
+            f"{sending.seconds:.1f} s" + (f"; {size(there)} were in the store." if there else ".")
         )
 
     def _end_late(self, sending: Sending) -> None:
@@ -258,7 +259,3 @@ class Journey:
             remedy=f"{error.remedy} Or put the scene on a share that all nodes see.",
             scene=self.scene,
         )
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.2f} GB"
