@@ -110,9 +110,8 @@ def _scene(report: dict[str, Any]) -> list[tuple[str, str]]:
     if not sent:
         return []
     there = sent["size_bytes"] - sent["sent_bytes"]
-    said = f"{size(sent['sent_bytes'])} sent in {sent['send_s']:.1f} s" + (
-        f", {size(there)} were there" if there else ""
-    )
+    said = f"{size(sent['sent_bytes'])} sent in {sent['send_s']:.1f} s"
+    said += f", {size(there)} were there" if there else ""
     fetched = [one["seconds"] for one in sent["fetched"].values()]
     if fetched:
         most = max(one["bytes"] for one in sent["fetched"].values())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from flows.cluster.server import embedded_server
 from storage.images import decode_exr
@@ -156,7 +157,7 @@ def test_nodes_that_cannot_see_a_scene_render_the_same_picture(farm: Farm, desk:
     for name in ("a", "b"):
         farm.start(name, hides=desk.parent)
     out = farm.studio.folder / "out"
-    report, said = farm.render(scene, "--out", out)
+    report, _ = farm.render(scene, "--out", out)
     size_bytes = sum(file.stat().st_size for file in files)
     assert report["scene"]["sent_bytes"] == report["scene"]["size_bytes"] == size_bytes
     assert set(sent(out)) == digests(*files), "each content once, and nothing else"
@@ -165,8 +166,6 @@ def test_nodes_that_cannot_see_a_scene_render_the_same_picture(farm: Farm, desk:
         assert report["per_node"][name]["units"] > 0
         fetched = [event for event in farm.told(report["job_id"], "scene fetched") if event["node"] == name]
         assert [event["fetched_bytes"] for event in fetched if event["fetched_bytes"]] == [size_bytes], "once a node"
-    again, _ = farm.render(scene, "--out", farm.studio.folder / "other", "--samples", 8)
-    assert not farm.told(again["job_id"], "scene fetched"), "nodes have it by now"
     assert_as_in_place(farm, scene, report)
 
 
@@ -180,3 +179,83 @@ def assert_as_in_place(farm: Farm, scene: Path, report: dict[str, Any]) -> None:
     assert place["scene"] is None, said
     assert not (farm.studio.folder / "place" / HOUSE / "assets").exists()
     np.testing.assert_array_equal(pixels(report), pixels(place))
+
+
+def test_a_mitsuba_scene_takes_along_what_it_names_in_any_way(farm: Farm, desk: Path) -> None:
+    wood = Image.fromarray(np.random.default_rng(1).integers(0, 255, (16, 16, 3), dtype=np.uint8))
+    files = [desk / "room.xml", desk / "parts" / "floor.xml", desk.parent / "wood.png", desk / "rug.png"]
+    files[1].parent.mkdir()
+    for picture in files[2:]:
+        wood.save(picture)
+        wood = wood.rotate(90)
+    files[0].write_text(ROOM.format(rug=files[3]))
+    files[1].write_text(FLOOR)
+    farm.start("a", hides=desk.parent)
+    report, _ = farm.render(files[0], "--out", farm.studio.folder / "out")
+    assert set(sent(farm.studio.folder / "out")) == farm.cached("a") == digests(*files)
+    again, _ = farm.render(files[0], "--out", farm.studio.folder / "out", "--samples", 8)
+    assert again["scene"]["sent_bytes"] == 0, "another job of the store doesn't send it again"
+    assert not farm.told(again["job_id"], "scene fetched"), "nor does a node fetch it"
+    assert_as_in_place(farm, files[0], report)
+
+
+ROOM = """<scene version="3.0.0">
+  <include filename="parts/floor.xml"/>
+  <sensor type="perspective">
+    <transform name="to_world"><lookat origin="0, 2, 4" target="0, 0, 0" up="0, 1, 0"/></transform>
+    <film type="hdrfilm"><integer name="width" value="48"/><integer name="height" value="36"/></film>
+    <sampler type="independent"><integer name="sample_count" value="16"/></sampler>
+  </sensor>
+  <emitter type="constant"/>
+  <shape type="sphere"><bsdf type="diffuse"><texture type="bitmap" name="reflectance">
+    <string name="filename" value="{rug}"/></texture></bsdf></shape>
+</scene>
+"""
+FLOOR = """<scene version="3.0.0">
+  <shape type="rectangle">
+    <transform name="to_world"><rotate x="1" angle="-90"/><scale value="5"/></transform>
+    <bsdf type="diffuse"><texture type="bitmap" name="reflectance">
+      <string name="filename" value="../wood.png"/></texture></bsdf>
+  </shape>
+</scene>
+"""
+
+
+def test_a_scene_that_must_not_travel_keeps_nodes_out_that_have_another_one(farm: Farm, desk: Path) -> None:
+    scene, files = rehearsal(desk)
+    other = desk.parent.with_name("other")
+    shutil.copytree(desk.parent, other)
+    (other / "sky.bin").write_bytes(b"night" * 20_000)
+    farm.start("stale", hides=desk.parent, instead=other)
+    said = farm.refused(scene, "--out", farm.studio.folder / "out", "--travel", "no")
+    told = f"The scene null.json isn't the same on stale as where the job comes from: {files[2]} holds something else here."
+    assert told in said
+    farm.start("good")
+    report, said = farm.render(scene, "--out", farm.studio.folder / "out", "--travel", "no")
+    assert list(report["per_node"]) == ["good"]
+    assert f"stale takes no part: {told}" in said
+    assert not (farm.studio.folder / "out" / HOUSE / "assets").exists()
+
+
+def test_a_node_that_comes_later_and_does_not_see_the_scene_has_it_sent(farm: Farm, desk: Path) -> None:
+    scene, files = rehearsal(desk, cost_s=60, journal=True)
+    farm.start("seeing")
+    with farm.begin(scene, "--out", farm.studio.folder / "out") as command:
+        until(scene.with_suffix(".journal").exists)
+        farm.start("late", hides=desk.parent)
+        printed, said = command.communicate(timeout=TIMEOUT_S)
+    assert command.returncode == 0, said
+    report = json.loads(printed)
+    assert report["per_node"]["late"]["units"] > 0
+    assert report["scene"]["fetched"]["late"]["bytes"] == sum(file.stat().st_size for file in files)
+    assert not (farm.caches / "seeing").exists(), "who sees it uses it where it lies"
+
+
+def test_a_missing_file_is_named_before_anything_is_rendered_or_sent(farm: Farm, desk: Path) -> None:
+    scene, files = rehearsal(desk, journal=True)
+    files[2].unlink()
+    farm.start("a", hides=desk.parent)
+    said = farm.refused(scene, "--out", farm.studio.folder / "out")
+    assert "The scene null.json refers to files that don't exist: ../sky.bin." in said
+    assert not scene.with_suffix(".journal").exists()
+    assert not sent(farm.studio.folder / "out")
