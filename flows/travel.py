@@ -7,6 +7,7 @@ once, by this machine; nodes fetch from there what they need.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dask
 
 from flows import events as ev
-from flows.messages import POLL_S, Fetched
+from flows.messages import Fetched
 from flows.scene_figures import size
 from flows.sending import Sending
 from flows.settings import Settings
@@ -24,7 +25,7 @@ from storage.objects import open_store
 from tasks.desk import Travel
 from tasks.errors import NodeNotReady, SceneError
 from tasks.fetching import differs
-from tasks.manifest import differences, manifest_of
+from tasks.manifest import conflicts, differences, manifest_of
 from tasks.process import RendererProcess
 from tasks.scenes import OpenedScene, SceneQuery, builds, inspect_frames, listed
 from tasks.steps import open_scene, open_sent_scene
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TELL_EVERY_S = 2.0
+LOOK_EVERY_S = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,7 +134,8 @@ class Journey:
         seeing = [name for name, why in self.farm.admission.differing.items() if not why]
         if seeing:
             opened: OpenedScene = self._wait_for(open_scene, seeing, self.scene, self.query)
-            return opened
+            same = not self._aside(conflicts, opened.manifest.files)
+            return opened if same else self._open_here()  # what this machine has is what is to be rendered
         if self.farm.travel is Travel.NO:
             raise self._unlike(self._others())
         return self._open_here()
@@ -150,7 +153,7 @@ class Journey:
                 raise self._unopened(error) from error
             build = self.query.build if self.query.build in found else found[0]
             query = SceneQuery(renderer=self.query.renderer, build=build, frames=self.query.frames)
-            return listed(query, ask(inspect_frames, query))
+            return self._aside(listed, query, ask(inspect_frames, query))
 
     def _look_for(self, manifest: Manifest) -> None:
         """Have all nodes look whether they have these files, and wait until they have said so."""
@@ -163,7 +166,7 @@ class Journey:
 
     def _send(self, others: Sequence[str]) -> None:
         """Send the scene, and prove on a node that it is the same there."""
-        if differences(self.manifest.files):  # the nodes that see it have another than this machine, which sends
+        if self._aside(differences, self.manifest.files):  # this machine hasn't all that the nodes have that see it
             self._opened = self._open_here()
             self._keep_manifest()
         sending = self._begin_sending()
@@ -237,10 +240,18 @@ class Journey:
             self._pass_time()
         return future.result()
 
-    def _pass_time(self) -> None:
+    def _aside(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
+        """Call what may take long, and heed what is wanted meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(function, *args)
+            while not wait([future], timeout=LOOK_EVERY_S).done:
+                self._pass_time(0.0)
+            return future.result()
+
+    def _pass_time(self, timeout_s: float = LOOK_EVERY_S) -> None:
         """Wait a moment, and pass on what nodes say meanwhile."""
         self.heed()
-        for message in self.farm.messages(POLL_S):
+        for message in self.farm.messages(timeout_s):
             if isinstance(message, Fetched):
                 ev.announce(message.event(at_s=self.clock()))
 

@@ -131,6 +131,11 @@ def differences(files: Iterable[SceneFile]) -> str:
     return next(filter(None, (file.difference() for file in files)), "")
 
 
+def conflicts(files: Iterable[SceneFile]) -> str:
+    """Say what is different first of the files that this machine has; empty if they are the same."""
+    return differences(file for file in files if Path(file.path).is_file())
+
+
 def _file(path: str, scene: str) -> SceneFile:
     try:
         return SceneFile(path=path, size_bytes=Path(path).stat().st_size, sha256=content_of(Path(path)))

@@ -163,7 +163,7 @@ def _parse(path: Path, parameters: dict[str, str]) -> Document:
     # the same seed another noise.
     config.merge_meshes = False
     state = mi.parser.parse_file(config, str(path), **parameters)
-    _check_names([path, *map(Path, state.files)])
+    _check_names([path, *(Path(str(file)) for file in state.files)])
     mi.parser.transform_all(config, state)
     _find(state, path)
     return Document(path=path, state=state)
