@@ -28,6 +28,9 @@ SWAPS = 'mount --bind "$2" "$1" && shift 2 && exec "$@"'
 """What a shell does in a mount namespace of its own: an empty disk over a folder, or another folder, then all else."""
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
 @pytest.fixture(autouse=True)
 def namespaces() -> None:
     """Skip where no mount namespace can be made."""
@@ -193,7 +196,7 @@ def test_a_mitsuba_scene_takes_along_what_it_names_in_any_way(farm: Farm, desk: 
     farm.start("a", hides=desk.parent)
     report, _ = farm.render(files[0], "--out", farm.studio.folder / "out")
     assert set(sent(farm.studio.folder / "out")) == farm.cached("a") == digests(*files)
-    again, _ = farm.render(files[0], "--out", farm.studio.folder / "out", "--samples", 8)
+    again, _ = farm.render(files[0], "--out", farm.studio.folder / "out", "--samples", 8, "--name", "again")
     assert again["scene"]["sent_bytes"] == 0, "another job of the store doesn't send it again"
     assert not farm.told(again["job_id"], "scene fetched"), "nor does a node fetch it"
     assert_as_in_place(farm, files[0], report)
