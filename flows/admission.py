@@ -106,6 +106,13 @@ class Admission:
         return {name: self._build in report.builds if self._build else bool(report.builds) for name, report in asked}
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """Nodes that don't have what they were asked for and must have it."""
+        return (
+            tuple(sorted(name for name, why in self.differing.items() if why)) if self.strict and self._sought else ()
+        )
+
+    @property
     def why_none(self) -> str:
         """Why the job can have none of the nodes that are there; empty if it can, or if none is."""
         excluded = {candidate.holds.get(Hold.EXCLUDED, "") for candidate in self._there.values()}
@@ -246,7 +253,8 @@ class Admission:
         return self._tell(name)
 
     def _can_render(self, candidate: _Candidate) -> bool:
-        return candidate.report is not None and self._sought_by in candidate.report.builds
+        builds = candidate.report.builds if candidate.report else ()
+        return self._sought_by in builds and Hold.EXCLUDED not in candidate.holds
 
     def _tell(self, name: str) -> Message | None:
         """Return what the dispatcher doesn't know yet of a node."""

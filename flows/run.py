@@ -29,7 +29,7 @@ from flows.summary import markdown
 from flows.survey import choose_build
 from flows.travel import Journey
 from storage.errors import FrontburnerError
-from storage.objects import HOUSE
+from storage.objects import HOUSE, open_store
 from tasks.ledger import Ledger
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
@@ -108,7 +108,7 @@ class Run:
             priority=self.job.priority,
             terms=self.job.terms,
             scene=self.job.scene,
-            files_url=Settings().files,
+            files_url=open_store(files).url if (files := Settings().files) else "",
             travel=self.job.travel,
         ) as dask_farm:
             build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)

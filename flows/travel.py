@@ -130,7 +130,7 @@ class Journey:
         if self.farm.travel is Travel.YES:
             return self._open_here()
         own = {scene.frame: [scene.path] for scene in self.query.frames}
-        self._look_for(manifest_of(own, self.scene))
+        self._look_for(self._aside(manifest_of, own, self.scene))
         seeing = [name for name, why in self.farm.admission.differing.items() if not why]
         if seeing:
             opened: OpenedScene = self._wait_for(open_scene, seeing, self.scene, self.query)
@@ -187,6 +187,9 @@ class Journey:
         self._opened.infos[first] = info
 
     def _begin_sending(self) -> Sending:
+        why = next(iter(self._others().items()), None)
+        because = f"since it isn't the same on {why[0]}: {why[1]}" if why else "as the job wants it."
+        self.say(f"The scene is sent, {len(self.manifest.files)} files, {because}")
         self._sending = Sending(manifest=self.manifest, files=FileStore(store=open_store(self.farm.desk.files)))
         return self._sending
 
@@ -261,12 +264,10 @@ class Journey:
 
     def _unopened(self, error: NodeNotReady) -> SceneError:
         why = next(iter(self._others().items()), None)
-        seen = (
-            f"No node sees the scene {Path(self.scene).name} ({why[0]}: {why[1]})" if why else "The scene is to travel"
-        )
+        since = f", since {why[0]} doesn't see it ({why[1].rstrip('.')})" if why else ""
         return SceneError(
-            reason=f"{seen}, and {self.query.renderer} doesn't work on this machine, which has to open it to send it: "
-            f"{error.reason}",
+            reason=f"The scene {Path(self.scene).name} has to be opened on this machine{since}, where "
+            f"{self.query.renderer} doesn't work: {error.reason}",
             remedy=f"{error.remedy} Or put the scene on a share that all nodes see.",
             scene=self.scene,
         )

@@ -17,7 +17,7 @@ from storage.errors import CorruptObject, MissingObject
 from storage.files import FileStore
 from storage.objects import open_store
 from tasks.desk import Travel
-from tasks.errors import SceneError
+from tasks.errors import NoRoomForScene, SceneError
 from tasks.manifest import Manifest, SceneFile, differences
 from tasks.renderers.travelled import in_tree
 from tasks.scene_cache import SceneCache
@@ -98,10 +98,16 @@ class Progress:
 
 def cache() -> SceneCache:
     """Return this machine's cache of scene files."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    limit_gb = float(os.environ.get(LIMIT_VARIABLE) or LIMIT_GB)
+    folder, limit = os.environ.get(CACHE_VARIABLE), os.environ.get(LIMIT_VARIABLE) or LIMIT_GB
+    try:
+        limit_bytes = round(float(limit) * 1e9)
+    except (ValueError, OverflowError):
+        raise NoRoomForScene(
+            reason=f"{LIMIT_VARIABLE} is {limit!r}, which is no number of gigabytes.",
+            remedy="Correct it where the node is started.",
+        ) from None
     return SceneCache(
-        root=Path(folder) if folder else user_cache_path("frontburner") / "scenes", limit_bytes=round(limit_gb * 1e9)
+        root=Path(folder) if folder else user_cache_path("frontburner") / "scenes", limit_bytes=limit_bytes
     )
 
 

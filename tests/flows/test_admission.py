@@ -10,12 +10,15 @@ from distributed import Client, LocalCluster
 
 from flows.admission import Admission
 from flows.cluster.roll import Hold
-from flows.messages import Joined, Message, Withheld
+from flows.messages import Joined, Message, Refused, Withheld
 from tasks.errors import UnitFailed
+from tasks.manifest import manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tasks.manifest import SceneFile
 
 ANSWER_S = 30
 NOBODYS: dict[Hold, str] = {}
@@ -100,3 +103,54 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()
     assert desk.open() == [Joined(node="a")]
+
+
+@pytest.fixture
+def texture(tmp_path: Path) -> tuple[Path, SceneFile]:
+    path = tmp_path / "wood.png"
+    path.write_bytes(b"wood")
+    return path, manifest_of({1: [str(path)]}, "room.xml").files[0]
+
+
+def look(desk: Desk, file: SceneFile) -> list[Message]:
+    """Have the node look for a file; what is said of it then."""
+    said: list[Message] = []
+    (report,) = desk.admission.reports
+    desk.admission.look_for([file], build=report.builds[0])
+    while not desk.admission.looked:
+        message = desk._inbox.get(timeout=ANSWER_S)()
+        said += [message] if message else []
+    return said + desk.news()
+
+
+def test_a_node_with_the_same_files_takes_part(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    assert look(desk, texture[1]) == []
+    assert desk.admission.differing == {"a": ""}
+    assert desk.open() == [Joined(node="a")]
+
+
+def test_a_node_with_other_files_waits_until_they_were_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    texture[0].unlink()
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    look(desk, texture[1])
+    (message,) = desk.open()
+    assert isinstance(message, Withheld)
+    assert f"{texture[0]} isn't there" in message.why
+    assert desk.admission.refused == ()
+    desk.admission.look_no_more()
+    assert desk.news() == [Joined(node="a")]
+
+
+def test_a_node_with_other_files_is_refused_where_none_are_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    texture[0].write_bytes(b"iron bars")
+    desk.admission.strict, desk.admission.scene = True, "/s/room.xml"
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    look(desk, texture[1])
+    (message,) = desk.open()
+    assert isinstance(message, Refused)
+    assert f"room.xml isn't the same on a as where the job comes from: {texture[0]} has 9 bytes here" in message.reason
+    assert desk.admission.refused == ("a",)

@@ -177,7 +177,7 @@ def _check_names(files: list[Path]) -> None:
         found = _READ_AT_ONCE.search(file.read_text(errors="replace"))
         if found:
             raise SceneError(
-                reason=f"The scene can't travel: {file.name} has an <{found[1]}> of {found[2]}, an absolute path.",
+                reason=f"The scene can't travel: {file.name} names {found[2]} in <{found[1]}>, an absolute path.",
                 remedy="Name that file relative to the scene.",
                 scene=str(files[0]),
             )
