@@ -19,8 +19,9 @@ from storage.objects import open_store
 from tasks.desk import Travel
 from tasks.errors import NoRoomForScene, SceneError
 from tasks.manifest import Manifest, SceneFile, differences
+from tasks.recently import Recently
 from tasks.renderers.travelled import in_tree
-from tasks.scene_cache import SceneCache
+from tasks.scene_cache import LOOK_EVERY_S, SceneCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 CACHE_VARIABLE, LIMIT_VARIABLE = "FRONTBURNER_CACHE", "FRONTBURNER_CACHE_GB"
 LIMIT_GB = 50.0
 TELL_EVERY_S = 2.0
+_same = Recently(for_s=LOOK_EVERY_S)
 TRIES = 2
 """How often a file that arrives damaged is fetched."""
 
@@ -124,7 +126,7 @@ def at_hand(place: Place, desk: Desk, *, node: str, patience: Patience, progress
         yield AtHand(scene=place.scene)
         return
     manifest = patience.call(partial(_manifest, desk.files, place.manifest))
-    why = "" if desk.travel is Travel.YES else differences(manifest.of_frame(place.frame))
+    why = "" if desk.travel is Travel.YES else _differences(manifest, place.frame)
     if not why and desk.travel is not Travel.YES:
         yield AtHand(scene=place.scene)
         return
@@ -132,8 +134,7 @@ def at_hand(place: Place, desk: Desk, *, node: str, patience: Patience, progress
         raise differs(why, scene=place.scene, node=node)
     files, own = FileStore(store=open_store(desk.files)), cache()
     fetch = _Fetch(files=files, scene=place.scene, patience=patience, progress=progress)
-    progress.begin(sum(file.size_bytes for file in own.missing(manifest, place.frame)))
-    with own.holding(manifest, place.frame, fetch) as tree:
+    with own.holding(manifest, place.frame, fetch, progress.begin) as tree:
         progress.end()
         yield AtHand(scene=str(in_tree(tree, place.scene)), fetched_s=progress.seconds)
 
@@ -182,6 +183,16 @@ class _Fetch:
             remedy="Run the same job again: it is sent anew, and finished units are kept.",
             scene=self.scene,
         )
+
+
+def _differences(manifest: Manifest, frame: int) -> str:
+    """Say what is different here of a frame's files. That they are the same isn't found out for every unit."""
+    if (manifest.digest, frame) in _same:
+        return ""
+    why = differences(manifest.of_frame(frame))
+    if not why:
+        _same.add((manifest.digest, frame))
+    return why
 
 
 @lru_cache(maxsize=4)

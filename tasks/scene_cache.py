@@ -6,7 +6,7 @@ The folder may be shared by any number of processes on a machine, and any of the
     trees/def….tree/   the files of a manifest at their places: further names of those in files
     trees/def….json    the manifest
     pins/              a file for each unit under way: the contents it needs, locked while it lives
-    locks/             what keeps processes out of each other's way
+    locks/             what keeps processes out of each other's way, and a text that every removal changes
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tasks.contents import content_of
 from tasks.errors import NoRoomForScene
 from tasks.file_locks import held, is_held
+from tasks.recently import Recently
 from tasks.renderers.travelled import in_tree, tree_name
 
 if TYPE_CHECKING:
@@ -38,8 +39,12 @@ if TYPE_CHECKING:
     Fetch = Callable[[SceneFile, BinaryIO], None]
 
 FETCHED_AT_ONCE = 4
+LOOK_EVERY_S = 10.0
+"""Files are taken for intact for so long, unless some were removed: a unit may take less than to look at them all."""
 _ABANDONED_S = 24 * 3600.0
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+_in_place = Recently(for_s=LOOK_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,13 @@ class SceneCache:
     limit_bytes: int
 
     @contextmanager
-    def holding(self, manifest: Manifest, frame: int, fetch: Fetch) -> Iterator[Path]:
+    def holding(
+        self,
+        manifest: Manifest,
+        frame: int,
+        fetch: Fetch,
+        begin: Callable[[int], None] = lambda size_bytes: None,  # noqa: ARG005
+    ) -> Iterator[Path]:
         """Have the files of a frame at their places, for as long as the context lasts; gives the tree's folder.
 
         Parameters
@@ -65,20 +76,34 @@ class SceneCache:
         fetch
             Writes a file's content, whose digest it has checked. Called for each that isn't there, from several
             threads.
+        begin
+            Told how many bytes will be fetched, if any.
         """
         files, tree = manifest.of_frame(frame), self._trees / tree_name(manifest.digest)
         with ExitStack() as stack:
             with self._trouble_told():
                 stack.enter_context(self._pinned([manifest.digest, *(file.sha256 for file in files)]))
-                self._lay_out(tree, manifest, files, fetch)
+                # Nothing is removed while there is the pin: what was in place before the last removal still is.
+                found = (tree, frame, self._last_removal())
+                if found not in _in_place:
+                    self._lay_out(tree, manifest, files, fetch, begin)
+                    _in_place.add((tree, frame, self._last_removal()))
             yield tree
 
-    def _lay_out(self, tree: Path, manifest: Manifest, files: Sequence[SceneFile], fetch: Fetch) -> None:
+    def _lay_out(
+        self,
+        tree: Path,
+        manifest: Manifest,
+        files: Sequence[SceneFile],
+        fetch: Fetch,
+        begin: Callable[[int], None],
+    ) -> None:
         """Have files at their places, fetching what isn't there."""
         if not (listed := tree.with_suffix(".json")).exists():
             self._write(listed, json.dumps([[file.path, file.sha256] for file in manifest.files]).encode())
         missing = [file for file in files if not self._is_in_place(tree, file)]
         if missing:
+            begin(self._to_fetch_bytes(missing))
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
                 list(pool.map(partial(self._put_in_place, tree, fetch), missing))
             self.evict()
@@ -95,16 +120,13 @@ class SceneCache:
                 retryable=True,
             ) from error
 
-    def missing(self, manifest: Manifest, frame: int) -> tuple[SceneFile, ...]:
-        """Files of a frame that would have to be fetched, each content once."""
-        wanted = {file.sha256: file for file in manifest.of_frame(frame)}
-        return tuple(file for file in wanted.values() if not _is_intact(self._content(file.sha256), file))
-
     def evict(self) -> None:
         """Remove what was needed longest ago, until the rest is within the limit."""
         with held(self._locks / "cache", exclusive=True):
             kept, contents = self._pins(), self._contents()
             total_bytes, gone = sum(size for _, size, _ in contents), set()
+            if total_bytes > self.limit_bytes:
+                (self._locks / "removed").write_text(secrets.token_hex(8))
             for _, size, path in contents:
                 if total_bytes <= self.limit_bytes:
                     break
@@ -171,6 +193,18 @@ class SceneCache:
             _link(content, scratch)
             scratch.replace(place)
             scratch.unlink(missing_ok=True)  # it stays where both were names of one file
+
+    def _to_fetch_bytes(self, files: Sequence[SceneFile]) -> int:
+        """Bytes of the contents that aren't here, each once."""
+        contents = {file.sha256: file for file in files}.values()
+        return sum(file.size_bytes for file in contents if not _is_intact(self._content(file.sha256), file))
+
+    def _last_removal(self) -> str:
+        """Return another text after anything was removed."""
+        try:
+            return (self._locks / "removed").read_text()
+        except FileNotFoundError:
+            return ""
 
     def _write(self, path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
         """Write a file that has its name only once it is whole."""

@@ -12,11 +12,13 @@ import pytest
 
 from storage.files import FileStore
 from storage.objects import HOUSE, open_store
+from tasks import fetching, scene_cache
 from tasks.desk import Desk, Travel
 from tasks.errors import SceneError, UnitCancelled
 from tasks.fetching import Place, Progress, at_hand
 from tasks.manifest import Manifest, manifest_of
 from tasks.patience import Patience
+from tasks.recently import Recently
 from tasks.renderers.null import BUILD, Null
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class Shot:
 @pytest.fixture
 def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shot:
     monkeypatch.setenv("FRONTBURNER_CACHE", str(tmp_path / "cache"))
+    for module, name in ((fetching, "_same"), (scene_cache, "_in_place")):
+        monkeypatch.setattr(module, name, Recently(for_s=0.0))  # files are looked at every time
     return Shot(tmp_path)
 
 

@@ -13,11 +13,21 @@ from typing import BinaryIO
 
 import pytest
 
+from tasks import scene_cache
 from tasks.errors import NoRoomForScene
 from tasks.manifest import Manifest, SceneFile
+from tasks.recently import Recently
 from tasks.scene_cache import SceneCache
 
 KB = 1000
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have files looked at every time."""
+    monkeypatch.setattr(scene_cache, "_in_place", Recently(for_s=0.0))
+
+
 UNLIMITED = 10**9
 
 
@@ -226,3 +236,31 @@ def test_a_full_disk_is_said_to_be_full(small_disk: Path) -> None:
     assert raised.value.retryable
     assert "FRONTBURNER_CACHE" in raised.value.remedy
     hold(cache, scene(file("room")), Source())
+
+
+def test_files_are_not_looked_at_again_for_every_unit_unless_some_were_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(scene_cache, "_in_place", Recently(for_s=10.0, clock=lambda: now[0]))
+    looked: list[str] = []
+    intact = scene_cache._is_intact
+
+    def look(path: Path, file: SceneFile) -> bool:
+        looked.append(file.path)
+        return intact(path, file)
+
+    monkeypatch.setattr(scene_cache, "_is_intact", look)
+    cache, manifest, source = cache_of(tmp_path), scene(file("room"), file("wood")), Source()
+    hold(cache, manifest, source)
+    looked.clear()
+    hold(cache, manifest, source)
+    assert not looked
+    now[0] = 11.0
+    hold(cache, manifest, source)
+    assert len(looked) == 2
+    looked.clear()
+    cache_of(tmp_path, 0).evict()
+    hold(cache, manifest, source)
+    assert looked
+    assert source.fetched.count("room") == 2
