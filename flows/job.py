@@ -74,6 +74,11 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _yes_or_no(value: object) -> object:
+    """Take true and false for yes and no."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
 def _number(value: object) -> object:
     """Take text for its number: a job file's values are all text."""
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
@@ -118,7 +123,7 @@ class RenderJob(BaseModel):
         Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
-    travel: Travel = Field(
+    travel: Annotated[Travel, BeforeValidator(_yes_or_no)] = Field(
         Travel.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no keeps nodes out that see others.",
