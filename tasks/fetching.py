@@ -92,8 +92,8 @@ class Progress:
                 self.say(self._fetched_bytes, max(self.size_bytes, self._fetched_bytes + 1), self.seconds)
 
     def end(self) -> None:
-        """Note that all is there."""
-        if self._fetched_bytes:
+        """Note that all is there, though another process may have fetched it."""
+        if self.size_bytes or self._fetched_bytes:
             self.seconds = time.monotonic() - self._began_s
             self.say(self._fetched_bytes, self._fetched_bytes, self.seconds)
 
