@@ -221,7 +221,8 @@ class Journey:
         if sending.trouble is not None:
             ev.announce(ev.StoreAway(at_s=at_s, reason=sending.trouble.reason, remedy=sending.trouble.remedy))
             sending.trouble = None
-        if now or at_s - self._told_s >= TELL_EVERY_S:
+        under_way = sending.there_bytes < sending.size_bytes
+        if now or (under_way and at_s - self._told_s >= TELL_EVERY_S):
             self._told_s = at_s
             ev.announce(
                 ev.SceneSent(
