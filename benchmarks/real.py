@@ -22,7 +22,8 @@ from flows.scenes import frame_scenes
 from flows.survey import choose_build
 from storage.images import decode_exr
 from storage.objects import open_store
-from tasks.node import Desk, in_renderer, tile_of
+from tasks.desk import Desk
+from tasks.node import in_renderer, tile_of
 from tasks.pictures import finish
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery, inspect_frames

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows import events as ev
 from flows.crew import Crew
-from flows.messages import POLL_S, Began, Damaged, Failed, Finished, Joined, Left, Refused, Waiting, Withheld
+from flows.messages import POLL_S, Began, Damaged, Failed, Fetched, Finished, Joined, Left, Refused, Waiting, Withheld
 from flows.outcomes import Outcomes
 from flows.setbacks import Setbacks
 from flows.tally import Stored
@@ -196,6 +196,9 @@ class Dispatcher:
                 self._setbacks.began(ticket, ago_s)
             case Waiting(ticket=ticket, trouble=trouble):
                 self._setbacks.waits(ticket, trouble)
+            case Fetched():
+                self._setbacks.waits(message.ticket, None)
+                ev.announce(message.event(at_s=self.clock()))
             case Finished(ticket=ticket, record=record, short_of_memory=short):
                 self._finish(ticket, record, short_of_memory=short)
             case Failed(ticket=ticket, error=error):

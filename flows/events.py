@@ -38,6 +38,32 @@ class JobPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSent(Event):
+    """So much of the scene's files is in the store, where nodes fetch them; equal when all are there.
+
+    Parameters
+    ----------
+    sent_bytes
+        What of it had to be stored: the rest was there.
+    """
+
+    there_bytes: int
+    size_bytes: int
+    sent_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneFetched(Event):
+    """A node has fetched so much of the files of a frame's scene; equal when all are there."""
+
+    node: str
+    fetched_bytes: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeJoined(Event):
     """A node is there and can be given work."""
 

@@ -19,9 +19,10 @@ from flows.news import message_of
 from flows.share import Terms
 from flows.sharing import Part
 from storage.errors import FrontburnerError
+from tasks.desk import Desk, Travel
 from tasks.errors import UnitFailed
 from tasks.ledger import record_from
-from tasks.node import Desk, load_unit, record_of, render_unit, render_units
+from tasks.node import load_unit, record_of, render_unit, render_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,8 @@ class DaskFarm:
         Name of the job's renderer.
     topic, store_url
         Under which name nodes send the job's news, and where they keep its units. The name is the job's identity.
+    scene, files_url, travel
+        The job's scene, where its files are kept if they travel, and when they do.
     priority, terms
         How urgent the job is, and on what terms it takes nodes.
     """
@@ -72,10 +75,13 @@ class DaskFarm:
     store_url: str
     priority: int = 50
     terms: Terms = field(default_factory=Terms)
+    scene: str = ""
+    files_url: str = ""
+    travel: Travel = Travel.AUTO
     admission: Admission = field(init=False)
     _part: Part = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
-    _desk: Desk = field(init=False)
+    desk: Desk = field(init=False)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
     _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
@@ -84,8 +90,9 @@ class DaskFarm:
     def __post_init__(self) -> None:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
         job, self.topic = self.topic, f"{self.topic}-{secrets.token_hex(4)}"
-        self._desk = Desk(store_url=self.store_url, topic=self.topic)
-        self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of)
+        self.desk = Desk(store_url=self.store_url, topic=self.topic, files_url=self.files_url, travel=self.travel)
+        self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of,
+                                   scene=self.scene, strict=self.travel is Travel.NO)  # fmt: skip
         self._part = Part(
             client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,
             terms=self.terms, admission=self.admission,
@@ -167,7 +174,7 @@ class DaskFarm:
         future = self.client.submit(
             render_unit if alone else render_units,
             specs[0] if alone else specs,
-            self._desk,
+            self.desk,
             tickets[0] if alone else tickets,
             key=unit_key(self.topic, tickets[0]),
             workers=[address] if (address := self.admission.addresses.get(node)) else None,
@@ -185,7 +192,7 @@ class DaskFarm:
     def load(self, ticket: int, block: Block) -> None:
         """Have any node load a finished block from the store."""
         self._tiles[ticket] = self.client.submit(
-            load_unit, self._unit(block), self._desk, key=f"load-{self.topic}-{ticket}", pure=False
+            load_unit, self._unit(block), self.desk, key=f"load-{self.topic}-{ticket}", pure=False
         )
 
     def tile(self, ticket: int) -> Future | UnitSpec:
@@ -267,7 +274,7 @@ class DaskFarm:
         if self._end(ticket) is None:
             return None
         if future.status == "finished":
-            record = self.client.submit(record_of, self._tiles[ticket], self._desk, pure=False)
+            record = self.client.submit(record_of, self._tiles[ticket], self.desk, pure=False)
             return Finished(ticket=ticket, record=record.result(ANSWER_TIMEOUT_S))
         self._tiles.pop(ticket, None)
         return Failed(ticket=ticket, error=_error_of(future, node))

@@ -20,6 +20,7 @@ from flows.share import Terms
 from flows.spans import parse_span
 from storage.errors import FrontburnerError
 from storage.view import View
+from tasks.desk import Travel
 from tasks.limits import Limits
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
-HOW_FIELDS = ("priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s")
+HOW_FIELDS = ("travel", "priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s")
 """Fields that may be changed without making it another job: they change no pixel and no file."""
 NO_TIME_FOR_SEQUENCES = (
     "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
@@ -71,6 +72,11 @@ def _words(value: object) -> object:
 def _plain(value: object) -> object:
     """Take a number for its text: JSON has ``"frames": 12`` as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _yes_or_no(value: object) -> object:
+    """Take true and false for yes and no."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def _number(value: object) -> object:
@@ -140,6 +146,11 @@ class RenderJob(BaseModel):
     mode: Mode = Field(
         Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
+    )
+    travel: Annotated[Travel, BeforeValidator(_yes_or_no)] = Field(
+        Travel.AUTO,
+        description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
+        "all nodes; no keeps nodes out that see others.",
     )
     out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     name: Text = Field("", description="Name of the job and its files; empty is the scene's name.")

@@ -76,8 +76,14 @@ def lay_out(
     capabilities: Capabilities,
     scenes: tuple[FrameScene, ...],
     infos: Mapping[int, SceneInfo],
+    manifest: str = "",
 ) -> Layout:
     """Lay out a job.
+
+    Parameters
+    ----------
+    manifest
+        Digest of the manifest by which nodes have the scene's files.
 
     Raises
     ------
@@ -112,6 +118,7 @@ def lay_out(
             parameters=scene.parameters,
             camera=job.camera or None,
             aovs=_aovs(job, capabilities),
+            manifest=manifest,
         )
         for scene in scenes
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from flows.events import SceneFetched
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -55,6 +57,27 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A node has fetched so much of the files that a unit's scene consists of; equal when all are there."""
+
+    ticket: int
+    node: str
+    fetched_bytes: int
+    size_bytes: int
+    seconds: float
+
+    def event(self, *, at_s: float) -> SceneFetched:
+        """Return it as a fact."""
+        return SceneFetched(
+            at_s=at_s,
+            node=self.node,
+            fetched_bytes=self.fetched_bytes,
+            size_bytes=self.size_bytes,
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A unit's object is in the store. The node had hardly memory for it if it was ``short_of_memory``."""
 
@@ -88,7 +111,7 @@ class Refused:
     reason: str
 
 
-Message = Joined | Refused | Withheld | Left | Began | Waiting | Finished | Failed | Damaged
+Message = Joined | Refused | Withheld | Left | Began | Waiting | Fetched | Finished | Failed | Damaged
 
 
 class Farm(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.messages import Began, Damaged, Message, Waiting
+from flows.messages import Began, Damaged, Fetched, Message, Waiting
 from storage.errors import StoreError
 from tasks.call import Phase
 
@@ -17,6 +17,8 @@ def message_of(news: Mapping[str, Any]) -> Message:
     ticket = int(news["ticket"])
     if "damaged" in news:
         return Damaged(node=news["node"], frame=news["frame"], reason=news["damaged"])
+    if "fetched" in news:
+        return Fetched(ticket=ticket, node=news["node"], **news["fetched"])
     if "away" in news:
         return Waiting(ticket=ticket, trouble=StoreError(**news["away"], retryable=True))
     if news["phase"] == Phase.WAITING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
 from flows.predictions import Predictions
+from flows.scene_figures import SceneFigures
 from flows.shifts import Shifts
 from flows.timeline import Doing, Timeline
 from tasks.spec import Region
@@ -64,10 +65,12 @@ class Report:
     predictions: Predictions = field(default_factory=Predictions)
     reached: dict[int, Reached] = field(default_factory=dict)
     deadline: ev.DeadlineJudged | None = None
+    scene: SceneFigures = field(default_factory=SceneFigures)
 
     def take(self, event: ev.Event) -> None:
         """Fold one event in."""
         self.ended_s = max(self.ended_s, event.at_s)
+        self.scene.take(event)
         match event:
             case ev.JobPlanned():
                 self.planned, self.job_id, self.frames = event, event.job_id, event.frames
@@ -281,6 +284,7 @@ class Report:
             "available_s": round(self.available_s, 3),
             "efficiency": round(self.efficiency, 4),
             "node_time": {part: round(seconds, 3) for part, seconds in self.node_time().items()},
+            "scene": self.scene.document(),
             "probe": self._probe(),
             "prediction": self.predictions.document(),
             "per_node": self._per_node(),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import dask
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
 
@@ -25,14 +24,15 @@ from flows.missing import Missing, missing
 from flows.plan.planner import Planner
 from flows.previews import Previews
 from flows.scenes import frame_scenes
+from flows.settings import Settings
 from flows.summary import markdown
 from flows.survey import choose_build
+from flows.travel import Journey
 from storage.errors import FrontburnerError
-from storage.objects import HOUSE
+from storage.objects import HOUSE, open_store
 from tasks.ledger import Ledger
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
-from tasks.steps import open_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,7 @@ class Run:
     only: str = ""
     due: datetime | None = None
     artifacts: Artifacts = field(init=False)
+    journey: Journey = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
     _connection: object = field(init=False, default=None)
 
@@ -107,13 +108,17 @@ class Run:
             store_url=self.store.url,
             priority=self.job.priority,
             terms=self.job.terms,
+            scene=self.job.scene,
+            files_url=open_store(files).url if (files := Settings().files) else "",
+            travel=self.job.travel,
         ) as dask_farm:
             build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)
-            layout = self._open(build, dask_farm.admission.able(build))
-            wanted = self._missing(layout)
-            dask_farm.open(build, layout.unit)
-            with self._deadline_watched():
-                self._render(dask_farm, layout, wanted)
+            with closing(self._depart(dask_farm, build)) as self.journey:
+                layout = self._open(build, self.journey)
+                wanted = self._missing(layout)
+                dask_farm.open(build, layout.unit)
+                with self._deadline_watched():
+                    self._render(dask_farm, layout, wanted)
         self._draw()
         self.artifacts.report(markdown(self.report.document()))
 
@@ -141,17 +146,25 @@ class Run:
         finally:
             unobserve()
 
-    def _open(self, build: str, nodes: list[str]) -> Layout:
-        scenes = frame_scenes(self.job)
-        query = SceneQuery(renderer=self.job.renderer_name, build=build, frames=scenes)
-        with dask.annotate(workers=nodes, allow_other_workers=True):  # others only when all of these have left
-            infos = open_scene.submit(self.job.scene, query).result()
+    def _depart(self, dask_farm: DaskFarm, build: str) -> Journey:
+        return Journey(
+            scene=self.job.scene,
+            query=SceneQuery(renderer=self.job.renderer_name, build=build, frames=frame_scenes(self.job)),
+            farm=dask_farm,
+            clock=self.clock,
+            heed=self._heed_early,
+            say=get_run_logger().info,
+        )
+
+    def _open(self, build: str, journey: Journey) -> Layout:
+        infos = journey.begin()
         layout = lay_out(
             self.job,
             build=build,
             capabilities=renderer(self.job.renderer_name).capabilities(build),
-            scenes=scenes,
+            scenes=journey.query.frames,
             infos=infos,
+            manifest=journey.manifest.digest,
         )
         self.report.notes = layout.notes
         self.report.renderer = f"{self.job.renderer_name} {build}"
@@ -283,6 +296,7 @@ class Run:
     ) -> None:
         """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
         self._heed()
+        self.journey.poll()
         self._share(dask_farm, exhausted=planner.exhausted and not planner.resting)
         limiter.poll()
         planner.ends_in_s = limiter.ends_in_s()

@@ -22,4 +22,8 @@ class Settings(BaseSettings):
         default="",
         description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here.",
     )
+    files: str = Field(
+        default="",
+        description="Store of scene files that travel, one for all jobs; empty keeps them in each job's own store.",
+    )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")

@@ -37,7 +37,7 @@ class Part:
     priority: int
     terms: Terms
     admission: Admission
-    _told: tuple[bool, dict[str, bool]] | None = field(init=False, default=None)
+    _told: tuple[bool, dict[str, bool], tuple[str, ...]] | None = field(init=False, default=None)
     _tells: int = field(init=False, default=0)
 
     def enrol(self) -> None:
@@ -57,10 +57,13 @@ class Part:
 
     def tell(self, *, exhausted: bool) -> None:
         """Say whether the job has anything left to hand out, and where it can be rendered, if that is news."""
-        told = exhausted, dict(self.admission.renders)
+        told = exhausted, dict(self.admission.renders), self.admission.refused
         if told != self._told:
             self._told, self._tells = told, self._tells + 1
-            post(self.client, "tell", topic=self.topic, nth=self._tells, exhausted=exhausted, renders=told[1])
+            post(
+                self.client, "tell", topic=self.topic, nth=self._tells, exhausted=exhausted, renders=told[1],
+                refused=told[2],
+            )  # fmt: skip
 
     def prioritise(self, priority: int) -> None:
         """Give the job another priority."""

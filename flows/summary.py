@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from flows.scene_figures import size
 from flows.spans import format_span
 from tasks.limits import reached_from
 
@@ -33,7 +34,7 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if report["units"]:
         rows += [("efficiency", _efficiency(report)), *_ideal(report), *_tail(report), *_prediction(report)]
-    rows += [*_reached(report), *_deadline(report)]
+    rows += [*_scene(report), *_reached(report), *_deadline(report)]
     rows += [("set aside", f"{node}: {reason}") for node, reason in report["set_aside"].items()]
     return rows + [("note", note) for note in report["notes"]]
 
@@ -101,6 +102,22 @@ def _prediction(report: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     half, most = (_percent(found[key]) for key in ("median_error", "p90_error"))
     return [("prediction", f"half of the units took what was predicted within {half}, nine in ten within {most}")]
+
+
+def _scene(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what it took to bring the scene to the nodes, where it was sent."""
+    sent = report.get("scene")
+    if not sent:
+        return []
+    there = sent["size_bytes"] - sent["sent_bytes"]
+    said = f"{size(sent['sent_bytes'])} sent in {sent['send_s']:.1f} s"
+    said += f", {size(there)} were there" if there else ""
+    fetched = [one["seconds"] for one in sent["fetched"].values()]
+    if fetched:
+        most = max(one["bytes"] for one in sent["fetched"].values())
+        nodes = f"{len(fetched)} node{'' if len(fetched) == 1 else 's'}"
+        said += f"; {nodes} fetched up to {size(most)}, in {max(fetched):.1f} s at most"
+    return [("scene", said)]
 
 
 def _reached(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -77,3 +77,10 @@ class CorruptObject(StoreError):
 @dataclass(kw_only=True, eq=False)
 class MissingObject(StoreError):
     """There is no object under the key that was asked for."""
+
+
+@dataclass(kw_only=True, eq=False)
+class FileChanged(FrontburnerError):
+    """A file doesn't hold what it was said to hold."""
+
+    path: str

@@ -15,6 +15,11 @@ class SceneError(FrontburnerError):
 
 
 @dataclass(kw_only=True, eq=False)
+class NoRoomForScene(FrontburnerError):
+    """A node's disk doesn't take the files of a scene."""
+
+
+@dataclass(kw_only=True, eq=False)
 class NodeNotReady(FrontburnerError):
     """A node can't render with this renderer, and why. ``absent`` says that it simply isn't installed there."""
 

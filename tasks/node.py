@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,9 @@ from distributed.worker import thread_state
 
 from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
+from tasks.call import check
 from tasks.errors import NodeNotReady
+from tasks.fetching import AtHand, Place, Progress, at_hand
 from tasks.ledger import Ledger
 from tasks.noise import Moments
 from tasks.patience import Patience
@@ -29,12 +32,13 @@ from tasks.stitch import check_tile
 from tasks.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from distributed import Worker
 
     from tasks.call import Phase
     from tasks.child import Rendered
+    from tasks.desk import Desk
 
 T = TypeVar("T")
 
@@ -43,14 +47,6 @@ CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
 """Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
 SAYS_AFTER_S = 5.0
 """A unit that has waited or been rendered for so long is told of: most are done before, and need no word."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Where a job's units are kept and where its news go: what a node must know besides the unit."""
-
-    store_url: str
-    topic: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +107,11 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     node, ledger, line = this_node(), Ledger(store=_store(desk.store_url)), _Line.of(desk, ticket)
     tile, short = _stored_or_away(ledger, unit, line), False
     if tile is None:
-        rendered = node.process.render(unit, cancelled=line.called_back, witness=line.witness)
+        place = Place(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
+        progress = Progress(say=line.say_fetched, look=line.look)
+        with at_hand(place, desk, node=node.name, patience=line.patience(), progress=progress) as scene:
+            own = replace(unit, frame=replace(unit.frame, scene=scene.scene))
+            rendered = _after(scene, node.process.render(own, cancelled=line.called_back, witness=line.witness))
         # Counted back from its end: before it began, the unit may have waited for another one.
         made = _tile(unit, rendered, node.name, node.clock() - rendered.wall_s)
         check_tile(made, unit)
@@ -119,6 +119,19 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
         tile, short = made, rendered.short_of_memory
     line.say(record=asdict(tile.record), short_of_memory=short)
     return tile
+
+
+@contextmanager
+def scene_for(place: Place, desk: Desk) -> Iterator[str]:
+    """Have a frame's scene on this node; gives its path here."""
+    worker = get_worker()
+    name = str(worker.name)
+
+    def say(fetched_bytes: int, size_bytes: int, seconds: float) -> None:
+        worker.log_event(desk.topic, _fetched(0, name, fetched_bytes, size_bytes, seconds))
+
+    with at_hand(place, desk, node=name, patience=Patience(), progress=Progress(say=say)) as scene:
+        yield scene.scene
 
 
 def render_units(units: Sequence[UnitSpec], desk: Desk, tickets: Sequence[int]) -> None:
@@ -219,6 +232,11 @@ def _stored(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
     return replace(tile, record=replace(tile.record, reused=True))
 
 
+def _after(scene: AtHand, rendered: Rendered) -> Rendered:
+    """Count the time that went into fetching a scene as that of opening it."""
+    return replace(rendered, load_s=rendered.load_s + scene.fetched_s, wall_s=rendered.wall_s + scene.fetched_s)
+
+
 def _tile(unit: UnitSpec, rendered: Rendered, node: str, began_s: float) -> Tile:
     record = UnitRecord(
         unit=unit.digest,
@@ -269,6 +287,15 @@ class _Line:
         self.told_damage = True
         self.say(damaged=reason, node=self.node, frame=unit.frame.frame)
 
+    def say_fetched(self, fetched_bytes: int, size_bytes: int, seconds: float) -> None:
+        """Say how much of the scene's files was fetched."""
+        if self.topic:
+            self.worker.log_event(self.topic, _fetched(self.ticket, self.node, fetched_bytes, size_bytes, seconds))
+
+    def look(self) -> None:
+        """Raise a `UnitCancelled` when the unit was called back."""
+        check(self.called_back, self.key)
+
     def witness(self, phase: Phase, seconds: float) -> None:
         """Say once that a unit waits its turn or is being rendered, if that takes longer than moments."""
         if phase != self._phase and seconds >= SAYS_AFTER_S:
@@ -286,6 +313,11 @@ class _Line:
 
     def _say_store_away(self, error: StoreError) -> None:
         self.say(away={"reason": error.reason, "remedy": error.remedy, "url": error.url})
+
+
+def _fetched(ticket: int, node: str, fetched_bytes: int, size_bytes: int, seconds: float) -> dict[str, Any]:
+    fetched = {"fetched_bytes": fetched_bytes, "size_bytes": size_bytes, "seconds": seconds}
+    return {"ticket": ticket, "node": node, "fetched": fetched}
 
 
 @lru_cache(maxsize=8)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.manifest import manifest_of
 from tasks.renderers import renderer
 
 if TYPE_CHECKING:
+    from tasks.manifest import Manifest
     from tasks.renderers.base import SceneInfo
 
 Parameters = tuple[tuple[str, str], ...]
@@ -31,10 +33,28 @@ class SceneQuery:
     build: str
     frames: tuple[FrameScene, ...]
 
+    def first(self) -> SceneQuery:
+        """The same of its first frame alone."""
+        return replace(self, frames=self.frames[:1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedScene:
+    """What the scene of each frame says of itself, and what its files hold where it was opened."""
+
+    infos: dict[int, SceneInfo]
+    manifest: Manifest
+
 
 def builds(name: str) -> tuple[str, ...]:
     """Builds of a renderer that work on this machine, best first. Raises `NodeNotReady`."""
     return renderer(name).builds()
+
+
+def listed(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
+    """Look at the files of scenes that were inspected on this machine. Raises `SceneError`."""
+    files = {scene.frame: [scene.path, *infos[scene.frame].files] for scene in query.frames}
+    return OpenedScene(infos=infos, manifest=manifest_of(files, query.frames[0].path))
 
 
 def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:

@@ -129,6 +129,9 @@ class FrameSpec:
         Name or index of the camera; None is the scene's first.
     samples
         Samples a pixel of the finished frame. A unit renders a range of them.
+    manifest
+        Digest of the manifest of the scene's files, by which a node has them; empty where they are used as they
+        are. Not part of the identity either.
     """
 
     renderer: str
@@ -142,6 +145,7 @@ class FrameSpec:
     parameters: tuple[tuple[str, str], ...] = ()
     camera: str | None = None
     aovs: tuple[Aov, ...] = ()
+    manifest: str = ""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -181,7 +185,9 @@ class UnitSpec:
 @lru_cache(maxsize=1024)
 def _frame_digest(frame: FrameSpec) -> str:
     """Digest of a frame, worked out once for the many units it is asked for."""
-    return _digest(asdict(replace(frame, scene="")))
+    document = asdict(replace(frame, scene=""))
+    del document["manifest"]
+    return _digest(document)
 
 
 def _digest(document: object) -> str:

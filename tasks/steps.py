@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.node import Desk, in_renderer, tile_of
+from tasks.desk import Desk
+from tasks.fetching import Place
+from tasks.node import in_renderer, scene_for, tile_of
 from tasks.patience import Patience
 from tasks.pictures import FrameRecord, PictureOrder, finish
 from tasks.renderers.base import SceneInfo
-from tasks.scenes import SceneQuery, inspect_frames
+from tasks.scenes import OpenedScene, SceneQuery, inspect_frames, listed
 from tasks.spec import Tile, UnitSpec
 
 if TYPE_CHECKING:
@@ -38,10 +41,35 @@ def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
+def open_scene(scene: str, query: SceneQuery) -> OpenedScene:
     """Read a scene in a node's renderer, for each frame whose file or content is its own."""
     infos = in_renderer(inspect_frames, query)
-    first = next(iter(infos.values()))
+    _tell(scene, query, next(iter(infos.values())))
+    return listed(query, infos)
+
+
+@task(
+    name="open scene that was sent",
+    task_run_name="open {scene}",
+    retries=2,
+    retry_delay_seconds=2,
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def open_sent_scene(scene: str, query: SceneQuery, manifest: str, desk: Desk) -> SceneInfo:
+    """Read a job's first frame in a node's renderer, from the files as the node has them now."""
+    first = query.frames[0]
+    place = Place(scene=first.path, frame=first.frame, manifest=manifest)
+    with scene_for(place, desk) as path:
+        own = replace(query, frames=(replace(first, path=path),))
+        info = in_renderer(inspect_frames, own)[first.frame]
+    _tell(scene, query, info)
+    return info
+
+
+def _tell(scene: str, query: SceneQuery, first: SceneInfo) -> None:
+    """Say what a scene says of itself."""
     log = get_run_logger()
     log.info(
         "%s opened by %s %s (files: %d); the scene itself says %dx%d, %d samples a pixel",
@@ -50,7 +78,6 @@ def open_scene(scene: str, query: SceneQuery) -> dict[int, SceneInfo]:
     )  # fmt: skip
     for note in (*first.notes, *filter(None, [first.whole_frames_because])):
         log.info("%s", note)
-    return infos
 
 
 @task(

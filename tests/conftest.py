@@ -1,7 +1,10 @@
-"""Stores to test: the same contract for a folder and for a real S3 server."""
+"""Stores to test, the same contract for a folder and for a real S3 server; and a disk that is soon full."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -35,3 +38,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         return open_store(str(tmp_path / "store"))
     made: ObjectStore = request.getfixturevalue("s3_store")
     return made
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of three megabytes."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if os.geteuid() != 0 or not (mount and umount):
+        pytest.skip("only root can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run([umount, "-l", disk], check=True)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows import events as ev
+from flows.scene_figures import size
 from flows.summary import summary
 
 
@@ -39,6 +40,7 @@ class Display:
         )
         self._bar = self._progress.add_task("starting", total=None, facts="", left="")
         self._nodes: set[str] = set()
+        self._carrying: set[str] = set()
         self._units = 0
         self._frames = self._written = 0
         self._total = self._done = 0
@@ -66,6 +68,8 @@ class Display:
                 self._total, self._frames = event.pixel_samples, event.frames
                 if event.reused_frames:
                     self.say(f"{event.reused_frames} of {event.frames} frames are in place already.")
+            case ev.SceneSent() | ev.SceneFetched():
+                self._take_scene(event)
             case ev.NodeJoined(node=node):
                 self._nodes.add(node)
             case ev.NodeRefused(node=node, reason=reason):
@@ -96,6 +100,20 @@ class Display:
             case ev.GoalMoved() | ev.PassMeasured() | ev.TimeUp() | ev.DeadlineJudged():
                 self._take_limits(event)
         self._show()
+
+    def _take_scene(self, event: ev.SceneSent | ev.SceneFetched) -> None:
+        """Say how far a scene is on its way; where there is no bar, at its beginning and its end."""
+        if isinstance(event, ev.SceneSent):
+            who, done_bytes, what = "", event.there_bytes, "sending the scene"
+        else:
+            who, done_bytes, what = event.node, event.fetched_bytes, f"{event.node} fetches the scene"
+        ended = done_bytes == event.size_bytes
+        if not self._total:
+            self.stage(f"{what}: {size(done_bytes)} of {size(event.size_bytes)}")
+        if ended or who not in self._carrying:
+            done = f"{size(event.size_bytes)} in {event.seconds:.1f} s" if ended else f"{size(event.size_bytes)} …"
+            self.say(f"{what[0].upper() if not who else what[0]}{what[1:]}: {done}")
+        (self._carrying.discard if ended else self._carrying.add)(who)
 
     def _take_limits(self, event: ev.Event) -> None:
         match event:

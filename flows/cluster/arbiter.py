@@ -22,7 +22,7 @@ from flows.share import Terms
 from tasks.readiness import readiness_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from distributed import Scheduler
@@ -108,8 +108,10 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._share()
         return {"holds": self._told[topic]}
 
-    def tell(self, topic: str, nth: int, *, exhausted: bool, renders: Mapping[str, bool]) -> None:
-        """Take in whether a job has anything left to hand out, and on which nodes its renderer works."""
+    def tell(
+        self, topic: str, nth: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = ()
+    ) -> None:
+        """Take in whether a job has anything left to hand out, where its renderer works, and which nodes it refuses."""
         job = self.roll.jobs.get(topic)
         if job is None or nth <= job.told:  # calls may overtake each other
             return
@@ -117,7 +119,10 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         for node, works in renders.items():
             if node in self.roll.nodes:
                 self.roll.nodes[node].renders[job.renderer] = works
-        job.exhausted, job.refused = exhausted, frozenset(node for node, works in renders.items() if not works)
+        job.exhausted, job.refused = (
+            exhausted,
+            frozenset([*refused, *(node for node, works in renders.items() if not works)]),
+        )
         self._share_soon()
 
     def prioritise(self, job: str, priority: int) -> dict[str, Any]:

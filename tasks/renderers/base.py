@@ -1,4 +1,9 @@
-"""What every renderer adapter promises: its capabilities, and sessions that turn units into pixels."""
+"""What every renderer adapter promises: its capabilities, and sessions that turn units into pixels.
+
+A scene may be a copy that was sent to this machine. Its files lie to each other as they did where it comes from, so
+relative names lead where they should. Absolute ones don't: an adapter passes each through `travelled.here` before the
+renderer reads it, both when it inspects and when it renders.
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.contents import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,12 +22,5 @@ def digest_named(files: Iterable[tuple[str, Path]]) -> str:
     """SHA-256 over the contents of files and the names the scene knows them by."""
     whole = hashlib.sha256()
     for name, path in sorted(files):
-        stat = path.stat()
-        whole.update(f"{name}\0{_content(str(path), stat.st_size, stat.st_mtime_ns)}\n".encode())
+        whole.update(f"{name}\0{content_of(path)}\n".encode())
     return whole.hexdigest()
-
-
-@lru_cache(maxsize=4096)
-def _content(path: str, size: int, modified_ns: int) -> str:  # noqa: ARG001 - they say whether the content is known
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,8 +7,9 @@ A scene is a JSON file, all of its fields optional::
 
 ``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A unit holds
 ``memory_px_bytes`` for each of its pixels, and must do with ``memory_limit_bytes`` where that is set. With
-``"journal": true`` every unit drawn is noted in a file beside the scene, which shows what was drawn twice. A fault
-happens where all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
+``"journal": true`` every unit drawn is noted in a file beside the scene, which shows what was drawn twice. The content
+of its ``files`` is the scene's too; in their names ``{frame}`` stands for the frame's number. A fault happens where all
+its conditions hold, at most ``times`` times over all processes that see the scene's folder.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tasks.contents import content_of
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.travelled import here
 from tasks.spec import Aov, CostGrid, FrameSpec, Pixels, Region, Size, UnitSpec
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class NullScene(BaseModel):
     memory_px_bytes: int = Field(default=0, ge=0)
     memory_limit_bytes: int | None = Field(default=None, ge=0)
     journal: bool = False
+    files: list[str] = []
     faults: list[Fault] = []
 
 
@@ -92,15 +96,16 @@ class Null:
         scene: Path,
         *,
         build: str,  # noqa: ARG002 - a null scene is the same in any
-        frame: int,  # noqa: ARG002
+        frame: int,
         parameters: tuple[tuple[str, str], ...],  # noqa: ARG002
     ) -> SceneInfo:
         """Read the scene file."""
         text, document = _read(scene)
+        files = _files(scene, document, frame)
         width, height = map(int, document.size.split("x"))
         return SceneInfo(
-            digest=hashlib.sha256(text).hexdigest(),
-            files=(str(scene.resolve()),),
+            digest=_digest(text, files),
+            files=(str(scene.absolute()), *map(str, files)),
             size=Size(width=width, height=height),
             samples=document.samples,
             cameras=("0",),
@@ -122,7 +127,7 @@ class NullSession:
         """Draw the unit's part of the gradient, after its time and with its faults."""
         frame, region, began_s = unit.frame, unit.region, time.time()
         text, scene = _read(Path(frame.scene))
-        if hashlib.sha256(text).hexdigest() != frame.scene_digest:
+        if _digest(text, _files(Path(frame.scene), scene, frame.frame)) != frame.scene_digest:
             raise SceneError(
                 reason="The scene changed while the job ran.", remedy="Start a new job.", scene=frame.scene
             )
@@ -239,6 +244,27 @@ def _take_marker(markers: Path, times: int) -> bool:
             continue
         return True
     return False
+
+
+def _files(path: Path, scene: NullScene, frame: int) -> list[Path]:
+    """Files a scene refers to. Raises a `SceneError` that names all that are missing."""
+    named = [name.replace("{frame}", str(frame)) for name in scene.files]
+    files = [Path(os.path.normpath(path.absolute().parent / here(name, scene=path))) for name in named]
+    missing = [name for name, file in zip(named, files, strict=True) if not file.is_file()]
+    if missing:
+        raise SceneError(
+            reason=f"The scene {path.name} refers to files that don't exist: {', '.join(missing)}.",
+            remedy="Put them in place, or correct the names.",
+            scene=str(path),
+        )
+    return files
+
+
+def _digest(text: bytes, files: list[Path]) -> str:
+    whole = hashlib.sha256(text)
+    for file in files:
+        whole.update(content_of(file).encode())
+    return whole.hexdigest()
 
 
 def _read(path: Path) -> tuple[bytes, NullScene]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.faults.stage import S3
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -130,20 +129,6 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
     assert not report["set_aside"]
     units = [json.loads(line)["unit"] + str(json.loads(line)["frame"]) for line in journal.read_text().splitlines()]
     assert len(units) == len(set(units)), "nothing was rendered twice"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of three megabytes."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if os.geteuid() != 0 or not (mount and umount):
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield disk
-    subprocess.run([umount, "-l", disk], check=True)
 
 
 def test_a_full_disk_is_waited_for_until_there_is_room(

@@ -12,10 +12,13 @@ from flows.admission import Admission
 from flows.cluster.roll import Hold
 from flows.messages import Joined, Message, Refused, Withheld
 from tasks.errors import NodeNotReady, UnitFailed
+from tasks.manifest import manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tasks.manifest import SceneFile
 
 ANSWER_S = 30
 NOBODYS: dict[Hold, str] = {}
@@ -102,9 +105,7 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
     assert desk.open() == [Joined(node="a")]
 
 
-def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause_and_not_asked_for_the_scene(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: str) -> tuple[str, ...]:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
@@ -114,11 +115,54 @@ def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause_and_not_asked
     desk.arrive()
     desk.admission.open("1 null")
     assert desk.news() == [Refused(node="a", reason="A library is missing. Install it.")]
-    assert desk.admission.able("1 null") == []
 
 
-def test_a_node_that_has_the_build_is_asked_for_the_scene(desk: Desk) -> None:
-    desk.arrive()
+@pytest.fixture
+def texture(tmp_path: Path) -> tuple[Path, SceneFile]:
+    path = tmp_path / "wood.png"
+    path.write_bytes(b"wood")
+    return path, manifest_of({1: [str(path)]}, "room.xml").files[0]
+
+
+def look(desk: Desk, file: SceneFile) -> list[Message]:
+    """Have the node look for a file; what is said of it then."""
+    said: list[Message] = []
     (report,) = desk.admission.reports
-    assert desk.admission.able(report.builds[0]) == [desk._address]
-    assert desk.admission.able("2 null") == []
+    desk.admission.look_for([file], build=report.builds[0])
+    while not desk.admission.looked:
+        message = desk._inbox.get(timeout=ANSWER_S)()
+        said += [message] if message else []
+    return said + desk.news()
+
+
+def test_a_node_with_the_same_files_takes_part(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    assert look(desk, texture[1]) == []
+    assert desk.admission.differing == {"a": ""}
+    assert desk.open() == [Joined(node="a")]
+
+
+def test_a_node_with_other_files_waits_until_they_were_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    texture[0].unlink()
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    look(desk, texture[1])
+    (message,) = desk.open()
+    assert isinstance(message, Withheld)
+    assert f"{texture[0]} isn't there" in message.why
+    assert desk.admission.refused == ()
+    desk.admission.look_no_more()
+    assert desk.news() == [Joined(node="a")]
+
+
+def test_a_node_with_other_files_is_refused_where_none_are_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+    texture[0].write_bytes(b"iron bars")
+    desk.admission.strict, desk.admission.scene = True, "/s/room.xml"
+    desk.admission.keep_to({"a": NOBODYS})
+    desk.arrive()
+    look(desk, texture[1])
+    (message,) = desk.open()
+    assert isinstance(message, Refused)
+    assert f"room.xml isn't the same on a as where the job comes from: {texture[0]} has 9 bytes here" in message.reason
+    assert desk.admission.refused == ("a",)

@@ -17,6 +17,7 @@ from flows.job import Format, JobRefused, RenderJob, make_job
 from flows.job_files import read_document
 from flows.share import Terms
 from flows.spans import format_span, parse_span
+from tasks.desk import Travel
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 
@@ -58,6 +59,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("finish_by", "25:00", "Write a time such as 08:00"),
     ("finish_by", "tomorrow", "Write a time such as 08:00"),
     ("parameters", "eye", "name=value"),
+    ("travel", "perhaps", "'auto', 'yes' or 'no'"),
     ("aovs", "depth,speed", "'depth', 'normal' or 'albedo'"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**32, "less than 4294967296"),
@@ -206,6 +208,11 @@ def test_numbers_stand_for_their_text() -> None:
     assert (job.frames, job.camera, job.name) == ("12", "0", "7")
 
 
+@pytest.mark.parametrize(("given", "meant"), [(True, Travel.YES), (False, Travel.NO), ("yes", Travel.YES)])
+def test_yes_and_no_may_be_json_s_own(given: object, meant: Travel) -> None:
+    assert make_job({**SCENE, "travel": given}).travel is meant
+
+
 def test_the_same_document_is_the_same_job() -> None:
     assert make_job(SCENE).job_id == make_job(dict(SCENE)).job_id == make_job({**SCENE, "samples": None}).job_id
     assert make_job(SCENE).job_id == "room-" + make_job(SCENE).job_id[-8:]
@@ -218,6 +225,7 @@ OTHER: dict[str, Any] = {
     "exposure": 0.5, "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
 }  # fmt: skip
 OTHER_WAY: dict[str, Any] = {
+    "travel": "no",
     "priority": 51, "min_nodes": 1, "max_nodes": 3, "groups": "gpu,night", "local": False, "attempts": 4,
     "unit_timeout_s": 9,
 }  # fmt: skip

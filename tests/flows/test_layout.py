@@ -198,9 +198,9 @@ def test_whatever_decides_pixels_makes_another_unit(name: str) -> None:
     assert units[0].digest != units[1].digest
 
 
-def test_every_field_of_a_frame_but_its_scenes_path_decides_pixels() -> None:
-    assert set(OTHERS) | {"scene"} == set(FrameSpec.__dataclass_fields__)
-    assert replace(BASE, scene="/elsewhere/room.xml").digest == BASE.digest
+def test_every_field_of_a_frame_but_where_its_scene_lies_decides_pixels() -> None:
+    assert set(OTHERS) | {"scene", "manifest"} == set(FrameSpec.__dataclass_fields__)
+    assert replace(BASE, scene="/elsewhere/room.xml", manifest="f" * 64).digest == BASE.digest
 
 
 def test_region_and_samples_make_another_unit_and_the_time_limit_does_not() -> None:

@@ -83,6 +83,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
         "node_time": {
             "rendering": 7.0, "loading": 1.0, "wasted": 0.0, "tail": 0.0, "finishing": 2.0, "between": 7.0,
         },
+        "scene": None,
         "probe": {"units": 0, "seconds": 0.0, "share": 0.0},
         "prediction": {"units": 0, "median_error": None, "p90_error": None},
         "per_node": {

@@ -14,6 +14,7 @@ from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender.planes import rendered
 from tasks.renderers.blender.scenes import scenes_of
+from tasks.renderers.travelled import tree_of
 from tasks.spec import Aov, Pixels, Size
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class BlenderSession:
 def _plain(frame: FrameSpec) -> dict[str, object]:
     """Return a frame as values that any Python understands."""
     return asdict(frame) | {
+        "tree": str(tree_of(Path(frame.scene)) or ""),
         "size": [frame.size.width, frame.size.height],
         "aovs": [aov.value for aov in frame.aovs],
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import SceneError
 from tasks.renderers import content
 from tasks.renderers.blender.link import BlenderError, link
+from tasks.renderers.travelled import tree_of
 
 if TYPE_CHECKING:
     from tasks.renderers.blender.link import Link
@@ -31,7 +32,14 @@ class Scenes:
     def described(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
         """Return what a scene says of itself, and the digest of its content. Raises `SceneError`."""
         digest = self._digest(scene)
-        described = self.ask(scene, "describe", path=str(scene), digest=digest, parameters=dict(parameters))
+        described = self.ask(
+            scene,
+            "describe",
+            path=str(scene),
+            digest=digest,
+            tree=str(tree_of(scene) or ""),
+            parameters=dict(parameters),
+        )
         if not digest:
             files = tuple(Path(name) for name in described["files"])
             missing = [str(path) for path in files if not path.exists()]

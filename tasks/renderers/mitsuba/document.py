@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import mitsuba as mi
 
 from tasks.errors import SceneError
+from tasks.renderers.travelled import has_travelled, here
 from tasks.spec import Size
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _STOCK_SIZE = (768, 576)
 _STOCK_SAMPLES = 4
+_READ_AT_ONCE = re.compile(r"<(include|spectrum)\b[^>]*\bfilename\s*=\s*[\"'](/[^\"']+)[\"']")
 _CAMERA_PARTS = ("Sensor", "Film", "Sampler", "ReconstructionFilter")
 
 
@@ -144,6 +146,7 @@ def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) ->
             scene=str(path),
         )
     _look_in(path.parent)
+    _check_names([path])
     given = dict(parameters)
     try:
         return _parse(path, {"frame": str(frame), **given})
@@ -160,8 +163,34 @@ def _parse(path: Path, parameters: dict[str, str]) -> Document:
     # the same seed another noise.
     config.merge_meshes = False
     state = mi.parser.parse_file(config, str(path), **parameters)
+    _check_names([path, *(Path(str(file)) for file in state.files)])
     mi.parser.transform_all(config, state)
+    _find(state, path)
     return Document(path=path, state=state)
+
+
+def _check_names(files: list[Path]) -> None:
+    """Refuse absolute names that Mitsuba's parser follows by itself, in a scene that lies elsewhere now."""
+    if not has_travelled(files[0]):
+        return
+    for file in files:
+        found = _READ_AT_ONCE.search(file.read_text(errors="replace"))
+        if found:
+            raise SceneError(
+                reason=f"The scene can't travel: {file.name} names {found[2]} in <{found[1]}>, an absolute path.",
+                remedy="Name that file relative to the scene.",
+                scene=str(files[0]),
+            )
+
+
+def _find(state: Any, scene: Path) -> None:  # noqa: ANN401 - Mitsuba's parser state
+    """Make absolute names in a scene that travelled lead where their files are now."""
+    if not has_travelled(scene):
+        return
+    for node in state.nodes:
+        for key in node.props.keys():  # noqa: SIM118
+            if node.props.type(key) == mi.Properties.Type.String:
+                node.props[key] = here(node.props[key], scene=scene)
 
 
 def _look_in(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import mitsuba as mi
 
 from tasks.renderers import content
+from tasks.renderers.travelled import here
 
 if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
@@ -27,15 +28,15 @@ def dependencies(document: Document) -> tuple[Path, ...]:
     """
     included = [_found(document, str(name)) for name in document.state.files]
     files = dict.fromkeys([document.path, *included])
-    missing: list[str] = []
-    for name, required in (*_named(document), *_spectra(included)):
+    missing: dict[str, str] = {}
+    for name, named_in in (*_named(document), *_spectra(included)):
         path = _found(document, name)
         if path.is_file():
             files[path] = None
-        elif required and not _ships_with_mitsuba(name):
-            missing.append(name)
+        elif named_in and not _ships_with_mitsuba(name):
+            missing.setdefault(name, named_in)
     if missing:
-        names = ", ".join(dict.fromkeys(missing))
+        names = ", ".join(f"{name} (named in {named_in})" for name, named_in in missing.items())
         raise document.refuse(f"refers to files that don't exist: {names}", "Put them in place, or correct the names.")
     return tuple(files)
 
@@ -45,23 +46,25 @@ def digest(document: Document, files: tuple[Path, ...]) -> str:
     return content.digest(document.path, files)
 
 
-def _named(document: Document) -> list[tuple[str, bool]]:
-    """Strings in the scene that may name a file, and whether they must."""
+def _named(document: Document) -> list[tuple[str, str]]:
+    """Strings in the scene that may name a file; of those that must, where they stand."""
     found = []
-    for node in document.state.nodes:
+    for number, node in enumerate(document.state.nodes):
         props = node.props
         keys = [key for key in props.keys() if props.type(key) == mi.Properties.Type.String]  # noqa: SIM118
-        found += [(str(props[key]), "filename" in key.lower()) for key in keys if props[key]]
+        found += [
+            (str(props[key]), document.where(number) if "filename" in key.lower() else "") for key in keys if props[key]
+        ]
     return found
 
 
-def _spectra(files: list[Path]) -> list[tuple[str, bool]]:
+def _spectra(files: list[Path]) -> list[tuple[str, str]]:
     """Spectrum files: the parser reads them at once and doesn't say which they were."""
-    return [(name, True) for path in files for name in _SPECTRUM.findall(path.read_text(errors="replace"))]
+    return [(name, path.name) for path in files for name in _SPECTRUM.findall(path.read_text(errors="replace"))]
 
 
 def _found(document: Document, name: str) -> Path:
-    return Path(os.path.normpath(document.path.parent / name))
+    return Path(os.path.normpath(document.path.parent / here(name, scene=document.path)))
 
 
 def _ships_with_mitsuba(name: str) -> bool:

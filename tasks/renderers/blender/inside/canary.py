@@ -37,6 +37,6 @@ def made() -> tuple[Stage, dict[str, Any]]:
     stage = Stage()
     stage.take("canary", "")
     return stage, {
-        "scene": "canary", "scene_digest": "", "frame": 1, "size": [16, 16], "samples": 4, "seed": 0, "camera": None,
-        "parameters": {}, "aovs": [],
+        "scene": "canary", "scene_digest": "", "tree": "", "frame": 1, "size": [16, 16], "samples": 4,
+        "seed": 0, "camera": None, "parameters": {}, "aovs": [],
     }  # fmt: skip

@@ -17,11 +17,13 @@ SIDES = Vector((0.7, -1.0, 0.6))
 """Where a default camera stands, seen from the middle of the scene."""
 
 
-def open_file(path: str) -> None:
-    """Open a scene without running any script of it."""
+def open_file(path: str, tree: str) -> None:
+    """Open a scene without running any script of it. One that travelled finds the files it names in its tree."""
     suffix = Path(path).suffix.lower()
     if suffix == ".blend":
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+        if tree:
+            _settle(Path(tree))
         return
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -30,6 +32,18 @@ def open_file(path: str) -> None:
     scene.cycles.use_adaptive_sampling = False
     _IMPORTERS[suffix](path)
     _furnish(scene)
+
+
+def _settle(tree: Path) -> None:
+    """Have files that are named by absolute paths read from a tree that mirrors where they were."""
+    for kind in ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips"):
+        for one in getattr(bpy.data, kind, ()):
+            path = Path(one.filepath)
+            there = tree / path.relative_to(path.anchor) if path.is_absolute() else path
+            if path.is_absolute() and not path.is_relative_to(tree) and there.exists():
+                one.filepath = str(there)
+                if hasattr(one, "reload"):
+                    one.reload()
 
 
 def _gltf(path: str) -> None:

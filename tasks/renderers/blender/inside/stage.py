@@ -30,11 +30,11 @@ class Stage:
         self._default = ""
         self._originals: dict[str, reading.Original] = {}
 
-    def open(self, path: str, digest: str) -> None:
+    def open(self, path: str, digest: str, tree: str) -> None:
         """Open a file unless it is open with this content."""
         if self._content != (path, digest):
             self._content = None
-            opening.open_file(path)
+            opening.open_file(path, tree)
             self.take(path, digest)
 
     def take(self, path: str, digest: str) -> None:
@@ -49,9 +49,9 @@ class Stage:
         if self._content is not None:
             self._content = (self._content[0], digest)
 
-    def describe(self, path: str, digest: str, parameters: dict[str, str]) -> dict[str, Any]:
+    def describe(self, path: str, digest: str, tree: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Open a file and return what it says of itself."""
-        self.open(path, digest)
+        self.open(path, digest, tree)
         original, layer = self._chosen(parameters)
         described = original.told[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
@@ -69,7 +69,7 @@ class Stage:
         copied), and the seconds it took to get there.
         """
         began = time.perf_counter()
-        self.open(frame["scene"], frame["scene_digest"])
+        self.open(frame["scene"], frame["scene_digest"], frame["tree"])
         parameters = dict(frame["parameters"])
         original, name = self._chosen(parameters)
         scene, layer = original.scene, original.scene.view_layers[name]
