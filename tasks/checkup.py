@@ -21,7 +21,7 @@ from tasks.process import RendererProcess
 from tasks.reach import renderer_of, scene_check, store_check
 from tasks.readiness import Check, Grade, Readiness
 from tasks.renderers import RENDERERS, renderer
-from tasks.renderers.diagnosis import Ending, why
+from tasks.renderers.diagnosis import Ending, places, why
 from tasks.renderers.trial import watched
 from tasks.versions import versions
 
@@ -131,7 +131,7 @@ def attempt(name: str, *, afresh: bool, measure: bool) -> Attempt:
 @contextmanager
 def _process(node: str, logs: Path) -> Iterator[RendererProcess | None]:
     """Process for renderers; None where it can keep no log, since there is no room or right to write at all."""
-    for folder in (logs, Path(tempfile.gettempdir()) / "frontburner-check"):
+    for folder in (logs, Path(tempfile.gettempdir()) / f"frontburner-check-{places.user()}"):
         try:
             process = RendererProcess(node=node, threads=1, logs=folder)
         except OSError:
