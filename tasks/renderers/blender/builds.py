@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from tasks.renderers.blender.link import MODULE
-from tasks.renderers.trial import Trial
+from tasks.renderers.diagnosis import package_fault
+from tasks.renderers.trial import Trial, noted
 
 PROGRAMS = "FRONTBURNER_BLENDER"
 """Names the program to use; several are parted as in PATH."""
@@ -89,6 +90,11 @@ def programs() -> list[str]:
 
 
 def _tried(path: str) -> list[BuildCheck]:
+    fault = None if path else package_fault("bpy")
+    if fault is not None:
+        reason = f"bpy doesn't work: {fault.cause}."
+        noted("bpy", reason, fault.remedy)
+        return [BuildCheck(build="", path=path, reason=reason, remedy=fault.remedy)]
     verdict = Trial(
         what=path or f"bpy {_module_version()}",
         command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
