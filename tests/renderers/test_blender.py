@@ -155,11 +155,13 @@ def test_what_is_no_scene_is_said(bpy: Bench, blends: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("suffix", ["glb", "obj", "usda", "fbx"])
 def test_scenes_of_other_programs_get_a_camera_and_light(bpy: Bench, blends: Path, suffix: str) -> None:
-    bench = of(bpy, blends / f"cube.{suffix}", size=Size(width=32, height=32), samples=8)
+    bench = of(bpy, blends / f"cube.{suffix}", size=Size(width=48, height=32), samples=8)
     picture = bench.means()[..., :3].mean(axis=2)
     sky = picture[:3].mean()
     seen = np.abs(picture - sky) > 0.05
     assert 0.1 < seen.mean() < 0.9, "the cube is in the picture, and not all of it"
+    edge = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
+    assert edge.mean() < 0.02, "all of it is in the picture"
     assert picture[seen].mean() > 0.02, "and lit"
 
 

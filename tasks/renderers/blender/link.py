@@ -64,7 +64,7 @@ class Module:
         except self._not_there as error:
             raise BlenderError(str(error), asked=True) from error
         except RuntimeError as error:  # what Blender's operators raise
-            raise BlenderError(" ".join(str(error).split())) from error
+            raise BlenderError(_sentence(str(error))) from error
 
 
 class Program:
@@ -91,13 +91,18 @@ class Program:
             ) from None
         if well:
             return answer
-        raise BlenderError(answer.get("not_there") or answer["error"], asked="not_there" in answer)
+        raise BlenderError(answer.get("not_there") or _sentence(answer["error"]), asked="not_there" in answer)
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         self._process = _started(self.path, theirs)
         usage.count(self._process)
         theirs.close()
+
+
+def _sentence(text: str) -> str:
+    """Return what Blender says is wrong, without what goes before and after it."""
+    return " ".join(text.split()).removeprefix("RuntimeError: ").removeprefix("Error: ").rstrip(". ")
 
 
 @cache

@@ -91,7 +91,7 @@ class Scenes:
             if question == "describe":
                 raise SceneError(
                     reason=f"The scene {scene.name} can't be opened: {error}.",
-                    remedy="Open it in Blender, and save it again.",
+                    remedy="Put in place what it lacks; or open it in Blender, and save it again.",
                     scene=str(scene),
                 ) from error
             raise

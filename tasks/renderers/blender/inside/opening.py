@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SUNLIGHT = 3.0
 SKY = (0.05, 0.06, 0.08, 1.0)
+FITTED = "frontburner_fitted"
+"""Marks a camera that sees all of the scene in a square, and is to do so in the shorter side of any picture."""
 SIDES = Vector((0.7, -1.0, 0.6))
 """Where a default camera stands, seen from the middle of the scene."""
 
@@ -92,6 +94,8 @@ def _furnish(scene: Any) -> None:
 def _camera(scene: Any) -> Any:
     """Put a camera where it sees all of the scene."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.data.sensor_height = camera.data.sensor_width
+    camera[FITTED] = True
     scene.collection.objects.link(camera)
     corners = [
         o.matrix_world @ Vector(corner) for o in scene.objects if o.type == "MESH" for corner in o.bound_box
@@ -99,7 +103,10 @@ def _camera(scene: Any) -> Any:
     camera.rotation_euler = SIDES.to_track_quat("Z", "Y").to_euler()
     bpy.context.view_layer.update()
     flat = [value for corner in corners for value in corner]
+    size = scene.render.resolution_x, scene.render.resolution_y
+    scene.render.resolution_x = scene.render.resolution_y
     at, _ = camera.camera_fit_coords(bpy.context.evaluated_depsgraph_get(), flat)
+    scene.render.resolution_x, scene.render.resolution_y = size
     reach = max((corner - at).length for corner in corners)
     camera.location = at + SIDES.normalized() * 0.1 * reach
     camera.data.clip_start, camera.data.clip_end = reach / 1e4, reach * 10

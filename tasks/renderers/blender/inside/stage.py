@@ -160,6 +160,9 @@ def _force(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: 
         preferences.compute_device_type = device
         for one in preferences.get_devices_for_type(device):
             one.use = one.type == device
+    if scene.camera.get(opening.FITTED):
+        width, height = frame["size"]
+        scene.camera.data.sensor_fit = "VERTICAL" if width > height else "HORIZONTAL"
     aovs = frame["aovs"]
     layer.use_pass_combined = True
     layer.use_pass_normal = "normal" in aovs
