@@ -51,6 +51,7 @@ BUILDS = {
     "vray": ("vray", "regions vray"),
     "max3ds": ("max3ds",),
     "null": ("1 null",),
+    "specimen": ("1 numpy",),
 }
 """A name of each kind of build, for the table of what they can do."""
 _BEGIN, _END = "<!-- capabilities -->\n", "<!-- end of capabilities -->"

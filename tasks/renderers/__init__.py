@@ -11,6 +11,7 @@ from tasks.renderers.max3ds.adapter import Max3ds
 from tasks.renderers.mitsuba.adapter import Mitsuba
 from tasks.renderers.null import Null
 from tasks.renderers.povray.adapter import PovRay
+from tasks.renderers.specimen import Specimen
 from tasks.renderers.vray.adapter import Vray
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RENDERERS", "isa", "renderer", "renderer_for"]
 
 RENDERERS: dict[str, Renderer] = {
-    adapter.name: adapter for adapter in (Mitsuba(), Blender(), PovRay(), Vray(), Max3ds(), Null())
+    adapter.name: adapter for adapter in (Mitsuba(), Blender(), PovRay(), Vray(), Max3ds(), Null(), Specimen())
 }
 
 

@@ -9,6 +9,7 @@ from tasks.renderers.povray.options import options_of
 SUFFIXES = {
     ".xml": "mitsuba",
     ".json": "null",
+    ".specimen": "specimen",
     **dict.fromkeys((".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz"), "blender"),
     **dict.fromkeys((".pov", ".ini"), "povray"),
     ".vrscene": "vray",

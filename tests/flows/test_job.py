@@ -33,7 +33,7 @@ def refusal(**fields: Any) -> JobRefused:
 BAD: list[tuple[str, Any, str]] = [
     ("scene", "", "names no file. Give the path of a scene"),
     ("scene", "  ", "names no file"),
-    ("renderer", "arnold", "is not a renderer. Known are auto, blender, max3ds, mitsuba, null, povray, vray"),
+    ("renderer", "arnold", "is not a renderer. Known are auto, blender, max3ds, mitsuba, null, povray, specimen, vray"),
     ("frames", "48-1", "did you mean 1-48?"),
     ("frames", "abc", "Write frames as numbers and ranges"),
     ("frames", "1-9x0", "a step is 1 or more"),

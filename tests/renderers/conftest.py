@@ -32,6 +32,7 @@ KINDS = {
     "bpy": ("blender", r"^5\S* cpu", "room.blend"),
     "blender": ("blender", r"^[34]\S* cpu", "room.blend"),
     "povray": ("povray", "povray", "room.pov"),
+    "specimen": ("specimen", "numpy", "ball.specimen"),
 }
 """Renderer, its builds as a pattern, and scene of each kind of bench."""
 LONG: dict[str, dict[str, object]] = {
@@ -40,6 +41,7 @@ LONG: dict[str, dict[str, object]] = {
     "scalar": {"samples": 1 << 16},
     "bpy": {"samples": 1 << 20},
     "blender": {"samples": 1 << 20},
+    "specimen": {"samples": 1 << 20},
     "povray": {"size": Size(width=2000, height=2000), "samples": 81},
 }
 """Changes that make a frame take longer than any test."""

@@ -188,5 +188,5 @@ def test_the_table_names_what_there_is() -> None:
     assert renderer_for("a.json") == "null"
     with pytest.raises(ValueError, match="Known are"):
         renderer_for("a.skp")
-    with pytest.raises(ValueError, match="blender, max3ds, mitsuba, null, povray, vray"):
+    with pytest.raises(ValueError, match="blender, max3ds, mitsuba, null, povray, specimen, vray"):
         renderer("maya")
