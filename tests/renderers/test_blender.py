@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -20,12 +19,14 @@ from tasks.spec import Region, Size
 from tests.renderers.conftest import SCENES, Bench, inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
     from tasks.renderers.base import SceneInfo
+
+NO_LIBRARY = "blender: error while loading shared libraries: libXi.so.6: cannot open shared object file: No such file"
 
 
 @pytest.fixture
@@ -173,14 +174,44 @@ def test_a_scene_is_kept_open_between_units_and_frames(bpy: Bench, blends: Path,
     assert second.wall_s < first.wall_s / 2
 
 
-def test_no_blender_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Have there be no Blender but one program."""
+
+    def put(path: str) -> None:
+        monkeypatch.setenv(builds.PROGRAMS, path)
+        builds.survey.cache_clear()
+
     monkeypatch.setattr(builds, "_module_version", str)
-    monkeypatch.setenv(builds.PROGRAMS, "")
+    yield put
     builds.survey.cache_clear()
+
+
+def test_no_blender_is_said_with_the_remedy(alone: Callable[[str], None]) -> None:
+    alone("")
     with pytest.raises(NodeNotReady, match=r"There is no Blender on this machine\. Install the bpy module"):
         RENDERERS["blender"].builds()
-    monkeypatch.setenv(builds.PROGRAMS, os.pathsep.join(["/nowhere/blender", shutil.which("true") or ""]))
-    builds.survey.cache_clear()
-    with pytest.raises(NodeNotReady, match=r"/nowhere/blender .*No such file.*true ended with exit code 0"):
+
+
+@pytest.mark.parametrize(
+    ("script", "cause"),
+    [
+        (f"#!/bin/sh\necho '{NO_LIBRARY}' >&2\nexit 127\n", "the library libXi.so.6 is missing. Install it"),
+        ("#!/bin/sh\nkill -ILL $$\n", "the processor is too old"),
+        ("#!/nowhere/sh\n", "is to be run by /nowhere/sh, which is missing. Install /nowhere/sh."),
+        ("no program", "blender isn't a program for this system"),
+        ("#!/bin/sh\nexit 0\n", "ended with exit code 0 when it was asked for its version"),
+        ("", "there is no program"),
+    ],
+)
+def test_a_broken_blender_is_told_by_its_cause(
+    alone: Callable[[str], None], tmp_path: Path, script: str, cause: str
+) -> None:
+    path = tmp_path / "blender"
+    if script:
+        path.write_text(script)
+        path.chmod(0o755)
+    alone(str(path))
+    with pytest.raises(NodeNotReady) as refused:
         RENDERERS["blender"].builds()
-    builds.survey.cache_clear()
+    assert cause in str(refused.value)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tasks.renderers.blender.link import MODULE
 from tasks.renderers.diagnosis import package_fault
-from tasks.renderers.trial import Trial, noted
+from tasks.renderers.trial import Trial, Verdict, noted
 
 PROGRAMS = "FRONTBURNER_BLENDER"
 """Names the program to use; several are parted as in PATH."""
@@ -95,13 +95,8 @@ def _tried(path: str) -> list[BuildCheck]:
         reason = f"bpy doesn't work: {fault.cause}."
         noted("bpy", reason, fault.remedy)
         return [BuildCheck(build="", path=path, reason=reason, remedy=fault.remedy)]
-    verdict = Trial(
-        what=path or f"bpy {_module_version()}",
-        command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
-        remedy=f"Start {path} by hand once to see what it lacks." if path else "Install bpy again in this environment.",
-        facts=(_module_version(), sys.version, *_sources()),
-        parts=(Path(path),) if path else _module_parts(),
-    ).verdict()
+    verdict = _starts(path) if path else Verdict(ok=True)
+    verdict = _renders(path) if verdict.ok else verdict
     if not verdict.ok:
         return [BuildCheck(build="", path=path, reason=verdict.reason, remedy=verdict.remedy)]
     said = json.loads(verdict.said)
@@ -110,6 +105,25 @@ def _tried(path: str) -> list[BuildCheck]:
         reason = f"{path} is Blender {version}; Frontburner needs {OLDEST[0]}.{OLDEST[1]} or newer."
         return [BuildCheck(build="", path=path, reason=reason, remedy=_REMEDY)]
     return [BuildCheck(build=f"{version} {device.lower()}", path=path) for device in said["devices"]]
+
+
+def _starts(path: str) -> Verdict:
+    """Find out whether a program starts at all: what keeps it from that is plainest then."""
+    return Trial(what=path, command=(path, "--version"), remedy=_by_hand(path), files=(Path(path),)).verdict()
+
+
+def _by_hand(path: str) -> str:
+    return f"Start {path} by hand once to see what it lacks."
+
+
+def _renders(path: str) -> Verdict:
+    return Trial(
+        what=path or f"bpy {_module_version()}",
+        command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
+        remedy=_by_hand(path) if path else "Install bpy again in this environment.",
+        facts=(_module_version(), sys.version, *_sources()),
+        parts=(Path(path),) if path else _module_parts(),
+    ).verdict()
 
 
 def _newest_first(build: str) -> tuple[int, ...]:

@@ -21,7 +21,10 @@ TOLERANCE = 0.02
 def main(path: str) -> None:
     """Exit with 0 if at least the CPU renders the small scene as it must be."""
     blender = link(path)
-    told = blender.ask("builds")
+    try:
+        told = blender.ask("builds")
+    except ProgramFailed as error:
+        raise SystemExit(f"error: {error.reason.rstrip('.')} when it was asked for its version") from None
     working, faults = [], []
     for device in told["devices"]:
         fault = _fault(blender, device)
