@@ -33,6 +33,7 @@ from flows.report import Report
 from flows.run import FarmLost, Run
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
+from tasks.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,8 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
     finally:
         unobserve()
     document = report.document()
-    store.write(f"{HOUSE}/jobs/{job.job_id}.json", json.dumps(document, indent=1).encode())
+    told = json.dumps(document, indent=1).encode()
+    Patience().call(lambda: store.write(f"{HOUSE}/jobs/{job.job_id}.json", told))
     if report.failed:
         frame, reason = next(iter(sorted(report.failed.items())))
         raise JobFailed(

@@ -18,6 +18,7 @@ from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.finishing import Finisher
 from flows.layout import Layout, lay_out
+from flows.leftovers import Leftovers
 from flows.limits import Limiter
 from flows.measuring import DaskMeasurer
 from flows.missing import Missing, missing
@@ -76,11 +77,13 @@ class Run:
     due: datetime | None = None
     artifacts: Artifacts = field(init=False)
     journey: Journey = field(init=False)
+    leftovers: Leftovers = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
     _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
+        self.leftovers = Leftovers(store=self.store)
         if self.due:
             self.deadline = DeadlineWatch(due=self.due, now=_now, clock=self.clock, say=get_run_logger().info)
 
@@ -250,6 +253,7 @@ class Run:
             finisher.flush()
             while finisher.poll():
                 self._wait(dask_farm)
+            self.leftovers.clear()
         self.halting.end()
         self.artifacts.progress(1.0, now=True)
 
@@ -333,7 +337,7 @@ class Run:
         if record.preview:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
         if not self.job.keep_units:
-            Ledger(store=self.store).forget(layout.frames[record.frame])
+            self.leftovers.add(layout.frames[record.frame])
 
 
 def _now() -> datetime:

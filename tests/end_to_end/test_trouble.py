@@ -120,7 +120,8 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
         s3.kill()
         # Nodes hold what they have rendered.
         assert command.stderr is not None
-        assert next(line for line in command.stderr if s3.environment["AWS_ENDPOINT_URL"] in line)
+        told = next(line for line in command.stderr if s3.environment["AWS_ENDPOINT_URL"] in line)
+        assert "Units are tried again until it works." in told
         s3.start()
         report, _ = ended(command)
     assert report["failed_frames"] == {}
@@ -128,7 +129,7 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
     assert report["failed_attempts"] == 0
     assert not report["set_aside"]
     units = [json.loads(line)["unit"] + str(json.loads(line)["frame"]) for line in journal.read_text().splitlines()]
-    assert len(units) == len(set(units)), "nothing was rendered twice"
+    assert len(units) - len(set(units)) <= report["taken_over"], "nothing was rendered twice but the tail"
 
 
 def test_a_full_disk_is_waited_for_until_there_is_room(
