@@ -140,11 +140,12 @@ def image(material: Any, texture: Element) -> Any:
     node = nodes.new("ShaderNodeTexImage")
     node.image = bpy.data.images.load(str(SCENES / name), check_existing=True)
     scale = texture.find("transform/scale")
-    if scale is not None:
-        mapping, places = nodes.new("ShaderNodeMapping"), nodes.new("ShaderNodeTexCoord")
-        mapping.inputs["Scale"].default_value = numbers(scale, 1.0)
-        links.new(places.outputs["UV"], mapping.inputs["Vector"])
-        links.new(mapping.outputs["Vector"], node.inputs["Vector"])
+    across, up, _ = (1.0, 1.0, 1.0) if scale is None else numbers(scale, 1.0)
+    mapping, places = nodes.new("ShaderNodeMapping"), nodes.new("ShaderNodeTexCoord")
+    mapping.inputs["Scale"].default_value = (across, -up, 1.0)  # Mitsuba's pictures begin at the top
+    mapping.inputs["Location"].default_value = (0.0, 1.0, 0.0)
+    links.new(places.outputs["UV"], mapping.inputs["Vector"])
+    links.new(mapping.outputs["Vector"], node.inputs["Vector"])
     return node
 
 
@@ -198,7 +199,7 @@ def form(shape: Element) -> Any:
         mesh.primitive_uv_sphere_add(radius=1, segments=64, ring_count=32)
         bpy.context.object.data.shade_smooth()
     else:
-        mesh.primitive_cylinder_add(radius=1, depth=2, vertices=48)
+        mesh.primitive_cylinder_add(radius=1, depth=2, vertices=48, end_fill_type="NOTHING")
         bpy.context.object.data.shade_smooth_by_angle() if hasattr(
             bpy.context.object.data, "shade_smooth_by_angle"
         ) else None
