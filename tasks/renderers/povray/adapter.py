@@ -33,8 +33,13 @@ class PovRay:
         """Return the installed version, once it has rendered a small scene."""
         program = povray.executable()
         build = f"{povray.version(program)} povray"
+        what = f"POV-Ray ({program})"
+        # What keeps a program from starting at all is plainest before anything is asked of it.
+        starts = Trial(what=what, command=(str(program), "--version"), remedy=_REMEDY, files=(program,)).verdict()
+        if not starts.ok:
+            raise _not_ready(starts.reason, starts.remedy)
         trial = Trial(
-            what=f"POV-Ray ({program})",
+            what=what,
             command=(sys.executable, "-P", "-m", "tasks.renderers.povray.canary", str(program)),
             remedy=_REMEDY,
             facts=(build, _CANARY.read_text()),
