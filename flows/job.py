@@ -18,6 +18,7 @@ from flows.frames import parse_frames
 from flows.plan.planner import Mode
 from flows.share import Terms
 from flows.spans import parse_span
+from flows.typed import number, pairs, plain, words, yes_or_no
 from storage.errors import FrontburnerError
 from storage.view import View
 from tasks.desk import Travel
@@ -64,41 +65,7 @@ class JobRefused(FrontburnerError):
         return "\n".join([self.reason, *(f"  {problem}" for problem in self.problems)])
 
 
-def _words(value: object) -> object:
-    """Take ``exr,png`` for a list, as people type it."""
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
-
-
-def _plain(value: object) -> object:
-    """Take a number for its text: JSON has ``"frames": 12`` as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _yes_or_no(value: object) -> object:
-    """Take true and false for yes and no."""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-
-
-def _number(value: object) -> object:
-    """Take text for its number: a job file's values are all text."""
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
-
-
-def _pairs(value: object) -> object:
-    """Take ``name=value,other=value`` for a mapping, and numbers for their text."""
-    if isinstance(value, str):
-        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        if not all(name.strip() and equals for name, equals, _ in pairs):
-            raise ValueError("does not read as name=value,name=value.")
-        return {name.strip(): text.strip() for name, _, text in pairs}
-    return {name: _text(own) for name, own in value.items()} if isinstance(value, dict) else value
-
-
-def _text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Text = Annotated[str, BeforeValidator(_plain)]
+Text = Annotated[str, BeforeValidator(plain)]
 
 
 class RenderJob(BaseModel):
@@ -129,12 +96,12 @@ class RenderJob(BaseModel):
         "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
     )
     camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
-    parameters: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
+    parameters: Annotated[dict[str, str], BeforeValidator(pairs)] = Field(
         default={},
         description="Values of the scene's own parameters, as name=value,name=value; "
         "a Blender file has scene, view_layer and the custom properties of its scene.",
     )
-    aovs: Annotated[list[Aov], BeforeValidator(_words)] = Field(
+    aovs: Annotated[list[Aov], BeforeValidator(words)] = Field(
         default=[], title="AOVs", description="Extra channels of the EXR: depth, normal, albedo."
     )
     denoise: bool = Field(
@@ -147,20 +114,20 @@ class RenderJob(BaseModel):
         Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
-    travel: Annotated[Travel, BeforeValidator(_yes_or_no)] = Field(
+    travel: Annotated[Travel, BeforeValidator(yes_or_no)] = Field(
         Travel.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no keeps nodes out that see others.",
     )
     out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     name: Text = Field("", description="Name of the job and its files; empty is the scene's name.")
-    formats: Annotated[list[Format], BeforeValidator(_words)] = Field(
+    formats: Annotated[list[Format], BeforeValidator(words)] = Field(
         default=[Format.EXR, Format.PNG],
         description="Files written for each frame: exr, png.",
         min_length=1,
     )
     exr: ExrType = Field(ExrType.HALF, title="EXR", description="Precision of EXR colours: half or float.")
-    png_bits: Annotated[Literal[8, 16], BeforeValidator(_number)] = Field(
+    png_bits: Annotated[Literal[8, 16], BeforeValidator(number)] = Field(
         8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
     )
     view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
@@ -168,7 +135,7 @@ class RenderJob(BaseModel):
     priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
     min_nodes: int = Field(0, description="Nodes it keeps when more urgent jobs take all others.", ge=0)
     max_nodes: int | None = Field(None, description="The most nodes it gets; empty is no limit.", ge=1)
-    groups: Annotated[list[str], BeforeValidator(_words)] = Field(
+    groups: Annotated[list[str], BeforeValidator(words)] = Field(
         default=[], description="It gets only nodes of one of these groups; none named is all."
     )
     local: bool | None = Field(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import usage
+from tasks.endings import ending
 from tasks.errors import ProgramFailed
 from tasks.lifeline import ask_for_death_signal, guarded
 from tasks.renderers.program.failures import Failure, Found, find, worst
@@ -236,11 +237,10 @@ def _unexplained(program: Program, told: Told, code: int) -> ProgramFailed:
     known = program.codes.get(code)
     if known:
         return ProgramFailed(reason=known.cause, remedy=known.remedy, retryable=known.retryable)
-    ending = f"ended with exit code {code}" if code >= 0 else f"was ended by {_signal(-code)}"
     last = next((line.strip() for line in reversed(told.lines) if line.strip()), "")
     said = f", and said last: {last[:300]}" if last else ""
     return ProgramFailed(
-        reason=f"{program.name} {ending}{_how_far(told)}{said}.".replace("..", "."),
+        reason=f"{program.name} {ending(code)}{_how_far(told)}{said}.".replace("..", "."),
         remedy="",
         retryable=True,
         killed=code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False,
@@ -249,10 +249,3 @@ def _unexplained(program: Program, told: Told, code: int) -> ProgramFailed:
 
 def _how_far(told: Told) -> str:
     return "" if told.percent is None else f" at {told.percent:.0f} %"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
