@@ -60,7 +60,7 @@ simulate: env  ## strategies side by side on simulated farms: build/simulation.j
 	$(BIN)/python -m benchmarks.simulation
 
 lock:  ## renew the lock file after a change of dependencies
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra clusters --generate-hashes \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
 		--no-header --no-annotate requirements-renderers.in -o requirements-renderers.lock
