@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from tasks.spec import Region
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1.3
 
 
-def cut_off(whole: Region, *, target: float, price: Price, align_px: tuple[int, int]) -> tuple[Region, list[Region]]:
+def cut_off(
+    whole: Region, *, target: float, price: Price, align_px: tuple[int, int], most: float = inf
+) -> tuple[Region, list[Region]]:
     """Cut a piece of about a given price off a rectangle.
 
     Halves the rectangle across its longer side at a multiple of the target, again and again, so pieces
@@ -31,6 +34,8 @@ def cut_off(whole: Region, *, target: float, price: Price, align_px: tuple[int, 
         Price of any region inside ``whole``; additive.
     align_px
         Cuts lie at multiples of these, across and down.
+    most
+        The price the piece may have at most, where it can be cut at all.
 
     Returns
     -------
@@ -38,7 +43,7 @@ def cut_off(whole: Region, *, target: float, price: Price, align_px: tuple[int, 
         The piece, and disjoint rectangles that make up what is left; empty when nothing could be cut.
     """
     piece, rest = whole, []
-    while price(piece) > TOLERANCE * target:
+    while price(piece) > min(TOLERANCE * target, max(target, most)):
         split = _split(piece, target=target, price=price, align_px=align_px)
         if split is None:
             break

@@ -254,7 +254,7 @@ class Planner:
         choice = self._pool.choice(node, self.nodes.keys())
         if not choice:
             return None
-        target = self._target(choice[0][1], node, now_s)
+        target, most = self._target(choice[0][1], node, now_s)
         # What others cut off may be smaller than this node should get: such pieces keep until small ones are wanted.
         prices = [self.learning.price(block) for _, block in choice]
         best = next((n for n, price in enumerate(prices) if price >= target), prices.index(max(prices)))
@@ -265,6 +265,7 @@ class Planner:
             target=target,
             price=lambda region: self.cost.predict(region, samples=block.samples.count, once=True),
             align_px=self.align_px,
+            most=most,
         )
         if node in self.most_px and self.mode is not Mode.FRAMES:
             most_px = self.most_px[node]
@@ -293,21 +294,21 @@ class Planner:
         """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
         return len(self.passes) == 1 and block.region == self.region and block.race is None and not block.failures
 
-    def _target(self, block: Block, node: str, now_s: float) -> float:
-        """Price of the unit this node should get, in the unit of `CostMap.predict`."""
+    def _target(self, block: Block, node: str, now_s: float) -> tuple[float, float]:
+        """Price that the unit of this node should have, and may have at most, in the unit of `CostMap.predict`."""
         if self.mode is Mode.FRAMES:
-            return float("inf")
+            return inf, inf
         outlook = self._outlook(block, node, now_s)
         if self._probes(block):
             whole = self._price(self.region, block.samples.count)
-            return whole * outlook.speed / outlook.farm_speed / PROBE_UNITS_PER_NODE
+            return whole * outlook.speed / outlook.farm_speed / PROBE_UNITS_PER_NODE, inf
         if not self.cost.measured:
-            return outlook.share_s / BLIND_PART
+            return outlook.share_s / BLIND_PART, inf
         whole = self._price(self.region, block.samples.count)
         most = min(outlook.cautious_s, outlook.timely_s)
         if self.mode is Mode.AUTO and block.region == self.region and whole <= most:
-            return whole
-        return unit_work(outlook)
+            return whole, inf
+        return unit_work(outlook), outlook.most_s
 
     def _probes(self, block: Block) -> bool:
         """Whether a block measures the picture: a still's first pass, or the first of a sequence that has passes."""

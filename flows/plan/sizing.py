@@ -75,6 +75,14 @@ class Outlook:
         return self.share_s / (1.0 + CAUTION * self.deviation)
 
     @property
+    def most_s(self) -> float:
+        """Work that a unit may hold at most, where a piece of the wanted size is not to be had.
+
+        Beyond its share a node makes all others wait, which is worth no more than what another unit costs.
+        """
+        return self.share_s + self.overhead_s * self.speed
+
+    @property
     def timely_s(self) -> float:
         """Work that the node may have in one unit, if little is to be called back when the time is up."""
         return self.ends_in_s / TIME_PART * self.speed

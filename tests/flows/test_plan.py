@@ -101,6 +101,15 @@ def test_a_piece_that_is_dear_enough_is_not_cut() -> None:
         assert cut_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8)) == (SIZE.whole, [])
 
 
+def test_a_piece_that_is_dearer_than_it_may_be_is_cut() -> None:
+    area = float(SIZE.whole.area)
+    for most, whole in ((area - 1, False), (area, True), (0.0, True)):  # what is wanted may always be had
+        target = area if most == 0.0 else area / TOLERANCE
+        piece, rest = cut_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8), most=most)
+        assert (piece == SIZE.whole) is whole
+        assert counts([piece, *rest], SIZE.whole) == {1}
+
+
 def test_what_has_no_aligned_edge_inside_is_not_cut() -> None:
     small = Region(x0=3, y0=9, x1=8, y1=15)
     assert cut_off(small, target=1, price=lambda r: float(r.area), align_px=(8, 8)) == (small, [])

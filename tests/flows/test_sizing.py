@@ -53,6 +53,13 @@ def test_a_share_goes_by_speed_and_counts_what_others_have_in_hand() -> None:
     assert stuck.share_s == pytest.approx(2 / 8 * (400 + 400))
 
 
+@given(outlook=outlooks())
+def test_nobody_waits_longer_for_a_unit_that_is_too_large_than_another_unit_costs(outlook: Outlook) -> None:
+    ends_s = outlook.share_s / outlook.speed  # when all would end, if they end together
+    assert outlook.most_s / outlook.speed == pytest.approx(ends_s + outlook.overhead_s)
+    assert unit_work(outlook) <= outlook.most_s * (1 + 1e-9)
+
+
 def test_units_shrink_with_what_is_left() -> None:
     sizes = [unit_work(replace(PLENTY, pool_s=pool_s, hands_s=pool_s / 4)) for pool_s in (400, 100, 25, 6, 1.5)]
     assert sizes == sorted(sizes, reverse=True)
