@@ -26,4 +26,13 @@ class Settings(BaseSettings):
         default="",
         description="Store of scene files that travel, one for all jobs; empty keeps them in each job's own store.",
     )
+    scenes: str = Field(
+        default="",
+        description="Folders whose scenes people who may only submit can have rendered, with commas; empty is none.",
+    )
+    pictures: str = Field(
+        default="",
+        description="Where pictures of their jobs may go: folders or s3://bucket/prefix, with commas; the first is "
+        "taken if a job names none.",
+    )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")

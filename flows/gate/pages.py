@@ -1,0 +1,55 @@
+"""The two pages of the gateway's own: where a token is typed, and what there is to see."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+STYLE = (
+    ":root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}"
+    "body{margin:0;min-height:100vh;display:grid;place-content:center;background:#f6f4f0;color:#1d1b18}"
+    "main{width:min(26rem,88vw)}h1{font-size:1.35rem;margin:0 0 .25rem}p{margin:0 0 1.25rem;color:#5b564e}"
+    "label{display:block;font-weight:600;margin-bottom:.35rem}"
+    "input{box-sizing:border-box;width:100%;font:inherit;padding:.6rem .7rem;border:1px solid #8d867a;"
+    "border-radius:.4rem;background:#fff;color:inherit}"
+    "button{margin-top:.9rem;font:inherit;font-weight:600;padding:.6rem 1.2rem;border:0;border-radius:.4rem;"
+    "background:#9c3d10;color:#fff;cursor:pointer}"
+    ":is(input,button,a):focus-visible{outline:3px solid #d9763a;outline-offset:2px}"
+    "[role=alert]{color:#9a1616;font-weight:600}a{color:#9c3d10}"
+    "@media(prefers-color-scheme:dark){body{background:#191714;color:#ece8e1}p{color:#b3aca1}"
+    "input{background:#24211d;border-color:#7c756a}a{color:#f0a06a}[role=alert]{color:#ff9d9d}}"
+)
+_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+LOGIN_POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'"
+
+
+def login_page(problem: str = "") -> str:
+    """Return the page on which a token is typed."""
+    alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
+    return _page(
+        "Frontburner: sign in",
+        "<h1>Frontburner</h1><p>This farm wants a token. Whoever runs it makes one with "
+        "<code>frontburner token add</code>.</p>"
+        f"{alert}"
+        '<form method="post" action="/login"><label for="token">Token</label>'
+        '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>'
+        "<button>Sign in</button></form>",
+    )
+
+
+def home_page(name: str, role: str) -> str:
+    """Return the page of a farm that has no monitor."""
+    return _page(
+        "Frontburner",
+        f"<h1>Frontburner</h1><p>You are {escape(name)}; you may {escape(role)}.</p>"
+        '<p><a href="/prefect/">Runs, logs and schedules in Prefect</a></p>'
+        '<form method="post" action="/logout"><button>Sign out</button></form>',
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{STYLE}</style><main>{body}</main></html>"
+    )

@@ -1,0 +1,192 @@
+"""Runs the gateway: ``python -m flows.gate.serve``. Its certificate is renewed while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING
+
+import psutil
+import uvicorn
+from cyclopts import App
+
+from flows.gate.attempts import AT_ONCE
+from flows.gate.authority import Authority, now
+from flows.gate.certificates import Kind
+from flows.gate.enrolment import STORE_VARIABLES
+from flows.gate.gateway import Gateway
+from flows.gate.submission import Places
+from flows.gate.tokens import Tokens
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+from flows.gate.authority import Papers
+
+PORT = 8700
+RENEW_EVERY_S = 24 * 3600
+MOST_CONNECTIONS = 1000
+STOP_S = 5
+
+app = App(name="flows.gate.serve", help="The gateway of a farm.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """How a gateway is run.
+
+    Parameters
+    ----------
+    host, port
+        Where it listens.
+    folder
+        The folder of the authority and the tokens.
+    prefect
+        Address of the Prefect server, on loopback.
+    scheduler
+        Address of the scheduler, as nodes reach it.
+    names
+        Names and addresses by which people and nodes reach this machine, besides those it knows itself.
+    environment
+        What nodes and operators need of the environment to reach the store; None is what this process has.
+    failures
+        So many attempts to get in may fail in a row from one address, before it has to wait.
+    """
+
+    folder: Path
+    prefect: str
+    scheduler: str
+    host: str = "127.0.0.1"
+    port: int = PORT
+    names: Sequence[str] = ()
+    environment: Mapping[str, str] | None = None
+    failures: int = AT_ONCE
+
+
+def gate_folder() -> Path:
+    """Folder of the authority and the tokens of this machine's farm."""
+    return Settings().home / "gate"
+
+
+def tokens_of(folder: Path) -> Tokens:
+    """Return the tokens that are kept in a gate's folder."""
+    return Tokens(path=folder / "tokens.json", clock=now)
+
+
+def serve(settings: GatewaySettings) -> None:
+    """Run the gateway until the process is told to end."""
+    asyncio.run(_serve(settings))
+
+
+def own_names() -> list[str]:
+    """Return the names and addresses this machine knows of itself."""
+    found = {"localhost", "127.0.0.1", socket.gethostname(), socket.getfqdn()}
+    for addresses in psutil.net_if_addrs().values():
+        found |= {at.address for at in addresses if at.family is socket.AF_INET}
+    return sorted(name for name in found if name and len(name.encode()) < 64)
+
+
+def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, Papers]:
+    """Return the server, its TLS and its papers; nothing listens yet."""
+    authority = Authority.open(settings.folder)
+    papers = _papers(authority, settings)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
+    context.load_cert_chain(papers.certificate, papers.key)
+    gateway = Gateway(
+        authority=authority,
+        tokens=tokens_of(settings.folder),
+        prefect=settings.prefect,
+        scheduler=settings.scheduler,
+        environment=_store() if settings.environment is None else settings.environment,
+        failures=settings.failures,
+        places=Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures)),
+    )
+    config = uvicorn.Config(
+        gateway.app(),
+        host=settings.host,
+        port=settings.port,
+        ssl_context_factory=lambda _config, _default: context,
+        ws="websockets-sansio",
+        http="h11",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    return uvicorn.Server(config), context, papers
+
+
+async def _serve(settings: GatewaySettings) -> None:
+    running, context, _ = server(settings)
+    renewing = asyncio.ensure_future(_renew(context, settings))
+    try:
+        await running.serve()
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+
+
+async def _renew(context: ssl.SSLContext, settings: GatewaySettings) -> None:
+    """Take up a new certificate whenever the old one is about to be over."""
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        papers = _papers(Authority.open(settings.folder), settings)
+        context.load_cert_chain(papers.certificate, papers.key)
+
+
+def _papers(authority: Authority, settings: GatewaySettings) -> Papers:
+    return authority.issue(Kind.SERVER, "gateway", [*own_names(), *settings.names])
+
+
+def _store() -> dict[str, str]:
+    return {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
+
+
+def _folders(text: str) -> list[str]:
+    return [place.strip() for place in text.split(",") if place.strip()]
+
+
+@app.default
+def main(
+    *, prefect: str, scheduler: str, host: str = "127.0.0.1", port: int = PORT, folder: Path | None = None,
+    name: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Run the gateway until SIGTERM.
+
+    Parameters
+    ----------
+    prefect
+        Address of the Prefect server, on loopback.
+    scheduler
+        Address of the scheduler, as nodes reach it.
+    host
+        Address to listen at.
+    folder
+        Folder of the authority and the tokens; empty is that of FRONTBURNER_HOME.
+    name
+        Names by which this machine is reached, besides its own; several times for several.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    serve(
+        GatewaySettings(
+            folder=folder or gate_folder(), prefect=prefect, scheduler=scheduler, host=host, port=port, names=name
+        )
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,145 @@
+"""A gateway with real TLS on loopback, and behind it a stand-in for Prefect that tells what it was asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from flows.gate.authority import Authority
+from flows.gate.serve import GatewaySettings, server, tokens_of
+from flows.gate.tokens import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+STORE = {"AWS_ACCESS_KEY_ID": "farm", "AWS_SECRET_ACCESS_KEY": "very-secret-key-of-the-store"}
+START_S = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class BehindPrefect:
+    """Stands in for a Prefect server: takes note of what reaches it."""
+
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Response:
+        body = await request.body()
+        self.heard.append(
+            {"method": request.method, "path": request.url.path, "query": request.url.query,
+             "headers": dict(request.headers), "body": body.decode("latin-1")}
+        )  # fmt: skip
+        if request.url.path == "/prefect/ui-settings":
+            return JSONResponse({"api_url": "http://127.0.0.1:4200/api", "auth": None, "flags": []})
+        if request.url.path == "/api/flows":
+            return RedirectResponse("http://127.0.0.1:4200/api/flows/?x=1", 307)
+        if request.url.path.startswith("/api/deployments/"):
+            return JSONResponse({"id": "11111111-2222-3333-4444-555555555555"})
+        return JSONResponse({"path": request.url.path})
+
+    async def socket(self, socket: WebSocket) -> None:
+        await socket.accept(subprotocol="prefect" if "prefect" in socket.scope["subprotocols"] else None)
+        self.heard.append({"method": "SOCKET", "path": socket.url.path, "headers": dict(socket.headers)})
+        async for text in socket.iter_text():
+            self.said.append(text)
+            await socket.send_text(f"heard {text}")
+
+    def app(self) -> Starlette:
+        methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+        return Starlette(
+            routes=[WebSocketRoute("/{rest:path}", self.socket), Route("/{rest:path}", self.answer, methods=methods)]
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Gate:
+    """A running gateway, and what is behind it."""
+
+    url: str
+    folder: Path
+    authority: Authority
+    prefect: BehindPrefect
+
+    def token(self, role: str, name: str = "", **more: Any) -> str:
+        """Make a token."""
+        made = tokens_of(self.folder).add(
+            name or f"t{time.monotonic_ns()}", Role(role), authority=self.authority.fingerprint, **more
+        )
+        return str(made)
+
+    @contextmanager
+    def client(self, token: str = "", **options: Any) -> Iterator[httpx.Client]:
+        """Whoever knows the authority, and perhaps has a token."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(
+            base_url=self.url, verify=self.context(), headers=headers, trust_env=False, timeout=20, **options
+        ) as client:
+            yield client
+
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.authority.path))
+
+
+@contextmanager
+def serving(running: uvicorn.Server) -> Iterator[int]:
+    """Have a server answer on a free port of this machine; yields the port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        ends_s = time.monotonic() + START_S
+        while not running.started:
+            assert thread.is_alive(), "the server ended while it started"
+            assert time.monotonic() < ends_s, "the server didn't start in time"
+            time.sleep(0.01)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            running.should_exit = True
+            thread.join(START_S)
+
+
+@contextmanager
+def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
+    """Run a gateway in front of a stand-in for Prefect."""
+    prefect = BehindPrefect()
+    config = uvicorn.Config(prefect.app(), log_config=None, ws="websockets-sansio", lifespan="off")
+    with serving(uvicorn.Server(config)) as port:
+        running, _, _ = server(
+            GatewaySettings(
+                folder=folder, prefect=f"http://127.0.0.1:{port}/api", scheduler="tls://farm.studio:8786",
+                environment=STORE, **settings,
+            )
+        )  # fmt: skip
+        with serving(running) as own:
+            yield Gate(url=f"https://127.0.0.1:{own}", folder=folder, authority=Authority.open(folder), prefect=prefect)
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    home = tmp_path_factory.mktemp("manager")
+    scenes = home / "scenes"
+    scenes.mkdir()
+    (scenes / "still.json").write_text(json.dumps({"size": "16x16"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRONTBURNER_SCENES", str(scenes))
+        patch.setenv("FRONTBURNER_PICTURES", f"{home / 'pictures'},s3://farm/pictures")
+        with gateway(home / "gate", failures=1_000_000) as running:
+            yield running

@@ -1,0 +1,352 @@
+"""The gateway on real TLS: who may ask what, what strangers get, and what never gets through."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import socket
+import ssl
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from cryptography import x509
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from flows.gate.certificates import new_key, request_for
+from flows.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
+from tasks.versions import versions
+from tests.gate.conftest import STORE
+
+if TYPE_CHECKING:
+    from tests.gate.conftest import Gate
+
+RUN = "0a1b2c3d-0000-4000-8000-0123456789ab"
+CASES = [
+    # method, path, who may
+    ("GET", "/", "look submit operate"),
+    ("GET", "/whoami", "look submit operate"),
+    ("GET", "/prefect/", "look submit operate"),
+    ("GET", "/prefect/api/flow_runs/" + RUN, "look submit operate node"),
+    ("POST", "/prefect/api/flow_runs/filter", "look submit operate"),
+    ("POST", "/prefect/api/flow_runs/count", "look submit operate"),
+    ("POST", "/prefect/api/ui/flow_runs/history", "look submit operate"),
+    ("POST", "/prefect/api/task_runs/filter", "look submit operate node"),
+    ("POST", "/prefect/api/flow_runs/", "operate"),
+    ("POST", f"/prefect/api/flow_runs/{RUN}/set_state", "operate"),
+    ("POST", f"/prefect/api/task_runs/{RUN}/set_state", "operate node"),
+    ("POST", "/prefect/api/task_runs/", "operate node"),
+    ("POST", "/prefect/api/logs/", "operate node"),
+    ("POST", "/prefect/api/deployments/", "operate"),
+    ("POST", f"/prefect/api/deployments/{RUN}/create_flow_run", "operate"),
+    ("POST", "/prefect/api/block_documents/", "operate"),
+    ("POST", "/prefect/api/work_pools/", "operate"),
+    ("POST", "/prefect/api/admin/database/clear", "operate"),
+    ("DELETE", f"/prefect/api/flow_runs/{RUN}", "operate"),
+    ("PATCH", f"/prefect/api/deployments/{RUN}", "operate"),
+    ("PUT", "/prefect/api/anything", "operate"),
+    ("POST", "/jobs", "submit operate"),
+    ("POST", "/logout", "operate"),
+]
+ROLES = ("look", "submit", "operate", "node")
+
+
+@pytest.fixture(scope="module")
+def tokens(gate: Gate) -> dict[str, str]:
+    return {role: gate.token(role, f"case-{role}") for role in ROLES}
+
+
+@pytest.mark.parametrize(("method", "path", "who"), CASES)
+def test_roles(gate: Gate, tokens: dict[str, str], method: str, path: str, who: str) -> None:
+    may = {}
+    for role in ROLES:
+        with gate.client(tokens[role]) as client:
+            may[role] = client.request(method, path, content=b"{}" if method == "POST" else None).status_code != 403
+    assert {role for role, able in may.items() if able} == set(who.split())
+
+
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in CASES])
+def test_without_a_token_nothing_answers(gate: Gate, method: str, path: str) -> None:
+    before = len(gate.prefect.heard)
+    with gate.client() as client:
+        answer = client.request(method, path)
+    assert answer.status_code == 401
+    assert len(gate.prefect.heard) == before
+
+
+def test_health_says_nothing_more_than_that_it_is_there(gate: Gate) -> None:
+    with gate.client() as client:
+        answer = client.get("/health")
+    assert (answer.status_code, answer.text) == (200, "ok")
+    assert "server" not in answer.headers
+
+
+def test_strangers_may_have_the_authoritys_certificate_and_know_it_by_a_token(gate: Gate) -> None:
+    with gate.client() as client:
+        certificate = x509.load_pem_x509_certificate(client.get("/ca.pem").content)
+    assert certificate == gate.authority.certificate
+    assert gate.token("look").endswith(gate.authority.fingerprint)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer x",
+        "Basic !!",
+        "Basic " + base64.b64encode(b"a:b").decode(),
+        "Digest x",
+        "Bearer " + "x" * 4000,
+    ],
+)
+def test_what_is_no_token_is_refused(gate: Gate, authorization: str) -> None:
+    with gate.client() as client:
+        assert client.get("/whoami", headers={"authorization": authorization}).status_code == 401
+
+
+def test_a_token_comes_as_bearer_as_password_or_as_cookie(gate: Gate) -> None:
+    token = gate.token("look", "three-ways")
+    with gate.client() as client:
+        for headers in (
+            {"authorization": f"Bearer {token}"},
+            {"authorization": "Basic " + base64.b64encode(f"frontburner:{token}".encode()).decode()},
+            {"cookie": f"{COOKIE}={token}; other=1"},
+        ):
+            assert client.get("/whoami", headers=headers).json()["name"] == "three-ways"
+
+
+def test_what_lets_in_goes_no_further(gate: Gate) -> None:
+    token = gate.token("look")
+    with gate.client() as client:
+        client.get("/prefect/api/flows/x?a=b%20c", headers={"authorization": f"Bearer {token}"})
+        client.get("/prefect/v2/x", headers={"cookie": f"{COOKIE}={token}; prefect_ui_version=v2"})
+    assert token not in json.dumps(gate.prefect.heard)
+    by_bearer, by_cookie = gate.prefect.heard[-2:]
+    assert (by_bearer["path"], by_bearer["query"]) == ("/api/flows/x", "a=b%20c")
+    assert (by_cookie["path"], by_cookie["headers"]["cookie"]) == ("/prefect/v2/x", "prefect_ui_version=v2")
+
+
+def test_prefects_pages_find_its_api_where_they_came_from(gate: Gate) -> None:
+    with gate.client(gate.token("look")) as client:
+        assert client.get("/prefect/ui-settings").json()["api_url"] == f"{gate.url}/prefect/api"
+        moved = client.get("/prefect/api/flows")
+    assert (moved.status_code, moved.headers["location"]) == (307, "/prefect/api/flows/?x=1")
+
+
+def test_a_token_that_is_taken_back_is_refused_at_once(gate: Gate) -> None:
+    from flows.gate.serve import tokens_of
+
+    token = gate.token("look", "for-a-while")
+    with gate.client(token) as client:
+        assert client.get("/whoami").status_code == 200
+        tokens_of(gate.folder).revoke("for-a-while")
+        assert client.get("/whoami").status_code == 401
+
+
+def test_a_browser_signs_in_with_a_cookie_no_script_reads_and_no_other_site_sends(gate: Gate) -> None:
+    token = gate.token("operate")
+    with gate.client() as client:
+        page = client.get("/", headers={"accept": "text/html"})
+        assert page.status_code == 401
+        assert "script" not in client.get("/login").text
+        answer = client.post("/login", data={"token": token})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"].lower()
+        assert all(word in cookie for word in ("secure", "httponly", "samesite=strict", "path=/"))
+        assert "domain" not in cookie
+        assert client.get("/whoami").json()["role"] == "operate"
+        write = "/prefect/api/flow_runs/"
+        assert client.post(write).status_code == 403
+        assert client.post(write, headers={"origin": "https://elsewhere.example"}).status_code == 403
+        assert client.post(write, headers={"origin": gate.url}).status_code == 200
+        client.post("/logout", headers={"origin": gate.url})
+        assert client.get("/whoami").status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "<script>"])
+def test_the_sign_in_page_says_what_is_wrong_and_echoes_nothing(gate: Gate, token: str) -> None:
+    with gate.client() as client:
+        answer = client.post("/login", data={"token": token})
+    assert answer.status_code == 401
+    assert "<script>" not in answer.text
+
+
+def test_bodies_are_limited_before_and_after_the_door(gate: Gate) -> None:
+    with gate.client() as client:
+        assert client.post("/login", content=b"x" * (STRANGER_BYTES + 1)).status_code == 413
+        assert client.post("/login", content=iter([b"x" * STRANGER_BYTES, b"x"])).status_code == 413
+    with gate.client(gate.token("operate")) as client:
+        assert client.post("/prefect/api/logs/", content=b"x" * (KNOWN_BYTES + 1)).status_code == 413
+        assert client.post("/prefect/api/logs/", content=b"x" * 100_000).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/prefect/../jobs",
+        "/prefect/api/%2e%2e/x",
+        "/prefect/api/..%2fadmin",
+        "//prefect/api/x",
+        "/prefect\\api",
+        "/%00",
+        "/a%0d%0ab",
+    ],
+)
+def test_paths_that_could_mean_another_are_refused(gate: Gate, path: str) -> None:
+    token, before = gate.token("operate"), len(gate.prefect.heard)
+    host, port = gate.url.removeprefix("https://").split(":")
+    with (
+        socket.create_connection((host, int(port)), 10) as raw,
+        gate.context().wrap_socket(raw, server_hostname=host) as line,
+    ):
+        heads = [f"GET {path} HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {token}", "Connection: close", "", ""]
+        line.sendall("\r\n".join(heads).encode())
+        assert line.recv(64).startswith(b"HTTP/1.1 400")
+    assert len(gate.prefect.heard) == before
+
+
+def test_plain_http_and_old_tls_get_nothing(gate: Gate) -> None:
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(gate.url.replace("https", "http") + "/health", trust_env=False, timeout=10)
+    old = gate.context()
+    old.minimum_version = ssl.TLSVersion.TLSv1_2
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with httpx.Client(verify=old, trust_env=False) as client:
+        assert client.get(f"{gate.url}/health").status_code == 200
+
+
+def test_many_who_fail_are_told_to_wait_and_those_with_a_token_are_not(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from tests.gate.conftest import gateway
+
+    with gateway(tmp_path_factory.mktemp("busy")) as gate, gate.client() as client:
+        answers = [client.get("/whoami") for _ in range(40)]
+        counts = {status: sum(answer.status_code == status for answer in answers) for status in (401, 429)}
+        assert counts[401] >= 20
+        assert counts[429] >= 10
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        with gate.client(gate.token("look")) as known:
+            assert known.get("/whoami").status_code == 200
+
+
+def _socket(gate: Gate, path: str, token: str, **options: object) -> list[str]:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    with connect(
+        f"{gate.url.replace('https', 'wss')}{path}", ssl=gate.context(), additional_headers=headers, proxy=None,
+        subprotocols=["prefect"], open_timeout=10, **options,  # type: ignore[arg-type,list-item]
+    ) as line:  # fmt: skip
+        line.send(json.dumps({"type": "auth", "token": f"frontburner:{token}"}))
+        line.send("next")
+        return [str(line.recv(timeout=10)) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("path", "who"),
+    [("/prefect/api/events/in", "operate node"), ("/prefect/api/events/out", "look submit operate"),
+     ("/prefect/api/logs/out", "look submit operate"), ("/prefect/api/work_pools/w/workers/connect", "operate")],
+)  # fmt: skip
+def test_web_sockets_ask_for_a_role_too_and_their_tokens_go_no_further(
+    gate: Gate, tokens: dict[str, str], path: str, who: str
+) -> None:
+    able = set()
+    for role in ROLES:
+        try:
+            heard = _socket(gate, path, tokens[role])
+        except (InvalidStatus, ConnectionClosed):
+            continue
+        able.add(role)
+        assert heard[1] == "heard next"
+        assert tokens[role] not in json.dumps([heard, gate.prefect.said, gate.prefect.heard])
+    assert able == set(who.split())
+
+
+def test_a_web_socket_of_another_site_is_refused(gate: Gate) -> None:
+    cookie = {"cookie": f"{COOKIE}={gate.token('operate')}"}
+    address = gate.url.replace("https", "wss") + "/prefect/api/events/out"
+    for origin, refused in (("https://elsewhere.example", True), (None, True), (gate.url, False)):
+        headers = cookie | ({"origin": origin} if origin else {})
+        with ExitStack() as stack:
+            if refused:
+                stack.enter_context(pytest.raises(InvalidStatus, match="403"))
+            stack.enter_context(
+                connect(address, ssl=gate.context(), additional_headers=headers, proxy=None, open_timeout=10)
+            )
+
+
+def _application(name: str = "n7", **changes: object) -> dict[str, object]:
+    asked = {"name": name, "request": request_for(new_key(), "x").decode(), "versions": versions()}
+    return asked | changes
+
+
+def test_a_node_is_taken_in_with_papers_and_a_token_of_its_own(gate: Gate) -> None:
+    rack = gate.token("node", "rack-1")
+    with gate.client(rack) as client:
+        answer = client.post("/enrol", json=_application("n7"))
+        assert answer.status_code == 200, answer.text
+        given = answer.json()
+        assert given["scheduler"] == "tls://farm.studio:8786"
+        assert given["environment"] == STORE
+        x509.load_pem_x509_certificate(given["certificate"].encode()).verify_directly_issued_by(
+            gate.authority.certificate
+        )
+        assert client.post("/enrol", json=_application("n7")).status_code == 200, "the same token may give it anew"
+    with gate.client(given["token"]) as client:
+        assert client.post("/enrol", json=_application("n7")).status_code == 401, "the node's former token is over"
+    with gate.client(gate.token("node", "rack-2")) as client:
+        assert client.post("/enrol", json=_application("n7")).status_code == 409
+    with gate.client(rack) as client:
+        own = client.post("/enrol", json=_application("n8")).json()["token"]
+    with gate.client(own) as client:
+        assert client.post("/enrol", json=_application("n9")).status_code == 403, "a node lets no other in"
+        renewed = client.post("/enrol", json=_application("n8")).json()
+        assert "token" not in renewed
+        assert renewed["certificate"]
+
+
+def test_those_who_look_or_submit_get_no_papers_and_no_keys(gate: Gate) -> None:
+    for role in ("look", "submit"):
+        with gate.client(gate.token(role)) as client:
+            given = client.post("/enrol", json=_application()).json()
+        assert not {"certificate", "environment", "scheduler", "token"} & given.keys()
+        assert STORE["AWS_SECRET_ACCESS_KEY"] not in json.dumps(given)
+    with gate.client(gate.token("operate")) as client:
+        assert {"certificate", "environment", "scheduler"} <= client.post("/enrol", json=_application()).json().keys()
+
+
+def test_a_machine_with_other_versions_is_told_which(gate: Gate) -> None:
+    with gate.client(gate.token("node")) as client:
+        answer = client.post("/enrol", json=_application(versions=versions() | {"python": "3.9", "numpy": "1.0"}))
+        assert answer.status_code == 409
+        assert "python 3.9 instead of" in answer.json()["reason"]
+        assert "numpy 1.0 instead of" in answer.json()["reason"]
+        assert client.post("/enrol", json=_application(versions={})).status_code == 409
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a\nb", "a;b", "n" * 59, "a b"])
+def test_names_of_nodes_are_names(gate: Gate, name: str) -> None:
+    with gate.client(gate.token("node")) as client:
+        assert client.post("/enrol", json=_application(name)).status_code in (400, 409)
+
+
+def test_secrets_are_in_no_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = gate.token("operate", "in-no-log")
+    rack = gate.token("node", "rack-no-log")
+    with gate.client(token) as client:
+        client.get("/whoami")
+        client.post("/login", data={"token": token})
+        client.post("/login", data={"token": token[:-1]})
+        client.get(f"/whoami?token={token}")
+        client.get("/prefect/api/x", headers={"authorization": f"Bearer {token[:-1]}"})
+    with gate.client(rack) as client:
+        own = client.post("/enrol", json=_application("n-no-log")).json()["token"]
+    _socket(gate, "/prefect/api/events/in", own)
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("flows."))
+    assert "took in n-no-log" in ours
+    for secret in (token, rack, own, STORE["AWS_SECRET_ACCESS_KEY"]):
+        assert secret.split(".")[-2 if "." in secret else 0] not in ours
