@@ -17,6 +17,7 @@ from flows.plan.planner import Mode
 from flows.scenes import frame_scenes
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
+from tasks.renderers.travelled import in_tree
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 
 if TYPE_CHECKING:
@@ -134,6 +135,24 @@ def test_cameras_and_parameters_are_passed_on(scene: Path, tmp_path: Path) -> No
     (call,) = calls(tmp_path)
     assert call["camera"] == "close_up"
     assert call["parameterOverride"] == "wood::gamma=2.2"
+
+
+def test_a_scene_that_travelled_finds_the_files_it_names_by_where_they_were(scene: Path, tmp_path: Path) -> None:
+    tree = tmp_path / f"{'b2' * 32}.tree"
+    there = in_tree(tree, "/studio/shot/room.vrscene")
+    wood, stone = in_tree(tree, "/library/wood/oak.png"), in_tree(tree, "/library/stone.png")
+    for path in (there, wood, stone):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a picture")
+    there.write_text(
+        SCENE.replace('"oak.png"', '"/library/wood/oak.png"').replace('#include "lamps.vrscene"', "")
+        + 'BitmapBuffer floor { file="/library/stone.png"; }\n'
+    )
+    info = VRAY.inspect(there, build=VRAY.builds()[0], frame=4, parameters=())
+    assert {Path(file) for file in info.files} == {there, wood, stone}
+    render(frame_of(there))
+    (call,) = calls(tmp_path)
+    assert call["remapPath"].splitlines() == [f"/library/wood={wood.parent}", f"/library={stone.parent}"]
 
 
 def test_every_flag_can_be_changed(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

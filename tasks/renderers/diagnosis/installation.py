@@ -38,7 +38,7 @@ def package_fault(package: str) -> Finding | None:
         cause = f"{package} {found.version} is installed, and this Frontburner needs {wanted}"
         return Finding(cause=cause, remedy=_pip(package))
     files = [(PurePosixPath(name), int(size)) for name, _, size in _noted(found) if size]
-    folders = {file.parts[0] for file, _ in files if file.parts[1:] == ("__init__.py",)}
+    folders = {file.parts[0] for file, _ in files if len(file.parts) == 2 and file.stem == "__init__"}
     own = ((file, size) for file, size in files if file.parts[0].removesuffix(".libs") in folders)
     faults = (_file_fault(package, Path(str(found.locate_file(file))), size) for file, size in own)
     fault = next(filter(None, faults), None)

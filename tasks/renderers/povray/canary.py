@@ -1,4 +1,4 @@
-"""Render a small scene with a POV-Ray and exit with 0 if its pixels are sound. Run as ``python -m``."""
+"""Render a small scene with a POV-Ray and exit with 0 if it is the picture it should be. Run as ``python -m``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,23 @@ global_settings { assumed_gamma 1.0 }
 #include "colors.inc"
 camera { location -4*z look_at 0 }
 light_source { <3,5,-4>, rgb 1 }
-sphere { 0, 1.2 pigment { rgb 0.5 } finish { ambient 0 diffuse 0.5 emission 0.25 reflection 0.1 } }
+sphere { 0, 1.2 pigment { Orange } finish { ambient 0 diffuse 0.5 emission 0.25 reflection 0.1 } }
 """
-_MIDDLE, _SIZE = 8, 16
+_SIZE = 16
+_PLACES = (
+    ((0, 0), (0.0, 0.0, 0.0)),
+    ((3, 8), (0.712, 0.356, 0.0)),
+    ((8, 5), (0.270, 0.135, 0.0)),
+    ((8, 8), (0.458, 0.229, 0.0)),
+    ((11, 9), (0.250, 0.125, 0.0)),
+)
+"""Rows and columns that are looked at, and what they are: lit, in the shade, and beside the sphere."""
+_TOLERANCE = 0.01
 _WAIT_S = 60.0
 
 
 def main(program: str) -> None:
-    """Render it, an include file and all, and look at the middle."""
+    """Render it, an include file and all, and look at some of its pixels."""
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "canary.pov")
         scene.write_text(_SCENE)
@@ -35,9 +44,12 @@ def main(program: str) -> None:
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(f"{done.stderr}\n{done.stdout}")
-        middle = float(read(scene.with_suffix(".exr"), "it")[_MIDDLE, _MIDDLE, 0])
-        if not 0.1 < middle < 1:
-            raise SystemExit(f"error: the canary's middle is {middle}")
+        picture = read(scene.with_suffix(".exr"), "it")
+    for place, right in _PLACES:
+        found = picture[place].tolist()
+        if max(abs(there - wanted) for there, wanted in zip(found, right, strict=True)) > _TOLERANCE:
+            is_ = [round(one, 3) for one in found]
+            raise SystemExit(f"error: the canary is {is_} at {place} instead of {list(right)}")
 
 
 if __name__ == "__main__":

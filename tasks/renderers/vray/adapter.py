@@ -23,6 +23,7 @@ from tasks.renderers.vray.scene import read
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
+    from tasks.renderers.vray.scene import VrayScene
     from tasks.spec import FrameSpec, Pixels, UnitSpec
 
 _CANARY = Path(__file__).with_name("canary.py")
@@ -111,7 +112,7 @@ class VraySession:
             )
         with workspace() as folder:
             output = folder / "unit.exr"
-            command = command_for(self._flags, self._program, unit, output, found.cameras, threads=self._threads)
+            command = command_for(self._flags, self._program, unit, output, found, threads=self._threads)
             self.load_s = run(program(command, folder, self._flags, scene=str(scene))).load_s
             crop = unit.region != unit.frame.size.whole
             return pixels_of(output, unit, program=vray.NAME, crop=crop, blank=self._flags.blank)
@@ -155,7 +156,7 @@ def program(command: list[str], folder: Path, flags: Flags, *, scene: str) -> Pr
 
 
 def command_for(
-    flags: Flags, program: Path, unit: UnitSpec, output: Path, cameras: tuple[str, ...], *, threads: int
+    flags: Flags, program: Path, unit: UnitSpec, output: Path, found: VrayScene, *, threads: int
 ) -> list[str]:
     """Return the command for a unit."""
     frame, region = unit.frame, unit.region
@@ -168,8 +169,10 @@ def command_for(
     if region != frame.size.whole:
         command += flags.words("crop", **region_values(region.x0, region.y0, region.x1, region.y1))
     if frame.camera:
-        name = cameras[int(frame.camera)] if frame.camera.isdecimal() else frame.camera
+        name = found.cameras[int(frame.camera)] if frame.camera.isdecimal() else frame.camera
         command += flags.words("camera", camera=name)
     for name, value in frame.parameters:
         command += flags.words("parameter", name=name, value=value)
+    for folder, place in found.moved:
+        command += flags.words("moved", folder=folder, place=place)
     return command

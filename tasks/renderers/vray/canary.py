@@ -6,6 +6,7 @@ from tasks.renderers.program.picture import read
 from tasks.renderers.program.run import run
 from tasks.renderers.program.workspace import workspace
 from tasks.renderers.vray.adapter import command_for, installation, program
+from tasks.renderers.vray.scene import read as read_scene
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 
 _SCENE = """SettingsOutput output { img_width=16; img_height=16; }
@@ -25,7 +26,11 @@ def main() -> None:
             renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
         )  # fmt: skip
         unit = UnitSpec(frame=frame, region=_SIZE.whole, samples=SampleRange(start=0, stop=1))
-        run(program(command_for(flags, where, unit, output, (), threads=1), folder, flags, scene=str(scene)))
+        run(
+            program(
+                command_for(flags, where, unit, output, read_scene(scene), threads=1), folder, flags, scene=str(scene)
+            )
+        )
         picture = read(output, "V-Ray")
         mean = float(picture[..., :3].mean())
         if picture.shape[:2] != (_SIZE.height, _SIZE.width) or not 0 < mean < 1e3:

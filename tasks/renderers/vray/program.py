@@ -33,9 +33,10 @@ FLAGS = Flags(
         "crop": "-crop={x0};{y0};{x1};{y1}",
         "camera": "-camera={camera}",
         "parameter": "-parameterOverride={name}={value}",
+        "moved": "-remapPath={folder}={place}",
     },
 )
-SOMETIMES = ("crop", "camera", "parameter")
+SOMETIMES = ("crop", "camera", "parameter", "moved")
 """Flags that are given only where there is something to say."""
 
 _ASSET = "(bitmap|texture|image|map|mesh|proxy)"

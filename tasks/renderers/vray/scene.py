@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import SceneError
+from tasks.renderers.travelled import here
 from tasks.spec import Size
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.MULTILINE)
@@ -23,12 +24,19 @@ _CACHES = {0: "an irradiance map", 1: "a photon map", 3: "a light cache"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VrayScene:
-    """What was read."""
+    """What was read.
+
+    Parameters
+    ----------
+    moved
+        Folders that the scene names, and where they lie here if the scene travelled.
+    """
 
     files: dict[str, Path]
     size: Size
     cameras: tuple[str, ...]
     whole_frames_because: str
+    moved: tuple[tuple[str, str], ...] = ()
 
 
 def read(scene: Path) -> VrayScene:
@@ -40,7 +48,7 @@ def read(scene: Path) -> VrayScene:
         When files are missing; it names them.
     """
     texts: dict[Path, str] = {}
-    files, missing = {scene.name: scene}, []
+    files, moved, missing = {scene.name: scene}, dict[str, str](), []
     waiting = [scene]
     while waiting:
         path = waiting.pop()
@@ -51,22 +59,23 @@ def read(scene: Path) -> VrayScene:
             continue
         texts[path] = _NOTES.sub("", path.read_text(encoding="latin-1")) if path.suffix == ".vrscene" else ""
         files[Path(os.path.relpath(path, scene.parent)).as_posix()] = path
-        waiting += [_beside(path, name) for name in _INCLUDE.findall(texts[path])]
-        waiting += [_beside(scene, name) for name in _FILE.findall(texts[path]) if not _PATTERNS.search(name)]
+        named = [(path, name) for name in _INCLUDE.findall(texts[path])]
+        named += [(scene, name) for name in _FILE.findall(texts[path]) if not _PATTERNS.search(name)]
+        for beside, name in named:
+            place = here(name, scene=scene)
+            waiting.append(Path(os.path.normpath(beside.parent / place)))
+            if place != name:
+                moved[str(Path(name).parent)] = str(Path(place).parent)
     if missing:
         raise SceneError(
             reason=f"{scene.name} refers to files that don't exist: {', '.join(missing)}.",
             remedy="Put them in place on every node, or correct the names.",
             scene=str(scene),
         )
-    return _summed_up(files, "\n".join(texts.values()))
+    return _summed_up(files, moved, "\n".join(texts.values()))
 
 
-def _beside(path: Path, name: str) -> Path:
-    return Path(os.path.normpath(path.parent / name))
-
-
-def _summed_up(files: dict[str, Path], text: str) -> VrayScene:
+def _summed_up(files: dict[str, Path], moved: dict[str, str], text: str) -> VrayScene:
     size, caches, cameras = DEFAULT_SIZE, set[str](), []
     for plugin, name, body in _PLUGIN.findall(text):
         values = {key: int(value) for key, value in _VALUE.findall(body)}
@@ -83,4 +92,8 @@ def _summed_up(files: dict[str, Path], text: str) -> VrayScene:
             f"Its light comes from {' and '.join(sorted(caches))}, which V-Ray works out anew for each region: "
             "regions would not fit together."
         )
-    return VrayScene(files=files, size=size, cameras=tuple(cameras) or ("0",), whole_frames_because=because)
+    # The deepest first: V-Ray may take the first that fits.
+    folders = tuple(sorted(moved.items(), key=lambda pair: len(pair[0]), reverse=True))
+    return VrayScene(
+        files=files, size=size, cameras=tuple(cameras) or ("0",), whole_frames_because=because, moved=folders
+    )

@@ -12,6 +12,7 @@ KNOWN = {
     "crop": r"\d+;\d+;\d+;\d+", "frames": r"\d+", "noFrameNumbers": "[01]", "numThreads": r"\d+", "display": "[01]",
     "autoClose": "[01]", "verboseLevel": "[0-4]", "showProgress": "[0-2]", "progressUseCR": "[01]",
     "progressUseColor": "[01]", "distributed": "[0-2]", "camera": ".+", "parameterOverride": r"\w+::\w+=.+",
+    "remapPath": r"/[^=]+=/[^=]+",
 }  # fmt: skip
 
 
@@ -22,7 +23,7 @@ def given(words: list[str]) -> dict[str, str]:
         if not match or not re.fullmatch(KNOWN.get(match[1], "(?!)"), match[2]):
             refuse(f"unknown flag {word}")
             continue
-        values[match[1]] = match[2]
+        values[match[1]] = "\n".join(filter(None, [values.get(match[1]), match[2]]))
     return values
 
 
