@@ -18,6 +18,7 @@ from tasks.renderers.povray import program
 from tasks.renderers.povray.options import options_of
 from tasks.renderers.povray.source import Kind, parse
 from tasks.spec import Aov, Region, SampleRange, Size, UnitSpec
+from tests.renderers.breaking import half_a_library
 from tests.renderers.conftest import SCENES, inspect
 
 if TYPE_CHECKING:
@@ -237,6 +238,16 @@ def test_a_program_that_renders_nothing_is_told_from_one_that_works(
     broken.chmod(0o755)
     monkeypatch.setenv("FRONTBURNER_POVRAY", str(broken))
     with pytest.raises(NodeNotReady, match="no licence"):
+        RENDERERS["povray"].builds()
+
+
+def test_a_library_of_the_systems_that_is_cut_off_is_told(
+    povray: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in half_a_library(tmp_path / "libraries").items():
+        monkeypatch.setenv(name, value)
+    says = r"libpng16\.so\.16 is cut off: 3000 of at least \d+ bytes.*apt-get install --reinstall libpng16-16"
+    with pytest.raises(NodeNotReady, match=says):
         RENDERERS["povray"].builds()
 
 

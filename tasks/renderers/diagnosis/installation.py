@@ -8,13 +8,14 @@ import os
 import re
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tasks.renderers.diagnosis import places
 from tasks.renderers.diagnosis.elf import fits, read_elf, this_machine
 from tasks.renderers.diagnosis.findings import Finding
-from tasks.renderers.diagnosis.libraries import missing_library
+from tasks.renderers.diagnosis.libraries import install, missing_library, tried_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,7 +84,7 @@ def parts_fault(parts: Sequence[Path]) -> Finding | None:
     for file in files:
         if finding := binary_fault(file):
             return finding
-    return _other_python(files) or _lacking(parts, files)
+    return _other_python(files) or _lacking(parts, files) or _bad_library(files)
 
 
 def binary_fault(path: Path) -> Finding | None:
@@ -146,6 +147,23 @@ def _lacking(parts: Sequence[Path], files: Sequence[Path]) -> Finding | None:
     asked = [file for file in files if _is_elf(file)]
     own = {path.name for part in parts for path in (part if part.is_dir() else part.parent).glob("*.so*")}
     return missing_library(asked, own) if asked else None
+
+
+def _bad_library(files: Sequence[Path]) -> Finding | None:
+    """Say whether a library of the system's that a program takes is cut off or another machine's."""
+    for program in (file for file in files if _is_program(file)):
+        for library in tried_libraries(program):
+            if finding := binary_fault(library):
+                return replace(finding, remedy=finding.remedy or install(library.name, again=True))
+    return None
+
+
+def _is_program(path: Path) -> bool:
+    try:
+        elf = read_elf(path)
+    except OSError:
+        return False
+    return elf is not None and bool(elf.loader) and ".so" not in path.suffixes
 
 
 def _is_elf(path: Path) -> bool:

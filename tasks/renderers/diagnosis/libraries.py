@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -60,9 +61,11 @@ DEBIAN = {
 """Which Debian package a library is in."""
 
 
-def install(library: str) -> str:
+def install(library: str, *, again: bool = False) -> str:
     """Say how to get a library; empty where nobody but the renderer's own installation has it."""
     name = Path(library).name
+    if name in DEBIAN and again:
+        return f"Install it again (Debian, Ubuntu: apt-get install --reinstall {DEBIAN[name]})."
     if name in DEBIAN:
         return f"Install it (Debian, Ubuntu: apt-get install {DEBIAN[name]})."
     if name.startswith(("libcuda.so", "libnvoptix.so", "libnvidia-")):
@@ -86,6 +89,20 @@ def missing_library(files: Sequence[Path], own: Iterable[str]) -> Finding | None
     first, others = lacking[0], lacking[1:]
     more = f", and {len(others)} more ({', '.join(others[:4])})" if others else ""
     return Finding(cause=f"the library {first} is missing{more}", remedy=_install_all(lacking))
+
+
+def tried_libraries(program: Path) -> list[Path]:
+    """Ask the loader which libraries a program takes, as far as it comes: one that is cut off may end it."""
+    environment = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LD_DEBUG": "libs"}
+    try:
+        done = subprocess.run(
+            [program], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=LDD_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found = re.findall(r"(?:trying file=|=> )(/\S+)", done.stderr + done.stdout)
+    return [path for name in dict.fromkeys(found) if (path := Path(name)).is_file()]
 
 
 def _install_all(names: Sequence[str]) -> str:

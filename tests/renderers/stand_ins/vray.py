@@ -17,7 +17,7 @@ KNOWN = {
 
 
 def given(words: list[str]) -> dict[str, str]:
-    values = {}
+    values: dict[str, str] = {}
     for word in words:
         match = re.fullmatch(r"-(\w+)=(.*)", word)
         if not match or not re.fullmatch(KNOWN.get(match[1], "(?!)"), match[2]):
