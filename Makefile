@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -46,6 +46,9 @@ test-faults: env  ## N injuries (200) to real jobs: processes killed, units dama
 
 test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between, and resumed; build/suspend.json
 	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
+
+test-nightly: env  ## a schedule fires at a real Prefect server, a worker renders, mail and webhook are told
+	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

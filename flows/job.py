@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from flows.areas import outside, parse_region, parse_size
 from flows.deadline import deadline_text, next_moment
+from flows.fps import parse_fps
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
 from flows.share import Terms
@@ -23,6 +24,7 @@ from storage.errors import FrontburnerError
 from storage.view import View
 from tasks.desk import Travel
 from tasks.limits import Limits
+from tasks.movie import Codec
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov
@@ -33,8 +35,11 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
-HOW_FIELDS = ("travel", "priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s")
-"""Fields that may be changed without making it another job: they change no pixel and no file."""
+HOW_FIELDS = (
+    "travel", "priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s",
+    "movie", "fps", "contact_sheet", "checks", "notify",
+)  # fmt: skip
+"""Fields that may be changed without making it another job: they change no picture."""
 NO_TIME_FOR_SEQUENCES = (
     "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
     "Give noise or samples for each frame, and finish_by to be told whether it will be ready."
@@ -53,6 +58,14 @@ class ExrType(StrEnum):
 
     HALF = "half"
     FLOAT = "float"
+
+
+class Checks(StrEnum):
+    """What is done about frames of a sequence that stand out."""
+
+    WARN = "warn"
+    RERENDER = "rerender"
+    NO = "no"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -147,6 +160,19 @@ class RenderJob(BaseModel):
         None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
     )
     keep_units: bool = Field(default=False, description="Keep the units in the store when the job is done.")
+    movie: Annotated[list[Codec], BeforeValidator(words)] = Field(
+        default=[], description="Movies made of the frames when all are in place: h264, hevc, av1, prores."
+    )
+    fps: Text = Field("24", title="FPS", description="Frames a second of movies, such as 25, 23.976 or 30000/1001.")
+    contact_sheet: bool = Field(default=False, description="Make a contact sheet of the frames.")
+    checks: Annotated[Checks, BeforeValidator(yes_or_no)] = Field(
+        Checks.WARN,
+        description="Frames of a sequence that stand out (black, doubled, flickering, fireflies) are named; rerender "
+        "renders them once more, too; no doesn't look.",
+    )
+    notify: Annotated[list[str], BeforeValidator(words)] = Field(
+        default=[], description="Who is told when it ends: names of targets in notify.yaml of FRONTBURNER_HOME."
+    )
 
     @field_validator("scene")
     @classmethod
@@ -188,6 +214,12 @@ class RenderJob(BaseModel):
     def _finish_by_reads(cls, value: str) -> str:
         if value:
             next_moment(value, datetime.now().astimezone())
+        return value
+
+    @field_validator("fps")
+    @classmethod
+    def _fps_reads(cls, value: str) -> str:
+        parse_fps(value)
         return value
 
     @field_validator("name")

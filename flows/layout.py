@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.areas import outside, parse_region, parse_size
-from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, ExrType, JobRefused, RenderJob
+from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, ExrType, JobRefused, RenderJob
 from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
 from tasks.denoise import GUIDES
@@ -122,12 +122,7 @@ def lay_out(
         )
         for scene in scenes
     }
-    encoding = Encoding(
-        exr_half=job.exr is ExrType.HALF,
-        png_bits=job.png_bits,
-        view=job.view,
-        exposure_stops=job.exposure,
-    )
+    encoding = encoding_of(job)
     orders = {
         number: PictureOrder(
             frame=frame,
@@ -137,6 +132,7 @@ def lay_out(
             encoding=encoding,
             limits=limits,
             denoise=job.denoise,
+            inspect=len(frames) > 1 and job.checks is not Checks.NO,
         )
         for number, frame in frames.items()
     }
@@ -149,6 +145,16 @@ def lay_out(
         align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
         notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_because])])),
         unit_timeout_s=job.unit_timeout_s,
+    )
+
+
+def encoding_of(job: RenderJob) -> Encoding:
+    """Return how a job's pictures are written."""
+    return Encoding(
+        exr_half=job.exr is ExrType.HALF,
+        png_bits=job.png_bits,
+        view=job.view,
+        exposure_stops=job.exposure,
     )
 
 

@@ -111,6 +111,23 @@ def find(name: str, out: str | None = None) -> Place:
     )
 
 
+def document_of(place: Place, run_started: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a job, as the event its last run began with or this machine's note has it.
+
+    Raises
+    ------
+    FrontburnerError
+        When neither does.
+    """
+    document = run_started.get("job") or place.note.get("job")
+    if not document:
+        raise FrontburnerError(
+            reason=f"The record of {place.job_id} in {place.store.url} doesn't say what the job was.",
+            remedy="Run `frontburner render` with the job as before: what is finished is not rendered again.",
+        )
+    return dict(document)
+
+
 def _place(note: Path) -> Place | None:
     """Read a note; None where it is no note that can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, FrontburnerError):

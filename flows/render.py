@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Completed
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows import events as ev
+from flows.afterwards import Afterwards
 from flows.cluster.nodes import farm
 from flows.control import Wish, WishWatch, express
 from flows.deadline import next_moment
@@ -27,11 +28,13 @@ from flows.earlier import wait_for_earlier_run
 from flows.halting import Halt, Halted, Halting, stay_suspended
 from flows.history import Recorder
 from flows.job import RenderJob
+from flows.nightly.conditions import Conditions, note_scene
+from flows.nightly.telling import skipped, told
 from flows.records import new_run
 from flows.registry import prefect_api, register
 from flows.report import Report
 from flows.run import FarmLost, Run
-from storage.errors import FrontburnerError
+from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE, open_store
 from tasks.patience import Patience
 
@@ -59,7 +62,9 @@ class JobFailed(FrontburnerError):
     task_runner=DaskTaskRunner(cluster_class=farm),  # type: ignore[arg-type]
     persist_result=False,
 )
-def render(job: RenderJob, again: str = "", only: str = "") -> dict[str, Any] | State[None]:
+def render(
+    job: RenderJob, again: str = "", only: str = "", conditions: Conditions | None = None
+) -> dict[str, Any] | State[None]:
     """Render a job: a still over all nodes at once, a sequence frame by frame.
 
     The same job goes on where it stopped: frames in place and units in the store are never rendered again.
@@ -72,11 +77,15 @@ def render(job: RenderJob, again: str = "", only: str = "") -> dict[str, Any] | 
         Frames to render again although they are in place, such as 10-20.
     only
         Frames this run is for; empty is all.
+    conditions
+        On what conditions a scheduled run renders.
     """
     store = open_store(job.out)
     store.check()
+    if why := skipped(job, store, conditions):
+        return Completed(name="Skipped", message=f"Skipped: {why}.")
     try:
-        with _recorded(job, store):
+        with told(job, store), _recorded(job, store):
             return _rendered(job, store, again, only)
     except Halted as halted:
         # Suspended where Prefect has a deployment to resume it from, else cancelled: whoever called this calls again.
@@ -100,19 +109,36 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
     try:
         with WishWatch(store=store, job_id=job.job_id) as watch:
             halting = Halting(job_id=job.job_id, watch=watch, clock=clock)
-            while True:
-                run = Run(job=job, store=store, client=client, report=report, clock=clock, halting=halting,
-                          again=again, only=only, due=due)  # fmt: skip
-                try:
-                    run.go()
-                    break
-                except FarmLost as lost:
-                    _wait_for_farm(client, halting, lost)
+
+            def go(again: str, only: str, because: str = "") -> Run:
+                while True:
+                    run = Run(job=job, store=store, client=client, report=report, clock=clock, halting=halting,
+                              again=again, only=only, due=due, because=because)  # fmt: skip
+                    try:
+                        run.go()
+                    except FarmLost as lost:
+                        _wait_for_farm(client, halting, lost)
+                    else:
+                        return run
+
+            run = go(again, only)
+            if not report.failed:
+                Afterwards(job=job, store=store, clock=clock, again=go).follow(run)
+            run.tell()
     finally:
         unobserve()
     document = report.document()
     told = json.dumps(document, indent=1).encode()
     Patience().call(lambda: store.write(f"{HOUSE}/jobs/{job.job_id}.json", told))
+    _raise_what_failed(job, report, document)
+    if not only:
+        with suppress(StoreError):  # then the next scheduled run renders what is missing, as ever
+            note_scene(job, store, run.journey.manifest)
+    return document
+
+
+def _raise_what_failed(job: RenderJob, report: Report, document: dict[str, Any]) -> None:
+    """Fail a job that has frames missing, or that lacks what should have been made of them."""
     if report.failed:
         frame, reason = next(iter(sorted(report.failed.items())))
         raise JobFailed(
@@ -120,7 +146,13 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
             remedy="Mend the cause and run the same job again: only what is missing is rendered.",
             report=document,
         )
-    return document
+    if report.after.failed:
+        product, reason = next(iter(report.after.failed.items()))
+        raise JobFailed(
+            reason=f"All frames are in place, but not the {product}: {reason}",
+            remedy=f"Then: frontburner job resume {job.job_id}; no frame is rendered again for it.",
+            report=document,
+        )
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
+from flows.after_figures import AfterFigures
+from flows.aftermath import Aftermath
 from flows.predictions import Predictions
 from flows.scene_figures import SceneFigures
 from flows.shifts import Shifts
@@ -65,30 +67,44 @@ class Report:
     predictions: Predictions = field(default_factory=Predictions)
     reached: dict[int, Reached] = field(default_factory=dict)
     deadline: ev.DeadlineJudged | None = None
+    after: AfterFigures = field(default_factory=AfterFigures)
     scene: SceneFigures = field(default_factory=SceneFigures)
 
     def take(self, event: ev.Event) -> None:
         """Fold one event in."""
+        self.after.take(event)
+        if isinstance(event, Aftermath):
+            return
         self.ended_s = max(self.ended_s, event.at_s)
         self.scene.take(event)
         match event:
             case ev.JobPlanned():
-                self.planned, self.job_id, self.frames = event, event.job_id, event.frames
-                self.reused_frames = event.reused_frames
+                self._plan(event)
             case ev.FarmMeasured():
                 self.measured = event
-            case ev.FrameFailed():
-                self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
-            case ev.FrameWritten():
-                self.outputs.extend(event.outputs)
-                if event.reached is not None and event.reached.telling:
-                    self.reached[event.frame] = event.reached
+            case ev.FrameFailed() | ev.FrameWritten():
+                self._take_frame(event)
             case ev.DeadlineJudged():
                 self.deadline = event
             case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeSetAside() | ev.NodeLost():
                 self._take_node(event)
             case _:
                 self._take_unit(event)
+
+    def _plan(self, event: ev.JobPlanned) -> None:
+        """Note what is to be done; a job that goes on, or renders some frames once more, is planned anew."""
+        if self.planned is None:
+            self.reused_frames = event.reused_frames
+        self.planned, self.job_id, self.frames = event, event.job_id, max(self.frames, event.frames)
+
+    def _take_frame(self, event: ev.FrameFailed | ev.FrameWritten) -> None:
+        match event:
+            case ev.FrameFailed():
+                self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
+            case ev.FrameWritten():
+                self.outputs.extend(event.outputs)
+                if event.reached is not None and event.reached.telling:
+                    self.reached[event.frame] = event.reached
 
     def _take_node(
         self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeSetAside | ev.NodeLost
@@ -256,7 +272,7 @@ class Report:
         return {
             "job_id": self.job_id,
             "renderer": self.renderer,
-            "outputs": sorted(self.outputs),
+            "outputs": sorted(set(self.outputs)),
             "chart": self.chart,
             "frames": self.frames,
             "failed_frames": {str(frame): reason for frame, reason in sorted(self.failed.items())},
@@ -289,6 +305,7 @@ class Report:
             "prediction": self.predictions.document(),
             "per_node": self._per_node(),
             "reached": {str(frame): reached.document() for frame, reached in sorted(self.reached.items())},
+            **self.after.document(),
             "notes": list(self.notes),
             **self._deadline(),
         }

@@ -64,6 +64,8 @@ class Run:
         Frames to render again although they are in place, and the frames this run is for; empty means none, and all.
     due
         When the job should be ready, where it has a deadline.
+    because
+        What tells this run from another one of the same flow run.
     """
 
     job: RenderJob
@@ -75,6 +77,10 @@ class Run:
     again: str = ""
     only: str = ""
     due: datetime | None = None
+    because: str = ""
+    layout: Layout = field(init=False)
+    pictures: dict[int, FrameRecord] = field(init=False, default_factory=dict)
+    """Frames that are in place, of those this run was for."""
     artifacts: Artifacts = field(init=False)
     journey: Journey = field(init=False)
     leftovers: Leftovers = field(init=False)
@@ -115,14 +121,17 @@ class Run:
             files_url=open_store(files).url if (files := Settings().files) else "",
             travel=self.job.travel,
         ) as dask_farm:
-            build = choose_build(dask_farm.survey(self._heed_early), self.job.renderer_name)
+            build = choose_build(dask_farm.survey(self.heed), self.job.renderer_name)
             with closing(self._depart(dask_farm, build)) as self.journey:
-                layout = self._open(build, self.journey)
+                self.layout = layout = self._open(build, self.journey)
                 wanted = self._missing(layout)
                 dask_farm.open(build, layout.unit)
                 with self._deadline_watched():
                     self._render(dask_farm, layout, wanted)
         self._draw()
+
+    def tell(self) -> None:
+        """Show the job's figures in Prefect."""
         self.artifacts.report(markdown(self.report.document()))
 
     def _draw(self) -> None:
@@ -155,7 +164,7 @@ class Run:
             query=SceneQuery(renderer=self.job.renderer_name, build=build, frames=frame_scenes(self.job)),
             farm=dask_farm,
             clock=self.clock,
-            heed=self._heed_early,
+            heed=self.heed,
             say=get_run_logger().info,
         )
 
@@ -178,6 +187,7 @@ class Run:
         if self.again:
             self.store.create(self._again_mark, b"1")
         for record in found.in_place:
+            self.pictures[record.frame] = record
             outputs = tuple(self.store.locate(key) for key in record.files)
             ev.announce(ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs, reached=record.reached))
         ev.announce(
@@ -200,7 +210,7 @@ class Run:
     def _again_mark(self) -> str:
         context = FlowRunContext.get()
         run = context.flow_run.id if context and context.flow_run else "direct"
-        return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}"
+        return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}{self.because}"
 
     def _render(self, dask_farm: DaskFarm, layout: Layout, found: Missing) -> None:
         planner = Planner(
@@ -321,8 +331,8 @@ class Run:
             raise _farm_lost()
         self.halting.heed()
 
-    def _heed_early(self) -> None:
-        """Do as `_heed`, where no unit is under way that could end first."""
+    def heed(self) -> None:
+        """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
         self._heed()
         self.halting.end()
 
@@ -332,6 +342,7 @@ class Run:
         previews.offer(progress)
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
+        self.pictures[record.frame] = record
         reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
         get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
         if record.preview:

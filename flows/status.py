@@ -57,6 +57,12 @@ class JobStatus:
     written: dict[int, tuple[str, ...]] = field(default_factory=dict)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Reason and the renderer's last words of each frame that failed in the last run."""
+    flagged: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Fault and sentence of each frame that stood out when they were last checked."""
+    products: dict[str, str] = field(default_factory=dict)
+    """Movies and contact sheet, and where they are."""
+    skipped: tuple[str, str] | None = None
+    """When a scheduled run was last skipped, and why."""
     pixel_samples: int = 0
     pixel_samples_done: int = 0
     seconds_left: float | None = None
@@ -117,6 +123,8 @@ class JobStatus:
             "frames": self.frames,
             "written": len(self.written),
             "failed": {frame: {"reason": why, "last_words": words} for frame, (why, words) in self.failed.items()},
+            "flagged": {frame: {"fault": fault, "sentence": said} for frame, (fault, said) in self.flagged.items()},
+            "products": self.products,
             "seconds_left": self.seconds_left,
             "runs": self.runs,
             "started": self.started,
@@ -169,6 +177,14 @@ def _fold_job(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901
             found.written[event["frame"]] = tuple(event["outputs"])
         case "frame failed":
             found.failed[event["frame"]] = (event["reason"], event.get("last_words", ""))
+        case "frames checked":
+            found.flagged = {}
+        case "frame flagged":
+            found.flagged[event["frame"]] = (event["fault"], event["sentence"])
+        case "product made":
+            found.products[event["product"]] = event["output"]
+        case "run skipped":
+            found.skipped = (event["at"], event["why"])
         case "job suspending":
             found.state, found.sentence = RunState.ENDING, event["why"]
         case "run ended":

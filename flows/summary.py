@@ -11,6 +11,8 @@ from flows.spans import format_span
 from tasks.limits import reached_from
 
 MOST_ROWS = 50
+MOST_NAMED = 12
+"""Flagged frames that are named on one line."""
 MATTERS = 0.02
 """What took less than this part of the nodes' time isn't spoken of."""
 
@@ -34,7 +36,9 @@ def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if report["units"]:
         rows += [("efficiency", _efficiency(report)), *_ideal(report), *_tail(report), *_prediction(report)]
-    rows += [*_scene(report), *_reached(report), *_deadline(report)]
+    rows += [*_scene(report), *_reached(report), *_deadline(report), *_checks(report)]
+    rows += list(report.get("products", {}).items())
+    rows += [(product, f"couldn't be made: {reason}") for product, reason in report.get("failed_products", {}).items()]
     rows += [("set aside", f"{node}: {reason}") for node, reason in report["set_aside"].items()]
     return rows + [("note", note) for note in report["notes"]]
 
@@ -130,6 +134,20 @@ def _reached(report: dict[str, Any]) -> list[tuple[str, str]]:
     frames = ", ".join(f"{count} frame{'' if count == 1 else 's'} by {by}" for by, count in ended.most_common())
     samples = f"{least}" if least == most else f"{least} to {most}"
     return [("reached", f"{samples} samples a pixel; ended: {frames}")]
+
+
+def _checks(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say which frames stand out, if they were looked at."""
+    flagged = report.get("flagged_frames", {})
+    if not flagged:
+        return (
+            [("checks", f"{report['checked_frames']} frames, none stands out")] if report.get("checked_frames") else []
+        )
+    told = [f"{frame} {own['fault']}" for frame, own in flagged.items()]
+    more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return [
+        ("checks", f"{len(told)} of {report['checked_frames']} frames flagged: {', '.join(told[:MOST_NAMED])}{more}")
+    ]
 
 
 def _deadline(report: dict[str, Any]) -> list[tuple[str, str]]:

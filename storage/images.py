@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -72,7 +72,11 @@ def decode_exr(data: bytes, *, key: str = "") -> tuple[Floats, tuple[str, ...], 
     storage.errors.CorruptObject
         Pixels, names or metadata are not the ones that were written.
     """
-    pixels, spec = read_image("exr", data, key=key)
+    return _as_written(*read_image("exr", data, key=key), key=key)
+
+
+def _as_written(pixels: Floats, spec: Any, *, key: str) -> tuple[Floats, tuple[str, ...], dict[str, str | int | float]]:  # noqa: ANN401 - OpenImageIO has no types
+    """Return what a file of `encode_exr` holds, if it holds what its record says."""
     try:
         record = json.loads(spec.getattribute(_RECORD))
         names, metadata = tuple(record["channels"]), dict(record["metadata"])
@@ -83,6 +87,26 @@ def decode_exr(data: bytes, *, key: str = "") -> tuple[Floats, tuple[str, ...], 
     if not intact:
         raise damaged("its content doesn't match its record", key=key)
     return ordered, names, metadata
+
+
+def decode_colours(data: bytes, *, key: str = "") -> Floats:
+    """Read the colours of an EXR file, whoever made it: float32 (H, W, 3), linear, premultiplied.
+
+    Raises
+    ------
+    storage.errors.CorruptObject
+        It can't be read to its end, isn't what `encode_exr` wrote, or has no R, G and B.
+    """
+    pixels, spec = read_image("exr", data, key=key)
+    if spec.getattribute(_RECORD) is not None:
+        pixels, names, _ = _as_written(pixels, spec, key=key)
+    else:
+        names = tuple(spec.channelnames)
+    try:
+        colours = [names.index(name) for name in "RGB"]
+    except ValueError:
+        raise damaged("it has no channels R, G and B", key=key) from None
+    return np.ascontiguousarray(pixels[..., colours])
 
 
 def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_stops: float = 0.0) -> bytes:

@@ -11,6 +11,7 @@ from storage.errors import MissingObject
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import HOUSE
 from tasks.denoise import denoised
+from tasks.inspection import figures, figures_from
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.noise import gather, noise
 from tasks.stitch import Picture, stitch, stitch_uneven
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
     from storage.view import View
+    from tasks.inspection import Figures
     from tasks.noise import Moments
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
@@ -59,6 +61,8 @@ class PictureOrder:
         finds them in place.
     denoise
         Whether noise is taken out of the whole picture.
+    inspect
+        Whether the picture is measured, to be compared with others; it changes no file.
     """
 
     frame: FrameSpec
@@ -69,6 +73,7 @@ class PictureOrder:
     limits: Limits = field(default_factory=Limits)
     ending: Ending | None = None
     denoise: bool = False
+    inspect: bool = False
 
     @property
     def digest(self) -> str:
@@ -84,11 +89,20 @@ class PictureOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRecord:
-    """A frame whose files are in place. ``files`` maps each key to the SHA-256 of its bytes."""
+    """A frame whose files are in place.
+
+    Parameters
+    ----------
+    files
+        The SHA-256 of each key's bytes.
+    figures
+        What was measured of the picture, where that was wanted.
+    """
 
     frame: int
     files: dict[str, str]
     reached: Reached | None = None
+    figures: Figures | None = None
     preview: bytes = field(default=b"", repr=False)
 
 
@@ -106,6 +120,7 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     reached = _reached(picture, tiles, order)
     if order.denoise:
         picture = denoised(picture)
+    measured = figures(picture.pixels) if order.inspect else None
     files: dict[str, str] = {}
     for key in order.keys:
         data = _encode(key, picture, order, metadata | reached.facts())
@@ -113,10 +128,12 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
         # Without a record in between, no crash can leave a file that passes for what another job wrote.
         store.delete(record_key(key))
         store.write(key, data)
-        record = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
+        record: dict[str, object] = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
+        if measured is not None:
+            record["figures"] = asdict(measured)
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
-    return FrameRecord(frame=order.frame.frame, files=files, reached=reached, preview=shown)
+    return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured, preview=shown)
 
 
 def _put_together(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
@@ -153,16 +170,17 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     than a resume should.
     """
     files: dict[str, str] = {}
-    reached = None
+    reached = measured = None
     for key in order.keys:
         try:
             record = json.loads(store.read(record_key(key)))
             if record["order"] != order.digest or not store.exists(key):
                 return None
             files[key], reached = record["sha256"], reached_from(record["reached"])
+            measured = figures_from(record["figures"]) if "figures" in record else None
         except (MissingObject, ValueError, KeyError, TypeError):
             return None
-    return FrameRecord(frame=order.frame.frame, files=files, reached=reached)
+    return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured)
 
 
 def discard(order: PictureOrder, store: ObjectStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,18 @@ from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.desk import Desk
 from tasks.fetching import Place
+from tasks.frame_files import FrameFiles
+from tasks.inspection import Figures, Finding
+from tasks.letter import Letter, deliver
+from tasks.movie import Codec
 from tasks.node import in_renderer, scene_for, tile_of
 from tasks.patience import Patience
 from tasks.pictures import FrameRecord, PictureOrder, finish
+from tasks.products import Footage, Product, ahead, make_movie, make_sheet, measure
 from tasks.renderers.base import SceneInfo
 from tasks.scenes import OpenedScene, SceneQuery, inspect_frames, listed
 from tasks.spec import Tile, UnitSpec
+from tasks.targets import read_targets
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -107,3 +114,70 @@ def finish_frames(
             order.frame.frame, ", ".join(store.locate(key) for key in order.keys), len(own),
         )  # fmt: skip
     return records
+
+
+@task(
+    name="measure frames",
+    task_run_name="measure {title}",
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def measure_frames(title: str, frames: list[FrameFiles], store_url: str) -> list[dict[int, Figures] | Finding]:  # noqa: ARG001
+    """Read frames back and measure them, to be held against each other."""
+    return list(ahead(partial(measure, store=open_store(store_url)), frames))
+
+
+@task(
+    name="make movie",
+    task_run_name="make movie {codec}",
+    retries=2,
+    retry_delay_seconds=10,
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def write_movie(codec: Codec, footage: Footage, fps: Fraction, store_url: str) -> Product:
+    """Make a movie of a job's frames, whole or not at all."""
+    store = open_store(store_url)
+    product = make_movie(footage, codec, fps, store)
+    _tell_product(store.locate(product.key), product, len(footage.frames))
+    return product
+
+
+@task(
+    name="make contact sheet",
+    retries=2,
+    retry_delay_seconds=10,
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def write_sheet(footage: Footage, flagged: dict[int, str], facts: str, store_url: str) -> Product:
+    """Make a contact sheet of a job's frames."""
+    store = open_store(store_url)
+    product = make_sheet(footage, flagged, facts, store)
+    _tell_product(store.locate(product.key), product, len(footage.frames))
+    return product
+
+
+def _tell_product(where: str, product: Product, frames: int) -> None:
+    said = "is in place already, made of the same" if product.reused else "made of"
+    get_run_logger().info("%s: %s %d frames", where, said, frames)
+
+
+@task(
+    name="notify",
+    task_run_name="notify {target}",
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def send_letter(target: str, letter: Letter, home: str) -> None:
+    """Send a letter to a target of ``notify.yaml``. It is called, not submitted: secrets don't leave this machine."""
+    deliver(letter, target, read_targets(Path(home), [target])[target])
+    get_run_logger().info("%s was told: %s", target, letter.subject)

@@ -13,6 +13,9 @@ from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
 from flows.cli.node import app as node_app
 from flows.cli.node import licence_app
+from flows.cli.products import movie
+from flows.cli.schedule import app as schedule_app
+from flows.cli.schedule import morning
 from flows.job import RenderJob
 
 EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
@@ -32,6 +35,9 @@ app.command(node_app)
 app.command(licence_app)
 app.command(farm_app)
 app.command(doctor)
+app.command(movie)
+app.command(schedule_app)
+app.command(morning)
 
 
 def _options() -> type[BaseModel]:

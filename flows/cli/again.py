@@ -14,7 +14,7 @@ from flows.deployed import NotThere, deployed
 from flows.events import RunState
 from flows.frames import format_frames, parse_frames
 from flows.job import JobRefused, make_job
-from flows.registry import NotNow
+from flows.registry import NotNow, document_of
 from flows.scenes import frame_scenes
 from storage.errors import FrontburnerError
 from storage.objects import open_store
@@ -50,7 +50,7 @@ def resume(place: Place, *, nodes: int, as_json: bool) -> int:
     if status.state is RunState.COMPLETED:
         _say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
         return OK
-    document = _document(place, status)
+    document = document_of(place, status.run_started)
     express(place.store, place.job_id, Wish.RUN, at=datetime.now().astimezone(), by=someone())
     lost = status.state is RunState.LOST
     if _done_there(place, status, lambda there: there.go_on(lost=lost)):
@@ -67,7 +67,7 @@ def rerun(place: Place, wanted: Wanted, *, nodes: int, as_json: bool) -> int:
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
-    document, choice = _document(place, status), choose(wanted, status)
+    document, choice = document_of(place, status.run_started), choose(wanted, status)
     if choice is None:
         _say(f"No frame of {place.job_id} failed in its last run.")
         return OK
@@ -112,16 +112,6 @@ def _rest(place: Place, watch: Watch) -> JobStatus:
                 retryable=True,
             )
     return status
-
-
-def _document(place: Place, status: JobStatus) -> dict[str, Any]:
-    document = status.run_started.get("job") or place.note.get("job")
-    if not document:
-        raise FrontburnerError(
-            reason=f"The record of {place.job_id} in {place.store.url} doesn't say what the job was.",
-            remedy="Run `frontburner render` with the job as before: what is finished is not rendered again.",
-        )
-    return dict(document)
 
 
 def _done_there(place: Place, status: JobStatus, act: Callable[[Deployed], str]) -> bool:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from flows import aftermath as am
 from flows import events as ev
 from flows.scene_figures import size
 from flows.summary import summary
@@ -97,6 +98,12 @@ class Display:
                 self.say(f"Frame {event.frame} failed: {event.reason}{words}", error=True)
             case ev.FrameWritten():
                 self._written += 1
+            case am.FrameFlagged():
+                self.say(f"Frame {event.frame} is flagged: {event.sentence}")
+            case am.ProductMade(product=product) | am.ProductFailed(product=product):
+                self.stage(f"made the {product}")
+            case am.NotSent(target=target, reason=reason):
+                self.say(f"{target} couldn't be told: {reason}", error=True)
             case ev.GoalMoved() | ev.PassMeasured() | ev.TimeUp() | ev.DeadlineJudged():
                 self._take_limits(event)
         self._show()

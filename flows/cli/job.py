@@ -50,10 +50,10 @@ def list_(*, out: Out = None, json: Json = False) -> int:
             except FrontburnerError as error:
                 trouble = str(error)
                 print(f"{place.job_id} can't be told: {error}", file=sys.stderr)
-        _print([each.document(_now()) for each in found], jobs_table(found, _now()), as_json=json)
+        print_out([each.document(_now()) for each in found], jobs_table(found, _now()), as_json=json)
         return TROUBLE if trouble and not found else OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -67,10 +67,10 @@ def show(name: Name, *, out: Out = None, json: Json = False) -> int:
 
         place = find(name, out)
         found = status_of(place.store, place.job_id)
-        _print(found.document(_now()), job_tables(found, _now()), as_json=json)
+        print_out(found.document(_now()), job_tables(found, _now()), as_json=json)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -110,7 +110,7 @@ def log(
         tell(find(name, out), wanted, show, last=last, follow=follow)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -124,7 +124,7 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     """
     from flows.control import Wish
 
-    return _guarded(lambda: _ask(name, out, Wish.SUSPEND_NOW if now else Wish.SUSPEND))
+    return guarded(lambda: _ask(name, out, Wish.SUSPEND_NOW if now else Wish.SUSPEND))
 
 
 @app.command
@@ -132,7 +132,7 @@ def cancel(name: Name, *, out: Out = None) -> int:
     """Cancel a job: its renderers are ended within seconds. What is finished is kept; `resume` still goes on."""
     from flows.control import Wish
 
-    return _guarded(lambda: _ask(name, out, Wish.CANCEL))
+    return guarded(lambda: _ask(name, out, Wish.CANCEL))
 
 
 @app.command
@@ -148,7 +148,7 @@ def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False)
 
         return resume(find(name, out), nodes=nodes, as_json=json)
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -184,7 +184,7 @@ def rerun(
         wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
         return rerun(find(name, out), wanted, nodes=nodes, as_json=json)
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -202,7 +202,7 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
         print(f"{place.job_id} has priority {value} from now on.", file=sys.stderr)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
@@ -212,22 +212,27 @@ def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish
     return ask(find(name, out), wish)
 
 
-def _guarded(act: Callable[[], int]) -> int:
+def guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
+    from flows.cluster.running import NoFarm
     from flows.job import JobRefused
+    from flows.nightly.schedules import NoSchedule
     from flows.registry import NotNow, UnknownJob
+    from tasks.targets import UnknownTarget
 
+    refusals = (UnknownJob, NotNow, JobRefused, NoSchedule, UnknownTarget, NoFarm)
     try:
         return act()
     except FrontburnerError as error:
         print(error, file=sys.stderr)
-        return REFUSED if isinstance(error, UnknownJob | NotNow | JobRefused) else TROUBLE
+        return REFUSED if isinstance(error, refusals) else TROUBLE
     except BrokenPipeError:  # as of `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
         return OK
 
 
-def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON, or what rich prints
+def print_out(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON, or what rich prints
+    """Print what a command found: for a program, or for a person."""
     if as_json:
         print(_json(document))
         return

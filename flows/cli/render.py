@@ -21,6 +21,7 @@ from flows.scenes import frame_scenes
 from flows.settings import Settings
 from storage.errors import FrontburnerError
 from storage.objects import open_store
+from tasks.targets import UnknownTarget, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,16 +79,23 @@ def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
     """Make the job document from a scene or job file and the options; nothing has been started yet."""
     if nodes < 0:
         raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
-    path = Path(scene)
-    document = read_document(path) if is_job_file(path) else {"scene": scene}
-    job = make_job(document | given)
+    job = read_job(scene, given)
     if job.local is False and not Settings().scheduler:
         raise JobRefused(
             reason="The job was refused before anything started:",
             remedy="",
             problems=("local: no: there is only this machine. Set FRONTBURNER_SCHEDULER to a farm, or leave it out.",),
         )
+    return job
+
+
+def read_job(scene: str, given: dict[str, Any]) -> RenderJob:
+    """Make the job document from a scene or job file and options, and prove that what it names is there."""
+    path = Path(scene)
+    document = read_document(path) if is_job_file(path) else {"scene": scene}
+    job = make_job(document | given)
     frame_scenes(job)
+    read_targets(Settings().home, job.notify)
     open_store(job.out).check()
     return job
 
@@ -111,7 +119,7 @@ def _render(job: RenderJob, nodes: int, display: Display, began_s: float, choice
 
             display.stage(f"opening {Path(job.scene).name}")
             try:
-                document = render(_absolute(job), again=choice.again, only=choice.only)
+                document = render(absolute(job), again=choice.again, only=choice.only)
             except CancelledRun as cancelled:
                 raise Stopped(reason=str(cancelled), remedy="") from None
             assert isinstance(document, dict)
@@ -130,7 +138,7 @@ def _times(startup_s: float, began_s: float) -> dict[str, float]:
     return {"wall_s": round(wall_s, 3), "startup_s": round(startup_s or wall_s, 3)}
 
 
-def _absolute(job: RenderJob) -> RenderJob:
+def absolute(job: RenderJob) -> RenderJob:
     """Make paths mean the same on nodes, whose working folder is another."""
     changes = {"scene": str(Path(job.scene).expanduser().absolute())}
     if "://" not in job.out:
@@ -217,4 +225,4 @@ def _exit_code(error: FrontburnerError) -> int:
         return FRAMES_FAILED
     from tasks.errors import SceneError
 
-    return REFUSED if isinstance(error, SceneError) else TROUBLE
+    return REFUSED if isinstance(error, SceneError | UnknownTarget) else TROUBLE

@@ -44,6 +44,8 @@ def job_tables(job: JobStatus, now: datetime) -> Iterator[Table | str]:
         yield ""
         yield _table(("node", "state", "units", "seconds", "failures", "under way"), rows)
     yield from _failures(job)
+    yield from (f"\nframe {frame} is flagged: {said}" for frame, (_, said) in sorted(job.flagged.items()))
+    yield from (f"\n{product}: {output}" for product, output in job.products.items())
     if job.last_runs:
         yield ""
         yield _table(("run", "state", "began", "ended", "on", "flow run in Prefect"), _runs(job, now))

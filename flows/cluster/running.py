@@ -114,6 +114,26 @@ def find_scheduler(given: str) -> str:
     )
 
 
+def find_prefect() -> str:
+    """Return the Prefect server a command is for: the one that is set, or that of a farm running here.
+
+    Raises
+    ------
+    NoFarm
+        When there is none.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    servers = [PREFECT_API_URL.value(), *(farm.prefect for farm in running_farms())]
+    found = next(filter(None, servers), "")
+    if not found:
+        raise NoFarm(
+            reason="No Prefect server is known here, and schedules are kept by one.",
+            remedy="Set PREFECT_API_URL to its address, such as http://127.0.0.1:4200/api.",
+        )
+    return found
+
+
 def _began_s(process: psutil.Process) -> float:
     """When a process began, in seconds since the machine did. Both moments move when the clock is set."""
     return float(process.create_time() - psutil.boot_time())

@@ -87,6 +87,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("keep_units", "perhaps", "valid boolean"),
     ("denoise", "perhaps", "valid boolean"),
     ("out", None, "valid string"),
+    ("movie", "h264,mpeg1", "'h264', 'hevc', 'av1' or 'prores'"),
+    ("fps", "0", "Write frames a second such as"),
+    ("contact_sheet", "perhaps", "valid boolean"),
+    ("checks", "maybe", "'warn', 'rerender' or 'no'"),
+    ("notify", 5, "valid list"),
 ]
 
 
@@ -227,7 +232,7 @@ OTHER: dict[str, Any] = {
 OTHER_WAY: dict[str, Any] = {
     "travel": "no",
     "priority": 51, "min_nodes": 1, "max_nodes": 3, "groups": "gpu,night", "local": False, "attempts": 4,
-    "unit_timeout_s": 9,
+    "unit_timeout_s": 9, "movie": "h264,prores", "fps": "25", "contact_sheet": True, "checks": "no", "notify": "studio",
 }  # fmt: skip
 
 

@@ -96,6 +96,10 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
                 "there": [[0.0, 7.0]],
             },
         },
+        "checked_frames": 0,
+        "flagged_frames": {},
+        "products": {},
+        "failed_products": {},
         "notes": ["old took no part: It has no LLVM."],
         "reached": {},
     }  # fmt: skip

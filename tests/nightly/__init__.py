@@ -1,0 +1,1 @@
+"""Nights: letters, conditions, schedules and what is told in the morning."""
