@@ -6,21 +6,23 @@ import argparse
 import json
 import os
 import statistics
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.simulation.growth import FRAME_S, grown, sizes
 from benchmarks.simulation.scenario import Farm, play, scenario
 from benchmarks.simulation.strategies import maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 OUT = Path(__file__).resolve().parents[2] / "build"
+KEY = ("job", "farm", "nodes", "strategy")
+"""What tells rows apart."""
 IDEAL_S = 300.0
 STILL_NODES = (4, 16, 64, 256)
 STILL_SEEDS = 20
@@ -77,23 +79,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few seeds and small farms: to see that it works")
     parser.add_argument("--only", choices=["still", "sequence", "scale"], help="one part")
     parser.add_argument("--farm", choices=list(Farm), action="append", help="this kind of farm alone; can be repeated")
+    parser.add_argument("--ways", choices=["ours", "others"], help="our rows alone, or all but ours")
     given = parser.parse_args()
     farms = given.farm or list(Farm)
     OUT.mkdir(exist_ok=True)
-    rows: list[Row] = []
     if given.only != "scale":
         cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind) and case.farm in farms]
-        kept = _others({(case.job, case.farm.value) for case in cases})
-        with ProcessPoolExecutor(os.cpu_count()) as pool:
-            for found in pool.map(work_out, cases):
-                rows += found
-                for row in found:
-                    print(
-                        f"{row.job:14} {row.nodes:4} nodes  {row.farm:10} {row.strategy:12} "
-                        f"mean {row.ratio_mean:6.3f}  max {row.ratio_max:6.3f}  seeds {row.seeds}",
-                        flush=True,
-                    )
-                (OUT / "simulation.json").write_text(json.dumps(kept + [asdict(row) for row in rows], indent=1))
+        _work_out_all([case for case in (_of(case, given.ways) for case in cases) if case.strategies])
     if given.only in (None, "scale"):
         with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:  # each with its own memory
             scale = list(pool.map(grown, *zip(*sizes(quick=given.quick), strict=True)))
@@ -103,11 +95,27 @@ def main() -> None:
     draw(OUT)
 
 
-def _others(renewed: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Rows of an earlier run that aren't worked out now."""
+def _of(case: Case, ways: str | None) -> Case:
+    """The same case with some of its strategies."""
+    ours = [name for name in case.strategies if (name == "ours") == (ways == "ours")]
+    return replace(case, strategies=tuple(ours)) if ways else case
+
+
+def _work_out_all(cases: Sequence[Case]) -> None:
+    """Work out cases, and put their rows in the place of earlier ones as they come: an end loses no row."""
     path = OUT / "simulation.json"
     before = json.loads(path.read_text()) if path.exists() else []
-    return [row for row in before if (row["job"], row["farm"]) not in renewed]
+    rows = {tuple(row[name] for name in KEY): row for row in before}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for done in as_completed([pool.submit(work_out, case) for case in cases]):
+            for row in map(asdict, done.result()):
+                rows[tuple(row[name] for name in KEY)] = row
+                print(
+                    f"{row['job']:14} {row['nodes']:4} nodes  {row['farm']:10} {row['strategy']:12} "
+                    f"mean {row['ratio_mean']:6.3f}  max {row['ratio_max']:6.3f}  seeds {row['seeds']}",
+                    flush=True,
+                )
+            path.write_text(json.dumps([rows[key] for key in sorted(rows)], indent=1))
 
 
 def _cases(*, quick: bool) -> Iterator[Case]:
