@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean
+.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -70,6 +70,9 @@ lock:  ## renew the lock file after a change of dependencies
 
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19
+
+docs: env  ## the documentation as a site, without a warning: build/site
+	$(BIN)/mkdocs build --strict --quiet
 
 reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m flows.cli.reference
