@@ -38,7 +38,7 @@ types: env
 unit: env
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: env  ## the slowest proofs: cut networks, clocks that are set, POV-Ray's own sample scenes
+test-slow: env  ## the slowest proofs: cut networks, set clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
 	$(BIN)/python -m pytest -m slow
 
 test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from storage.image_files import read_image
 from storage.images import decode_exr
@@ -31,6 +32,7 @@ def error(picture: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> f
     return float(np.sqrt((off / reference**2)[brightness > 0].mean()))
 
 
+@pytest.mark.slow
 def test_a_still_ends_at_its_noise_at_the_same_pass_on_any_nodes_and_its_noise_is_true(studio: Studio) -> None:
     limit = 0.2
     runs = {}
@@ -79,6 +81,7 @@ def test_a_still_ends_when_its_time_is_up_and_is_whole(studio: Studio) -> None:
     assert not studio.processes()
 
 
+@pytest.mark.slow
 def test_each_frame_of_a_sequence_ends_by_its_noise(studio: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="64x36", samples=64)
     report = studio.render(scene, "--frames", "1-3", "--noise", "0.01", "--out", studio.folder / "out")

@@ -145,6 +145,7 @@ def test_finished_frames_are_not_rendered_again(studio: Studio, null_scene: Call
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "environ"), reason="needs to see other processes' environment")
+@pytest.mark.slow
 def test_nothing_is_left_running_when_the_command_is_killed(studio: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="320x180", samples=64, cost_s=60)
     out = studio.folder / "out"

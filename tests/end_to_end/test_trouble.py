@@ -34,6 +34,7 @@ def ended(command: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     return report, said
 
 
+@pytest.mark.slow
 def test_a_bad_node_is_set_aside_and_the_others_render_all(studio: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="64x36", samples=8, cost_s=1.0, faults=[{"do": "crash", "node": "node-1"}])
     out = studio.folder / "out"
@@ -47,6 +48,7 @@ def test_a_bad_node_is_set_aside_and_the_others_render_all(studio: Studio, null_
     assert report["per_node"]["node-1"]["units"] == 0
 
 
+@pytest.mark.slow
 def test_a_frame_that_crashes_everywhere_fails_with_its_last_words(
     studio: Studio, null_scene: Callable[..., Path]
 ) -> None:
