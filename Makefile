@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -40,6 +40,9 @@ unit: env
 
 test-slow: env  ## the slowest proofs: cut networks, set clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
 	$(BIN)/python -m pytest -m slow
+
+test-monitor: env  ## the monitor's page in a real browser (Debian: apt-get install chromium); build/monitor.json
+	$(BIN)/python -m pytest tests/monitor
 
 test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flows.plan.block import Block
     from tasks.limits import Reached
-    from tasks.spec import SampleRange, UnitRecord
+    from tasks.spec import Region, SampleRange, Size, UnitRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,11 @@ class JobPlanned(Event):
     reused_frames: int
     probe: SampleRange | None = None
     """The samples that are rendered first to measure the picture, where there is such a pass."""
+    numbers: str = ""
+    """The numbers of the frames, such as 1-48."""
+    size: Size | None = None
+    region: Region | None = None
+    """The part of each frame that is rendered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +258,15 @@ class PassMeasured(Event):
     samples: int
     noise: float | None
     samples_wanted: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewMade(Event):
+    """A preview of a still is in the store, where that of the finished frame will be."""
+
+    frame: int
+    samples: int
+    caption: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

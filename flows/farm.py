@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from flows.plan.block import Block
     from flows.survey import NodeReport
+    from tasks.parts import Showing
     from tasks.spec import UnitSpec
 
 SURVEY_TIMEOUT_S = 180
@@ -155,15 +156,18 @@ class DaskFarm:
             )
         return self.admission.reports
 
-    def open(self, build: str, unit_for: Callable[[Block], UnitSpec]) -> None:
+    def open(self, build: str, unit_for: Callable[[Block], UnitSpec], shows: Showing | None = None) -> None:
         """Begin to admit nodes that have this build.
 
         Parameters
         ----------
         unit_for
             The full specification of a block.
+        shows
+            How units are shown while the job is rendered.
         """
         self._unit_for = unit_for
+        self.desk = replace(self.desk, shows=shows)
         self.admission.open(build)
         self.tell(exhausted=False)
 

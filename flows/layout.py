@@ -11,6 +11,7 @@ from flows.plan.passes import sample_passes
 from flows.plan.planner import Mode
 from tasks.denoise import GUIDES
 from tasks.limits import Limits
+from tasks.parts import Showing
 from tasks.pictures import Encoding, PictureOrder
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
@@ -58,6 +59,13 @@ class Layout:
     def limits(self) -> Limits:
         """What may end its pictures early."""
         return next(iter(self.orders.values())).limits
+
+    def shows(self, folder: str) -> Showing | None:
+        """How its units are shown while they are rendered; those of a sequence aren't, its frames are."""
+        how = next(iter(self.orders.values())).encoding
+        if len(self.frames) > 1:
+            return None
+        return Showing(folder=folder, region=self.region, view=how.view, exposure_stops=how.exposure_stops)
 
     def unit(self, block: Block) -> UnitSpec:
         """The full specification of a block."""

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.pictures import early_preview
+from flows import events as ev
+from storage.objects import HOUSE
+from tasks.pictures import show_early
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from flows.progress import FrameProgress
 
 SHOW_EVERY_S = 5.0
+
+
+def parts_folder(job_id: str) -> str:
+    """Folder of a store in which the parts of a still are shown while it is rendered."""
+    return f"{HOUSE}/jobs/{job_id}/parts"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +49,7 @@ class Previews:
     _next: tuple[FrameProgress, DaskMeasurement] | None = field(init=False, default=None)
     _future: Future | None = field(init=False, default=None)
     _caption: str = field(init=False, default="")
+    _shows: tuple[int, int] = field(init=False, default=(0, 0))
     _shown_s: float = field(init=False, default=-math.inf)
 
     def offer(self, progress: FrameProgress) -> None:
@@ -54,11 +62,14 @@ class Previews:
         if self._future is not None and self._future.done():
             if self._future.status == "finished":
                 self.show(self._future.result(), self._caption)
+                frame, samples = self._shows
+                ev.announce(ev.PreviewMade(at_s=self.clock(), frame=frame, samples=samples, caption=self._caption))
             self._future = None
         if self._next is None or self._future is not None or self.clock() - self._shown_s < SHOW_EVERY_S:
             return
         (progress, measured), self._next, self._shown_s = self._next, None, self.clock()
         noise = "" if progress.noise is None else f", noise {progress.noise:.1%}"
         self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
-        order = self.layout.orders[progress.frame]
-        self._future = self.farm.client.submit(early_preview, measured.moments, order, pure=False, priority=1)
+        self._shows = progress.frame, progress.samples
+        order, store_url = self.layout.orders[progress.frame], self.farm.store_url
+        self._future = self.farm.client.submit(show_early, measured.moments, order, store_url, pure=False, priority=1)

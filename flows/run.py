@@ -17,13 +17,14 @@ from flows.deadline import DeadlineWatch
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.finishing import Finisher
+from flows.frames import format_frames
 from flows.layout import Layout, lay_out
 from flows.leftovers import Leftovers
 from flows.limits import Limiter
 from flows.measuring import DaskMeasurer
 from flows.missing import Missing, missing
 from flows.plan.planner import Planner
-from flows.previews import Previews
+from flows.previews import Previews, parts_folder
 from flows.scenes import frame_scenes
 from flows.settings import Settings
 from flows.summary import markdown
@@ -125,7 +126,7 @@ class Run:
             with closing(self._depart(dask_farm, build)) as self.journey:
                 self.layout = layout = self._open(build, self.journey)
                 wanted = self._missing(layout)
-                dask_farm.open(build, layout.unit)
+                dask_farm.open(build, layout.unit, layout.shows(self._parts))
                 with self._deadline_watched():
                     self._render(dask_farm, layout, wanted)
         self._draw()
@@ -198,9 +199,16 @@ class Run:
                 pixel_samples=sum(s.count for s in layout.passes) * layout.region.area * len(found.wanted),
                 reused_frames=len(found.in_place),
                 probe=layout.passes[0] if len(layout.passes) > 1 and len(layout.frames) == 1 else None,
+                numbers=format_frames(tuple(sorted(layout.frames))),
+                size=next(iter(layout.frames.values())).size,
+                region=layout.region,
             )
         )
         return found
+
+    @property
+    def _parts(self) -> str:
+        return parts_folder(self.job.job_id)
 
     def _still_again(self) -> str:
         """Return the frames to render again, unless this very run was resumed and has discarded them before."""
@@ -348,7 +356,7 @@ class Run:
         if record.preview:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
         if not self.job.keep_units:
-            self.leftovers.add(layout.frames[record.frame])
+            self.leftovers.add(layout.frames[record.frame], self._parts if len(layout.frames) == 1 else "")
 
 
 def _now() -> datetime:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.parts import Showing
 
 
 class Travel(StrEnum):
@@ -27,12 +31,15 @@ class Desk:
         Where the files of its scene are kept, if they travel; empty is with its units.
     travel
         Whether its scene is used where it lies.
+    shows
+        How its units are shown while it is rendered; None shows none.
     """
 
     store_url: str
     topic: str
     files_url: str = ""
     travel: Travel = Travel.AUTO
+    shows: Showing | None = None
 
     @property
     def files(self) -> str:

@@ -24,6 +24,7 @@ from tasks.errors import NodeNotReady
 from tasks.fetching import AtHand, Place, Progress, at_hand
 from tasks.ledger import Ledger
 from tasks.noise import Moments
+from tasks.parts import show_part
 from tasks.patience import Patience
 from tasks.process import RendererProcess
 from tasks.scenes import builds
@@ -118,6 +119,8 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
         line.patience().call(lambda: ledger.create(unit, made))
         tile, short = made, rendered.short_of_memory
     line.say(record=asdict(tile.record), short_of_memory=short)
+    if desk.shows is not None and not tile.record.reused:
+        show_part(tile, unit, desk.shows, ledger.store)
     return tile
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from storage.errors import MissingObject
+from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
-from storage.objects import HOUSE
+from storage.objects import HOUSE, open_store
 from tasks.denoise import denoised
 from tasks.inspection import figures, figures_from
 from tasks.limits import Ending, Limits, Reached, reached_from
@@ -133,6 +134,8 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
             record["figures"] = asdict(measured)
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
+    with suppress(StoreError):  # the picture is in place, whoever can't look at a small one
+        store.write(preview_key(order.keys[0]), shown)
     return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured, preview=shown)
 
 
@@ -194,6 +197,11 @@ def record_key(key: str) -> str:
     return f"{HOUSE}/files/{key}.json"
 
 
+def preview_key(key: str) -> str:
+    """Key of the small picture of a frame, by the first of its files."""
+    return f"{HOUSE}/previews/{key}.jpg"
+
+
 def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
     """Make a small JPEG of a picture, for eyes."""
     return encode_preview(
@@ -204,6 +212,14 @@ def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
 def early_preview(moments: Moments, order: PictureOrder) -> bytes:
     """Make a preview of the passes there are so far."""
     return preview(moments.means, order.encoding)
+
+
+def show_early(moments: Moments, order: PictureOrder, store_url: str) -> bytes:
+    """Make a preview of the passes there are so far, and keep it where that of the frame will be."""
+    jpeg = early_preview(moments, order)
+    with suppress(StoreError):
+        open_store(store_url).write(preview_key(order.keys[0]), jpeg)
+    return jpeg
 
 
 def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str, str]) -> bytes:

@@ -108,6 +108,11 @@ class SampleRange:
         return self.stop - self.start
 
 
+def place_of(region: Region, samples: SampleRange) -> str:
+    """Return a place in a frame as text, such as ``s0-4_x0-64_y0-32``."""
+    return f"s{samples.start}-{samples.stop}_x{region.x0}-{region.x1}_y{region.y0}-{region.y1}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSpec:
     """All that decides the pixels of one frame, and where its scene lies.
@@ -173,8 +178,7 @@ class UnitSpec:
     @property
     def place(self) -> str:
         """Where in its frame the unit lies, as text: samples and region."""
-        region, samples = self.region, self.samples
-        return f"s{samples.start}-{samples.stop}_x{region.x0}-{region.x1}_y{region.y0}-{region.y1}"
+        return place_of(self.region, self.samples)
 
     @cached_property
     def digest(self) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 from flows.cli.check import doctor
 from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
+from flows.cli.monitor import monitor, top
 from flows.cli.node import app as node_app
 from flows.cli.node import licence_app
 from flows.cli.products import movie
@@ -38,6 +39,8 @@ app.command(doctor)
 app.command(movie)
 app.command(schedule_app)
 app.command(morning)
+app.command(monitor)
+app.command(top)
 
 
 def _options() -> type[BaseModel]:

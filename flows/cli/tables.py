@@ -81,11 +81,16 @@ def _nodes(job: JobStatus) -> str:
 
 
 def _left(job: JobStatus, now: datetime) -> str:
-    if job.seconds_left is None or not job.running(now):
+    return span(job.seconds_left) if job.running(now) else ""
+
+
+def span(seconds: float | None) -> str:
+    """A span of time as a clock shows it; empty where none is known."""
+    if seconds is None:
         return ""
-    minutes, seconds = divmod(round(job.seconds_left), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _moment(at: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from flows.cluster.clock import ClockWatch
-from flows.cluster.measures import measures
+from flows.cluster.measures import dashboard, measures
 from flows.cluster.roll import NodeSeen, Roll
 from flows.cluster.standings import Standings
 from flows.hours import hours_text, parse_hours
@@ -190,6 +190,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         found = self.roll.snapshot(_now())
         for node in found["nodes"]:
             node.update(measures(self._scheduler.workers.get(node["address"])))
+        found["dashboard"] = dashboard(self._scheduler)
         return found
 
     # What the scheduler tells.

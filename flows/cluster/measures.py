@@ -1,10 +1,11 @@
-"""What a node last said of itself to the scheduler."""
+"""What a node last said of itself to the scheduler, and where the scheduler shows what it does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distributed import Scheduler
     from distributed.scheduler import WorkerState
 
 
@@ -18,3 +19,9 @@ def measures(state: WorkerState | None) -> dict[str, Any]:
         "memory_used_bytes": state.metrics.get("memory"),
         "cpu_percent": state.metrics.get("cpu"),
     }
+
+
+def dashboard(scheduler: Scheduler) -> str:
+    """Address of Dask's own dashboard; empty where the scheduler has none."""
+    server, shows = scheduler.http_server, getattr(scheduler.http_application, "applications", None)
+    return f"http://{server.address}:{server.port}/status" if shows else ""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tasks.readiness import Readiness
 
 
+SAME_VERSIONS = "Install the same versions on all machines: `make env` from the same lock file does."
+
+
 class Hold(StrEnum):
     """What can keep a node that is ready from a job. Of several, the first here is the one that is told."""
 
@@ -85,6 +88,8 @@ class NodeSeen:
     renders: dict[str, bool] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    """What to do about each of its problems; empty where nobody knows."""
 
     def other_versions(self) -> list[str]:
         """Say in which versions it differs from this machine, the scheduler's."""
@@ -162,8 +167,9 @@ class Roll:
         seen = self.nodes.get(node)
         if seen is None:
             return
-        wrong = (check for check in found.problems if check.name not in OF_A_JOB)
+        wrong = [check for check in found.problems if check.name not in OF_A_JOB]
         seen.problems = tuple(f"{check.name}: {check.reason}" for check in wrong)
+        seen.remedies = tuple(check.remedy for check in wrong)
         for check in found.checks:
             if check.name in RENDERERS and check.grade is not Grade.ABSENT:
                 seen.renders[check.name] = check.name in found.builds
@@ -230,7 +236,8 @@ class Roll:
             "address": seen.address,
             "host": seen.host,
             "versions": seen.versions,
-            "problems": [*seen.other_versions(), *seen.problems],
+            "problems": [*(others := seen.other_versions()), *seen.problems],
+            "remedies": [*(SAME_VERSIONS for _ in others), *seen.remedies],
         }
 
     def _job(self, job: Enrolled) -> dict[str, Any]:

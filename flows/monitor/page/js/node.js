@@ -1,0 +1,118 @@
+// One node: what it does and did, how its machine fares, what is wrong with it and what to do.
+import { html, useEffect, useRef } from "./view.js";
+import { useFollow } from "./follow.js";
+import { NodeControls } from "./controls.js";
+import { Fact, Glyph, Nothing, State } from "./pieces.js";
+import { jobPage } from "./jobs.js";
+import { clock, clockSeconds, gib, plural, rate, span, tone } from "./words.js";
+
+export function Node({ name, node, jobs, me }) {
+  const all = useFollow(`api/stream/node/${encodeURIComponent(name)}`);
+  if (!node) return html`<${Nothing} title=${`No node is called ${name}.`}><p>It may have left the farm.</p><p><a href="#/nodes">To the nodes</a></p></${Nothing}>`;
+  const cores = node.threads || 1;
+  return html`<article class="one">
+    <div class="title"><p class="back"><a href="#/nodes">Nodes</a></p><h1>${node.name}</h1><${State} of=${node.state}/>
+      ${me.operate && html`<${NodeControls} node=${node} jobs=${jobs}/>`}</div>
+    <dl class="facts wide">
+      ${node.job && html`<${Fact} name="job"><a href=${jobPage(node.job)}>${node.job}</a></${Fact}>`}
+      ${node.doing && html`<${Fact} name="renders">${node.doing}</${Fact}>`}
+      ${node.since && html`<${Fact} name="since">${clockSeconds(node.since)} <small>${span((Date.now() - new Date(node.since)) / 1000)}</small></${Fact}>`}
+      ${node.rate > 0 && html`<${Fact} name="speed" title="Pixels × samples a second over its last units">${rate(node.rate)}</${Fact}>`}
+      ${node.cpu_percent !== undefined && html`<${Fact} name="cpu">${Math.round(node.cpu_percent / cores)} % <small>of ${plural(cores, "thread")}</small></${Fact}>`}
+      ${node.memory_bytes && html`<${Fact} name="memory">${gib(node.memory_used_bytes)} <small>of ${gib(node.memory_bytes)} GiB</small></${Fact}>`}
+      <${Fact} name="units">${node.units || 0}</${Fact}>
+      <${Fact} name="failures" of=${node.failures ? "bad" : undefined}>${node.failures || 0}</${Fact}>
+    </dl>
+    <${Wrong} node=${node}/>
+    ${all && html`<section class="card wide"><h2>What it rendered of late</h2>
+      ${all.spans?.length ? html`<${Spans} spans=${all.spans}/>` : html`<p class="dim">Nothing, for jobs that are under way.</p>`}</section>`}
+    ${all?.load?.length > 1 && html`<section class="card wide"><h2>Processor and memory</h2><${Load} load=${all.load} cores=${cores}/></section>`}
+    ${all?.mishaps?.length > 0 && html`<section class="card wide"><h2>What went wrong</h2><ol class="lines">
+      ${all.mishaps.map(([at, words, job]) => html`<li data-tone="warn" key=${at + words}><time dateTime=${at}>${clockSeconds(at)}</time> ${words} <a href=${jobPage(job)}>${job}</a></li>`)}</ol></section>`}
+    <section class="card wide"><h2>Node</h2><dl class="told">
+      ${node.host && html`<div><dt>machine</dt><dd>${node.host}</dd></div>`}
+      <div><dt>renderers</dt><dd>${(node.renders || []).join(", ") || "none has been tried yet"}</dd></div>
+      <div><dt>groups</dt><dd>${(node.groups || []).join(", ") || "none"}</dd></div>
+      <div><dt>hours</dt><dd>${node.hours || "always"}</dd></div>
+      ${node.excluded?.length > 0 && html`<div><dt>kept from</dt><dd>${node.excluded.join(", ")}</dd></div>`}</dl></section>
+  </article>`;
+}
+
+function Wrong({ node }) {
+  const told = (node.problems || []).map((problem, nth) => [problem, node.remedies?.[nth] || `frontburner node check ${node.name} looks again, and says what to do.`]);
+  if (node.aside) told.push([`A job has set it aside: ${node.aside}`, "It gets work again after a while. Look at its failures below."]);
+  if (!told.length && !node.why) return null;
+  return html`<section class="trouble" data-tone=${told.length ? "warn" : tone(node.state)} aria-label="Why it takes no work">
+    ${told.map(([problem, remedy]) => html`<div key=${problem}><h2><${Glyph} of="warn"/> ${problem}</h2><p class="advice">${remedy}</p></div>`)}
+    ${node.why && !told.some(([problem]) => problem === node.why) && html`<p>It takes no work: ${node.why}.</p>`}</section>`;
+}
+
+function usePen(draw, deps) {
+  const canvas = useRef(null);
+  useEffect(() => {
+    const paint = () => {
+      const box = canvas.current;
+      if (!box) return;
+      const dots = devicePixelRatio, wide = box.clientWidth, high = box.clientHeight;
+      box.width = wide * dots;
+      box.height = high * dots;
+      const pen = box.getContext("2d"), style = getComputedStyle(box);
+      pen.scale(dots, dots);
+      pen.font = `12px ${style.fontFamily}`;
+      draw(pen, wide, high, (name) => style.getPropertyValue(name));
+    };
+    paint();
+    const watch = new ResizeObserver(paint);
+    watch.observe(canvas.current);
+    return () => watch.disconnect();
+  }, deps);
+  return canvas;
+}
+
+function Spans({ spans }) {
+  const from = Math.max(spans[0][0], spans.at(-1)[1] - 1800), to = spans.at(-1)[1], width = Math.max(1, to - from);
+  const canvas = usePen((pen, wide, high, colour) => {
+    const x = (at) => ((at - from) / width) * wide;
+    pen.fillStyle = colour("--track");
+    pen.fillRect(0, 4, wide, high - 24);
+    for (const [begin, end, load, , counts] of spans) {
+      if (end < from) continue;
+      const left = x(Math.max(begin, from)), right = Math.max(left + 1, x(end) - 0.5), loaded = Math.min(right, x(begin + load));
+      pen.fillStyle = colour(counts ? "--wall-hot" : "--wall-bad");
+      pen.fillRect(left, 4, right - left, high - 24);
+      if (loaded > left) { pen.fillStyle = colour("--wall-rest"); pen.fillRect(left, 4, loaded - left, high - 24); }
+    }
+    pen.fillStyle = colour("--dim");
+    pen.textBaseline = "bottom";
+    pen.fillText(clockSeconds(from * 1000), 0, high);
+    pen.textAlign = "right";
+    pen.fillText(clockSeconds(to * 1000), wide, high);
+  }, [spans]);
+  const words = `${plural(spans.length, "unit")} from ${clock(new Date(spans[0][0] * 1000).toISOString())} on`;
+  return html`<canvas ref=${canvas} class="plot low" role="img" aria-label=${words}></canvas>
+    <p class="key"><span><i data-of="hot"></i>rendering</span><span><i data-of="rest"></i>opening the scene</span><span><i data-of="bad"></i>not needed after all</span><span class="dim">${words}</span></p>`;
+}
+
+function Load({ load, cores }) {
+  const canvas = usePen((pen, wide, high, colour) => {
+    const first = load[0][0], width = Math.max(1, load.at(-1)[0] - first);
+    const line = (value, stroke, fill) => {
+      pen.beginPath();
+      load.forEach((each, nth) => {
+        const x = ((each[0] - first) / width) * wide, y = high - 2 - Math.min(1, value(each)) * (high - 6);
+        if (nth) pen.lineTo(x, y); else pen.moveTo(x, y);
+      });
+      pen.strokeStyle = stroke;
+      pen.lineWidth = 1.5;
+      pen.stroke();
+      if (fill) { pen.lineTo(wide, high); pen.lineTo(0, high); pen.globalAlpha = 0.14; pen.fillStyle = stroke; pen.fill(); pen.globalAlpha = 1; }
+    };
+    pen.fillStyle = colour("--track");
+    pen.fillRect(0, high - 1, wide, 1);
+    line((each) => each[1] / 100 / cores, colour("--wall-hot"), true);
+    line((each) => each[2], colour("--wall-rest"), false);
+  }, [load]);
+  const last = load.at(-1);
+  return html`<canvas ref=${canvas} class="plot" role="img" aria-label=${`Processor ${Math.round(last[1] / cores)} %, memory ${Math.round(100 * last[2])} % now`}></canvas>
+    <p class="key"><span><i data-of="hot"></i>processor</span><span><i data-of="rest"></i>memory</span><span class="dim">the last ${span(last[0] - load[0][0])}</span></p>`;
+}

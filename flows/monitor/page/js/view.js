@@ -1,0 +1,7 @@
+// The one place that knows which library draws the page.
+import { h, render } from "../vendor/preact.js";
+import htm from "../vendor/htm.js";
+
+export const html = htm.bind(h);
+export { render };
+export { useEffect, useLayoutEffect, useMemo, useRef, useState, useCallback } from "../vendor/hooks.js";

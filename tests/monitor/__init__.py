@@ -1,0 +1,1 @@
+"""Proofs of the monitor: its folds, its answers, and its page in a real browser."""

@@ -1,0 +1,279 @@
+"""A farm to look at without rendering: jobs whose records are written as runs write them, and nodes that are told."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import uvicorn
+from PIL import Image
+
+from flows import events as ev
+from flows.monitor.app import everyone, monitor
+from flows.plan.block import Block
+from flows.records import encode, part_key
+from flows.registry import Place
+from flows.status import ALIVE
+from storage.errors import FrontburnerError
+from storage.objects import open_store
+from tasks.parts import part_key as key_of_part
+from tasks.pictures import preview_key
+from tasks.spec import Region, SampleRange, Size, UnitRecord, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from flows.control import Wish
+    from flows.monitor.app import May
+    from flows.monitor.source import Again
+    from storage.objects import ObjectStore
+
+SIZE = Size(width=640, height=360)
+START_S, TIMEOUT_S = 10.0, 20.0
+LINES_A_PART = 600
+
+
+def now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def block(frame: int = 1, region: Region = SIZE.whole, start: int = 0, stop: int = 4) -> Block:
+    return Block(frame=frame, samples=SampleRange(start=start, stop=stop), region=region)
+
+
+def node(name: str, state: str = "idle", **told: Any) -> dict[str, Any]:
+    """What the arbiter's snapshot has of a node."""
+    found = {
+        "name": name, "state": state, "job": "", "renders": ["mitsuba"], "groups": [], "hours": "", "excluded": [],
+        "why": "", "address": f"tcp://10.0.0.1:{name}", "host": f"host-{name}", "versions": {}, "problems": [],
+        "remedies": [], "threads": 8, "memory_bytes": 64 << 30, "memory_used_bytes": 9 << 30, "cpu_percent": 640.0,
+    }  # fmt: skip
+    return found | told
+
+
+@dataclass(slots=True, kw_only=True)
+class Telling:
+    """Writes the record of one run of a job, event by event, each at its own moment."""
+
+    store: ObjectStore
+    job_id: str
+    run: str = "20260101T000000000000-a"
+    began: datetime = field(default_factory=now)
+    lines: list[str] = field(default_factory=list)
+    parts: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, *events: ev.Event, at_s: float | None = None) -> None:
+        for event in events:
+            at = self.began + timedelta(seconds=event.at_s if at_s is None else at_s)
+            self.lines.append(json.dumps(encode(event, at)))
+
+    def write(self) -> None:
+        """Write what is new, with a sign of life at its end, in parts as a run writes them."""
+        with self.lock:
+            self.lines.append(json.dumps({"at": now().isoformat(), "what": ALIVE}))
+            while self.lines:
+                part, self.lines = self.lines[:LINES_A_PART], self.lines[LINES_A_PART:]
+                self.store.write(part_key(self.job_id, self.run, self.parts), "\n".join([*part, ""]).encode())
+                self.parts += 1
+
+
+def started(job_id: str, **job: Any) -> ev.RunStarted:
+    document = {"scene": "/shots/room.xml", "renderer": "mitsuba", "out": "s3://pictures/room", "priority": 50, **job}
+    return ev.RunStarted(
+        at_s=0, job_id=job_id, job=document, host="elsewhere", pid=1, flow_run="0b0e", scheduler="tcp://10.0.0.1:8786",
+        prefect_api="http://10.0.0.1:4200/api",
+    )  # fmt: skip
+
+
+def planned(job_id: str, numbers: str, frames: int, *, samples: int = 64) -> ev.JobPlanned:
+    return ev.JobPlanned(
+        at_s=0, job_id=job_id, frames=frames, pixel_samples=SIZE.whole.area * samples * frames, reused_frames=0,
+        numbers=numbers, size=SIZE, region=SIZE.whole,
+    )  # fmt: skip
+
+
+def finished(
+    name: str, what: Block, at_s: float, *, done: int, wall_s: float = 9.0, left_s: float | None = 600.0
+) -> ev.UnitFinished:
+    record = UnitRecord(
+        unit="u", node=name, build="b", isa="x", started_s=0, wall_s=wall_s, cpu_s=8 * wall_s, load_s=0.2,
+        peak_memory_bytes=1 << 30,
+    )  # fmt: skip
+    return ev.UnitFinished(
+        at_s=at_s, node=name, block=what, record=record, seconds_left=left_s, pixel_samples_done=done
+    )
+
+
+@dataclass
+class Stage:
+    """A `flows.monitor.source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
+
+    folder: Path
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    trouble: FrontburnerError | None = None
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    licences: dict[str, int] = field(default_factory=dict)
+    refuses: str = ""
+
+    @property
+    def store(self) -> ObjectStore:
+        return open_store(str(self.folder / "store"))
+
+    def places(self) -> Sequence[Place]:
+        return [Place(job_id=job_id, store=self.store) for job_id in self.jobs]
+
+    def snapshot(self) -> Mapping[str, Any]:
+        if self.trouble is not None:
+            raise self.trouble
+        return {"nodes": [dict(each) for each in self.nodes], "jobs": [], "licences": dict(self.licences)}
+
+    def steer(self, call: str, **what: Any) -> None:
+        if self.refuses:
+            raise FrontburnerError(reason=self.refuses, remedy="")
+        self.calls.append((call, what))
+
+    def wish(self, place: Place, wish: Wish, say: Callable[[str], None]) -> None:
+        self.calls.append((wish.value, {"job": place.job_id}))
+        say(f"{place.job_id}: {wish.value}")
+
+    def go_on(self, place: Place, again: Again | None, say: Callable[[str], None]) -> None:
+        self.calls.append(("go on", {"job": place.job_id, "again": again}))
+        say(f"{place.job_id} goes on.")
+
+    def check(self, node: str) -> Mapping[str, Any]:
+        self.calls.append(("check", {"node": node}))
+        failed = {
+            "name": "memory",
+            "grade": "fails",
+            "value": "",
+            "reason": "1 GiB is left.",
+            "remedy": "Close something.",
+        }
+        return {"node": node, "ok": False, "checks": [failed]}
+
+    def telling(self, job_id: str, began: datetime | None = None) -> Telling:
+        if job_id not in self.jobs:
+            self.jobs.append(job_id)
+        return Telling(store=self.store, job_id=job_id, began=began or now())
+
+
+def jpeg(picture: Any) -> bytes:
+    made = io.BytesIO()
+    Image.fromarray(np.asarray(picture, np.uint8)).save(made, "JPEG", quality=80)
+    return made.getvalue()
+
+
+def gradient(frame: int, width: int = 160, height: int = 90) -> bytes:
+    y, x = np.mgrid[0:height, 0:width]
+    return jpeg(np.stack([(x + 3 * frame) % 256, (2 * y + frame) % 256, np.full_like(x, frame * 7 % 256)], axis=-1))
+
+
+def outputs(stage: Stage, job_id: str, frame: int) -> tuple[str, ...]:
+    title = job_id.rpartition("-")[0]
+    return tuple(stage.store.locate(f"{title}.{frame:04d}.{kind}") for kind in ("exr", "png"))
+
+
+def put_preview(stage: Stage, job_id: str, frame: int, data: bytes) -> None:
+    key = f"{job_id.rpartition('-')[0]}.{frame:04d}.exr"
+    stage.store.write(preview_key(key), data)
+
+
+def put_part(stage: Stage, job_id: str, what: Block, data: bytes) -> None:
+    place = place_of(what.region, what.samples)
+    stage.store.write(key_of_part(f"_frontburner/jobs/{job_id}/parts", place), data)
+
+
+def great_farm(stage: Stage, *, nodes: int = 1000, frames: int = 10_000, in_place: int = 6_000) -> Telling:
+    """A sequence of many frames under way on many nodes, some of which are in trouble."""
+    job_id, names = "walk-0a1b2c3d", [f"node-{nth}" for nth in range(1, nodes + 1)]
+    telling = stage.telling(job_id, now() - timedelta(seconds=3600))
+    telling.tell(started(job_id, frames=f"1-{frames}", finish_by="08:00"), planned(job_id, f"1-{frames}", frames))
+    telling.tell(*(ev.NodeJoined(at_s=1, node=name) for name in names))
+    each = SIZE.whole.area * 64
+    for frame in range(1, in_place + 1):
+        name, at_s = names[frame % nodes], 2 + 3500 * frame / in_place
+        what = block(frame, start=0, stop=64)
+        telling.tell(ev.UnitStarted(at_s=at_s, node=name, block=what))
+        telling.tell(finished(name, what, at_s, done=each * frame, left_s=3600 * (frames - frame) / frame))
+        if frame % 997 == 0:
+            telling.tell(
+                ev.FrameFailed(
+                    at_s=at_s, frame=frame, reason="The texture wood.exr is missing.", last_words="no such file"
+                )
+            )
+        else:
+            telling.tell(ev.FrameWritten(at_s=at_s, frame=frame, outputs=outputs(stage, job_id, frame)))
+    for nth, name in enumerate(names):
+        if in_place + nth + 1 <= frames:
+            telling.tell(ev.UnitStarted(at_s=3590, node=name, block=block(in_place + nth + 1, stop=64)))
+    stage.nodes = [_one_of_many(nth, name, job_id) for nth, name in enumerate(names)]
+    telling.tell(ev.UnitReused(at_s=3599, block=block(1, stop=1), pixel_samples_done=each * in_place))
+    telling.write()
+    return telling
+
+
+def _one_of_many(nth: int, name: str, job_id: str) -> dict[str, Any]:
+    if nth % 250 == 17:
+        return node(name, "idle", problems=["mitsuba: libLLVM.so is missing."], remedies=["apt-get install libllvm19"])
+    if nth % 100 == 40:
+        return node(name, "paused", why="it is paused by anna on desk")
+    return node(name, "rendering", job=job_id, cpu_percent=500.0 + nth % 300, memory_used_bytes=(8 + nth % 40) << 30)
+
+
+@contextmanager
+def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
+    """Have a run say that it lives, as one does, for as long as the context lasts."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(every_s):
+            telling.write()
+
+    thread = threading.Thread(target=go_on, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(TIMEOUT_S)
+
+
+@contextmanager
+def serving(stage: Any, may: May = everyone, *, port: int = 0) -> Iterator[str]:
+    """Serve the monitor of a source on loopback; gives its address."""
+    config = uvicorn.Config(
+        monitor(stage, may=may), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="monitor", daemon=True)
+    thread.start()
+    ends_s = time.monotonic() + START_S
+    while not server.started:
+        assert time.monotonic() < ends_s, "the monitor did not start in time"
+        assert thread.is_alive(), "the monitor ended"
+        time.sleep(0.01)
+    found = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{found}/"
+    finally:
+        server.should_exit = True
+        thread.join(TIMEOUT_S)
+
+
+def until(condition: Callable[[], Any], *, timeout_s: float = TIMEOUT_S) -> Any:
+    """Wait for something another thread brings about."""
+    ends_s = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < ends_s, "it did not happen in time"
+        time.sleep(0.02)
+    return found

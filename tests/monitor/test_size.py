@@ -1,0 +1,163 @@
+"""A thousand nodes and ten thousand frames: the page is there at once, and what changes costs it next to nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from flows import events as ev
+from tests.monitor.browser import Visit, note
+from tests.monitor.stage import SIZE, Stage, alive, block, finished, great_farm, outputs, serving, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import CDPSession
+
+    from tests.monitor.stage import Telling
+
+pytestmark = pytest.mark.slow
+
+JOB = "walk-0a1b2c3d"
+NODES, FRAMES = 1000, 10_000
+PAINT_MS, UPDATE_MS = 1000, 100
+ROWS = 130
+UPDATES = 6
+WATCH_TASKS = """
+window.tasks = [];
+new PerformanceObserver(list => window.tasks.push(...list.getEntries().map(e => e.duration)))
+    .observe({type: 'longtask', buffered: true});
+"""
+
+
+@dataclass(slots=True)
+class Great:
+    """A great farm, and how often everything on it has moved."""
+
+    stage: Stage
+    telling: Telling
+    address: str = ""
+    turns: int = 0
+
+    @property
+    def in_place(self) -> str:
+        """What the page says of its frames: all that were rendered but the six that failed."""
+        return f"{6000 + 100 * self.turns - 6:,} frames in place"
+
+    def move(self) -> None:
+        """Have all move at once: every node's figures, and a hundred frames."""
+        for number, each in enumerate(self.stage.nodes):
+            each["cpu_percent"] = 400.0 + (number + 37 * self.turns) % 390
+            each["memory_used_bytes"] = (8 << 30) + ((number * 7 + self.turns) << 20)
+        for frame in range(6001 + 100 * self.turns, 6101 + 100 * self.turns):
+            what, name = block(frame, stop=64), f"node-{1 + frame % NODES}"
+            self.telling.tell(finished(name, what, 3599, done=SIZE.whole.area * 64 * frame))
+            self.telling.tell(ev.FrameWritten(at_s=3599, frame=frame, outputs=outputs(self.stage, JOB, frame)))
+        self.telling.write()
+        self.turns += 1
+
+
+@pytest.fixture(scope="module")
+def great(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Great]:
+    stage = Stage(tmp_path_factory.mktemp("great"))
+    telling = great_farm(stage, nodes=NODES, frames=FRAMES)
+    with alive(telling), serving(stage) as address:
+
+        def known() -> bool:
+            (job,) = httpx.get(f"{address}api/jobs").json() or [{}]
+            return bool(job.get("running"))
+
+        until(known, timeout_s=120)
+        yield Great(stage, telling, address)
+
+
+def spent_ms(session: CDPSession) -> float:
+    """Seconds the page's main thread has worked so far."""
+    metrics: dict[str, float] = {
+        each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]
+    }
+    return 1000 * metrics["TaskDuration"]
+
+
+def watch(visit: Visit) -> CDPSession:
+    visit.page.add_init_script(WATCH_TASKS)
+    session = visit.page.context.new_cdp_session(visit.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the thread alone, however busy the machine
+    return session
+
+
+def updates(visit: Visit, great: Great, session: CDPSession, shown: Callable[[], bool]) -> dict[str, float]:
+    """Have the farm change, wait until the page shows it, and return what each time cost the main thread."""
+    costs = []
+    visit.page.evaluate("window.tasks.length = 0")
+    for _ in range(UPDATES):
+        before_ms = spent_ms(session)
+        great.move()
+        until(shown)
+        visit.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        costs.append(spent_ms(session) - before_ms)
+    tasks: list[float] = visit.page.evaluate("window.tasks")
+    return {"most_ms": round(max(costs), 1), "longest_task_ms": round(max(tasks, default=0.0), 1)}
+
+
+def test_the_first_paint_is_there_within_a_second(great: Great, visit: Visit) -> None:
+    watch(visit)
+    figures = []
+    for where in ("jobs", "nodes", f"job/{JOB}"):
+        visit.page.goto("about:blank")
+        began_s = time.monotonic()
+        visit.go(great.address, where)
+        known_ms = 1000 * (time.monotonic() - began_s)
+        paint: float = until(
+            lambda: visit.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        )
+        figures.append((where, round(paint), round(known_ms)))
+    note(first_paint_ms=max(paint for _, paint, _ in figures), farm_known_ms=max(known for *_, known in figures))
+    assert max(paint for _, paint, _ in figures) < PAINT_MS, figures
+
+
+def test_a_thousand_nodes_change_within_a_tenth_of_a_second(great: Great, visit: Visit) -> None:
+    session = watch(visit)
+    visit.go(great.address, "nodes")
+    visit.page.locator(".cell .node").first.wait_for()
+    assert visit.page.locator(".cell .node").count() < ROWS, "only what is seen is drawn"
+    assert visit.page.get_by_role("table", name="Nodes").get_attribute("aria-rowcount") == str(NODES + 1)
+
+    def shown() -> bool:
+        cpu = f"{round(great.stage.nodes[1]['cpu_percent'] / 8)} %"
+        return cpu in visit.page.locator(".cell .node").nth(1).inner_text()
+
+    found = updates(visit, great, session, shown)
+    note(
+        nodes=NODES,
+        nodes_update_ms=round(found["most_ms"], 1),
+        nodes_longest_task_ms=round(found["longest_task_ms"], 1),
+    )
+    assert found["most_ms"] < UPDATE_MS, found
+
+
+def test_ten_thousand_frames_change_within_a_tenth_of_a_second(great: Great, visit: Visit) -> None:
+    visit.page.route("**/small?*", lambda route: route.fulfill(status=200, content_type="image/svg+xml",
+                     body="<svg xmlns='http://www.w3.org/2000/svg' width='16' height='9'/>"))  # fmt: skip
+    session = watch(visit)
+    visit.go(great.address, f"job/{JOB}")
+    visit.page.locator(".shot").first.wait_for()
+    assert visit.page.locator(".shot").count() < ROWS
+
+    def shown() -> bool:
+        return great.in_place in visit.page.locator("figcaption").inner_text()
+
+    found = updates(visit, great, session, shown)
+    note(
+        frames=FRAMES,
+        frames_update_ms=round(found["most_ms"], 1),
+        frames_longest_task_ms=round(found["longest_task_ms"], 1),
+    )
+    assert found["most_ms"] < UPDATE_MS, found
+    visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    visit.page.get_by_role("button", name="Frame 10000, waiting").wait_for()
+    assert visit.page.locator(".shot").count() < ROWS

@@ -1,0 +1,59 @@
+"""`frontburner top` shows the monitor's rows in a terminal, and its keys steer what is under the cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual.widgets import DataTable, Label
+
+from flows.monitor.terminal import Top, job_cells, node_cells
+from tests.monitor import scenes
+from tests.monitor.stage import Stage, node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_a_job_and_a_node_in_columns() -> None:
+    job = {"id": "walk-1", "state": "running", "fraction": 0.5, "frames": 24, "written": 12, "failed": 1, "nodes": 2,
+           "left_s": 75.0, "ends_at": "2026-03-02T12:02:15+00:00", "finish_by": {"spare_s": -5},
+           "efficiency": 0.961}  # fmt: skip
+    assert job_cells(job) == (
+        "walk-1", "running", "━━━━━━╌╌╌╌╌╌  50%", "12 of 24, 1 failed", "2", "1:15", "12:02 late", "96.1%",
+    )  # fmt: skip
+    cells = node_cells(node("n1", "paused", why="it is paused by anna"))
+    assert cells[:2] == ("n1", "paused")
+    assert cells[-1] == "it is paused by anna"
+
+
+def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    scenes.broken_node(stage)
+    scenes.sequence(stage)
+
+    async def go() -> None:
+        app = Top(stage)
+        async with app.run_test(size=(140, 40)) as pilot:
+
+            async def until(condition: Callable[[], bool]) -> None:
+                for _ in range(400):
+                    if condition():
+                        return
+                    await pilot.pause(0.02)
+                raise AssertionError("it did not happen in time")
+
+            jobs, nodes = app.query_one("#jobs", DataTable), app.query_one("#nodes", DataTable)
+            await until(lambda: jobs.row_count == 1 and nodes.row_count == 3)
+            assert str(app.query_one("#farm", Label).content) == "1 of 3 nodes rendering · 1 job under way"
+            assert "libLLVM.so" in str(nodes.get_row("n3"))
+            jobs.focus()
+            await pilot.press("s")
+            await until(lambda: stage.calls == [("suspend", {"job": scenes.WALK})])
+            nodes.focus()
+            await pilot.press("down", "d")
+            await until(lambda: stage.calls[-1][0] == "stand")
+            assert stage.calls[-1][1]["node"] == "n2"
+
+    asyncio.run(go())
