@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-nightly bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -52,6 +52,9 @@ test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between,
 
 test-nightly: env  ## a schedule fires at a real Prefect server, a worker renders, mail and webhook are told
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py
+
+test-farm: env  ## a farm whose machine goes down in the middle of jobs
+	$(BIN)/python -m pytest -m slow tests/farm
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger
@@ -34,6 +35,7 @@ from flows.records import new_run
 from flows.registry import prefect_api, register
 from flows.report import Report
 from flows.run import FarmLost, Run
+from flows.settings import Settings
 from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE, open_store
 from tasks.patience import Patience
@@ -80,6 +82,7 @@ def render(
     conditions
         On what conditions a scheduled run renders.
     """
+    job = _in_the_farms_store(job)
     store = open_store(job.out)
     store.check()
     if why := skipped(job, store, conditions):
@@ -94,6 +97,14 @@ def render(
         return Cancelled(name=halted.how.value.capitalize(), message=str(halted))
     except Pause:
         raise stay_suspended() from None
+
+
+def _in_the_farms_store(job: RenderJob) -> RenderJob:
+    """Have the pictures of a job that names a relative folder go to the farm's store, where it has one."""
+    farms = Settings().store
+    if not (farms and _deployed()) or "://" in job.out or Path(job.out).expanduser().is_absolute():
+        return job
+    return job.model_copy(update={"out": f"{farms.rstrip('/')}/{job.out}"})
 
 
 def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict[str, Any]:

@@ -35,4 +35,9 @@ class Settings(BaseSettings):
         description="Where pictures of their jobs may go: folders or s3://bucket/prefix, with commas; the first is "
         "taken if a job names none.",
     )
+    store: str = Field(
+        default="",
+        description="Store that pictures of runs of deployments go to where the job's `out` is relative; "
+        "empty keeps them in the folder the run works in.",
+    )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")

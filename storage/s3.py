@@ -30,7 +30,9 @@ class S3Store:
     """An object store in a bucket of Amazon S3 or of a server that speaks its protocol.
 
     Reads ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``, ``AWS_ENDPOINT_URL_S3`` or
-    ``AWS_ENDPOINT_URL``, and ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` whenever it is used.
+    ``AWS_ENDPOINT_URL``, and ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` whenever it is used; also ``AWS_CA_BUNDLE``, the
+    authority that certified the server, and ``FRONTBURNER_STORE_CERTIFICATE`` and ``FRONTBURNER_STORE_KEY``, files by
+    which to prove who we are to a server that wants that before it hears anything.
 
     Every creation carries a token of its own. When a reply is lost, the request is sent again and then finds
     an object; the token on that object tells whether it is our own (``create`` returns True) or another's.
@@ -156,6 +158,7 @@ class _Access:
     token: str | None
     endpoint: str | None
     region: str | None
+    certificate: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"_Access(endpoint={self.endpoint!r})"
@@ -176,7 +179,13 @@ class _Access:
             token=os.environ.get("AWS_SESSION_TOKEN") or None,
             endpoint=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None,
             region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
+            certificate=_certificate(),
         )
+
+
+def _certificate() -> tuple[str, str] | None:
+    certificate, key = (os.environ.get(f"FRONTBURNER_STORE_{name}") for name in ("CERTIFICATE", "KEY"))
+    return (certificate, key) if certificate and key else None
 
 
 class _Connections:
@@ -217,6 +226,7 @@ def _connect(access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 
             "read_timeout": read_timeout_s,
             "retries": {"total_max_attempts": 1},
             "max_pool_connections": 32,
+            **({"client_cert": access.certificate} if access.certificate else {}),
         },
         use_listings_cache=False,
         skip_instance_cache=True,

@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PR_SET_PDEATHSIG = 1
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_TETHER = (
+    "import ctypes, os, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, int(sys.argv[2])); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(3); os.execv(sys.argv[3], sys.argv[3:])"
+)
+
+
+def tethered(command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM) -> list[str]:
+    """Return what runs a program so that it gets a signal when the process that starts it ends, however it ends.
+
+    The system sends it when the *thread* that started the program ends: start it from one that lasts.
+    """
+    return [sys.executable, "-c", _TETHER, str(os.getpid()), str(int(ends)), *command]
 
 
 def ask_for_death_signal() -> None:

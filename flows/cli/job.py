@@ -216,12 +216,14 @@ def guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
     from flows.cluster.running import NoFarm
     from flows.job import JobRefused
+    from flows.manager.here import use_farm_here
     from flows.nightly.schedules import NoSchedule
     from flows.registry import NotNow, UnknownJob
     from tasks.targets import UnknownTarget
 
     refusals = (UnknownJob, NotNow, JobRefused, NoSchedule, UnknownTarget, NoFarm)
     try:
+        use_farm_here()
         return act()
     except FrontburnerError as error:
         print(error, file=sys.stderr)

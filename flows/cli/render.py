@@ -16,6 +16,7 @@ from flows import events as ev
 from flows.cli.display import Display
 from flows.job import JobRefused, RenderJob, make_job
 from flows.job_files import is_job_file, read_document
+from flows.manager.here import use_farm_here
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.settings import Settings
@@ -52,6 +53,7 @@ def run_job(
 ) -> int:
     """Render the job that is read, here, and return the command's exit code."""
     began_s = time.monotonic()
+    use_farm_here()
     with _own_stdout() as stdout:
         display = Display(animated=sys.stderr.isatty())
         try:

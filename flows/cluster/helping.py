@@ -9,8 +9,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flows.cluster.server import STOP_TIMEOUT_S, TETHER
+from flows.cluster.server import STOP_TIMEOUT_S
 from flows.settings import Settings
+from tasks.lifeline import tethered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def helping_node(scheduler: str) -> Iterator[None]:
     arguments = ["node", "start", "--scheduler", scheduler, "--name", name]
     with (logs / "nodes.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", TETHER, str(os.getpid()), "-c", _COMMAND, *arguments],
+            tethered([sys.executable, "-c", _COMMAND, *arguments]),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from distributed import Security
+
 TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
@@ -60,7 +62,15 @@ def default_nodes() -> int:
 
 
 @contextmanager
-def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> Iterator[SpecCluster]:
+def local_nodes(
+    count: int,
+    *,
+    port: int = 0,
+    standings: Path | None = None,
+    health_port: int = 0,
+    host: str = "",
+    security: Security | None = None,
+) -> Iterator[SpecCluster]:
     """Run a scheduler and some nodes on this machine; all its cores are shared out among them.
 
     Parameters
@@ -71,6 +81,12 @@ def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> 
         Port of the scheduler; 0 takes any that is free.
     standings
         Where it is kept how nodes stand, on a farm that stays; None keeps it no longer than the scheduler.
+    health_port
+        Port, on this machine only, where the scheduler says that it lives and who is there; 0 takes any that is free.
+    host
+        Address the scheduler listens on; empty is this machine only.
+    security
+        By which it knows whom to hear; None hears everybody that reaches it.
     """
     options = {
         **node_options(threads=max(1, cores() // max(1, count)), stays=standings is not None),
@@ -80,16 +96,19 @@ def local_nodes(count: int, *, port: int = 0, standings: Path | None = None) -> 
     scheduler = {
         "cls": Scheduler,
         "options": {
-            "host": "127.0.0.1",
+            "host": host or "127.0.0.1",
             "port": port,
+            **({"security": security, "protocol": "tls"} if security else {}),
             "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
+            "dashboard_address": f"127.0.0.1:{health_port}",
             "plugins": [NodeWatch(), Arbiter(standings)],
         },
     }
     with (
         dask.config.set(CONFIG),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False) as cluster,
+        SpecCluster(
+            workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False, security=security
+        ) as cluster,
         registered(cluster.scheduler_address),
     ):
         yield cluster

@@ -41,10 +41,20 @@ class RunningFarm:
     @property
     def alive(self) -> bool:
         """Whether its process still runs."""
-        try:
-            return abs(_began_s(psutil.Process(self.pid)) - self.began_s) < SAME_START_S
-        except psutil.Error:
-            return False
+        return is_running(self.pid, self.began_s)
+
+
+def is_running(pid: int, began_s: float) -> bool:
+    """Whether the process with this number that began then still runs."""
+    try:
+        return abs(began_s_of(pid) - began_s) < SAME_START_S
+    except psutil.Error:
+        return False
+
+
+def began_s_of(pid: int) -> float:
+    """When a process began, in seconds since the machine did. Both moments move when the clock is set."""
+    return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
 @contextmanager
@@ -52,7 +62,7 @@ def registered(scheduler: str) -> Iterator[None]:
     """Have this process's farm found by commands on this machine."""
     farm = RunningFarm(
         pid=os.getpid(),
-        began_s=_began_s(psutil.Process()),
+        began_s=began_s_of(os.getpid()),
         scheduler=scheduler,
         prefect=os.environ.get("PREFECT_API_URL", ""),
     )
@@ -132,11 +142,6 @@ def find_prefect() -> str:
             remedy="Set PREFECT_API_URL to its address, such as http://127.0.0.1:4200/api.",
         )
     return found
-
-
-def _began_s(process: psutil.Process) -> float:
-    """When a process began, in seconds since the machine did. Both moments move when the clock is set."""
-    return float(process.create_time() - psutil.boot_time())
 
 
 def _folder() -> Path:

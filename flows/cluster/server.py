@@ -18,6 +18,7 @@ from locket import LockError, lock_file
 
 from flows.settings import Settings
 from storage.errors import FrontburnerError
+from tasks.lifeline import tethered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +28,6 @@ STOP_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 60
 LAST_LINES = 5
 MOST_RESTARTS = 20
-
-# Ends with the process that started it, however that ends, then becomes the server.
-TETHER = (
-    "import ctypes, os, signal, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, signal.SIGTERM); "
-    "os.getppid() == int(sys.argv[1]) or sys.exit(3); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
-)
 
 
 class PrefectServer:
@@ -104,23 +99,15 @@ def embedded_server() -> Iterator[PrefectServer]:
     home = Settings().home
     with _database(home) as folder:
         port = _free_port()
-        url = f"http://127.0.0.1:{port}/api"
+        url = server_url(port)
         log = folder / "server.log"
-        environment = {
-            **os.environ,
-            "PREFECT_HOME": str(folder),
-            "PREFECT_API_URL": url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
-            "DO_NOT_TRACK": "1",
-        }
-        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        environment = {**os.environ, **server_environment(folder, port)}
         log.write_bytes(b"")
 
         def start() -> subprocess.Popen[bytes]:
             with log.open("ab") as sink:
                 return subprocess.Popen(
-                    [sys.executable, "-c", TETHER, str(os.getpid()), *command],
+                    tethered(server_command(port)),
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,
@@ -133,6 +120,27 @@ def embedded_server() -> Iterator[PrefectServer]:
             yield server
         finally:
             server.stop()
+
+
+def server_url(port: int) -> str:
+    """Return the address of the interface of a Prefect server on this machine."""
+    return f"http://127.0.0.1:{port}/api"
+
+
+def server_command(port: int) -> list[str]:
+    """Return what runs a Prefect server that listens on this machine only."""
+    return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+
+
+def server_environment(folder: Path, port: int) -> dict[str, str]:
+    """Return what a Prefect server is to find: a database in a folder, unless another one is set, and no telemetry."""
+    return {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_API_URL": server_url(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def wait_for_prefect() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import time
 from base64 import b64decode
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +21,13 @@ from storage.images import decode_exr
 from tests.end_to_end.conftest import COMMAND, Studio, until
 from tests.end_to_end.test_sharing import ended, nodes, scene, told
 from tests.faults.stage import S3
+from tests.lan import lan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE, THERE = "10.77.0.1", "10.77.0.2"
+    from tests.lan import Machine
+
 WIDTH, HEIGHT, SAMPLES = 320, 180, 64
 NOTICED_S = 60.0
 """A scheduler misses a node that can't be reached within about half a minute."""
@@ -47,92 +46,49 @@ Place = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Two machines and the cable between them: all that serves a farm is on the first, only a node on the second."""
+    """Two machines and the cable of the second: all that serves a farm is on the first, only a node on the second."""
 
     near: Studio
     far: Studio
-    far_name: str
-    link: str
-
-    def cut(self) -> None:
-        """Pull the cable."""
-        _ip("-n", self.far_name, "link", "set", self.link, "down")
-
-    def mend(self) -> None:
-        """Put it in again."""
-        _ip("-n", self.far_name, "link", "set", self.link, "up")
-
-
-def _ip(*words: str) -> str:
-    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20).stdout
-
-
-def _forget(name: str) -> None:
-    """End what still runs in a namespace, and the namespace; its end of the cable goes with it."""
-    for pid in _ip("netns", "pids", name).split():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    _ip("netns", "del", name)
+    cable: Machine
 
 
 @pytest.fixture
-def namespaces() -> Iterator[tuple[str, str, str]]:
-    """Two network namespaces that see each other and nothing else, and the interface of the second."""
-    if os.geteuid() != 0 or not shutil.which("ip"):
-        pytest.skip("only root can make network namespaces, with `ip` of iproute2")
-    first, second = (f"frontburner-{os.getpid()}-{end}" for end in ("near", "far"))
-    here, there = f"fb{os.getpid()}n", f"fb{os.getpid()}f"
-    with ExitStack() as made:
-        try:
-            for name in (first, second):
-                _ip("netns", "add", name)
-                made.callback(_forget, name)
-            _ip("link", "add", here, "netns", first, "type", "veth", "peer", "name", there, "netns", second)
-            for name, link, address in ((first, here, HERE), (second, there, THERE)):
-                _ip("-n", name, "addr", "add", f"{address}/24", "dev", link)
-                for each in ("lo", link):
-                    _ip("-n", name, "link", "set", each, "up")
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"network namespaces can't be made here: {error.stderr.strip()}")
-        yield first, second, there
-
-
-@pytest.fixture
-def network(tmp_path: Path, namespaces: tuple[str, str, str]) -> Iterator[Network]:
+def network(tmp_path: Path) -> Iterator[Network]:
     """Scheduler, Prefect server, S3 server and a node on one machine, another node on the other."""
-    first, second, link = namespaces
     program = Path(sys.executable).with_name
     with ExitStack() as running:
-        s3 = S3(tmp_path / "s3", host=HERE, within=("ip", "netns", "exec", first))
+        first, second = running.enter_context(lan(2))
+        here = first.address
+        s3 = S3(tmp_path / "s3", host=here, within=first.within)
         running.callback(s3.kill)
         settings = {
             **s3.environment,
             "PREFECT_HOME": str(tmp_path / "prefect"),
-            "PREFECT_API_URL": f"http://{HERE}:4200/api",
+            "PREFECT_API_URL": f"http://{here}:4200/api",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "FRONTBURNER_SCHEDULER": f"tcp://{HERE}:8786",
+            "FRONTBURNER_SCHEDULER": f"tcp://{here}:8786",
             "DO_NOT_TRACK": "1",
         }
         near, far = (
             Studio(
-                home=tmp_path / name / "home", folder=tmp_path / name, within=("ip", "netns", "exec", namespace),
-                settings=settings,
+                home=tmp_path / name / "home", folder=tmp_path / name, within=machine.within, settings=settings
             )
-            for name, namespace in (("near", first), ("far", second))
+            for name, machine in (("near", first), ("far", second))
         )  # fmt: skip
         for studio in (near, far):
             studio.folder.mkdir()
         for service in (
-            (near, program("prefect"), "server", "start", "--host", HERE, "--port", "4200"),
-            (near, program("dask"), "scheduler", "--host", HERE, "--port", "8786", "--no-dashboard"),
+            (near, program("prefect"), "server", "start", "--host", here, "--port", "4200"),
+            (near, program("dask"), "scheduler", "--host", here, "--port", "8786", "--no-dashboard"),
             (near, COMMAND, "node", "start", "--name", "near", "--threads", "1"),
             (far, COMMAND, "node", "start", "--name", "far", "--threads", "1"),
         ):
             studio, *command = service
             running.enter_context(studio.serving(*command))
         until(lambda: set(nodes(near)) == {"near", "far"})
-        yield Network(near=near, far=far, far_name=second, link=link)
+        yield Network(near=near, far=far, cable=second)
 
 
 def place(event: dict[str, Any]) -> Place:
@@ -179,7 +135,7 @@ def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_com
     with near.start("render", still, *command) as job:
         until(lambda: drawn(still.with_suffix(".journal")).total() >= BEGUN_UNITS)
         cut_s = time.time()
-        network.cut()
+        network.cable.cut()
         report = ended(job)
     assert whole(near, report)
     assert (report["failed_frames"], report["set_aside"]) == ({}, {})
@@ -206,7 +162,7 @@ def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_com
     assert set(for_nothing) <= set(lost), "only what was never stored was drawn twice"
 
     assert set(nodes(near)) == {"near"}
-    network.mend()
+    network.cable.mend()
     until(lambda: nodes(near).get("far", {}).get("state") == "idle")
     small = scene(near.folder, "next", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=8)
     with near.start("render", small, *command) as job:

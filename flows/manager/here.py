@@ -1,0 +1,35 @@
+"""Commands on the manager's machine use its farm, unless they are told of another."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from flows.manager.setup import read_setup
+from flows.manager.state import standing_farm
+from flows.settings import Settings
+
+TOLD = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
+
+
+def environment_here() -> dict[str, str]:
+    """Return what leads a command to the farm that is up here, the keys of its store among it; empty without one."""
+    home = Settings().home.expanduser().absolute()
+    if standing_farm(home) is None:
+        return {}
+    from flows.manager.parts import commands_environment
+
+    return commands_environment(read_setup(home), home)
+
+
+def use_farm_here() -> None:
+    """Have this process use the farm that is up here, if one is and nothing says that another is to be used."""
+    if any(os.environ.get(name) for name in TOLD):
+        return
+    found = environment_here()
+    for name, value in found.items():
+        os.environ.setdefault(name, value)
+    if found and "dask" in sys.modules:  # it reads its settings from the environment when it is loaded
+        import dask
+
+        dask.config.refresh()

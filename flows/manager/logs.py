@@ -1,0 +1,94 @@
+"""The log of a part: a file that its program writes by itself, put aside when it is large, a few of them kept."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST_BYTES = 5_000_000
+KEPT = 3
+_TAIL_BYTES = 64_000
+_COPY_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RotatingLog:
+    """A log in a file.
+
+    Its program goes on writing to the same file, so that it needs nobody beside it: what is put aside is a copy, and a
+    line that is written in that very moment may be lost.
+    """
+
+    path: Path
+    most_bytes: int = MOST_BYTES
+
+    def open(self) -> IO[bytes]:
+        """Open it for a program to write to."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.path.open("ab")
+
+    def note(self, what: str) -> None:
+        """Write a line of the supervisor's own."""
+        with self.open() as file:
+            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {what}\n".encode())
+
+    def rotate(self) -> None:
+        """Put it aside if it is large."""
+        if not self.path.exists() or self.path.stat().st_size < self.most_bytes:
+            return
+        for number in range(KEPT, 1, -1):
+            older = self._aside(number - 1)
+            if older.exists():
+                older.replace(self._aside(number))
+        with self.path.open("r+b") as full, self._aside(1).open("wb") as aside:
+            while part := full.read(_COPY_BYTES):
+                aside.write(part)
+            full.truncate(0)  # programs append: their next line is the first
+
+    def last(self, lines: int) -> list[str]:
+        """Return its last lines that say something of the program's own."""
+        return [line for line in self.tail() if line.strip() and not line.startswith("--- ")][-lines:]
+
+    def tail(self) -> list[str]:
+        """Return the last lines, as many as are soon read."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+        return lines if size <= _TAIL_BYTES else lines[1:]
+
+    def follow(self) -> Iterator[str]:
+        """Give what is written from now on, line by line; an empty one where there is nothing new yet."""
+        position, rest = self._size(), b""
+        while True:
+            size, news = self._size(), b""
+            if size < position:  # it was put aside
+                news, position = self._read(self._aside(1), position), 0
+            if size > position:
+                news += self._read(self.path, position, size - position)
+                position = size
+            *whole, rest = (rest + news).split(b"\n")
+            for line in whole:
+                yield line.decode(errors="replace") or " "
+            if not news:
+                yield ""
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def _read(self, path: Path, position: int, count: int = -1) -> bytes:
+        if not path.exists():
+            return b""
+        with path.open("rb") as file:
+            file.seek(position)
+            return file.read(count)
+
+    def _aside(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")

@@ -1,0 +1,90 @@
+"""Logs that are put aside, units that systemd takes, and the copy of a database before another Prefect changes it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.manager.logs import KEPT, RotatingLog
+from flows.manager.setup import SetupRefused, farm_folder
+from flows.manager.units import farm_unit
+from flows.manager.upgrade import note_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHATTER = """
+import sys, time
+for number in range(int(sys.argv[1])):
+    print(f"line {number:06d} " + "x" * 100, flush=True)
+    time.sleep(0.0002)
+"""
+
+
+def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_path: Path) -> None:
+    log = RotatingLog(tmp_path / "part.log", most_bytes=20_000)
+    log.note("it is started")
+    said, lines = log.follow(), []
+    assert next(said) == ""
+    with log.open() as sink:
+        process = subprocess.Popen([sys.executable, "-c", CHATTER, "2000"], stdout=sink)
+    while process.poll() is None:
+        log.rotate()
+        lines += list(iter(lambda: next(said), ""))
+    lines += list(iter(lambda: next(said), ""))
+    assert len(list(tmp_path.iterdir())) == KEPT + 1
+    assert log.path.stat().st_size < 40_000
+    numbers = [int(line.split()[1]) for line in lines]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) > 1980, "no more is lost than what is written in the moment it is put aside"
+    log.note("it has ended")
+    assert log.tail()[-1].endswith("it has ended")
+    assert all(line.startswith("line ") for line in log.last(5))
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
+@pytest.mark.parametrize("user", ["", "root"])
+def test_systemd_takes_the_unit_whatever_the_folders_are_called(tmp_path: Path, user: str) -> None:
+    odd = tmp_path / 'a "b" $c %d \\e'
+    odd.mkdir()
+    unit = farm_unit(
+        ["/bin/echo", "farm", "up", "a b", "100%"], folder=odd, environment={"FRONTBURNER_HOME": str(odd), "X": "$y"},
+        secrets=odd / "environment", user=user,
+    )  # fmt: skip
+    file = tmp_path / "frontburner-of-a-test.service"
+    file.write_text(unit)
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Restart=on-failure" in unit
+    assert ("User=root" in unit) == bool(user)
+
+
+def test_before_another_prefect_changes_the_database_it_is_copied_and_an_older_one_is_refused(tmp_path: Path) -> None:
+    folder = farm_folder(tmp_path) / "prefect"
+    folder.mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "prefect.db")) as database:
+        database.execute("create table job (name text)")
+        database.execute("insert into job values ('room')")
+        database.commit()
+    assert note_versions(tmp_path, own_database=True) == []
+    noted = farm_folder(tmp_path) / "versions.json"
+    now = json.loads(noted.read_text())
+
+    noted.write_text(json.dumps(now | {"prefect": "3.7.0"}))
+    said = note_versions(tmp_path, own_database=True)
+    assert said[0] == f"prefect 3.7.0 is {now['prefect']} now."
+    with closing(sqlite3.connect(folder / "prefect-3.7.0.db")) as copy:
+        assert copy.execute("select name from job").fetchall() == [("room",)]
+    assert json.loads(noted.read_text()) == now
+
+    noted.write_text(json.dumps(now | {"prefect": "99.0.1"}))
+    with pytest.raises(SetupRefused, match=r"version 99\.0\.1;.* older"):
+        note_versions(tmp_path, own_database=True)
+    assert json.loads(noted.read_text())["prefect"] == "99.0.1"

@@ -1,0 +1,175 @@
+"""A supervisor with parts that are real processes, killed, hung and broken on purpose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from flows.manager.leftovers import MARK
+from flows.manager.outage import went_down_at
+from flows.manager.setup import farm_folder
+from flows.manager.state import FarmState, PartState, Stand, read_state, standing_farm
+from tests.end_to_end.conftest import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUPERVISOR = """
+import asyncio, socket, sys
+from pathlib import Path
+from flows.manager import keeper, patience
+from flows.manager.leftovers import MARK
+from flows.manager.part import Part
+from flows.manager.probes import Answers
+from flows.manager.setup import farm_folder
+from flows.manager.supervisor import Supervisor
+
+patience.FIRST_S, patience.STEADY_S, keeper.WATCH_S, keeper.HUNG_S = 0.05, 5.0, 0.2, 1.5
+home, wanted = Path(sys.argv[1]), sys.argv[2:]
+SERVE = '''
+import sys, http.server as h
+h.HTTPServer(("127.0.0.1", int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_forever()
+'''
+BREAK = "import sys; sys.exit('the disk of the broken part is on fire')"
+
+def free():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+def part(name, port, needs=()):
+    code = BREAK if name == "broken" else SERVE
+    return Part(name=name, command=(sys.executable, "-c", code, str(port)), address=f"127.0.0.1:{port}",
+                probe=Answers(f"http://127.0.0.1:{port}/"), needs=needs)
+
+parts = []
+for name in wanted:
+    parts.append(part(name, free(), tuple(each.name for each in parts)))
+asyncio.run(Supervisor(home=home, parts=parts, environment={MARK: str(farm_folder(home))}, leads={"WHERE": "here"},
+                       say=lambda line: print(line, flush=True)).run())
+"""
+
+
+class Farm:
+    """A supervisor in a process of its own."""
+
+    def __init__(self, home: Path, *parts: str) -> None:
+        self.home = home
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISOR, str(home), *parts],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    @property
+    def state(self) -> FarmState:
+        """How it stands; waited for."""
+        found: FarmState = until(self._own, timeout_s=30)
+        return found
+
+    def part(self, name: str) -> PartState:
+        return next(part for part in self.state.parts if part.name == name)
+
+    def up(self) -> None:
+        until(lambda: self.state.healthy, timeout_s=30)
+
+    def end(self) -> str:
+        self.process.terminate()
+        said, _ = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, said
+        return said
+
+    def _own(self) -> FarmState | None:
+        state = read_state(self.home)
+        return state if state is not None and state.pid == self.process.pid else None
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    for process in of_farm(tmp_path):
+        process.kill()
+
+
+def of_farm(home: Path) -> list[psutil.Process]:
+    """All processes of a farm's parts."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(farm_folder(home)):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def test_parts_come_up_in_their_order_are_started_again_and_end_together(home: Path) -> None:
+    farm = Farm(home, "store", "scheduler", "worker")
+    farm.up()
+    since = {part.name: part.since_s for part in farm.state.parts}
+    assert since["store"] <= since["scheduler"] <= since["worker"]
+    assert standing_farm(home) == read_state(home)
+
+    os.kill(farm.part("scheduler").pid, signal.SIGKILL)
+    until(lambda: farm.part("scheduler").restarts == 1 and farm.state.healthy, timeout_s=30)
+    assert (farm.part("store").restarts, farm.part("worker").restarts) == (0, 0)
+
+    os.kill(farm.part("store").pid, signal.SIGSTOP)
+    until(lambda: farm.part("store").stand is Stand.SILENT, timeout_s=30)
+    until(lambda: farm.part("store").restarts == 1 and farm.state.healthy, timeout_s=60)
+
+    said = farm.end()
+    assert "scheduler is restarting: it was ended by signal 9" in said
+    assert [part.stand for part in farm.state.parts] == [Stand.ENDED] * 3
+    assert standing_farm(home) is None
+    assert not of_farm(home)
+
+
+def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_again_when_asked(home: Path) -> None:
+    farm = Farm(home, "store", "broken", "worker")
+    until(lambda: farm.part("broken").stand is Stand.GIVEN_UP, timeout_s=60)
+    assert "the disk of the broken part is on fire" in farm.part("broken").wrong
+    assert "exit code 1" in farm.part("broken").wrong
+    assert (farm.part("worker").stand, farm.part("worker").wrong) == (Stand.WAITING, "for broken")
+    assert farm.state.settled
+    assert not farm.state.healthy
+    tries = farm.part("broken").restarts
+    farm.process.send_signal(signal.SIGHUP)
+    until(lambda: farm.part("broken").restarts > tries, timeout_s=30)
+    farm.end()
+
+
+def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_outage(home: Path) -> None:
+    farm = Farm(home, "store", "worker")
+    farm.up()
+    assert went_down_at(home) is None
+    second = Farm(home, "store")
+    said, _ = second.process.communicate(timeout=30)
+    assert second.process.returncode != 0
+    assert "A farm is up already" in said
+
+    orphan = subprocess.Popen(  # a run of a job, which is no part
+        [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, MARK: str(farm_folder(home))}
+    )
+    farm.process.kill()
+    farm.process.communicate(timeout=30)
+    until(lambda: [process.pid for process in of_farm(home)] == [orphan.pid], timeout_s=30)
+    assert standing_farm(home) is None
+    last_seen_s = read_state(home).seen_s  # type: ignore[union-attr]
+
+    third = Farm(home, "store", "worker")
+    third.up()
+    assert orphan.wait(30) == -signal.SIGKILL
+    down_at = went_down_at(home)
+    assert down_at is not None
+    assert down_at.timestamp() == pytest.approx(last_seen_s)
+    assert time.time() - down_at.timestamp() < 120
+    third.end()
