@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flows.answers import AnswerLost, answer_of
 from flows.cluster.roll import Hold
 from flows.messages import Joined, Left, Message, Refused, Withheld
 from flows.survey import NodeReport
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Post = Callable[[Callable[[], Message | None]], None]
 
-ANSWER_TIMEOUT_S = 10
 CHECK_PRIORITY = 1000
 MOST_CHECKS = 3
 """A renderer that was ended from outside while it was tried says nothing about the node."""
@@ -224,9 +224,9 @@ class Admission:
         self._checks.pop(name, None)
         if name not in self._there or future.status == "cancelled":
             return None
-        if future.status == "finished":
-            report = NodeReport(node=name, builds=future.result(ANSWER_TIMEOUT_S))
-        else:
+        try:
+            report = NodeReport(node=name, builds=answer_of(future))
+        except AnswerLost:
             report = NodeReport(node=name, error=self.error_of(future, name))
             if report.error and report.error.retryable and self._there[name].checks < MOST_CHECKS:
                 self._check(name)
@@ -245,11 +245,13 @@ class Admission:
         if name not in self._there or future.status == "cancelled" or sought is not self._sought:
             return None
         self._looks.pop(name, None)
-        if future.status != "finished" and self._there[name].looks < MOST_CHECKS:
-            self._look(name)
-            return None
-        finished = future.status == "finished"
-        self._there[name].differs = future.result(ANSWER_TIMEOUT_S) if finished else str(self.error_of(future, name))
+        try:
+            self._there[name].differs = answer_of(future)
+        except AnswerLost:
+            if self._there[name].looks < MOST_CHECKS:
+                self._look(name)
+                return None
+            self._there[name].differs = str(self.error_of(future, name))
         return self._tell(name)
 
     def _can_render(self, candidate: _Candidate) -> bool:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import queue
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Future
 
-from flows.admission import ANSWER_TIMEOUT_S, Admission
+from flows.admission import Admission
+from flows.answers import ANSWER_TIMEOUT_S, AnswerLost, answer_of
 from flows.cluster.arbiter import unit_key
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.messages import POLL_S, Failed, Finished, Message
 from flows.news import message_of
 from flows.share import Terms
 from flows.sharing import Part
+from flows.spans import format_span
 from storage.errors import FrontburnerError
 from tasks.desk import Desk, Travel
 from tasks.errors import UnitFailed
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
     from tasks.parts import Showing
     from tasks.spec import UnitSpec
 
-SURVEY_TIMEOUT_S = 180
+PATIENCE_S = 300.0
+"""How long a job waits without a node, where the farm doesn't say: on one whose nodes are machines that are there."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -116,9 +120,14 @@ class DaskFarm:
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
 
-    def tell(self, *, exhausted: bool) -> None:
-        """Tell the arbiter whether the job has anything left to hand out; costs nothing where that is no news."""
-        self._part.tell(exhausted=exhausted)
+    def tell(self, *, exhausted: bool, work_s: float | None = None) -> None:
+        """Tell the arbiter what the job has left, in seconds of a single node; costs nothing where that is no news."""
+        self._part.tell(exhausted=exhausted, work_s=work_s)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a job waits for its first node, or without any."""
+        return self._part.patience_s or PATIENCE_S
 
     def prioritise(self, priority: int) -> None:
         """Give the job another priority: it has other nodes from the next units on."""
@@ -138,7 +147,7 @@ class DaskFarm:
         FrontburnerError
             When no node comes at all, or none that the job may have.
         """
-        ends_s = time.monotonic() + SURVEY_TIMEOUT_S
+        ends_s = time.monotonic() + self.patience_s
         while not self.admission.complete and time.monotonic() < ends_s:
             heed()
             self.messages(POLL_S)
@@ -150,7 +159,7 @@ class DaskFarm:
                 )
         if not self.admission.reports:
             raise FrontburnerError(
-                reason=f"No node answered within {SURVEY_TIMEOUT_S} s.",
+                reason=f"No node answered within {format_span(self.patience_s)}.",
                 remedy="Start a node, or see in its log why it can't reach the scheduler.",
                 retryable=True,
             )
@@ -279,14 +288,18 @@ class DaskFarm:
             return None
         if future.status == "finished":
             record = self.client.submit(record_of, self._tiles[ticket], self.desk, pure=False)
-            return Finished(ticket=ticket, record=record.result(ANSWER_TIMEOUT_S))
+            with suppress(AnswerLost):  # its node is gone since; the unit is in the store, and soon found there
+                return Finished(ticket=ticket, record=answer_of(record, waits=True))
         self._tiles.pop(ticket, None)
         return Failed(ticket=ticket, error=_error_of(future, node))
 
 
 def _error_of(future: Future, node: str) -> FrontburnerError:
     """What ended a future, as one of our errors."""
-    error = future.exception(timeout=ANSWER_TIMEOUT_S) if future.status == "error" else None
+    error = None
+    if future.status == "error":
+        with suppress(TimeoutError):
+            error = future.exception(timeout=ANSWER_TIMEOUT_S)
     if isinstance(error, FrontburnerError):
         return error
     said = f"{type(error).__name__}: {error}" if error else f"its task was {future.status}"

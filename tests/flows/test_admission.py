@@ -6,7 +6,7 @@ import queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Future, LocalCluster
 
 from flows.admission import Admission
 from flows.cluster.roll import Hold
@@ -26,7 +26,7 @@ NOBODYS: dict[Hold, str] = {}
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    one_node = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    one_node = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0")
     with one_node as cluster, Client(cluster) as client:
         yield client
 
@@ -166,3 +166,20 @@ def test_a_node_with_other_files_is_refused_where_none_are_sent(desk: Desk, text
     assert isinstance(message, Refused)
     assert f"room.xml isn't the same on a as where the job comes from: {texture[0]} has 9 bytes here" in message.reason
     assert desk.admission.refused == ("a",)
+
+
+def test_an_answer_whose_node_is_gone_since_is_asked_for_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = [TimeoutError("timed out after 10 s.")]
+    result = Future.result
+
+    def once_lost(future: Future, timeout: float | None = None) -> Any:
+        if lost:
+            raise lost.pop()
+        return result(future, timeout)
+
+    monkeypatch.setattr(Future, "result", once_lost)
+    desk.admission.error_of = lambda *_: UnitFailed(reason="", remedy="", retryable=True, unit="", node="a")
+    desk.arrive()
+    assert not lost
+    (report,) = desk.admission.reports
+    assert report.builds

@@ -26,7 +26,7 @@ NULL = Inquiry(renderers=("null",), measure=False)
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setenv("FRONTBURNER_LOGS", str(tmp_path))
-    two_nodes = LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address=None)
+    two_nodes = LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
     with two_nodes as cluster, Client(cluster) as client:
         install(client)
         yield client

@@ -202,7 +202,7 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(node, "_builds", {})
     plugin = site / "mitsuba" / "plugins" / "sphere.so"
     sound, inquiry = plugin.read_bytes(), Inquiry(renderers=("mitsuba",), measure=False)
-    one_node = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
+    one_node = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
     with one_node as cluster, Client(cluster) as client:
 
         def asked() -> Readiness:

@@ -1,0 +1,31 @@
+"""What a task on a node answered, where it can still be had: a node that dies takes its answers with it."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+ANSWER_TIMEOUT_S = 10
+
+
+class AnswerLost(Exception):
+    """An answer that is no longer there, or none was given."""
+
+
+def answer_of(future: Future, *, waits: bool = False) -> Any:  # noqa: ANN401 - whatever was asked
+    """Return a task's answer; of one that hasn't ended only where it ``waits`` for that.
+
+    Raises
+    ------
+    AnswerLost
+        When the task has not ended well, or the node that knew the answer is gone since.
+    """
+    if future.status != "finished" and not waits:
+        raise AnswerLost
+    try:
+        return future.result(ANSWER_TIMEOUT_S)
+    except (Exception, CancelledError) as error:
+        raise AnswerLost from error
