@@ -23,6 +23,7 @@ from flows.leftovers import Leftovers
 from flows.limits import Limiter
 from flows.measuring import DaskMeasurer
 from flows.missing import Missing, missing
+from flows.need import Need
 from flows.plan.planner import Planner
 from flows.previews import Previews, parts_folder
 from flows.scenes import frame_scenes
@@ -86,11 +87,13 @@ class Run:
     journey: Journey = field(init=False)
     leftovers: Leftovers = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
+    need: Need = field(init=False)
     _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
         self.leftovers = Leftovers(store=self.store)
+        self.need = Need(clock=self.clock)
         if self.due:
             self.deadline = DeadlineWatch(due=self.due, now=_now, clock=self.clock, say=get_run_logger().info)
 
@@ -243,6 +246,7 @@ class Run:
             farm=dask_farm,
             clock=self.clock,
             attempts=self.job.attempts,
+            no_node_timeout_s=dask_farm.patience_s,
             recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
         )
         previews = Previews(farm=dask_farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
@@ -275,9 +279,9 @@ class Run:
         self.halting.end()
         self.artifacts.progress(1.0, now=True)
 
-    def _share(self, dask_farm: DaskFarm, *, exhausted: bool) -> None:
+    def _share(self, dask_farm: DaskFarm, *, exhausted: bool, work_s: float | None = None) -> None:
         """Tell the farm what the job needs of it, and how urgently."""
-        dask_farm.tell(exhausted=exhausted)
+        dask_farm.tell(exhausted=exhausted, work_s=work_s)
         priority = self.halting.watch.priority
         if priority not in (None, dask_farm.priority):
             dask_farm.prioritise(priority)
@@ -319,7 +323,8 @@ class Run:
         """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
         self._heed()
         self.journey.poll()
-        self._share(dask_farm, exhausted=planner.exhausted and not planner.resting)
+        work_s = self.need.work_s(planner, limiter)
+        self._share(dask_farm, exhausted=planner.exhausted and not planner.resting, work_s=work_s)
         limiter.poll()
         planner.ends_in_s = limiter.ends_in_s()
         if not self.halting.paused:

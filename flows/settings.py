@@ -22,6 +22,9 @@ class Settings(BaseSettings):
         default="",
         description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here.",
     )
+    cluster: str = Field(
+        default="", description="File of the cluster that nodes are started on; empty starts them on this machine."
+    )
     files: str = Field(
         default="",
         description="Store of scene files that travel, one for all jobs; empty keeps them in each job's own store.",

@@ -6,6 +6,7 @@ import json as json_
 import os
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -13,7 +14,7 @@ from cyclopts import App, Parameter
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 PORT = 8786
@@ -194,7 +195,7 @@ def uninstall(*, system: Flag = False) -> int:
 
 @app.command
 def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0 is none.")] = None,
-          port: int = PORT) -> int:  # fmt: skip
+          port: int = PORT, cluster: str = "") -> int:  # fmt: skip
     """Run a scheduler and some nodes on this machine until Ctrl-C.
 
     How nodes stand (paused, their groups and hours, licences) is kept from one start to the next.
@@ -203,10 +204,14 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
     ----------
     port
         Port of the scheduler, which listens on this machine only; 0 takes any that is free.
+    cluster
+        A cluster file: nodes come and go as it says, by SSH, on Slurm, PBS and others, with the work there is.
+        It also says where the scheduler listens. Empty is FRONTBURNER_CLUSTER.
     """
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     from flows.cli.waiting import stop_signal
-    from flows.cluster.nodes import default_nodes, local_nodes
+    from flows.cluster.nodes import default_nodes
+    from flows.job import JobRefused
     from flows.settings import Settings
 
     count = (Settings().nodes or default_nodes()) if nodes is None else nodes
@@ -214,13 +219,13 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
         print(f"nodes: {count}: give 0 or more.", file=sys.stderr)
         return REFUSED
     try:
-        with (
-            stop_signal() as stopped,
-            local_nodes(count, port=port, standings=Settings().home / "standings.json") as farm,
-        ):
-            print(f"export FRONTBURNER_SCHEDULER={farm.scheduler_address}", flush=True)
-            print(f"The farm runs with {count} node{'s' if count != 1 else ''}. Ctrl-C ends it.", file=sys.stderr)
+        with stop_signal() as stopped, _running(count, port, cluster or Settings().cluster) as (scheduler, size):
+            print(f"export FRONTBURNER_SCHEDULER={scheduler}", flush=True)
+            print(f"The farm runs with {size}. Ctrl-C ends it.", file=sys.stderr)
             stopped.wait()
+    except JobRefused as refused:
+        print(refused, file=sys.stderr)
+        return REFUSED
     except OSError as error:
         print(f"The farm couldn't start: {error}", file=sys.stderr)
         return TROUBLE
@@ -239,3 +244,20 @@ def _guarded(act: Callable[[], int]) -> int:
         return TROUBLE if error.retryable else REFUSED
     except KeyboardInterrupt:
         return OK
+
+
+@contextmanager
+def _running(count: int, port: int, cluster: str) -> Iterator[tuple[str, str]]:
+    """Run the farm; gives its scheduler's address, and how large it is in words."""
+    from flows.cluster.document import read_cluster
+    from flows.cluster.nodes import local_nodes
+    from flows.settings import Settings
+
+    standings = Settings().home / "standings.json"
+    if cluster:
+        kept = read_cluster(cluster)
+        with kept.opened(standings) as scheduler:
+            yield scheduler, f"nodes of the {kept.kind} cluster, as jobs need them"
+        return
+    with local_nodes(count, port=port, standings=standings) as farm:
+        yield farm.scheduler_address, f"{count} node{'s' if count != 1 else ''}"

@@ -43,8 +43,11 @@ class Choice:
     only: str = ""
 
 
-def run(scene: str, given: dict[str, Any], *, nodes: int, as_json: bool) -> int:
+def run(scene: str, given: dict[str, Any], *, nodes: int, cluster: str = "", as_json: bool) -> int:
     """Render a job and return the command's exit code."""
+    if cluster:  # it is what this job is to have, whatever is set
+        os.environ["FRONTBURNER_CLUSTER"] = str(Path(cluster).expanduser().absolute())
+        os.environ.pop("FRONTBURNER_SCHEDULER", None)
     return run_job(lambda: _read(scene, given, nodes), nodes=nodes, as_json=as_json)
 
 
@@ -82,7 +85,11 @@ def _read(scene: str, given: dict[str, Any], nodes: int) -> RenderJob:
     if nodes < 0:
         raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
     job = read_job(scene, given)
-    if job.local is False and not Settings().scheduler:
+    if Settings().cluster and not Settings().scheduler:
+        from flows.cluster.document import read_cluster
+
+        read_cluster(Settings().cluster)
+    elif job.local is False and not Settings().scheduler:
         raise JobRefused(
             reason="The job was refused before anything started:",
             remedy="",
@@ -168,12 +175,7 @@ def _whole_farm(nodes: int, display: Display, *, helps: bool = False) -> Iterato
             os.environ["PREFECT_HOME"] = str(Settings().home / "prefect")
             stack.callback(drain)
         if not Settings().scheduler:
-            from flows.cluster.nodes import default_nodes, local_nodes
-
-            count = nodes or Settings().nodes or default_nodes()
-            display.stage(f"starting {count} node{'s' if count > 1 else ''}")
-            cluster = stack.enter_context(local_nodes(count))
-            os.environ["FRONTBURNER_SCHEDULER"] = cluster.scheduler_address
+            os.environ["FRONTBURNER_SCHEDULER"] = stack.enter_context(_nodes(nodes, display))
         elif helps:
             from flows.cluster.helping import helping_node
 
@@ -187,6 +189,26 @@ def _whole_farm(nodes: int, display: Display, *, helps: bool = False) -> Iterato
 
             wait_for_prefect()
         yield
+
+
+@contextmanager
+def _nodes(count: int, display: Display) -> Iterator[str]:
+    """Start the job's own nodes, on the cluster that is set or on this machine; gives their scheduler's address."""
+    settings = Settings()
+    if settings.cluster:
+        from flows.cluster.document import read_cluster
+
+        cluster = read_cluster(settings.cluster)
+        display.stage(f"asking the {cluster.kind} cluster for nodes")
+        with cluster.opened() as scheduler:
+            yield scheduler
+        return
+    from flows.cluster.nodes import default_nodes, local_nodes
+
+    count = count or settings.nodes or default_nodes()
+    display.stage(f"starting {count} node{'s' if count > 1 else ''}")
+    with local_nodes(count) as here:
+        yield here.scheduler_address
 
 
 @contextmanager

@@ -60,13 +60,15 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
     ----------
     kept_in
         The file in which the standings of nodes are kept from one scheduler to the next; None keeps none.
+    patience_s
+        How long jobs wait for a node; None is as long as they do by themselves.
     """
 
     name = "frontburner-arbiter"
     idempotent = True
 
-    def __init__(self, kept_in: Path | None = None) -> None:
-        self._kept_in = kept_in
+    def __init__(self, kept_in: Path | None = None, *, patience_s: float | None = None) -> None:
+        self._kept_in, self._patience_s = kept_in, patience_s
 
     async def start(self, scheduler: Scheduler) -> None:
         """Take up work with the nodes that are there."""
@@ -81,7 +83,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._due: asyncio.TimerHandle | None = None
         calls = (
             self.enrol, self.tell, self.prioritise, self.withdraw, self.stand, self.exclude, self.license,
-            self.remove, self.dismissed, self.snapshot, self.report,
+            self.remove, self.dismissed, self.snapshot, self.report, self.needs,
         )  # fmt: skip
         scheduler.handlers.update({PREFIX + call.__name__: call for call in calls})
         self._begin(ClockWatch(server=scheduler).run())
@@ -100,22 +102,23 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
     def enrol(
         self, topic: str, job: str, client: str, priority: int, renderer: str, host: str, terms: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Have a run of a job take part; returns what keeps nodes from it."""
+        """Have a run of a job take part; returns what keeps nodes from it, and how long it should wait for one."""
         stands = Terms(**{**terms, "groups": tuple(terms["groups"])})
         self.roll.enrol(
             topic=topic, job=job, client=client, priority=priority, renderer=renderer, host=host, terms=stands
         )
         self._share()
-        return {"holds": self._told[topic]}
+        return {"holds": self._told[topic], "patience_s": self._patience_s}
 
     def tell(
-        self, topic: str, nth: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = ()
-    ) -> None:
-        """Take in whether a job has anything left to hand out, where its renderer works, and which nodes it refuses."""
+        self, topic: str, nth: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = (),
+        work_s: float | None = None,
+    ) -> None:  # fmt: skip
+        """Take in how much a job has left to hand out, where its renderer works, and which nodes it refuses."""
         job = self.roll.jobs.get(topic)
         if job is None or nth <= job.told:  # calls may overtake each other
             return
-        job.told = nth
+        job.told, job.work_s = nth, work_s
         for node, works in renders.items():
             if node in self.roll.nodes:
                 self.roll.nodes[node].renders[job.renderer] = works
@@ -138,6 +141,8 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         """End a job's part."""
         if self.roll.jobs.pop(topic, None) is not None:
             self._told.pop(topic, None)
+            for own in (topic, holds_topic(topic)):  # else the scheduler keeps the news of every run there ever was
+                self._scheduler._broker.truncate(own)  # noqa: SLF001 - Dask has no other way
             self._share_soon()
 
     # What people and nodes ask.
@@ -192,6 +197,10 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             node.update(measures(self._scheduler.workers.get(node["address"])))
         found["dashboard"] = dashboard(self._scheduler)
         return found
+
+    def needs(self) -> list[dict[str, Any]]:
+        """Return what each job could use: what a cluster that grows and shrinks goes by."""
+        return self.roll.needs()
 
     # What the scheduler tells.
 

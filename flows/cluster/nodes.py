@@ -15,7 +15,7 @@ from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
 from flows.settings import Settings
 from tasks.child import NICE_VARIABLE
-from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE, describe
+from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,17 +93,9 @@ def local_nodes(
         "host": "127.0.0.1",
     }
     workers = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(count)}
-    scheduler = {
-        "cls": Scheduler,
-        "options": {
-            "host": host or "127.0.0.1",
-            "port": port,
-            **({"security": security, "protocol": "tls"} if security else {}),
-            "dashboard": False,
-            "dashboard_address": f"127.0.0.1:{health_port}",
-            "plugins": [NodeWatch(), Arbiter(standings)],
-        },
-    }
+    scheduler = scheduler_spec(
+        host=host or "127.0.0.1", port=port, standings=standings, security=security, health_port=health_port
+    )
     with (
         dask.config.set(CONFIG),
         SpecCluster(
@@ -112,6 +104,38 @@ def local_nodes(
         registered(cluster.scheduler_address),
     ):
         yield cluster
+
+
+def scheduler_spec(
+    *, host: str = "127.0.0.1", port: int = 0, standings: Path | None = None, patience_s: float | None = None,
+    security: Security | None = None, health_port: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Return Dask's specification of a farm's scheduler.
+
+    Parameters
+    ----------
+    host, port
+        Where it listens.
+    standings
+        Where it is kept how nodes stand.
+    patience_s
+        How long jobs wait for a node; None is as long as they do by themselves.
+    security
+        Certificates with which both sides of every connection prove themselves; None is none, for this machine alone.
+    health_port
+        Port of this machine at which it says whether it is well; 0 takes any that is free.
+    """
+    return {
+        "cls": Scheduler,
+        "options": {
+            "host": host,
+            "port": port,
+            **({"security": security, "protocol": "tls"} if security else {}),
+            "dashboard": False,
+            "dashboard_address": f"127.0.0.1:{health_port}",
+            "plugins": [NodeWatch(), Arbiter(standings, patience_s=patience_s)],
+        },
+    }
 
 
 def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -> dict[str, Any]:
@@ -138,16 +162,21 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
             **({CHECK_VARIABLE: "1"} if stays else {}),
         },
         "preload": ["flows.cluster.warm"],
-        "startup_information": {"frontburner": describe},
     }
 
 
 @contextmanager
 def farm() -> Iterator[str]:
-    """Address of the farm's scheduler: the one that is set, or one with nodes of its own on this machine."""
+    """Address of the farm's scheduler: the one that is set, or one with nodes of its own, as the cluster file says."""
     settings = Settings()
     if settings.scheduler:
         yield settings.scheduler
+        return
+    if settings.cluster:
+        from flows.cluster.document import read_cluster  # it builds on this module
+
+        with read_cluster(settings.cluster).opened() as scheduler:
+            yield scheduler
         return
     with local_nodes(settings.nodes or default_nodes()) as cluster:
         yield cluster.scheduler_address

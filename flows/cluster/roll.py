@@ -63,6 +63,8 @@ class Enrolled:
         Whether it has nothing more to hand out.
     refused
         Nodes that can't render it.
+    work_s
+        Seconds that a single node would take for what is left of it, where that is known.
     """
 
     topic: str
@@ -75,6 +77,7 @@ class Enrolled:
     host: str
     exhausted: bool = False
     refused: frozenset[str] = frozenset()
+    work_s: float | None = None
     told: int = 0
     """How often it has told how it stands."""
 
@@ -142,12 +145,25 @@ class Roll:
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
         """Return what there is to tell of nodes, jobs and licences, as plain values."""
-        owners = {node: self.jobs[topic] for topic, nodes in self.shares.items() for node in nodes}
+        shares = {topic: nodes for topic, nodes in self.shares.items() if topic in self.jobs}  # some may just have left
+        owners = {node: self.jobs[topic] for topic, nodes in shares.items() for node in nodes}
         return {
             "nodes": [self._node(name, owners.get(name), now) for name in sorted(self.nodes)],
             "jobs": [self._job(job) for job in sorted(self.jobs.values(), key=lambda job: (-job.priority, job.age))],
             "licences": dict(self.standings.licences),
         }
+
+    def needs(self) -> list[dict[str, Any]]:
+        """Return what is left of each job, and how many nodes have some of it."""
+        return [
+            {
+                "work_s": job.work_s,
+                "exhausted": job.exhausted,
+                "busy": self._busy(job),
+                "max_nodes": job.terms.max_nodes,
+            }
+            for job in self.jobs.values()
+        ]
 
     def state(self, node: str, now: datetime) -> NodeState:
         """What a node does."""
@@ -178,6 +194,9 @@ class Roll:
         """Return another job that has a unit under way on a node, if there is one."""
         others = (other for other in self.units.get(node, ()) if other != topic)
         return next((self.jobs[other] for other in others if other in self.jobs), None)
+
+    def _busy(self, job: Enrolled) -> int:
+        return sum(units[job.topic] > 0 for units in self.units.values())
 
     def _claim(self, job: Enrolled) -> Claim:
         busy = frozenset(node for node, units in self.units.items() if units[job.topic] > 0)

@@ -1,6 +1,6 @@
-"""Imported by a node before it takes work: what it would otherwise load while a job waits.
+"""Makes a Dask worker a node, whoever started it: preloaded before it joins, with what a job would else wait for.
 
-It watches the clock from then on, and a node that stays checks itself.
+The scheduler is told what machine it is. It watches the clock from then on, and a node that stays checks itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tasks.steps  # noqa: F401
 from flows.cluster.arbiter import PREFIX
 from flows.cluster.clock import ClockWatch
 from tasks.checkup import Inquiry
-from tasks.node import CHECK_VARIABLE
+from tasks.node import CHECK_VARIABLE, describe
 from tasks.node_check import check_as
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ _work: set[asyncio.Task[None]] = set()
 
 
 async def dask_setup(worker: Worker) -> None:
-    """Begin to watch the clock; have a node that stays check itself when it has joined. Dask calls this."""
+    """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
+    worker.startup_information["frontburner"] = describe
     _begin(ClockWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
         _begin(_report(worker))

@@ -157,3 +157,13 @@ def test_what_a_check_found_is_told_with_the_node_and_another_version_too() -> N
     assert told["problems"][0].startswith("versions: It has python 2.7 instead of ")
     assert told["problems"][1:] == ["mitsuba: The library libx.so is missing."]
     farm.report("gone", Readiness(node="gone", host="a", checks=()))
+
+
+def test_a_job_that_has_just_left_takes_nothing_from_what_is_told() -> None:
+    farm = roll("a")
+    enrol(farm, "job")
+    farm.share(NOON)
+    del farm.jobs["job"]  # and nodes aren't shared out anew yet
+    told = farm.snapshot(NOON)
+    assert [node["job"] for node in told["nodes"]] == [""]
+    assert told["jobs"] == []

@@ -1,0 +1,121 @@
+"""Every kind of cluster that can be had on one machine, each as a cluster file and what its programs need."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from flows.cluster.server import embedded_server
+from tests.clusters import slurm as slurm_cluster
+from tests.clusters import sshd
+from tests.end_to_end.conftest import ROOT, Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A cluster that somebody keeps.
+
+    Parameters
+    ----------
+    fields
+        Its document, but for how many nodes it has.
+    environment
+        What programs that use it need besides.
+    slurm
+        The Slurm cluster, where it is one.
+    """
+
+    fields: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
+    slurm: slurm_cluster.Slurm | None = None
+
+    def file(self, folder: Path, **changes: Any) -> Path:
+        """Write its cluster file."""
+        path = folder / "cluster.yaml"
+        path.write_text(yaml.safe_dump({"cluster": {**self.fields, **changes}}))
+        return path
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One Prefect server for all jobs, as their commands find it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRONTBURNER_HOME", str(tmp_path_factory.mktemp("prefect")))
+        with embedded_server() as server:
+            server.wait()
+            yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Studio]:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    studio = Studio(home=tmp_path / "home", folder=folder)
+    yield studio
+    for process in studio.processes():
+        process.kill()
+
+
+@contextmanager
+def _local(folder: Path) -> Iterator[Kept]:
+    yield Kept(fields={"kind": "local", "threads": 1})
+
+
+@contextmanager
+def _ssh(folder: Path) -> Iterator[Kept]:
+    if why := sshd.why_not():
+        pytest.skip(why)
+    with ExitStack() as running:
+        servers = [running.enter_context(sshd.ssh_server(folder / f"machine-{n}")) for n in (1, 2)]
+        keys = folder / "keys"
+        keys.write_text("".join(server.known_hosts.read_text() for server in servers))
+        authorized = "".join((folder / f"machine-{n}" / "user_key.pub").read_text() for n in (1, 2))
+        for n in (1, 2):  # both take the key of the first
+            (folder / f"machine-{n}" / "user_key.pub").write_text(authorized)
+        hosts = [f"{server.user}@{server.host}:{server.port}" for server in servers]
+        fields = {
+            "kind": "ssh", "hosts": hosts, "key": str(servers[0].key), "known_hosts": str(keys), "threads": 1,
+            "python": str(_python(folder)),
+        }  # fmt: skip
+        yield Kept(fields=fields)
+
+
+@contextmanager
+def _slurm(folder: Path) -> Iterator[Kept]:
+    if why := slurm_cluster.why_not():
+        pytest.skip(why)
+    with slurm_cluster.slurm(folder / "slurm") as cluster:
+        fields = {
+            "kind": "slurm", "threads": 1, "memory": "1 GB", "queue": slurm_cluster.PARTITION, "walltime": "00:30:00",
+            "python": str(_python(folder)),
+        }  # fmt: skip
+        yield Kept(fields=fields, environment=cluster.environment, slurm=cluster)
+
+
+def _python(folder: Path) -> Path:
+    """A Python on the machines that has what is tested here."""
+    program = folder / "python"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+KINDS = {"local": _local, "ssh": _ssh, "slurm": _slurm}
+SLOW = ("ssh", "slurm")
+
+
+@pytest.fixture(
+    scope="session", params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS]
+)
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as cluster:
+        yield cluster

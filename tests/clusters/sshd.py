@@ -1,0 +1,77 @@
+"""An SSH server on the loopback interface, with keys of its own and a shell for whoever runs the test."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.clusters.daemons import daemon
+from tests.end_to_end.conftest import until
+from tests.storage import seaweed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEPARATION = Path("/run/sshd")
+"""A folder without which the server doesn't start; systemd would make it."""
+CONFIGURATION = """
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/user_key.pub
+PidFile {folder}/sshd.pid
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+StrictModes no
+UsePAM no
+LogLevel ERROR
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshServer:
+    """A server that runs, and the files with which one logs in."""
+
+    host: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+
+
+def why_not() -> str:
+    """Why no SSH server can be started here; empty if one can."""
+    if os.geteuid() != 0:
+        return "only root can run an SSH server for itself"
+    missing = not (shutil.which("sshd", path="/usr/sbin:/usr/bin") and shutil.which("ssh-keygen"))
+    return "sshd of Debian's openssh-server is missing" if missing else ""
+
+
+@contextmanager
+def ssh_server(folder: Path) -> Iterator[SshServer]:
+    """Run an SSH server until the context ends."""
+    folder.mkdir(parents=True)
+    for name in ("host_key", "user_key"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name],
+            check=True, timeout=30, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    (port,) = seaweed._free_ports(1)
+    configuration = folder / "sshd_config"
+    configuration.write_text(CONFIGURATION.format(port=port, folder=folder))
+    known_hosts = folder / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
+    with daemon(["sshd", "-D", "-e", "-f", str(configuration)], folder) as process:
+        until((folder / "sshd.pid").exists, timeout_s=20)
+        assert process.poll() is None, (folder / "sshd.said.log").read_text()
+        yield SshServer(
+            host="127.0.0.1", port=port, user=getpass.getuser(), key=folder / "user_key", known_hosts=known_hosts
+        )

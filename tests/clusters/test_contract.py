@@ -1,0 +1,139 @@
+"""What holds for every kind of cluster: nodes come and go with the work, lost ones are replaced, none is left."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import pytest
+
+from flows.cluster.calls import call
+from tests.end_to_end.conftest import ROOT, Studio, until
+from tests.end_to_end.test_pictures import pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.clusters.conftest import Kept
+
+MOST = 2
+GONE_S = 60
+TOPIC = "room-12345678-rehearsal"
+STILL = ("--size", "160x90", "--samples", "16", "--exr", "float", "--formats", "exr")
+
+
+@contextmanager
+def farm(desk: Studio, kept: Kept, **changes: Any) -> Iterator[str]:
+    """A farm of the command's on the cluster; it must end cleanly."""
+    file = kept.file(desk.folder, **changes)
+    with desk.start("farm", "start", "--cluster", file, **kept.environment) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip().removeprefix("export FRONTBURNER_SCHEDULER=")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+
+
+def nodes(scheduler: str) -> dict[str, dict[str, Any]]:
+    return {node["name"]: node for node in call(scheduler, "snapshot")["nodes"]}
+
+
+def enrol(scheduler: str) -> None:
+    """Have a job take part that nobody renders: only what it says of itself is wanted."""
+    terms = {"min_nodes": 0, "max_nodes": None, "groups": (), "local": None}
+    call(scheduler, "enrol", topic=TOPIC, job="room-12345678", client="rehearsal", priority=50, renderer="null",
+         host="", terms=terms)  # fmt: skip
+
+
+def tell(scheduler: str, nth: int, **what: Any) -> None:
+    call(scheduler, "tell", topic=TOPIC, nth=nth, renders={}, **what)
+
+
+def test_nodes_come_with_the_work_and_none_is_left(kept: Kept, desk: Studio) -> None:
+    before = {process.pid for process in psutil.process_iter()}
+    with farm(desk, kept, max_nodes=MOST, end_within="5m") as scheduler:
+        assert not nodes(scheduler)
+        there = _grown(scheduler)
+        assert all(node["versions"] and node["threads"] == 1 for node in there.values()), there
+    until(lambda: not desk.processes(), timeout_s=GONE_S)
+    until(lambda: not [p for p in psutil.process_iter() if p.pid not in before and _is_of_a_node(p)], timeout_s=GONE_S)
+    if slurm := kept.slurm:
+        until(lambda: not slurm.jobs())
+
+
+@pytest.mark.slow
+def test_nodes_go_when_there_is_nothing_more_for_them(kept: Kept, desk: Studio) -> None:
+    with farm(desk, kept, max_nodes=MOST, end_within="5m") as scheduler:
+        _grown(scheduler)
+        tell(scheduler, 2, exhausted=True, work_s=0.0)
+        until(lambda: len(nodes(scheduler)) == 1)  # something may still be finished
+        call(scheduler, "withdraw", topic=TOPIC)
+        until(lambda: not nodes(scheduler))
+        if slurm := kept.slurm:
+            until(lambda: not slurm.jobs())
+
+
+@pytest.mark.slow
+def test_a_node_that_is_lost_is_replaced(kept: Kept, desk: Studio) -> None:
+    with farm(desk, kept, nodes=1) as scheduler:
+        first = until(lambda: nodes(scheduler))
+        (address,) = (node["address"] for node in first.values())
+        _node_at(address).kill()
+        until(lambda: (found := nodes(scheduler)) and all(node["address"] != address for node in found.values()))
+
+
+@pytest.mark.slow
+def test_a_still_is_what_it_is_on_this_machine(kept: Kept, desk: Studio, here: Path, prefect: dict[str, str]) -> None:
+    file = kept.file(desk.folder, nodes=MOST)
+    report = desk.render(
+        ROOT / "scenes" / "interior.xml", *STILL, "--out", desk.folder / "there", "--cluster", file,
+        **kept.environment, **prefect,
+    )  # fmt: skip
+    assert report["units"] >= MOST
+    ours, theirs = (pixels(folder / "interior.exr") for folder in (here, desk.folder / "there"))
+    assert ours.std() > 0.05
+    np.testing.assert_array_equal(theirs, ours)
+
+
+def _grown(scheduler: str) -> dict[str, dict[str, Any]]:
+    """Have a job want more nodes than there may be; returns those that came."""
+    enrol(scheduler)
+    until(lambda: len(nodes(scheduler)) == 1)  # nothing is known of the job: it begins with one
+    tell(scheduler, 1, exhausted=False, work_s=50_000.0)
+    return dict(until(lambda: len(found := nodes(scheduler)) == MOST and found))
+
+
+def _is_of_a_node(process: psutil.Process) -> bool:
+    try:
+        return any(word in " ".join(process.cmdline()) for word in ("flows.cluster.guest", "dask_worker"))
+    except psutil.Error:
+        return False
+
+
+def _node_at(address: str) -> psutil.Process:
+    """Return what another machine started for a node, or its worker where the farm itself is its nanny."""
+    port = int(address.rpartition(":")[2])
+    pids = {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid
+    }
+    worker = psutil.Process(min(pids))  # its children may hold its sockets, too
+    nanny = worker.parent()
+    assert nanny is not None
+    return nanny if _is_of_a_node(nanny) else worker
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory, prefect: dict[str, str]) -> Path:
+    """The same still, by one node of this machine."""
+    folder = tmp_path_factory.mktemp("here")
+    studio = Studio(home=folder / "home", folder=folder, settings=prefect)
+    studio.render(ROOT / "scenes" / "interior.xml", *STILL, "--out", folder / "pictures", "--nodes", 1)
+    return folder / "pictures"
