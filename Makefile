@@ -5,9 +5,10 @@ N ?= 200
 TRIES ?= 20
 BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
+CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-clusters soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -55,6 +56,14 @@ test-nightly: env  ## a schedule fires at a real Prefect server, a worker render
 
 test-farm: env  ## a farm whose machine goes down in the middle of jobs
 	$(BIN)/python -m pytest -m slow tests/farm
+
+test-clusters: env  ## a real Slurm cluster and SSH servers of this machine alone; Debian as root
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(CLUSTERS) >/dev/null; fi
+	$(BIN)/python -m pytest -m "slow or not slow" tests/clusters
+
+soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, memory of every process
+	$(BIN)/python -m benchmarks.soak
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

@@ -15,6 +15,17 @@ def parse_span(text: str) -> float:
     return span_s
 
 
+def parse_age(text: str) -> float:
+    """Read an age such as ``30d``, ``2w`` or any span of time, in seconds. Raises ValueError with a sentence."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([dw])", text.replace(" ", ""))
+    if match:
+        return float(match[1]) * (86_400 if match[2] == "d" else 7 * 86_400)
+    try:
+        return parse_span(text)
+    except ValueError:
+        raise ValueError("is not an age. Write days, weeks, hours or minutes, such as 30d, 2w or 12h.") from None
+
+
 def format_span(seconds: float) -> str:
     """Return a span of time as people say it: ``40 s``, ``25 min``, ``3 h 5 min``, ``2 d 4 h``."""
     if seconds < 90:

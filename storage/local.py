@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate
 from storage.errors import MissingObject
-from storage.objects import HOUSE, check_key, prove
+from storage.objects import HOUSE, Entry, check_key, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +97,16 @@ class LocalStore:
             check_key(folder, url=self.url)
         with translate(self.url, prefix):
             return iter(sorted(key for key in self._keys(folder) if key.startswith(prefix)))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Keys that start with this text, sorted, with sizes and ages."""
+        found = []
+        with translate(self.url, prefix):
+            for key in self.list(prefix):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    told = (self.root / key).stat()
+                    found.append(Entry(key=key, size_bytes=told.st_size, modified_s=told.st_mtime))
+        return iter(found)
 
     def delete(self, key: str) -> None:
         """Remove an object and the folders that are empty without it, or do nothing if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,15 @@ HOUSE = "_frontburner"
 _SEGMENT_BYTES = 255
 _KEY_BYTES = 800
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An object as a listing tells of it; ``modified_s`` is when it was stored, in seconds since 1970 on its server."""
+
+    key: str
+    size_bytes: int
+    modified_s: float
 
 
 @runtime_checkable
@@ -59,6 +69,10 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with this text, sorted. Text, not folder: end it with ``/`` to mean a folder."""
+        ...
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List as `list` does, with sizes and ages. What is stored or deleted meanwhile may be in it or not."""
         ...
 
     def delete(self, key: str) -> None:

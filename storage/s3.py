@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import StoreError
-from storage.objects import check_key, prove
+from storage.objects import Entry, check_key, prove
 from storage.s3_errors import failures, is_missing, is_taken, translate
 
 if TYPE_CHECKING:
@@ -111,12 +111,23 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with this text, sorted."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Keys that start with this text, sorted, with sizes and ages."""
         if folder := prefix.rpartition("/")[0]:
             check_key(folder, url=self.url)
         root = f"{self.prefix}/" if self.prefix else ""
         with self._connected(prefix) as s3:
-            found = [name.removeprefix(root) for name in _names(s3, self.bucket, root + prefix)]
-        return iter(sorted(name for name in found if not name.endswith("/")))
+            found = [
+                Entry(
+                    key=told["Key"].removeprefix(root),
+                    size_bytes=told["Size"],
+                    modified_s=told["LastModified"].timestamp(),
+                )
+                for told in _contents(s3, self.bucket, root + prefix)
+            ]
+        return iter(sorted((entry for entry in found if not entry.key.endswith("/")), key=lambda entry: entry.key))
 
     def delete(self, key: str) -> None:
         """Remove an object, or do nothing if there is none."""
@@ -243,11 +254,11 @@ def _is_by(writer: str, s3: Any, path: str) -> bool:  # noqa: ANN401 - s3fs has 
         return False
 
 
-def _names(s3: Any, bucket: str, prefix: str) -> Iterator[str]:  # noqa: ANN401 - s3fs has no types
-    """Names of all objects of a bucket that start with this text."""
+def _contents(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - s3fs has no types
+    """What is told of all objects of a bucket that start with this text."""
     page: dict[str, Any] = {"IsTruncated": True}
     while page["IsTruncated"]:
         token = page.get("NextContinuationToken")
         resume = {"ContinuationToken": token} if token else {}
         page = s3.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **resume)
-        yield from (entry["Key"] for entry in page.get("Contents", ()))
+        yield from page.get("Contents", ())

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 from flows.cli.check import doctor
 from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
+from flows.cli.keeping import store_app
 from flows.cli.monitor import monitor, top
 from flows.cli.node import app as node_app
 from flows.cli.node import licence_app
@@ -35,6 +36,7 @@ app.command(job_app)
 app.command(node_app)
 app.command(licence_app)
 app.command(farm_app)
+app.command(store_app)
 app.command(doctor)
 app.command(movie)
 app.command(schedule_app)
@@ -68,6 +70,7 @@ def render(
     *,
     options: Annotated[JobOptions | None, Parameter(name="*")] = None,
     nodes: int = 0,
+    cluster: str = "",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Render a still or an animation with all nodes.
@@ -81,13 +84,15 @@ def render(
         A scene file, or a job file (YAML or JSON) whose fields the options override.
     nodes
         Nodes to start on this machine when no farm is running; they share its cores. 0 chooses.
+    cluster
+        A cluster file: nodes are started as it says, by SSH, on Slurm, PBS and others. Empty is FRONTBURNER_CLUSTER.
     json
         Print one JSON object on standard output and nothing else there.
     """
     from flows.cli.render import run
 
     given = options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
-    return run(scene, given, nodes=nodes, as_json=json)
+    return run(scene, given, nodes=nodes, cluster=cluster, as_json=json)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -60,6 +61,15 @@ def test_listing_is_sorted_and_by_text(store: ObjectStore) -> None:
     assert list(store.list("units/ab")) == ["units/ab/1", "units/ab/2", "units/abc"]
     assert list(store.list("nowhere/")) == []
     assert store.read("units/Z ö+%") == b"x"
+
+
+def test_entries_tell_sizes_and_ages(store: ObjectStore) -> None:
+    began_s = time.time()
+    for key in ("units/b", "units/a", "other"):
+        store.write(key, b"x" * (3 + len(key)))
+    found = list(store.entries("units/"))
+    assert [(entry.key, entry.size_bytes) for entry in found] == [("units/a", 10), ("units/b", 10)]
+    assert all(abs(entry.modified_s - began_s) < 60 for entry in found)
 
 
 def test_listing_more_than_a_page(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
