@@ -74,7 +74,8 @@ class Telling:
     def tell(self, *events: ev.Event, at_s: float | None = None) -> None:
         for event in events:
             at = self.began + timedelta(seconds=event.at_s if at_s is None else at_s)
-            self.lines.append(json.dumps(encode(event, at)))
+            with self.lock:
+                self.lines.append(json.dumps(encode(event, at)))
 
     def write(self) -> None:
         """Write what is new, with a sign of life at its end, in parts as a run writes them."""

@@ -57,13 +57,13 @@ def test_a_job_that_waits_for_a_node_says_for_which(stage: Stage, visit: Visit) 
 
 
 def shown(visit: Visit) -> list[int]:
-    """The red of a pixel in the middle of each quarter of the still, 0 where nothing was drawn."""
-    red: list[int] = visit.page.evaluate(
-        """() => { const c = document.querySelector('.easel canvas'), p = c.getContext('2d');
+    """How opaque the still is in the middle of each of its quarters, 0 where nothing was drawn."""
+    opaque: list[int] = visit.page.evaluate(
+        """() => { const c = document.querySelector('.easel canvas'), p = c?.getContext('2d'); if (!p) return [];
         return [[.25, .25], [.75, .25], [.25, .75], [.75, .75]].map(([x, y]) =>
             p.getImageData(x * c.width, y * c.height, 1, 1).data[3]); }"""
     )
-    return red
+    return opaque
 
 
 def test_a_still_appears_part_by_part(stage: Stage, visit: Visit) -> None:

@@ -10,8 +10,8 @@ export const nodePage = (name) => `#/node/${encodeURIComponent(name)}`;
 
 const ORDER = ["not ready", "gone", "rendering", "idle", "draining", "paused", "in use", "off hours"];
 
-export function Meter({ value, label }) {
-  return html`<span class="meter" title=${label}><i style=${{ transform: `scaleX(${Math.min(1, value || 0)})` }} data-high=${value > 0.9}></i></span>`;
+export function Meter({ value, label, full }) {
+  return html`<span class="meter" title=${label}><i style=${{ transform: `scaleX(${Math.min(1, value || 0)})` }} data-high=${full && value > 0.9}></i></span>`;
 }
 
 function Row({ node, focus, narrow }) {
@@ -26,7 +26,7 @@ function Row({ node, focus, narrow }) {
     <span role="cell" class="n">${node.since && node.state === "rendering" ? span((Date.now() - new Date(node.since)) / 1000) : ""}</span>
     <span role="cell" class="n speed">${rate(node.rate)}</span>
     <span role="cell" class="load">${node.cpu_percent === undefined ? "" : html`<${Meter} value=${node.cpu_percent / 100 / cores} label=${`${Math.round(node.cpu_percent)} % of a core`}/><span class="n">${Math.round(node.cpu_percent / cores)} %</span>`}</span>
-    <span role="cell" class="load">${memory === undefined ? "" : html`<${Meter} value=${memory} label=${`${gib(node.memory_used_bytes)} of ${gib(node.memory_bytes)} GiB`}/><span class="n">${gib(node.memory_used_bytes)}</span>`}</span>
+    <span role="cell" class="load">${memory === undefined ? "" : html`<${Meter} full value=${memory} label=${`${gib(node.memory_used_bytes)} of ${gib(node.memory_bytes)} GiB`}/><span class="n">${gib(node.memory_used_bytes)}</span>`}</span>
     <span role="cell" class="n units">${node.units || ""}</span>
     <span role="cell" class="n" data-tone=${node.failures ? "bad" : undefined}>${node.failures || ""}</span>
   </div>`;

@@ -1,1 +1,0 @@
-"""Ways to give Frontburner a job."""
