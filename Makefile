@@ -8,7 +8,7 @@ RENDERERS := povray povray-includes povray-examples blender
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-clusters soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -88,6 +88,12 @@ llvm:  ## Debian: the compiler library that makes Mitsuba about three times fast
 
 docs: env  ## the documentation as a site, without a warning: build/site
 	$(BIN)/mkdocs build --strict --quiet
+
+addon:  ## the Blender add-on, to be installed: build/frontburner-addon.zip
+	$(PYTHON) addons/pack.py build/frontburner-addon.zip
+
+test-addon: env-renderers  ## from the add-on's button to the picture in Blender, on a real farm
+	$(BIN)/python -m pytest tests/submitting/test_addon.py
 
 reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m flows.cli.reference

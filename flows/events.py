@@ -360,6 +360,33 @@ class RunEnded(Event):
     sentence: str = ""
 
 
+class StageState(StrEnum):
+    """How a stage of a chain ended."""
+
+    COMPLETED = "completed"
+    REUSED = "reused"
+    FAILED = "failed"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageBegan(Event):
+    """A stage of a chain began, the ``number``-th of ``of``."""
+
+    name: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEnded(Event):
+    """A stage of a chain ended, or was left out; ``reason`` says why where it isn't complete."""
+
+    name: str
+    state: StageState
+    reason: str = ""
+
+
 Observer = Callable[[Event], None]
 _observers: list[Observer] = []
 

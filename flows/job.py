@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from flows.deadline import deadline_text, next_moment
 from flows.fps import parse_fps
 from flows.frames import parse_frames
 from flows.plan.planner import Mode
+from flows.problems import sentences
 from flows.share import Terms
 from flows.spans import parse_span
 from flows.typed import number, pairs, plain, words, yes_or_no
@@ -28,9 +29,6 @@ from tasks.movie import Codec
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
@@ -87,28 +85,37 @@ class RenderJob(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
 
     scene: str = Field(description="The scene file; shot.####.xml stands for one file a frame.")
-    renderer: str = Field(AUTO, description="The renderer; auto takes the one the scene file belongs to.")
+    renderer: str = Field(
+        default=AUTO,
+        description="The renderer; auto takes the one the scene file belongs to.",
+        json_schema_extra={"enum": [AUTO, *sorted(RENDERERS)]},
+    )
     frames: Text = Field(
-        "", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
+        default="", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
     )
-    size: str = Field("", description="Width and height in pixels, such as 1920x1080; empty is the scene's own.")
+    size: str = Field(
+        default="", description="Width and height in pixels, such as 1920x1080; empty is the scene's own."
+    )
     region: str = Field(
-        "", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
+        default="", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
     )
-    samples: int | None = Field(None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES)
+    samples: int | None = Field(
+        default=None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES
+    )
     noise: float | None = Field(
-        None,
+        default=None,
         description="End a picture at this noise, such as 0.02; samples are then the most it may take.",
         gt=0,
         lt=1,
     )
     time_limit: Text = Field(
-        "", description="End a still after this time, such as 90s, 30m or 1h30m, with what is rendered by then."
+        default="", description="End a still after this time, such as 90s, 30m or 1h30m, with what is rendered by then."
     )
     finish_by: Annotated[str, BeforeValidator(deadline_text)] = Field(
-        "", description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing."
+        default="",
+        description="When it must be ready, such as 08:00; whether it will be is told all along, and ends nothing.",
     )
-    camera: Text = Field("", description="Name or number of the camera; empty is the scene's first.")
+    camera: Text = Field(default="", description="Name or number of the camera; empty is the scene's first.")
     parameters: Annotated[dict[str, str], BeforeValidator(pairs)] = Field(
         default={},
         description="Values of the scene's own parameters, as name=value,name=value; "
@@ -122,51 +129,53 @@ class RenderJob(BaseModel):
         description="Take the noise out of each picture when it is whole (Open Image Denoise); where the renderer has "
         "albedo and normal, they are rendered too and help.",
     )
-    seed: int = Field(0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
+    seed: int = Field(default=0, description="Seed of the noise; the same seed gives the same picture.", ge=0, lt=2**32)
     mode: Mode = Field(
-        Mode.AUTO,
+        default=Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
     travel: Annotated[Travel, BeforeValidator(yes_or_no)] = Field(
-        Travel.AUTO,
+        default=Travel.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no keeps nodes out that see others.",
     )
-    out: str = Field("renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
-    name: Text = Field("", description="Name of the job and its files; empty is the scene's name.")
+    out: str = Field(default="renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
+    name: Text = Field(default="", description="Name of the job and its files; empty is the scene's name.")
     formats: Annotated[list[Format], BeforeValidator(words)] = Field(
         default=[Format.EXR, Format.PNG],
         description="Files written for each frame: exr, png.",
         min_length=1,
     )
-    exr: ExrType = Field(ExrType.HALF, title="EXR", description="Precision of EXR colours: half or float.")
+    exr: ExrType = Field(default=ExrType.HALF, title="EXR", description="Precision of EXR colours: half or float.")
     png_bits: Annotated[Literal[8, 16], BeforeValidator(number)] = Field(
-        8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
+        default=8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
     )
-    view: View = Field(View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
-    exposure: float = Field(0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
-    priority: int = Field(50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
-    min_nodes: int = Field(0, description="Nodes it keeps when more urgent jobs take all others.", ge=0)
-    max_nodes: int | None = Field(None, description="The most nodes it gets; empty is no limit.", ge=1)
+    view: View = Field(default=View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
+    exposure: float = Field(default=0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
+    priority: int = Field(default=50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
+    min_nodes: int = Field(default=0, description="Nodes it keeps when more urgent jobs take all others.", ge=0)
+    max_nodes: int | None = Field(default=None, description="The most nodes it gets; empty is no limit.", ge=1)
     groups: Annotated[list[str], BeforeValidator(words)] = Field(
         default=[], description="It gets only nodes of one of these groups; none named is all."
     )
     local: bool | None = Field(
-        None,
+        default=None,
         description="no keeps it off the machine it is given from; yes has that help a farm that runs elsewhere.",
     )
-    attempts: int = Field(3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
+    attempts: int = Field(default=3, description="Attempts at a unit before its frame fails.", ge=1, le=20)
     unit_timeout_s: float | None = Field(
-        None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
+        default=None, title="Unit timeout (s)", description="Seconds one unit may take; empty is no limit.", gt=0
     )
     keep_units: bool = Field(default=False, description="Keep the units in the store when the job is done.")
     movie: Annotated[list[Codec], BeforeValidator(words)] = Field(
         default=[], description="Movies made of the frames when all are in place: h264, hevc, av1, prores."
     )
-    fps: Text = Field("24", title="FPS", description="Frames a second of movies, such as 25, 23.976 or 30000/1001.")
+    fps: Text = Field(
+        default="24", title="FPS", description="Frames a second of movies, such as 25, 23.976 or 30000/1001."
+    )
     contact_sheet: bool = Field(default=False, description="Make a contact sheet of the frames.")
     checks: Annotated[Checks, BeforeValidator(yes_or_no)] = Field(
-        Checks.WARN,
+        default=Checks.WARN,
         description="Frames of a sequence that stand out (black, doubled, flickering, fireflies) are named; rerender "
         "renders them once more, too; no doesn't look.",
     )
@@ -296,20 +305,5 @@ def make_job(document: dict[str, Any]) -> RenderJob:
     try:
         return RenderJob.model_validate(document)
     except ValidationError as error:
-        problems = tuple(_sentence(problem) for problem in error.errors(include_url=False))
+        problems = sentences(error, RenderJob, "a job")
         raise JobRefused(reason="The job was refused before anything started:", remedy="", problems=problems) from None
-
-
-def _sentence(problem: ErrorDetails) -> str:
-    """Say what is wrong with a field: its name, what was given, what would be right."""
-    where = ".".join(str(part) for part in problem["loc"]) or "job"
-    given = problem.get("input")
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: is not a field of a job. Fields are {', '.join(RenderJob.model_fields)}."
-    if problem["type"] == "missing":
-        return f"{where}: is missing. It is {RenderJob.model_fields[where].description}"
-    text = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
-    if not problem["loc"]:
-        return text  # about several fields at once: the sentence names them
-    shown = "" if f"'{given}'" in text else f"{given!r}: "
-    return f"{where}: {shown}{text}"

@@ -37,7 +37,12 @@ def read_document(path: Path) -> dict[str, Any]:
             remedy="",
             problems=("it must be a list of fields, such as 'scene: room.xml'.",),
         )
+    return beside(path, document)
+
+
+def beside(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a job document that was read from a file, with its relative scene taken as relative to that."""
     scene = document.get("scene")
-    if isinstance(scene, str) and scene and not Path(scene).is_absolute():
-        document["scene"] = str(path.parent / Path(scene).expanduser())
+    if isinstance(scene, str) and scene and not scene.startswith("$") and not Path(scene).is_absolute():
+        return document | {"scene": str(path.parent / Path(scene).expanduser())}
     return document

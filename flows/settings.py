@@ -44,3 +44,6 @@ class Settings(BaseSettings):
         "empty keeps them in the folder the run works in.",
     )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")
+    templates: Path | None = Field(
+        default=None, description="Folder of job templates that several machines share; empty is none."
+    )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Interpolation = Literal["linear", "smooth", "step"]
 _NUMBERED = re.compile(r"#+")
-_SUFFIX = ".keys.yaml"
+KEYS_SUFFIX = ".keys.yaml"
 _FLAT = 1e-290  # slopes are divided by secants: the smallest numbers there are would overflow
 
 
@@ -66,7 +66,11 @@ class Animation:
 
 def keys_path(scene: Path) -> Path:
     """Where a scene's keys file is, if it has one."""
-    return scene.with_name(scene.name.partition(".")[0] + _SUFFIX) if is_numbered(scene) else scene.with_suffix(_SUFFIX)
+    return (
+        scene.with_name(scene.name.partition(".")[0] + KEYS_SUFFIX)
+        if is_numbered(scene)
+        else scene.with_suffix(KEYS_SUFFIX)
+    )
 
 
 def animation_of(scene: Path) -> Animation:

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
 from storage.objects import open_store
+from tasks.command import Command, run
 from tasks.desk import Desk
 from tasks.fetching import Place
 from tasks.frame_files import FrameFiles
@@ -181,3 +182,10 @@ def send_letter(target: str, letter: Letter, home: str) -> None:
     """Send a letter to a target of ``notify.yaml``. It is called, not submitted: secrets don't leave this machine."""
     deliver(letter, target, read_targets(Path(home), [target])[target])
     get_run_logger().info("%s was told: %s", target, letter.subject)
+
+
+@task(name="run command", task_run_name="run {title}", cache_policy=NO_CACHE, persist_result=False)
+def run_command(title: str, command: Command) -> None:  # the task run is called by its title
+    """Run a command of a chain on this machine; what it says is kept in its log."""
+    get_run_logger().info("%s: %s (in %s; log %s)", title, list(command.arguments), command.folder, command.log)
+    run(command)

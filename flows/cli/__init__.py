@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path  # noqa: TC003 - the command line is read by it
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
 
 from flows.cli.check import doctor
+from flows.cli.exchange import export_app, import_app
 from flows.cli.farm import app as farm_app
 from flows.cli.job import app as job_app
 from flows.cli.keeping import store_app
@@ -18,6 +20,7 @@ from flows.cli.node import licence_app
 from flows.cli.products import movie
 from flows.cli.schedule import app as schedule_app
 from flows.cli.schedule import morning
+from flows.cli.template import app as template_app
 from flows.job import RenderJob
 
 EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
@@ -37,6 +40,9 @@ app.command(node_app)
 app.command(licence_app)
 app.command(farm_app)
 app.command(store_app)
+app.command(template_app)
+app.command(export_app)
+app.command(import_app)
 app.command(doctor)
 app.command(movie)
 app.command(schedule_app)
@@ -66,12 +72,16 @@ else:
 
 @app.command
 def render(
-    scene: str,
+    scene: str = "",
     *,
     options: Annotated[JobOptions | None, Parameter(name="*")] = None,
+    template: str = "",
+    values: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    again: str = "",
     nodes: int = 0,
     cluster: str = "",
     json: Annotated[bool, Parameter(negative=())] = False,
+    progress: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Render a still or an animation with all nodes.
 
@@ -81,18 +91,74 @@ def render(
     Parameters
     ----------
     scene
-        A scene file, or a job file (YAML or JSON) whose fields the options override.
+        A scene file, or a job file (YAML or JSON) whose fields the options override; with stages, a chain of jobs and
+        commands.
+    template
+        A template for what neither says: `frontburner template list`. One that names a scene needs none here.
+    values
+        A value for one of the template's variables, as name=value; for several, give it several times.
+    again
+        Stages of a chain whose commands are run again although they are complete, such as sim,bake.
     nodes
         Nodes to start on this machine when no farm is running; they share its cores. 0 chooses.
     cluster
         A cluster file: nodes are started as it says, by SSH, on Slurm, PBS and others. Empty is FRONTBURNER_CLUSTER.
     json
         Print one JSON object on standard output and nothing else there.
+    progress
+        Print a JSON object a line on standard output while it goes on, for programs that show progress; the last one
+        says how it ended.
     """
     from flows.cli.render import run
+    from flows.cli.telling import Told
+    from flows.intake import Form
 
-    given = options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
-    return run(scene, given, nodes=nodes, cluster=cluster, as_json=json)
+    told = Told.LINES if progress else Told.JSON if json else Told.WORDS
+    form = Form(template=template, values=values or ())
+    return run(scene, _given(options), form, nodes=nodes, told=told, again=again, cluster=cluster)
+
+
+@app.command
+def watch(
+    folder: Path,
+    *,
+    options: Annotated[JobOptions | None, Parameter(name="*")] = None,
+    template: str = "",
+    values: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    settle: str = "3s",
+    nodes: int = 0,
+    once: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Render what is dropped into a folder: scenes, job files, and folders with one of these.
+
+    What is rendered is moved to `done` in the folder, what can't be to `failed`, each with a note beside it; pictures
+    go to `pictures` unless --out or the job says otherwise. One is rendered after the other, and a watch that was
+    ended goes on where it was. Options are as of `render`, and go before what a job file says.
+
+    Parameters
+    ----------
+    folder
+        The folder to watch.
+    template
+        A template for what neither a drop nor the options say.
+    values
+        A value for one of the template's variables, as name=value; for several, give it several times.
+    settle
+        How long a file must stay as it is before it counts as complete.
+    nodes
+        Nodes to start on this machine when no farm is running; 0 chooses.
+    once
+        Render what is there, then end.
+    """
+    from flows.cli.watch import watch
+    from flows.intake import Form
+
+    form = Form(template=template, values=values or ())
+    return watch(folder, _given(options), form, settle=settle, nodes=nodes, once=once)
+
+
+def _given(options: JobOptions | None) -> dict[str, Any]:
+    return options.model_dump(exclude_unset=True, exclude_none=True) if options else {}
 
 
 def main() -> None:

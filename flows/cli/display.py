@@ -65,6 +65,8 @@ class Display:
     def take(self, event: ev.Event) -> None:  # noqa: C901 - one case an event
         """Fold one event in."""
         match event:
+            case ev.StageBegan() | ev.StageEnded():
+                self._take_stage(event)
             case ev.JobPlanned():
                 self._total, self._frames = event.pixel_samples, event.frames
                 if event.reused_frames:
@@ -121,6 +123,17 @@ class Display:
             done = f"{size(event.size_bytes)} in {event.seconds:.1f} s" if ended else f"{size(event.size_bytes)} …"
             self.say(f"{what[0].upper() if not who else what[0]}{what[1:]}: {done}")
         (self._carrying.discard if ended else self._carrying.add)(who)
+
+    def _take_stage(self, event: ev.StageBegan | ev.StageEnded) -> None:
+        """Begin to count anew with each stage of a chain, and say how it ends."""
+        if isinstance(event, ev.StageBegan):
+            self._total = self._done = self._units = self._frames = self._written = 0
+            self._left_s, self._noise = None, ""
+            name = f"{event.name} (stage {event.number} of {event.of})"
+            self._progress.update(self._bar, description=name, total=None, facts="", left="")
+            return
+        why = f": {event.reason}" if event.reason else ""
+        self.say(f"{event.name}: {event.state}{why}", error=event.state is ev.StageState.FAILED)
 
     def _take_limits(self, event: ev.Event) -> None:
         match event:

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.asking import Watch
 from flows.records import read, read_last
 from flows.status import ALIVE
+from flows.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

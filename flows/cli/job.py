@@ -15,6 +15,8 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flows.again import Here
+
 OK, REFUSED, TROUBLE = 0, 2, 3
 
 app = App(
@@ -143,10 +145,10 @@ def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False)
     """
 
     def act() -> int:
-        from flows.cli.again import resume
+        from flows.again import resume
         from flows.registry import find
 
-        return resume(find(name, out), nodes=nodes, as_json=json)
+        return resume(find(name, out), here(nodes, as_json=json)) or OK
 
     return guarded(act)
 
@@ -178,11 +180,11 @@ def rerun(
     """
 
     def act() -> int:
-        from flows.cli.again import Wanted, rerun
+        from flows.again import Wanted, rerun
         from flows.registry import find
 
         wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
-        return rerun(find(name, out), wanted, nodes=nodes, as_json=json)
+        return rerun(find(name, out), wanted, here(nodes, as_json=json)) or OK
 
     return guarded(act)
 
@@ -206,10 +208,21 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
-    from flows.cli.asking import ask
+    from flows.asking import ask
     from flows.registry import find
 
-    return ask(find(name, out), wish)
+    ask(find(name, out), wish, _say)
+    return OK
+
+
+def here(nodes: int, *, as_json: bool) -> Here[int]:
+    """Render in this very process, where a job is rendered from here."""
+    from flows.again import Here
+    from flows.cli.render import run_job
+    from flows.cli.telling import Told
+
+    told = Told.JSON if as_json else Told.WORDS
+    return Here(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
 
 
 def guarded(act: Callable[[], int]) -> int:
@@ -248,6 +261,10 @@ def print_out(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: AN
 
 def _json(document: Any) -> str:  # noqa: ANN401
     return json.dumps(document)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _now() -> datetime:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
+FEW_BYTES = 1_000_000
+
 store_app = App(name="store", help="See what stores hold, and take away what is no longer needed.")
 
 Flag = Annotated[bool, Parameter(negative=())]
@@ -105,9 +107,9 @@ def size(*, out: Out = None) -> int:
     def act() -> int:
         for store in _stores(out):
             held = sizes(groups(store.entries()))
-            print(f"{store.url}: {_megabytes(sum(held.values()))}")
+            print(f"{store.url}: {_bytes(sum(held.values()))}")
             for kind, size_bytes in held.items():
-                print(f"  {kind.value:<12} {_megabytes(size_bytes):>12}")
+                print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
         return OK
 
     return _guarded(act)
@@ -169,7 +171,7 @@ def _prune(store: ObjectStore, policy: object, *, dry_run: bool) -> None:
     for group in going:
         for key in () if dry_run else group.keys:
             store.delete(key)
-    told = ", ".join(f"{_megabytes(size)} of {kind.value}" for kind, size in sizes(going).items() if size)
+    told = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(going).items() if size)
     print(f"{store.url}: {'would go' if dry_run else 'gone'}: {told or 'nothing'}")
 
 
@@ -179,7 +181,10 @@ def _stores(out: str | None) -> list[ObjectStore]:
 
     if out is not None:
         return [open_store(out)]
-    return list({place.store.url: place.store for place in places()}.values())
+    known = list({place.store.url: place.store for place in places()}.values())
+    if not known:
+        print("No store is known here: this machine has run no job. Say which one: --out URL.", file=sys.stderr)
+    return known
 
 
 def _guarded(act: Callable[[], int]) -> int:
@@ -190,5 +195,5 @@ def _guarded(act: Callable[[], int]) -> int:
         return TROUBLE
 
 
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"
+def _bytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= FEW_BYTES else f"{size_bytes / 1e3:,.1f} kB"

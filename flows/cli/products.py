@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli.job import OK, Flag, Json, Name, Nodes, Out, app, guarded, print_out
+from flows.cli.job import OK, Flag, Json, Name, Nodes, Out, app, guarded, here, print_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +93,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     """
 
     def act() -> int:
-        from flows.cli.again import Wanted, rerun
+        from flows.again import Wanted, rerun
         from flows.footage import footage_in
         from flows.frames import format_frames
         from flows.registry import find
@@ -109,7 +109,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
             return OK
         frames = format_frames(tuple(finding.frame for finding in found))
         if rerender:
-            return rerun(place, Wanted(frames=frames), nodes=nodes, as_json=False)
+            return rerun(place, Wanted(frames=frames), here(nodes, as_json=False)) or OK
         print(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}", file=sys.stderr)
         return FLAGGED
 

@@ -47,13 +47,13 @@ def add(
     """
 
     def act() -> int:
-        from flows.cli.render import absolute, read_job
         from flows.cluster.running import find_prefect
+        from flows.intake import absolute, read_job
         from flows.nightly.conditions import HOUR_S, Conditions
         from flows.nightly.schedules import add_job
         from flows.spans import parse_span
 
-        checked = absolute(read_job(str(job), {}))
+        checked = absolute(read_job(str(job), {}, here=False))
         late_h = 0.0 if late == "0" else _read("late", late, parse_span) / HOUR_S
         when, called = _when(cron, timezone), name or checked.title
         add_job(find_prefect(), called, checked, when, Conditions(late_h=late_h, if_changed=if_changed))

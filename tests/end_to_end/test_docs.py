@@ -21,7 +21,8 @@ SMALL = {r"--size \S+": "--size 48x27", r"--samples \S+": "--samples 4", r"--fra
 PLACES = {r"s3://\S+": "bucket", "/srv/pictures": "pictures", r"\brender-3\b": "node-2"}
 LATER = ("node drain", "node remove")
 """Run last: the node is gone then."""
-ELSEWHERE = ("farm start", "node start", "job suspend", "job cancel", "job resume", "--help")
+ELSEWHERE = ("farm start", "node start", "job suspend", "job cancel", "job resume", "--help", "frontburner watch",
+             "--template")  # fmt: skip
 """Run by tests of their own, which see what comes of them."""
 SCENES = ROOT / "tests" / "renderers" / "scenes"
 

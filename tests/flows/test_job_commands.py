@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows import events as ev
+from flows.again import Choice, Wanted, choose
 from flows.cli import app
-from flows.cli.again import Wanted, choose
-from flows.cli.render import Choice
 from flows.control import Wish, WishWatch, priority_of, wish_of
 from flows.history import Recorder
 from flows.job import JobRefused

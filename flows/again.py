@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from flows.cli.asking import WAIT_S, Watch
-from flows.cli.render import Choice, run_job
+from flows.asking import WAIT_S
 from flows.control import Wish, express, someone
 from flows.deployed import NotThere, deployed
 from flows.events import RunState
 from flows.frames import format_frames, parse_frames
+from flows.intake import checked
 from flows.job import JobRefused, make_job
 from flows.registry import NotNow, document_of
-from flows.scenes import frame_scenes
+from flows.watching import Watch
 from storage.errors import FrontburnerError
-from storage.objects import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +25,15 @@ if TYPE_CHECKING:
     from flows.registry import Place
     from flows.status import JobStatus
 
-OK = 0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What of a job a run is for: frames to render again although they are in place, and the only ones it is for."""
+
+    again: str = ""
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +46,45 @@ class Wanted:
     new_seed: bool = False
 
 
-def resume(place: Place, *, nodes: int, as_json: bool) -> int:
-    """Go on with a job; returns the command's exit code."""
-    watch = Watch(place=place)
-    status = _rest(place, watch)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here(Generic[T]):
+    """How a job is rendered from here, where no Prefect deployment does it, and how what happens is said.
+
+    Parameters
+    ----------
+    render
+        Renders a job, which it is given as a call that checks it first, or a choice of its frames.
+    say
+        Takes a sentence.
+    asked
+        Called when Prefect was asked to do it.
+    """
+
+    render: Callable[[Callable[[], RenderJob], Choice], T]
+    say: Callable[[str], None]
+    asked: Callable[[], None] = lambda: None
+
+
+def resume(place: Place, here: Here[T]) -> T | None:
+    """Go on with a job; returns what rendering it here returned, or None where there was nothing to do here."""
+    status = _rest(place, here.say)
     if status.open:
-        _say(f"{place.job_id} is running: there is nothing to resume.")
-        return OK
+        here.say(f"{place.job_id} is running: there is nothing to resume.")
+        return None
     if status.state is RunState.COMPLETED:
-        _say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
-        return OK
+        here.say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
+        return None
     document = document_of(place, status.run_started)
     express(place.store, place.job_id, Wish.RUN, at=datetime.now().astimezone(), by=someone())
     lost = status.state is RunState.LOST
-    if _done_there(place, status, lambda there: there.go_on(lost=lost)):
-        return OK
-    _say_if_renamed(place, document)
-    return run_job(lambda: _checked(document), nodes=nodes, as_json=as_json)
+    if _done_there(place, status, here, lambda there: there.go_on(lost=lost)):
+        return None
+    _say_if_renamed(place, document, here.say)
+    return here.render(lambda: checked(document), Choice())
 
 
-def rerun(place: Place, wanted: Wanted, *, nodes: int, as_json: bool) -> int:
-    """Run a job again; returns the command's exit code."""
+def rerun(place: Place, wanted: Wanted, here: Here[T]) -> T | None:
+    """Run a job again; returns as `resume` does."""
     status = Watch(place=place).begin()
     if status.open:
         raise NotNow(
@@ -69,15 +93,15 @@ def rerun(place: Place, wanted: Wanted, *, nodes: int, as_json: bool) -> int:
         )
     document, choice = document_of(place, status.run_started), choose(wanted, status)
     if choice is None:
-        _say(f"No frame of {place.job_id} failed in its last run.")
-        return OK
+        here.say(f"No frame of {place.job_id} failed in its last run.")
+        return None
     if wanted.new_seed:
         document["seed"] = (document.get("seed", 0) + 1) % 2**32
-        _say(f"With seed {document['seed']} it is a job of its own: {make_job(document).job_id}")
-    lost = status.state is RunState.LOST
-    if _done_there(place, status, lambda there: there.again(document, again=choice.again, only=choice.only, lost=lost)):
-        return OK
-    return run_job(lambda: _checked(document), nodes=nodes, as_json=as_json, choice=choice)
+        here.say(f"With seed {document['seed']} it is a job of its own: {make_job(document).job_id}")
+    lost, again, only = status.state is RunState.LOST, choice.again, choice.only
+    if _done_there(place, status, here, lambda there: there.again(document, again=again, only=only, lost=lost)):
+        return None
+    return here.render(lambda: checked(document), choice)
 
 
 def choose(wanted: Wanted, status: JobStatus) -> Choice | None:
@@ -99,12 +123,13 @@ def choose(wanted: Wanted, status: JobStatus) -> Choice | None:
     return Choice(again="" if wanted.missing else only, only=only)
 
 
-def _rest(place: Place, watch: Watch) -> JobStatus:
+def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
     """Return how a job stands once a run that ends its units has ended."""
+    watch = Watch(place=place)
     status = watch.begin()
     if status.state is RunState.ENDING:
-        _say(f"{place.job_id} is {status.state}; it goes on when they have ended.")
-        status = watch.wait(WAIT_S, _say)
+        say(f"{place.job_id} is {status.state}; it goes on when they have ended.")
+        status = watch.wait(WAIT_S, say)
         if status.open:
             raise FrontburnerError(
                 reason=f"The run of {place.job_id} hasn't ended its units in {WAIT_S / 60:.0f} minutes.",
@@ -114,33 +139,22 @@ def _rest(place: Place, watch: Watch) -> JobStatus:
     return status
 
 
-def _done_there(place: Place, status: JobStatus, act: Callable[[Deployed], str]) -> bool:
+def _done_there(place: Place, status: JobStatus, here: Here[T], act: Callable[[Deployed], str]) -> bool:
     """Have it done by Prefect if the job's last run came from a deployment. Returns whether it was."""
     there = deployed(status.run_started, place.note)
     if there is None:
         return False
     try:
-        _say(act(there))
+        here.say(act(there))
     except NotThere as error:
-        _say(f"{error} It is rendered here.")
+        here.say(f"{error} It is rendered here.")
         return False
+    here.asked()
     return True
 
 
-def _say_if_renamed(place: Place, document: dict[str, Any]) -> None:
+def _say_if_renamed(place: Place, document: dict[str, Any], say: Callable[[str], None]) -> None:
     """Say it when another version of Frontburner named the job: its record begins anew, its work doesn't."""
     job_id = make_job(document).job_id
     if job_id != place.job_id:
-        _say(f"This version calls {place.job_id} by another name: {job_id}. What is finished is not rendered again.")
-
-
-def _checked(document: dict[str, Any]) -> RenderJob:
-    """Make the job, and prove that its scene and its store are there."""
-    job = make_job(document)
-    frame_scenes(job)
-    open_store(job.out).check()
-    return job
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+        say(f"This version calls {place.job_id} by another name: {job_id}. What is finished is not rendered again.")

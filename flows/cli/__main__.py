@@ -1,0 +1,5 @@
+"""The command as a module: ``python -m flows.cli``."""
+
+from flows.cli import main
+
+main()

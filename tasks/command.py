@@ -1,0 +1,90 @@
+"""A command that a user wants run before or after frames are rendered: an argument list, never a shell's line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import FrontburnerError
+from tasks.endings import ending
+from tasks.lifeline import ask_for_death_signal, guarded
+
+LAST_LINES = 10
+
+
+@dataclass(kw_only=True, eq=False)
+class CommandFailed(FrontburnerError):
+    """A command that couldn't be started, failed, or took too long. ``log`` is what it said."""
+
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command to run once.
+
+    Parameters
+    ----------
+    arguments
+        The program and its arguments.
+    folder
+        Where it is run.
+    log
+        File that takes what it says.
+    timeout_s
+        Seconds after which it is ended; None is no limit.
+    """
+
+    arguments: tuple[str, ...]
+    folder: str
+    log: str
+    timeout_s: float | None = None
+
+
+def run(command: Command) -> None:
+    """Run it to its end; whatever it started ends with it.
+
+    Raises
+    ------
+    CommandFailed
+        With the cause and its last words.
+    """
+    log = Path(command.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    posix = sys.platform != "win32"
+    with log.open("wb") as said:
+        try:
+            process = subprocess.Popen(
+                command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                start_new_session=posix,
+                preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
+            )  # fmt: skip
+        except OSError as error:
+            raise CommandFailed(
+                reason=f"{command.arguments[0]} can't be started in {command.folder}: {error.strerror or error}.",
+                remedy="Install it on this machine, or correct how it is written.",
+            ) from error
+    with process, guarded(process.pid):
+        try:
+            code = process.wait(command.timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise _failed(command, f"took longer than {command.timeout_s:g} s, and was ended") from None
+        except BaseException:
+            process.kill()
+            raise
+    if code:
+        raise _failed(command, ending(code))
+
+
+def _failed(command: Command, how: str) -> CommandFailed:
+    lines = Path(command.log).read_text(errors="replace").strip().splitlines()
+    words = "\n".join(lines[-LAST_LINES:])
+    said = f" It said last:\n{words}\n" if words else " It said nothing."
+    return CommandFailed(
+        reason=f"{Path(command.arguments[0]).name} {how}.{said}",
+        remedy=f"All it said: {command.log}",
+        log=command.log,
+    )

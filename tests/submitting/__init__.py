@@ -1,0 +1,1 @@
+"""Ways to give Frontburner a job."""

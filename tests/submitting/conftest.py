@@ -1,0 +1,75 @@
+"""A farm that all these tests share: a Prefect server and one node, and a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.cluster.server import embedded_server
+from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+STOP_TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="session")
+def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of commands that use it."""
+    folder = tmp_path_factory.mktemp("farm")
+    studio = Studio(home=folder / "home", folder=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [each for each in os.environ if each.startswith(("PREFECT_", "FRONTBURNER_"))]:
+            patch.delenv(name)
+        patch.setenv("FRONTBURNER_HOME", str(studio.home))
+        with embedded_server() as server, studio.start("farm", "start", "--nodes", 1, "--port", 0) as farm:
+            assert farm.stdout is not None
+            scheduler = farm.stdout.readline().strip().removeprefix("export FRONTBURNER_SCHEDULER=")
+            server.wait()
+            yield {
+                "FRONTBURNER_HOME": str(studio.home),
+                "FRONTBURNER_SCHEDULER": scheduler,
+                "PREFECT_API_URL": server.url,
+                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+            }
+            farm.send_signal(signal.SIGTERM)
+            farm.communicate(timeout=STOP_TIMEOUT_S)
+    for process in studio.processes():
+        process.kill()
+
+
+@pytest.fixture
+def desk(standing_farm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, whose programs find the farm."""
+    for name, value in standing_farm.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def scene(desk: Path) -> Callable[..., Path]:
+    """Write a rehearsal's scene."""
+
+    def write(name: str = "ball.json", **fields: object) -> Path:
+        path = desk / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"size": "32x18", "samples": 4, "journal": True} | fields))
+        return path
+
+    return write
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run ``frontburner`` to its end."""
+    return subprocess.run(
+        [COMMAND, *map(str, words)], capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip

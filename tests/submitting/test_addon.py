@@ -1,0 +1,129 @@
+"""From the add-on's button to the picture in Blender: the module, and the installed program in the background."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from storage.images import decode_exr
+from tests.end_to_end.conftest import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOM = ROOT / "tests" / "renderers" / "scenes" / "room.blend"
+PRESS = Path(__file__).with_name("press.py")
+BLENDERS = {
+    "bpy": [sys.executable],
+    "blender": ["blender", "--background", "--factory-startup", "--python-exit-code", "1", "--python"],
+}
+TIMEOUT_S = 400
+
+
+@pytest.fixture
+def addon(tmp_path: Path) -> Path:
+    """The add-on as `make addon` packs it."""
+    target = tmp_path / "frontburner.zip"
+    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", target], check=True, timeout=60)
+    return target
+
+
+@pytest.fixture(params=BLENDERS)
+def press(request: pytest.FixtureRequest, desk: Path, addon: Path) -> Callable[..., dict[str, Any]]:
+    """Press the button in a Blender of this kind, and return what came of it."""
+    kind: str = request.param
+    if kind == "bpy" and importlib.util.find_spec("bpy") is None:
+        pytest.skip("the bpy module isn't there: make env-renderers")
+    if kind == "blender" and shutil.which("blender") is None:
+        pytest.skip("there is no Blender program")
+
+    def act(blend: Path | None, *, command: str = str(COMMAND), resolution: int = 100, **told: Any) -> dict[str, Any]:
+        answer = desk / "answer.json"
+        document = {
+            "addon": str(addon), "blend": str(blend or ""), "command": command, "answer": str(answer),
+            "pixels": str(desk / "pixels"), "resolution": {"resolution_percentage": resolution}, "panel": {},
+            **told,
+        }  # fmt: skip
+        own = {"BLENDER_USER_SCRIPTS": str(desk / "scripts"), "BLENDER_USER_RESOURCES": str(desk / "blender")}
+        words = [*BLENDERS[kind], str(PRESS), *(["--"] if kind == "blender" else []), json.dumps(document)]
+        done = subprocess.run(
+            words, cwd=desk, env={**os.environ, **own}, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+        assert answer.exists(), done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(answer.read_text())
+        return found
+
+    return act
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[..., dict[str, Any]], desk: Path) -> None:
+    blend = Path(shutil.copy(ROOM, desk))
+    before = blend.read_bytes()
+    answer = press(blend, moved="Cube", panel={"samples": 4, "nodes": 1})
+    assert (answer["error"], answer["result"]) == ("", ["FINISHED"])
+    assert blend.read_bytes() != before, "what was edited was saved first"
+    file = desk / "renders" / "room.0001.exr"
+    assert Path(answer["image"]["file"]).resolve() == file.resolve()
+    picture = decode_exr(file.read_bytes())[0]
+    pixels = np.frombuffer((desk / "pixels").read_bytes(), np.float32).reshape(answer["image"]["shape"])
+    np.testing.assert_array_equal(pixels[::-1, :, :3], picture[..., :3])
+    assert picture[..., :3].std() > 0.05, "there is something to see"
+
+    sequence = press(blend, resolution=50, panel={"samples": 1, "what": "ANIMATION", "out": "//walk/"})
+    assert sequence["error"] == ""
+    assert sequence["image"]["source"] == "SEQUENCE"
+    assert [frame for frame, _ in sorted(sequence["pictures"])] == [1, 2, 3, 4]
+    assert {path.name for path in (desk / "walk").glob("*.exr")} == {f"room.000{frame}.exr" for frame in range(1, 5)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
+    blend = Path(shutil.copy(ROOM, desk))
+    answer = press(blend, command="/nowhere/frontburner")
+    assert "There is no command '/nowhere/frontburner' on this machine. Name it in the preferences" in answer["error"]
+    answer = press(blend, panel={"out": "/proc/nowhere"})
+    assert answer["ended"]["exit_code"] in (2, 3)
+    assert "/proc/nowhere" in answer["error"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_file_without_a_name_is_rendered_from_a_copy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
+    answer = press(None, resolution=2, panel={"samples": 1})
+    assert answer["error"] == ""
+    assert answer["image"]["packed"] is True
+    assert answer["named"] is False, "it has no name still"
+
+
+def test_the_zip_file_is_the_same_each_time_and_holds_what_blender_wants(addon: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.zip"
+    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", again], check=True, timeout=60)
+    assert addon.read_bytes() == again.read_bytes()
+    names = set(zipfile.ZipFile(addon).namelist())
+    assert {"frontburner/__init__.py", "frontburner/blender_manifest.toml", "frontburner/run.py"} <= names
+    assert not any("__pycache__" in name for name in names)
+
+
+def test_blender_takes_the_zip_file_for_an_extension(addon: Path) -> None:
+    found = importlib.util.find_spec("bpy")
+    if found is None or found.origin is None:
+        pytest.skip("the bpy module isn't there: make env-renderers")
+    tools = next(Path(found.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    done = subprocess.run(
+        [sys.executable, tools, "validate", addon], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, "Success" in done.stdout) == (0, True), done.stdout + done.stderr

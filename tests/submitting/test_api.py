@@ -1,0 +1,57 @@
+"""A job from Python: submitted, watched, ended and gone on with; what can't be rendered is refused at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
+from tests.end_to_end.conftest import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.slow
+def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callable[..., Path]) -> None:
+    path = scene(cost_s=2)
+    job = submit(RenderJob(scene=path.name, frames="1-6", out="out"))
+    assert job.status().state is RunState.RUNNING, "at once, and ever after"
+    with pytest.raises(TimeoutError, match="It goes on"):
+        job.wait(timeout_s=0.1)
+    until(job.pictures)
+    job.suspend()
+    assert job.status().state is RunState.SUSPENDED
+    with pytest.raises(NotCompleted, match=r"suspended\. To go on: frontburner job resume") as ended:
+        job.wait()
+    assert ended.value.state is RunState.SUSPENDED
+    before = set(job.pictures())
+    assert before
+    scene(cost_s=0)
+    (same,) = (each for each in jobs() if each.job_id == job.job_id)
+    same.resume()
+    status = same.wait(timeout_s=120)
+    assert (status.state, status.fraction, status.frames) == (RunState.COMPLETED, 1.0, 6)
+    assert {Path(each).name for each in same.pictures()} == {
+        f"ball.000{frame}.{kind}" for frame in range(1, 7) for kind in ("exr", "png")
+    }
+    assert before < set(same.pictures())
+    assert all(Path(each).is_file() for each in same.pictures())
+    assert find(job.job_id[:-2]).place.job_id == job.job_id
+
+
+def test_what_can_t_be_rendered_is_refused_before_a_process_is_started(desk: Path) -> None:
+    with pytest.raises(JobRefused, match=r"scene: .*gone\.json does not exist"):
+        submit(RenderJob(scene="gone.json"))
+
+
+@pytest.mark.slow
+def test_frames_that_fail_are_told_with_what_to_do(desk: Path, scene: Callable[..., Path]) -> None:
+    path = scene("bad.json", faults=[{"do": "error", "frame": 2}])
+    job = submit(RenderJob(scene=path.name, frames="1-2", out="out", attempts=1))
+    with pytest.raises(NotCompleted, match="frames failed") as failed:
+        job.wait(timeout_s=120)
+    assert failed.value.remedy.endswith(f"frontburner job rerun {job.job_id} --failed")
+    assert list(job.status().failed) == [2]

@@ -1,0 +1,49 @@
+"""What the page on submitting shows is so."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from flows.chain import read_chain
+from flows.template import JobTemplate
+from tasks.documents import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "submitting.md"
+
+
+def block(after: str) -> str:
+    """The YAML example that begins with a comment on this file."""
+    found = re.search(rf"```yaml\n(# {after}.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_its_python_runs(desk: Path, scene: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(desk / "home"))
+    scene("ball.json")
+    found = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
+    assert found.failed == 0
+    assert found.attempted >= 7
+
+
+def test_its_template_is_one() -> None:
+    template = JobTemplate.model_validate(read_yaml(block("turntable.yaml")))
+    template.prove()
+    assert template.fill({"shot": "12"})["name"] == "turn-12"
+
+
+def test_its_chain_is_one(tmp_path: Path) -> None:
+    (tmp_path / "shot.yaml").write_text(block("shot.yaml"))
+    (tmp_path / "proof.yaml").write_text(yaml.safe_dump({"scene": "shot.blend"}))
+    chain = read_chain(tmp_path / "shot.yaml", {})
+    assert [stage.name for stage in chain.in_order()] == ["sim", "beauty", "proof", "slate"]
