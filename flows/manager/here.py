@@ -23,12 +23,16 @@ def environment_here() -> dict[str, str]:
 
 
 def use_farm_here() -> None:
-    """Have this process use the farm that is up here, if one is and nothing says that another is to be used."""
+    """Have this process use the farm that is up here, if one is and nothing says that another is to be used.
+
+    Whoever has keys of another store keeps them; else the farm's go in together, since they mean nothing one by one.
+    """
     if any(os.environ.get(name) for name in TOLD):
         return
     found = environment_here()
-    for name, value in found.items():
-        os.environ.setdefault(name, value)
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        found = {name: value for name, value in found.items() if name in TOLD}
+    os.environ.update(found)
     if found and "dask" in sys.modules:  # it reads its settings from the environment when it is loaded
         import dask
 

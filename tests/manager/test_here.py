@@ -1,0 +1,63 @@
+"""Commands on the manager's machine use its farm, unless they are told of another or have keys of another store."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.cluster.running import began_s_of
+from flows.manager.here import TOLD, use_farm_here
+from flows.manager.setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
+from flows.manager.state import FarmState, write_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_CA_BUNDLE")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose farm is up, for all that can be seen: this process is its supervisor."""
+    for name in (*TOLD, *AWS, "FRONTBURNER_FILES"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
+    farm_folder(tmp_path).mkdir()
+    keep_setup(completed(Setup(store=SEAWEEDFS), lambda _: True), tmp_path)
+    now_s, pid = time.time(), os.getpid()
+    state = FarmState(pid=pid, began_s=began_s_of(pid), version="1", started_s=now_s, seen_s=now_s)
+    write_state(state, tmp_path)
+    return tmp_path
+
+
+def test_a_command_uses_the_farm_that_is_up_and_all_of_its_stores_keys(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "somewhere")
+    use_farm_here()
+    assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
+    assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:8333"
+    assert os.environ["AWS_REGION"] == "us-east-1"
+    assert os.environ["FRONTBURNER_FILES"] == "s3://farm"
+
+
+def test_keys_of_another_store_stay(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
+    use_farm_here()
+    assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "theirs"
+    assert "AWS_ENDPOINT_URL" not in os.environ
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_farm_that_is_named_goes_before(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "tcp://elsewhere:8786")
+    use_farm_here()
+    assert {each: os.environ.get(each) for each in TOLD if each != name} == {
+        each: None for each in TOLD if each != name
+    }
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
