@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 N ?= 200
 TRIES ?= 20
+INPUTS ?= 5000
 BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -64,6 +65,9 @@ test-clusters: env  ## a real Slurm cluster and SSH servers of this machine alon
 
 soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, memory of every process
 	$(BIN)/python -m benchmarks.soak
+
+test-trust: env  ## who may come in: INPUTS (5000) of every kind from outside, and a farm joined by its commands
+	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/flows/test_step_runner.py
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

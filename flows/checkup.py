@@ -9,10 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client
-
 from flows.admission import CHECK_PRIORITY
-from flows.cluster.calls import CONNECT_TIMEOUT_S, ask, call
+from flows.cluster.calls import ask, call, connected
 from flows.cluster.clocks import Offset, Reading, clock_check, offset
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
@@ -22,6 +20,8 @@ from tasks.versions import differences, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from distributed import Client
 
     from tasks.checkup import Inquiry
 
@@ -130,7 +130,7 @@ def farm_check(scheduler: str) -> Iterator[FarmCheck]:
         When its scheduler doesn't answer.
     """
     call(scheduler, "snapshot")  # says in a sentence when nobody is there
-    with Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False) as client:
+    with connected(scheduler) as client:
         yield FarmCheck(client=client)
 
 

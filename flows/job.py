@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,7 +20,7 @@ from flows.plan.planner import Mode
 from flows.problems import sentences
 from flows.share import Terms
 from flows.spans import parse_span
-from flows.typed import number, pairs, plain, words, yes_or_no
+from flows.typed import number, one_line, pairs, plain, words, yes_or_no
 from storage.errors import FrontburnerError
 from storage.view import View
 from tasks.desk import Travel
@@ -77,6 +77,7 @@ class JobRefused(FrontburnerError):
 
 
 Text = Annotated[str, BeforeValidator(plain)]
+T = TypeVar("T")
 
 
 class RenderJob(BaseModel):
@@ -189,6 +190,11 @@ class RenderJob(BaseModel):
         if not value.strip():
             raise ValueError("names no file. Give the path of a scene.")
         return value
+
+    @field_validator("scene", "out", "camera", "groups", "parameters", "notify")
+    @classmethod
+    def _is_one_line(cls, value: T) -> T:
+        return one_line(value)
 
     @field_validator("renderer")
     @classmethod

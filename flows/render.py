@@ -18,7 +18,6 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
-from prefect_dask.task_runners import DaskTaskRunner
 
 from flows import events as ev
 from flows.afterwards import Afterwards
@@ -36,6 +35,7 @@ from flows.registry import prefect_api, register
 from flows.report import Report
 from flows.run import FarmLost, Run
 from flows.settings import Settings
+from flows.step_runner import StepRunner
 from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE, open_store
 from tasks.patience import Patience
@@ -61,7 +61,7 @@ class JobFailed(FrontburnerError):
 @flow(
     name="render",
     flow_run_name="{job.title}",
-    task_runner=DaskTaskRunner(cluster_class=farm),  # type: ignore[arg-type]
+    task_runner=StepRunner(cluster_class=farm),  # type: ignore[arg-type]
     persist_result=False,
 )
 def render(
@@ -249,7 +249,7 @@ def _client() -> Client:
     context = FlowRunContext.get()
     assert context is not None
     runner = context.task_runner
-    assert isinstance(runner, DaskTaskRunner)
+    assert isinstance(runner, StepRunner)
     client = runner.client
     client._timeout = FARM_TIMEOUT_S  # noqa: SLF001 - it has no other way to say how long it looks for a lost scheduler
     return client

@@ -18,9 +18,16 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("frontburner"),
         description="Folder of the embedded Prefect server's database, and of logs.",
     )
+    member: str = Field(
+        default="person",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Whose papers are used on a farm this machine was let into: those of whoever is logged in, "
+        "or of a node of this name.",
+    )
     scheduler: str = Field(
-        default="",
-        description="Address of a running Dask scheduler, such as tcp://10.0.0.5:8786; empty starts nodes here.",
+        default_factory=lambda known: scheduler_of(known["home"], known["member"]),
+        description="Address of a running Dask scheduler, such as tls://10.0.0.5:8786; empty is the one of the farm "
+        "this user is logged in to, or else starts nodes here.",
     )
     cluster: str = Field(
         default="", description="File of the cluster that nodes are started on; empty starts them on this machine."
@@ -47,3 +54,13 @@ class Settings(BaseSettings):
     templates: Path | None = Field(
         default=None, description="Folder of job templates that several machines share; empty is none."
     )
+
+
+def scheduler_of(home: Path, member: str) -> str:
+    """Return the scheduler of the farm this machine was let into; empty if it is in none, or may not reach it."""
+    if not (home / "farm" / member / "farm.json").exists():
+        return ""
+    from flows.gate.membership import membership
+
+    found = membership(home, member)
+    return found.scheduler if found else ""

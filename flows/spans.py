@@ -6,10 +6,12 @@ import re
 
 
 def parse_span(text: str) -> float:
-    """Read a span of time such as ``90s``, ``30m`` or ``1h30m``, in seconds. Raises ValueError with a sentence."""
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", ""))
-    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    span_s = hours * 3600 + minutes * 60 + seconds
+    """Read a span of time such as ``90s``, ``1h30m`` or ``30d``, in seconds. Raises ValueError with a sentence."""
+    match = re.fullmatch(
+        r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", "")
+    )
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0,) * 4
+    span_s = days * 86400 + hours * 3600 + minutes * 60 + seconds
     if not span_s:
         raise ValueError("is not a span of time. Write hours, minutes and seconds, such as 90s, 30m or 1h30m.")
     return span_s

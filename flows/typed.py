@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+"""Control characters, halves of characters, ends of lines and paragraphs."""
+
 
 def words(value: object) -> object:
     """Take ``exr,png`` for a list, as people type it."""
@@ -31,6 +39,17 @@ def pairs(value: object) -> object:
             raise ValueError("does not read as name=value,name=value.")
         return {name.strip(): text.strip() for name, _, text in found}
     return {name: _text(own) for name, own in value.items()} if isinstance(value, dict) else value
+
+
+def one_line(value: T) -> T:
+    """Refuse text that would mean more than it shows to a program, a log or a file system, also within lists."""
+    inner = list(value) if isinstance(value, list | dict) else []
+    inner += value.values() if isinstance(value, dict) else []
+    for word in inner:
+        one_line(word)
+    if isinstance(value, str) and any(unicodedata.category(sign) in _UNSEEN for sign in value):
+        raise ValueError("holds the end of a line, or another character that can't be seen. Leave it out.")
+    return value
 
 
 def _text(value: object) -> object:

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 NICE_VARIABLE = "FRONTBURNER_NODE_NICE"
 """Set where the renderer gives way to everything else on its machine."""
 
+SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_API_KEY",
+    "FRONTBURNER_TOKEN",
+)
+"""What a renderer and the programs it runs have no use for, and a scene's own code neither."""
 _ORPHAN_EXIT_CODE = 3
 _LOWEST_PRIORITY = 19
 
@@ -114,6 +122,8 @@ def begin(log: Path, node: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
     if os.environ.get(NICE_VARIABLE) and hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
+    for name in SECRETS:
+        os.environ.pop(name, None)
     numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ.update(numeric, FRONTBURNER_NODE=node)
     print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")

@@ -12,7 +12,10 @@ from pydantic import BaseModel, Field, create_model
 from flows.cli.check import doctor
 from flows.cli.exchange import export_app, import_app
 from flows.cli.farm import app as farm_app
+from flows.cli.gate import app as token_app
+from flows.cli.gate import login, logout
 from flows.cli.job import app as job_app
+from flows.cli.join import join as _join  # noqa: F401 - it adds itself to the commands of nodes
 from flows.cli.keeping import store_app
 from flows.cli.monitor import monitor, top
 from flows.cli.node import app as node_app
@@ -49,6 +52,9 @@ app.command(schedule_app)
 app.command(morning)
 app.command(monitor)
 app.command(top)
+app.command(token_app)
+app.command(login)
+app.command(logout)
 
 
 def _options() -> type[BaseModel]:
@@ -163,5 +169,21 @@ def _given(options: JobOptions | None) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command and exit with its code."""
+    _as_whoever_is_logged_in()
     code = app(result_action="return_value")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_whoever_is_logged_in() -> None:
+    """Have commands use the farm this user is logged in to."""
+    from flows.settings import Settings
+
+    home = Settings().home
+    if (home / "farm").exists():
+        from flows.gate.membership import adopt_person
+        from storage.errors import FrontburnerError
+
+        try:
+            adopt_person(home)
+        except FrontburnerError as error:
+            print(error, file=sys.stderr)

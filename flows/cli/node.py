@@ -36,7 +36,7 @@ def list_(*, scheduler: Scheduler = "", json: Flag = False) -> int:
         _print(found["nodes"], nodes_table(found["nodes"]), as_json=json)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @app.command
@@ -96,7 +96,7 @@ def group(name: str, groups: str, *, scheduler: Scheduler = "") -> int:
     groups
         Names with commas between them; '' is none.
     """
-    found = _words(groups)
+    found = words(groups)
     said = f"The node {name} belongs to {', '.join(found) if found else 'no group'}."
     return _stand(scheduler, name, said, groups=found)
 
@@ -144,25 +144,21 @@ def start(
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
 
     def act() -> int:
-        import asyncio
-
         from flows.cluster.running import find_scheduler
 
-        standing: dict[str, Any] = {} if group is None else {"groups": _words(group)}
+        standing: dict[str, Any] = {} if group is None else {"groups": words(group)}
         standing |= {} if hours is None else {"hours": hours}
-        asyncio.run(
-            _attend(
-                scheduler=find_scheduler(scheduler),
-                name=name or socket.gethostname(),
-                threads=threads,
-                nice=nice,
-                standing=standing,
-                leave_when_in_use=leave_when_in_use,
-            )
+        attend(
+            scheduler=find_scheduler(scheduler),
+            name=name or socket.gethostname(),
+            threads=threads,
+            nice=nice,
+            standing=standing,
+            leave_when_in_use=leave_when_in_use,
         )
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @licence_app.command(name="list")
@@ -176,7 +172,7 @@ def list_licences(*, scheduler: Scheduler = "", json: Flag = False) -> int:
         _print(found, licences_table(found), as_json=json)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 @licence_app.command(name="set")
@@ -193,6 +189,13 @@ def set_licence(renderer: str, count: int, *, scheduler: Scheduler = "") -> int:
 def clear(renderer: str, *, scheduler: Scheduler = "") -> int:
     """Let any number of nodes use a renderer."""
     return _say(f"Any number of nodes may use {renderer}.", scheduler, "license", renderer=renderer, most=None)
+
+
+def attend(**options: Any) -> None:  # noqa: ANN401 - those of the node
+    """Be a node until a signal ends it, or it is sent away."""
+    import asyncio
+
+    asyncio.run(_attend(**options))
 
 
 async def _attend(**options: Any) -> None:  # noqa: ANN401 - those of the node
@@ -217,7 +220,7 @@ def _say(said: str, scheduler: str, call: str, **what: Any) -> int:  # noqa: ANN
         print(said, file=sys.stderr)
         return OK
 
-    return _guarded(act)
+    return guarded(act)
 
 
 def _call(scheduler: str, name: str, **what: Any) -> Any:  # noqa: ANN401
@@ -227,7 +230,7 @@ def _call(scheduler: str, name: str, **what: Any) -> Any:  # noqa: ANN401
     return call(find_scheduler(scheduler), name, **what)
 
 
-def _guarded(act: Callable[[], int]) -> int:
+def guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
     try:
         return act()
@@ -247,7 +250,8 @@ def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN40
         console.print(table, markup=False)
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """Return words that have commas between them."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 

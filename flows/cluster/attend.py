@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed import Client, Nanny
+from distributed import Nanny
 from distributed.core import Status
 
-from flows.cluster.calls import CONNECT_TIMEOUT_S, call_async, install_async
+from flows.cluster.calls import call_async, connected, install_async
 from flows.cluster.nodes import CONFIG, cores, node_options
 from flows.cluster.presence import Presence, others_cpu_s, terminals, typed_ago_s
+from flows.gate.identity import security_at
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class NodeService:
         host = {"host": "127.0.0.1"} if "://127.0.0.1" in self.scheduler else {}
         options = node_options(threads=self.threads, nice=self.nice, stays=True)
         with dask.config.set(CONFIG):
-            nanny = Nanny(self.scheduler, name=self.name, **options, **host)
+            nanny = Nanny(self.scheduler, name=self.name, security=security_at(self.scheduler), **options, **host)
             begins = asyncio.ensure_future(nanny.start())
             stops = asyncio.ensure_future(self._stopping.wait())
             watch = asyncio.ensure_future(self._watch_use())
@@ -98,9 +99,7 @@ class NodeService:
         told = False
         while not self._stopping.is_set():
             try:
-                async with Client(
-                    self.scheduler, timeout=CONNECT_TIMEOUT_S, asynchronous=True, set_as_default=False
-                ) as client:
+                async with connected(self.scheduler, asynchronous=True) as client:
                     await install_async(client)
                 answer = await call_async(self.scheduler, "stand", node=self.name, coming=True, **self.standing)
             except (OSError, TimeoutError):

@@ -11,9 +11,17 @@ from distributed.comm import CommClosedError
 
 from flows.cluster.arbiter import PREFIX, Arbiter
 from flows.cluster.watch import NodeWatch
+from flows.gate.identity import connection_args, security_at
 from storage.errors import FrontburnerError
 
 CONNECT_TIMEOUT_S = 10
+
+
+def connected(scheduler: str, **options: Any) -> Client:  # noqa: ANN401 - as Dask's client has them
+    """Return a client of a scheduler, with this machine's papers where it asks for some."""
+    return Client(
+        scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False, security=security_at(scheduler), **options
+    )
 
 
 def install(client: Client) -> None:
@@ -40,7 +48,7 @@ def post(client: Client, name: str, /, **what: Any) -> None:  # noqa: ANN401
 
 async def call_async(scheduler: str, name: str, /, **what: Any) -> Any:  # noqa: ANN401
     """Call the arbiter of a scheduler once."""
-    async with rpc(scheduler, timeout=CONNECT_TIMEOUT_S) as remote:
+    async with rpc(scheduler, timeout=CONNECT_TIMEOUT_S, connection_args=connection_args(scheduler)) as remote:
         return await getattr(remote, PREFIX + name)(**what)
 
 
@@ -69,7 +77,7 @@ def _answer(scheduler: str, name: str, what: dict[str, Any]) -> Any:  # noqa: AN
     """Call the arbiter; a scheduler of somebody else's is given one first."""
     with suppress(CommClosedError):  # it knows no such call
         return asyncio.run(call_async(scheduler, name, **what))
-    with Client(scheduler, timeout=CONNECT_TIMEOUT_S, set_as_default=False) as client:
+    with connected(scheduler) as client:
         install(client)
         return ask(client, name, **what)
 

@@ -13,6 +13,7 @@ from distributed import Nanny, Scheduler, SpecCluster
 from flows.cluster.arbiter import Arbiter
 from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
+from flows.gate.identity import LOADER
 from flows.settings import Settings
 from tasks.child import NICE_VARIABLE
 from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE
@@ -162,6 +163,7 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
             **({CHECK_VARIABLE: "1"} if stays else {}),
         },
         "preload": ["flows.cluster.warm"],
+        "dashboard_address": "127.0.0.1:0",  # its pages ask nobody who they are
     }
 
 
@@ -170,7 +172,8 @@ def farm() -> Iterator[str]:
     """Address of the farm's scheduler: the one that is set, or one with nodes of its own, as the cluster file says."""
     settings = Settings()
     if settings.scheduler:
-        yield settings.scheduler
+        with dask.config.set(LOADER):  # it is Prefect's client that connects
+            yield settings.scheduler
         return
     if settings.cluster:
         from flows.cluster.document import read_cluster  # it builds on this module

@@ -111,6 +111,12 @@ def find_scheduler(given: str) -> str:
     farms = running_farms()
     if len(farms) == 1:
         return farms[0].scheduler
+    if not farms and (home := Settings().home / "farm" / Settings().member).exists():
+        raise NoFarm(
+            reason="Your token lets you see the farm, or give it jobs; this command asks for one that may operate.",
+            remedy=f"Ask whoever runs the farm for such a token, then `frontburner login`. What you hold is in {home}.",
+            retryable=False,
+        )
     if not farms:
         raise NoFarm(
             reason="No farm runs on this machine.",

@@ -104,7 +104,7 @@ class Door:
             token = self.tokens.check(text)
         except TokenRefused as refused:
             return self._stranger(scope, headers, refused.reason)
-        if by_cookie and (method == SOCKET or method not in _SAFE) and not _same_site(headers):
+        if by_cookie and (method == SOCKET or method not in _SAFE) and not same_site(headers):
             return _answer(403, "This came from another site.")
         if not allowed(token.role, method, path):
             log.info("refused to %s (%s): %s %s", token.name, token.role, method, path)
@@ -181,10 +181,10 @@ def mark(message: Message) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
-    headers.setdefault("cache-control", "no-store")
+    headers.setdefault("cache-control", "private, no-cache" if "etag" in headers else "no-store")
 
 
-def _same_site(headers: Headers) -> bool:
+def same_site(headers: Headers) -> bool:
     """Whether a browser says that a page of ours asks. All browsers do with what may change something."""
     try:
         return urlsplit(headers.get("origin", "")).netloc == headers.get("host", "") != ""

@@ -84,8 +84,8 @@ class Enrolment:
         read_request(asked.request.encode())  # before anything is changed for it
         given |= {"scheduler": self.scheduler, "environment": dict(self.environment)}
         given["revoked"] = self.authority.revoked.read_text()
-        if token.role is Role.OPERATE:
-            return given | {"certificate": self._certificate(asked, Kind.CLIENT, token.name, token.key)}
+        if token.role is Role.OPERATE:  # that of a node, since the machine may help to render, too
+            return given | {"certificate": self._certificate(asked, Kind.NODE, token.name, token.key)}
         return given | self._node(token, asked)
 
     def _node(self, token: Token, asked: Application) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from flows.gate.attempts import AT_ONCE, Attempts
-from flows.gate.door import COOKIE, Door, presented
+from flows.gate.door import COOKIE, Door, presented, same_site
 from flows.gate.enrolment import Enrolment, NotTaken
 from flows.gate.pages import LOGIN_POLICY, home_page, login_page
 from flows.gate.proxy import Proxy
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
 
     from flows.gate.authority import Authority
     from flows.gate.tokens import Tokens
@@ -67,7 +66,7 @@ class Gateway:
     scheduler: str
     environment: Mapping[str, str] = field(default_factory=dict)
     places: Places = field(default_factory=lambda: Places(scenes=(), pictures=()))
-    inside: Mapping[str, ASGIApp] = field(default_factory=dict)
+    inside: Mapping[str, Starlette] = field(default_factory=dict)
     failures: int = AT_ONCE
     clock: Callable[[], float] = time.monotonic
 
@@ -78,8 +77,11 @@ class Gateway:
 
         @asynccontextmanager
         async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-            yield
-            await proxy.close()
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(proxy.close)
+                for app in self.inside.values():
+                    await stack.enter_async_context(app.router.lifespan_context(app))
+                yield
 
         routes = [
             Route("/health", desk.health, methods=["GET", "HEAD"]),
@@ -136,6 +138,8 @@ class _Desk:
         """Give a browser a cookie for a token that was typed."""
         if request.method == "GET":
             return _login()
+        if "origin" in request.headers and not same_site(request.headers):
+            return _login("This came from another site.", 403)
         try:
             typed = parse_qs((await _soon(request)).decode("utf-8", "replace"), max_num_fields=4)
             text = typed.get("token", [""])[0].strip()

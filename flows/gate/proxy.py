@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -99,7 +100,8 @@ class Proxy:
         except (OSError, TimeoutError, WebSocketException) as error:
             log.warning("Prefect took no web socket at %s: %s", socket.url.path, type(error).__name__)
         if socket.application_state is not WebSocketState.DISCONNECTED:
-            await socket.close(_GONE)
+            with suppress(WebSocketDisconnect, RuntimeError):  # the other end has hung up
+                await socket.close(_GONE)
 
     async def close(self) -> None:
         """Close the connections to the server."""

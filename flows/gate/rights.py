@@ -35,6 +35,7 @@ _OF_NODES = tuple(
         ("GET", "task_runs/[0-9a-f-]{36}"),
         ("POST", "task_runs/[0-9a-f-]{36}/set_state"),
         ("GET", "flow_runs/[0-9a-f-]{36}"),
+        ("GET", "flows/[0-9a-f-]{36}"),
         (SOCKET, "events/in"),
     )
 )

@@ -21,12 +21,17 @@ from flows.gate.authority import Authority, now
 from flows.gate.certificates import Kind
 from flows.gate.enrolment import STORE_VARIABLES
 from flows.gate.gateway import Gateway
+from flows.gate.identity import gate_folder
+from flows.gate.rights import may
 from flows.gate.submission import Places
 from flows.gate.tokens import Tokens
 from flows.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
 
 from flows.gate.authority import Papers
 
@@ -58,6 +63,8 @@ class GatewaySettings:
         What nodes and operators need of the environment to reach the store; None is what this process has.
     failures
         So many attempts to get in may fail in a row from one address, before it has to wait.
+    monitor
+        Whether the monitor is shown to whoever may look.
     """
 
     folder: Path
@@ -68,11 +75,7 @@ class GatewaySettings:
     names: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
     failures: int = AT_ONCE
-
-
-def gate_folder() -> Path:
-    """Folder of the authority and the tokens of this machine's farm."""
-    return Settings().home / "gate"
+    monitor: bool = False
 
 
 def tokens_of(folder: Path) -> Tokens:
@@ -107,6 +110,7 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, P
         scheduler=settings.scheduler,
         environment=_store() if settings.environment is None else settings.environment,
         failures=settings.failures,
+        inside={"/": _monitor(settings.scheduler)} if settings.monitor else {},
         places=Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures)),
     )
     config = uvicorn.Config(
@@ -155,6 +159,18 @@ def _store() -> dict[str, str]:
     return {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
 
 
+def _monitor(scheduler: str) -> Starlette:
+    """Return the monitor of this farm; each of its controls asks what the caller's token allows."""
+    from flows.monitor.app import monitor
+    from flows.monitor.source import LocalFarm
+
+    def allows(request: Request, right: str) -> bool:
+        return may(request.state.caller.role, right)
+
+    # Which names lead here is the certificate's business: a page of another site can't have one for its own.
+    return monitor(LocalFarm(scheduler=scheduler, out=None), may=allows, hosts=["*"])
+
+
 def _folders(text: str) -> list[str]:
     return [place.strip() for place in text.split(",") if place.strip()]
 
@@ -183,7 +199,13 @@ def main(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     serve(
         GatewaySettings(
-            folder=folder or gate_folder(), prefect=prefect, scheduler=scheduler, host=host, port=port, names=name
+            folder=folder or gate_folder(),
+            prefect=prefect,
+            scheduler=scheduler,
+            host=host,
+            port=port,
+            names=name,
+            monitor=True,
         )
     )
 

@@ -11,16 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import dask
 import httpx
 import pytest
 import uvicorn
+from distributed import Nanny, Scheduler, SpecCluster
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from flows.cluster.nodes import CONFIG, node_options
 from flows.gate.authority import Authority
+from flows.gate.security import security_for
 from flows.gate.serve import GatewaySettings, server, tokens_of
 from flows.gate.tokens import Role
+from tests.end_to_end.conftest import null_scene, prefect  # noqa: F401 - fixtures of the tests here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,18 +123,34 @@ def serving(running: uvicorn.Server) -> Iterator[int]:
 
 @contextmanager
 def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
-    """Run a gateway in front of a stand-in for Prefect."""
-    prefect = BehindPrefect()
-    config = uvicorn.Config(prefect.app(), log_config=None, ws="websockets-sansio", lifespan="off")
+    """Run a gateway in front of a stand-in for Prefect, or of what the settings name."""
+    behind = BehindPrefect()
+    config = uvicorn.Config(behind.app(), log_config=None, ws="websockets-sansio", lifespan="off")
     with serving(uvicorn.Server(config)) as port:
-        running, _, _ = server(
-            GatewaySettings(
-                folder=folder, prefect=f"http://127.0.0.1:{port}/api", scheduler="tls://farm.studio:8786",
-                environment=STORE, **settings,
-            )
-        )  # fmt: skip
-        with serving(running) as own:
-            yield Gate(url=f"https://127.0.0.1:{own}", folder=folder, authority=Authority.open(folder), prefect=prefect)
+        usual = {"prefect": f"http://127.0.0.1:{port}/api", "scheduler": "tls://farm.studio:8786", "environment": STORE}
+        own, _, _ = server(GatewaySettings(folder=folder, **(usual | settings)))
+        with serving(own) as at:
+            yield Gate(url=f"https://127.0.0.1:{at}", folder=folder, authority=Authority.open(folder), prefect=behind)
+
+
+@contextmanager
+def running(*, encrypted: bool, folder: Path, nodes: int = 0) -> Iterator[SpecCluster]:
+    """A scheduler, with or without papers, and its nodes."""
+    security = {kind: security_for(kind, folder) if encrypted else None for kind in ("server", "node", "client")}
+    scheduler = {
+        "host": "127.0.0.1", "port": 0, "protocol": "tls" if encrypted else "tcp", "dashboard": False,
+        "dashboard_address": "127.0.0.1:0", "security": security["server"],
+    }  # fmt: skip
+    node = {**node_options(threads=1), "host": "127.0.0.1", "security": security["node"], "protocol": "tls"}
+    workers = {f"node-{n}": {"cls": Nanny, "options": node} for n in range(nodes)}
+    with (
+        dask.config.set(CONFIG),
+        SpecCluster(
+            workers=workers, scheduler={"cls": Scheduler, "options": scheduler}, security=security["client"],
+            silence_logs=50, shutdown_on_close=False,
+        ) as cluster,
+    ):  # fmt: skip
+        yield cluster
 
 
 @pytest.fixture(scope="module")

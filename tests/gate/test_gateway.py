@@ -18,8 +18,11 @@ from websockets.sync.client import connect
 
 from flows.gate.certificates import new_key, request_for
 from flows.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
+from flows.gate.serve import tokens_of
+from flows.gate.submission import Places
+from flows.job import JobRefused, make_job
 from tasks.versions import versions
-from tests.gate.conftest import STORE
+from tests.gate.conftest import STORE, gateway
 
 if TYPE_CHECKING:
     from tests.gate.conftest import Gate
@@ -31,6 +34,8 @@ CASES = [
     ("GET", "/whoami", "look submit operate"),
     ("GET", "/prefect/", "look submit operate"),
     ("GET", "/prefect/api/flow_runs/" + RUN, "look submit operate node"),
+    ("GET", "/prefect/api/flows/" + RUN, "look submit operate node"),
+    ("GET", "/prefect/api/deployments/" + RUN, "look submit operate"),
     ("POST", "/prefect/api/flow_runs/filter", "look submit operate"),
     ("POST", "/prefect/api/flow_runs/count", "look submit operate"),
     ("POST", "/prefect/api/ui/flow_runs/history", "look submit operate"),
@@ -138,8 +143,6 @@ def test_prefects_pages_find_its_api_where_they_came_from(gate: Gate) -> None:
 
 
 def test_a_token_that_is_taken_back_is_refused_at_once(gate: Gate) -> None:
-    from flows.gate.serve import tokens_of
-
     token = gate.token("look", "for-a-while")
     with gate.client(token) as client:
         assert client.get("/whoami").status_code == 200
@@ -153,7 +156,9 @@ def test_a_browser_signs_in_with_a_cookie_no_script_reads_and_no_other_site_send
         page = client.get("/", headers={"accept": "text/html"})
         assert page.status_code == 401
         assert "script" not in client.get("/login").text
-        answer = client.post("/login", data={"token": token})
+        elsewhere = {"origin": "https://elsewhere.example"}
+        assert client.post("/login", data={"token": token}, headers=elsewhere).status_code == 403
+        answer = client.post("/login", data={"token": token}, headers={"origin": gate.url})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         cookie = answer.headers["set-cookie"].lower()
         assert all(word in cookie for word in ("secure", "httponly", "samesite=strict", "path=/"))
@@ -161,7 +166,7 @@ def test_a_browser_signs_in_with_a_cookie_no_script_reads_and_no_other_site_send
         assert client.get("/whoami").json()["role"] == "operate"
         write = "/prefect/api/flow_runs/"
         assert client.post(write).status_code == 403
-        assert client.post(write, headers={"origin": "https://elsewhere.example"}).status_code == 403
+        assert client.post(write, headers=elsewhere).status_code == 403
         assert client.post(write, headers={"origin": gate.url}).status_code == 200
         client.post("/logout", headers={"origin": gate.url})
         assert client.get("/whoami").status_code == 401
@@ -222,8 +227,6 @@ def test_plain_http_and_old_tls_get_nothing(gate: Gate) -> None:
 def test_many_who_fail_are_told_to_wait_and_those_with_a_token_are_not(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from tests.gate.conftest import gateway
-
     with gateway(tmp_path_factory.mktemp("busy")) as gate, gate.client() as client:
         answers = [client.get("/whoami") for _ in range(40)]
         counts = {status: sum(answer.status_code == status for answer in answers) for status in (401, 429)}
@@ -350,3 +353,51 @@ def test_secrets_are_in_no_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> 
     assert "took in n-no-log" in ours
     for secret in (token, rack, own, STORE["AWS_SECRET_ACCESS_KEY"]):
         assert secret.split(".")[-2 if "." in secret else 0] not in ours
+
+
+def test_a_submitted_job_reaches_prefect_with_its_scene_and_place_as_the_farm_allows(gate: Gate) -> None:
+    with gate.client(gate.token("submit", "berta")) as client:
+        answer = client.post("/jobs", json={"scene": "still.json", "samples": 8})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["flow_run"]
+        asked = json.loads(gate.prefect.heard[-1]["body"])
+        job = asked["parameters"]["job"]
+        assert job["scene"].endswith("/scenes/still.json")
+        assert job["out"].endswith("/pictures")
+        assert (job["samples"], asked["tags"]) == (8, ["by:berta"])
+        before = len(gate.prefect.heard)
+        for document in (
+            {"scene": "../still.json"}, {"scene": "still.json", "out": "/etc"}, {"scene": "a\0.json"},
+            {"scene": "x.json; id\n"},
+            {"scene": "still.json", "name": "../x"}, {"scene": "still.json", "unknown": 1}, {},
+        ):  # fmt: skip
+            refused = client.post("/jobs", json=document)
+            assert refused.status_code == 422
+            assert refused.json()["problems"]
+        assert client.post("/jobs", content=b"[" * 100_000).status_code == 400
+        assert client.post("/jobs", json=[1]).status_code == 400
+    assert len(gate.prefect.heard) == before
+
+
+def test_a_farm_that_allows_no_scenes_says_how_to() -> None:
+    with pytest.raises(JobRefused) as refused:
+        Places(scenes=(), pictures=()).confine(make_job({"scene": "still.json"}))
+    assert "Set FRONTBURNER_SCENES on the manager" in str(refused.value)
+
+
+def test_the_monitor_is_shown_to_those_who_may_look_and_obeys_those_who_may_operate(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("watched")
+    monkeypatch.setenv("FRONTBURNER_HOME", str(home))
+    with gateway(home / "gate", monitor=True, scheduler="tcp://127.0.0.1:9") as gate:
+        with gate.client() as client:
+            assert client.get("/api/jobs").status_code == 401
+            assert client.get("/", headers={"accept": "text/html"}).status_code == 401
+        with gate.client(gate.token("look")) as client:
+            assert "<title>" in client.get("/").text
+            assert client.get("/api/me").json() == {"look": True, "operate": False}
+            assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code == 403
+        with gate.client(gate.token("operate")) as client:
+            assert client.get("/api/me").json() == {"look": True, "operate": True}
+            assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code != 403

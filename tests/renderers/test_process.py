@@ -371,3 +371,15 @@ def toil(seconds: float) -> str:
     program = f"import time; end = time.process_time() + {seconds}\nwhile time.process_time() < end: pass"
     subprocess.run([sys.executable, "-c", program], check=True)
     return "done"
+
+
+def test_a_scenes_own_code_finds_no_secrets_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in child.SECRETS:
+        monkeypatch.setenv(name, "open sesame")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store")
+    bench = start("null", tmp_path / "logs")
+    try:
+        assert [bench.process.call(os.getenv, name) for name in child.SECRETS] == [None] * len(child.SECRETS)
+        assert bench.process.call(os.getenv, "AWS_ENDPOINT_URL") == "https://store"
+    finally:
+        bench.process.stop()
