@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate
@@ -66,12 +66,20 @@ class Product:
 
 
 def make_movie(
-    footage: Footage, codec: Codec, fps: Fraction, store: ObjectStore, *, tell: Callable[[int], object] = lambda _: None
+    footage: Footage,
+    codec: Codec,
+    fps: Fraction,
+    store: ObjectStore,
+    *,
+    reuse: bool = True,
+    tell: Callable[[int], object] = lambda _: None,
 ) -> Product:
     """Make a movie of all frames, unless it is there.
 
     Parameters
     ----------
+    reuse
+        Whether a movie of the same frames, as they were written, will do; else it is made of them as they are now.
     tell
         Called with each frame that is read.
 
@@ -85,20 +93,32 @@ def make_movie(
     _require_all(footage)
     key = f"{footage.title}{RECIPES[codec].suffix}"
     order = _order(footage, codec=codec, fps=str(fps), recipe=asdict(RECIPES[codec]))
-    if _is_there(key, order, store):
+    if reuse and _is_there(key, order, store):
         return Product(key=key, reused=True)
-    with translate("", ""), TemporaryDirectory(prefix="frontburner-") as folder:
+    with translate(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
         path = Path(folder) / f"movie{RECIPES[codec].suffix}"
         encode(_pictures(footage, store, deep=RECIPES[codec].deep, tell=tell), path, codec=codec, fps=fps)
         _put(key, path.read_bytes(), order, store)
     return Product(key=key)
 
 
-def make_sheet(footage: Footage, flagged: Mapping[int, str], facts: str, store: ObjectStore) -> Product:
-    """Make a contact sheet. What isn't there or is damaged can't be shown, and is left out. Raises `StoreError`."""
+def make_sheet(
+    footage: Footage, flagged: Mapping[int, str], facts: str, store: ObjectStore, *, reuse: bool = True
+) -> Product:
+    """Make a contact sheet. What isn't there or is damaged can't be shown, and is left out. Raises `StoreError`.
+
+    Parameters
+    ----------
+    flagged
+        What is wrong with frames, in a word or two.
+    facts
+        What stands above them, small.
+    reuse
+        As in `make_movie`.
+    """
     key = f"{footage.title}{SHEET}"
     order = _order(footage, flagged={str(frame): flag for frame, flag in flagged.items()}, facts=facts)
-    if _is_there(key, order, store):
+    if reuse and _is_there(key, order, store):
         return Product(key=key, reused=True)
     files = {own.frame: own for own in footage.frames}
     read = partial(_cell, store=store, encoding=footage.encoding, flagged=flagged)

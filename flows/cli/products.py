@@ -50,7 +50,7 @@ def movie(
         made = {}
         for one in job.movie or [Codec.H264]:
             with _progress(f"{one} movie", len(footage.frames)) as tell:
-                product = make_movie(footage, one, parse_fps(job.fps), place.store, tell=tell)
+                product = make_movie(footage, one, parse_fps(job.fps), place.store, reuse=False, tell=tell)
             made[f"{one} movie"] = place.store.locate(product.key)
         print_out(made, made.values(), as_json=json)
         return OK
@@ -73,7 +73,7 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
         _, footage = footage_in(place)
         flags = {frame: fault for frame, (fault, _) in status_of(place.store, place.job_id).flagged.items()}
         facts = f"frames {format_frames(tuple(own.frame for own in footage.frames))}"
-        made = place.store.locate(make_sheet(footage, flags, facts, place.store).key)
+        made = place.store.locate(make_sheet(footage, flags, facts, place.store, reuse=False).key)
         print_out({"contact sheet": made}, [made], as_json=json)
         return OK
 

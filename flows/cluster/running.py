@@ -140,7 +140,8 @@ def find_prefect() -> str:
     """
     from prefect.settings import PREFECT_API_URL
 
-    servers = [PREFECT_API_URL.value(), *(farm.prefect for farm in running_farms())]
+    named = os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value()
+    servers = [named, *(farm.prefect for farm in running_farms())]
     found = next(filter(None, servers), "")
     if not found:
         raise NoFarm(
