@@ -55,7 +55,7 @@ test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between,
 test-nightly: env  ## a schedule fires at a real Prefect server, a worker renders, mail and webhook are told
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py
 
-test-farm: env  ## a farm whose machine goes down in the middle of jobs
+test-farm: env  ## a farm that goes down in the middle of jobs; three machines, TLS, a stranger: build/farm.json
 	$(BIN)/python -m pytest -m slow tests/farm
 
 test-clusters: env  ## a real Slurm cluster and SSH servers of this machine alone; Debian as root

@@ -45,10 +45,16 @@ def welcome(farm: FarmState, setup: Setup) -> Iterator[str]:
     """What one does with a farm that has just come up."""
     yield "The farm is up, and stays so without this terminal. Commands on this machine use it from now on:"
     yield "    frontburner render scenes/interior.xml"
-    yield f"    Prefect's pages: {farm.leads['PREFECT_API_URL'].removesuffix('/api')}"
-    yield "To have it survive a reboot: frontburner farm install"
     if setup.alone:
+        yield f"    Prefect's pages: {farm.leads['PREFECT_API_URL'].removesuffix('/api')}"
         yield "To have other machines join: frontburner farm down, then frontburner farm up --host ADDRESS"
+    else:
+        yield "To have another machine join, make a token here, then use it there:"
+        yield "    frontburner token add machines --role node"
+        yield f"    frontburner node join {farm.leads['FRONTBURNER_SCHEDULER']} --token TOKEN"
+        yield "To let people in: frontburner token add NAME --role look|submit|operate. They sign in at"
+        yield f"    https://{setup.host}:{setup.ports['gateway']}"
+    yield "To have it survive a reboot: frontburner farm install"
 
 
 def exports(environment: Mapping[str, str]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def security_at(address: str) -> FarmSecurity | None:
     if member and member.certified and not (manages and address != member.scheduler):
         return FarmSecurity(member.papers)
     if manages and settings.member == PERSON:
-        return security_for(Kind.CLIENT, gate_folder())
+        return security_for(Kind.NODE, gate_folder())  # that of a node, since nodes run on the manager, too
     raise FrontburnerError(
         reason=f"The scheduler {address} asks for a certificate, and this machine has none.",
         remedy="Let it in: `frontburner login https://MANAGER:8700` with a token that may operate.",

@@ -73,6 +73,9 @@ class Membership:
         store = dict(self.environment)
         if store.get("AWS_ENDPOINT_URL", "").startswith("https://"):
             store["AWS_CA_BUNDLE"] = str(self.papers.authority)
+            if self.certified:
+                store["FRONTBURNER_STORE_CERTIFICATE"] = str(self.papers.certificate)
+                store["FRONTBURNER_STORE_KEY"] = str(self.papers.key)
         return own | store
 
     def keep(self, *, authority: str, certificate: str = "", key: bytes = b"", revoked: str = "") -> None:

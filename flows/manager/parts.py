@@ -11,7 +11,7 @@ from flows.cluster.nodes import cores, default_nodes
 from flows.cluster.server import server_command, server_environment, server_url
 from flows.gate.authority import Authority
 from flows.gate.certificates import Kind
-from flows.gate.parts import dask_variables, prefect_variables
+from flows.gate.parts import prefect_variables
 from flows.gate.security import OWNERS
 from flows.manager.leftovers import MARK
 from flows.manager.part import Part
@@ -33,7 +33,7 @@ def parts_of(setup: Setup, home: Path) -> tuple[Part, ...]:
     store = _stores(setup, home)
     needs = tuple(part.name for part in store)
     door = () if setup.alone else (_gateway(setup, home),)
-    return (*store, _prefect(setup), _scheduler(setup), *door, _worker(setup, needs), *_nodes(setup, home, needs))
+    return (*store, _prefect(setup), _scheduler(setup), *door, _worker(setup, needs), *_nodes(setup, needs))
 
 
 def environment_of(setup: Setup, home: Path) -> dict[str, str]:
@@ -54,7 +54,6 @@ def commands_environment(setup: Setup, home: Path) -> dict[str, str]:
     papers = None if setup.alone else Authority.open(gate_folder(home)).issue(Kind.CLIENT, OWNERS[Kind.CLIENT])
     return {
         **leads(setup),
-        **({} if setup.alone else dask_variables(Kind.CLIENT, gate_folder(home))),
         **({"FRONTBURNER_FILES": store} if store else {}),
         **store_environment(setup, home, papers),
     }
@@ -155,18 +154,16 @@ def _worker(setup: Setup, needs: tuple[str, ...]) -> Part:
     )
 
 
-def _nodes(setup: Setup, home: Path, needs: tuple[str, ...]) -> tuple[Part, ...]:
+def _nodes(setup: Setup, needs: tuple[str, ...]) -> tuple[Part, ...]:
     """Make the nodes of this machine: some, or none where others are to join, which then have its cores for serving."""
     count = setup.nodes if setup.nodes is not None else default_nodes() if setup.alone else 0
     threads = max(1, cores() // max(1, count))
     health = f"http://{LOOPBACK}:{setup.ports['scheduler-health']}/json/identity.json"
-    environment = {} if setup.alone else dask_variables(Kind.NODE, gate_folder(home))
     names = [f"{socket.gethostname()}-{index + 1}" for index in range(count)]
     return tuple(
         Part(
             name=f"node-{index + 1}",
             command=(*COMMAND, "node", "start", "--name", name, "--threads", str(threads)),
-            environment=environment,
             address=name,
             probe=Joined(health, name),
             needs=("scheduler", *needs),
