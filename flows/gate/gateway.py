@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     from flows.gate.authority import Authority
     from flows.gate.tokens import Tokens
@@ -58,6 +59,8 @@ class Gateway:
         So many attempts may fail in a row from one address.
     inside
         Applications under a path each, behind the door: the monitor at "/", for one.
+    metrics
+        Answers with the farm's figures, for Prometheus.
     """
 
     authority: Authority
@@ -67,6 +70,7 @@ class Gateway:
     environment: Mapping[str, str] = field(default_factory=dict)
     places: Places = field(default_factory=lambda: Places(scenes=(), pictures=()))
     inside: Mapping[str, Starlette] = field(default_factory=dict)
+    metrics: ASGIApp | None = None
     failures: int = AT_ONCE
     clock: Callable[[], float] = time.monotonic
 
@@ -93,6 +97,7 @@ class Gateway:
             Route(JOBS, desk.submit, methods=["POST"]),
             WebSocketRoute(f"{PREFECT}/{{rest:path}}", proxy.socket),
             Route(f"{PREFECT}/{{rest:path}}", proxy.http, methods=list(ALL_METHODS)),
+            *([Route("/metrics", self.metrics)] if self.metrics else []),
             *(Mount(path.rstrip("/"), app) for path, app in sorted(self.inside.items(), reverse=True)),
         ]
         if "/" not in self.inside:

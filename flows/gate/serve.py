@@ -25,6 +25,7 @@ from flows.gate.identity import gate_folder
 from flows.gate.rights import may
 from flows.gate.submission import Places
 from flows.gate.tokens import Tokens
+from flows.metrics_app import MetricsApp
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, P
         environment=_store() if settings.environment is None else settings.environment,
         failures=settings.failures,
         inside={"/": _monitor(settings.scheduler)} if settings.monitor else {},
+        metrics=MetricsApp(scheduler=lambda: settings.scheduler),
         places=Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures)),
     )
     config = uvicorn.Config(

@@ -32,6 +32,7 @@ CASES = [
     # method, path, who may
     ("GET", "/", "look submit operate"),
     ("GET", "/whoami", "look submit operate"),
+    ("GET", "/metrics", "look submit operate"),
     ("GET", "/prefect/", "look submit operate"),
     ("GET", "/prefect/api/flow_runs/" + RUN, "look submit operate node"),
     ("GET", "/prefect/api/flows/" + RUN, "look submit operate node"),
@@ -122,6 +123,13 @@ def test_a_token_comes_as_bearer_as_password_or_as_cookie(gate: Gate) -> None:
             {"cookie": f"{COOKIE}={token}; other=1"},
         ):
             assert client.get("/whoami", headers=headers).json()["name"] == "three-ways"
+
+
+def test_prometheus_gets_the_farms_figures_with_a_token(gate: Gate) -> None:
+    with gate.client(gate.token("look", "prometheus")) as client:
+        told = client.get("/metrics")
+    assert told.headers["content-type"].startswith("text/plain")
+    assert "frontburner_farm_up 0.0" in told.text, "there is no scheduler here, and that is said"
 
 
 def test_what_lets_in_goes_no_further(gate: Gate) -> None:
