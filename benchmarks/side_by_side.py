@@ -38,8 +38,10 @@ QUICK = 16
 ALONE, OURS, BUCKETS, FRAMES, TASKS = "renderer alone", "ours", "64 px buckets", "a frame a node", "a process a tile"
 EVERYONE = (ALONE, OURS, BUCKETS, FRAMES, TASKS)
 
+SHORT = {"alone": ALONE, "ours": OURS, "buckets": BUCKETS, "frames": FRAMES, "processes": TASKS}
+
 WORKS = {
-    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=400),
+    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=200),
     "sequence": Work(scene=ROOT / "scenes" / "walk.xml", size="320x180", samples=32, frames=24),
     "short": Work(scene=ROOT / "scenes" / "walk.xml", size="640x360", samples=32, frames=3),
 }
@@ -53,6 +55,7 @@ class Contest:
 
     work: Work
     tiles: int
+    ways: tuple[str, ...] = EVERYONE
     album: Album = field(default_factory=Album)
     walls: dict[str, list[float]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +64,7 @@ class Contest:
 
     def round(self, number: int) -> None:
         """Let everyone render once."""
-        for who in turn(EVERYONE, number):
+        for who in turn(self.ways, number):
             wall_s, figures = self._alone() if who == ALONE else self._farm(who)
             self.walls.setdefault(who, []).append(wall_s)
             self.runs.append({"round": number, "who": who, "wall_s": round(wall_s, 3)} | figures)
@@ -111,7 +114,7 @@ class Contest:
             "build": self.build,
             "strategies": {
                 who: {"wall_s": spread(self.walls[who]), "to_alone": to_alone[who], "to_ours": to_ours[who]}
-                for who in EVERYONE
+                for who in self.ways
             },
             "predictions": predicted(self.pairs),
             "predicted_and_measured_s": [[round(seconds, 4) for seconds in pair] for pair in self.pairs],
@@ -125,11 +128,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times everyone renders each job, in turn")
     parser.add_argument("--only", choices=tuple(WORKS), help="this job alone")
     parser.add_argument("--tiles", type=int, help="tiles a frame a task queue is given, instead of its usual ones")
+    parser.add_argument("--ways", nargs="+", choices=tuple(SHORT), default=list(SHORT), help="these ways alone")
     parser.add_argument("--quick", action="store_true", help="one round, few samples and frames: to see that it works")
     given = parser.parse_args()
+    ways = tuple(SHORT[way] for way in dict.fromkeys(["alone", "ours", *given.ways]))  # the yardsticks are always there
     result: dict[str, Any] = {"cores": cores(), "nodes": NODES, "works": {}}
     for name in [given.only] if given.only else WORKS:
-        contest = Contest(work=quick(WORKS[name]) if given.quick else WORKS[name], tiles=given.tiles or TILES[name])
+        work = quick(WORKS[name]) if given.quick else WORKS[name]
+        contest = Contest(work=work, tiles=given.tiles or TILES[name], ways=ways)
         print(f"{name}: {contest.work.scene.name}", file=sys.stderr, flush=True)
         for number in range(1 if given.quick else given.rounds):
             contest.round(number)
