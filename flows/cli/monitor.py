@@ -41,6 +41,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()  # whoever is told the address may come at once, and waits until we answer
         except OSError as error:
             print(f"Port {port} can't be used: {error.strerror}. Give another one with --port.", file=sys.stderr)
             return TROUBLE
