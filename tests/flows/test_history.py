@@ -58,6 +58,7 @@ def test_events_of_all_runs_come_back_in_order(store: ObjectStore) -> None:
 EXAMPLES: dict[str, Any] = {
     "float": 1.0, "int": 1, "str": "x", "bool": True, "Block": BLOCK, "UnitRecord": unit_record(),
     "SampleRange": SampleRange(start=0, stop=2), "Reached": None, "RunState": ev.RunState.LOST,
+    "StageState": ev.StageState.FAILED,
     "Mapping[str, float]": {"n1": np.float64(2.0)}, "Mapping[str, Any]": {"scene": "a.xml", "aovs": ["depth"]},
     "tuple[str, ...]": ("a.png",), "npt.NDArray[np.float64]": np.ones((2, 2)),
 }  # fmt: skip
