@@ -146,7 +146,8 @@ class Trial:
             for path in (*self.files, *self.parts, *map(Path, _LIBRARIES))
             if (stat := _stat(path))
         ]
-        facts = [list(self.command), sorted(self.environment.items()), list(self.facts), places]
+        searched = os.environ.get("LD_LIBRARY_PATH", "")
+        facts = [list(self.command), sorted(self.environment.items()), list(self.facts), places, searched]
         return hashlib.sha256(json.dumps([*facts, cpu_model(), sorted(cpu_flags())]).encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+import pytest
 
 from storage.images import decode_exr
 from tasks.movie import facts
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FRAMES = 6
 
 
+@pytest.mark.slow
 def test_a_frame_that_came_out_black_is_rendered_again_before_the_movie_is_made(
     studio: Studio, null_scene: Callable[..., Path]
 ) -> None:

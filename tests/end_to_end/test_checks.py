@@ -50,6 +50,7 @@ def test_a_machine_is_checked_with_no_farm_and_none_is_started(studio: Studio, o
     assert not studio.processes()
 
 
+@pytest.mark.slow
 def test_a_node_that_would_draw_something_else_says_why_and_draws_nothing(
     studio: Studio, other_glass: dict[str, str]
 ) -> None:

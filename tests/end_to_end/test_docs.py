@@ -17,7 +17,12 @@ from tests.flows.test_docs import commands
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Studio
 
-SMALL = {r"--noise \S+": "--noise 0.5", r"--size \S+": "--size 48x27", r"--samples \S+": "--samples 4", r"--frames \S+": "--frames 1-2"}
+SMALL = {
+    r"--noise \S+": "--noise 0.5",
+    r"--size \S+": "--size 48x27",
+    r"--samples \S+": "--samples 4",
+    r"--frames \S+": "--frames 1-2",
+}
 PLACES = {r"s3://\S+": "bucket", "/srv/pictures": "pictures", r"\brender-3\b": "node-2"}
 LATER = ("node drain", "node remove")
 """Run last: the node is gone then."""
