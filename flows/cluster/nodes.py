@@ -28,6 +28,9 @@ TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
 STDERR = 2
+CONSOLE = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+"""How much of what steps log comes to a node's terminal: nothing, if nobody says otherwise. Prefect has it all, and a
+terminal or pipe that nobody reads would hold the step up."""
 
 CONFIG = {
     # The dispatcher decides what runs where.
@@ -153,7 +156,11 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
     """
     logs = Settings().home / "logs"
     _track_leftovers(logs)
-    environment = {THREADS_VARIABLE: str(threads or cores()), "FRONTBURNER_LOGS": str(logs)}
+    environment = {
+        THREADS_VARIABLE: str(threads or cores()),
+        "FRONTBURNER_LOGS": str(logs),
+        **({} if CONSOLE in os.environ else {CONSOLE: "CRITICAL"}),
+    }
     return {
         "nthreads": TASKS_PER_NODE,
         "env": {

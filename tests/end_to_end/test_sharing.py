@@ -37,6 +37,8 @@ def running_farm(studio: Studio, nodes: int, port: int = 0) -> Iterator[str]:
             farm.send_signal(signal.SIGTERM)
             _, said = farm.communicate(timeout=60)
     assert farm.returncode == 0, said
+    assert "Task run" not in said, "what steps log is Prefect's, not the terminal's"
+    assert "prefect" not in said.lower()
 
 
 def nodes(studio: Studio) -> dict[str, dict[str, Any]]:
@@ -69,13 +71,13 @@ def giving_way(pid: int) -> list[psutil.Process]:
 
 
 def assert_whole(report: dict[str, Any], drawn: Path) -> None:
-    """The picture is the whole gradient, and no part of it was drawn twice."""
+    """The picture is the whole gradient, and no part of it was drawn twice but what an idle node took over."""
     picture = next(path for path in report["outputs"] if path.endswith(".exr"))
     pixels = decode_exr(Path(picture).read_bytes())[0]
     y, x, c = np.ogrid[:36, :64, :3]
     np.testing.assert_array_equal(pixels[..., :3], ((3 * x + 5 * y + 7 * c + 11) % 256 / 256).astype(np.float32))
     units = Counter(json.loads(line)["unit"] for line in drawn.with_suffix(".journal").read_text().splitlines())
-    assert set(units.values()) == {1}
+    assert sum(times - 1 for times in units.values()) <= report["taken_over"]
 
 
 def test_a_more_urgent_job_has_the_nodes_at_the_next_unit_and_both_end_whole(
