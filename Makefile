@@ -6,6 +6,7 @@ TRIES ?= 20
 INPUTS ?= 5000
 BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
+DATABASES := postgresql
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
 
@@ -55,7 +56,9 @@ test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between,
 test-nightly: env  ## a schedule fires at a real Prefect server, a worker renders, mail and webhook are told
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py
 
-test-farm: env  ## a farm that goes down in the middle of jobs; three machines, TLS, a stranger: build/farm.json
+test-farm: env  ## a farm that goes down in the middle of jobs; PostgreSQL; three machines, a stranger: build/farm.json
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DATABASES) >/dev/null; fi
 	$(BIN)/python -m pytest -m slow tests/farm
 
 test-clusters: env  ## a real Slurm cluster and SSH servers of this machine alone; Debian as root

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "modes.json"
 NODES = 2
-COUNTS = (1, 2, 3, 5, 8, 24)
+COUNTS = {"small": (1, 2, 3, 5, 8, 24), "large": (1, 2, 3, 5)}
 WALK = ROOT / "scenes" / "walk.xml"
 WORKS = {
     "small": Work(scene=WALK, size="160x90", samples=16),
-    "large": Work(scene=WALK, size="320x180", samples=32),
+    "large": Work(scene=WALK, size="640x360", samples=32),
 }
 RIVALS = (Mode.TILES, Mode.FRAMES)
 SLOWER = {True: "yes", False: "no", None: "one round can't tell"}
@@ -87,7 +87,7 @@ def main() -> None:
     with fresh_nodes(NODES) as client:
         for name in names:
             Shape(name=name, work=replace(WORKS[name], frames=NODES)).round(client, 0)  # opens the scene, compiles
-            for frames in COUNTS[:3:2] if given.quick else COUNTS:
+            for frames in COUNTS[name][:3:2] if given.quick else COUNTS[name]:
                 shape = Shape(name=name, work=replace(WORKS[name], frames=frames))
                 for number in range(1 if given.quick else given.rounds):
                     shape.round(client, number)

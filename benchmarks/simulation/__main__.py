@@ -123,7 +123,8 @@ def _cases(*, quick: bool) -> Iterator[Case]:
     nodes = (4, 16) if quick else STILL_NODES
     for farm, count in product(Farm, nodes):
         fixed = tuple(f"grid-{count * tiles}" for tiles in GRID_TILES_PER_NODE)
-        seeds = 3 if quick else STILL_SEEDS if farm is Farm.LOGNORMAL else FEWER_SEEDS
+        often = farm is Farm.LOGNORMAL or (farm is Farm.KILLED and count <= 16)  # there, a lot depends on the moment
+        seeds = 3 if quick else STILL_SEEDS if often else FEWER_SEEDS
         others = ("buckets", "static-cost", *fixed)  # their thousands of tiles take the time of a run, so fewer seeds
         if count <= 16:  # a still on one of many nodes takes them all its time, and the simulation too
             others += ("frames",)

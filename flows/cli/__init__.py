@@ -125,6 +125,29 @@ def render(
 
 
 @app.command
+def submit(
+    scene: str,
+    *,
+    options: Annotated[JobOptions | None, Parameter(name="*")] = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Give a job to the farm you are logged in to. It renders without this machine, which needs no renderer.
+
+    The right to submit is enough: see `frontburner login`. How it goes is on the farm's page.
+
+    Parameters
+    ----------
+    scene
+        A scene in one of the folders that the manager takes submitted scenes from, as it is called there.
+    json
+        Print one JSON object with the job's identity and that of its run.
+    """
+    from flows.cli.submit import hand
+
+    return hand(scene, _given(options), as_json=json)
+
+
+@app.command
 def watch(
     folder: Path,
     *,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli.node import REFUSED, TROUBLE, Flag, Scheduler, app
+from flows.cli.attending import Flag  # noqa: TC001 - cyclopts reads annotations
+from flows.cli.node import REFUSED, TROUBLE, Scheduler, app
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

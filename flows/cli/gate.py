@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from flows.cli.node import OK, Flag, guarded
+from flows.cli.attending import Flag  # noqa: TC001 - cyclopts reads annotations
+from flows.cli.node import OK, guarded
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

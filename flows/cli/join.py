@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
-from typing import Any
 
+from flows.cli.attending import NodeOptions, quiet_dask
 from flows.cli.gate import GivenToken, given
-from flows.cli.node import OK, Flag, app, attend, guarded, words
+from flows.cli.node import OK, app, guarded
 from storage.errors import FrontburnerError
 
 RENEW = timedelta(days=120)
@@ -16,17 +15,8 @@ RENEW = timedelta(days=120)
 
 @app.command
 def join(
-    farm: str = "",
-    *,
-    token: GivenToken = "",
-    gateway: str = "",
-    name: str = "",
-    threads: int = 0,
-    group: str | None = None,
-    hours: str | None = None,
-    nice: Flag = False,
-    leave_when_in_use: Flag = False,
-) -> int:
+    farm: str = "", *, token: GivenToken = "", gateway: str = "", options: NodeOptions | None = None
+) -> int:  # fmt: skip
     """Be a node of a farm on another machine until Ctrl-C, or until it is drained.
 
     The first time takes a token (frontburner token add NAME --role node, on the manager); the node gets papers of
@@ -38,30 +28,12 @@ def join(
         The farm's address, such as tls://manager:8786; empty is the one this node was let into.
     gateway
         Where the manager's gateway is, if that isn't https://MANAGER:8700.
-    name
-        What it is called; empty is the machine's name.
-    threads
-        Threads its renderer uses; 0 is one for each core.
-    group
-        Groups it belongs to, with commas between them.
-    hours
-        When it takes work, such as 'mon-fri 19:00-07:00, sat-sun'.
-    nice
-        Its renderer gives way to all else on the machine.
-    leave_when_in_use
-        It takes no work while somebody uses the machine.
     """
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    quiet_dask()
 
     def act() -> int:
-        own = name or socket.gethostname()
-        scheduler = _let_in(farm, token, gateway, own)
-        standing: dict[str, Any] = {} if group is None else {"groups": words(group)}
-        standing |= {} if hours is None else {"hours": hours}
-        attend(
-            scheduler=scheduler, name=own, threads=threads, nice=nice, standing=standing,
-            leave_when_in_use=leave_when_in_use,
-        )  # fmt: skip
+        node = options or NodeOptions()
+        node.attend(_let_in(farm, token, gateway, node.own_name))
         return OK
 
     return guarded(act)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json as json_
-import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from flows.cli.attending import Flag, NodeOptions, quiet_dask, words
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ app = App(name="node", help="See, add, pause, drain and group the nodes of a far
 licence_app = App(name="licence", help="Limit on how many nodes a renderer is used at once.")
 
 Scheduler = Annotated[str, Parameter(help="Address of the scheduler; empty is FRONTBURNER_SCHEDULER or the farm here.")]
-Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(name="list")
@@ -114,48 +113,14 @@ def hours(name: str, hours: str, *, scheduler: Scheduler = "") -> int:
 
 
 @app.command
-def start(
-    *,
-    scheduler: Scheduler = "",
-    name: str = "",
-    threads: int = 0,
-    group: str | None = None,
-    hours: str | None = None,
-    nice: Flag = False,
-    leave_when_in_use: Flag = False,
-) -> int:
-    """Run a node on this machine until Ctrl-C, or until it is drained. It comes back when its scheduler does.
-
-    Parameters
-    ----------
-    name
-        What it is called; empty is the machine's name.
-    threads
-        Threads its renderer uses; 0 is one for each core.
-    group
-        Groups it belongs to, with commas between them.
-    hours
-        When it takes work, such as 'mon-fri 19:00-07:00, sat-sun'.
-    nice
-        Its renderer gives way to all else on the machine.
-    leave_when_in_use
-        It takes no work while somebody uses the machine.
-    """
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> int:
+    """Run a node on this machine until Ctrl-C, or until it is drained. It comes back when its scheduler does."""
+    quiet_dask()
 
     def act() -> int:
         from flows.cluster.running import find_scheduler
 
-        standing: dict[str, Any] = {} if group is None else {"groups": words(group)}
-        standing |= {} if hours is None else {"hours": hours}
-        attend(
-            scheduler=find_scheduler(scheduler),
-            name=name or socket.gethostname(),
-            threads=threads,
-            nice=nice,
-            standing=standing,
-            leave_when_in_use=leave_when_in_use,
-        )
+        (options or NodeOptions()).attend(find_scheduler(scheduler))
         return OK
 
     return guarded(act)
@@ -189,25 +154,6 @@ def set_licence(renderer: str, count: int, *, scheduler: Scheduler = "") -> int:
 def clear(renderer: str, *, scheduler: Scheduler = "") -> int:
     """Let any number of nodes use a renderer."""
     return _say(f"Any number of nodes may use {renderer}.", scheduler, "license", renderer=renderer, most=None)
-
-
-def attend(**options: Any) -> None:  # noqa: ANN401 - those of the node
-    """Be a node until a signal ends it, or it is sent away."""
-    import asyncio
-
-    asyncio.run(_attend(**options))
-
-
-async def _attend(**options: Any) -> None:  # noqa: ANN401 - those of the node
-    import asyncio
-
-    from flows.cli.waiting import SIGNALS
-    from flows.cluster.attend import NodeService
-
-    service = NodeService(**options, say=lambda text: print(text, file=sys.stderr, flush=True))
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, service.stop)
-    await service.run()
 
 
 def _stand(scheduler: str, node: str, said: str, **changes: Any) -> int:  # noqa: ANN401
@@ -248,11 +194,6 @@ def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN40
     console = Console(highlight=False, soft_wrap=True)
     for table in tables:
         console.print(table, markup=False)
-
-
-def words(text: str) -> list[str]:
-    """Return words that have commas between them."""
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _who() -> str:

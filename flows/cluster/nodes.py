@@ -38,7 +38,9 @@ CONFIG = {
     # The renderer is a child of the worker, and daemons may have none.
     "distributed.worker.daemon": False,
     "distributed.scheduler.allowed-failures": 3,
-    "distributed.admin.low-level-log-length": 1000,
+    # What the scheduler remembers of every job, and of every node that has left: a farm is up for weeks.
+    "distributed.admin.low-level-log-length": 100,
+    "distributed.scheduler.events-cleanup-delay": "5m",
     "distributed.comm.timeouts.connect": "60s",
     # Pixels are large on purpose, and a busy renderer must not look like a stuck event loop.
     "distributed.admin.large-graph-warning-threshold": "1GB",

@@ -15,7 +15,7 @@ SHORT_S = 5.0
 """Units this short needn't be shorter, whatever the job."""
 OVERHEAD_GOAL = 0.008
 """Part of a unit that its overhead should be while there is much to do."""
-RISK = 0.08
+RISK = 0.05
 """Part of the whole job's time that is lost, if a node dies with a unit, as far as overhead allows."""
 OVERHEAD_LIMIT = 0.08
 """Part of a unit that its overhead may be."""

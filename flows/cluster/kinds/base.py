@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
@@ -58,9 +59,10 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Scaled(Document):
+class Scaled(Document, ABC):
     """A cluster whose nodes come and go with the work."""
 
+    kind: str
     host: str = Field(
         "127.0.0.1", description="Address of this machine at which nodes reach the scheduler, which listens there."
     )
@@ -97,6 +99,7 @@ class Scaled(Document):
         """Nodes there are at most."""
         return self.nodes or self.max_nodes
 
+    @abstractmethod
     def make(self, scheduler: dict[str, Any], *, stays: bool) -> SpecCluster:
         """Make the cluster with no node yet.
 
@@ -107,7 +110,7 @@ class Scaled(Document):
         stays
             Whether nodes outlive jobs.
         """
-        raise NotImplementedError
+        ...
 
     def settled(self, cluster: SpecCluster) -> None:
         """Make sure that the first nodes could be asked for."""
@@ -138,7 +141,7 @@ class Scaled(Document):
                 self.settled(cluster)
             except RuntimeError as error:
                 raise NoCluster(
-                    reason=f"The {self.kind} cluster gave no node: {_words(error)}",  # type: ignore[attr-defined]
+                    reason=f"The {self.kind} cluster gave no node: {_words(error)}",
                     remedy="Mend what it says in the cluster's document.",
                     retryable=False,
                 ) from None

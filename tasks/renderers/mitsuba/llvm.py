@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     from tasks.spec import FrameSpec, UnitSpec
 
 _LANES = 1 << 20
+_MOST_LANES = 1 << 23  # what a launch holds in memory, on machines of many cores
 _BLOCK = 1 << 12  # samples summed at a time: part of the pixels' definition, as sums round
-_MEASURED_LANES = 1 << 17  # lanes measured at a time: starting their kernel then is about a fiftieth of the work
+_MEASURED_LANES = 1 << 18
+"""Lanes measured at a time by one thread: starting their kernel is then about a hundredth of the work."""
+_LANES_A_THREAD = 1 << 19
+"""Lanes more for each thread more: threads get blocks of 16,384, and at a kernel's end they wait for the last one."""
 _COST_CELLS = 256
 
 
@@ -95,7 +99,9 @@ class Kernel:
         region, frame = unit.region, unit.frame
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
         seconds, numbers = [], frame_numbers(frame)
-        cells = min(_COST_CELLS, max(1, region.area * unit.samples.count // _MEASURED_LANES))
+        first = unit.samples.start == 0 and unit.samples.stop < frame.samples
+        lanes = _lanes_at_once() // (2 if first else 1)  # the first samples tell what a picture costs, and where
+        cells = min(_COST_CELLS, max(1, region.area * unit.samples.count // lanes))
         columns, rows = packet_grid(packets(region), cells)
         for cell in regions_between(columns, rows):
             cell_began_s = time.perf_counter()
@@ -111,7 +117,7 @@ class Kernel:
     def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
         """Render a cell in chunks of bounded memory into its place in the unit's sums."""
         block = min(_BLOCK, unit.samples.count)
-        for chunk in split_packets(cell, -(-cell.area * block // _LANES)):
+        for chunk in split_packets(cell, -(-cell.area * block // max(_LANES, _lanes_at_once()))):
             total = np.zeros((chunk.height, chunk.width, sums.shape[2]))
             for start, count in sample_blocks(unit.samples, _BLOCK):
                 total += self._lanes(numbers, chunk, start, count)
@@ -132,3 +138,8 @@ class Kernel:
             np.array(value, copy=False)[:lanes].reshape(chunk.area, count).sum(1, dtype=np.float64) for value in values
         ]
         return np.stack(sums, -1).reshape(chunk.height, chunk.width, len(values))
+
+
+def _lanes_at_once() -> int:
+    """Lanes that keep all threads busy for nearly all of a launch."""
+    return min(_MOST_LANES, _MEASURED_LANES + _LANES_A_THREAD * (dr.thread_count() - 1))

@@ -1,11 +1,11 @@
-"""What happens in a job, as facts in the past tense. Progress, report and artifacts are folds over them."""
+"""What happens to a job's scene, nodes, units and frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from flows.events.announcing import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from flows.plan.block import Block
     from tasks.limits import Reached
     from tasks.spec import Region, SampleRange, Size, UnitRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened at ``at_s``, seconds on the job's own clock."""
-
-    at_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,166 +231,3 @@ class FrameWritten(Event):
     frame: int
     outputs: tuple[str, ...]
     reached: Reached | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassMeasured(Event):
-    """A pass of a frame is complete in its whole region, and the noise of the picture so far was measured.
-
-    Parameters
-    ----------
-    samples
-        Samples every pixel has.
-    noise
-        As in `tasks.noise`; None after the first pass.
-    samples_wanted
-        Samples that should bring the noise to the job's limit, where it has one.
-    """
-
-    frame: int
-    samples: int
-    noise: float | None
-    samples_wanted: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewMade(Event):
-    """A preview of a still is in the store, where that of the finished frame will be."""
-
-    frame: int
-    samples: int
-    caption: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalMoved(Event):
-    """How much is expected to be rendered by the time a limit ends the job, in pixel-samples of this run and before."""
-
-    pixel_samples: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeUp(Event):
-    """The time of a job is up; ``early`` when not even the first pass was complete, so that it goes on until it is."""
-
-    early: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlineJudged(Event):
-    """Whether a job is expected to be ready in time; ``made_it`` once it is ready.
-
-    Parameters
-    ----------
-    due, expected_end
-        ISO date-times.
-    spare_s
-        Seconds between them; negative is late.
-    news
-        Whether the sentence says something else than the last one did.
-    """
-
-    due: str
-    expected_end: str
-    spare_s: float
-    sentence: str
-    news: bool
-    made_it: bool | None = None
-
-
-class RunState(StrEnum):
-    """How a run of a job stands."""
-
-    RUNNING = "running"
-    ENDING = "ending its units"
-    COMPLETED = "completed"
-    FAILED = "frames failed"
-    SUSPENDED = "suspended"
-    CANCELLED = "cancelled"
-    BROKEN = "stopped by an error"
-    LOST = "lost"
-    """Its process is gone without a word."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted(Event):
-    """A run of a job began.
-
-    Parameters
-    ----------
-    job
-        The job document.
-    host, pid
-        Where it runs.
-    flow_run, deployment
-        What Prefect calls it, and the deployment it came from; empty if there is none.
-    scheduler, prefect_api
-        Addresses of the farm's scheduler and of the Prefect server.
-    """
-
-    job_id: str
-    job: Mapping[str, Any]
-    host: str
-    pid: int
-    flow_run: str = ""
-    deployment: str = ""
-    scheduler: str = ""
-    prefect_api: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSuspending(Event):
-    """A run hands out nothing more: it ends with the units that nodes have begun."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded(Event):
-    """A run of a job ended, and how; ``sentence`` says why where there is more to say."""
-
-    state: RunState
-    sentence: str = ""
-
-
-class StageState(StrEnum):
-    """How a stage of a chain ended."""
-
-    COMPLETED = "completed"
-    REUSED = "reused"
-    FAILED = "failed"
-    LEFT_OUT = "left out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageBegan(Event):
-    """A stage of a chain began, the ``number``-th of ``of``."""
-
-    name: str
-    number: int
-    of: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageEnded(Event):
-    """A stage of a chain ended, or was left out; ``reason`` says why where it isn't complete."""
-
-    name: str
-    state: StageState
-    reason: str = ""
-
-
-Observer = Callable[[Event], None]
-_observers: list[Observer] = []
-
-
-def observe(observer: Observer) -> Callable[[], None]:
-    """Have every event of this process's jobs handed to a function; returns what ends that."""
-    _observers.append(observer)
-    return lambda: _observers.remove(observer)
-
-
-def announce(event: Event) -> None:
-    """Hand an event to all who observe."""
-    for observer in tuple(_observers):
-        observer(event)
