@@ -80,4 +80,4 @@ def test_every_command_that_is_shown_does_what_it_says(desk: Studio) -> None:
                 failed[told] = done.stdout + done.stderr
         guest.send_signal(signal.SIGTERM)
         guest.communicate(timeout=60)
-    assert not failed
+        assert not failed
