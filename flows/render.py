@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
+from pydantic import Field
 
 from flows import events as ev
 from flows.afterwards import Afterwards
@@ -58,6 +59,14 @@ class JobFailed(FrontburnerError):
     report: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+AGAIN = Field(default="", description="Frames to render again although they are in place, such as 10-20.")
+ONLY = Field(default="", description="Frames this run is for, such as 10-20; empty is all of the job's.")
+CONDITIONS = Field(
+    default=None, description="On what conditions a scheduled run renders: how late, and whether only after a change."
+)
+"""Prefect reads what a parameter means from such a default, for its form, and passes on the value alone."""
+
+
 @flow(
     name="render",
     flow_run_name="{job.title}",
@@ -65,7 +74,7 @@ class JobFailed(FrontburnerError):
     persist_result=False,
 )
 def render(
-    job: RenderJob, again: str = "", only: str = "", conditions: Conditions | None = None
+    job: RenderJob, again: str = AGAIN, only: str = ONLY, conditions: Conditions | None = CONDITIONS
 ) -> dict[str, Any] | State[None]:
     """Render a job: a still over all nodes at once, a sequence frame by frame.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         default="",
         description="Where pictures of their jobs may go: folders or s3://bucket/prefix, with commas; the first is "
         "taken if a job names none.",
+    )
+    upload: ByteSize = Field(
+        default=ByteSize(20_000_000_000),
+        description="The most bytes of a scene that is dropped on the monitor's page, such as 20GB.",
     )
     store: str = Field(
         default="",

@@ -36,6 +36,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
     import uvicorn
 
     from flows.monitor.app import monitor as make
+    from flows.monitor.reception import OwnReception
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,7 +48,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
             return TROUBLE
         address = f"http://{HOST}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
-            make(_farm(scheduler, out)),
+            make(_farm(scheduler, out), reception=OwnReception(store=out or "")),
             log_level="critical",
             timeout_graceful_shutdown=CLOSES_WITHIN_S,  # pages hold their streams for as long as they are open
         )

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from flows.gate.pages import LOGIN_POLICY, login_page
-from flows.gate.rights import SOCKET, allowed, plain
+from flows.gate.rights import SOCKET, allowed, plain, uploads
 from flows.gate.tokens import TokenRefused
 
 if TYPE_CHECKING:
@@ -69,24 +69,33 @@ class Door:
     ----------
     inside
         What is behind the door.
+    upload_bytes
+        The most bytes of a file of a scene, from those who may submit.
     """
 
     inside: ASGIApp
     tokens: Tokens
     attempts: Attempts
+    upload_bytes: int = KNOWN_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request or a web socket."""
         if scope["type"] == "lifespan":
             await self.inside(scope, receive, send)
             return
-        refusal, most_bytes = self._judge(scope), KNOWN_BYTES
+        refusal = self._judge(scope)
         if refusal is not None:
             await _refuse(scope, receive, send, refusal)
             return
-        if "caller" not in scope["state"]:
-            most_bytes = STRANGER_BYTES
-        await self._hand_on(scope, receive, send, most_bytes)
+        await self._hand_on(scope, receive, send, self._most_bytes(scope))
+
+    def _most_bytes(self, scope: Scope) -> int:
+        """Return how large the body of a request may be that was let in."""
+        caller = scope["state"].get("caller")
+        if caller is None:
+            return STRANGER_BYTES
+        is_upload = scope["type"] == "http" and uploads(caller.role, scope["method"], scope["path"])
+        return max(KNOWN_BYTES, self.upload_bytes) if is_upload else KNOWN_BYTES
 
     def _judge(self, scope: Scope) -> Response | None:
         """Return why a request isn't let in; None notes who it is from and lets it in."""

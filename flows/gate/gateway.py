@@ -61,6 +61,8 @@ class Gateway:
         Applications under a path each, behind the door: the monitor at "/", for one.
     metrics
         Answers with the farm's figures, for Prometheus.
+    upload_bytes
+        The most bytes of a file of a scene that is brought to the monitor.
     """
 
     authority: Authority
@@ -71,6 +73,7 @@ class Gateway:
     places: Places = field(default_factory=lambda: Places(scenes=(), pictures=()))
     inside: Mapping[str, Starlette] = field(default_factory=dict)
     metrics: ASGIApp | None = None
+    upload_bytes: int = 0
     failures: int = AT_ONCE
     clock: Callable[[], float] = time.monotonic
 
@@ -102,7 +105,8 @@ class Gateway:
         ]
         if "/" not in self.inside:
             routes.append(Route("/", desk.home, methods=["GET"]))
-        return Door(inside=Starlette(routes=routes, lifespan=lifespan), tokens=self.tokens, attempts=attempts)
+        inside = Starlette(routes=routes, lifespan=lifespan)
+        return Door(inside=inside, tokens=self.tokens, attempts=attempts, upload_bytes=self.upload_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,7 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, P
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
     context.load_cert_chain(papers.certificate, papers.key)
+    places = Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures))
     gateway = Gateway(
         authority=authority,
         tokens=tokens_of(settings.folder),
@@ -111,9 +112,10 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, P
         scheduler=settings.scheduler,
         environment=_store() if settings.environment is None else settings.environment,
         failures=settings.failures,
-        inside={"/": _monitor(settings.scheduler)} if settings.monitor else {},
+        inside={"/": _monitor(settings, places)} if settings.monitor else {},
         metrics=MetricsApp(scheduler=lambda: settings.scheduler),
-        places=Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures)),
+        places=places,
+        upload_bytes=Settings().upload,
     )
     config = uvicorn.Config(
         gateway.app(),
@@ -161,16 +163,23 @@ def _store() -> dict[str, str]:
     return {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
 
 
-def _monitor(scheduler: str) -> Starlette:
+def _monitor(settings: GatewaySettings, places: Places) -> Starlette:
     """Return the monitor of this farm; each of its controls asks what the caller's token allows."""
+    from flows.gate.reception import GateReception
     from flows.monitor.app import monitor
     from flows.monitor.source import LocalFarm
 
     def allows(request: Request, right: str) -> bool:
         return may(request.state.caller.role, right)
 
+    def caller(request: Request) -> str:
+        return str(request.state.caller.name)
+
+    prefect = settings.prefect.rstrip("/").removesuffix("/api")
+    reception = GateReception(places=places, prefect=prefect, most_bytes=Settings().upload)
     # Which names lead here is the certificate's business: a page of another site can't have one for its own.
-    return monitor(LocalFarm(scheduler=scheduler, out=None), may=allows, hosts=["*"])
+    source = LocalFarm(scheduler=settings.scheduler, out=None)
+    return monitor(source, may=allows, hosts=["*"], reception=reception, who=caller)
 
 
 def _folders(text: str) -> list[str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.control import MOST_URGENT, Wish, prioritise, someone
+from flows.monitor.refusals import Nonsense
 from flows.monitor.source import Again
 from flows.registry import NotNow
-from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from flows.monitor.source import FarmSource
@@ -41,11 +40,6 @@ class Given(BaseModel):
     groups: list[str] = Field(default=[], max_length=100)
     hours: str = Field(default="", max_length=400)
     most: int | None = Field(default=None, ge=0, le=1_000_000)
-
-
-@dataclass(kw_only=True, eq=False)
-class Nonsense(FrontburnerError):
-    """A control that there isn't, or that was given what it can't take."""
 
 
 def given_from(document: object) -> Given:

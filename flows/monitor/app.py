@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -22,26 +21,25 @@ from starlette.staticfiles import StaticFiles
 from flows.job import JobRefused
 from flows.monitor import actions, images
 from flows.monitor.hub import FARM, JOB, NODE, Hub
+from flows.monitor.leave import document, everyone, refusal
+from flows.monitor.refusals import Nonsense, NotTaken, by_field
+from flows.monitor.submit import SubmitDesk
 from flows.registry import NotNow, UnknownJob
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from flows.monitor.images import Image
+    from flows.monitor.leave import May, Right
+    from flows.monitor.reception import Reception
     from flows.monitor.source import FarmSource
     from flows.registry import Place
 
-Right = Literal["look", "operate"]
-May = Callable[["Request", Right], bool]
-
 PAGE = Path(__file__).with_name("page")
-OURS = "x-frontburner"
-"""A header that only a script of the page itself can send: no other site's form or link has it."""
-MOST_BYTES = 64_000
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SAFE = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -53,12 +51,14 @@ SAFE = {
 }
 
 
-def everyone(_: Request, __: Right) -> bool:
-    """Whoever reaches the app may look and operate: for a server on loopback alone."""
-    return True
-
-
-def monitor(source: FarmSource, *, may: May = everyone, hosts: Sequence[str] = LOOPBACK) -> Starlette:
+def monitor(
+    source: FarmSource,
+    *,
+    may: May = everyone,
+    hosts: Sequence[str] = LOOPBACK,
+    reception: Reception | None = None,
+    who: Callable[[Request], str] = lambda _: "",
+) -> Starlette:
     """Make the app.
 
     Parameters
@@ -66,15 +66,21 @@ def monitor(source: FarmSource, *, may: May = everyone, hosts: Sequence[str] = L
     source
         The farm that is shown.
     may
-        Whether a request may look, or operate; who asks has been made out before, by whoever mounts the app.
+        Whether a request may look, submit, or operate; who asks has been made out before, by whoever mounts the app.
     hosts
         Names under which it may be reached: another site's name that leads here is refused.
+    reception
+        Takes scenes that are dropped on the page; without one, none are taken.
+    who
+        What whoever asks is called.
     """
     desk = _Desk(hub=Hub(source=source), source=source, may=may)
+    submit = SubmitDesk(hub=desk.hub, reception=reception, may=may, who=who)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         desk.hub.begin()
+        submit.sweep()
         try:
             yield
         finally:
@@ -96,6 +102,7 @@ def monitor(source: FarmSource, *, may: May = everyone, hosts: Sequence[str] = L
             Route("/api/nodes/{node}/check", desk.check_node, methods=["POST"]),
             Route("/api/nodes/{node}/{action}", desk.steer_node, methods=["POST"]),
             Route("/api/licences/{renderer}", desk.steer_licence, methods=["POST"]),
+            *submit.routes(),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(_Safe)],
@@ -135,7 +142,8 @@ class _Desk:
 
     async def me(self, request: Request) -> Response:
         """What whoever asks may do."""
-        return JSONResponse({"look": self.may(request, "look"), "operate": self.may(request, "operate")})
+        rights: tuple[Right, ...] = ("look", "submit", "operate")
+        return JSONResponse({right: self.may(request, right) for right in rights})
 
     async def stream(self, request: Request) -> Response:
         """Follow the farm, a job or a node."""
@@ -148,8 +156,8 @@ class _Desk:
         return StreamingResponse(self._told(topic), media_type="text/event-stream", headers=headers)
 
     async def _told(self, topic: str) -> AsyncIterator[str]:
-        async for kind, document in self.hub.follow(topic):
-            yield f"event: {kind}\ndata: {json.dumps(document, separators=(',', ':'))}\n\n"
+        async for kind, told in self.hub.follow(topic):
+            yield f"event: {kind}\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
 
     async def jobs(self, request: Request) -> Response:
         """All jobs, for programs."""
@@ -234,21 +242,12 @@ class _Desk:
     ) -> Response:
         if (no := self._refused(request, "operate")) is not None:
             return no
-        said = await act(actions.given_from(await _document(request)))
+        said = await act(actions.given_from(await document(request)))
         self.hub.hurry(hurry)
         return JSONResponse({"said": said})
 
     def _refused(self, request: Request, right: Right) -> Response | None:
-        """Refuse who may not, and what another site had a browser send."""
-        if request.method == "POST" and request.headers.get(OURS) != "1":
-            return JSONResponse(
-                {"reason": f"Controls are given with the header {OURS}: 1, as the page does.", "remedy": ""},
-                status_code=403,
-            )
-        if self.may(request, right):
-            return None
-        reason = f"You may not {right}."
-        return JSONResponse({"reason": reason, "remedy": "Ask whoever runs the farm."}, status_code=403)
+        return refusal(request, right, self.may)
 
     def _place(self, request: Request) -> Place:
         job = request.path_params["job"]
@@ -264,28 +263,23 @@ class _Desk:
         return self.hub.jobs[request.path_params["job"]].stem(request.path_params["frame"])
 
 
-async def _document(request: Request) -> object:
-    """Read a small JSON document; none is an empty one."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise actions.Nonsense(reason=f"More than {MOST_BYTES} bytes were sent.", remedy="Send less.")
-    try:
-        return json.loads(body or b"{}")
-    except ValueError:
-        raise actions.Nonsense(reason="What was sent is no JSON.", remedy="Send a JSON object.") from None
-
-
 def _told(_: Request, error: Exception) -> Response:
     """Say an error as a sentence, with what to do."""
     assert isinstance(error, FrontburnerError)
     status = 503 if error.retryable else 409
-    if isinstance(error, actions.Nonsense | JobRefused):
-        status = 400
-    elif isinstance(error, UnknownJob):
-        status = 404
-    elif isinstance(error, NotNow):
-        status = 409
-    reason = str(error) if isinstance(error, JobRefused) else error.reason
-    return JSONResponse({"reason": reason, "remedy": error.remedy}, status_code=status)
+    told: dict[str, object] = {"reason": error.reason, "remedy": error.remedy}
+    match error:
+        case JobRefused():
+            status = 400
+            told |= {"reason": str(error), "fields": by_field(error.problems)}
+        case Nonsense():
+            status = 400
+        case NotTaken():
+            status = error.status
+        case UnknownJob():
+            status = 404
+        case NotNow():
+            status = 409
+        case _:
+            pass
+    return JSONResponse(told, status_code=status)

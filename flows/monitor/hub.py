@@ -23,6 +23,7 @@ TICK_S = 1.0
 FARM_EVERY_S = 2.0
 ALIVE_EVERY_S = 5.0
 LOADS_KEPT = 180
+EXPECTED = 50
 AT_ONCE = 4
 """Jobs that are looked at at once: one whose store hangs holds up no other."""
 BEHIND = 16
@@ -53,6 +54,8 @@ class Hub:
     source: FarmSource
     jobs: dict[str, Watched] = field(init=False, default_factory=dict)
     snapshot: Mapping[str, Any] = field(init=False, default_factory=dict)
+    expected: dict[str, str] = field(init=False, default_factory=dict)
+    """Jobs that were asked for here, and what is said of them until they are there."""
     _farm: dict[str, Any] = field(init=False, default_factory=lambda: {"state": "asking"})
     _documents: dict[str, dict[str, Any]] = field(init=False, default_factory=dict)
     _readers: dict[str, set[_Reader]] = field(init=False, default_factory=dict)
@@ -101,6 +104,16 @@ class Hub:
         if job_id in self.jobs:
             self.jobs[job_id].note(sentence)
             self.hurry(job_id)
+
+    def expect(self, job_id: str, sentence: str) -> None:
+        """Say something of a job that is about to begin, or couldn't."""
+        if job_id in self.jobs:
+            self.note(job_id, sentence)
+            return
+        self.expected[job_id] = sentence
+        for forgotten in list(self.expected)[:-EXPECTED]:
+            del self.expected[forgotten]
+        self.hurry()
 
     async def turn(self) -> None:
         """Look at everything that is due, for a moment at most, and tell what changed."""
@@ -189,8 +202,9 @@ class Hub:
             for nth, (job_id, job) in enumerate(self.jobs.items())
             if job.row
         }
+        expected = {job_id: said for job_id, said in self.expected.items() if job_id not in self.jobs}
         return {"farm": without_none(self._farm), "jobs": jobs, "nodes": nodes.rows(self.snapshot, lives),
-                "looked": len(jobs) == len(self.jobs)}  # fmt: skip
+                "looked": len(jobs) == len(self.jobs), "expected": expected}  # fmt: skip
 
     def _tell(self, topic: str, document: dict[str, Any]) -> None:
         change = patch(self._documents.get(topic, {}), document)

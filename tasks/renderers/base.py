@@ -64,6 +64,8 @@ class SceneInfo:
         The scene's own, used where the job names none.
     cameras
         Names of its cameras, first one the default.
+    frames
+        Frames it was made for, such as 1-48; empty if it doesn't say.
     noise
         The noise at which the scene asks to end a picture, as `tasks.noise` measures it; None if it doesn't.
     whole_frames_because
@@ -77,6 +79,7 @@ class SceneInfo:
     size: Size
     samples: int
     cameras: tuple[str, ...]
+    frames: str = ""
     noise: float | None = None
     whole_frames_because: str = ""
     notes: tuple[str, ...] = ()

@@ -385,3 +385,14 @@ def test_a_file_that_cannot_be_read_is_named_with_the_cause(data: bytes | None, 
         read_document(path)
     assert str(path) in str(refused.value)
     assert "\n" not in refused.value.problems[0]
+
+
+def test_the_form_in_prefect_says_what_each_field_is() -> None:
+    from flows.render import render
+
+    form = render.parameters
+    assert set(form.properties) == {"job", "again", "only", "conditions"}
+    assert all(form.properties[name]["description"] for name in ("again", "only", "conditions"))
+    assert form.required == ["job"]
+    for model in ("RenderJob", "Conditions"):
+        assert all(field["description"] for field in form.definitions[model]["properties"].values())

@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -57,6 +58,14 @@ CASES = [
     ("PATCH", f"/prefect/api/deployments/{RUN}", "operate"),
     ("PUT", "/prefect/api/anything", "operate"),
     ("POST", "/jobs", "submit operate"),
+    ("POST", "/api/submissions", "submit operate"),
+    ("PUT", f"/api/submissions/{'0' * 32}/0", "submit operate"),
+    ("POST", f"/api/submissions/{'0' * 32}/read", "submit operate"),
+    ("POST", f"/api/submissions/{'0' * 32}/render", "submit operate"),
+    ("POST", f"/api/submissions/{'0' * 32}/discard", "submit operate"),
+    ("POST", f"/api/submissions/{'0' * 32}/else", "operate"),
+    ("PUT", "/api/submissions/x/0", "operate"),
+    ("POST", "/api/jobs/x/cancel", "operate"),
     ("POST", "/logout", "operate"),
 ]
 ROLES = ("look", "submit", "operate", "node")
@@ -197,6 +206,71 @@ def test_bodies_are_limited_before_and_after_the_door(gate: Gate) -> None:
     with gate.client(gate.token("operate")) as client:
         assert client.post("/prefect/api/logs/", content=b"x" * (KNOWN_BYTES + 1)).status_code == 413
         assert client.post("/prefect/api/logs/", content=b"x" * 100_000).status_code == 200
+
+
+def test_a_file_of_a_scene_may_be_larger_than_all_else_from_those_who_may_submit(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTBURNER_UPLOAD", str(KNOWN_BYTES + 2_000_000))
+    larger, too_large = b"x" * (KNOWN_BYTES + 1_000_000), b"x" * (KNOWN_BYTES + 3_000_000)
+    file = f"/api/submissions/{'0' * 32}/0"
+    with gateway(tmp_path_factory.mktemp("bringing") / "gate") as gate:
+        with gate.client(gate.token("submit")) as client:
+            assert client.put(file, content=larger).status_code == 404, "it was let in, and there is no monitor here"
+            assert client.put(file, content=too_large).status_code == 413
+            assert client.put("/api/submissions/x/0", content=larger).status_code == 403
+            assert client.post("/jobs", content=larger).status_code == 413
+        with gate.client(gate.token("look")) as client:
+            assert client.put(file, content=b"x").status_code == 403
+
+
+def test_a_scene_is_brought_by_a_submitter_and_kept_where_the_farm_allows(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("brought")
+    monkeypatch.setenv("FRONTBURNER_HOME", str(home))
+    monkeypatch.setenv("FRONTBURNER_SCENES", f"{home / 'scenes'},{home / 'others'}")
+    monkeypatch.setenv("FRONTBURNER_PICTURES", f"{home / 'pictures'},s3://farm/pictures")
+    scene = json.dumps({"size": "32x18", "samples": 4}).encode()
+    with (
+        gateway(home / "gate", monitor=True, scheduler="tcp://127.0.0.1:9") as gate,
+        gate.client(gate.token("submit", "berta")) as client,
+    ):
+        client.headers["x-frontburner"] = "1"
+        listed = {"files": [{"name": "ball.json", "size": len(scene)}]}
+        key = client.post("/api/submissions", json=listed).json()["submission"]
+        at = f"/api/submissions/{key}"
+        assert client.put(f"{at}/0", content=scene).status_code == 204
+        told = client.post(f"{at}/read").json()
+        assert (told["size"], told["samples"]) == ("32x18", 4)
+        assert told["out"].startswith(str(home / "pictures" / "ball-"))
+        refused = client.post(f"{at}/render", json={"job": {"out": "/etc"}})
+        assert (refused.status_code, list(refused.json()["fields"])) == (400, ["out"])
+        begun = client.post(f"{at}/render", json={"job": {"samples": 8, "scene": "/etc/passwd", "out": told["out"]}})
+        assert begun.status_code == 201, begun.text
+        asked = json.loads(gate.prefect.heard[-1]["body"])
+        job = asked["parameters"]["job"]
+        assert job["scene"].startswith(str(home / "scenes" / "submitted" / "ball-"))
+        assert Path(job["scene"]).read_bytes() == scene
+        assert (job["samples"], job["out"], asked["tags"]) == (8, told["out"], ["by:berta"])
+        assert client.post(f"{at}/render").status_code == 404, "it was rendered, and is over"
+
+
+def test_a_farm_that_names_no_places_takes_no_scenes_and_says_how_to(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("closed")
+    monkeypatch.setenv("FRONTBURNER_HOME", str(home))
+    monkeypatch.delenv("FRONTBURNER_SCENES", raising=False)
+    monkeypatch.delenv("FRONTBURNER_PICTURES", raising=False)
+    with (
+        gateway(home / "gate", monitor=True, scheduler="tcp://127.0.0.1:9") as gate,
+        gate.client(gate.token("submit")) as client,
+    ):
+        client.headers["x-frontburner"] = "1"
+        assert "FRONTBURNER_SCENES" in client.get("/api/submissions").json()["why_not"]
+        answer = client.post("/api/submissions", json={"files": [{"name": "a.json", "size": 1}]})
+        assert (answer.status_code, "FRONTBURNER_SCENES" in answer.json()["reason"]) == (409, True)
 
 
 @pytest.mark.parametrize(
@@ -419,8 +493,8 @@ def test_the_monitor_is_shown_to_those_who_may_look_and_obeys_those_who_may_oper
             assert client.get("/", headers={"accept": "text/html"}).status_code == 401
         with gate.client(gate.token("look")) as client:
             assert "<title>" in client.get("/").text
-            assert client.get("/api/me").json() == {"look": True, "operate": False}
+            assert client.get("/api/me").json() == {"look": True, "submit": False, "operate": False}
             assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code == 403
         with gate.client(gate.token("operate")) as client:
-            assert client.get("/api/me").json() == {"look": True, "operate": True}
+            assert client.get("/api/me").json() == {"look": True, "submit": True, "operate": True}
             assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code != 403

@@ -1,4 +1,4 @@
-"""One browser for all proofs of the page."""
+"""One browser for all proofs of the page in a module."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """While it is there, this thread has an event loop that runs: other modules want theirs."""
     if not CHROMIUM.exists():
         pytest.skip("Chromium isn't installed: apt-get install chromium")
     with chromium() as found:

@@ -16,7 +16,9 @@ import uvicorn
 from PIL import Image
 
 from flows import events as ev
-from flows.monitor.app import everyone, monitor
+from flows.monitor.app import monitor
+from flows.monitor.leave import everyone
+from flows.monitor.reception import Begun, OwnReception
 from flows.plan.block import Block
 from flows.records import encode, part_key
 from flows.registry import Place
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.control import Wish
-    from flows.monitor.app import May
+    from flows.monitor.leave import May
     from flows.monitor.source import Again
     from storage.objects import ObjectStore
 
@@ -168,6 +170,24 @@ class Stage:
         return Telling(store=self.store, job_id=job_id, began=began or now())
 
 
+@dataclass(slots=True, kw_only=True)
+class Reception(OwnReception):
+    """Takes and reads scenes as the monitor of one's own does; what it would have rendered is noted."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    by: list[str] = field(default_factory=list)
+    fails: str = ""
+
+    async def submit(self, document: dict[str, Any], by: str) -> Begun:
+        self.asked.append(document)
+        self.by.append(by)
+
+        async def why() -> str:
+            return self.fails
+
+        return Begun(job_id=f"ball-{len(self.asked):08x}", said="Its process starts.", fails=why)
+
+
 def jpeg(picture: Any) -> bytes:
     made = io.BytesIO()
     Image.fromarray(np.asarray(picture, np.uint8)).save(made, "JPEG", quality=80)
@@ -250,10 +270,14 @@ def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
 
 
 @contextmanager
-def serving(stage: Any, may: May = everyone, *, port: int = 0) -> Iterator[str]:
+def serving(stage: Any, may: May = everyone, *, port: int = 0, reception: OwnReception | None = None) -> Iterator[str]:
     """Serve the monitor of a source on loopback; gives its address."""
     config = uvicorn.Config(
-        monitor(stage, may=may), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1
+        monitor(stage, may=may, reception=reception),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="monitor", daemon=True)

@@ -15,8 +15,9 @@ from starlette.routing import Mount
 from flows import events as ev
 from flows.control import Wish, priority_of, wish_of
 from flows.monitor import actions
-from flows.monitor.app import SAFE, everyone, monitor
+from flows.monitor.app import SAFE, monitor
 from flows.monitor.hub import FARM
+from flows.monitor.leave import everyone
 from flows.monitor.patches import merged
 from flows.monitor.source import Again, LocalFarm
 from flows.standing import Standing
@@ -296,7 +297,7 @@ def test_who_may_only_look_can_do_nothing_and_who_may_not_sees_nothing(stage: St
     def nobody(_: Request, __: str) -> bool:
         return False
 
-    assert ask(stage, "GET", "/api/me", may=looks).json() == {"look": True, "operate": False}
+    assert ask(stage, "GET", "/api/me", may=looks).json() == {"look": True, "submit": False, "operate": False}
     assert ask(stage, "GET", "/api/jobs", may=looks).status_code == 200
     for path in (f"jobs/{JOB}/cancel", "nodes/n1/drain", "nodes/n1/check", "licences/vray"):
         assert ask(stage, "POST", f"/api/{path}", may=looks, headers=OURS).status_code == 403

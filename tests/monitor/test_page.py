@@ -104,6 +104,63 @@ def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> 
         until(lambda: visit.page.locator(".shot").count() == 12)
 
 
+def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(stage: Stage, browser: Browser) -> None:
+    scenes.two_nodes(stage)
+    scenes.sequence(stage)
+    with serving(stage) as address, visiting(browser, reduced_motion="reduce") as visit:
+        page = visit.page
+        visit.go(address, f"job/{scenes.WALK}")
+        page.locator(".shot[data-frame='p'] img").nth(11).wait_for()
+
+        def frame() -> str:
+            return page.locator(".at-frame").inner_text()
+
+        assert frame() == "12"
+        page.wait_for_function("() => document.querySelector('.screen img')?.naturalWidth > 0")
+        assert page.get_by_role("button", name="Play the frames in place").is_enabled(), "and not pressed by itself"
+        assert frame() == "12"
+        page.evaluate("document.querySelector('main').focus({preventScroll: true})")
+        page.keyboard.press("ArrowLeft")
+        until(lambda: frame() == "11")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        until(lambda: frame() == "13")
+        visit.sees("Frame 13 is rendering")
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Pause").wait_for()
+        until(lambda: frame() == "3")
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Play the frames in place").wait_for()
+        stopped = frame()
+        page.keyboard.press("ArrowLeft")
+        until(lambda: frame() == str(max(1, int(stopped) - 1)))
+        assert page.evaluate("scrollY") == 0, "space plays, it doesn't scroll"
+        page.get_by_label("Frames a second").select_option("6")
+        page.locator("main").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Frame 9, in place").click()
+        page.get_by_role("button", name="Play the frames in place").wait_for()
+        until(lambda: frame() == "9")
+        assert visit.errors == []
+
+
+def test_frames_are_played_as_fast_as_was_chosen(stage: Stage, visit: Visit) -> None:
+    scenes.two_nodes(stage)
+    scenes.sequence(stage, ends=ev.RunState.COMPLETED)
+    with serving(stage) as address:
+        visit.go(address, f"job/{scenes.WALK}")
+        visit.page.locator(".shot").nth(23).wait_for()
+        visit.press("Play the frames in place")
+        told = visit.page.evaluate(
+            """() => new Promise(done => { const at = document.querySelector('.at-frame'), seen = [];
+            new MutationObserver(() => { seen.push(performance.now()); if (seen.length === 73) done(seen); })
+                .observe(at, {characterData: true, childList: true, subtree: true}); })"""
+        )
+    each_ms = (told[-1] - told[24]) / (len(told) - 25)
+    note(playing_fps=round(1000 / each_ms, 1))
+    assert 38 < each_ms < 60, "24 frames a second, as far as a busy machine has them"
+
+
 def test_failed_frames_tell_why_and_what_to_do(stage: Stage, visit: Visit) -> None:
     scenes.two_nodes(stage)
     scenes.sequence(stage, failed=True, ends=ev.RunState.FAILED)

@@ -52,6 +52,7 @@ class Blender:
             size=Size(width=described["size"][0], height=described["size"][1]),
             samples=described["samples"],
             cameras=tuple(described["cameras"]),
+            frames=described["frames"],
             noise=noise if exact_samples else None,
             notes=(*described["notes"], *_adaptive_note(noise, ends=exact_samples)),
         )

@@ -6,6 +6,7 @@ import { Jobs } from "./jobs.js";
 import { Job } from "./job.js";
 import { Nodes } from "./nodes.js";
 import { Node } from "./node.js";
+import { Submit } from "./submit.js";
 import { plural } from "./words.js";
 
 function here() {
@@ -32,7 +33,7 @@ function useFarm() {
 }
 
 function useMe() {
-  const [me, set] = useState({ operate: false });
+  const [me, set] = useState({ operate: false, submit: false, asking: true });
   useEffect(() => { fetch("api/me").then((answer) => answer.json()).then(set, () => {}); }, []);
   return me;
 }
@@ -98,6 +99,7 @@ function useKeys() {
       if (event.key === "/") { const field = document.querySelector("[data-find]"); if (field) { event.preventDefault(); field.focus(); } }
       else if (first === "g" && event.key === "j") location.hash = "#/jobs";
       else if (first === "g" && event.key === "n") location.hash = "#/nodes";
+      else if (first === "g" && event.key === "s") location.hash = "#/submit";
       else if (event.key === "Escape" && here().name) location.hash = here().kind === "node" ? "#/nodes" : "#/jobs";
       first = event.key;
     };
@@ -115,7 +117,7 @@ function App() {
   const news = useNews(jobs);
   useKeys();
   const farm = known?.farm || { state: "asking" };
-  const tab = place.kind.startsWith("node") ? "nodes" : "jobs";
+  const tab = place.kind === "submit" ? "submit" : place.kind.startsWith("node") ? "nodes" : "jobs";
   return html`
     <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
     <header class="top">
@@ -123,6 +125,7 @@ function App() {
       <nav aria-label="Pages">
         <a href="#/jobs" aria-current=${tab === "jobs" ? "page" : undefined}>Jobs</a>
         <a href="#/nodes" aria-current=${tab === "nodes" ? "page" : undefined}>Nodes</a>
+        ${me.submit && html`<a href="#/submit" aria-current=${tab === "submit" ? "page" : undefined}>Submit</a>`}
       </nav>
       ${known ? html`<${Summary} farm=${farm} jobs=${jobs} nodes=${nodes}/>` : html`<p class="summary"></p>`}
       <span class="line" data-line=${line} role="status">${line === "lost" ? "Connection lost" : line === "live" ? "live" : ""}</span>
@@ -133,9 +136,10 @@ function App() {
     ${farm.state === "away" && html`<p class="lost" role="alert"><${Glyph} of="warn"/> ${farm.reason} ${farm.remedy}</p>`}
     <main id="content" tabIndex="-1" data-busy=${!known}>
       ${!known ? html`<p class="first">Asking the farm …</p>`
-        : place.kind === "job" ? html`<${Job} key=${place.name} id=${place.name} job=${known.jobs[place.name]} looked=${known.looked} nodes=${known.nodes} me=${me} dashboard=${farm.dashboard}/>`
+        : place.kind === "job" ? html`<${Job} key=${place.name} id=${place.name} job=${known.jobs[place.name]} looked=${known.looked} expected=${known.expected?.[place.name]} nodes=${known.nodes} me=${me} dashboard=${farm.dashboard}/>`
         : place.kind === "node" ? html`<${Node} key=${place.name} name=${place.name} node=${known.nodes[place.name]} jobs=${jobs} me=${me}/>`
         : place.kind === "nodes" ? html`<${Nodes} nodes=${nodes} jobs=${known.jobs} farm=${farm} me=${me}/>`
+        : place.kind === "submit" ? html`<${Submit} me=${me}/>`
         : place.kind === "jobs" ? html`<${Jobs} jobs=${jobs} nodes=${nodes} farm=${farm} looked=${known.looked}/>`
         : html`<${Nothing} title="There is no such page."><p><a href="#/jobs">To the jobs</a></p></${Nothing}>`}
     </main>

@@ -71,6 +71,9 @@ export async function act(address, given = {}) {
     throw new Error("The monitor doesn't answer. Is it still running?");
   }
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error([told.reason || `The monitor answered ${answer.status}.`, told.remedy].filter(Boolean).join(" "));
+  if (!answer.ok) {
+    const said = [told.reason || `The monitor answered ${answer.status}.`, told.remedy].filter(Boolean).join(" ");
+    throw Object.assign(new Error(said), { fields: told.fields });
+  }
   return told;
 }

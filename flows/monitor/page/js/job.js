@@ -8,8 +8,9 @@ import { Sheet } from "./sheet.js";
 import { Ready } from "./jobs.js";
 import { clock, clockSeconds, percent, plural, rate, tone } from "./words.js";
 
-export function Job({ id, job, looked, nodes, me, dashboard }) {
+export function Job({ id, job, looked, expected, nodes, me, dashboard }) {
   const all = useFollow(`api/stream/job/${encodeURIComponent(id)}`);
+  if (!job && expected) return html`<${Nothing} title=${id}><p role="status">${expected}</p><p><a href="#/jobs">To the jobs</a></p></${Nothing}>`;
   if (!job) {
     return looked ? html`<${Nothing} title="There is no such job here."><p><code>frontburner job list</code> shows those there are.</p><p><a href="#/jobs">To the jobs</a></p></${Nothing}>`
       : html`<p class="first">Reading ${id} …</p>`;

@@ -6,6 +6,7 @@ import { plural } from "./words.js";
 
 const FULL = { w: "waiting", r: "rendering", s: "being stitched", p: "in place", f: "failed" };
 const AHEAD = 16;
+const PATIENCE_MS = 1500;
 const RATES = [6, 12, 24, 25, 30];
 
 const small = (job, frame, px) => `${jobAddress(job.id)}/frames/${frame}/small?px=${px}&v=${job.runs}`;
@@ -13,6 +14,7 @@ const small = (job, frame, px) => `${jobAddress(job.id)}/frames/${frame}/small?p
 export function Sheet({ job, frames, failures = {}, me }) {
   const numbers = useMemo(() => Object.keys(frames).map(Number).sort((a, b) => a - b), [frames]);
   const [at, setAt] = useState(null);
+  const [plays, setPlays] = useState(false);
   const [only, setOnly] = useState("");
   const box = useRef(null), width = useWidth(box);
   const counts = useMemo(() => {
@@ -25,9 +27,10 @@ export function Sheet({ job, frames, failures = {}, me }) {
   const shown = only ? numbers.filter((frame) => frames[frame] === only) : numbers;
   const columns = Math.max(2, Math.floor((width + 8) / 148));
   const height = Math.round(((width / columns) - 8) * 9 / 16) + 30;
+  const pick = (frame) => { setPlays(false); setAt(frame); };
   if (!numbers.length) return html`<div class="easel empty"><p>${job.running ? "The scene is being opened; its frames appear here." : "Nothing is known of its frames yet."}</p></div>`;
   return html`<div ref=${box}>
-    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} failures=${failures} me=${me}/>
+    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} pick=${pick} plays=${plays} setPlays=${setPlays} failures=${failures} me=${me}/>
     <div class="head sheet-head"><h2>Contact sheet</h2>
       <div class="sieve" role="group" aria-label="Show only frames that are">
         <button aria-pressed=${!only} onClick=${() => setOnly("")}>all <b>${numbers.length.toLocaleString("en-GB")}</b></button>
@@ -35,7 +38,7 @@ export function Sheet({ job, frames, failures = {}, me }) {
           onClick=${() => setOnly(only === state ? "" : state)}><i></i>${FULL[state]} <b>${counts[state].toLocaleString("en-GB")}</b></button>`)}
       </div></div>
     <${List} items=${shown} height=${height} gap=${8} columns=${columns} keyOf=${(frame) => frame} label="Frames" className="sheet"
-      draw=${(frame, _, focus) => html`<${Cell} job=${job} frame=${frame} state=${frames[frame]} on=${frame === current} focus=${focus} pick=${() => setAt(frame)}/>`}/>
+      draw=${(frame, _, focus) => html`<${Cell} job=${job} frame=${frame} state=${frames[frame]} on=${frame === current} focus=${focus} pick=${() => pick(frame)}/>`}/>
   </div>`;
 }
 
@@ -80,8 +83,26 @@ function Strip({ numbers, frames, current }) {
   return html`<canvas class="strip" ref=${canvas} height="14" aria-hidden="true"></canvas>`;
 }
 
-function Player({ job, numbers, frames, current, setAt, failures, me }) {
-  const [plays, setPlays] = useState(false);
+/** Space plays and pauses, arrows step, wherever the focus is on nothing that has its own use for them. */
+function useKeys(toggle, step) {
+  const now = useRef(null);
+  now.current = { toggle, step };
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+      if (event.target.closest?.("input, select, textarea, a, summary, .long, .lines")) return;
+      const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (way) now.current.step(way);
+      else if (event.key === " " && !event.target.closest?.("button")) now.current.toggle();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+}
+
+function Player({ job, numbers, frames, current, setAt, pick, plays, setPlays, failures, me }) {
   const [fps, setFps] = useState(24);
   const [shown, setShown] = useState(null);
   const place = numbers.indexOf(current);
@@ -106,15 +127,18 @@ function Player({ job, numbers, frames, current, setAt, failures, me }) {
   useEffect(() => {
     if (!plays) return undefined;
     let due = performance.now(), timer = 0, nth = place;
-    const tick = () => {
-      let frame = next(nth), look = frame;
-      for (let step = 0; step < AHEAD && look !== null; step++) { fetched(look); look = next(numbers.indexOf(look)); }
-      const image = frame === null ? null : fetched(frame);
-      if (image && (image.complete || performance.now() - due > 1500)) { nth = numbers.indexOf(frame); setAt(frame); due = performance.now(); }
-      timer = setTimeout(tick, 1000 / fps);
+    const tick = (at) => {
+      timer = requestAnimationFrame(tick); // which rests while nobody looks
+      if (at < due) return;
+      const frame = next(nth);
+      for (let step = 0, look = frame; step < AHEAD && look !== null; step++) { fetched(look); look = next(numbers.indexOf(look)); }
+      if (frame === null || (!fetched(frame).complete && at - due < PATIENCE_MS)) return;
+      nth = numbers.indexOf(frame);
+      setAt(frame);
+      due = Math.max(due + 1000 / fps, at); // late is late: nothing is hurried after
     };
-    timer = setTimeout(tick, 0);
-    return () => clearTimeout(timer);
+    timer = requestAnimationFrame(tick);
+    return () => cancelAnimationFrame(timer);
   }, [plays, fps, numbers.length, frames]);
   useEffect(() => {
     if (frames[current] !== "p") { setShown(null); return undefined; }
@@ -126,6 +150,7 @@ function Player({ job, numbers, frames, current, setAt, failures, me }) {
   }, [current, frames[current], job.runs]);
   const state = frames[current], failure = failures[current];
   const count = numbers.filter((frame) => frames[frame] === "p").length;
+  useKeys(() => count > 1 && setPlays(!plays), (way) => pick(numbers[Math.max(0, Math.min(numbers.length - 1, place + way))]));
   const file = (ending) => `${jobAddress(job.id)}/frames/${current}/file.${ending}`;
   return html`<figure class="easel player">
     <div class="frame screen" data-frame=${state}>
@@ -135,11 +160,11 @@ function Player({ job, numbers, frames, current, setAt, failures, me }) {
           ${failure && me.operate && !job.running && html`<button onClick=${() => rerunFrames(job, String(current))}>Run frame ${current} again</button>`}</div>`}
     </div>
     <div class="deck">
-      <button class="play" aria-pressed=${plays} disabled=${count < 2} onClick=${() => setPlays(!plays)} aria-label=${plays ? "Pause" : "Play the frames in place"}>
+      <button class="play" aria-pressed=${plays} disabled=${count < 2} onClick=${() => setPlays(!plays)} aria-keyshortcuts="Space" title="Space" aria-label=${plays ? "Pause" : "Play the frames in place"}>
         <svg viewBox="0 0 16 16" aria-hidden="true">${plays ? html`<path d="M4 2.500h3v11H4zM9 2.500h3v11H9z"/>` : html`<path d="M4 2l10 6-10 6z"/>`}</svg></button>
       <div class="scrub"><${Strip} numbers=${numbers} frames=${frames} current=${current}/>
         <input type="range" min="0" max=${numbers.length - 1} value=${place} aria-label="Frame" aria-valuetext=${`frame ${current}, ${FULL[state]}`}
-          onInput=${(event) => { setPlays(false); setAt(numbers[Number(event.target.value)]); }}/></div>
+          onInput=${(event) => pick(numbers[Number(event.target.value)])}/></div>
       <output class="at-frame">${current}</output>
       <label class="fps"><span class="aloud">Frames a second</span><select value=${fps} onChange=${(event) => setFps(Number(event.target.value))}>
         ${RATES.map((each) => html`<option key=${each} value=${each}>${each} fps</option>`)}</select></label>

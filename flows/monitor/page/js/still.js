@@ -81,7 +81,8 @@ async function load(address) {
 export function Still({ job, all }) {
   const still = all.still, canvas = useRef(null), easel = useRef(null);
   const [whole, setWhole] = useState(false);
-  const done = job.written > 0 && !job.running;
+  const frame = Object.keys(all.frames)[0]; // the record may be a moment behind the list of jobs
+  const done = job.written > 0 && !job.running && frame !== undefined;
   const region = still?.region?.join(",");
   useEffect(() => {
     if (!still || done || !canvas.current) return undefined;
@@ -89,7 +90,7 @@ export function Still({ job, all }) {
     return () => { easel.current.over = true; easel.current = null; };
   }, [job.id, region, done]);
   useEffect(() => { if (easel.current && still) easel.current.show(still, job.runs); });
-  if (done) return html`<${Finished} job=${job} whole=${whole} setWhole=${setWhole} frame=${Object.keys(all.frames)[0] ?? 0}/>`;
+  if (done) return html`<${Finished} job=${job} whole=${whole} setWhole=${setWhole} frame=${frame}/>`;
   if (!still) return html`<div class="easel empty"><p>${job.running ? "The scene is being opened; its picture appears here." : "Nothing of it was rendered yet."}</p></div>`;
   const [x0, y0, x1, y1] = still.region;
   const at = Object.entries(still.at || {}).flatMap(([node, places]) => places.map((place) => [node, place]));
@@ -116,7 +117,7 @@ function Finished({ job, frame, whole, setWhole }) {
       if (answer.ok && !over) setSharp(URL.createObjectURL(await answer.blob()));
     }, () => {});
     return () => { over = true; };
-  }, [job.id, job.runs]);
+  }, [job.id, job.runs, frame]);
   useEffect(() => () => { if (sharp) URL.revokeObjectURL(sharp); }, [sharp]);
   return html`<figure class="easel" data-whole=${whole}>
     <div class="frame done"><button class="look" onClick=${() => setWhole(!whole)} aria-label=${whole ? "Fit the picture to the page" : "Show every pixel of the picture"}>

@@ -39,6 +39,15 @@ export function si(count) {
   return `${value.toFixed(1)} T`;
 }
 
+export function bytes(count) {
+  let value = count;
+  for (const unit of ["bytes", "kB", "MB", "GB"]) {
+    if (value < 1000) return `${value < 10 && unit !== "bytes" ? value.toFixed(1).replace(".0", "") : Math.round(value)} ${unit}`;
+    value /= 1000;
+  }
+  return `${value.toFixed(1)} TB`;
+}
+
 export const rate = (perSecond) => (perSecond ? `${si(perSecond)}/s` : "");
 
 export function gib(bytes) {

@@ -52,6 +52,7 @@ class Original:
             "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
             "samples": cycles.samples,
             "cameras": [camera.name for camera in self.cameras],
+            "frames": _own_frames(path, self.scene),
             "files": [path, *_files(Path(path))],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*_notes_on_picture(self.scene)],
@@ -106,8 +107,14 @@ def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
     if len(bpy.data.scenes) > 1:
         names = ", ".join(other.name for other in bpy.data.scenes)
         yield f"Its scene {scene.name} is rendered, of {names}: name another in the parameter scene."
-    if scene.frame_start != scene.frame_end and path.endswith(".blend"):
-        yield f"Its own frames are {scene.frame_start}-{scene.frame_end}."
+    if _own_frames(path, scene):
+        yield f"Its own frames are {_own_frames(path, scene)}."
+
+
+def _own_frames(path: str, scene: Any) -> str:
+    """Frames a file was made for; an imported one doesn't say."""
+    own = scene.frame_start != scene.frame_end and path.endswith(".blend")
+    return f"{scene.frame_start}-{scene.frame_end}" if own else ""
 
 
 def _composites(scene: Any) -> bool:

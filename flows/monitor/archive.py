@@ -1,0 +1,52 @@
+"""A zip that was dropped instead of the files in it: unpacked as if these had come, within the same bounds."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from flows.monitor.names import is_beside_the_point, safe_names
+from flows.monitor.refusals import TOO_MUCH, NotTaken
+from flows.scene_figures import size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ_BYTES = 1 << 20
+
+
+def unpack(archive: Path, most_bytes: int) -> None:
+    """Put what a zip holds beside it, and remove the zip.
+
+    Raises
+    ------
+    NotTaken
+        When it isn't one, has a name that leads elsewhere, or comes to more bytes than are taken.
+    """
+    try:
+        with ZipFile(archive) as packed:
+            _unpack(packed, archive.parent, most_bytes)
+    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, FileExistsError) as error:
+        reason = f"{archive.name} can't be unpacked: {str(error).rstrip('.') or type(error).__name__}."
+        raise NotTaken(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.") from None
+    archive.unlink()
+
+
+def _unpack(packed: ZipFile, folder: Path, most_bytes: int) -> None:
+    members = [each for each in packed.infolist() if not each.is_dir() and not is_beside_the_point(each.filename)]
+    names = safe_names([each.filename for each in members])
+    left = most_bytes
+    for member, name in zip(members, names, strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with packed.open(member) as source, path.open("xb") as target:
+            while chunk := source.read(READ_BYTES):
+                left -= len(chunk)  # what the zip says of its sizes need not be so
+                if left < 0:
+                    raise NotTaken(
+                        reason=f"What the zip holds has more than the {size(most_bytes)} that are taken.",
+                        remedy="Leave out what the scene doesn't need.",
+                        status=TOO_MUCH,
+                    )
+                target.write(chunk)

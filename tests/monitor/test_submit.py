@@ -1,0 +1,389 @@
+"""Scenes that are brought to the monitor: whole or not at all, below their own folder, only from those who may."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import tracemalloc
+import zipfile
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from flows.job import JobRefused, make_job
+from flows.monitor.app import monitor
+from flows.monitor.leave import everyone
+from flows.monitor.refusals import by_field
+from flows.monitor.uploads import FORGOTTEN_S
+from tests.monitor.stage import Reception, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+OURS = {"x-frontburner": "1"}
+AT = "/api/submissions"
+BALL = json.dumps({"size": "32x18", "samples": 4}).encode()
+
+
+@pytest.fixture
+def reception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reception:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return Reception()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@asynccontextmanager
+async def browsing(stage: Stage, reception: Reception, may: Any = everyone) -> AsyncIterator[httpx.AsyncClient]:
+    app = monitor(stage, may=may, reception=reception, who=lambda _: "berta")
+    await app.state.hub.turn()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8701", headers=OURS, timeout=60
+    ) as client:
+        yield client
+
+
+async def announce(client: httpx.AsyncClient, files: Mapping[str, int]) -> httpx.Response:
+    return await client.post(AT, json={"files": [{"name": name, "size": size} for name, size in files.items()]})
+
+
+async def bring(client: httpx.AsyncClient, files: Mapping[str, bytes]) -> str:
+    """Send files; returns what the submission is called."""
+    begun = await announce(client, {name: len(data) for name, data in files.items()})
+    assert begun.status_code == 201, begun.text
+    key = str(begun.json()["submission"])
+    for nth, data in enumerate(files.values()):
+        assert (await client.put(f"{AT}/{key}/{nth}", content=data)).status_code == 204
+    return key
+
+
+def kept(reception: Reception) -> list[str]:
+    """All that lies in the place for scenes."""
+    assert reception.uploads is not None
+    place = reception.uploads.place
+    return sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
+
+
+def render(stage: Stage, reception: Reception, files: Mapping[str, bytes], **choice: Any) -> httpx.Response:
+    async def go() -> httpx.Response:
+        async with browsing(stage, reception) as client:
+            return await client.post(f"{AT}/{await bring(client, files)}/render", json=choice)
+
+    return asyncio.run(go())
+
+
+def read(stage: Stage, reception: Reception, files: Mapping[str, bytes]) -> httpx.Response:
+    async def go() -> httpx.Response:
+        async with browsing(stage, reception) as client:
+            return await client.post(f"{AT}/{await bring(client, files)}/read")
+
+    return asyncio.run(go())
+
+
+def test_a_scene_is_read_and_its_job_is_as_asked(stage: Stage, reception: Reception) -> None:
+    async def go() -> tuple[dict[str, Any], httpx.Response]:
+        async with browsing(stage, reception) as client:
+            key = await bring(client, {"shot/ball.json": BALL, "shot/tex/wood.png": b"wood"})
+            told = (await client.post(f"{AT}/{key}/read")).json()
+            job = {"samples": 8, "size": "64x36", "frames": "1-3", "out": told["out"]}
+            return told, await client.post(f"{AT}/{key}/render", json={"scene": told["scene"], "job": job})
+
+    told, begun = asyncio.run(go())
+    assert (told["scene"], told["title"], told["size"], told["samples"]) == ("ball.json", "ball", "32x18", 4)
+    assert begun.status_code == 201, begun.text
+    (asked,) = reception.asked
+    scene = asked.pop("scene")
+    assert asked == {"samples": 8, "size": "64x36", "frames": "1-3", "out": told["out"]}
+    assert reception.by == ["berta"]
+    assert [scene.endswith(f"/submitted/{name}") for name in kept(reception)] == [True, False]
+    assert kept(reception)[1].endswith("/tex/wood.png"), "what a scene refers to lies beside it as before"
+    assert "/.half" not in scene
+
+
+def test_the_same_scene_is_the_same_job_and_another_one_is_not(stage: Stage, reception: Reception) -> None:
+    for scene in (BALL, BALL, BALL + b"\n"):
+        assert render(stage, reception, {"ball.json": scene}).status_code == 201
+    first, second, third = (asked["scene"] for asked in reception.asked)
+    assert first == second != third
+    assert len(kept(reception)) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../ball.json", "/etc/ball.json", "a/../../ball.json", "a/./ball.json", ".ball.json", "a/.ssh/keys", "a\\b",
+     "C:/ball.json", "a\nball.json", "a\0.json", "a//ball.json", "a/", " ", "x" * 300, "é" * 150, "/".join("a" * 40),
+     "\ud800.json"],
+)  # fmt: skip
+def test_names_that_lead_elsewhere_or_are_hidden_are_refused(stage: Stage, reception: Reception, name: str) -> None:
+    async def go() -> int:
+        async with browsing(stage, reception) as client:
+            body = json.dumps({"files": [{"name": "ok.json", "size": 2}, {"name": name, "size": 2}]})
+            return (await client.post(AT, content=body)).status_code
+
+    assert asyncio.run(go()) == 400
+    assert kept(reception) == []
+
+
+@pytest.mark.parametrize("names", [[], ["a.json", "a.json"], ["a", "a/b.json"], ["a/b/c.json", "a/b"]])
+def test_names_that_can_t_all_be_files_are_refused(stage: Stage, reception: Reception, names: list[str]) -> None:
+    async def go() -> int:
+        async with browsing(stage, reception) as client:
+            return (await client.post(AT, json={"files": [{"name": name, "size": 1} for name in names]})).status_code
+
+    assert asyncio.run(go()) == 400
+
+
+def test_a_scene_that_is_too_large_is_refused_before_a_byte_is_sent(stage: Stage, reception: Reception) -> None:
+    assert reception.uploads is not None
+    reception.uploads.most_bytes = 5_000_000
+
+    async def go() -> httpx.Response:
+        async with browsing(stage, reception) as client:
+            assert (await client.get(AT)).json() == {"most_bytes": 5_000_000}
+            return await announce(client, {"a.json": 3_000_000, "b.png": 2_000_001})
+
+    answer = asyncio.run(go())
+    assert answer.status_code == 413
+    assert answer.json()["reason"] == "The files have 5.0 MB, and at most 5.0 MB are taken."
+    assert kept(reception) == []
+
+
+@pytest.mark.parametrize(("announced", "sent"), [(4, b"12345"), (4, b"123"), (0, b"1")])
+def test_a_file_that_isn_t_as_announced_takes_all_with_it(
+    stage: Stage, reception: Reception, announced: int, sent: bytes
+) -> None:
+    async def go() -> tuple[int, int, int]:
+        async with browsing(stage, reception) as client:
+            begun = await announce(client, {"ball.json": len(BALL), "wood.png": announced})
+            at = f"{AT}/{begun.json()['submission']}"
+            first = await client.put(f"{at}/0", content=BALL)
+            wrong = await client.put(f"{at}/1", content=sent)
+            return first.status_code, wrong.status_code, (await client.post(f"{at}/read")).status_code
+
+    assert asyncio.run(go()) == (204, 400, 404)
+    assert kept(reception) == []
+
+
+def test_half_uploads_are_removed_when_the_browser_goes(stage: Stage, reception: Reception) -> None:
+    async def go() -> int:
+        app = monitor(stage, reception=reception)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
+            key = (await announce(client, {"ball.json": 100})).json()["submission"]
+            coming: list[dict[str, Any]] = [
+                {"type": "http.request", "body": b"half", "more_body": True},
+                {"type": "http.disconnect"},
+            ]
+
+            async def receive() -> dict[str, Any]:
+                return coming.pop(0) if len(coming) > 1 else coming[0]
+
+            async def send(_: Any) -> None:
+                return None
+
+            scope = {
+                "type": "http", "method": "PUT", "path": f"{AT}/{key}/0", "raw_path": f"{AT}/{key}/0".encode(),
+                "query_string": b"", "root_path": "", "scheme": "http", "server": ("127.0.0.1", 80),
+                "http_version": "1.1", "headers": [(b"host", b"127.0.0.1"), (b"x-frontburner", b"1")],
+                "client": ("127.0.0.1", 9),
+            }  # fmt: skip
+            await app(scope, receive, send)
+            return (await client.put(f"{AT}/{key}/0", content=b"x" * 100)).status_code
+
+    assert asyncio.run(go()) == 404
+    assert reception.uploads is not None
+    assert list(reception.uploads.place.iterdir()) == []
+
+
+def test_what_an_earlier_process_left_is_swept_away_and_nothing_else(stage: Stage, reception: Reception) -> None:
+    uploads = reception.uploads
+    assert uploads is not None
+    for name in (".half-old", ".half-new", "ball-0123456789abcdef"):
+        (uploads.place / name).mkdir(parents=True)
+        (uploads.place / name / "ball.json").write_bytes(BALL)
+    long_ago = uploads.place.stat().st_mtime - FORGOTTEN_S - 10
+    for name in (".half-old", "ball-0123456789abcdef"):
+        os.utime(uploads.place / name, (long_ago, long_ago))
+    uploads.sweep()
+    assert sorted(path.name for path in uploads.place.iterdir()) == [".half-new", "ball-0123456789abcdef"]
+
+
+def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Reception) -> None:
+    now_s, uploads = [0.0], reception.uploads
+    assert uploads is not None
+    uploads.clock = lambda: now_s[0]
+    key = uploads.begin(["ball.json"], [len(BALL)])
+    now_s[0] = 3601.0
+    uploads.sweep()
+    with pytest.raises(Exception, match="isn't here any more"):
+        uploads.of(key)
+    assert list(uploads.place.iterdir()) == []
+
+
+def test_a_large_file_goes_to_the_disk_and_not_through_memory(stage: Stage, reception: Reception) -> None:
+    chunk, count = b"x" * 65_536, 1000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield chunk
+
+    async def go() -> int:
+        async with browsing(stage, reception) as client:
+            begun = await announce(client, {"a.blend": len(chunk) * count})
+            tracemalloc.start()
+            put = await client.put(f"{AT}/{begun.json()['submission']}/0", content=chunks())
+            assert put.status_code == 204
+            return tracemalloc.get_traced_memory()[1]
+
+    try:
+        assert asyncio.run(go()) < len(chunk) * count / 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_wrong_is_said_at_its_field_as_the_job_says_it(stage: Stage, reception: Reception) -> None:
+    wrong = {"samples": "many", "size": "12", "frames": "9-1", "priority": 101, "name": "../x", "surprise": 1}
+    answer = render(stage, reception, {"ball.json": BALL}, job=wrong)
+    assert answer.status_code == 400
+    with pytest.raises(JobRefused) as refused:
+        make_job({"scene": "ball.json", **wrong})
+    assert answer.json()["fields"] == by_field(refused.value.problems)
+    assert answer.json()["fields"]["size"].startswith("'12': is not a size. Write width x height")
+    assert set(answer.json()["fields"]) == {"samples", "size", "frames", "priority", "name", ""}
+    assert reception.asked == []
+    assert ".half-" not in answer.text, "where it lies meanwhile means nothing to anybody"
+
+
+def test_a_place_for_pictures_that_can_t_be_written_is_said_at_its_field(stage: Stage, reception: Reception) -> None:
+    answer = render(stage, reception, {"ball.json": BALL}, job={"out": "/proc/nothing/here"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["out"])
+
+
+def test_after_a_wrong_field_the_scene_is_still_there(stage: Stage, reception: Reception) -> None:
+    async def go() -> list[int]:
+        async with browsing(stage, reception) as client:
+            at = f"{AT}/{await bring(client, {'ball.json': BALL})}/render"
+            return [(await client.post(at, json={"job": {"samples": many}})).status_code for many in (0, 4)]
+
+    assert asyncio.run(go()) == [400, 201]
+
+
+def test_files_without_a_scene_are_refused_with_what_a_scene_is(stage: Stage, reception: Reception) -> None:
+    answer = read(stage, reception, {"wood.png": b"wood", "job.yaml": b"scene: x.xml"})
+    assert (answer.status_code, answer.json()["reason"]) == (400, "There is no scene among the files.")
+    assert ".blend" in answer.json()["remedy"]
+
+
+def test_a_scene_that_can_t_be_opened_says_why(stage: Stage, reception: Reception) -> None:
+    told = read(stage, reception, {"ball.json": b'{"size": "32x18", "files": ["wood.png"]}'}).json()
+    assert "wood.png" in told["problem"]
+    assert ".half-" not in told["problem"]
+
+
+def test_of_several_scenes_one_is_chosen_and_numbered_files_are_one(stage: Stage, reception: Reception) -> None:
+    files = {"shot.0001.json": BALL, "shot.0002.json": BALL, "other.json": BALL, "sub/third.json": BALL}
+    told = read(stage, reception, files).json()
+    assert told["scenes"] == ["other.json", "shot.####.json", "sub/third.json"]
+    assert (told["scene"], told["frames"], told["sequence"]) == ("other.json", "", False)
+    assert render(stage, reception, files, scene="../other.json").status_code == 400
+    assert render(stage, reception, files, scene="shot.####.json").status_code == 201
+    assert reception.asked[0]["scene"].endswith("/shot.####.json")
+
+
+def test_a_numbered_scene_tells_its_frames(stage: Stage, reception: Reception) -> None:
+    told = read(stage, reception, {f"shot.{frame:04d}.json": BALL for frame in (1, 2, 3)}).json()
+    assert (told["scene"], told["frames"], told["sequence"], told["title"]) == ("shot.####.json", "1-3", True, "shot")
+
+
+def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def test_a_zip_is_as_good_as_its_files(stage: Stage, reception: Reception) -> None:
+    files = [("shot/ball.json", BALL), ("shot/tex/wood.png", b"wood"), ("__MACOSX/x", b""), ("shot/.DS_Store", b"")]
+
+    async def go() -> tuple[dict[str, Any], int]:
+        async with browsing(stage, reception) as client:
+            key = await bring(client, {"shot.zip": packed(files)})
+            told = (await client.post(f"{AT}/{key}/read")).json()
+            return told, (await client.post(f"{AT}/{key}/render", json={})).status_code
+
+    told, status = asyncio.run(go())
+    assert (told["scene"], status) == ("ball.json", 201)
+    assert [name.partition("/")[2] for name in kept(reception)] == ["ball.json", "tex/wood.png"]
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [b"no zip", packed([("../ball.json", BALL)]), packed([("/ball.json", BALL)]), packed([]),
+     packed([("a.json", b"0" * 9_000_000)])],
+    ids=["none", "steps up", "absolute", "empty", "bomb"],
+)  # fmt: skip
+def test_a_zip_that_would_do_harm_is_refused_and_removed(stage: Stage, reception: Reception, archive: bytes) -> None:
+    assert reception.uploads is not None
+    reception.uploads.most_bytes = 1_000_000
+    assert read(stage, reception, {"shot.zip": archive}).status_code in (400, 413)
+    assert list(reception.uploads.place.iterdir()) == []
+
+
+@pytest.mark.parametrize("headers", [{"x-frontburner": "0"}, {}])
+def test_who_may_not_submit_and_other_sites_bring_nothing(
+    stage: Stage, reception: Reception, headers: dict[str, str]
+) -> None:
+    def looks(_: Request, right: str) -> bool:
+        return right == "look"
+
+    async def go() -> list[int]:
+        async with browsing(stage, reception, everyone if headers else looks) as client:
+            at = f"{AT}/{'0' * 32}"
+            asked = [
+                ("POST", AT),
+                ("PUT", f"{at}/0"),
+                *(("POST", f"{at}/{act}") for act in ("read", "render", "discard")),
+            ]
+            return [(await client.request(how, where, headers=headers)).status_code for how, where in asked]
+
+    assert asyncio.run(go()) == [403] * 5
+    assert kept(reception) == []
+
+
+def test_without_a_reception_nothing_is_taken(stage: Stage) -> None:
+    async def go() -> tuple[str, int]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(monitor(stage)), base_url="http://127.0.0.1", headers=OURS
+        ) as client:
+            return (await client.get(AT)).json()["why_not"], (await announce(client, {"a.json": 1})).status_code
+
+    assert asyncio.run(go()) == ("This monitor takes no scenes.", 409)
+
+
+def test_a_job_that_couldn_t_begin_says_so_where_it_would_be(stage: Stage, reception: Reception) -> None:
+    reception.fails = "It couldn't begin: there is no disk."
+
+    async def go() -> dict[str, Any]:
+        app = monitor(stage, reception=reception)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
+            key = await bring(client, {"ball.json": BALL})
+            job = (await client.post(f"{AT}/{key}/render", json={})).json()["job"]
+            while "no disk" not in app.state.hub.now("farm")["expected"].get(job, ""):
+                await app.state.hub.turn()
+                await asyncio.sleep(0.01)
+            return dict(app.state.hub.now("farm"))
+
+    assert asyncio.run(asyncio.wait_for(go(), 20))["expected"] == {"ball-00000001": reception.fails}
