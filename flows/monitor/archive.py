@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
+from lzma import LZMAError
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ_BYTES = 1 << 20
+_SPOILED = (
+    BadZipFile, zlib.error, LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError,
+)  # fmt: skip
+"""What is raised where bytes of a zip aren't what they should be, a password is asked for, or a name is no file's."""
 
 
 def unpack(archive: Path, most_bytes: int) -> None:
@@ -27,7 +33,7 @@ def unpack(archive: Path, most_bytes: int) -> None:
     try:
         with ZipFile(archive) as packed:
             _unpack(packed, archive.parent, most_bytes)
-    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, FileExistsError) as error:
+    except _SPOILED as error:
         reason = f"{archive.name} can't be unpacked: {str(error).rstrip('.') or type(error).__name__}."
         raise NotTaken(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.") from None
     archive.unlink()

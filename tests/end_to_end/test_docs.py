@@ -13,6 +13,7 @@ import pytest
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_sharing import nodes, running_farm
 from tests.flows.test_docs import commands
+from tests.nightly.hearing import hearing
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Studio
@@ -66,18 +67,21 @@ def shown() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_every_command_that_is_shown_does_what_it_says(desk: Studio) -> None:
+def test_every_command_that_is_shown_does_what_it_says(desk: Studio, prefect: dict[str, str]) -> None:
     pytest.importorskip("bpy", reason="make env-renderers")
     job = desk.render("scenes/interior.xml", "--size", "48x27", "--samples", 4, "--out", "pictures")["job_id"]
     failed = {}
-    with running_farm(desk, 2) as address:
+    with hearing(desk.home) as heard, running_farm(desk, 2) as address:
+        heard.describe()
         guest = desk.start("node", "start", "--scheduler", address, "--name", "n7", "--threads", 1)
         until(lambda: "n7" in nodes(desk))
         for line in shown():
             told = small(line, job).replace(" n7", " node-1") if "remove" in line else small(line, job)
-            done = desk.run(*shlex.split(told)[1:], FRONTBURNER_SCHEDULER=address)
+            server = prefect if " schedule " in told else {}  # of all commands, these alone can't do without
+            done = desk.run(*shlex.split(told)[1:], FRONTBURNER_SCHEDULER=address, **server)
             if done.returncode:
                 failed[told] = done.stdout + done.stderr
         guest.send_signal(signal.SIGTERM)
         guest.communicate(timeout=60)
         assert not failed
+        assert heard.mails
