@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -37,8 +38,8 @@ def _stills(rows: Rows) -> Figure:
         counts = sorted({row["nodes"] for row in own})
         lines = {
             "ours": [_ratio(own, count, "ours") for count in counts],
-            "best grid": [min(_grids(own, count)) for count in counts],
-            "worst grid": [max(_grids(own, count)) for count in counts],
+            "best grid": [min(_grids(own, count), default=nan) for count in counts],
+            "worst grid": [max(_grids(own, count), default=nan) for count in counts],
             "64 px buckets": [_ratio(own, count, "buckets") for count in counts],
             "static equal cost": [_ratio(own, count, "static-cost") for count in counts],
         }

@@ -26,10 +26,11 @@ def stills(rows: Rows) -> str:
     lines = []
     for job, farm, nodes in _places(row for row in rows if row["job"] in PICTURES):
         own = {row["strategy"]: row for row in rows if (row["job"], row["farm"], row["nodes"]) == (job, farm, nodes)}
-        best = min((row for name, row in own.items() if name.startswith("grid")), key=lambda row: row["ratio_mean"])
+        grids = (row for name, row in own.items() if name.startswith("grid"))
+        best = min(grids, key=lambda row: row["ratio_mean"], default=None)
         ours = own["ours"]
         others = [f"{own[name]['ratio_mean']:.3f}" if name in own else "" for name in STRATEGIES.values()]
-        grid = f"{best['ratio_mean']:.3f} ({best['strategy'].removeprefix('grid-')} tiles)"
+        grid = f"{best['ratio_mean']:.3f} ({best['strategy'].removeprefix('grid-')} tiles)" if best else ""
         shown = [f"**{ours['ratio_mean']:.3f}**", f"{ours['ratio_max']:.3f}", f"{ours['wasted']:.1%}"]
         lines.append([PICTURES[job], farm, str(nodes), str(ours["seeds"]), *shown, grid, *others])
     head = ["picture", "farm", "nodes", "seeds", "ours", "most", "rendered twice", "best grid afterwards", *STRATEGIES]
