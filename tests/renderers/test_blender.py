@@ -112,6 +112,7 @@ def test_what_is_not_there_is_named_with_what_is(
 
 def test_what_is_rendered_otherwise_is_said(bpy: Bench, blends: Path) -> None:
     info = told(bpy, blends / "notes.blend")
+    assert info.frames == "5-30"
     assert info.noise == pytest.approx(0.03)
     assert info.notes == (
         "Its denoising is left out: nodes render raw pixels.",
