@@ -28,9 +28,9 @@ TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
 STDERR = 2
-CONSOLE = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
-"""How much of what steps log comes to a node's terminal: nothing, if nobody says otherwise. Prefect has it all, and a
-terminal or pipe that nobody reads would hold the step up."""
+QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL"}
+"""How much of what steps log, and Prefect in them, comes to a node's terminal: nothing, if nobody says otherwise. Its
+server has it all, and a terminal or pipe that nobody reads would hold the step up, and its job with it."""
 
 CONFIG = {
     # The dispatcher decides what runs where.
@@ -161,7 +161,7 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
     environment = {
         THREADS_VARIABLE: str(threads or cores()),
         "FRONTBURNER_LOGS": str(logs),
-        **({} if CONSOLE in os.environ else {CONSOLE: "CRITICAL"}),
+        **{name: level for name, level in QUIET.items() if name not in os.environ},
     }
     return {
         "nthreads": TASKS_PER_NODE,
