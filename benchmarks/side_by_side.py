@@ -41,7 +41,7 @@ EVERYONE = (ALONE, OURS, BUCKETS, FRAMES, TASKS)
 SHORT = {"alone": ALONE, "ours": OURS, "buckets": BUCKETS, "frames": FRAMES, "processes": TASKS}
 
 WORKS = {
-    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=200),
+    "still": Work(scene=ROOT / "scenes" / "interior.xml", size="640x360", samples=400),
     "sequence": Work(scene=ROOT / "scenes" / "walk.xml", size="320x180", samples=32, frames=24),
     "short": Work(scene=ROOT / "scenes" / "walk.xml", size="640x360", samples=32, frames=3),
 }
