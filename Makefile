@@ -94,7 +94,7 @@ llvm:  ## Debian: the compiler library that makes Mitsuba about three times fast
 	apt-get update -q && apt-get install -y -q libllvm19
 
 docs: env  ## the documentation as a site, without a warning: build/site
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 addon:  ## the Blender add-on, to be installed: build/frontburner-addon.zip
 	$(PYTHON) addons/pack.py build/frontburner-addon.zip
