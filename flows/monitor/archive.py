@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from errno import EEXIST
 from lzma import LZMAError
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ_BYTES = 1 << 20
-_SPOILED = (
-    BadZipFile, zlib.error, LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError,
-)  # fmt: skip
+_SPOILED = (BadZipFile, zlib.error, LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 """What is raised where bytes of a zip aren't what they should be, a password is asked for, or a name is no file's."""
 
 
@@ -28,15 +27,24 @@ def unpack(archive: Path, most_bytes: int) -> None:
     Raises
     ------
     NotTaken
-        When it isn't one, has a name that leads elsewhere, or comes to more bytes than are taken.
+        When it isn't one, has a name that leads elsewhere, comes to more bytes than are taken, or finds no room.
     """
     try:
         with ZipFile(archive) as packed:
             _unpack(packed, archive.parent, most_bytes)
+    except OSError as error:
+        if error.errno in (None, EEXIST):  # bz2 says so of its bytes, and a name of one that is there already
+            raise _spoiled(archive, error) from None
+        reason = f"{archive.name} can't be unpacked: {error.strerror}."
+        raise NotTaken(reason=reason, remedy=f"Make room in {archive.parent.parent}.", status=503) from None
     except _SPOILED as error:
-        reason = f"{archive.name} can't be unpacked: {str(error).rstrip('.') or type(error).__name__}."
-        raise NotTaken(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.") from None
+        raise _spoiled(archive, error) from None
     archive.unlink()
+
+
+def _spoiled(archive: Path, error: Exception) -> NotTaken:
+    reason = f"{archive.name} can't be unpacked: {str(error).rstrip('.') or type(error).__name__}."
+    return NotTaken(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.")
 
 
 def _unpack(packed: ZipFile, folder: Path, most_bytes: int) -> None:

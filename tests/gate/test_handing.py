@@ -64,3 +64,21 @@ def test_a_farm_that_is_away_is_worth_another_try(gate: Gate, home: Path, capsys
     note.write_text(note.read_text().replace(gate.url, "https://127.0.0.1:9"))
     assert command("still.json") == 3
     assert "https://127.0.0.1:9 doesn't answer" in capsys.readouterr().err
+
+
+def test_tokens_are_made_listed_and_taken_back_and_a_login_is_forgotten(
+    gate: Gate, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> str:
+        assert app([*words], result_action="return_value") == 0
+        return capsys.readouterr().out
+
+    secret = run("token", "add", "gina", "--role", "submit", "--expires", "30d").strip()
+    assert secret.startswith("fb1.")
+    assert [each["name"] for each in json.loads(run("token", "list", "--json"))] == ["gina"]
+    assert secret not in run("token", "list")
+    run("token", "revoke", "gina")
+    assert json.loads(run("token", "list", "--json")) == []
+    log_in(gate.url, gate.token("submit", "hanna"), home)
+    run("logout")
+    assert command("still.json") == 2

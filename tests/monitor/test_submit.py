@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import resource
 import tracemalloc
 import zipfile
 from contextlib import asynccontextmanager
@@ -338,6 +339,21 @@ def test_a_zip_that_would_do_harm_is_refused_and_removed(stage: Stage, reception
     assert reception.uploads is not None
     reception.uploads.most_bytes = 1_000_000
     assert read(stage, reception, {"shot.zip": archive}).status_code in (400, 413)
+    assert list(reception.uploads.place.iterdir()) == []
+
+
+def test_a_zip_that_the_disk_has_no_room_for_is_not_called_spoiled(stage: Stage, reception: Reception) -> None:
+    archive = packed([("ball.json", BALL), ("wood.png", b"0" * 2_000_000)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))  # a disk that takes no more
+    try:
+        refused = read(stage, reception, {"shot.zip": archive})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refused.status_code == 503
+    assert refused.json()["reason"] == "shot.zip can't be unpacked: File too large."
+    assert "Make room" in refused.json()["remedy"]
+    assert reception.uploads is not None
     assert list(reception.uploads.place.iterdir()) == []
 
 
