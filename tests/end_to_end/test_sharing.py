@@ -38,6 +38,7 @@ def running_farm(studio: Studio, nodes: int, port: int = 0) -> Iterator[str]:
             _, said = farm.communicate(timeout=60)
     assert farm.returncode == 0, said
     assert "Task run" not in said, "what steps log is Prefect's, not the terminal's"
+    assert "logging" not in said, "nor what can't be sent to it any more"
     assert "prefect" not in said.lower(), said
 
 
