@@ -125,11 +125,11 @@ def _cases(*, quick: bool) -> Iterator[Case]:
         fixed = tuple(f"grid-{count * tiles}" for tiles in GRID_TILES_PER_NODE)
         often = farm is Farm.LOGNORMAL or (farm is Farm.KILLED and count <= 16)  # there, a lot depends on the moment
         seeds = 3 if quick else STILL_SEEDS if often else FEWER_SEEDS
-        others = ("buckets", "static-cost", *fixed)
+        others = ("buckets", "static-cost", *fixed)  # their thousands of tiles take the time of a run, so fewer seeds
         if count <= 16:  # a still on one of many nodes takes them all its time, and the simulation too
             others += ("frames",)
         yield Case(farm=farm, nodes=count, frames=1, seeds=seeds, strategies=("ours",))
-        yield Case(farm=farm, nodes=count, frames=1, seeds=seeds, strategies=others)
+        yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=others)
         if farm in (Farm.EQUAL, Farm.LOGNORMAL):
             yield Case(farm=farm, nodes=count, frames=1, seeds=FEWER_SEEDS, strategies=("ours", *others), real=True)
     for farm, count in product((Farm.EQUAL, Farm.LOGNORMAL, Farm.ONE_SLOW, Farm.KILLED, Farm.CHURN), (4, 16)):

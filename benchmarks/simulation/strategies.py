@@ -42,7 +42,7 @@ class FixedPlanner(Planner):
         choice = self._pool.choice(node, self.nodes.keys())
         return [self._pool.take(choice[0][0])] if choice else []
 
-    def seconds_left(self, now_s: float) -> None:  # noqa: ARG002
+    def seconds_left(self, now_s: float) -> None:
         """Foresee nothing: the price of thousands of pieces, asked for at each of them, would take all the time."""
 
 

@@ -25,6 +25,8 @@ DRIFT = 0.002
 """What a measurement adds to a cell's variance again: the next frame is another one."""
 MOST_REMEMBERED = 1024
 """Predictions that are kept while units come in that don't change them."""
+NOBODY = -1
+"""Who tells of a cell that was never measured."""
 _LEAST_OF_MEAN = 1e-4  # no part of a picture is free, and the logarithm of nothing can't be corrected
 
 
@@ -59,6 +61,7 @@ class CostMap:
         self._rate: Floats = np.ones(shape)
         self._variance: Floats = np.full(shape, UNKNOWN)
         self._seen: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
+        self._teller: npt.NDArray[np.int32] = np.full(shape, NOBODY, dtype=np.int32)
         self._measured = self._complete = False  # whether any cell was seen, and whether every cell was
         self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
         self._stale_from: tuple[int, int] | None = (0, 0)  # row and column of the first cell whose sum isn't right
@@ -95,8 +98,38 @@ class CostMap:
             self._uncertain[region] = known
         return known
 
+    def tellers(self, region: Region) -> dict[int, float]:
+        """Who measured a region's cells last, by number, and the part of its predicted cost that each one told."""
+        part = _part(region, self.cell_px)
+        told = self._teller[part.cells].ravel()
+        first = told[0]
+        if (told == first).all():
+            return {} if first == NOBODY else {int(first): 1.0}
+        costs = np.bincount(told - NOBODY, weights=(self._rate[part.cells] * part.weight).ravel())
+        total = costs.sum()
+        return {int(number) + NOBODY: float(costs[number] / total) for number in np.flatnonzero(costs) if number}
+
+    def rescale(self, teller: int, factor: float, *, besides: Region) -> None:
+        """Correct all that somebody told by a factor, but for a region that is going to be learnt anew."""
+        if besides == self._whole:
+            return
+        told = self._teller == teller
+        self._rate[told] *= factor
+        if not self._complete:
+            self._rate[~self._seen] = self._rate[self._seen].mean()
+        self._stale_from = (0, 0)
+        self._predicted.clear()
+        self._uncertain.clear()
+
     def learn(
-        self, region: Region, *, samples: int, reference_s: float, gain: float = 1.0, costs: CostGrid | None = None
+        self,
+        region: Region,
+        *,
+        samples: int,
+        reference_s: float,
+        gain: float = 1.0,
+        costs: CostGrid | None = None,
+        teller: int = NOBODY,
     ) -> None:
         """Take in what a region cost.
 
@@ -110,6 +143,8 @@ class CostMap:
             How much was learnt of it, 0 to 1: the variance of the region's cells falls by this part.
         costs
             How the time was spread over the region, in any unit; None is evenly, as far as is known.
+        teller
+            Number of the node that told it: `rescale` corrects it when that node's speed turns out to be another.
         """
         part = _part(region, self.cell_px)
         rate, variance, weight = self._rate[part.cells], self._variance[part.cells], part.weight
@@ -127,6 +162,7 @@ class CostMap:
         # That goes for the pattern alone: what all of the region costs is known as told.
         level_s = part.total(new) * self.cell_px**2 * samples
         rate[:] = new * np.exp(weight * math.log(reference_s / level_s))
+        np.copyto(self._teller[part.cells], teller, where=np.asarray(weight) >= 0.5)
         variance *= 1 - gain * weight
         variance += DRIFT
         np.minimum(variance, UNKNOWN, out=variance)
@@ -235,30 +271,6 @@ def _steps(edges: tuple[int, ...]) -> npt.NDArray[np.int64]:
     numbers = np.asarray(edges)
     steps: npt.NDArray[np.int64] = numbers[1:] - numbers[:-1]
     return steps
-
-
-def apportion(surprise: float, variances: tuple[float, float], *, noise: float) -> tuple[float, float]:
-    """Share a surprise out between two things that may both be wrong, by how little each is known.
-
-    The gains of a Kalman filter whose measurement is the sum of two unknowns.
-
-    Parameters
-    ----------
-    surprise
-        Logarithm of what was measured over what was predicted.
-    variances
-        Of the logarithms of both.
-    noise
-        Variance of the measurement itself.
-
-    Returns
-    -------
-    corrections
-        What to add to the logarithm of each.
-    """
-    total = sum(variances) + noise
-    first, second = (surprise * variance / total for variance in variances)
-    return first, second
 
 
 def log_ratio(measured: float, predicted: float) -> float:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flows.plan.cost import CostMap, apportion, log_ratio
+from flows.plan.cost import CostMap, log_ratio
 
 if TYPE_CHECKING:
     from flows.plan.block import Block
@@ -16,6 +16,8 @@ UNKNOWN_SPEED = 0.16
 """Variance of the logarithm of the speed of a node that hasn't shown it."""
 SPEED_DRIFT = 0.001
 """What a unit adds to that variance again: other work may come and go on a node."""
+LATELY = 0.003
+"""Variance of the logarithm of what a node's speed is now over what it was when it last measured."""
 TIMING_NOISE = 0.003
 """Variance of the logarithm of the time of the same unit on the same node."""
 OVERHEAD_RATE = 0.3
@@ -33,9 +35,12 @@ class NodeState:
         Relative to the other nodes; ``variance`` is that of its logarithm.
     units
         Units it has finished, the largest of them ``largest_s`` of a node of speed 1.
+    number
+        What the cost map knows it by.
     """
 
     name: str
+    number: int
     speed: float = 1.0
     variance: float = UNKNOWN_SPEED
     units: int = 0
@@ -54,21 +59,22 @@ class Learning:
     farm_speed: float = 0.0
     _surprise: float = 1.0
     _units: int = 0
+    _numbered: list[NodeState] = field(default_factory=list)
 
     def deviation(self, block: Block, node: str) -> float:
         """Standard deviation of the logarithm of the time a node will take for a block over what is predicted.
 
         What picture and node are known by, times what surprises have lately been against that.
         """
-        variance = self.cost.variance(block.region) + TIMING_NOISE
-        variance += self.known[node].variance if node in self.known else UNKNOWN_SPEED
+        variance = self.cost.variance(block.region) + LATELY + TIMING_NOISE
+        variance += sum(lever**2 * one.variance for one, lever in self._levers(block, self.known.get(node)))
+        if node not in self.known:
+            variance += UNKNOWN_SPEED
         return math.sqrt(variance * self._surprise)
 
     def join(self, node: str) -> None:
         """Count a node in. It is as fast as it was, or as the average until it has shown otherwise."""
-        mean = self.farm_speed / len(self.nodes) if self.nodes else 1.0
-        state = self.known.setdefault(node, NodeState(name=node, speed=mean))
-        self.nodes[node] = state
+        self.nodes[node] = state = self._state(node)
         self.farm_speed += state.speed
 
     def leave(self, node: str) -> None:
@@ -91,40 +97,76 @@ class Learning:
     def finished(self, block: Block, node: str, *, render_s: float, costs: CostGrid | None) -> None:
         """Take in a finished unit.
 
-        A time that was not expected may be the node's or the picture's: each is corrected by how little it was
-        known. How the time is spread over the unit is the picture's alone.
+        How the time is spread over the unit is the picture's alone.
         """
         if render_s <= 0:
             return
-        state = self.known.get(node)  # it may have been withheld since it was given the unit
-        speed = state.speed if state else 1.0
-        reference_s, gain = render_s * speed, 1.0
+        state = self._state(node)  # of a node that was withheld since it was given the unit, too
+        reference_s, gain = render_s * state.speed, 1.0
         if self.cost.measured:
-            cost_variance = self.cost.variance(block.region)
-            speed_variance = state.variance if state else UNKNOWN_SPEED
-            surprise = log_ratio(render_s * speed, self.price(block))
-            dearer, slower = apportion(surprise, (cost_variance, speed_variance), noise=TIMING_NOISE)
-            gain = cost_variance / (cost_variance + speed_variance + TIMING_NOISE)
-            reference_s = self.price(block) * math.exp(dearer)
-            if state is not None:
-                self._correct(state, slower, cost_variance)
-            self._note(surprise**2 / (cost_variance + speed_variance + TIMING_NOISE))
-        self.cost.learn(block.region, samples=block.samples.count, reference_s=reference_s, gain=gain, costs=costs)
-        if state is not None:
-            state.units += 1
-            state.largest_s = max(state.largest_s, reference_s)
+            reference_s, gain = self._correct(block, state, render_s)
+        self.cost.learn(
+            block.region, samples=block.samples.count, reference_s=reference_s, gain=gain, costs=costs,
+            teller=state.number,
+        )  # fmt: skip
+        state.units += 1
+        state.largest_s = max(state.largest_s, reference_s)
 
     def learn_overhead(self, seconds: float) -> None:
         """Take in what a unit took besides rendering."""
         self.overhead_s += OVERHEAD_RATE * (max(0.0, seconds) - self.overhead_s)
 
-    def _correct(self, state: NodeState, slower: float, cost_variance: float) -> None:
-        speed = state.speed * math.exp(-slower)
+    def _state(self, node: str) -> NodeState:
+        """What is known of a node; of a new one, that it is as fast as the average."""
+        if node not in self.known:
+            mean = self.farm_speed / len(self.nodes) if self.nodes else 1.0
+            self.known[node] = NodeState(name=node, number=len(self._numbered), speed=mean)
+            self._numbered.append(self.known[node])
+        return self.known[node]
+
+    def _levers(self, block: Block, state: NodeState | None) -> list[tuple[NodeState, float]]:
+        """What a prediction rests on: nodes, and by how much its logarithm grows with those of their speeds.
+
+        Of a place that a node has measured a time is known, and its cost is that times the node's speed. So a
+        faster teller makes a prediction dearer, and a faster renderer cheaper; for a node's own places both are one.
+        """
+        levers = self.cost.tellers(block.region)
+        if state is not None:
+            levers[state.number] = levers.get(state.number, 0.0) - 1.0
+        return [(self._numbered[number], lever) for number, lever in levers.items()]
+
+    def _correct(self, block: Block, state: NodeState, render_s: float) -> tuple[float, float]:
+        """Put a time that was not expected down to what a prediction rested on, by how little each was known.
+
+        A step of a Kalman filter over logarithms: picture, speeds of those who told of it, speed of the renderer,
+        and noise. What a node told is corrected with its speed, everywhere.
+
+        Returns
+        -------
+        reference_s, gain
+            What the unit cost, and how much was learnt of that: see `CostMap.learn`.
+        """
+        price, before = self.price(block), state.speed
+        surprise = log_ratio(render_s * before, price)
+        changed, levers = self.cost.variance(block.region), self._levers(block, state)
+        variance = changed + LATELY + TIMING_NOISE + sum(lever**2 * one.variance for one, lever in levers)
+        self._note(surprise**2 / variance)
+        for one, lever in levers:
+            part = lever * one.variance / variance
+            one.variance *= 1 - lever * part
+            self._accelerate(one, surprise * part)
+            self.cost.rescale(one.number, math.exp(surprise * part), besides=block.region)
+        state.variance = min(state.variance + SPEED_DRIFT, UNKNOWN_SPEED)
+        self._accelerate(state, -surprise * LATELY / variance)
+        reference_s = price * math.exp(surprise * (1 - TIMING_NOISE / variance)) * state.speed / before
+        return reference_s, changed / (changed + TIMING_NOISE)
+
+    def _accelerate(self, state: NodeState, by: float) -> None:
+        """Add to the logarithm of a node's speed."""
+        speed = state.speed * math.exp(by)
         if state.name in self.nodes:
             self.farm_speed += speed - state.speed
         state.speed = speed
-        known = state.variance / (state.variance + cost_variance + TIMING_NOISE)
-        state.variance = min(state.variance * (1 - known) + SPEED_DRIFT, UNKNOWN_SPEED)
 
     def _note(self, surprise: float) -> None:
         self._units += 1

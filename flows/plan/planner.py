@@ -20,7 +20,7 @@ from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
 from flows.plan.resting import Resting
-from flows.plan.sizing import BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
+from flows.plan.sizing import BLIND_FRAME, BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
 from flows.plan.tail import Tail
 from flows.plan.under_way import UnderWay
 
@@ -299,16 +299,20 @@ class Planner:
         if self.mode is Mode.FRAMES:
             return inf, inf
         outlook = self._outlook(block, node, now_s)
-        if self._probes(block):
-            whole = self._price(self.region, block.samples.count)
-            return whole * outlook.speed / outlook.farm_speed / PROBE_UNITS_PER_NODE, inf
-        if not self.cost.measured:
-            return outlook.share_s / BLIND_PART, inf
         whole = self._price(self.region, block.samples.count)
-        most = min(outlook.cautious_s, outlook.timely_s)
+        if self._probes(block):
+            return whole * outlook.speed / (self.learning.farm_speed or 1.0) / PROBE_UNITS_PER_NODE, inf
+        if not self.cost.measured:  # prices are pixel-samples
+            small = whole <= BLIND_FRAME and self._one_for_each(block)
+            return whole if small else outlook.share_s / BLIND_PART, inf
+        most = min(outlook.cautious_s, outlook.timely_s, outlook.whole_s)
         if self.mode is Mode.AUTO and block.region == self.region and whole <= most:
             return whole, inf
         return unit_work(outlook), outlook.most_s
+
+    def _one_for_each(self, block: Block) -> bool:
+        """Whether a frame may be given out whole as far as its number goes: there is one for every node."""
+        return self.mode is Mode.AUTO and block.region == self.region and len(self.frames) >= max(2, len(self.nodes))
 
     def _probes(self, block: Block) -> bool:
         """Whether a block measures the picture: a still's first pass, or the first of a sequence that has passes."""
@@ -318,14 +322,17 @@ class Planner:
 
     def _outlook(self, block: Block, node: str, now_s: float) -> Outlook:
         """What is known when a node asks and is to have a block, or a part of it."""
-        learning = self.learning
+        learning, known = self.learning, self.cost.measured
         frame = block.frame if self.mode is Mode.TILES else None
         state = learning.nodes.get(node)
+        pool_s = self._pool.price(self._price, frame=frame, samples=block.samples if self.limited else None)
+        farm_speed = learning.farm_speed or 1.0
         return Outlook(
-            pool_s=self._pool.price(self._price, frame=frame, samples=block.samples if self.limited else None),
-            hands_s=self.under_way.work_left(now_s) if self.cost.measured else 0.0,
+            pool_s=pool_s,
+            hands_s=self.under_way.work_left(now_s) if known else 0.0,
+            together_s=self.under_way.together_s(pool_s, farm_speed, now_s) if known else pool_s / farm_speed,
+            busy_s=self.under_way.busy_s(node, now_s) if known else 0.0,
             speed=learning.speed(node),
-            farm_speed=learning.farm_speed or 1.0,
             overhead_s=learning.overhead_s,
             deviation=learning.deviation(block, node),
             largest_s=state.largest_s if state else 0.0,

@@ -17,12 +17,16 @@ OVERHEAD_GOAL = 0.008
 """Part of a unit that its overhead should be while there is much to do."""
 RISK = 0.05
 """Part of the whole job's time that is lost, if a node dies with a unit, as far as overhead allows."""
+WHOLE_RISK = 0.09
+"""The same for a frame that needn't be cut: cutting it costs more overhead, and scenes that are read again."""
 OVERHEAD_LIMIT = 0.08
 """Part of a unit that its overhead may be."""
 TIME_PART = 4
 """When a job's time runs out, a unit takes at most this part of what is left of it: a node may hold two."""
 BLIND_PART = 6
 """Of what nothing is known of, a node gets this part of its share."""
+BLIND_FRAME = 250_000
+"""But a frame of no more pixel-samples than this whole: any renderer needs about a second for them, or a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,10 @@ class Outlook:
     ----------
     pool_s, hands_s
         Work that no node has yet, and that nodes have in hand.
-    speed, farm_speed
-        Of the node that asks, and of all nodes together.
+    together_s, busy_s
+        Seconds until all nodes end, if they end together, and until the node that asks has done what it has.
+    speed
+        Of the node that asks.
     overhead_s
         Seconds a unit takes besides rendering.
     deviation
@@ -51,8 +57,9 @@ class Outlook:
 
     pool_s: float
     hands_s: float
+    together_s: float
+    busy_s: float
     speed: float
-    farm_speed: float
     overhead_s: float
     deviation: float
     largest_s: float
@@ -62,12 +69,8 @@ class Outlook:
 
     @property
     def share_s(self) -> float:
-        """Work that is this node's part of all that is left, if all nodes are to end together.
-
-        What others have in hand counts, but at most as much as there is to give: one node that is stuck must not
-        make the others' shares look large.
-        """
-        return self.speed / self.farm_speed * (self.pool_s + min(self.hands_s, self.pool_s))
+        """Work that is this node's part of all that is left, if all nodes are to end together."""
+        return max(0.0, self.speed * (self.together_s - self.busy_s))
 
     @property
     def cautious_s(self) -> float:
@@ -81,6 +84,11 @@ class Outlook:
         Beyond its share a node makes all others wait, which is worth no more than what another unit costs.
         """
         return self.share_s + self.overhead_s * self.speed
+
+    @property
+    def whole_s(self) -> float:
+        """Work of a frame that is given out whole: not too much of a short sequence may be lost with a node."""
+        return max(SHORT_S * self.speed, WHOLE_RISK * (self.done_s + self.pool_s + self.hands_s))
 
     @property
     def timely_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ class UnderWay:
         self._hands: dict[str, _Hand] = {}
         self._node_of: dict[int, str] = {}
         self._of_frame: Counter[int] = Counter()
-        # The work left is a sum of speed × (until - now) over busy nodes: two sums, and a heap of who is through when.
+        # The work left is a sum of speed × (until - now) over busy nodes: two sums, and who is through when, in order.
         self._through: list[tuple[float, str]] = []
         self._speed = self._speed_until = 0.0
 
@@ -166,11 +166,28 @@ class UnderWay:
     def work_left(self, now_s: float) -> float:
         """Reference seconds of rendering that nodes still have before them."""
         while self._through and self._through[0][0] <= now_s:
-            until_s, node = heapq.heappop(self._through)
-            hand = self._hands[node]
-            if hand.counted and hand.until_s == until_s:
-                self._uncount(hand)
+            node = self._through[0][1]
+            self._uncount(node, self._hands[node])
         return max(0.0, self._speed_until - self._speed * now_s)
+
+    def busy_s(self, node: str, now_s: float) -> float:
+        """Seconds until a node has done what it has."""
+        hand = self._hands.get(node)
+        return max(0.0, hand.until_s - now_s) if hand and hand.units else 0.0
+
+    def together_s(self, work_s: float, farm_speed: float, now_s: float) -> float:
+        """Seconds until all nodes are through, if more work is given to them so that they end together.
+
+        Nodes that have enough for longer than that get none of it, nor does what they have count.
+        """
+        work_s += self.work_left(now_s)
+        for until_s, node in reversed(self._through):
+            speed, busy_s = self._hands[node].speed, until_s - now_s
+            if busy_s * farm_speed <= work_s or farm_speed <= speed:
+                break
+            work_s -= busy_s * speed
+            farm_speed -= speed
+        return work_s / farm_speed
 
     def _line_up(self, hand: _Hand, tickets: Sequence[int], begins_s: float) -> float:
         """Have units begin one after the other; returns when the last one should end."""
@@ -181,15 +198,16 @@ class UnderWay:
 
     def _count(self, node: str, hand: _Hand, *, until_s: float, speed: float) -> None:
         if hand.counted:
-            self._uncount(hand)
+            self._uncount(node, hand)
         hand.until_s, hand.speed = until_s, speed
         if hand.units:
             hand.counted = True
             self._speed += speed
             self._speed_until += speed * until_s
-            heapq.heappush(self._through, (until_s, node))
+            insort(self._through, (until_s, node))
 
-    def _uncount(self, hand: _Hand) -> None:
+    def _uncount(self, node: str, hand: _Hand) -> None:
         hand.counted = False
+        del self._through[bisect_left(self._through, (hand.until_s, node))]
         self._speed -= hand.speed
         self._speed_until -= hand.speed * hand.until_s

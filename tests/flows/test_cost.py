@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.plan.block import subtract
-from flows.plan.cost import UNKNOWN, CostMap, apportion, log_ratio
+from flows.plan.cost import UNKNOWN, CostMap, log_ratio
 from tasks.spec import CostGrid, Region, Size
 from tests.flows.strategies import regions
 
@@ -203,20 +203,28 @@ def test_what_was_measured_is_trusted_more_and_the_rest_is_not() -> None:
     assert cost.variance(left) < first
 
 
-@modest
-@given(
-    surprise=st.floats(-3, 3, allow_subnormal=False),
-    first=st.floats(0.001, 2),
-    second=st.floats(0.001, 2),
-    noise=st.floats(0.001, 0.1),
-)
-def test_a_surprise_is_put_down_to_what_is_known_least(
-    surprise: float, first: float, second: float, noise: float
-) -> None:
-    one, other = apportion(surprise, (first, second), noise=noise)
-    assert abs(one + other) <= abs(surprise)  # some of it is noise
-    assert one * second == pytest.approx(other * first)
-    assert abs(one) >= abs(other) * (1 - 1e-9) or first <= second
+def test_what_a_node_told_is_corrected_wherever_it_told_it_last() -> None:
+    cost = CostMap(SIZE)
+    half = SIZE.width // 2
+    left, right = Region(x0=0, y0=0, x1=half, y1=SIZE.height), Region(x0=half, y0=0, x1=SIZE.width, y1=SIZE.height)
+    cost.learn(SIZE.whole, samples=1, reference_s=4.0, teller=0)
+    assert cost.tellers(SIZE.whole) == {0: 1.0}
+    cost.learn(right, samples=1, reference_s=6.0, teller=1)
+    assert cost.tellers(SIZE.whole) == pytest.approx({0: 2 / 8, 1: 6 / 8})
+    assert cost.tellers(left) == {0: 1.0}
+    cost.rescale(0, 3.0, besides=right)
+    assert cost.predict(left, samples=1) == pytest.approx(6.0)
+    assert cost.predict(right, samples=1) == pytest.approx(6.0)
+
+
+def test_nobody_told_what_was_never_measured_and_it_costs_what_the_rest_does() -> None:
+    cost = CostMap(SIZE)
+    assert cost.tellers(SIZE.whole) == {}
+    left = Region(x0=0, y0=0, x1=SIZE.width // 2, y1=SIZE.height)
+    cost.learn(left, samples=1, reference_s=2.0, teller=0)
+    assert cost.tellers(SIZE.whole) == pytest.approx({0: 0.5})
+    cost.rescale(0, 2.0, besides=Region(x0=SIZE.width - 8, y0=0, x1=SIZE.width, y1=8))
+    assert cost.predict(SIZE.whole, samples=1) == pytest.approx(8.0)
 
 
 def test_one_odd_measurement_is_bounded() -> None:

@@ -95,6 +95,18 @@ def test_a_new_place_that_is_dear_says_little_of_a_node_that_is_known() -> None:
     assert learning.price(part(20)) == pytest.approx(6.0, rel=0.15)
 
 
+def test_places_that_a_fast_node_measured_are_not_thought_cheap() -> None:
+    """Every node measures a part of its own first, then they change places."""
+    learning, speeds = learning_of("a", "b", "c"), {"a": 4.0, "b": 1.0, "c": 0.5}
+    for shift in (0, 1, 2):
+        for number in range(24):
+            node = "abc"[(number // 8 + shift) % 3]
+            teach(learning, node, number, seconds=1 / speeds[node])
+    for node, speed in speeds.items():
+        assert learning.speed(node) / learning.speed("b") == pytest.approx(speed, rel=0.1)
+        assert [learning.seconds(part(n), node) for n in (3, 11, 19)] == pytest.approx([1 / speed] * 3, rel=0.15)
+
+
 def test_predictions_are_trusted_more_as_units_teach() -> None:
     learning = learning_of("a", "b")
     found = [learning.deviation(part(3), "a")]

@@ -49,6 +49,13 @@ def test_auto_gives_whole_frames_while_many_are_left_and_regions_at_the_end() ->
     assert_covered_once(blocks, frames=range(1, 41), region=SIZE.whole, passes=ALL)
 
 
+@pytest.mark.parametrize(("frames", "samples", "whole"), [(2, 1, True), (1, 1, False), (2, 16, False)])
+def test_small_frames_are_given_out_whole_before_anything_is_known(frames: int, samples: int, whole: bool) -> None:
+    nodes, names = nodes_of(2, frames, passes=(SampleRange(start=0, stop=samples),))
+    blocks = [nodes.block(nodes.give(name)[0]) for name in names]
+    assert [block.region == SIZE.whole for block in blocks] == [whole, whole]
+
+
 def test_the_probe_is_cut_evenly_for_the_nodes_before_anything_is_known() -> None:
     nodes, names = nodes_of(4, passes=TWO)
     given_out = [nodes.block(nodes.give(name)[0]) for _ in range(PROBE_UNITS_PER_NODE) for name in names]

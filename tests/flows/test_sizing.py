@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.plan.sizing import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, Outlook, longest, unit_work
+from flows.plan.sizing import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, WHOLE_RISK, Outlook, longest, unit_work
 
 PLENTY = Outlook(
-    pool_s=400.0, hands_s=80.0, speed=2.0, farm_speed=8.0, overhead_s=0.01, deviation=0.1, largest_s=100.0,
+    pool_s=400.0, hands_s=80.0, together_s=60.0, busy_s=0.0, speed=2.0, overhead_s=0.01, deviation=0.1, largest_s=100.0,
     speed_deviation=0.0, done_s=0.0,
 )  # fmt: skip
 positive = st.floats(0.001, 1e6)
@@ -21,8 +21,8 @@ positive = st.floats(0.001, 1e6)
 def outlooks(draw: st.DrawFn) -> Outlook:
     speed = draw(st.floats(0.01, 100))
     return Outlook(
-        pool_s=draw(positive), hands_s=draw(st.floats(0, 1e6)), speed=speed,
-        farm_speed=speed + draw(st.floats(0, 1000)), overhead_s=draw(st.floats(0, 10)), deviation=draw(st.floats(0, 3)),
+        pool_s=draw(positive), hands_s=draw(st.floats(0, 1e6)), together_s=draw(positive),
+        busy_s=draw(st.floats(0, 10)), speed=speed, overhead_s=draw(st.floats(0, 10)), deviation=draw(st.floats(0, 3)),
         largest_s=draw(st.just(0.0) | positive), speed_deviation=draw(st.floats(0, 1)),
         done_s=draw(st.floats(0, 1e6)),
     )  # fmt: skip
@@ -46,11 +46,18 @@ def test_the_less_is_known_the_less_a_node_gets(outlook: Outlook, factor: float)
     assert longest(replace(outlook, speed_deviation=outlook.speed_deviation * factor)) <= longest(outlook)
 
 
-def test_a_share_goes_by_speed_and_counts_what_others_have_in_hand() -> None:
-    assert PLENTY.share_s == pytest.approx(2 / 8 * (400 + 80))
-    assert replace(PLENTY, speed=4.0).share_s == pytest.approx(2 * PLENTY.share_s)
-    stuck = replace(PLENTY, hands_s=1e9)  # one node that is stuck makes nobody's share large
-    assert stuck.share_s == pytest.approx(2 / 8 * (400 + 400))
+def test_a_share_goes_by_speed_and_by_what_the_node_has_already() -> None:
+    assert PLENTY.share_s == pytest.approx(2 * 60)
+    assert replace(PLENTY, speed=4.0).share_s == pytest.approx(4 * 60)
+    assert replace(PLENTY, busy_s=10.0).share_s == pytest.approx(2 * 50)
+    assert replace(PLENTY, busy_s=100.0).share_s == 0.0
+
+
+def test_little_of_a_short_sequence_is_lost_with_a_frame() -> None:
+    assert replace(PLENTY, hands_s=100.0, done_s=500.0).whole_s == pytest.approx(WHOLE_RISK * 1000)
+    assert (
+        replace(PLENTY, pool_s=1.0, hands_s=0.0).whole_s == SHORT_S * PLENTY.speed
+    )  # what is short is soon done again
 
 
 @given(outlook=outlooks())
@@ -61,7 +68,8 @@ def test_nobody_waits_longer_for_a_unit_that_is_too_large_than_another_unit_cost
 
 
 def test_units_shrink_with_what_is_left() -> None:
-    sizes = [unit_work(replace(PLENTY, pool_s=pool_s, hands_s=pool_s / 4)) for pool_s in (400, 100, 25, 6, 1.5)]
+    left = [(pool_s, replace(PLENTY, pool_s=pool_s, hands_s=pool_s / 4)) for pool_s in (400, 100, 25, 6, 1.5)]
+    sizes = [unit_work(replace(outlook, together_s=pool_s * 5 / 4 / 8)) for pool_s, outlook in left]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 4 * sizes[-1]
 
@@ -69,14 +77,14 @@ def test_units_shrink_with_what_is_left() -> None:
 @pytest.mark.parametrize("overhead_s", [0.01, 0.1, 1.0])
 def test_overhead_is_a_small_part_of_a_unit_while_a_share_is_large_enough(overhead_s: float) -> None:
     for pool_s in (100, 400, 4000):
-        outlook = replace(PLENTY, pool_s=float(pool_s), overhead_s=overhead_s)
+        outlook = replace(PLENTY, pool_s=float(pool_s), together_s=pool_s / 8, overhead_s=overhead_s)
         took_s = unit_work(outlook) / outlook.speed
         if outlook.share_s / outlook.speed > overhead_s / OVERHEAD_LIMIT:
             assert overhead_s <= 1.001 * OVERHEAD_LIMIT * took_s
 
 
 def test_at_the_very_end_a_node_gets_all_of_its_share() -> None:
-    last = replace(PLENTY, pool_s=0.4, hands_s=0.0, overhead_s=0.1)
+    last = replace(PLENTY, pool_s=0.4, hands_s=0.0, together_s=0.05, overhead_s=0.1)
     assert unit_work(last) == pytest.approx(max(last.share_s, 0.1 * last.speed))
 
 
@@ -87,5 +95,5 @@ def test_a_node_shows_what_it_can_do_before_it_gets_much() -> None:
 
 def test_a_node_that_dies_takes_a_small_part_of_the_job_with_it() -> None:
     for overhead_s in (0.01, 0.5, 5.0):
-        long = replace(PLENTY, pool_s=4000.0, hands_s=500.0, done_s=3500.0, overhead_s=overhead_s)
+        long = replace(PLENTY, pool_s=4000.0, hands_s=500.0, together_s=4500 / 8, done_s=3500.0, overhead_s=overhead_s)
         assert longest(long) <= max(RISK * 8000, long.share_s / 16, SHORT_S * long.speed) + 1e-9

@@ -142,3 +142,28 @@ def test_a_ticket_that_is_not_there_ends_nothing() -> None:
     assert under_way.end(1, now_s=1) is not None
     assert under_way.get(1) is None
     assert (len(under_way), under_way.count("a"), under_way.of_node("b"), under_way.work_left(1)) == (0, 0, [], 0)
+
+
+@settings(deadline=None)
+@given(
+    hands=st.lists(st.tuples(st.floats(0.1, 10), st.floats(0, 100)), max_size=6),
+    idle=st.floats(0.1, 10),
+    work_s=st.floats(0, 1000),
+)
+def test_nodes_end_together_if_each_gets_what_it_can_do_until_then(
+    hands: list[tuple[float, float]], idle: float, work_s: float
+) -> None:
+    under_way = UnderWay()
+    for ticket, (speed, takes_s) in enumerate(hands):
+        under_way.start({ticket: BLOCK}, str(ticket), now_s=0, speed=speed, seconds=[takes_s], known=True)
+        assert under_way.busy_s(str(ticket), 0) == takes_s
+    ends_s = under_way.together_s(work_s, idle + sum(speed for speed, _ in hands), 0)
+    given_s = idle * ends_s + sum(speed * max(0.0, ends_s - takes_s) for speed, takes_s in hands)
+    assert given_s == pytest.approx(work_s, abs=1e-6)
+
+
+def test_a_node_that_is_stuck_makes_nobodys_share_large() -> None:
+    under_way = UnderWay()
+    give(under_way, "stuck", 1e9)
+    assert under_way.together_s(40.0, 5.0, 0) == pytest.approx(10.0)
+    assert under_way.busy_s("idle", 0) == 0.0
