@@ -14,7 +14,8 @@ from distributed import Client
 from flows.cluster.nodes import local_nodes
 from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
-from flows.plan.planner import FrameWork, Mode, Planner
+from flows.plan.cutter import Mode
+from flows.plan.planner import FrameWork, Planner
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 

@@ -16,7 +16,8 @@ from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
 from flows.job import make_job
 from flows.layout import lay_out
-from flows.plan.planner import FrameWork, Mode, Planner
+from flows.plan.cutter import Mode
+from flows.plan.planner import FrameWork, Planner
 from flows.report import Report
 from flows.scenes import frame_scenes
 from flows.survey import choose_build

@@ -16,7 +16,7 @@ from flows.areas import outside, parse_region, parse_size
 from flows.deadline import deadline_text, next_moment
 from flows.fps import parse_fps
 from flows.frames import parse_frames
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from flows.problems import sentences
 from flows.share import Terms
 from flows.spans import parse_span

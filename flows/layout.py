@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from flows.areas import outside, parse_region, parse_size
 from flows.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, ExrType, JobRefused, RenderJob
+from flows.plan.cutter import Mode
 from flows.plan.passes import sample_passes
-from flows.plan.planner import Mode
 from tasks.denoise import GUIDES
 from tasks.limits import Limits
 from tasks.parts import Showing

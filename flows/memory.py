@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 
 if TYPE_CHECKING:
     from flows.plan.planner import Planner

@@ -8,40 +8,26 @@ idle nodes are given pixels that others take too long for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING
 
 from flows.plan.block import Block, overlaps, subtract
 from flows.plan.cost import CostMap
-from flows.plan.cut import cut_off
+from flows.plan.cutter import Cutter, Mode
 from flows.plan.learning import Learning
 from flows.plan.passes import turns
 from flows.plan.pool import Pool
 from flows.plan.races import Races, Settlement
 from flows.plan.resting import Resting
-from flows.plan.sizing import BLIND_FRAME, BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
 from flows.plan.tail import Tail
 from flows.plan.under_way import UnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flows.plan.learning import NodeState
     from flows.plan.under_way import Assignment
     from tasks.spec import CostGrid, Region, SampleRange, Size
-
-PROBE_UNITS_PER_NODE = 2
-"""Units a node gets of the probe. A unit tells of its parts too, so more would only be overhead."""
-MOST_AT_ONCE = 64
-
-
-class Mode(StrEnum):
-    """How a job is cut."""
-
-    AUTO = "auto"
-    FRAMES = "frames"
-    TILES = "tiles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +77,7 @@ class Planner:
     _pool: Pool = field(init=False)
     _races: Races = field(init=False, default_factory=Races)
     _tail: Tail = field(init=False)
+    cutter: Cutter = field(init=False)
     resting: Resting = field(init=False, default_factory=Resting)
     """Work that failed and waits before it is handed out again."""
     most_px: dict[str, float] = field(init=False, default_factory=dict)
@@ -104,6 +91,11 @@ class Planner:
         self._tail = Tail(learning=self.learning, under_way=self.under_way, races=self._races)
         blocks = [block for work, samples in turns(self.frames, self.passes) for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
+        self.cutter = Cutter(
+            pool=self._pool, learning=self.learning, under_way=self.under_way, frames=len(self.frames),
+            region=self.region, passes=self.passes, mode=self.mode, align_px=self.align_px, limited=self.limited,
+            most_px=self.most_px,
+        )  # fmt: skip
 
     @property
     def cost(self) -> CostMap:
@@ -134,15 +126,13 @@ class Planner:
 
     def next_blocks(self, node: str, now_s: float) -> list[Block]:
         """Take the next unit for a node out of the pool: one block, or several short ones. Empty if there is none."""
-        block = self._take(node, now_s)
-        if block is None and self.exhausted:
+        blocks = self.cutter.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
+        if not blocks and self.exhausted:
             late = self._tail.take_over(node, now_s, done_s=self._done_s, alone=self.mode is Mode.FRAMES)
             if late is not None:
                 self._pool.put(0, [late])
-                block = self._take(node, now_s)
-        if block is None:
-            return []
-        return [block, *self._company(block, node, now_s)]
+                blocks = self.cutter.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
+        return blocks
 
     def start(self, units: Mapping[int, Block], node: str, now_s: float) -> None:
         """Note that a node was given blocks."""
@@ -249,97 +239,6 @@ class Planner:
                 done.append(region)
                 self.reused.append(Block(frame=work.frame, samples=samples, region=region))
         return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
-
-    def _take(self, node: str, now_s: float) -> Block | None:
-        choice = self._pool.choice(node, self.nodes.keys())
-        if not choice:
-            return None
-        target, most = self._target(choice[0][1], node, now_s)
-        # What others cut off may be smaller than this node should get: such pieces keep until small ones are wanted.
-        prices = [self.learning.price(block) for _, block in choice]
-        best = next((n for n, price in enumerate(prices) if price >= target), prices.index(max(prices)))
-        index = choice[best][0]
-        block = self._pool.take(index)
-        piece, rest = cut_off(
-            block.region,
-            target=target,
-            price=lambda region: self.cost.predict(region, samples=block.samples.count, once=True),
-            align_px=self.align_px,
-            most=most,
-        )
-        if node in self.most_px and self.mode is not Mode.FRAMES:
-            most_px = self.most_px[node]
-            piece, more = cut_off(piece, target=most_px, price=lambda region: region.area, align_px=self.align_px)
-            rest += more
-        self._pool.put(index, [block.part(region) for region in rest])
-        return block.part(piece)
-
-    def _company(self, first: Block, node: str, now_s: float) -> Iterable[Block]:
-        """Take more whole frames for a unit whose frame is far shorter than what a unit costs besides."""
-        if not self.cost.measured or not self._groups(first) or node in self.most_px:
-            return
-        work = self.learning.price(first)
-        floor = self.learning.overhead_s / OVERHEAD_LIMIT * self.learning.speed(node)
-        share = self._outlook(first, node, now_s).cautious_s
-        for _ in range(MOST_AT_ONCE - 1):
-            choice = self._pool.choice(node, self.nodes.keys())
-            if not choice or not self._groups(choice[0][1]):
-                return
-            work += self.learning.price(choice[0][1])
-            if work > min(floor, share):
-                return
-            yield self._pool.take(choice[0][0])
-
-    def _groups(self, block: Block) -> bool:
-        """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
-        return len(self.passes) == 1 and block.region == self.region and block.race is None and not block.failures
-
-    def _target(self, block: Block, node: str, now_s: float) -> tuple[float, float]:
-        """Price that the unit of this node should have, and may have at most, in the unit of `CostMap.predict`."""
-        if self.mode is Mode.FRAMES:
-            return inf, inf
-        outlook = self._outlook(block, node, now_s)
-        whole = self._price(self.region, block.samples.count)
-        if self._probes(block):
-            return whole * outlook.speed / (self.learning.farm_speed or 1.0) / PROBE_UNITS_PER_NODE, inf
-        if not self.cost.measured:  # prices are pixel-samples
-            small = whole <= BLIND_FRAME and self._one_for_each(block)
-            return whole if small else outlook.share_s / BLIND_PART, inf
-        most = min(outlook.cautious_s, outlook.timely_s, outlook.whole_s)
-        if self.mode is Mode.AUTO and block.region == self.region and whole <= most:
-            return whole, inf
-        return unit_work(outlook), outlook.most_s
-
-    def _one_for_each(self, block: Block) -> bool:
-        """Whether a frame may be given out whole as far as its number goes: there is one for every node."""
-        return self.mode is Mode.AUTO and block.region == self.region and len(self.frames) >= max(2, len(self.nodes))
-
-    def _probes(self, block: Block) -> bool:
-        """Whether a block measures the picture: a still's first pass, or the first of a sequence that has passes."""
-        if len(self.passes) == 1 or block.samples != self.passes[0]:
-            return False
-        return len(self.frames) == 1 or not self.cost.measured
-
-    def _outlook(self, block: Block, node: str, now_s: float) -> Outlook:
-        """What is known when a node asks and is to have a block, or a part of it."""
-        learning, known = self.learning, self.cost.measured
-        frame = block.frame if self.mode is Mode.TILES else None
-        state = learning.nodes.get(node)
-        pool_s = self._pool.price(self._price, frame=frame, samples=block.samples if self.limited else None)
-        farm_speed = learning.farm_speed or 1.0
-        return Outlook(
-            pool_s=pool_s,
-            hands_s=self.under_way.work_left(now_s) if known else 0.0,
-            together_s=self.under_way.together_s(pool_s, farm_speed, now_s) if known else pool_s / farm_speed,
-            busy_s=self.under_way.busy_s(node, now_s) if known else 0.0,
-            speed=learning.speed(node),
-            overhead_s=learning.overhead_s,
-            deviation=learning.deviation(block, node),
-            largest_s=state.largest_s if state else 0.0,
-            speed_deviation=state.variance**0.5 if state else 0.0,
-            done_s=self._done_s,
-            ends_in_s=self.ends_in_s,
-        )
 
     def _settle(self, settlement: Settlement, frame: int) -> Settlement:
         """Take the pieces of a race that is over out of the pool."""

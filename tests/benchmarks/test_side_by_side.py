@@ -13,7 +13,7 @@ from benchmarks.modes import shown as shown_modes
 from benchmarks.ratios import against, better_of, noise, predicted, spread, table, turn
 from benchmarks.side_by_side import ALONE, BUCKETS, EVERYONE, OURS, PLANS, WORKS, Contest, quick, shown
 from flows.areas import parse_size
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from tasks.spec import SampleRange
 
 WHOLE = (SampleRange(start=0, stop=8),)

@@ -6,7 +6,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.farm import CostField, hills
-from flows.plan.planner import FrameWork, Mode, Planner
+from flows.plan.cutter import Mode
+from flows.plan.planner import FrameWork, Planner
 from tasks.spec import SampleRange, Size
 from tests.flows.cover import assert_covered_once
 

@@ -10,7 +10,7 @@ from benchmarks.simulation.farm import FakeFarm, FakeNode, render
 from flows import events as ev
 from flows.dispatch import Dispatcher
 from flows.messages import Failed, Finished, Joined, Message
-from flows.plan.planner import MOST_AT_ONCE, Mode
+from flows.plan.cutter import MOST_AT_ONCE, Mode
 from storage.errors import FrontburnerError
 from tasks.spec import UnitRecord
 from tests.flows.making import Nodes, assert_complete, cost_of, planner_of

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from flows import events as ev
 from flows.hunger import AHEAD_OF_S
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from storage.errors import FrontburnerError
 from tasks.spec import Region
 from tests.flows.making import SEQUENCE, WHOLE, assert_complete, cost_of, planner_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, Fault, Outcome, render
 from flows import events as ev
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from tests.flows.making import STILL, assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:

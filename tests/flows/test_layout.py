@@ -10,7 +10,7 @@ import pytest
 from flows.job import JobRefused, make_job
 from flows.layout import ALIGN_PX, Layout, lay_out
 from flows.plan.block import Block
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from tasks.limits import Limits
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scenes import FrameScene

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import CostField, hills
-from flows.plan.planner import PROBE_UNITS_PER_NODE, Mode
+from flows.plan.cutter import PROBE_UNITS_PER_NODE, Mode
 from tasks.spec import SampleRange
 from tests.flows.cover import assert_covered_once
 from tests.flows.making import SIZE, Nodes, planner_of

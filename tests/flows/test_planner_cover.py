@@ -7,7 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.plan.planner import FrameWork, Mode, Planner
+from flows.plan.cutter import Mode
+from flows.plan.planner import FrameWork, Planner
 from tasks.spec import Region, SampleRange, Size
 from tests.flows.cover import assert_covered_once, counts
 from tests.flows.making import SIZE, Nodes, Turmoil, planner_of

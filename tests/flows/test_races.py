@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.plan.planner import Mode, Planner
+from flows.plan.cutter import Mode
 from flows.plan.tail import WASTE_LIMIT
 from tasks.spec import SampleRange, Size
 from tests.flows.cover import assert_covered_once
 from tests.flows.making import Nodes, planner_of
+
+if TYPE_CHECKING:
+    from flows.plan.planner import Planner
 
 ALL = (SampleRange(start=0, stop=64),)
 SIZE = Size(width=64, height=48)
@@ -27,7 +31,7 @@ class Raced(Nodes):
         for ticket in self.first:
             self.now_s += 4.0
             self.finish(ticket, 4.0)
-        planner.mode = mode
+        planner.mode = planner.cutter.mode = mode
         self.now_s += 60.0
         planner.join("c")
         self.pieces = [*self.give("a"), *self.rest("c")]

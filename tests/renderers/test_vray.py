@@ -13,7 +13,7 @@ import pytest
 
 from flows.job import JobRefused, make_job
 from flows.layout import lay_out
-from flows.plan.planner import Mode
+from flows.plan.cutter import Mode
 from flows.scenes import frame_scenes
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
