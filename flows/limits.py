@@ -221,6 +221,7 @@ class Limiter:
         if progress.tickets is None or self._undecided(progress):
             return
         self._active.pop(progress.frame, None)
+        progress.close()
         by, stop, tickets = progress.ended_by or EndedBy.SAMPLES, progress.sample_stop, progress.tickets
         if by is EndedBy.NOISE:
             tickets = self._kept(progress, stop)

@@ -36,6 +36,9 @@ class FrameProgress:
     passes: Sequence[SampleRange]
     area_px: int
     covered_px: dict[SampleRange, int] = field(default_factory=dict)
+    """Pixels by pass, as long as it is looked at."""
+    pixel_samples: int = 0
+    """What is rendered of it."""
     counted: int = 0
     """Units that are counted in; the dispatcher may have more by now."""
     measured: int = 0
@@ -56,7 +59,13 @@ class FrameProgress:
         """Count in what is new among its units, which come in the order they were counted."""
         for block in itertools.islice(done.values(), self.counted, None):
             self.covered_px[block.samples] = self.covered_px.get(block.samples, 0) + block.region.area
+            self.pixel_samples += block.pixel_samples
         self.counted = len(done)
+
+    def close(self) -> None:
+        """Let go of all that matters only until it is handed on, what nodes hold for it included."""
+        self.covered_px.clear()
+        self.measurement = self.last = None
 
     def complete(self, index: int) -> bool:
         """Whether a pass is rendered in the whole region."""
@@ -71,11 +80,6 @@ class FrameProgress:
     def samples(self) -> int:
         """Samples of every pixel that were measured."""
         return self.passes[self.measured - 1].stop if self.measured else 0
-
-    @property
-    def pixel_samples(self) -> int:
-        """What is rendered of it."""
-        return sum(px * samples.count for samples, px in self.covered_px.items())
 
     @property
     def pixel_samples_left(self) -> int:

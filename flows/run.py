@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -355,7 +355,7 @@ class Run:
         previews.offer(progress)
 
     def _written(self, layout: Layout, record: FrameRecord) -> None:
-        self.pictures[record.frame] = record
+        self.pictures[record.frame] = replace(record, preview=b"")  # that is shown below, and then by the store
         reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
         get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
         if record.preview:

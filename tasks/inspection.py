@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
@@ -32,6 +32,7 @@ _TWINS_ARE_MEANT = 0.25
 """Where more than this part of the frames have a twin, the animation holds or loops."""
 _DARK = 1e-3
 _RING = 5
+_PACKED = np.dtype("<f4")
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -71,14 +72,29 @@ class Figures:
     fireflies
         Pixels far brighter than all around them.
     light
-        Mean luminance of each cell of a grid over the picture, row by row.
+        Mean luminance of each cell of a grid over the picture, row by row, packed: a job keeps those of all its frames.
     """
 
     digest: str
     brightest: float
     bad_px: int
     fireflies: int
-    light: tuple[float, ...]
+    light: bytes
+
+    @property
+    def cells(self) -> list[float]:
+        """Mean luminance of each cell, in the five digits that are told of it."""
+        return _told(np.frombuffer(self.light, _PACKED))
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "digest": self.digest,
+            "brightest": self.brightest,
+            "bad_px": self.bad_px,
+            "fireflies": self.fireflies,
+            "light": self.cells,
+        }
 
 
 def figures(pixels: Floats) -> Figures:
@@ -100,13 +116,22 @@ def figures(pixels: Floats) -> Figures:
         brightest=float(f"{brightest:.5g}"),
         bad_px=int(whole.size - np.count_nonzero(whole)),
         fireflies=int(np.count_nonzero(flies)),
-        light=tuple(float(f"{value:.5g}") for value in _cells(light).ravel()),
+        light=_packed(_told(_cells(light).ravel())),
     )
 
 
 def figures_from(values: Mapping[str, Any]) -> Figures:
-    """Rebuild what ``asdict`` made of figures, once it was JSON."""
-    return Figures(**{**values, "light": tuple(values["light"])})
+    """Rebuild figures from their document, once it was JSON."""
+    return Figures(**{**values, "light": _packed(values["light"])})
+
+
+def _told(values: npt.NDArray[np.floating[Any]]) -> list[float]:
+    """Round to the digits that are kept: few enough for a packed value to give the same ones again."""
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _packed(cells: Sequence[float]) -> bytes:
+    return np.array(cells, _PACKED).tobytes()
 
 
 def findings(measured: Mapping[int, Figures]) -> tuple[Finding, ...]:
@@ -133,13 +158,13 @@ def _alone(measured: Mapping[int, Figures]) -> Iterator[tuple[int, Finding]]:
 
 def _jumps(measured: Mapping[int, Figures]) -> dict[int, tuple[float, float]]:
     """How far each frame is from the nearer of its neighbours, and these from each other, in stops."""
-    frames = list(measured)
-    light = [np.log2(np.array(measured[frame].light) + _DARK) for frame in frames]
     found = {}
-    for at in range(1, len(frames) - 1):
-        before, own, after = light[at - 1 : at + 2]
-        if before.shape == own.shape == after.shape:
-            found[frames[at]] = min(_apart(before, own), _apart(own, after)), _apart(before, after)
+    near: deque[tuple[int, npt.NDArray[np.float64]]] = deque(maxlen=3)
+    for frame, figures_of_it in measured.items():
+        near.append((frame, np.log2(np.array(figures_of_it.cells) + _DARK)))
+        (_, before), (middle, own), (_, after) = near[0], near[len(near) // 2], near[-1]
+        if len(near) == near.maxlen and before.shape == own.shape == after.shape:
+            found[middle] = min(_apart(before, own), _apart(own, after)), _apart(before, after)
     return found
 
 

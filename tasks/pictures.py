@@ -131,7 +131,7 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
         store.write(key, data)
         record: dict[str, object] = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
         if measured is not None:
-            record["figures"] = asdict(measured)
+            record["figures"] = measured.document()
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
     with suppress(StoreError):  # the picture is in place, whoever can't look at a small one

@@ -20,7 +20,6 @@ from flows.intake import Form, absolute, read_job
 from flows.job import JobRefused
 from flows.job_files import is_job_file, read_document
 from flows.manager.here import use_farm_here
-from flows.report import Report
 from storage.errors import FrontburnerError
 from tasks.targets import UnknownTarget
 
@@ -97,13 +96,11 @@ def check_nodes(nodes: int) -> None:
 
 
 def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: Choice) -> dict[str, Any]:
-    report = Report(job_id=job.job_id)
     startup_s = [0.0]
 
     def observe(event: ev.Event) -> None:
         if isinstance(event, ev.UnitStarted) and not startup_s[0]:
             startup_s[0] = time.monotonic() - began_s
-        report.take(event)
         teller.take(event)
 
     unobserve = ev.observe(observe)

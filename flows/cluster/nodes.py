@@ -55,6 +55,11 @@ CONFIG = {
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.worker.memory.monitor-interval": "1s",
 }
+CLIENT = {
+    **LOADER,  # it is Prefect's client that connects
+    # Else it keeps what it sent last: a thousand messages, each with all that is said of a unit.
+    "distributed.admin.low-level-log-length": 0,
+}
 
 
 def cores() -> int:
@@ -181,7 +186,7 @@ def farm() -> Iterator[str]:
     """Address of the farm's scheduler: the one that is set, or one with nodes of its own, as the cluster file says."""
     settings = Settings()
     if settings.scheduler:
-        with dask.config.set(LOADER):  # it is Prefect's client that connects
+        with dask.config.set(CLIENT):
             yield settings.scheduler
         return
     if settings.cluster:

@@ -133,6 +133,8 @@ class UnderWay:
         before, after = tickets[: tickets.index(ticket)], tickets[tickets.index(ticket) + 1 :]
         del hand.units[ticket]
         self._of_frame[ended.block.frame] -= 1
+        if not self._of_frame[ended.block.frame]:
+            del self._of_frame[ended.block.frame]  # a job may have a million
         begins_s = now_s
         if before:  # it was called back, or ended out of turn: what comes before it goes on as it did
             last = hand.units[before[-1]]

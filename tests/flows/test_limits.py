@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def layout_of(frames: int = 1, **limits: Any) -> Layout:
     )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, weakref_slot=True)
 class FakeMeasurement:
     farm: FakeFarm
     ready_s: float
@@ -73,6 +74,7 @@ class Stage:
     pictures: dict[int, tuple[list[Block], Ending | None]] = field(init=False, default_factory=dict)
     measured: list[tuple[int, int]] = field(init=False, default_factory=list)
     dropped: list[int] = field(init=False, default_factory=list)
+    measurements: list[ref[FakeMeasurement]] = field(init=False, default_factory=list)
     events: list[ev.Event] = field(init=False, default_factory=list)
 
     def run(self) -> Stage:
@@ -114,7 +116,9 @@ class Stage:
         assert (before is None) == (samples == self.layout.passes[0])
         self.measured.append((frame, samples.stop))
         figure = self.grain.get(frame, 1.0) / math.sqrt(samples.stop) if before else None
-        return FakeMeasurement(farm=self.farm, ready_s=self.farm.now_s + self.measuring_s, figure=figure)
+        made = FakeMeasurement(farm=self.farm, ready_s=self.farm.now_s + self.measuring_s, figure=figure)
+        self.measurements.append(ref(made))
+        return made
 
     def drop(self, tickets: Sequence[int]) -> None:
         self.dropped.extend(tickets)
@@ -219,6 +223,12 @@ def test_a_frame_that_fails_is_not_finished_and_the_others_are() -> None:
     stage = Stage(layout=layout_of(3, noise=0.1), faults=[fault]).run()
     assert sorted(stage.pictures) == [1, 3]
     assert [event.frame for event in stage.of(ev.FrameFailed)] == [2]
+
+
+def test_what_was_measured_of_a_frame_is_let_go_with_it() -> None:
+    stage = Stage(layout=layout_of(4, noise=0.1)).run()
+    assert len(stage.measurements) > 4
+    assert not [each for each in stage.measurements if each() is not None], "nodes would hold its moments for ever"
 
 
 @pytest.mark.parametrize("nodes", FARMS[:4], ids=["one", "two", "nine", "uneven"])

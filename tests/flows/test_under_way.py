@@ -27,6 +27,17 @@ def ends_of(under_way: UnderWay, node: str) -> list[float]:
     return [one.begins_s + one.takes_s for one in under_way.of_node(node)]
 
 
+def test_nothing_is_kept_of_a_unit_that_ended() -> None:
+    under_way = UnderWay()
+    give(under_way, "a", 1.0, 2.0)
+    assert under_way.of_frame(BLOCK.frame) == 2
+    for ticket in (1, 2):
+        under_way.end(ticket, now_s=3.0)
+    assert under_way.of_frame(BLOCK.frame) == 0
+    assert not under_way._of_frame
+    assert not under_way._node_of
+
+
 @dataclass
 class Plain:
     """The same, counted the plain way: for every node when each unit ends, in its order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -78,9 +77,17 @@ def test_a_thin_bright_line_and_bright_areas_are_no_fireflies() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (8, 8), (91, 161)])
 def test_pictures_of_any_shape_are_measured(shape: tuple[int, int]) -> None:
     own = figures(np.full((*shape, 3), 0.25, np.float32))
-    assert own.light == pytest.approx([0.25] * len(own.light), rel=1e-4)
+    assert own.cells == pytest.approx([0.25] * len(own.cells), rel=1e-4)
     assert (own.bad_px, own.fireflies) == (0, 0)
-    assert figures_from(json.loads(json.dumps(asdict(own)))) == own
+    assert figures_from(json.loads(json.dumps(own.document()))) == own
+
+
+@given(st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=144))
+def test_packed_cells_give_the_same_numbers_again_in_few_bytes(light: list[float]) -> None:
+    told = [float(f"{value:.5g}") for value in light]
+    own = figures_from({"digest": "d", "brightest": 1.0, "bad_px": 0, "fireflies": 0, "light": told})
+    assert own.document()["light"] == told
+    assert len(own.light) == 4 * len(light), "a job keeps those of all its frames"
 
 
 @settings(deadline=None, max_examples=30)
