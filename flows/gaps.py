@@ -22,7 +22,10 @@ class Gaps:
     _ended: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def ended(self, done: Assignment, record: UnitRecord, now_s: float) -> float | None:
-        """Take in a unit's end; returns the gap before it, where the node had the unit in time for no other reason."""
+        """Take in a unit's end; returns the gap before it, where the node had the unit in time for no other reason.
+
+        What was opened for it counts: the scene of another frame. A node's first unit, which opens all, has no gap.
+        """
         before = self._ended.pop(done.node, None)
         if record.reused:
             return None
@@ -31,7 +34,7 @@ class Gaps:
         if before is None or done.nth or done.given_s > before[0] + AHEAD_S:
             return None
         gap_s, seen_s = record.started_s - before[1], now_s - record.wall_s - before[0]
-        return gap_s if abs(gap_s - seen_s) <= BELIEVED_S else None
+        return gap_s + record.load_s if abs(gap_s - seen_s) <= BELIEVED_S else None
 
     def forget(self, node: str) -> None:
         """Forget a node's last unit: what comes after it isn't a gap between units."""

@@ -181,13 +181,23 @@ def test_a_gap_over_which_a_node_s_clock_was_set_teaches_nothing() -> None:
         nonlocal now_s
         now_s += 2.05
         done = Assignment(ticket=1, block=BLOCK, node="n1", given_s=now_s - 2.05, begins_s=0, takes_s=2, predicted_s=2)
-        return gaps.ended(done, unit_record(started_s=clock_s + now_s - 2), now_s)
+        return gaps.ended(done, unit_record(started_s=clock_s + now_s - 2, load_s=0.0), now_s)
 
     assert ends(0) is None
     assert ends(0) == pytest.approx(0.05)
     for clock_s in (HOUR_S, -HOUR_S):
         assert ends(clock_s) is None
         assert ends(clock_s) == pytest.approx(0.05)
+
+
+def test_what_a_node_opens_for_a_unit_is_part_of_what_the_unit_costs_besides() -> None:
+    gaps, found = Gaps(), []
+    for number, load_s in enumerate((20.0, 0.0, 0.4)):
+        now_s = 100.0 + 5 * number
+        done = Assignment(ticket=1, block=BLOCK, node="n1", given_s=now_s - 5, begins_s=0, takes_s=4, predicted_s=4)
+        record = unit_record(started_s=now_s - 4.9, wall_s=4.9, load_s=load_s)
+        found.append(gaps.ended(done, record, now_s))
+    assert found == [None, pytest.approx(0.1), pytest.approx(0.5)]
 
 
 def test_runs_sort_as_they_began_although_clocks_were_set(store: ObjectStore) -> None:
