@@ -97,8 +97,7 @@ def embedded_server() -> Iterator[PrefectServer]:
     Its database is kept from run to run. A second command that runs at the same time gets one of its own.
     """
     home = Settings().home
-    with _database(home) as folder:
-        port = _free_port()
+    with _database(home) as folder, _held_port() as port:
         url = server_url(port)
         log = folder / "server.log"
         environment = {**os.environ, **server_environment(folder, port)}
@@ -192,8 +191,14 @@ def _database(home: Path) -> Iterator[Path]:
         lock.release()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """Return a port of this machine that nobody else is given from now on.
+
+    A port that is bound, but not listened to, can be bound by whoever asks for it by its number, as a server does
+    (SO_REUSEADDR), and isn't chosen for anybody who asks for any.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

@@ -41,14 +41,14 @@ class RotatingLog:
         """Put it aside if it is large."""
         if not self.path.exists() or self.path.stat().st_size < self.most_bytes:
             return
-        for number in range(KEPT, 1, -1):
-            older = self._aside(number - 1)
-            if older.exists():
-                older.replace(self._aside(number))
-        with self.path.open("r+b") as full, self._aside(1).open("wb") as aside:
+        with self.path.open("r+b") as full, self._aside(0).open("wb") as aside:
             while part := full.read(_COPY_BYTES):
                 aside.write(part)
             full.truncate(0)  # programs append: their next line is the first
+        for number in range(KEPT, 0, -1):
+            newer = self._aside(number - 1)
+            if newer.exists():
+                newer.replace(self._aside(number))
 
     def last(self, lines: int) -> list[str]:
         """Return its last lines that say something of the program's own."""
@@ -66,11 +66,12 @@ class RotatingLog:
 
     def follow(self) -> Iterator[str]:
         """Give what is written from now on, line by line; an empty one where there is nothing new yet."""
-        position, rest = self._size(), b""
+        position, rest, before = self._size(), b"", self._put_aside()
         while True:
+            last = self._put_aside()
             size, news = self._size(), b""
-            if size < position:  # it was put aside
-                news, position = self._read(self._aside(1), position), 0
+            if last != before:  # however long it has grown again since
+                news, position, before = self._read(self._aside(1), position), 0, last
             if size > position:
                 news += self._read(self.path, position, size - position)
                 position = size
@@ -79,6 +80,13 @@ class RotatingLog:
                 yield line.decode(errors="replace") or " "
             if not news:
                 yield ""
+
+    def _put_aside(self) -> tuple[int, int] | None:
+        """What tells the file that was put aside last from others; None before there is one."""
+        if not self._aside(1).exists():
+            return None
+        known = self._aside(1).stat()
+        return known.st_ino, known.st_mtime_ns
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0

@@ -49,6 +49,19 @@ def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_pat
     assert all(line.startswith("line ") for line in log.last(5))
 
 
+def test_a_log_that_has_grown_again_since_it_was_put_aside_is_followed_from_its_first_line(tmp_path: Path) -> None:
+    log = RotatingLog(tmp_path / "part.log", most_bytes=20)
+    log.note("old")
+    said = log.follow()
+    assert next(said) == ""
+    with log.open() as sink:
+        sink.write(b"last of the old\n")
+    log.rotate()
+    with log.open() as sink:
+        sink.write(b"".join(b"line %d\n" % number for number in range(100)))
+    assert [next(said) for _ in range(102)] == ["last of the old", *(f"line {number}" for number in range(100)), ""]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
 @pytest.mark.parametrize("user", ["", "root"])
 def test_systemd_takes_the_unit_whatever_the_folders_are_called(tmp_path: Path, user: str) -> None:
