@@ -21,7 +21,7 @@ class RotatingLog:
     """A log in a file.
 
     Its program goes on writing to the same file, so that it needs nobody beside it: what is put aside is a copy, and a
-    line that is written in that very moment may be lost.
+    line that is written in that very moment may be lost, or its beginning.
     """
 
     path: Path
@@ -68,13 +68,11 @@ class RotatingLog:
         """Give what is written from now on, line by line; an empty one where there is nothing new yet."""
         position, rest, before = self._size(), b"", self._put_aside()
         while True:
-            last = self._put_aside()
-            size, news = self._size(), b""
+            last, news = self._put_aside(), b""
             if last != before:  # however long it has grown again since
                 news, position, before = self._read(self._aside(1), position), 0, last
-            if size > position:
-                news += self._read(self.path, position, size - position)
-                position = size
+            new = self._read(self.path, position)
+            news, position = news + new, position + len(new)
             *whole, rest = (rest + news).split(b"\n")
             for line in whole:
                 yield line.decode(errors="replace") or " "
@@ -91,12 +89,12 @@ class RotatingLog:
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def _read(self, path: Path, position: int, count: int = -1) -> bytes:
+    def _read(self, path: Path, position: int) -> bytes:
         if not path.exists():
             return b""
         with path.open("rb") as file:
             file.seek(position)
-            return file.read(count)
+            return file.read()
 
     def _aside(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
