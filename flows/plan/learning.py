@@ -21,6 +21,8 @@ LATELY = 0.003
 TIMING_NOISE = 0.003
 """Variance of the logarithm of the time of the same unit on the same node."""
 OVERHEAD_RATE = 0.3
+LEAST_OVERHEAD_S = 1e-3
+"""No unit is free: one of no size at all can't be cut."""
 _SURPRISE_RATE = 0.05
 _MOST_SURPRISE = 9.0
 
@@ -114,7 +116,7 @@ class Learning:
 
     def learn_overhead(self, seconds: float) -> None:
         """Take in what a unit took besides rendering."""
-        self.overhead_s += OVERHEAD_RATE * (max(0.0, seconds) - self.overhead_s)
+        self.overhead_s += OVERHEAD_RATE * (max(LEAST_OVERHEAD_S, seconds) - self.overhead_s)
 
     def _state(self, node: str) -> NodeState:
         """What is known of a node; of a new one, that it is as fast as the average."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.plan.block import Block
 from flows.plan.cost import CostMap
-from flows.plan.learning import UNKNOWN_SPEED, Learning
+from flows.plan.learning import LEAST_OVERHEAD_S, UNKNOWN_SPEED, Learning
 from tasks.spec import CostGrid, Region, SampleRange, Size
 
 SIZE = Size(width=640, height=360)
@@ -169,5 +169,5 @@ def test_whatever_units_take_speeds_and_prices_stay_positive_and_add_up(data: st
         assert all(0 < state.variance <= UNKNOWN_SPEED for state in learning.nodes.values())
         assert all(0 < state.speed < float("inf") for state in learning.nodes.values())
         assert learning.farm_speed == pytest.approx(learning.speed("a") + learning.speed("b"))
-        assert learning.overhead_s >= 0
+        assert learning.overhead_s >= LEAST_OVERHEAD_S
     assert learning.price(part(0)) > 0

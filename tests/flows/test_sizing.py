@@ -53,6 +53,11 @@ def test_a_share_goes_by_speed_and_by_what_the_node_has_already() -> None:
     assert replace(PLENTY, busy_s=100.0).share_s == 0.0
 
 
+def test_a_node_that_has_enough_already_still_gets_a_unit_of_some_size() -> None:
+    busy = replace(PLENTY, busy_s=100.0)
+    assert unit_work(busy) == pytest.approx(busy.overhead_s * busy.speed)
+
+
 def test_little_of_a_short_sequence_is_lost_with_a_frame() -> None:
     assert replace(PLENTY, hands_s=100.0, done_s=500.0).whole_s == pytest.approx(WHOLE_RISK * 1000)
     assert (
