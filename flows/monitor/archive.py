@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from errno import EEXIST
+from errno import EACCES, EDQUOT, EFBIG, EIO, ENOSPC, EROFS
 from lzma import LZMAError
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
@@ -17,8 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ_BYTES = 1 << 20
-_SPOILED = (BadZipFile, zlib.error, LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
+_SPOILED = (
+    BadZipFile,
+    zlib.error,
+    LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    IndexError,
+)
 """What is raised where bytes of a zip aren't what they should be, a password is asked for, or a name is no file's."""
+
+_OF_THE_DISK = (ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EIO)
+"""Any other error of the system's comes of what the zip says: of a place before its beginning, or of a name twice."""
 
 
 def unpack(archive: Path, most_bytes: int) -> None:
@@ -33,7 +46,7 @@ def unpack(archive: Path, most_bytes: int) -> None:
         with ZipFile(archive) as packed:
             _unpack(packed, archive.parent, most_bytes)
     except OSError as error:
-        if error.errno in (None, EEXIST):  # bz2 says so of its bytes, and a name of one that is there already
+        if error.errno not in _OF_THE_DISK:
             raise _spoiled(archive, error) from None
         reason = f"{archive.name} can't be unpacked: {error.strerror}."
         raise NotTaken(reason=reason, remedy=f"Make room in {archive.parent.parent}.", status=503) from None
