@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from flows import events as ev
 from flows.records import encode, part_key, position, read
 from flows.standing import Standing
 from flows.status import ALIVE
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from flows import events as ev
     from storage.objects import ObjectStore
 
 __all__ = ["Recorder", "read"]
@@ -60,7 +60,8 @@ class Recorder:
     _parts: int = field(init=False, default=0)
     _standing: Standing = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _ended: threading.Event = field(init=False, default_factory=threading.Event)
+    _wake: threading.Event = field(init=False, default_factory=threading.Event)
+    _ended: bool = field(init=False, default=False)
     _thread: threading.Thread = field(init=False)
 
     def __enter__(self) -> Self:
@@ -72,12 +73,15 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         """Write what is left; a store that is away is waited for, but not for long."""
-        self._ended.set()
+        self._ended = True
+        self._wake.set()
         self._thread.join(self.close_within_s)
 
     def take(self, event: ev.Event) -> None:
-        """Record an event."""
+        """Record an event. How the run stands is written at once: whoever asks a moment later is told that it began."""
         self._add(encode(event, self.now()))
+        if isinstance(event, (ev.RunStarted, ev.JobSuspending)):
+            self._wake.set()
 
     def _add(self, told: dict[str, Any]) -> None:
         with self._lock:
@@ -88,7 +92,9 @@ class Recorder:
 
     def _write_on(self) -> None:
         quiet_s = 0.0
-        while not self._ended.wait(self.flush_every_s):
+        while not self._ended:
+            self._wake.wait(self.flush_every_s)
+            self._wake.clear()
             quiet_s = 0.0 if self._waiting else quiet_s + self.flush_every_s
             if quiet_s >= HEARTBEAT_EVERY_S:
                 self._add(self._note(ALIVE))

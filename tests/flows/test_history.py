@@ -97,6 +97,15 @@ def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
     assert words(store) == ["run started", "job planned", "unit finished"]
 
 
+def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=600) as recorder:
+        recorder.take(started())
+        until(lambda: words(store) == ["run started"], timeout_s=30)
+        recorder.take(ev.JobSuspending(at_s=1.0, why="asked"))
+        until(lambda: words(store) == ["run started", "job suspending"], timeout_s=30)
+
+
 def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
     recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
@@ -105,7 +114,8 @@ def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path:
         until(lambda: told(store), timeout_s=10)
         with away(tmp_path / "store"):
             recorder.take(ended(ev.RunState.COMPLETED))
-            recorder._ended.set()
+            recorder._ended = True
+            recorder._wake.set()
             until(lambda: not recorder._waiting, timeout_s=10)
     assert words(store) == ["run started", "run ended"]
 
