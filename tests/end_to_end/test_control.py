@@ -65,7 +65,7 @@ def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_sc
 
     before = written(scene, out)
     with studio.start("job", "resume", name, "--nodes", 2) as resumed:
-        until(lambda: told(studio, "show", name)["state"] == "running")  # a node of the first may have ended a picture
+        until(lambda: told(studio, "show", name)["state"] == "running")
         until(lambda: written(scene, out) > before)
         asked = studio.run("job", "suspend", name)
         assert asked.returncode == 0, asked.stderr
