@@ -40,8 +40,8 @@ def here(path: str, *, scene: Path) -> str:
     scene
         The scene file as this machine has it.
     """
-    tree = tree_of(scene)
-    if tree is None or not os.path.isabs(path) or Path(path).is_relative_to(tree):  # noqa: PTH117 - of a string
+    tree = tree_of(scene) if os.path.isabs(path) else None  # noqa: PTH117 - of a string
+    if tree is None or Path(path).is_relative_to(tree):
         return path
     found = in_tree(tree, path)
     return str(found) if found.exists() else path

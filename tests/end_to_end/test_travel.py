@@ -172,13 +172,13 @@ def test_nodes_that_cannot_see_a_scene_render_the_same_picture(farm: Farm, desk:
     assert_as_in_place(farm, scene, report)
 
 
-def assert_as_in_place(farm: Farm, scene: Path, report: dict[str, Any]) -> None:
+def assert_as_in_place(farm: Farm, scene: Path, report: dict[str, Any], *fields: str) -> None:
     """The picture is the one that is rendered where the scene lies."""
     farm.start("seeing")
     for node in farm.nodes[:-1]:
         node.send_signal(signal.SIGTERM)
         node.wait(timeout=60)
-    place, said = farm.render(scene, "--out", farm.studio.folder / "place")
+    place, said = farm.render(scene, *fields, "--out", farm.studio.folder / "place")
     assert place["scene"] is None, said
     assert not (farm.studio.folder / "place" / HOUSE / "assets").exists()
     np.testing.assert_array_equal(pixels(report), pixels(place))
@@ -222,6 +222,23 @@ FLOOR = """<scene version="3.0.0">
   </shape>
 </scene>
 """
+
+
+@pytest.mark.skipif(shutil.which("povray") is None, reason="POV-Ray isn't installed")
+def test_a_povray_scene_may_name_its_files_by_where_they_are(farm: Farm, desk: Path) -> None:
+    wood, floor, scene = desk.parent / "wood.png", desk.parent / "floor.inc", desk / "room.pov"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(wood)
+    floor.write_text(f'plane {{ z, 1 pigment {{ image_map {{ png "{wood}" }} }} finish {{ emission 1 }} }}\n')
+    scene.write_text(
+        f'#version 3.7;\nglobal_settings {{ assumed_gamma 1 }}\n#include "{floor}"\n'
+        "camera { orthographic location -z right x up y look_at 0 }\n"
+    )
+    farm.start("a", hides=desk.parent)
+    size = ("--size", "48x36")
+    report, _ = farm.render(scene, *size, "--out", farm.studio.folder / "out")
+    assert farm.cached("a") == digests(wood, floor, scene)
+    assert len(np.unique(pixels(report))) > 100, "the picture is in it"
+    assert_as_in_place(farm, scene, report, *size)
 
 
 def test_a_scene_that_must_not_travel_keeps_nodes_out_that_have_another_one(farm: Farm, desk: Path) -> None:

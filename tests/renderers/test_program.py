@@ -73,9 +73,11 @@ def test_words_of_failure_in_a_log_of_success_do_no_harm(tmp_path: Path) -> None
     assert draw("print('oops')", tmp_path).found
 
 
-def test_a_broken_line_is_read_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [r"warning: no\n map oak.png", r"warning: no map oa\nk.png", r"no map o\nak.png\n"])
+def test_a_broken_line_is_read_whole(tmp_path: Path, broken: str) -> None:
+    columns = len(broken.partition(r"\n")[0])
     with pytest.raises(SceneError, match=r"The map oak\.png is missing"):
-        draw(r"print('warning: no\n map oak.png'); raise SystemExit(1)", tmp_path, continues=r"^ (?=\S)")
+        draw(f"print('{broken}'); raise SystemExit(1)", tmp_path, continues=r"^ (?=\S)", columns=columns)
 
 
 def test_what_will_never_end_is_ended_at_once(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,7 @@ def render(frame: FrameSpec, region: Region | None = None) -> np.ndarray:
     return VRAY.open(frame, threads=3).render(unit).sums
 
 
-def calls(folder: Path) -> list[dict[str, str]]:
+def calls(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "notes" / "calls").read_text().splitlines()
     return [call for line in lines if "canary" not in (call := json.loads(line))["sceneFile"]]
 
@@ -137,22 +138,43 @@ def test_cameras_and_parameters_are_passed_on(scene: Path, tmp_path: Path) -> No
     assert call["parameterOverride"] == "wood::gamma=2.2"
 
 
-def test_a_scene_that_travelled_finds_the_files_it_names_by_where_they_were(scene: Path, tmp_path: Path) -> None:
-    tree = tmp_path / f"{'b2' * 32}.tree"
-    there = in_tree(tree, "/studio/shot/room.vrscene")
-    wood, stone = in_tree(tree, "/library/wood/oak.png"), in_tree(tree, "/library/stone.png")
-    for path in (there, wood, stone):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"a picture")
-    there.write_text(
-        SCENE.replace('"oak.png"', '"/library/wood/oak.png"').replace('#include "lamps.vrscene"', "")
-        + 'BitmapBuffer floor { file="/library/stone.png"; }\n'
-    )
-    info = VRAY.inspect(there, build=VRAY.builds()[0], frame=4, parameters=())
-    assert {Path(file) for file in info.files} == {there, wood, stone}
-    render(frame_of(there))
-    (call,) = calls(tmp_path)
-    assert call["remapPath"].splitlines() == [f"/library/wood={wood.parent}", f"/library={stone.parent}"]
+def test_a_scene_that_travelled_is_handed_over_with_names_that_lead_where_its_files_are(
+    scene: Path, tmp_path: Path
+) -> None:
+    studio, tree = scene.parent, tmp_path / f"{'b2' * 32}.tree"
+    there = in_tree(tree, str(studio))
+    for name in ("stone.png", "wände.png", "grid.ies"):
+        (studio / name).write_text(f"what is in {name}")
+
+    def texts(old: str, new: str, relative: str = "", included: str = "") -> dict[str, bytes]:
+        """The scene as it is, or as it has to be handed over."""
+        return {
+            "room.vrscene": SCENE.replace('"oak', f'"{relative}oak').replace('"lamps', f'"{included}lamps').encode()
+            + f'/* für später: file="{old}stone.png" */ BitmapBuffer floor {{ file="{new}stone.png"; }}\r\n'
+            f'SettingsLightCache cache {{ auto_save_file="{old}stone.png"; }}\r\n'.encode("latin-1")
+            + f'#include "{included or old}walls.vrscene"\r\n'.encode(),
+            "walls.vrscene": f'BitmapBuffer wall {{ file="{new}wände.png"; }}\n'.encode()
+            + f'#include "{included}lamps.vrscene"\n'.encode(),
+            "lamps.vrscene": f'LightIES lamp {{ radius=1; file="{relative}grid.ies"; }}\n'.encode(),
+        }
+
+    for name, text in texts(f"/{studio}/", f"/{studio}/").items():
+        (studio / name).write_bytes(text)
+    in_place = frame_of(scene)
+    picture = render(in_place)
+    shutil.copytree(studio, there)
+    shutil.rmtree(studio)
+    sent = {file.name: file.read_bytes() for file in there.iterdir()}
+    frame = frame_of(there / scene.name)
+    assert frame.scene_digest == in_place.scene_digest
+    np.testing.assert_array_equal(render(frame), picture)
+    read = {Path(name): text.encode("latin-1") for name, text in calls(tmp_path)[1]["read"].items()}
+    assert {file.name for file in read} == set(sent), "nothing is missed"
+    copies = next(file.parent for file in read if file.suffix == ".vrscene")
+    assert {file for file in read if file.suffix != ".vrscene"} == {there / name for name in sent if ".vr" not in name}
+    handed_over = texts(f"/{studio}/", f"{there}/", relative=f"{there}/", included=f"{copies}/")
+    assert {file.name: text for file, text in read.items()} == sent | handed_over
+    assert {file.name: file.read_bytes() for file in there.iterdir()} == sent
 
 
 def test_every_flag_can_be_changed(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

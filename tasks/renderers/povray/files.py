@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import SceneError
 from tasks.renderers.povray.source import METHOD_1, PICTURES, Kind, Reference, Source, read
+from tasks.renderers.remapped import Name
+from tasks.renderers.travelled import here, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,11 +43,15 @@ class Files:
         All words of the scene's own sources, and of what they use of the installation's.
     sources
         The scene's own sources.
+    moved
+        Of a scene that travelled, the files that POV-Ray has to be given copies of, and the names in each that lead
+        elsewhere here.
     """
 
     named: dict[str, Path] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     sources: list[Source] = field(default_factory=list)
+    moved: dict[Path, list[Name]] = field(default_factory=dict)
 
     @property
     def whole_frames_because(self) -> str:
@@ -73,7 +79,7 @@ def files_of(options: Options, path: Path, installed: Iterable[Path]) -> Files:
             remedy="Put them in its folder or one of its library paths, or correct the names.",
             scene=str(path),
         )
-    files = Files(named=found.named, sources=found.own)
+    files = Files(named=found.named, sources=found.own, moved=found.moved)
     files.words = set(_reached((word for source in found.own for word in source.words), found.libraries))
     return files
 
@@ -82,6 +88,7 @@ class _Search:
     """Follows references from file to file."""
 
     def __init__(self, options: Options, path: Path, installed: tuple[Path, ...]) -> None:
+        self._path, self._tree = path, tree_of(path)
         self._folder = options.scene.parent
         self._places = (self._folder, *options.libraries)
         self._installed = installed
@@ -89,6 +96,7 @@ class _Search:
         self.own: list[Source] = []
         self.libraries: list[Source] = []
         self.missing: list[str] = []
+        self.moved: dict[Path, list[Name]] = {}
         for one in dict.fromkeys((path, options.scene)):
             if not one.is_file():
                 self.missing.append(one.name)
@@ -115,16 +123,27 @@ class _Search:
             if place:
                 name, target, theirs = place
                 self.named[name] = target
+                self._note_moved(path, reference, target)
                 yield target, theirs
             elif reference.certain and reference.kind is not Kind.PERHAPS and not library:
                 self.missing.append(f"{reference.name} (line {reference.line} of {path.name})")
+
+    def _note_moved(self, source: Path, reference: Reference, target: Path) -> None:
+        """Note a name that leads elsewhere since the scene travelled."""
+        tree, absolute = self._tree, os.path.isabs(reference.name)  # noqa: PTH117 - of a string
+        if not (tree and absolute and target.is_relative_to(tree) and source.is_relative_to(tree)):
+            return
+        stop = reference.start + len(reference.name)
+        self.moved.setdefault(source, []).append(Name(start=reference.start, stop=stop, place=target))
+        if reference.kind is Kind.PERHAPS:  # the scene may write there (#fopen), which mustn't be into the tree
+            self.moved.setdefault(target, [])
 
     def _find(self, reference: Reference) -> tuple[str, Path, bool] | None:
         """Find a file as POV-Ray does: its name, its path, and whether it is the installation's."""
         endings = _endings(reference)
         for folder in self._places:
             for ending in endings:
-                path = Path(os.path.normpath(folder / (reference.name + ending)))
+                path = Path(os.path.normpath(folder / here(reference.name + ending, scene=self._path)))
                 if _is_file(path):
                     return self._own_name(path), path, False
         for folder in self._installed:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import SceneError
+from tasks.renderers.travelled import here
 from tasks.spec import Size
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def options_of(path: Path) -> Options:
                 options.notes.append(f"Sections of {path.name}, from {value} on, are not used.")
                 break
             try:
-                _take(options, name, value, path.parent)
+                _take(options, name, value, path)
             except ValueError:
                 raise SceneError(
                     reason=f"{path.name}, line {number}: {name} can't be {value!r}.",
@@ -172,15 +173,15 @@ _EVEN = (
 )
 
 
-def _take(options: Options, name: str, value: str, folder: Path) -> None:
+def _take(options: Options, name: str, value: str, ini: Path) -> None:
     """Take one setting."""
     if name in _ATTRIBUTES:
         attribute, kind = _ATTRIBUTES[name]
         setattr(options, attribute, kind(value))
     elif name == "input_file_name":
-        options.scene = folder / (value if Path(value).suffix else f"{value}.pov")
+        options.scene = ini.parent / here(value if Path(value).suffix else f"{value}.pov", scene=ini)
     elif name == "library_path":
-        options.libraries.append(folder / value)
+        options.libraries.append(ini.parent / here(value, scene=ini))
     elif name == "declare":
         variable, _, number = value.partition("=")
         options.declared[variable.strip()] = str(float(number))

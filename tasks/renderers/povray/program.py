@@ -27,6 +27,7 @@ MOST_SAMPLES = 81
 ASK_S = 30.0
 OUTPUT = "unit.exr"
 SCENE_LINK, LIBRARY_LINK = "scene.pov", "library"
+TREE_LINK, COPIES = "frontburner-tree", "frontburner-copies"
 
 FAILURES = (
     Failure(
@@ -80,7 +81,8 @@ FAILURES = (
 PROGRESS = r"^Rendered \d+ of \d+ pixels \((\d+)%\)$"
 BEGINS = r"^==== \[Rendering"
 CONTINUES = r"^ (?=\S)"
-"""It breaks its messages at 80 columns, and begins the rest with a blank."""
+COLUMNS = 80
+"""It breaks its messages there, and begins the rest with a blank unless it is of the same word."""
 
 
 def executable() -> Path:

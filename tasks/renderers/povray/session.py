@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from tasks.renderers.povray.options import Options, options_of
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, run
 from tasks.renderers.program.workspace import tidy, workspace
+from tasks.renderers.remapped import write_copies
+from tasks.renderers.travelled import tree_of
 
 if TYPE_CHECKING:
     from tasks.spec import Pixels, UnitSpec
@@ -42,6 +45,7 @@ class PovRaySession:
         files = files_of(options, path, povray.installed(self._program))
         _check(unit, files, path)
         with workspace() as folder:
+            options = _at_hand(options, files, folder)
             links = povray.prepare(folder, options, povray.installed(self._program))
             command = povray.command(self._program, unit, options, links, threads=self._threads)
             command += povray.clock(frame, options, counts="frame_number" in files.words)
@@ -60,6 +64,7 @@ class PovRaySession:
                     failures=povray.FAILURES,
                     progress=povray.PROGRESS,
                     continues=povray.CONTINUES,
+                    columns=povray.COLUMNS,
                     begins=povray.BEGINS,
                 )
             )
@@ -70,9 +75,36 @@ class PovRaySession:
         self.load_s = told.load_s
 
 
+def _at_hand(options: Options, files: Files, folder: Path) -> Options:
+    """Have POV-Ray read copies that lead to where files are, if the scene travelled and names some by where they were.
+
+    Only what has to change is copied. It is found first, from wherever it is named: each folder of the scene is looked
+    through for copies before its own files.
+    """
+    tree = tree_of(options.scene)
+    if not files.moved or tree is None:
+        return options
+
+    def call(place: Path) -> str:  # short and without letters beyond ASCII, which POV-Ray can't have in a name
+        inside = place.is_relative_to(tree)
+        return (povray.TREE_LINK / place.relative_to(tree) if inside else place.relative_to(folder)).as_posix()
+
+    (folder / povray.TREE_LINK).symlink_to(tree.absolute(), target_is_directory=True)
+    copies = folder / povray.COPIES
+    write_copies({options.scene: (), **files.moved}, tree=tree, folder=copies, call=call)
+    places: list[Path] = []
+    for place in (options.scene.parent, *options.libraries):
+        if place.is_relative_to(tree):
+            places.append(copies / place.relative_to(tree))
+            places[-1].mkdir(parents=True, exist_ok=True)
+        places.append(place)
+    return replace(options, scene=places[0] / options.scene.name, libraries=places[1:])
+
+
 def _true_names(said: str, options: Options) -> str:
-    """Put the true names of files in the place of the links POV-Ray was given."""
+    """Put the true names of files in the place of the links and copies POV-Ray was given."""
     said = re.sub(rf"{povray.LIBRARY_LINK}\d+/", "", said)
+    said = re.sub(rf"({povray.TREE_LINK}|{povray.COPIES})/", "/", said)
     return said.replace(povray.SCENE_LINK, options.scene.name)
 
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.renderers.remapped import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,8 +43,10 @@ class Reference:
 
     Parameters
     ----------
+    start
+        The byte at which it begins in the file it stands in, behind its quote.
     line
-        Its line in the file it stands in.
+        Its line there.
     certain
         Whether it is outside all conditions, loops and macros: POV-Ray will look for it.
     hint
@@ -51,6 +55,7 @@ class Reference:
 
     name: str
     kind: Kind
+    start: int
     line: int
     certain: bool
     hint: str
@@ -81,7 +86,7 @@ def read(path: Path) -> Source:
 
 @lru_cache(maxsize=256)
 def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - they say whether the content is known
-    return parse(Path(path).read_text(encoding="latin-1"))
+    return parse(text_of(Path(path)))
 
 
 def parse(text: str) -> Source:
@@ -93,9 +98,10 @@ def parse(text: str) -> Source:
     for match in _tokens(text):
         string, directive, word = match["string"], match["directive"], match["word"]
         if string is not None:
-            lines, at = lines + text.count("\n", at, match.start()), match.start()
+            start, hint = match.start("string"), before.lstrip("#")
+            lines, at = lines + text.count("\n", at, start), start
             references.append(
-                Reference(name=string, kind=_kind(before), line=lines, certain=depth == 0, hint=before.lstrip("#"))
+                Reference(name=string, kind=_kind(before), start=start, line=lines, certain=depth == 0, hint=hint)
             )
         elif directive:
             depth = max(0, depth + (directive in _OPENS) - (directive == "end"))

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 VALUES = (
     "scene", "output", "width", "height", "frame", "camera", "threads",
-    "x0", "y0", "x1", "y1", "last_x", "last_y", "name", "value", "folder", "place",
+    "x0", "y0", "x1", "y1", "last_x", "last_y", "name", "value",
 )  # fmt: skip
-"""What a flag may name. ``x1`` and ``y1`` lie beyond the region, ``last_x`` and ``last_y`` are its last pixels.
-``folder`` is one that a scene names which travelled, and ``place`` where it lies here."""
+"""What a flag may name. ``x1`` and ``y1`` lie beyond the region, ``last_x`` and ``last_y`` are its last pixels."""
 
 
 class Flags(BaseModel):

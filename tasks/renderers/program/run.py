@@ -57,6 +57,8 @@ class Program:
         out of the log.
     continues
         Regular expression for the beginning of a line that goes on with the one before it.
+    columns
+        How long it lets a line be: one that is as long goes on in the next, even within a word. 0 is any length.
     begins
         Regular expression for the line after which it renders: what came before was reading its scene.
     still_s, still_because
@@ -75,6 +77,7 @@ class Program:
     failures: Sequence[Failure] = ()
     progress: str = _NEVER
     continues: str = _NEVER
+    columns: int = 0
     begins: str = _NEVER
     still_s: float = STILL_S
     still_because: str = ""
@@ -99,6 +102,8 @@ class Told:
     """Seconds before it began to render, if it said so."""
     lines: list[str] = field(default_factory=list)
     """The last ones."""
+    full: bool = False
+    """Whether the last one was as long as it can be."""
 
 
 def run(program: Program) -> Told:
@@ -221,9 +226,10 @@ def _hear(program: Program, line: str, told: Told) -> None:
         told.percent = float(progress[1])
         return
     print(line, flush=True)
-    continued = re.match(program.continues, line)
-    if continued and told.lines:
-        line = f"{told.lines.pop()} {line[continued.end() :]}"
+    continued, broken = re.match(program.continues, line), told.full
+    told.full = len(line) == program.columns
+    if told.lines and (continued or broken):
+        line = told.lines.pop() + (f" {line[continued.end() :]}" if continued else line)
         if told.found and told.found[-1].line == line[: len(told.found[-1].line)]:
             told.found.pop()
     told.lines[:] = [*told.lines[1 - _KEEP_LINES :], line]

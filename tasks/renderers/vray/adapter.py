@@ -19,7 +19,7 @@ from tasks.renderers.program.run import Program, run
 from tasks.renderers.program.workspace import tidy, workspace
 from tasks.renderers.trial import Trial
 from tasks.renderers.vray import program as vray
-from tasks.renderers.vray.scene import read
+from tasks.renderers.vray.scene import read, written
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
@@ -112,7 +112,8 @@ class VraySession:
             )
         with workspace() as folder:
             output = folder / "unit.exr"
-            command = command_for(self._flags, self._program, unit, output, found, threads=self._threads)
+            there = written(scene, found, folder / "scene")
+            command = command_for(self._flags, self._program, unit, output, found, scene=there, threads=self._threads)
             self.load_s = run(program(command, folder, self._flags, scene=str(scene))).load_s
             crop = unit.region != unit.frame.size.whole
             return pixels_of(output, unit, program=vray.NAME, crop=crop, blank=self._flags.blank)
@@ -156,14 +157,14 @@ def program(command: list[str], folder: Path, flags: Flags, *, scene: str) -> Pr
 
 
 def command_for(
-    flags: Flags, program: Path, unit: UnitSpec, output: Path, found: VrayScene, *, threads: int
+    flags: Flags, program: Path, unit: UnitSpec, output: Path, found: VrayScene, *, scene: Path, threads: int
 ) -> list[str]:
-    """Return the command for a unit."""
+    """Return the command for a unit of a scene that lies there."""
     frame, region = unit.frame, unit.region
     always = [name for name in flags.flags if name not in vray.SOMETIMES]
     command = [str(program)]
     command += flags.words(
-        *always, scene=frame.scene, output=output, width=frame.size.width, height=frame.size.height, frame=frame.frame,
+        *always, scene=scene, output=output, width=frame.size.width, height=frame.size.height, frame=frame.frame,
         threads=threads,
     )  # fmt: skip
     if region != frame.size.whole:
@@ -173,6 +174,4 @@ def command_for(
         command += flags.words("camera", camera=name)
     for name, value in frame.parameters:
         command += flags.words("parameter", name=name, value=value)
-    for folder, place in found.moved:
-        command += flags.words("moved", folder=folder, place=place)
     return command

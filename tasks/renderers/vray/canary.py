@@ -26,11 +26,8 @@ def main() -> None:
             renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
         )  # fmt: skip
         unit = UnitSpec(frame=frame, region=_SIZE.whole, samples=SampleRange(start=0, stop=1))
-        run(
-            program(
-                command_for(flags, where, unit, output, read_scene(scene), threads=1), folder, flags, scene=str(scene)
-            )
-        )
+        command = command_for(flags, where, unit, output, read_scene(scene), scene=scene, threads=1)
+        run(program(command, folder, flags, scene=str(scene)))
         picture = read(output, "V-Ray")
         mean = float(picture[..., :3].mean())
         if picture.shape[:2] != (_SIZE.height, _SIZE.width) or not 0 < mean < 1e3:

@@ -33,10 +33,9 @@ FLAGS = Flags(
         "crop": "-crop={x0};{y0};{x1};{y1}",
         "camera": "-camera={camera}",
         "parameter": "-parameterOverride={name}={value}",
-        "moved": "-remapPath={folder}={place}",
     },
 )
-SOMETIMES = ("crop", "camera", "parameter", "moved")
+SOMETIMES = ("crop", "camera", "parameter")
 """Flags that are given only where there is something to say."""
 
 _ASSET = "(bitmap|texture|image|map|mesh|proxy)"

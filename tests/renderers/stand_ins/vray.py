@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from pathlib import Path
 
 from tests.renderers.stand_ins.acting import Part, hang, picture, refuse, save
 
@@ -12,7 +14,6 @@ KNOWN = {
     "crop": r"\d+;\d+;\d+;\d+", "frames": r"\d+", "noFrameNumbers": "[01]", "numThreads": r"\d+", "display": "[01]",
     "autoClose": "[01]", "verboseLevel": "[0-4]", "showProgress": "[0-2]", "progressUseCR": "[01]",
     "progressUseColor": "[01]", "distributed": "[0-2]", "camera": ".+", "parameterOverride": r"\w+::\w+=.+",
-    "remapPath": r"/[^=]+=/[^=]+",
 }  # fmt: skip
 
 
@@ -32,7 +33,8 @@ def main() -> None:
         print("V-Ray Standalone, version 6.20.00 for x64 (stand-in)")
         return
     part, flags = Part(), given(sys.argv[1:])
-    part.note_call(flags)
+    scene = Path(flags["sceneFile"])
+    part.note_call({**flags, "read": read(scene, scene)})
     if flags.get("display") != "0" or flags.get("autoClose") != "1" or part.does == "dialog":
         hang()
     complain(part)
@@ -52,6 +54,22 @@ def main() -> None:
         name = flags["imgFile"] if flags["noFrameNumbers"] == "1" else flags["imgFile"].replace(".exr", ".0001.exr")
         save(name, pixels)
     print("Frame took 0.1 s.")
+
+
+def read(text: Path, scene: Path) -> dict[str, str]:
+    """Read a scene and all it names, as V-Ray does: what it can't open it says, and renders on without it."""
+    content = text.read_bytes()
+    found = {str(text): content.decode("latin-1")}
+    content = re.sub(rb"/\*.*?\*/", b"", content)
+    for name in re.findall(rb'^#include "([^"]+)"', content, re.MULTILINE):
+        found |= read(text.parent / os.fsdecode(name), scene)
+    for name in re.findall(rb'\bfile="([^"]+)"', content):
+        file = scene.parent / os.fsdecode(name)
+        try:
+            found[str(file)] = file.read_bytes().decode("latin-1")
+        except OSError:
+            print(f'[warning] Failed to open bitmap file "{file}"')
+    return found
 
 
 def complain(part: Part) -> None:
