@@ -1,9 +1,9 @@
-"""One run of a job: open the scene, dispatch what is missing, and see the pictures into their places."""
+"""One run of a job: open the scene, see what is missing, have it rendered, and keep what there is to tell of it."""
 
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,12 @@ from flows import events as ev
 from flows.artifacts import Artifacts
 from flows.chart import draw
 from flows.deadline import DeadlineWatch
-from flows.dispatch import Dispatcher
 from flows.farm import DaskFarm
-from flows.finishing import Finisher
 from flows.frames import format_frames
 from flows.layout import Layout, lay_out
-from flows.leftovers import Leftovers
-from flows.limits import Limiter
-from flows.measuring import DaskMeasurer
 from flows.missing import Missing, missing
-from flows.need import Need
-from flows.plan.planner import Planner
-from flows.previews import Previews, parts_folder
+from flows.previews import parts_folder
+from flows.rendering import Rendering
 from flows.scenes import frame_scenes
 from flows.settings import Settings
 from flows.summary import markdown
@@ -33,7 +27,6 @@ from flows.survey import choose_build
 from flows.travel import Journey
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
-from tasks.ledger import Ledger
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
 
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
 
     from flows.halting import Halting
     from flows.job import RenderJob
-    from flows.plan.block import Block
-    from flows.progress import FrameProgress
     from flows.report import Report
     from storage.objects import ObjectStore
     from tasks.pictures import FrameRecord
@@ -85,15 +76,11 @@ class Run:
     """Frames that are in place, of those this run was for."""
     artifacts: Artifacts = field(init=False)
     journey: Journey = field(init=False)
-    leftovers: Leftovers = field(init=False)
     deadline: DeadlineWatch | None = field(init=False, default=None)
-    need: Need = field(init=False)
     _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
-        self.leftovers = Leftovers(store=self.store)
-        self.need = Need(clock=self.clock)
         if self.due:
             self.deadline = DeadlineWatch(due=self.due, now=_now, clock=self.clock, say=get_run_logger().info)
 
@@ -129,9 +116,23 @@ class Run:
             with closing(self._depart(dask_farm, build)) as self.journey:
                 self.layout = layout = self._open(build, self.journey)
                 wanted = self._missing(layout)
-                dask_farm.open(build, layout.unit, layout.shows(self._parts))
+                dask_farm.open(build, layout.unit, layout.shows(parts_folder(self.job.job_id)))
                 with self._deadline_watched():
-                    self._render(dask_farm, layout, wanted)
+                    Rendering(
+                        job=self.job,
+                        layout=layout,
+                        found=wanted,
+                        farm=dask_farm,
+                        store=self.store,
+                        clock=self.clock,
+                        halting=self.halting,
+                        heed=self._heed,
+                        artifacts=self.artifacts,
+                        between=self.journey.poll,
+                        written=self._written,
+                        deadline=self.deadline,
+                    ).go()
+        self.artifacts.progress(1.0, now=True)
         self._draw()
 
     def tell(self) -> None:
@@ -209,9 +210,8 @@ class Run:
         )
         return found
 
-    @property
-    def _parts(self) -> str:
-        return parts_folder(self.job.job_id)
+    def _written(self, record: FrameRecord) -> None:
+        self.pictures[record.frame] = record
 
     def _still_again(self) -> str:
         """Return the frames to render again, unless this very run was resumed and has discarded them before."""
@@ -222,117 +222,6 @@ class Run:
         context = FlowRunContext.get()
         run = context.flow_run.id if context and context.flow_run else "direct"
         return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}{self.because}"
-
-    def _render(self, dask_farm: DaskFarm, layout: Layout, found: Missing) -> None:
-        planner = Planner(
-            frames=found.wanted,
-            size=next(iter(layout.frames.values())).size,
-            region=layout.region,
-            passes=layout.passes,
-            mode=layout.mode,
-            align_px=layout.align_px,
-            limited=bool(layout.limits),
-        )
-        finisher = Finisher(
-            farm=dask_farm,
-            layout=layout,
-            store=self.store,
-            metadata={"job": self.job.title},
-            clock=self.clock,
-            on_written=lambda record: self._written(layout, record),
-        )
-        dispatcher = Dispatcher(
-            planner=planner,
-            farm=dask_farm,
-            clock=self.clock,
-            attempts=self.job.attempts,
-            no_node_timeout_s=dask_farm.patience_s,
-            recover=lambda ticket, block: self._recover(dask_farm, layout, ticket, block),
-        )
-        previews = Previews(farm=dask_farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
-        limiter = Limiter(
-            layout=layout,
-            frames=[work.frame for work in found.wanted],
-            clock=self.clock,
-            dispatcher=dispatcher,
-            measurer=DaskMeasurer(farm=dask_farm, layout=layout),
-            finish=finisher.take,
-            on_pass=lambda progress: self._passed(layout, progress, previews),
-        )
-        dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
-        dispatcher.between = lambda: self._between(dask_farm, planner, limiter, finisher, previews)
-        self.halting.wind_up = dispatcher.wind_up
-        unobserve = ev.observe(limiter.take)
-        try:
-            self._adopt(dask_farm, dispatcher, planner)
-            dispatcher.run()
-            while not self.halting.paused and limiter.poll():
-                self._wait(dask_farm)
-        finally:
-            unobserve()
-        self._tell_what_was_learnt(planner)
-        if not self.halting.paused:
-            finisher.flush()
-            while finisher.poll():
-                self._wait(dask_farm)
-            self.leftovers.clear()
-        self.halting.end()
-        self.artifacts.progress(1.0, now=True)
-
-    def _share(self, dask_farm: DaskFarm, *, exhausted: bool, work_s: float | None = None) -> None:
-        """Tell the farm what the job needs of it, and how urgently."""
-        dask_farm.tell(exhausted=exhausted, work_s=work_s)
-        priority = self.halting.watch.priority
-        if priority not in (None, dask_farm.priority):
-            dask_farm.prioritise(priority)
-
-    def _wait(self, dask_farm: DaskFarm) -> None:
-        """Let a moment pass in which nothing is dispatched."""
-        self._heed()
-        self._share(dask_farm, exhausted=True)
-        dask_farm.messages(timeout_s=0.05)
-
-    def _tell_what_was_learnt(self, planner: Planner) -> None:
-        speeds = {name: state.speed for name, state in planner.learning.known.items() if state.units}
-        ev.announce(
-            ev.FarmMeasured(
-                at_s=self.clock(),
-                speeds=speeds,
-                rates=planner.cost.rates,
-                cell_px=planner.cost.cell_px,
-            )
-        )
-
-    def _adopt(self, dask_farm: DaskFarm, dispatcher: Dispatcher, planner: Planner) -> None:
-        """Have the units that exist loaded where the stitch can reach them."""
-        for block in planner.reused:
-            ticket = dispatcher.new_ticket()
-            dask_farm.load(ticket, block)
-            dispatcher.adopt(block, ticket)
-
-    def _recover(self, dask_farm: DaskFarm, layout: Layout, ticket: int, block: Block) -> bool:
-        """Have a lost unit loaded if its node stored it before it died."""
-        there = Ledger(store=self.store).has(layout.unit(block))
-        if there:
-            dask_farm.load(ticket, block)
-        return there
-
-    def _between(
-        self, dask_farm: DaskFarm, planner: Planner, limiter: Limiter, finisher: Finisher, previews: Previews
-    ) -> None:
-        """Between two looks at the farm: heed what is wanted, follow the pictures and their limits, show progress."""
-        self._heed()
-        self.journey.poll()
-        work_s = self.need.work_s(planner, limiter)
-        self._share(dask_farm, exhausted=planner.exhausted and not planner.resting, work_s=work_s)
-        limiter.poll()
-        planner.ends_in_s = limiter.ends_in_s()
-        if not self.halting.paused:
-            finisher.poll()
-            previews.poll()
-        if self.deadline is not None:
-            self.deadline.poll()
-        self.artifacts.progress(limiter.fraction())
 
     def _farm_is_lost(self) -> bool:
         """Whether the scheduler went away, though another may be there by now: what it knew is gone."""
@@ -348,20 +237,6 @@ class Run:
         """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
         self._heed()
         self.halting.end()
-
-    def _passed(self, layout: Layout, progress: FrameProgress, previews: Previews) -> None:
-        if len(layout.frames) == 1:
-            get_run_logger().info("%s", progress.sentence(layout.limits.noise))
-        previews.offer(progress)
-
-    def _written(self, layout: Layout, record: FrameRecord) -> None:
-        self.pictures[record.frame] = replace(record, preview=b"")  # that is shown below, and then by the store
-        reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
-        get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
-        if record.preview:
-            self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")
-        if not self.job.keep_units:
-            self.leftovers.add(layout.frames[record.frame], self._parts if len(layout.frames) == 1 else "")
 
 
 def _now() -> datetime:
