@@ -184,8 +184,8 @@ class _Run:
                 self.farm.messages(timeout_s=0.005)
         finally:
             unobserve()
-        if self.report.failed:
-            raise RuntimeError(f"frames failed: {self.report.failed}")
+        if self.report.pictures.failed:
+            raise RuntimeError(f"frames failed: {self.report.pictures.failed}")
 
     def _finish(self, frame: int, tickets: Sequence[int]) -> None:
         order = replace(self.layout.orders[frame], passes=tuple(self.planner.passes))

@@ -142,7 +142,7 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
                         return run
 
             run = go(again, only)
-            if not report.failed:
+            if not report.pictures.failed:
                 Afterwards(job=job, store=store, clock=clock, again=go).follow(run)
             run.tell()
     finally:
@@ -159,10 +159,10 @@ def _rendered(job: RenderJob, store: ObjectStore, again: str, only: str) -> dict
 
 def _raise_what_failed(job: RenderJob, report: Report, document: dict[str, Any]) -> None:
     """Fail a job that has frames missing, or that lacks what should have been made of them."""
-    if report.failed:
-        frame, reason = next(iter(sorted(report.failed.items())))
+    if report.pictures.failed:
+        frame, reason = next(iter(sorted(report.pictures.failed.items())))
         raise JobFailed(
-            reason=f"{len(report.failed)} of {report.frames} frames failed; frame {frame}: {reason}",
+            reason=f"{len(report.pictures.failed)} of {report.frames} frames failed; frame {frame}: {reason}",
             remedy="Mend the cause and run the same job again: only what is missing is rendered.",
             report=document,
         )

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from flows import events as ev
 from flows.after_figures import AfterFigures
 from flows.aftermath import Aftermath
+from flows.picture_figures import PictureFigures
 from flows.predictions import Predictions
 from flows.scene_figures import SceneFigures
 from flows.shifts import Shifts
 from flows.timeline import Doing, Timeline
-from tasks.spec import Region
 
 if TYPE_CHECKING:
     from flows.plan.block import Block
-    from tasks.limits import Reached
+    from tasks.spec import Region
 
 
 @dataclass(slots=True)
@@ -53,9 +53,7 @@ class Report:
     probe_units: int = 0
     probe_s: float = 0.0
     chart: str | None = None
-    outputs: list[str] = field(default_factory=list)
-    failed: dict[int, str] = field(default_factory=dict)
-    last_words: dict[int, str] = field(default_factory=dict)
+    pictures: PictureFigures = field(default_factory=PictureFigures)
     notes: tuple[str, ...] = ()
     nodes: dict[str, NodeFigures] = field(default_factory=dict)
     shifts: Shifts = field(default_factory=Shifts)
@@ -65,7 +63,6 @@ class Report:
     planned: ev.JobPlanned | None = None
     measured: ev.FarmMeasured | None = None
     predictions: Predictions = field(default_factory=Predictions)
-    reached: dict[int, Reached] = field(default_factory=dict)
     deadline: ev.DeadlineJudged | None = None
     after: AfterFigures = field(default_factory=AfterFigures)
     scene: SceneFigures = field(default_factory=SceneFigures)
@@ -77,13 +74,12 @@ class Report:
             return
         self.ended_s = max(self.ended_s, event.at_s)
         self.scene.take(event)
+        self.pictures.take(event)
         match event:
             case ev.JobPlanned():
                 self._plan(event)
             case ev.FarmMeasured():
                 self.measured = event
-            case ev.FrameFailed() | ev.FrameWritten():
-                self._take_frame(event)
             case ev.DeadlineJudged():
                 self.deadline = event
             case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeSetAside() | ev.NodeLost():
@@ -96,15 +92,6 @@ class Report:
         if self.planned is None:
             self.reused_frames = event.reused_frames
         self.planned, self.job_id, self.frames = event, event.job_id, max(self.frames, event.frames)
-
-    def _take_frame(self, event: ev.FrameFailed | ev.FrameWritten) -> None:
-        match event:
-            case ev.FrameFailed():
-                self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
-            case ev.FrameWritten():
-                self.outputs.extend(event.outputs)
-                if event.reached is not None and event.reached.telling:
-                    self.reached[event.frame] = event.reached
 
     def _take_node(
         self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeSetAside | ev.NodeLost
@@ -177,7 +164,7 @@ class Report:
         figures.busy_s += rendering_s
         figures.load_s += record.load_s
         self.cpu_s += record.cpu_s
-        self.rendered_px = _around(self.rendered_px, event.block.region)
+        self.rendered_px = event.block.region.around(self.rendered_px)
         if self._probes(event.block):
             self.probe_units += 1
             self.probe_s += rendering_s
@@ -272,11 +259,9 @@ class Report:
         return {
             "job_id": self.job_id,
             "renderer": self.renderer,
-            "outputs": sorted(set(self.outputs)),
             "chart": self.chart,
             "frames": self.frames,
-            "failed_frames": {str(frame): reason for frame, reason in sorted(self.failed.items())},
-            "last_words": {str(frame): words for frame, words in sorted(self.last_words.items()) if words},
+            **self.pictures.document(),
             "units": self.units,
             "reused_units": self.reused_units,
             "reused_frames": self.reused_frames,
@@ -304,7 +289,6 @@ class Report:
             "probe": self._probe(),
             "prediction": self.predictions.document(),
             "per_node": self._per_node(),
-            "reached": {str(frame): reached.document() for frame, reached in sorted(self.reached.items())},
             **self.after.document(),
             "notes": list(self.notes),
             **self._deadline(),
@@ -341,12 +325,3 @@ class Report:
         """When a node came and left, in seconds after the first unit was handed out."""
         came_s, left_s = (max(0.0, at_s - self.began_s) for at_s in shift)
         return [round(came_s, 3), None if left_s == inf else round(left_s, 3)]
-
-
-def _around(one: Region | None, other: Region) -> Region:
-    """Return the smallest region that holds both."""
-    if one is None:
-        return other
-    return Region(
-        x0=min(one.x0, other.x0), y0=min(one.y0, other.y0), x1=max(one.x1, other.x1), y1=max(one.y1, other.y1)
-    )

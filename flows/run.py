@@ -159,7 +159,7 @@ class Run:
         unobserve = ev.observe(self.deadline.take)
         try:
             yield
-            self.deadline.end(complete=not self.report.failed)
+            self.deadline.end(complete=not self.report.pictures.failed)
         finally:
             unobserve()
 

@@ -86,6 +86,17 @@ class Region:
         """Whether every pixel lies in another region."""
         return self.x0 >= other.x0 and self.y0 >= other.y0 and self.x1 <= other.x1 and self.y1 <= other.y1
 
+    def around(self, other: Region | None) -> Region:
+        """Return the smallest region that holds both; itself, if there is no other."""
+        if other is None:
+            return self
+        return Region(
+            x0=min(self.x0, other.x0),
+            y0=min(self.y0, other.y0),
+            x1=max(self.x1, other.x1),
+            y1=max(self.y1, other.y1),
+        )
+
     def within(self, size: Size) -> bool:
         """Whether every pixel lies in a frame of this size."""
         return self.x1 <= size.width and self.y1 <= size.height

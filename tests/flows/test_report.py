@@ -107,7 +107,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
 
 
 def test_the_last_words_of_a_failed_frame_are_kept() -> None:
-    assert folded(*EVENTS).last_words == {3: "out of memory"}
+    assert folded(*EVENTS).pictures.last_words == {3: "out of memory"}
 
 
 def finished(at_s: float, node: str, wall_s: float, *, load_s: float = 0.0, **more: Any) -> ev.UnitFinished:
