@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from flows.asking import WAIT_S
 from flows.control import Wish, express, someone
 from flows.deployed import NotThere, deployed
+from flows.dropped import want
 from flows.events import RunState
 from flows.frames import format_frames, parse_frames
 from flows.intake import checked
@@ -75,6 +76,7 @@ def resume(place: Place, here: Here[T]) -> T | None:
         here.say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
         return None
     document = document_of(place, status.run_started)
+    want(str(document.get("scene", "")))
     express(place.store, place.job_id, Wish.RUN, at=datetime.now().astimezone(), by=someone())
     lost = status.state is RunState.LOST
     if _done_there(place, status, here, lambda there: there.go_on(lost=lost)):
@@ -95,6 +97,7 @@ def rerun(place: Place, wanted: Wanted, here: Here[T]) -> T | None:
     if choice is None:
         here.say(f"No frame of {place.job_id} failed in its last run.")
         return None
+    want(str(document.get("scene", "")))
     if wanted.new_seed:
         document["seed"] = (document.get("seed", 0) + 1) % 2**32
         here.say(f"With seed {document['seed']} it is a job of its own: {make_job(document).job_id}")

@@ -37,14 +37,14 @@ def ask(place: Place, wish: Wish, say: Callable[[str], None]) -> None:
 
 
 def _ask_at_rest(place: Place, status: JobStatus, wish: Wish, say: Callable[[str], None]) -> None:
-    """Do what can be done to a job that has no run: one that Prefect holds suspended can be cancelled there."""
-    if wish is Wish.CANCEL and status.state is RunState.SUSPENDED:
+    """Do what can be done to a job that has no run: it is cancelled, also where Prefect holds it suspended."""
+    if wish is Wish.CANCEL and status.runs and status.state not in (RunState.COMPLETED, RunState.CANCELLED):
         from flows.deployed import NotThere, deployed
 
         there = deployed(status.run_started, place.note)
         try:
             if there is not None and there.cancel():
-                say(f"{place.job_id} was suspended; its flow run is cancelled in Prefect.")
+                say(f"{place.job_id} was {status.state}; its flow run is cancelled in Prefect.")
         except NotThere as error:
             say(str(error))
         _record_end(place)
@@ -54,7 +54,7 @@ def _ask_at_rest(place: Place, status: JobStatus, wish: Wish, say: Callable[[str
 
 
 def _record_end(place: Place) -> None:
-    """Record that a job that was suspended is cancelled."""
+    """Record that a job that had no run is cancelled."""
     from flows.history import Recorder
     from flows.records import new_run
 

@@ -12,8 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 
 from flows.cluster.roll import NodeState
 from flows.events import RunState
+from flows.holdings import holdings
 from flows.registry import places
-from flows.retention import Kind, groups, sizes
+from flows.retention import Kind, sizes
 from flows.standing import status_of
 from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE
@@ -68,9 +69,9 @@ def read(snapshot: Mapping[str, Any] | None, *, now: datetime, stores: bool = Fa
     """
     known = places()[:MOST_JOBS]
     jobs = tuple(figures for place in known if (figures := _figures(place)) is not None)
-    held = {place.store.url: place.store for place in known} if stores else {}
+    held = holdings(known) if stores else []
     return Reading(now=now, snapshot=snapshot, jobs=jobs, stores={
-        url: sizes(groups(store.entries())) for url, store in held.items()
+        holding.name: sizes(holding.groups(now.timestamp())) for holding in held
     })  # fmt: skip
 
 

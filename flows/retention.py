@@ -27,7 +27,7 @@ class Kind(StrEnum):
     UNITS = "units"
     """Pixels of frames that aren't in place yet, or that were to be kept."""
     SCENES = "scenes"
-    """Files of scenes that travelled; a job that needs them again sends them again."""
+    """Files of scenes that travelled, which a job that needs them again sends again; scenes that were dropped."""
     RECORDS = "records"
     """What happened in a job, event by event. How it ended, and its report, are kept."""
     PICTURES = "pictures"
@@ -49,13 +49,23 @@ _PATTERNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Objects that stay or go together: the units of a frame, the record of a job, a picture with its own."""
+    """Objects that stay or go together: the units of a frame, the record of a job, a picture with its own, a scene.
+
+    Parameters
+    ----------
+    needed
+        Whether it stays in any case.
+    broken
+        Whether it came only in part, so that it goes in any case.
+    """
 
     kind: Kind
     name: str
     keys: tuple[str, ...]
     size_bytes: int
     newest_s: float
+    needed: bool = False
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +117,7 @@ def doomed(found: Sequence[Group], policy: Policy, *, now_s: float) -> list[Grou
     chosen = []
     for group in removable:
         age_s = now_s - group.newest_s
-        old = policy.older_than_s is not None and age_s >= policy.older_than_s
+        old = group.broken or (policy.older_than_s is not None and age_s >= policy.older_than_s)
         much = policy.budget_bytes is not None and left_bytes > policy.budget_bytes and age_s >= FRESH_S
         if old or much:
             chosen.append(group)
@@ -124,6 +134,8 @@ def sizes(found: Iterable[Group]) -> dict[Kind, int]:
 
 
 def _may_go(group: Group, running: set[str], *, keep_pictures: bool) -> bool:
+    if group.needed:
+        return False
     match group.kind:
         case Kind.UNITS:
             return True

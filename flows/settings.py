@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     )
 
 
+def listed(text: str) -> list[str]:
+    """Return what a setting lists with commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def scheduler_of(home: Path, member: str) -> str:
     """Return the scheduler of the farm this machine was let into; empty if it is in none, or may not reach it."""
     if not (home / "farm" / member / "farm.json").exists():

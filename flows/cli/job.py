@@ -131,7 +131,10 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
 
 @app.command
 def cancel(name: Name, *, out: Out = None) -> int:
-    """Cancel a job: its renderers are ended within seconds. What is finished is kept; `resume` still goes on."""
+    """Cancel a job: its renderers are ended within seconds. What is finished is kept; `resume` still goes on.
+
+    One that is suspended, failed, was stopped by an error or lost is given up: nothing waits for it any more.
+    """
     from flows.control import Wish
 
     return guarded(lambda: _ask(name, out, Wish.CANCEL))

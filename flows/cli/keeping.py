@@ -14,16 +14,19 @@ from flows.cli.farm import app as farm_app
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from storage.objects import ObjectStore
+    from flows.holdings import Holding
 
 FEW_BYTES = 1_000_000
 
 store_app = App(name="store", help="See what stores hold, and take away what is no longer needed.")
 
 Flag = Annotated[bool, Parameter(negative=())]
-Out = Annotated[str | None, Parameter(help="The store; without it, all stores of the jobs this machine has run.")]
+Out = Annotated[
+    str | None,
+    Parameter(help="The store; without it, all stores of the jobs this machine has run, and dropped scenes."),
+]
 
 
 @farm_app.command
@@ -101,13 +104,13 @@ def restore(file: Path) -> int:
 
 @store_app.command
 def size(*, out: Out = None) -> int:
-    """Say what stores hold: pictures, units, scene files, records."""
-    from flows.retention import groups, sizes
+    """Say what stores hold: pictures, units, scene files, records; and what scenes dropped on the monitor take."""
+    from flows.retention import sizes
 
     def act() -> int:
-        for store in _stores(out):
-            held = sizes(groups(store.entries()))
-            print(f"{store.url}: {_bytes(sum(held.values()))}")
+        for holding in _holdings(out):
+            held = sizes(holding.groups(_now_s()))
+            print(f"{holding.name}: {_bytes(sum(held.values()))}")
             for kind, size_bytes in held.items():
                 print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
         return OK
@@ -127,7 +130,8 @@ def prune(
     """Take away what is no longer needed: units, scene files that travelled, records of jobs event by event.
 
     How a job ended, its report and chart stay, so that `job list` goes on showing it. Nothing of a job that runs is
-    touched. A suspended job whose units are taken away begins again when it is resumed.
+    touched. A suspended job whose units are taken away begins again when it is resumed. Scenes that were dropped on
+    the monitor's page go once all their jobs are completed or cancelled.
 
     Parameters
     ----------
@@ -155,33 +159,37 @@ def prune(
     policy = Policy(older_than_s=age_s, budget_bytes=budget_bytes, keep_pictures=keep_pictures)
 
     def act() -> int:
-        for store in _stores(out):
-            _prune(store, policy, dry_run=dry_run)
+        for holding in _holdings(out):
+            _prune(holding, policy, dry_run=dry_run)
         return OK
 
     return _guarded(act)
 
 
-def _prune(store: ObjectStore, policy: object, *, dry_run: bool) -> None:
-    from flows.retention import Policy, doomed, groups, sizes
+def _prune(holding: Holding, policy: object, *, dry_run: bool) -> None:
+    from flows.retention import Policy, doomed, sizes
 
     assert isinstance(policy, Policy)
-    now_s = datetime.now().astimezone().timestamp()
-    going = doomed(groups(store.entries()), policy, now_s=now_s)
-    for group in going:
-        for key in () if dry_run else group.keys:
-            store.delete(key)
+    now_s = _now_s()
+    going = doomed(holding.judged(now_s), policy, now_s=now_s)
+    for group in () if dry_run else going:
+        holding.remove(group)
     told = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(going).items() if size)
-    print(f"{store.url}: {'would go' if dry_run else 'gone'}: {told or 'nothing'}")
+    print(f"{holding.name}: {'would go' if dry_run else 'gone'}: {told or 'nothing'}")
 
 
-def _stores(out: str | None) -> list[ObjectStore]:
+def _now_s() -> float:
+    return datetime.now().astimezone().timestamp()
+
+
+def _holdings(out: str | None) -> Sequence[Holding]:
+    from flows.holdings import Store, holdings
     from flows.registry import places
     from storage.objects import open_store
 
     if out is not None:
-        return [open_store(out)]
-    known = list({place.store.url: place.store for place in places()}.values())
+        return [Store(open_store(out))]
+    known = holdings(places())
     if not known:
         print("No store is known here: this machine has run no job. Say which one: --out URL.", file=sys.stderr)
     return known

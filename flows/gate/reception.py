@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from flows.dropped import SUBMITTED
 from flows.gate.submission import Submission
 from flows.job import make_job
-from flows.monitor.reception import SUBMITTED, Begun
+from flows.monitor.reception import Begun
 from flows.monitor.uploads import Uploads
 from flows.scenes import frame_scenes
 

@@ -26,7 +26,7 @@ from flows.gate.rights import may
 from flows.gate.submission import Places
 from flows.gate.tokens import Tokens
 from flows.metrics_app import MetricsApp
-from flows.settings import Settings
+from flows.settings import Settings, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, P
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
     context.load_cert_chain(papers.certificate, papers.key)
-    places = Places(scenes=_folders(Settings().scenes), pictures=_folders(Settings().pictures))
+    places = Places(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
     gateway = Gateway(
         authority=authority,
         tokens=tokens_of(settings.folder),
@@ -180,10 +180,6 @@ def _monitor(settings: GatewaySettings, places: Places) -> Starlette:
     # Which names lead here is the certificate's business: a page of another site can't have one for its own.
     source = LocalFarm(scheduler=settings.scheduler, out=None)
     return monitor(source, may=allows, hosts=["*"], reception=reception, who=caller)
-
-
-def _folders(text: str) -> list[str]:
-    return [place.strip() for place in text.split(",") if place.strip()]
 
 
 @app.default

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from flows.dropped import want
 from flows.job import JobRefused, RenderJob, make_job
 from storage.errors import FrontburnerError
 
@@ -79,6 +80,7 @@ class Submission:
             When the document is refused, or Prefect doesn't take it.
         """
         job = self.places.confine(make_job(document))
+        want(job.scene)
         fields = job.model_dump(mode="json", include=job.model_fields_set | {"scene", "out"})
         try:
             found = await self.client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=ANSWER_S)

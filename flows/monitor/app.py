@@ -85,6 +85,7 @@ def monitor(
             yield
         finally:
             await desk.hub.end()
+            submit.rest()
 
     app = Starlette(
         routes=[
@@ -186,7 +187,7 @@ class _Desk:
         return await self._image(request, lambda place: images.file(place, self._outputs(request), ending))
 
     async def part(self, request: Request) -> Response:
-        """A part of a still."""
+        """A part of a still; no content where it comes in a moment, or has gone since its picture is in place."""
         return await self._image(request, lambda place: images.part(place, request.path_params["where"]))
 
     async def chart(self, request: Request) -> Response:
@@ -199,6 +200,8 @@ class _Desk:
         image = await asyncio.to_thread(find, self._place(request))
         if image is None:
             return JSONResponse({"reason": "There is no such picture (yet).", "remedy": ""}, status_code=404)
+        if image is images.NOTHING:
+            return Response(status_code=204)
         headers = {"cache-control": "private, max-age=86400" if kept else "no-cache"}
         if image.name:
             headers["content-disposition"] = f"inline; filename*=UTF-8''{quote(image.name, safe='')}"

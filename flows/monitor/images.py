@@ -36,11 +36,14 @@ class Image:
     name: str = ""
 
 
+NOTHING = Image(b"", "")
+
+
 def part(place: Place, where: str) -> Image | None:
-    """Return the part of a still at a place; None where there is none."""
+    """Return the part of a still at a place; an empty one where it isn't kept yet or any more, None of no place."""
     if not _PLACE.fullmatch(where):
         return None
-    return _read(place.store, part_key(parts_folder(place.job_id), where), "image/jpeg")
+    return _read(place.store, part_key(parts_folder(place.job_id), where), "image/jpeg") or NOTHING
 
 
 def small(place: Place, outputs: Sequence[str], longer_px: int) -> Image | None:

@@ -60,6 +60,8 @@ class Pictures:
                 self.parts = {place: nth for place, nth in self.parts.items() if _stop(place) > event.samples}
             case ev.FrameRendered() | ev.FrameFailed() | ev.FrameWritten():
                 self.frames[event.frame] = _OF_FRAMES[type(event)]
+                if isinstance(event, ev.FrameWritten):
+                    self.parts = {}  # they are deleted with its units
             case ev.NodeLost(node=node):
                 for place in tuple(self.under_way.get(node, ())):
                     self._end(node, place)

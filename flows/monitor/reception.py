@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flows.dropped import SUBMITTED
 from flows.intake import absolute, prove
 from flows.job import make_job
 from flows.launch import launch
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from flows.job import RenderJob
     from flows.launch import Launched
 
-SUBMITTED = "submitted"
 LOOK_EVERY_S = 0.5
 
 

@@ -37,6 +37,7 @@ Model = TypeVar("Model", bound=BaseModel)
 LIST_BYTES = 4_000_000
 """A list of files has so many bytes at most."""
 AT = "/api/submissions"
+SWEEP_EVERY_S = 600.0
 
 
 class File(BaseModel):
@@ -75,6 +76,7 @@ class SubmitDesk:
     who: Callable[[Request], str]
     _reading: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _waiting: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+    _sweeping: asyncio.Task[None] | None = field(init=False, default=None)
 
     def routes(self) -> list[Route]:
         """Where it answers."""
@@ -88,14 +90,21 @@ class SubmitDesk:
         ]
 
     def sweep(self) -> None:
-        """Remove what an earlier process was sent in part."""
-        if self.reception and self.reception.uploads:
-            self.reception.uploads.sweep()
+        """Remove what was broken off, also by an earlier process, from now on for as long as anything is under way."""
+        uploads = self.reception.uploads if self.reception else None
+        if uploads is not None and (self._sweeping is None or self._sweeping.done()):
+            self._sweeping = asyncio.create_task(_sweep(uploads))
+
+    def rest(self) -> None:
+        """Sweep no more."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     async def terms(self, request: Request) -> Response:
         """Say whether scenes are taken, and how large."""
         if (no := refusal(request, "submit", self.may)) is not None:
             return no
+        self.sweep()
         uploads = self.reception.uploads if self.reception else None
         why = self.reception.why_not if self.reception else "This monitor takes no scenes."
         return JSONResponse({"most_bytes": uploads.most_bytes} if uploads else {"most_bytes": 0, "why_not": why})
@@ -106,6 +115,7 @@ class SubmitDesk:
             return no
         files = _read(Files, await document(request, LIST_BYTES)).files
         key = self._uploads.begin([file.name for file in files], [file.size for file in files])
+        self.sweep()
         return JSONResponse({"submission": key}, 201)
 
     async def take(self, request: Request) -> Response:
@@ -207,6 +217,11 @@ class SubmitDesk:
         task = asyncio.create_task(wait())
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
+
+
+async def _sweep(uploads: Uploads) -> None:
+    while uploads.sweep():
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 def _chosen(wanted: str, scenes: list[str]) -> str:

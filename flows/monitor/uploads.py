@@ -13,10 +13,12 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from flows.dropped import FORGOTTEN_S, HALF
 from flows.monitor.names import safe_names
 from flows.monitor.refusals import CONFLICT, GONE, TOO_MUCH, NotTaken
 from flows.scene_figures import size
@@ -30,9 +32,8 @@ WRITE_BYTES = 1 << 20
 SPARE_BYTES = 1_000_000_000
 """So much of the disk is left free."""
 MOST_UNDER_WAY = 32
-BROKEN_S, FORGOTTEN_S = 3600.0, 24 * 3600.0
-"""Seconds after which an upload that doesn't go on is removed, and a scene for which nobody asked a job."""
-_HALF = ".half-"
+BROKEN_S = 3600.0
+"""Seconds after which an upload that doesn't go on is removed; a scene that is whole waits longer for its job."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class Uploads:
             raise NotTaken(reason="Too many scenes are on their way.", remedy="Try again soon.", status=CONFLICT)
         self._make_room(total)
         key = secrets.token_hex(16)
-        folder = self.place / f"{_HALF}{secrets.token_hex(8)}"
+        folder = self.place / f"{HALF}{secrets.token_hex(8)}"
         folder.mkdir()
         self._under_way[key] = Upload(names=safe, sizes=tuple(sizes), folder=folder, seen_s=self.clock())
         return key
@@ -146,6 +147,11 @@ class Uploads:
         if upload is None:
             raise NotTaken(reason="The scene isn't here any more.", remedy="Drop it again.", status=GONE)
         upload.seen_s = self.clock()
+        try:
+            os.utime(upload.folder)  # a process that prunes sees that it is wanted
+        except FileNotFoundError:
+            del self._under_way[key]
+            return self.of(key)
         return upload
 
     def home(self, key: str, title: str) -> Path:
@@ -158,10 +164,13 @@ class Uploads:
         """Keep an upload for good, and return where. One that is there already is the same."""
         upload, home = self.of(key), self.home(key, title)
         if not upload.kept:
-            if home.is_dir():
-                shutil.rmtree(upload.folder, ignore_errors=True)
-            else:
+            try:
+                os.utime(home)  # first of all: a scene that was dropped just now isn't pruned
+            except FileNotFoundError:
                 upload.folder.rename(home)
+                os.utime(home)
+            else:
+                shutil.rmtree(upload.folder, ignore_errors=True)
             upload.folder, upload.kept = home, True
         return home
 
@@ -175,15 +184,23 @@ class Uploads:
         if upload is not None and not upload.kept:
             shutil.rmtree(upload.folder, ignore_errors=True)
 
-    def sweep(self) -> None:
-        """Remove what was broken off, also by an earlier process, and what nobody asked a job for."""
+    def sweep(self) -> bool:
+        """Remove what was broken off, also by an earlier process, and what nobody asked a job for.
+
+        Returns
+        -------
+        bool
+            Whether anything is under way still.
+        """
         for key, upload in list(self._under_way.items()):
             if self.clock() - upload.seen_s > (FORGOTTEN_S if upload.whole else BROKEN_S):
                 self.discard(key)
         own = {upload.folder for upload in self._under_way.values()}
-        for folder in self.place.glob(f"{_HALF}*") if self.place.is_dir() else ():
-            if folder not in own and time.time() - folder.stat().st_mtime > FORGOTTEN_S:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in set(self.place.glob(f"{HALF}*")) - own:
+            with suppress(FileNotFoundError):  # a process that prunes was here
+                if time.time() - folder.stat().st_mtime > FORGOTTEN_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+        return any(self.place.glob(f"{HALF}*"))
 
     def _make_room(self, total: int) -> None:
         try:

@@ -130,13 +130,15 @@ def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    record(house, "run-1", started(host=HERE["host"], pid=gone.pid), planned(), at=now())
+    record(house, "20260101T000000-a", started(host=HERE["host"], pid=gone.pid), planned(), at=now())
     assert command("show", "job-1", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["state"] == "lost"
     assert "frontburner job resume job-1" in shown["advice"]
     assert command("suspend", "job-1") == 0
     assert "isn't running: lost" in capsys.readouterr().err
+    assert command("cancel", "job-1") == 0
+    assert status_of(house, "job-1").state is ev.RunState.CANCELLED, "and nothing waits for it any more"
 
 
 def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: Capture) -> None:

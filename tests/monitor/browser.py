@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from playwright.sync_api import Browser, Page
 
@@ -20,6 +21,12 @@ Theme = Literal["light", "dark"]
 CHROMIUM = Path("/usr/bin/chromium")
 DESKTOP, PHONE = (1440, 900), (390, 844)
 WAIT_MS = 15_000
+DROP = """([files, on]) => { const all = new DataTransfer();
+    const bytes = data => Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    for (const [name, data] of files) all.items.add(new File([bytes(data)], name));
+    const how = {dataTransfer: all, bubbles: true, cancelable: true};
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+        document.querySelector(on).dispatchEvent(new DragEvent(kind, how)); }"""
 GRAVE = ("serious", "critical")
 FIGURES = Path(__file__).resolve().parents[2] / "build" / "monitor.json"
 
@@ -47,6 +54,15 @@ class Visit:
     def press(self, name: str) -> None:
         """Press a button by its name."""
         self.page.get_by_role("button", name=name).first.click()
+
+    def drop(self, files: Mapping[str, bytes], on: str = ".drop") -> None:
+        """Drop files on something, as from one of the system's folders."""
+        self.page.locator(".drop").wait_for()
+        self.page.evaluate(DROP, [[[name, b64encode(data).decode()] for name, data in files.items()], on])
+
+    def asked(self) -> None:
+        """Wait until what was dropped has been read, and its form is there."""
+        self.page.locator("form.ask").wait_for(timeout=4 * WAIT_MS)
 
     def grave(self) -> list[str]:
         """What axe finds that is serious or critical."""

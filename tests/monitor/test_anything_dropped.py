@@ -44,11 +44,11 @@ class Page:
     client: httpx.AsyncClient
     root: Path
     place: Path
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    loop: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         """Ask; what the server raises is raised."""
-        answer = self.loop.run_until_complete(self.client.request(method, path, **what))
+        answer = self.loop.run(self.client.request(method, path, **what))
         assert answer.status_code in ANSWERS, answer.text
         return answer
 
@@ -81,7 +81,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     )  # fmt: skip
     made = Page(client=client, root=tmp_path, place=reception.uploads.place)
     yield made
-    made.loop.run_until_complete(client.aclose())
+    made.loop.run(client.aclose())
     made.loop.close()
 
 

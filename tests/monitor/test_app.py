@@ -210,8 +210,13 @@ def test_a_picture_without_a_preview_is_made_of_its_file(stage: Stage) -> None:
 def test_parts_are_found_by_their_place_and_nothing_else_is(stage: Stage) -> None:
     put_part(stage, JOB, block(), gradient(3))
     assert ask(stage, "GET", f"/api/jobs/{JOB}/parts/s0-4_x0-640_y0-360").content == gradient(3)
-    for place in ("s0-4_x0-1_y0-1", "..%2f..%2fwish", "wish", "s0-4_x0-640_y0-360.jpg"):
+    for place in ("..%2f..%2fwish", "wish", "s0-4_x0-640_y0-360.jpg"):
         assert ask(stage, "GET", f"/api/jobs/{JOB}/parts/{place}").status_code == 404
+
+
+def test_a_part_that_comes_in_a_moment_or_has_gone_is_no_error(stage: Stage) -> None:
+    answer = ask(stage, "GET", f"/api/jobs/{JOB}/parts/s0-4_x0-1_y0-1")
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,10 @@ import pytest
 
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect, studio, until
 from tests.end_to_end.test_sharing import nodes, running_farm, scene
-from tests.monitor.browser import WAIT_MS, visiting
+from tests.monitor.browser import WAIT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from playwright.sync_api import Browser
 
     from tests.monitor.browser import Visit
 
@@ -90,24 +88,3 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
                     "[...document.querySelectorAll('.shot img')].every(i => i.naturalWidth > 0)"
                 )
             )
-
-
-@pytest.mark.timeout(600)
-def test_a_scene_that_is_dropped_is_rendered(studio: Studio, prefect: dict[str, str], browser: Browser) -> None:
-    (shot := studio.folder / "shot").mkdir()
-    ball, out, missed = scene(shot, "ball"), studio.folder / "out", list[str]()
-    with running_farm(studio, 1) as address:
-        farm: dict[str, Any] = {**prefect, "FRONTBURNER_SCHEDULER": address}
-        with the_monitor(studio, **farm) as page, visiting(browser) as visit:
-            visit.page.on("response", lambda answer: missed.append(answer.url) if answer.status >= 400 else None)
-            visit.go(page, "submit")
-            visit.page.locator("[data-pick='files']").set_input_files(str(ball))
-            visit.page.locator("form.ask").wait_for(timeout=4 * WAIT_MS)
-            visit.page.get_by_label("Samples").fill("8")
-            visit.page.get_by_label("Pictures go to").fill(str(out))
-            visit.press("Render")
-            visit.page.get_by_text("completed").first.wait_for(timeout=8 * WAIT_MS)
-    assert {path.name for path in out.glob("ball.*")} == {"ball.exr", "ball.png"}
-    assert [url for url in missed if "/parts/" not in url] == [], "parts of a still go when it is whole"
-    (kept,) = (studio.home / "submitted").iterdir()
-    assert (kept / "ball.json").read_bytes() == ball.read_bytes()

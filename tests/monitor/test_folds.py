@@ -206,8 +206,11 @@ def test_a_still_is_parts_in_their_order_until_a_preview_has_them() -> None:
     assert still["at"] == {"n1": [[0, 0, 320, 360]], "n2": [[320, 0, 640, 360]]}
     events += [finished("n2", right, 3, done=2), finished("n1", more, 4, done=3),
                ev.PreviewMade(at_s=5, frame=1, samples=4, caption="4 of 64 samples")]  # fmt: skip
-    still = live(*events).pictures.of_still()
+    found = live(*events)
+    still = found.pictures.of_still()
     assert (list(still["parts"]), still["preview"]["samples"]) == (["s4-16_x0-320_y0-360"], 4)
+    found.take(told(ev.FrameWritten(at_s=9, frame=1, outputs=("a.png",)))[0])
+    assert found.pictures.of_still()["parts"] == {}, "they are deleted once the picture is in place"
 
 
 def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from flows import events as ev
 from flows.control import priority_of
 from flows.monitor.source import Again
+from flows.previews import parts_folder
+from storage.images import encode_png
+from storage.view import View
+from tasks.parts import clear_parts
 from tests.monitor import scenes
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting
 from tests.monitor.stage import Stage, block, finished, gradient, outputs, put_part, put_preview, serving, until
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
     from tests.monitor.browser import Theme
 
@@ -79,6 +84,32 @@ def test_a_still_appears_part_by_part(stage: Stage, visit: Visit) -> None:
         telling.write()
         until(lambda: shown(visit) == [255, 255, 255, 0])
         visit.sees("3 parts so far")
+
+
+def test_parts_that_go_between_being_listed_and_asked_for_are_no_error(stage: Stage, visit: Visit) -> None:
+    telling, asked = scenes.still(stage, parts=3), list[str]()
+
+    def answer(route: Route) -> None:
+        clear_parts(parts_folder(scenes.ROOM), stage.store)
+        asked.append(route.request.url)
+        route.continue_()
+
+    visit.page.route("**/parts/*", answer)
+    with serving(stage) as address:
+        visit.go(address, f"job/{scenes.ROOM}")
+        until(lambda: shown(visit) and len(asked) >= 3)
+        put_preview(stage, scenes.ROOM, 0, gradient(9, 320, 180))
+        picture = encode_png(np.zeros((9, 16, 3), np.float32), bits=8, view=View.SRGB)
+        stage.store.write("room.0000.png", picture)
+        telling.tell(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(stage, scenes.ROOM, 0)))
+        telling.write()
+        visit.sees("All of it is rendered")
+        until(lambda: shown(visit) == [255] * 4)
+        before = len(asked)
+        telling.tell(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
+        telling.write()
+        until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth > 0"))
+        assert len(asked) == before, "parts of a picture that is in place aren't asked for"
 
 
 def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> None:

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import resource
+import shutil
+import time
 import tracemalloc
 import zipfile
 from contextlib import asynccontextmanager
@@ -15,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from flows.dropped import FORGOTTEN_S
 from flows.job import JobRefused, make_job
 from flows.monitor.app import monitor
 from flows.monitor.leave import everyone
 from flows.monitor.refusals import by_field
-from flows.monitor.uploads import FORGOTTEN_S
 from tests.monitor.stage import Reception, Stage
 
 if TYPE_CHECKING:
@@ -230,6 +232,47 @@ def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Recept
     with pytest.raises(Exception, match="isn't here any more"):
         uploads.of(key)
     assert list(uploads.place.iterdir()) == []
+
+
+def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
+    stage: Stage, reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.monitor.submit.SWEEP_EVERY_S", 0.01)
+    now_s, uploads = [0.0], reception.uploads
+    assert uploads is not None
+    uploads.clock = lambda: now_s[0]
+
+    async def go() -> None:
+        async with browsing(stage, reception) as client:
+            assert (await announce(client, {"ball.json": len(BALL), "wood.png": 4})).status_code == 201
+            assert len(list(uploads.place.iterdir())) == 1
+            now_s[0] = 3601.0
+            async with asyncio.timeout(20):
+                while list(uploads.place.iterdir()):
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(go())
+
+
+def test_a_scene_that_is_dropped_again_is_not_taken_for_an_old_one(stage: Stage, reception: Reception) -> None:
+    assert render(stage, reception, {"ball.json": BALL}).status_code == 201
+    assert reception.uploads is not None
+    (home,) = reception.uploads.place.iterdir()
+    os.utime(home, (0, 0))
+    assert render(stage, reception, {"ball.json": BALL}).status_code == 201
+    assert home.stat().st_mtime > time.time() - 3600
+
+
+def test_a_scene_that_was_pruned_meanwhile_is_said_to_be_gone(stage: Stage, reception: Reception) -> None:
+    async def go() -> httpx.Response:
+        async with browsing(stage, reception) as client:
+            key = await bring(client, {"ball.json": BALL})
+            assert reception.uploads is not None
+            shutil.rmtree(reception.uploads.of(key).folder)
+            return await client.post(f"{AT}/{key}/render", json={})
+
+    answer = asyncio.run(go())
+    assert (answer.status_code, answer.json()["remedy"]) == (404, "Drop it again.")
 
 
 def test_a_large_file_goes_to_the_disk_and_not_through_memory(stage: Stage, reception: Reception) -> None:

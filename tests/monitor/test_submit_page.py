@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.monitor import scenes
-from tests.monitor.browser import DESKTOP, PHONE, WAIT_MS, Visit, note, visiting
+from tests.monitor.browser import DESKTOP, PHONE, Visit, note, visiting
 from tests.monitor.stage import Reception, Stage, serving, until
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 BALL = json.dumps({"size": "32x18", "samples": 4})
-DROP = """([files, on]) => { const all = new DataTransfer();
-    for (const [name, text] of files) all.items.add(new File([text], name));
-    const how = {dataTransfer: all, bubbles: true, cancelable: true};
-    for (const kind of ['dragenter', 'dragover', 'drop'])
-        document.querySelector(on).dispatchEvent(new DragEvent(kind, how)); }"""
 
 
 @pytest.fixture
@@ -43,12 +38,7 @@ def reception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reception:
 
 
 def drop(visit: Visit, *files: tuple[str, str], on: str = ".drop") -> None:
-    visit.page.locator(".drop").wait_for()
-    visit.page.evaluate(DROP, [[list(file) for file in files], on])
-
-
-def form(visit: Visit) -> None:
-    visit.page.locator("form.ask").wait_for(timeout=4 * WAIT_MS)
+    visit.drop({name: text.encode() for name, text in files}, on)
 
 
 def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Reception, browser: Browser) -> None:
@@ -57,7 +47,7 @@ def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Recep
         visit.go(address)
         page.get_by_role("link", name="Submit").click()
         drop(visit, ("ball.json", BALL), ("wood.png", "wood"), (".DS_Store", ""))
-        form(visit)
+        visit.asked()
         visit.sees("null · 32x18 · 4 samples")
         visit.sees("Empty is the scene's own, 32x18.")
         assert page.get_by_label("Name").input_value() == "ball"
@@ -112,7 +102,7 @@ def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         chooser.value.set_files(str(shot))
-        form(visit)
+        visit.asked()
         until(lambda: page.evaluate("document.activeElement.tagName") == "H1")
         for _ in range(20):
             page.keyboard.press("Tab")
@@ -129,7 +119,7 @@ def test_of_several_scenes_another_one_is_chosen(stage: Stage, reception: Recept
     with serving(stage, reception=reception) as address:
         visit.go(address, "submit")
         drop(visit, *((f"shot.{frame:04d}.json", BALL) for frame in (1, 2)), ("other.json", BALL))
-        form(visit)
+        visit.asked()
         visit.page.get_by_label("Scene", exact=True).select_option("shot.####.json")
         until(
             lambda: visit.page.get_by_label("Frames").count() and visit.page.get_by_label("an animation").is_checked()
@@ -153,7 +143,7 @@ def test_what_is_too_large_or_no_scene_is_said_and_another_can_be_dropped(
         visit.page.get_by_role("alert").get_by_text("There is no scene among the files.").wait_for()
         until(lambda: reception.uploads is not None and list(reception.uploads.place.iterdir()) == [])
         drop(visit, ("ball.json", BALL))
-        form(visit)
+        visit.asked()
         visit.press("Drop another")
         visit.page.locator(".drop").wait_for()
         until(lambda: reception.uploads is not None and list(reception.uploads.place.iterdir()) == [])
@@ -163,7 +153,7 @@ def test_a_page_that_is_closed_takes_its_scene_back(stage: Stage, reception: Rec
     with serving(stage, reception=reception) as address:
         visit.go(address, "submit")
         drop(visit, ("ball.json", BALL))
-        form(visit)
+        visit.asked()
         assert reception.uploads is not None
         place = reception.uploads.place
         assert len(list(place.iterdir())) == 1
@@ -191,7 +181,7 @@ def test_axe_finds_nothing_grave_and_a_phone_is_wide_enough(
             visit.page.locator("[data-pick='files']").set_input_files(
                 {"name": "ball.json", "mimeType": "application/json", "buffer": BALL.encode()}
             )
-            form(visit)
+            visit.asked()
             found[f"form {size[0]}"] = visit.grave()
             visit.page.get_by_label("Size").fill("12")
             visit.press("Render")

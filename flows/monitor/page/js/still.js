@@ -12,17 +12,22 @@ const read = (place) => place.match(/\d+/g).map(Number); // s0-4_x0-64_y0-32
 /** Draws onto a canvas what is there of a still, in the order it came. */
 class Easel {
   constructor(canvas, job, region) {
-    Object.assign(this, { canvas, job, region, pen: canvas.getContext("2d"), drawn: new Set(), waiting: [], busy: 0, cells: new Map(), preview: "", over: false });
+    Object.assign(this, { canvas, job, region, pen: canvas.getContext("2d"), drawn: new Set(), waiting: [], busy: 0, cells: new Map(), parts: {}, preview: "", over: false });
     const [x0, y0, x1, y1] = region;
     this.scale = Math.min(1, LONGER_PX / Math.max(x1 - x0, y1 - y0));
     canvas.width = Math.max(1, Math.round((x1 - x0) * this.scale));
     canvas.height = Math.max(1, Math.round((y1 - y0) * this.scale));
   }
 
-  show(still, runs) {
-    const preview = still.preview ? `${runs}-${still.preview.samples}` : "";
-    if (preview && preview !== this.preview) { this.preview = preview; this.base(still.frame, preview, still.preview.samples); }
-    for (const [place] of Object.entries(still.parts || {}).sort(([, a], [, b]) => a - b)) {
+  show(still, runs, inPlace) {
+    this.parts = still.parts || {};
+    const preview = inPlace ? "in place" : still.preview ? `${runs}-${still.preview.samples}` : "";
+    if (preview !== this.preview) {
+      this.preview = preview;
+      if (inPlace) this.cells.clear();
+      if (preview) this.base(still.frame, preview, inPlace ? 0 : still.preview.samples);
+    }
+    for (const [place] of Object.entries(this.parts).sort(([, a], [, b]) => a - b)) {
       if (this.drawn.has(place)) continue;
       this.drawn.add(place);
       this.waiting.push([place, 0]);
@@ -31,7 +36,8 @@ class Easel {
   }
 
   async base(frame, version, samples) {
-    const picture = await load(`${jobAddress(this.job)}/frames/${frame}/small?px=720&v=${version}`);
+    const kept = samples ? `&v=${version}` : ""; // a run may put another picture in place
+    const picture = await load(`${jobAddress(this.job)}/frames/${frame}/small?px=720${kept}`);
     if (!picture || this.over || this.preview !== version) return;
     this.pen.globalAlpha = 1;
     this.pen.drawImage(picture, 0, 0, this.canvas.width, this.canvas.height);
@@ -43,6 +49,7 @@ class Easel {
   work() {
     while (this.busy < AT_ONCE && this.waiting.length && !this.over) {
       const [place, tries] = this.waiting.shift();
+      if (!(place in this.parts)) continue;
       this.busy++;
       this.part(place, tries).finally(() => { this.busy--; this.work(); });
     }
@@ -50,7 +57,7 @@ class Easel {
 
   async part(place, tries) {
     const picture = await load(`${jobAddress(this.job)}/parts/${place}`);
-    if (this.over) return;
+    if (this.over || !(place in this.parts)) return; // those of a picture that is in place are gone
     if (!picture) { // it is kept a moment after its unit counts
       if (tries < TRIES) setTimeout(() => { this.waiting.push([place, tries + 1]); this.work(); }, 700 * (tries + 1));
       return;
@@ -74,7 +81,7 @@ class Easel {
 async function load(address) {
   try {
     const answer = await fetch(address);
-    return answer.ok ? await createImageBitmap(await answer.blob()) : null;
+    return answer.status === 200 ? await createImageBitmap(await answer.blob()) : null;
   } catch { return null; }
 }
 
@@ -89,12 +96,12 @@ export function Still({ job, all }) {
     easel.current = new Easel(canvas.current, job.id, still.region);
     return () => { easel.current.over = true; easel.current = null; };
   }, [job.id, region, done]);
-  useEffect(() => { if (easel.current && still) easel.current.show(still, job.runs); });
+  const parts = Object.keys(still?.parts || {}), inPlace = all.frames[frame] === "p" && !parts.length;
+  useEffect(() => { if (easel.current && still) easel.current.show(still, job.runs, inPlace); });
   if (done) return html`<${Finished} job=${job} whole=${whole} setWhole=${setWhole} frame=${frame}/>`;
   if (!still) return html`<div class="easel empty"><p>${job.running ? "The scene is being opened; its picture appears here." : "Nothing of it was rendered yet."}</p></div>`;
   const [x0, y0, x1, y1] = still.region;
   const at = Object.entries(still.at || {}).flatMap(([node, places]) => places.map((place) => [node, place]));
-  const parts = Object.keys(still.parts || {});
   return html`<figure class="easel">
     <div class="frame" style=${{ aspectRatio: `${x1 - x0} / ${y1 - y0}` }}>
       <canvas ref=${canvas} role="img" aria-label=${`${job.title} as far as it is rendered: ${Math.round(100 * job.fraction)} %`}></canvas>
@@ -102,7 +109,7 @@ export function Still({ job, all }) {
         ${at.map(([node, [a, b, c, d]]) => html`<rect key=${`${node} ${a} ${b}`} x=${a} y=${b} width=${c - a} height=${d - b}/>`)}</svg>
       ${at.length <= 24 && at.map(([node, [a, b]]) => html`<span key=${node} class="by" style=${{ left: `${(100 * (a - x0)) / (x1 - x0)}%`, top: `${(100 * (b - y0)) / (y1 - y0)}%` }}>${node}</span>`)}
     </div>
-    <figcaption>${still.preview ? still.preview.caption : parts.length ? `${plural(parts.length, "part")} so far` : job.running ? "The first samples are being rendered" : "As far as it was rendered"}
+    <figcaption>${inPlace ? "All of it is rendered" : still.preview ? still.preview.caption : parts.length ? `${plural(parts.length, "part")} so far` : job.running ? "The first samples are being rendered" : "As far as it was rendered"}
       ${still.region && html`<span class="dim"> · ${x1 - x0}×${y1 - y0}</span>`}</figcaption>
   </figure>`;
 }
