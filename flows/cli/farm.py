@@ -140,7 +140,7 @@ def logs(part: str = "", *, last: int = 40, follow: Flag = False) -> int:
     Parameters
     ----------
     part
-        Only this one; `farm status` names them, and `supervisor` is what keeps them.
+        Only this one; `farm status` names them; `supervisor` is what keeps them, `nodes` what nodes print.
     last
         So many lines of each.
     follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flows.manager.logs import RotatingLog
+from flows.logs import RotatingLog, logs_folder
 from flows.manager.setup import SetupRefused, farm_folder
 from flows.settings import Settings
 
@@ -39,7 +39,8 @@ def show(part: str, *, last: int, follow: bool) -> int:
 
 
 def _logs(part: str) -> Sequence[RotatingLog]:
-    found = sorted((farm_folder(Settings().home) / "logs").glob("*.log"))
+    folders = farm_folder(Settings().home) / "logs", logs_folder()
+    found = sorted(path for folder in folders for path in folder.glob("*.log"))
     named = [path for path in found if not part or path.stem == part]
     if not named:
         known = ", ".join(path.stem for path in found)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.farm_tables import welcome
-from flows.manager.logs import RotatingLog
+from flows.logs import RotatingLog
 from flows.manager.parts import COMMAND, environment_of, leads, parts_of
 from flows.manager.setup import (
     Setup,

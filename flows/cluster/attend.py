@@ -13,9 +13,11 @@ from distributed import Nanny
 from distributed.core import Status
 
 from flows.cluster.calls import call_async, connected, install_async
+from flows.cluster.node_log import last_words
 from flows.cluster.nodes import CONFIG, cores, node_options
 from flows.cluster.presence import Presence, others_cpu_s, terminals, typed_ago_s
 from flows.gate.identity import security_at
+from flows.logs import nodes_log
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -62,25 +64,36 @@ class NodeService:
         """
         await self._wait_for_scheduler()
         await self._check_name()
+        told = ""
         while not self._stopping.is_set():
-            await self._attend()
+            wrong = await self._attend()
             if self._stopping.is_set() or await self._sent_away():
                 return
-            self.say("The scheduler is gone. It is waited for.")
+            if not wrong:
+                self.say("The scheduler is gone. It is waited for.")
+            else:
+                if wrong != told:
+                    log = nodes_log().path
+                    self.say(f"The node can't be started: {wrong}. What it said is in {log}. It is tried again.")
+                await self._pause(AGAIN_S)
+            told = wrong
             await self._wait_for_scheduler()
 
-    async def _attend(self) -> None:
-        """Take part until the scheduler goes away, we are sent away, or stopped."""
+    async def _attend(self) -> str:
+        """Take part until the scheduler goes away, we are sent away, or stopped; returns why if we couldn't begin."""
         host = {"host": "127.0.0.1"} if "://127.0.0.1" in self.scheduler else {}
         options = node_options(threads=self.threads, nice=self.nice, stays=True)
         with dask.config.set(CONFIG):
             nanny = Nanny(self.scheduler, name=self.name, security=security_at(self.scheduler), **options, **host)
             begins = asyncio.ensure_future(nanny.start())
+            begins.add_done_callback(_heard)  # also once we are stopped
             stops = asyncio.ensure_future(self._stopping.wait())
             watch = asyncio.ensure_future(self._watch_use())
             try:
                 await asyncio.wait({begins, stops}, return_when=asyncio.FIRST_COMPLETED)
-                if begins.done() and not begins.exception():
+                if begins.done() and (error := begins.exception()):
+                    return last_words(error)
+                if begins.done():
                     self.say(f"The node {self.name} takes work from {self.scheduler}.")
                     ends = asyncio.ensure_future(nanny.finished())
                     await asyncio.wait({ends, stops}, return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +101,7 @@ class NodeService:
                 watch.cancel()
                 stops.cancel()
                 await self._close(nanny)
+        return ""
 
     async def _close(self, nanny: Nanny) -> None:
         if nanny.status not in (Status.closed, Status.closing):
@@ -145,3 +159,9 @@ class NodeService:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _heard(work: asyncio.Future[Any]) -> None:
+    """Take note of how work ended, or asyncio prints what was raised."""
+    if not work.cancelled():
+        work.exception()

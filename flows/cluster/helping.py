@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flows.cluster.server import STOP_TIMEOUT_S
-from flows.settings import Settings
+from flows.logs import nodes_log
 from tasks.lifeline import tethered
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ _COMMAND = "from flows.cli import main; main()"
 def helping_node(scheduler: str) -> Iterator[None]:
     """Run a node here that ends with this process, however that ends. It joins in its own time."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    logs = Settings().home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
     arguments = ["node", "start", "--scheduler", scheduler, "--name", name]
-    with (logs / "nodes.log").open("ab") as log:
+    with nodes_log().open() as log:
         process = subprocess.Popen(
             tethered([sys.executable, "-c", _COMMAND, *arguments]),
             stdin=subprocess.DEVNULL,

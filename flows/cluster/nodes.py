@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
 from flows.cluster.arbiter import Arbiter
+from flows.cluster.node_log import NodeWorker, last_words, open_log
 from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
 from flows.gate.identity import LOADER
+from flows.logs import logs_folder, nodes_log
 from flows.settings import Settings
+from storage.errors import FrontburnerError
 from tasks.child import NICE_VARIABLE
 from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE
 
@@ -27,10 +29,9 @@ if TYPE_CHECKING:
 TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
 
-STDERR = 2
 QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL"}
-"""How much of what steps log, and Prefect in them, comes to a node's terminal: nothing, if nobody says otherwise. Its
-server has it all, and a terminal or pipe that nobody reads would hold the step up, and its job with it."""
+"""How much of what steps log, and Prefect in them, comes to the nodes' log: nothing, if nobody says otherwise. the
+server has what steps log, and what Prefect says of a server that went with its job would bury all else."""
 
 CONFIG = {
     # The dispatcher decides what runs where.
@@ -72,6 +73,10 @@ def default_nodes() -> int:
     return min(2, cores())
 
 
+class NoNodes(FrontburnerError):
+    """Nodes of this machine can't be started."""
+
+
 @contextmanager
 def local_nodes(
     count: int,
@@ -98,6 +103,11 @@ def local_nodes(
         Address the scheduler listens on; empty is this machine only.
     security
         By which it knows whom to hear; None hears everybody that reaches it.
+
+    Raises
+    ------
+    NoNodes
+        When they can't be started, and why.
     """
     options = {
         **node_options(threads=max(1, cores() // max(1, count)), stays=standings is not None),
@@ -107,14 +117,19 @@ def local_nodes(
     scheduler = scheduler_spec(
         host=host or "127.0.0.1", port=port, standings=standings, security=security, health_port=health_port
     )
-    with (
-        dask.config.set(CONFIG),
-        SpecCluster(
-            workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False, security=security
-        ) as cluster,
-        registered(cluster.scheduler_address),
-    ):
-        yield cluster
+    with dask.config.set(CONFIG):
+        try:
+            started = SpecCluster(
+                workers=workers, scheduler=scheduler, silence_logs=50, shutdown_on_close=False, security=security
+            )
+        except RuntimeError as error:
+            raise NoNodes(
+                reason=f"The nodes can't be started: {last_words(error)}.",
+                remedy=f"What they said is in {nodes_log().path}.",
+                retryable=True,
+            ) from error
+        with started as cluster, registered(cluster.scheduler_address):
+            yield cluster
 
 
 def scheduler_spec(
@@ -161,11 +176,10 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
     stays
         Whether it outlives jobs: then it checks itself when it joins.
     """
-    logs = Settings().home / "logs"
-    _track_leftovers(logs)
+    open_log()
     environment = {
         THREADS_VARIABLE: str(threads or cores()),
-        "FRONTBURNER_LOGS": str(logs),
+        "FRONTBURNER_LOGS": str(logs_folder()),
         **{name: level for name, level in QUIET.items() if name not in os.environ},
     }
     return {
@@ -176,6 +190,7 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
             **({NICE_VARIABLE: "1"} if nice else {}),
             **({CHECK_VARIABLE: "1"} if stays else {}),
         },
+        "worker_class": NodeWorker,
         "preload": ["flows.cluster.warm"],
         "dashboard_address": "127.0.0.1:0",  # its pages ask nobody who they are
     }
@@ -197,24 +212,6 @@ def farm() -> Iterator[str]:
         return
     with local_nodes(settings.nodes or default_nodes()) as cluster:
         yield cluster.scheduler_address
-
-
-def _track_leftovers(logs: Path) -> None:
-    """Start Python's tracker of semaphores, which all nodes share, with the nodes' log for its standard error.
-
-    A killed node can't let go of its semaphores. The tracker does, and says so: news of the node, not of the command.
-    """
-    if os.name != "posix":
-        return  # elsewhere there is none
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / "nodes.log").open("ab") as log:
-        ours = os.dup(STDERR)
-        os.dup2(log.fileno(), STDERR)  # it speaks to what it finds when it is started
-        try:
-            resource_tracker.ensure_running()
-        finally:
-            os.dup2(ours, STDERR)
-            os.close(ours)
 
 
 def _inherited() -> dict[str, str]:

@@ -35,9 +35,6 @@ _work: set[asyncio.Task[None]] = set()
 
 async def dask_setup(worker: Worker) -> None:
     """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
-    # A job may end with its Prefect server before its nodes have said all: that is no news for their terminal, which
-    # would hold them up once it is a pipe that is full.
-    logging.raiseExceptions = False
     worker.startup_information["frontburner"] = describe
     _begin(ClockWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from locket import LockError, lock_file
 
 from flows.cluster.running import began_s_of
+from flows.logs import RotatingLog
 from flows.manager.keeper import Keeper
 from flows.manager.leftovers import end_leftovers
-from flows.manager.logs import RotatingLog
 from flows.manager.outage import note_outage
 from flows.manager.setup import farm_folder
 from flows.manager.state import FarmState, PartState, Stand, write_state

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import dask
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flows.cluster.node_log import last_words
 from flows.cluster.nodes import CONFIG, scheduler_spec
 from flows.cluster.running import registered
 from flows.cluster.scaling import ByWork
@@ -30,7 +31,6 @@ LOOK_S = 2.0
 """How often it is looked whether the jobs need other nodes."""
 IDLE_LOOKS = 5
 """A node that was spare at so many looks in a row goes."""
-LAST_LINES = 6
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -141,7 +141,7 @@ class Scaled(Document, ABC):
                 self.settled(cluster)
             except RuntimeError as error:
                 raise NoCluster(
-                    reason=f"The {self.kind} cluster gave no node: {_words(error)}",
+                    reason=f"The {self.kind} cluster gave no node: {last_words(error)}.",
                     remedy="Mend what it says in the cluster's document.",
                     retryable=False,
                 ) from None
@@ -159,8 +159,3 @@ class NoCluster(FrontburnerError):
 
 async def _correct(cluster: SpecCluster) -> None:
     await cluster
-
-
-def _words(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[-LAST_LINES:])

@@ -1,10 +1,12 @@
-"""The log of a part: a file that its program writes by itself, put aside when it is large, a few of them kept."""
+"""The log of a part of a farm, or of nodes: a file that programs write by themselves, put aside when it is large."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
+
+from flows.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,16 @@ MOST_BYTES = 5_000_000
 KEPT = 3
 _TAIL_BYTES = 64_000
 _COPY_BYTES = 1_000_000
+
+
+def logs_folder() -> Path:
+    """Folder of the logs of this machine's nodes."""
+    return Settings().home / "logs"
+
+
+def nodes_log() -> RotatingLog:
+    """Return the log that all nodes of this machine print to."""
+    return RotatingLog(logs_folder() / "nodes.log")
 
 
 @dataclass(frozen=True, slots=True)
