@@ -113,7 +113,7 @@ def revoke(name: str) -> int:
         print(f"The token {name} lets nobody in any more.", file=sys.stderr)
         if others:
             print(
-                f"Nor do those of {', '.join(others)}. What is connected now stays so: frontburner node remove NAME.",
+                f"Nor do those of {', '.join(others)}. Nodes that are there with them are sent away within moments.",
                 file=sys.stderr,
             )
         return OK

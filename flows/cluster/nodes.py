@@ -14,6 +14,7 @@ from flows.cluster.node_log import NodeWorker, last_words, open_log
 from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
 from flows.gate.identity import LOADER
+from flows.gate.spreading import Spreading
 from flows.logs import logs_folder, nodes_log
 from flows.settings import Settings
 from storage.errors import FrontburnerError
@@ -159,7 +160,7 @@ def scheduler_spec(
             **({"security": security, "protocol": "tls"} if security else {}),
             "dashboard": False,
             "dashboard_address": f"127.0.0.1:{health_port}",
-            "plugins": [NodeWatch(), Arbiter(standings, patience_s=patience_s)],
+            "plugins": [NodeWatch(), Arbiter(standings, patience_s=patience_s), Spreading()],
         },
     }
 

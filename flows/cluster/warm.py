@@ -1,6 +1,7 @@
 """Makes a Dask worker a node, whoever started it: preloaded before it joins, with what a job would else wait for.
 
-The scheduler is told what machine it is. It watches the clock from then on, and a node that stays checks itself.
+The scheduler is told what machine it is. It watches the clock from then on, and hears of certificates that were taken
+back; a node that stays checks itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from distributed.core import Status
 import tasks.steps  # noqa: F401
 from flows.cluster.arbiter import PREFIX
 from flows.cluster.clock import ClockWatch
+from flows.gate.spreading import hears
 from tasks.checkup import Inquiry
 from tasks.node import CHECK_VARIABLE, describe
 from tasks.node_check import check_as
@@ -36,6 +38,7 @@ _work: set[asyncio.Task[None]] = set()
 async def dask_setup(worker: Worker) -> None:
     """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
     worker.startup_information["frontburner"] = describe
+    hears(worker)
     _begin(ClockWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
         _begin(_report(worker))

@@ -130,6 +130,33 @@ def list_of_revoked(
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
+def is_newer_list(offered: bytes, held: bytes, authority: bytes) -> bool:
+    """Whether a list of certificates that were taken back was made after the one that is held.
+
+    Raises
+    ------
+    NotCertified
+        When it isn't one that the authority made.
+    """
+    try:
+        listed = x509.load_pem_x509_crl(offered)
+        issuer = x509.load_pem_x509_certificate(authority)
+        genuine = listed.issuer == issuer.subject and listed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        genuine = False
+    if not genuine:
+        raise NotCertified(
+            reason="What was sent as the list of certificates that were taken back isn't one of this farm's authority.",
+            remedy="Find out who sent it: somebody may stand in between.",
+        )
+    return listed.last_update_utc > x509.load_pem_x509_crl(held).last_update_utc
+
+
+def serials_in(listed: bytes) -> frozenset[int]:
+    """Return the serial numbers in a list of certificates that were taken back."""
+    return frozenset(entry.serial_number for entry in x509.load_pem_x509_crl(listed))
+
+
 def new_key() -> bytes:
     """Return a private key, as a file has it."""
     return key_bytes(ec.generate_private_key(ec.SECP256R1()))

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from distributed.security import Security
 
 from flows.gate.authority import Authority
-from flows.gate.certificates import Kind
+from flows.gate.certificates import Kind, is_newer_list
+from flows.gate.private import keep
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flows.gate.authority import Papers
 
 OWNERS = {Kind.SERVER: "scheduler", Kind.NODE: "manager-nodes", Kind.CLIENT: "manager"}
 """What the manager's own parties are called in its folder."""
+_reaching: WeakKeyDictionary[ssl.SSLContext, Path] = WeakKeyDictionary()
+"""With what this process reaches others, and the list those are held against."""
 
 
 class FarmSecurity(Security):  # type: ignore[misc]
     """Dask's security, with certificates that were taken back refused.
 
-    A process that listens looks at the list at every new connection, so it needn't be started again.
+    A process that listens looks at the list at every new connection, so it needn't be started again. With what it
+    reaches others is told when it learns of a new list.
     """
 
     def __init__(self, papers: Papers) -> None:
@@ -45,12 +49,29 @@ class FarmSecurity(Security):  # type: ignore[misc]
             hold_against(context, self.revoked)
         return context
 
+    def learn(self, listed: bytes) -> None:
+        """Keep a list of certificates that were taken back if it is newer than ours, and heed it from now on.
+
+        Raises
+        ------
+        NotCertified
+            When it isn't one that the farm's authority made.
+        """
+        if self.revoked is None:
+            return
+        if is_newer_list(listed, self.revoked.read_bytes(), Path(self.tls_ca_file).read_bytes()):
+            keep(self.revoked, listed)
+        for context, revoked in list(_reaching.items()):
+            if revoked == self.revoked:
+                context.load_verify_locations(cafile=str(revoked))
+
 
 def hold_against(context: ssl.SSLContext, revoked: Path) -> None:
     """Have a context refuse certificates that are in a list; one that listens, as the list is at each connection."""
     context.load_verify_locations(cafile=str(revoked))
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     if context.protocol is not ssl.PROTOCOL_TLS_SERVER:
+        _reaching[context] = revoked
         return
     context.num_tickets = 0  # a session that is taken up again isn't held against the list
     seen = [revoked.stat().st_mtime_ns]

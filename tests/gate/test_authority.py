@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import stat
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -19,9 +21,6 @@ from cryptography.x509.oid import NameOID
 from flows.gate.authority import RENEW_LEFT, Authority
 from flows.gate.certificates import Kind, NotCertified, checked_name, lasts_until, new_key, request_for, serial
 from flows.gate.security import FarmSecurity, security_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -99,6 +98,46 @@ def test_what_is_taken_back_is_refused_by_a_listener_that_goes_on(tmp_path: Path
     assert not shake_hands(server, client)
     other = FarmSecurity(authority.issue(Kind.CLIENT, "anna"))
     assert shake_hands(server, other)
+
+
+def node_of(authority: Authority, folder: Path, name: str) -> FarmSecurity:
+    """A node on another machine: the list it has is the one of the day it was let in."""
+    folder.mkdir()
+    papers = authority.issue(Kind.NODE, name)
+    return FarmSecurity(replace(papers, revoked=Path(shutil.copy(authority.revoked, folder))))
+
+
+def test_a_node_that_learns_of_it_refuses_what_is_taken_back_on_both_ends(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path / "gate")
+    node, lost, other = (node_of(authority, tmp_path / name, name) for name in ("node", "lost", "other"))
+    ends = {"listen": node.get_listen_args("worker"), "reach": node.get_connection_args("worker")}
+    node.get_listen_args, node.get_connection_args = lambda _role: ends["listen"], lambda _role: ends["reach"]
+    assert shake_hands(node, lost)
+    assert shake_hands(lost, node)
+    authority.revoke([serial(Path(lost.tls_worker_cert).read_bytes())])
+    assert shake_hands(node, lost), "it has not heard of it"
+    node.learn(authority.revoked.read_bytes())
+    assert not shake_hands(node, lost)
+    assert not shake_hands(lost, node)
+    assert shake_hands(node, other)
+    assert shake_hands(other, node)
+
+
+def test_a_node_keeps_only_newer_lists_of_its_own_farm(tmp_path: Path) -> None:
+    authority, elsewhere = Authority.open(tmp_path / "gate"), Authority.open(tmp_path / "elsewhere")
+    node = node_of(authority, tmp_path / "node", "node")
+    assert node.revoked is not None
+    old = node.revoked.read_bytes()
+    authority.revoke([7])
+    new = authority.revoked.read_bytes()
+    elsewhere.revoke([serial(Path(node.tls_worker_cert).read_bytes())])
+    for strange in (elsewhere.revoked.read_bytes(), b"no list", new.replace(b"\n", b"\nA", 2)):
+        with pytest.raises(NotCertified):
+            node.learn(strange)
+        assert node.revoked.read_bytes() == old
+    node.learn(new)
+    node.learn(old)
+    assert node.revoked.read_bytes() == new
 
 
 def test_a_certificate_is_renewed_before_it_is_over_and_when_hosts_change(tmp_path: Path) -> None:
