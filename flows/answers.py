@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from storage.errors import FrontburnerError
+from tasks.errors import UnitFailed
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -29,3 +33,21 @@ def answer_of(future: Future, *, waits: bool = False) -> Any:  # noqa: ANN401 - 
         return future.result(ANSWER_TIMEOUT_S)
     except (Exception, CancelledError) as error:
         raise AnswerLost from error
+
+
+def error_of(future: Future, node: str) -> FrontburnerError:
+    """Return what ended a task on a node, as one of our errors."""
+    error = None
+    if future.status == "error":
+        with suppress(TimeoutError):
+            error = future.exception(timeout=ANSWER_TIMEOUT_S)
+    if isinstance(error, FrontburnerError):
+        return error
+    said = f"{type(error).__name__}: {error}" if error else f"its task was {future.status}"
+    return UnitFailed(
+        reason=f"The node {node} could not finish the unit: {said}.",
+        remedy="It is tried again on another node where there is one.",
+        retryable=True,
+        unit="",
+        node=node,
+    )

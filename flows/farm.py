@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from distributed import Future
 
 from flows.admission import Admission
-from flows.answers import ANSWER_TIMEOUT_S, AnswerLost, answer_of
+from flows.answers import AnswerLost, answer_of, error_of
 from flows.cluster.arbiter import unit_key
 from flows.cluster.watch import TOPIC as NODES_TOPIC
 from flows.messages import POLL_S, Failed, Finished, Message
@@ -23,7 +23,6 @@ from flows.sharing import Part
 from flows.spans import format_span
 from storage.errors import FrontburnerError
 from tasks.desk import Desk, Travel
-from tasks.errors import UnitFailed
 from tasks.ledger import record_from
 from tasks.node import load_unit, record_of, render_unit, render_units
 
@@ -96,7 +95,7 @@ class DaskFarm:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
         job, self.topic = self.topic, f"{self.topic}-{secrets.token_hex(4)}"
         self.desk = Desk(store_url=self.store_url, topic=self.topic, files_url=self.files_url, travel=self.travel)
-        self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=_error_of,
+        self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=error_of,
                                    scene=self.scene, strict=self.travel is Travel.NO)  # fmt: skip
         self._part = Part(
             client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,
@@ -291,25 +290,7 @@ class DaskFarm:
             with suppress(AnswerLost):  # its node is gone since; the unit is in the store, and soon found there
                 return Finished(ticket=ticket, record=answer_of(record, waits=True))
         self._tiles.pop(ticket, None)
-        return Failed(ticket=ticket, error=_error_of(future, node))
-
-
-def _error_of(future: Future, node: str) -> FrontburnerError:
-    """What ended a future, as one of our errors."""
-    error = None
-    if future.status == "error":
-        with suppress(TimeoutError):
-            error = future.exception(timeout=ANSWER_TIMEOUT_S)
-    if isinstance(error, FrontburnerError):
-        return error
-    said = f"{type(error).__name__}: {error}" if error else f"its task was {future.status}"
-    return UnitFailed(
-        reason=f"The node {node} could not finish the unit: {said}.",
-        remedy="It is tried again on another node where there is one.",
-        retryable=True,
-        unit="",
-        node=node,
-    )
+        return Failed(ticket=ticket, error=error_of(future, node))
 
 
 def _workers(client: Client) -> dict[str, str]:

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dask.sizeof import sizeof
 from distributed import get_worker
-from distributed.worker import thread_state
 
 from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
-from tasks.call import check
 from tasks.errors import NodeNotReady
 from tasks.fetching import AtHand, Place, Progress, at_hand
 from tasks.ledger import Ledger
+from tasks.line import Line, fetched
 from tasks.noise import Moments
 from tasks.parts import show_part
 from tasks.patience import Patience
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from distributed import Worker
 
-    from tasks.call import Phase
     from tasks.child import Rendered
     from tasks.desk import Desk
 
@@ -46,8 +44,6 @@ T = TypeVar("T")
 THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
 CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
 """Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
-SAYS_AFTER_S = 5.0
-"""A unit that has waited or been rendered for so long is told of: most are done before, and need no word."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +101,7 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
     The tile stays in this worker's memory for the stitch; the stored copy is the fallback. Its record is sent
     to the dispatcher by the job's topic, so pixels never pass through the submitting machine.
     """
-    node, ledger, line = this_node(), Ledger(store=_store(desk.store_url)), _Line.of(desk, ticket)
+    node, ledger, line = this_node(), Ledger(store=_store(desk.store_url)), Line.of(desk, ticket)
     tile, short = _stored_or_away(ledger, unit, line), False
     if tile is None:
         place = Place(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
@@ -131,7 +127,7 @@ def scene_for(place: Place, desk: Desk) -> Iterator[str]:
     name = str(worker.name)
 
     def say(fetched_bytes: int, size_bytes: int, seconds: float) -> None:
-        worker.log_event(desk.topic, _fetched(0, name, fetched_bytes, size_bytes, seconds))
+        worker.log_event(desk.topic, fetched(0, name, fetched_bytes, size_bytes, seconds))
 
     with at_hand(place, desk, node=name, patience=Patience(), progress=Progress(say=say)) as scene:
         yield scene.scene
@@ -145,7 +141,7 @@ def render_units(units: Sequence[UnitSpec], desk: Desk, tickets: Sequence[int]) 
 
 def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
     """Load a finished unit from the store; rendered again, and told of, when its object is damaged or gone."""
-    line, ledger = _Line.of(desk, 0), Ledger(store=_store(desk.store_url))
+    line, ledger = Line.of(desk, 0), Ledger(store=_store(desk.store_url))
     tile = line.patience().call(lambda: _stored(ledger, unit, line))
     if tile is None:
         if not line.told_damage:
@@ -210,7 +206,7 @@ def threads() -> int:
     return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 
-def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
+def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
     """Load a unit that is in the store; of a store that is away that isn't known, and the unit is rendered."""
     try:
         return _stored(ledger, unit, line)
@@ -220,7 +216,7 @@ def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
         return None
 
 
-def _stored(ledger: Ledger, unit: UnitSpec, line: _Line) -> Tile | None:
+def _stored(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
     if not ledger.has(unit):
         return None
     try:
@@ -260,67 +256,6 @@ def _tile(unit: UnitSpec, rendered: Rendered, node: str, began_s: float) -> Tile
         sums=rendered.pixels.sums,
         record=record,
     )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Line:
-    """What a unit's node says to the job's dispatcher, and hears of it."""
-
-    worker: Worker
-    key: str
-    node: str
-    topic: str
-    ticket: int
-    told_damage: bool = False
-    _phase: Phase | None = None
-
-    @classmethod
-    def of(cls, desk: Desk, ticket: int) -> _Line:
-        """Line of the unit this thread renders."""
-        worker = get_worker()
-        return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=desk.topic, ticket=ticket)
-
-    def say(self, **news: Any) -> None:  # noqa: ANN401 - whatever the news are
-        """Send news of the unit."""
-        if self.topic:
-            self.worker.log_event(self.topic, {"ticket": self.ticket, **news})
-
-    def say_damaged(self, unit: UnitSpec, reason: str) -> None:
-        """Say that a unit's object was no good."""
-        self.told_damage = True
-        self.say(damaged=reason, node=self.node, frame=unit.frame.frame)
-
-    def say_fetched(self, fetched_bytes: int, size_bytes: int, seconds: float) -> None:
-        """Say how much of the scene's files was fetched."""
-        if self.topic:
-            self.worker.log_event(self.topic, _fetched(self.ticket, self.node, fetched_bytes, size_bytes, seconds))
-
-    def look(self) -> None:
-        """Raise a `UnitCancelled` when the unit was called back."""
-        check(self.called_back, self.key)
-
-    def witness(self, phase: Phase, seconds: float) -> None:
-        """Say once that a unit waits its turn or is being rendered, if that takes longer than moments."""
-        if phase != self._phase and seconds >= SAYS_AFTER_S:
-            self._phase = phase
-            self.say(phase=phase.value, seconds=seconds)
-
-    def patience(self) -> Patience:
-        """Return what waits for the store while somebody wants the unit."""
-        return Patience(called_back=self.called_back, waits=self._say_store_away)
-
-    def called_back(self) -> bool:
-        """Whether the scheduler no longer wants the task this thread runs."""
-        task = self.worker.state.tasks.get(self.key)
-        return task is None or task.state in ("cancelled", "released", "forgotten")
-
-    def _say_store_away(self, error: StoreError) -> None:
-        self.say(away={"reason": error.reason, "remedy": error.remedy, "url": error.url})
-
-
-def _fetched(ticket: int, node: str, fetched_bytes: int, size_bytes: int, seconds: float) -> dict[str, Any]:
-    fetched = {"fetched_bytes": fetched_bytes, "size_bytes": size_bytes, "seconds": seconds}
-    return {"ticket": ticket, "node": node, "fetched": fetched}
 
 
 @lru_cache(maxsize=8)
