@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from distributed import Client
 
 from flows.cluster.nodes import local_nodes
-from flows.dispatch import Dispatcher
-from flows.farm import DaskFarm
+from flows.dispatch.dispatcher import Dispatcher
+from flows.farm.dask_farm import DaskFarm
 from flows.plan.cutter import Mode
 from flows.plan.planner import FrameWork, Planner
 from tasks.renderers import renderer

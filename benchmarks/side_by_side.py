@@ -25,7 +25,7 @@ from flows.cluster.nodes import cores
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.layout import Layout
+    from flows.jobs.layout import Layout
     from flows.plan.planner import Planner
     from tasks.spec import Region, Size
 

@@ -29,8 +29,8 @@ from tasks.spec import SampleRange, UnitSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.job import RenderJob
-    from flows.layout import Layout
+    from flows.jobs.job import RenderJob
+    from flows.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.spec import Region, Size
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect import get_run_logger
 
-from flows import aftermath as am
 from flows import events as ev
+from flows.events import aftermath as am
 from flows.finishing import MAX_TASK_RUNS
-from flows.fps import parse_fps
-from flows.frames import format_frames
-from flows.job import Checks
+from flows.jobs.fps import parse_fps
+from flows.jobs.frames import format_frames
+from flows.jobs.job import Checks
 from tasks.frame_files import FrameFiles
 from tasks.inspection import Figures, Finding, findings
 from tasks.pictures import finished
@@ -24,7 +24,7 @@ from tasks.steps import measure_frames, write_movie, write_sheet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
     from flows.run import Run
     from storage.objects import ObjectStore
     from tasks.pictures import FrameRecord

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flows.again import Choice, Here, Wanted
-from flows.again import rerun as run_again
-from flows.again import resume as go_on
-from flows.asking import ask
-from flows.control import Wish
+from flows.control.again import Choice, Here, Wanted
+from flows.control.again import rerun as run_again
+from flows.control.again import resume as go_on
+from flows.control.asking import ask
+from flows.control.launch import Launched, launch
+from flows.control.wishes import Wish
 from flows.events import RunState
-from flows.intake import absolute, prove
-from flows.job import JobRefused, RenderJob
-from flows.launch import Launched, launch
+from flows.jobs.intake import absolute, prove
+from flows.jobs.job import JobRefused, RenderJob
 from flows.manager.here import use_farm_here
-from flows.registry import Place, UnknownJob, places
-from flows.registry import find as find_place
-from flows.status import JobStatus
-from flows.watching import LOOK_EVERY_S, Watch
+from flows.record.registry import Place, UnknownJob, places
+from flows.record.registry import find as find_place
+from flows.record.status import JobStatus
+from flows.record.watching import LOOK_EVERY_S, Watch
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.admission import CHECK_PRIORITY
 from flows.cluster.calls import ask, call, connected
 from flows.cluster.clocks import Offset, Reading, clock_check, offset
+from flows.farm.admission import CHECK_PRIORITY
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
 from tasks.node_check import check_node

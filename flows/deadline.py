@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from flows import events as ev
-from flows.spans import format_span
+from flows.jobs.spans import format_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

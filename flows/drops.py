@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flows.job import JobRefused
-from flows.job_files import is_job_file, read_document
+from flows.jobs.files import is_job_file, read_document
+from flows.jobs.job import JobRefused
 from tasks.animation import KEYS_SUFFIX, frames_on_disk, is_numbered, keys_path, scene_at
 from tasks.renderers.files import SUFFIXES
 

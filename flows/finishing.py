@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
-from flows.frames import format_frames
+from flows.jobs.frames import format_frames
 from tasks.steps import finish_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.farm import DaskFarm
-    from flows.layout import Layout
+    from flows.farm.dask_farm import DaskFarm
+    from flows.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.limits import Ending
     from tasks.pictures import FrameRecord

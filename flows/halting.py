@@ -12,7 +12,7 @@ from prefect.futures import wait
 from prefect.states import Suspended
 
 from flows import events as ev
-from flows.control import Wish
+from flows.control.wishes import Wish
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from flows.control import WishWatch
+    from flows.control.wishes import WishWatch
 
 
 LONG_S = 10 * 365 * 24 * 3600

@@ -16,9 +16,9 @@ from watchfiles import watch
 from flows.api import Job, NotCompleted, submit
 from flows.drops import DONE, FAILED, PICTURES, Drop, Settling, drops_in
 from flows.events import RunState
-from flows.intake import Form, read_job
-from flows.job_files import is_job_file, read_document
-from flows.spans import format_span
+from flows.jobs.files import is_job_file, read_document
+from flows.jobs.intake import Form, read_job
+from flows.jobs.spans import format_span
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

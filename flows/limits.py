@@ -18,7 +18,7 @@ from tasks.limits import EndedBy, Ending
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flows.layout import Layout
+    from flows.jobs.layout import Layout
     from flows.plan.block import Block
 
 

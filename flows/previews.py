@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from distributed import Future
 
-    from flows.farm import DaskFarm
-    from flows.layout import Layout
-    from flows.measuring import DaskMeasurement
+    from flows.farm.dask_farm import DaskFarm
+    from flows.farm.measuring import DaskMeasurement
+    from flows.jobs.layout import Layout
     from flows.progress import FrameProgress
 
 SHOW_EVERY_S = 5.0

@@ -23,20 +23,20 @@ from pydantic import Field
 from flows import events as ev
 from flows.afterwards import Afterwards
 from flows.cluster.nodes import farm
-from flows.control import Wish, WishWatch, express
+from flows.control.earlier import wait_for_earlier_run
+from flows.control.wishes import Wish, WishWatch, express
 from flows.deadline import next_moment
-from flows.earlier import wait_for_earlier_run
+from flows.farm.step_runner import StepRunner
+from flows.figures.report import Report
 from flows.halting import Halt, Halted, Halting, stay_suspended
-from flows.history import Recorder
-from flows.job import RenderJob
+from flows.jobs.job import RenderJob
 from flows.nightly.conditions import Conditions, note_scene
 from flows.nightly.telling import skipped, told
-from flows.records import new_run
-from flows.registry import prefect_api, register
-from flows.report import Report
+from flows.record.history import Recorder
+from flows.record.records import new_run
+from flows.record.registry import prefect_api, register
 from flows.run import FarmLost, Run
 from flows.settings import Settings
-from flows.step_runner import StepRunner
 from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE, open_store
 from tasks.patience import Patience

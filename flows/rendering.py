@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger
 
 from flows import events as ev
-from flows.dispatch import Dispatcher
+from flows.dispatch.dispatcher import Dispatcher
+from flows.farm.measuring import DaskMeasurer
 from flows.finishing import Finisher
 from flows.leftovers import Leftovers
 from flows.limits import Limiter
-from flows.measuring import DaskMeasurer
 from flows.need import Need
 from flows.plan.planner import Planner
 from flows.previews import Previews, parts_folder
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from flows.artifacts import Artifacts
     from flows.deadline import DeadlineWatch
-    from flows.farm import DaskFarm
+    from flows.farm.dask_farm import DaskFarm
     from flows.halting import Halting
-    from flows.job import RenderJob
-    from flows.layout import Layout
-    from flows.missing import Missing
+    from flows.jobs.job import RenderJob
+    from flows.jobs.layout import Layout
+    from flows.jobs.missing import Missing
     from flows.plan.block import Block
     from flows.progress import FrameProgress
     from storage.objects import ObjectStore

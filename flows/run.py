@@ -12,18 +12,18 @@ from prefect.context import FlowRunContext
 
 from flows import events as ev
 from flows.artifacts import Artifacts
-from flows.chart import draw
 from flows.deadline import DeadlineWatch
-from flows.farm import DaskFarm
-from flows.frames import format_frames
-from flows.layout import Layout, lay_out
-from flows.missing import Missing, missing
+from flows.farm.dask_farm import DaskFarm
+from flows.farm.survey import choose_build
+from flows.figures.chart import draw
+from flows.figures.summary import markdown
+from flows.jobs.frames import format_frames
+from flows.jobs.layout import Layout, lay_out
+from flows.jobs.missing import Missing, missing
+from flows.jobs.scenes import frame_scenes
 from flows.previews import parts_folder
 from flows.rendering import Rendering
-from flows.scenes import frame_scenes
 from flows.settings import Settings
-from flows.summary import markdown
-from flows.survey import choose_build
 from flows.travel import Journey
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from flows.figures.report import Report
     from flows.halting import Halting
-    from flows.job import RenderJob
-    from flows.report import Report
+    from flows.jobs.job import RenderJob
     from storage.objects import ObjectStore
     from tasks.pictures import FrameRecord
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dask
 
 from flows import events as ev
-from flows.messages import Fetched
-from flows.scene_figures import size
+from flows.dispatch.messages import Fetched
+from flows.figures.scene import size
 from flows.sending import Sending
 from flows.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
@@ -33,7 +33,7 @@ from tasks.steps import open_scene, open_sent_scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.farm import DaskFarm
+    from flows.farm.dask_farm import DaskFarm
     from tasks.manifest import Manifest
     from tasks.renderers.base import SceneInfo
 

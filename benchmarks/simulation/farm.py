@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flows import events as ev
-from flows.dispatch import Dispatcher
-from flows.messages import Began, Failed, Finished, Joined, Left, Message, Refused
+from flows.dispatch.dispatcher import Dispatcher
+from flows.dispatch.messages import Began, Failed, Finished, Joined, Left, Message, Refused
 from storage.errors import StoreError
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import CostGrid, UnitRecord
@@ -141,7 +141,7 @@ class _Bench:
 
 
 class FakeFarm:
-    """A `flows.messages.Farm`.
+    """A `flows.dispatch.messages.Farm`.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from tasks.spec import Size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flows.messages import Message
+    from flows.dispatch.messages import Message
     from flows.plan.block import Block
     from flows.plan.planner import Planner
 

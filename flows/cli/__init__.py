@@ -24,7 +24,7 @@ from flows.cli.products import movie
 from flows.cli.schedule import app as schedule_app
 from flows.cli.schedule import morning
 from flows.cli.template import app as template_app
-from flows.job import RenderJob
+from flows.jobs.job import RenderJob
 
 EXIT_CODES = """Exit codes: 0 all pictures are in place · 1 some frames failed · 2 the job was refused before anything
 started · 3 the farm or the store failed · 4 suspended or cancelled by a command · 130 stopped by Ctrl-C (run the same
@@ -117,7 +117,7 @@ def render(
     """
     from flows.cli.render import run
     from flows.cli.telling import Told
-    from flows.intake import Form
+    from flows.jobs.intake import Form
 
     told = Told.LINES if progress else Told.JSON if json else Told.WORDS
     form = Form(template=template, values=values or ())
@@ -180,7 +180,7 @@ def watch(
         Render what is there, then end.
     """
     from flows.cli.watch import watch
-    from flows.intake import Form
+    from flows.jobs.intake import Form
 
     form = Form(template=template, values=values or ())
     return watch(folder, _given(options), form, settle=settle, nodes=nodes, once=once)

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
-from flows.chain import Chain, Stage, expected, read_chain
+from flows.chains.chain import Chain, Stage, expected, read_chain
+from flows.chains.marks import mark_of
 from flows.cli.render import check_nodes, conduct, terminable
 from flows.cli.telling import Stopped
 from flows.cluster.whole import whole_farm
-from flows.intake import REFUSED, absolute, prove
-from flows.job import JobRefused
-from flows.marks import mark_of
+from flows.jobs.intake import REFUSED, absolute, prove
+from flows.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.cli.telling import Teller, Told
-    from flows.intake import Form
+    from flows.jobs.intake import Form
 
 
 def run_file(path: Path, given: dict[str, Any], form: Form, *, nodes: int, told: Told, again: str) -> int:
@@ -98,7 +98,7 @@ def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
         with whole_farm(nodes, teller.stage), terminable():
             from prefect.exceptions import CancelledRun
 
-            from flows.stages import run_chain
+            from flows.chains.stages import run_chain
 
             teller.stage(f"running {chain.name}")
             try:

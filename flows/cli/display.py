@@ -9,10 +9,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from flows import aftermath as am
 from flows import events as ev
-from flows.scene_figures import size
-from flows.summary import summary
+from flows.events import aftermath as am
+from flows.figures.scene import size
+from flows.figures.summary import summary
 
 
 class Display:

@@ -38,10 +38,10 @@ def export_openjd(job: str, *, to: To = None, json: Annotated[bool, Parameter(ne
     """
 
     def act() -> int:
-        from flows.intake import document_of
-        from flows.job import make_job
-        from flows.openjd import export
-        from flows.scenes import frame_scenes
+        from flows.jobs.intake import document_of
+        from flows.jobs.job import make_job
+        from flows.jobs.openjd import export
+        from flows.jobs.scenes import frame_scenes
 
         made = make_job(document_of(job))
         base = (to.parent if to else Path()).absolute()
@@ -75,10 +75,10 @@ def import_openjd(
     """
 
     def act() -> int:
-        from flows.intake import pairs_of
-        from flows.job import make_job
-        from flows.job_files import read_document
-        from flows.openjd import load
+        from flows.jobs.files import read_document
+        from flows.jobs.intake import pairs_of
+        from flows.jobs.job import make_job
+        from flows.jobs.openjd import load
 
         document = load(read_document(template), template.absolute().parent, pairs_of(values or ()))
         make_job(document)

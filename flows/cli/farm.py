@@ -211,7 +211,7 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     from flows.cli.waiting import stop_signal
     from flows.cluster.nodes import default_nodes
-    from flows.job import JobRefused
+    from flows.jobs.job import JobRefused
     from flows.settings import Settings
 
     count = (Settings().nodes or default_nodes()) if nodes is None else nodes

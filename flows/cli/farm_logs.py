@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flows.logs import RotatingLog, logs_folder
+from flows.cluster.logs import RotatingLog, logs_folder
 from flows.manager.setup import SetupRefused, farm_folder
 from flows.settings import Settings
 

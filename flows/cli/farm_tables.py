@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from flows.spans import format_span
+from flows.jobs.spans import format_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

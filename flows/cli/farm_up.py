@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.farm_tables import welcome
-from flows.logs import RotatingLog
+from flows.cluster.logs import RotatingLog
+from flows.jobs.spans import format_span
 from flows.manager.parts import COMMAND, environment_of, leads, parts_of
 from flows.manager.setup import (
     Setup,
@@ -29,7 +30,6 @@ from flows.manager.store import store_address
 from flows.manager.supervisor import Supervisor
 from flows.manager.upgrade import VERSION
 from flows.settings import Settings
-from flows.spans import format_span
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

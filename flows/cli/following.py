@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.records import read, read_last
-from flows.status import ALIVE
-from flows.watching import Watch
+from flows.record.records import read, read_last
+from flows.record.status import ALIVE
+from flows.record.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.registry import Place
+    from flows.record.registry import Place
 
 LOOK_EVERY_S = 1.0
 

@@ -46,7 +46,7 @@ def add(name: str, *, role: str, expires: str = "", json: Flag = False) -> int:
 
     def act() -> int:
         from flows.gate.tokens import Role
-        from flows.spans import parse_span
+        from flows.jobs.spans import parse_span
 
         if role not in {one.value for one in Role}:
             raise FrontburnerError(reason=f"role: {role!r} isn't one.", remedy=f"Roles are {', '.join(Role)}.")

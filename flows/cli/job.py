@@ -15,7 +15,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.again import Here
+    from flows.control.again import Here
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 
@@ -42,8 +42,8 @@ def list_(*, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from flows.cli.tables import jobs_table
-        from flows.registry import places
-        from flows.standing import status_of
+        from flows.record.registry import places
+        from flows.record.standing import status_of
 
         found, trouble = [], ""
         for place in places(out):
@@ -64,8 +64,8 @@ def show(name: Name, *, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from flows.cli.tables import job_tables
-        from flows.registry import find
-        from flows.standing import status_of
+        from flows.record.registry import find
+        from flows.record.standing import status_of
 
         place = find(name, out)
         found = status_of(place.store, place.job_id)
@@ -103,7 +103,7 @@ def log(
     def act() -> int:
         from flows.cli.following import Wanted, tell
         from flows.cli.tables import line
-        from flows.registry import find
+        from flows.record.registry import find
 
         def show(event: dict[str, Any]) -> None:
             print(_json(event) if json else line(event), flush=True)
@@ -124,7 +124,7 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     now
         End the units under way at once; they are rendered again when the job is resumed.
     """
-    from flows.control import Wish
+    from flows.control.wishes import Wish
 
     return guarded(lambda: _ask(name, out, Wish.SUSPEND_NOW if now else Wish.SUSPEND))
 
@@ -135,7 +135,7 @@ def cancel(name: Name, *, out: Out = None) -> int:
 
     One that is suspended, failed, was stopped by an error or lost is given up: nothing waits for it any more.
     """
-    from flows.control import Wish
+    from flows.control.wishes import Wish
 
     return guarded(lambda: _ask(name, out, Wish.CANCEL))
 
@@ -148,8 +148,8 @@ def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False)
     """
 
     def act() -> int:
-        from flows.again import resume
-        from flows.registry import find
+        from flows.control.again import resume
+        from flows.record.registry import find
 
         return resume(find(name, out), here(nodes, as_json=json)) or OK
 
@@ -183,8 +183,8 @@ def rerun(
     """
 
     def act() -> int:
-        from flows.again import Wanted, rerun
-        from flows.registry import find
+        from flows.control.again import Wanted, rerun
+        from flows.record.registry import find
 
         wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
         return rerun(find(name, out), wanted, here(nodes, as_json=json)) or OK
@@ -197,8 +197,8 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
     """Give a job another priority, 0 to 100, while it runs or for when it goes on; more urgent jobs get nodes first."""
 
     def act() -> int:
-        from flows.control import MOST_URGENT, prioritise, someone
-        from flows.registry import NotNow, find
+        from flows.control.wishes import MOST_URGENT, prioritise, someone
+        from flows.record.registry import NotNow, find
 
         place = find(name, out)
         if not 0 <= value <= MOST_URGENT:
@@ -211,8 +211,8 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
-    from flows.asking import ask
-    from flows.registry import find
+    from flows.control.asking import ask
+    from flows.record.registry import find
 
     ask(find(name, out), wish, _say)
     return OK
@@ -220,9 +220,9 @@ def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish
 
 def here(nodes: int, *, as_json: bool) -> Here[int]:
     """Render in this very process, where a job is rendered from here."""
-    from flows.again import Here
     from flows.cli.render import run_job
     from flows.cli.telling import Told
+    from flows.control.again import Here
 
     told = Told.JSON if as_json else Told.WORDS
     return Here(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
@@ -231,10 +231,10 @@ def here(nodes: int, *, as_json: bool) -> Here[int]:
 def guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
     from flows.cluster.running import NoFarm
-    from flows.job import JobRefused
+    from flows.jobs.job import JobRefused
     from flows.manager.here import use_farm_here
     from flows.nightly.schedules import NoSchedule
-    from flows.registry import NotNow, UnknownJob
+    from flows.record.registry import NotNow, UnknownJob
     from tasks.targets import UnknownTarget
 
     refusals = (UnknownJob, NotNow, JobRefused, NoSchedule, UnknownTarget, NoFarm)

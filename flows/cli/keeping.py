@@ -16,7 +16,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.holdings import Holding
+    from flows.keeping.holdings import Holding
 
 FEW_BYTES = 1_000_000
 
@@ -41,7 +41,7 @@ def metrics(*, scheduler: str = "", stores: bool = True) -> int:
         Add up what stores hold, which lists all their objects.
     """
     from flows.cluster.running import NoFarm, find_scheduler
-    from flows.metrics_app import figures_now
+    from flows.manager.metrics_app import figures_now
 
     def act() -> int:
         try:
@@ -65,7 +65,7 @@ def backup(file: Path) -> int:
     file
         The file, such as farm.tar.gz. It holds what lets people in: only its owner can read it.
     """
-    from flows.backup import back_up
+    from flows.keeping.backup import back_up
     from flows.settings import Settings
 
     def act() -> int:
@@ -85,8 +85,8 @@ def restore(file: Path) -> int:
     file
         A file that `farm backup` wrote.
     """
-    from flows.backup import restore as put_back
     from flows.cluster.running import running_farms
+    from flows.keeping.backup import restore as put_back
     from flows.settings import Settings
 
     def act() -> int:
@@ -105,7 +105,7 @@ def restore(file: Path) -> int:
 @store_app.command
 def size(*, out: Out = None) -> int:
     """Say what stores hold: pictures, units, scene files, records; and what scenes dropped on the monitor take."""
-    from flows.retention import sizes
+    from flows.keeping.retention import sizes
 
     def act() -> int:
         for holding in _holdings(out):
@@ -144,8 +144,8 @@ def prune(
     dry_run
         Only say what would go.
     """
-    from flows.retention import Policy
-    from flows.spans import parse_age
+    from flows.jobs.spans import parse_age
+    from flows.keeping.retention import Policy
 
     if not older_than and budget_gb is None:
         print("Say what is to go: --older-than 30d, or --budget-gb 500.", file=sys.stderr)
@@ -167,7 +167,7 @@ def prune(
 
 
 def _prune(holding: Holding, policy: object, *, dry_run: bool) -> None:
-    from flows.retention import Policy, doomed, sizes
+    from flows.keeping.retention import Policy, doomed, sizes
 
     assert isinstance(policy, Policy)
     now_s = _now_s()
@@ -183,8 +183,8 @@ def _now_s() -> float:
 
 
 def _holdings(out: str | None) -> Sequence[Holding]:
-    from flows.holdings import Store, holdings
-    from flows.registry import places
+    from flows.keeping.holdings import Store, holdings
+    from flows.record.registry import places
     from storage.objects import open_store
 
     if out is not None:

@@ -1,13 +1,13 @@
-"""Render the job that is told on standard input: what a process runs that was started for a job (`flows.launch`)."""
+"""Render the job that is told on standard input: what a process runs that `flows.control.launch` started for a job."""
 
 from __future__ import annotations
 
 import json
 import sys
 
-from flows.again import Choice
 from flows.cli.render import run_job
-from flows.job import make_job
+from flows.control.again import Choice
+from flows.jobs.job import make_job
 
 
 def main() -> int:

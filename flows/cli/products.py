@@ -14,7 +14,7 @@ from flows.cli.job import OK, Flag, Json, Name, Nodes, Out, app, guarded, here, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flows.registry import Place
+    from flows.record.registry import Place
     from tasks.inspection import Finding
 
 FLAGGED = 1
@@ -35,10 +35,10 @@ def movie(
     """
 
     def act() -> int:
-        from flows.footage import footage_in
-        from flows.fps import parse_fps
-        from flows.job import make_job
-        from flows.registry import find
+        from flows.jobs.fps import parse_fps
+        from flows.jobs.job import make_job
+        from flows.record.footage import footage_in
+        from flows.record.registry import find
         from tasks.movie import Codec
         from tasks.products import make_movie
 
@@ -63,10 +63,10 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
     """Make a contact sheet of a job's frames, beside its pictures. Flagged frames are framed in red."""
 
     def act() -> int:
-        from flows.footage import footage_in
-        from flows.frames import format_frames
-        from flows.registry import find
-        from flows.standing import status_of
+        from flows.jobs.frames import format_frames
+        from flows.record.footage import footage_in
+        from flows.record.registry import find
+        from flows.record.standing import status_of
         from tasks.products import make_sheet
 
         place = find(name, out)
@@ -93,10 +93,10 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     """
 
     def act() -> int:
-        from flows.again import Wanted, rerun
-        from flows.footage import footage_in
-        from flows.frames import format_frames
-        from flows.registry import find
+        from flows.control.again import Wanted, rerun
+        from flows.jobs.frames import format_frames
+        from flows.record.footage import footage_in
+        from flows.record.registry import find
         from tasks.products import inspect
 
         place = find(name, out)
@@ -128,10 +128,10 @@ def _lines(found: Sequence[Finding], frames: int) -> Iterator[str]:
 
 def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
     """Keep what was found in the job's record, unless a run of it is writing there."""
-    from flows import aftermath as am
-    from flows.history import Recorder
-    from flows.records import new_run
-    from flows.standing import status_of
+    from flows.events import aftermath as am
+    from flows.record.history import Recorder
+    from flows.record.records import new_run
+    from flows.record.standing import status_of
 
     if status_of(place.store, place.job_id).open:
         return

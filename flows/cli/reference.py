@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.job import RenderJob
+from flows.jobs.job import RenderJob
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import SUFFIXES
 

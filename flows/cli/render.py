@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
-from flows.again import Choice
-from flows.chain import is_chain
+from flows.chains.chain import is_chain
 from flows.cli.telling import Stopped, Teller, Told, teller_of
 from flows.cluster.whole import whole_farm
-from flows.intake import REFUSED as REFUSED_BEFORE
-from flows.intake import Form, absolute, read_job
-from flows.job import JobRefused
-from flows.job_files import is_job_file, read_document
+from flows.control.again import Choice
+from flows.jobs.files import is_job_file, read_document
+from flows.jobs.intake import REFUSED as REFUSED_BEFORE
+from flows.jobs.intake import Form, absolute, read_job
+from flows.jobs.job import JobRefused
 from flows.manager.here import use_farm_here
 from storage.errors import FrontburnerError
 from tasks.targets import UnknownTarget
@@ -26,7 +26,7 @@ from tasks.targets import UnknownTarget
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
 
 OK, FRAMES_FAILED, REFUSED, TROUBLE, HALTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 

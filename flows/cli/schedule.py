@@ -48,10 +48,10 @@ def add(
 
     def act() -> int:
         from flows.cluster.running import find_prefect
-        from flows.intake import absolute, read_job
+        from flows.jobs.intake import absolute, read_job
+        from flows.jobs.spans import parse_span
         from flows.nightly.conditions import HOUR_S, Conditions
         from flows.nightly.schedules import add_job
-        from flows.spans import parse_span
 
         checked = absolute(read_job(str(job), {}, here=False))
         late_h = 0.0 if late == "0" else _read("late", late, parse_span) / HOUR_S
@@ -117,9 +117,9 @@ def report(
 
     def act() -> int:
         from flows.cluster.running import find_prefect
+        from flows.jobs.spans import parse_span
         from flows.nightly.conditions import HOUR_S
         from flows.nightly.schedules import add_report
-        from flows.spans import parse_span
 
         names, when = _targets(to), _when(cron, timezone)
         since_h = _read("since", since, parse_span) / HOUR_S
@@ -140,10 +140,10 @@ def morning(
     """Make the morning report now: what became of the jobs of this machine in the last hours."""
 
     def act() -> int:
+        from flows.jobs.spans import parse_span
         from flows.nightly.letters import as_page, morning_letter
         from flows.nightly.night import accounts_since
         from flows.settings import Settings
-        from flows.spans import parse_span
         from tasks.letter import deliver
         from tasks.targets import read_targets
 
@@ -187,7 +187,7 @@ def _when(cron: str, timezone: str) -> When:
 
 
 def _read(option: str, text: str, parse: Any) -> Any:  # noqa: ANN401
-    from flows.job import JobRefused
+    from flows.jobs.job import JobRefused
 
     try:
         return parse(text)
@@ -211,7 +211,7 @@ def _table(found: list[Schedule]) -> Any:  # noqa: ANN401 - a table of rich, or 
 
 
 def _takes(forecast: Forecast | None) -> str:
-    from flows.spans import format_span
+    from flows.jobs.spans import format_span
 
     if forecast is None:
         return "not known yet"

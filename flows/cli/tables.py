@@ -10,7 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from flows.status import JobStatus
+    from flows.record.status import JobStatus
 
 _FIRST = ("at", "what", "node", "frame")
 

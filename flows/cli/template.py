@@ -13,7 +13,7 @@ from flows.cli.job import guarded
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from flows.templates import Kept
+    from flows.jobs.templates import Kept
 
 OK = 0
 
@@ -34,7 +34,7 @@ def list_(*, json: Json = False) -> int:
     """List the templates there are, with their variables and defaults."""
 
     def act() -> int:
-        from flows.templates import load, names
+        from flows.jobs.templates import load, names
 
         kept, trouble = [], False
         for name in names():
@@ -59,7 +59,7 @@ def show(name: str, *, json: Json = False) -> int:
     """Show a template as it is kept."""
 
     def act() -> int:
-        from flows.templates import load
+        from flows.jobs.templates import load
 
         kept = load(name)
         print(_json(_document(kept)) if json else kept.path.read_text(encoding="utf-8").rstrip())
@@ -81,7 +81,7 @@ def save(name: str, file: Path, *, shared: Annotated[bool, Parameter(negative=()
     """
 
     def act() -> int:
-        from flows.templates import save
+        from flows.jobs.templates import save
 
         print(save(name, file, shared=shared))
         return OK

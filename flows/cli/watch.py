@@ -11,16 +11,16 @@ from flows.cli.render import OK, REFUSED, TROUBLE, check_nodes, exit_code
 from flows.cli.waiting import stop_signal
 from flows.cluster.whole import whole_farm
 from flows.inbox import Inbox
-from flows.job import JobRefused, make_job
+from flows.jobs.job import JobRefused, make_job
+from flows.jobs.spans import parse_span
+from flows.jobs.template import ANY_SCENE
 from flows.manager.here import use_farm_here
-from flows.spans import parse_span
-from flows.template import ANY_SCENE
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.intake import Form
+    from flows.jobs.intake import Form
 
 LOCK = ".frontburner-watch"
 

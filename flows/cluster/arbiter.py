@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from flows.cluster.clock import ClockWatch
+from flows.cluster.hours import hours_text, parse_hours
 from flows.cluster.measures import dashboard, measures
 from flows.cluster.roll import NodeSeen, Roll
 from flows.cluster.standings import Standings
-from flows.hours import hours_text, parse_hours
-from flows.share import Terms
+from flows.farm.share import Terms
 from tasks.readiness import readiness_from
 
 if TYPE_CHECKING:

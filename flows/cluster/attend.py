@@ -13,11 +13,11 @@ from distributed import Nanny
 from distributed.core import Status
 
 from flows.cluster.calls import call_async, connected, install_async
+from flows.cluster.logs import nodes_log
 from flows.cluster.node_log import last_words
 from flows.cluster.nodes import CONFIG, cores, node_options
 from flows.cluster.presence import Presence, others_cpu_s, terminals, typed_ago_s
 from flows.gate.identity import security_at
-from flows.logs import nodes_log
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from flows.cluster.kinds.jobqueue import JobQueueCluster
 from flows.cluster.kinds.kubernetes import KubernetesCluster
 from flows.cluster.kinds.local import LocalCluster
 from flows.cluster.kinds.ssh import SshCluster
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 from tasks.documents import read_yaml
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flows.cluster.logs import nodes_log
 from flows.cluster.server import STOP_TIMEOUT_S
-from flows.logs import nodes_log
 from tasks.lifeline import tethered
 
 if TYPE_CHECKING:

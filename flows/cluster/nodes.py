@@ -10,12 +10,12 @@ import dask
 from distributed import Nanny, Scheduler, SpecCluster
 
 from flows.cluster.arbiter import Arbiter
+from flows.cluster.logs import logs_folder, nodes_log
 from flows.cluster.node_log import NodeWorker, last_words, open_log
 from flows.cluster.running import registered
 from flows.cluster.watch import NodeWatch
 from flows.gate.identity import LOADER
 from flows.gate.spreading import Spreading
-from flows.logs import logs_folder, nodes_log
 from flows.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.child import NICE_VARIABLE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from flows.share import Claim, Terms, share
+from flows.farm.share import Claim, Terms, share
 from tasks.readiness import OF_A_JOB, Grade
 from tasks.renderers import RENDERERS
 from tasks.versions import differences, versions

@@ -11,7 +11,7 @@ import os
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.hours import parse_hours
+from flows.cluster.hours import parse_hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -23,7 +23,7 @@ from flows.gate.proxy import Proxy
 from flows.gate.rights import JOBS, PEOPLE, PREFECT
 from flows.gate.submission import NotSubmitted, Places, Submission
 from flows.gate.tokens import TokenRefused
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

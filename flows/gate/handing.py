@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

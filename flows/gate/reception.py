@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows.dropped import SUBMITTED
 from flows.gate.submission import Submission
-from flows.job import make_job
+from flows.jobs.job import make_job
+from flows.jobs.scenes import frame_scenes
+from flows.keeping.dropped import SUBMITTED
 from flows.monitor.reception import Begun
 from flows.monitor.uploads import Uploads
-from flows.scenes import frame_scenes
 
 if TYPE_CHECKING:
     from flows.gate.submission import Places
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
 
 
 @dataclass(slots=True, kw_only=True)

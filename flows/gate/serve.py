@@ -25,7 +25,7 @@ from flows.gate.identity import gate_folder
 from flows.gate.rights import may
 from flows.gate.submission import Places
 from flows.gate.tokens import Tokens
-from flows.metrics_app import MetricsApp
+from flows.manager.metrics_app import MetricsApp
 from flows.settings import Settings, listed
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows.dropped import want
-from flows.job import JobRefused, RenderJob, make_job
+from flows.jobs.job import JobRefused, RenderJob, make_job
+from flows.keeping.dropped import want
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

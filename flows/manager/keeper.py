@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from flows.logs import RotatingLog
+    from flows.cluster.logs import RotatingLog
     from flows.manager.part import Part
 
 LOOK_S = 0.5

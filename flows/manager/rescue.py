@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows.control import Wish, wish_of
+from flows.control.wishes import Wish, wish_of
 from flows.events import RunState
-from flows.registry import places
-from flows.standing import status_of
+from flows.record.registry import places
+from flows.record.standing import status_of
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-    from flows.registry import Place
-    from flows.status import JobStatus
+    from flows.record.registry import Place
+    from flows.record.status import JobStatus
 
 MOST_TIMES = 20
 """A run that was given back so often is left alone: perhaps it is what brings the machine down."""

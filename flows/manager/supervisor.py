@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from locket import LockError, lock_file
 
+from flows.cluster.logs import RotatingLog
 from flows.cluster.running import began_s_of
-from flows.logs import RotatingLog
 from flows.manager.keeper import Keeper
 from flows.manager.leftovers import end_leftovers
 from flows.manager.outage import note_outage

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.control import MOST_URGENT, Wish, prioritise, someone
+from flows.control.wishes import MOST_URGENT, Wish, prioritise, someone
 from flows.monitor.refusals import Nonsense
 from flows.monitor.source import Again
-from flows.registry import NotNow
+from flows.record.registry import NotNow
 
 if TYPE_CHECKING:
     from flows.monitor.source import FarmSource
-    from flows.registry import Place
+    from flows.record.registry import Place
 
 ANSWERS_WITHIN_S = 2.0
 """A control that takes longer answers that it is under way; the page shows what comes of it."""

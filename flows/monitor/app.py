@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 from flows.monitor import actions, images
 from flows.monitor.hub import FARM, JOB, NODE, Hub
 from flows.monitor.leave import document, everyone, refusal
 from flows.monitor.refusals import Nonsense, NotTaken, by_field
 from flows.monitor.submit import SubmitDesk
-from flows.registry import NotNow, UnknownJob
+from flows.record.registry import NotNow, UnknownJob
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flows.monitor.leave import May, Right
     from flows.monitor.reception import Reception
     from flows.monitor.source import FarmSource
-    from flows.registry import Place
+    from flows.record.registry import Place
 
 PAGE = Path(__file__).with_name("page")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

@@ -9,9 +9,9 @@ from lzma import LZMAError
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
+from flows.figures.scene import size
 from flows.monitor.names import is_beside_the_point, safe_names
 from flows.monitor.refusals import TOO_MUCH, NotTaken
-from flows.scene_figures import size
 
 if TYPE_CHECKING:
     from pathlib import Path

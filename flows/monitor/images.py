@@ -17,7 +17,7 @@ from tasks.pictures import preview_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.registry import Place
+    from flows.record.registry import Place
     from storage.objects import ObjectStore
 
 SIZES = (160, 320, 720)

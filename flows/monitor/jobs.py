@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 
 from flows import events as ev
 from flows.events import RunState
+from flows.figures.report import Report
+from flows.figures.summary import summary
 from flows.monitor.doings import Doings
 from flows.monitor.patches import without_none
 from flows.monitor.pictures import Pictures
-from flows.report import Report
-from flows.retelling import event_of
-from flows.status import ALIVE
-from flows.summary import summary
+from flows.record.retelling import event_of
+from flows.record.status import ALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.status import JobStatus
+    from flows.record.status import JobStatus
 
 LINES_KEPT = 200
 _FIRST = ("at", "what", "node", "frame")

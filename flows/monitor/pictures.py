@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flows import events as ev
-from flows.frames import parse_frames
+from flows.jobs.frames import parse_frames
 from tasks.spec import place_of
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flows.dropped import SUBMITTED
-from flows.intake import absolute, prove
-from flows.job import make_job
-from flows.launch import launch
+from flows.control.launch import launch
+from flows.jobs.intake import absolute, prove
+from flows.jobs.job import make_job
+from flows.keeping.dropped import SUBMITTED
 from flows.manager.here import use_farm_here
 from flows.monitor.uploads import Uploads
 from flows.settings import Settings
@@ -18,8 +18,8 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from flows.job import RenderJob
-    from flows.launch import Launched
+    from flows.control.launch import Launched
+    from flows.jobs.job import RenderJob
 
 LOOK_EVERY_S = 0.5
 

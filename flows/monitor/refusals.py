@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.job import RenderJob
+from flows.jobs.job import RenderJob
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

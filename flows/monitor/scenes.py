@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from flows.frames import format_frames
-from flows.job import make_job
-from flows.job_files import is_job_file
+from flows.jobs.files import is_job_file
+from flows.jobs.frames import format_frames
+from flows.jobs.job import make_job
+from flows.jobs.scenes import frame_scenes
 from flows.monitor.refusals import NotTaken
-from flows.scenes import frame_scenes
 from storage.errors import FrontburnerError
 from tasks.errors import NodeNotReady
 from tasks.process import RendererProcess

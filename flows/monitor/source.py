@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flows.control import Wish, express, someone
+from flows.control.wishes import Wish, express, someone
+from flows.record.standing import status_of
 from flows.settings import Settings
-from flows.standing import status_of
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.registry import Place
+    from flows.record.registry import Place
 
 COMMAND = "import sys; from flows.cli import main; main()"
 WENT_WRONG = (2, 3)
@@ -93,7 +93,7 @@ class LocalFarm:
 
     def places(self) -> Sequence[Place]:
         """Jobs, the last one first."""
-        from flows.registry import places
+        from flows.record.registry import places
 
         return places(self.out)
 

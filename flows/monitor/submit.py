@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flows.job import JobRefused, make_job
+from flows.jobs.job import JobRefused, make_job
 from flows.monitor.archive import unpack
 from flows.monitor.leave import document, refusal
 from flows.monitor.names import MOST_FILES

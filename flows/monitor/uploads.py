@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from flows.dropped import FORGOTTEN_S, HALF
+from flows.figures.scene import size
+from flows.keeping.dropped import FORGOTTEN_S, HALF
 from flows.monitor.names import safe_names
 from flows.monitor.refusals import CONFLICT, GONE, TOO_MUCH, NotTaken
-from flows.scene_figures import size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

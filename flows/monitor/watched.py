@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows.control import priority_of
+from flows.control.wishes import priority_of
 from flows.events import RunState
 from flows.monitor.jobs import Live, details, row, title
-from flows.records import read
-from flows.standing import Standing, is_gone
-from flows.status import SILENT_AFTER
+from flows.record.records import read
+from flows.record.standing import Standing, is_gone
+from flows.record.status import SILENT_AFTER
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import HOUSE
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.monitor.doings import Doing
-    from flows.registry import Place
-    from flows.status import JobStatus
+    from flows.record.registry import Place
+    from flows.record.status import JobStatus
 
 REST_LOOK_S = 10.0
 """A job without a run is looked at this often: another machine may go on with it."""

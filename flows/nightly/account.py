@@ -9,20 +9,20 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from flows.events import RunState
-from flows.footage import footage_of_status
-from flows.frames import format_frames
-from flows.job import make_job
-from flows.registry import document_of
-from flows.spans import format_span
-from flows.standing import status_of
+from flows.jobs.frames import format_frames
+from flows.jobs.job import make_job
+from flows.jobs.spans import format_span
+from flows.record.footage import footage_of_status
+from flows.record.registry import document_of
+from flows.record.standing import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import HOUSE
 from tasks.products import SHEET, preview_of, sheet_preview
 from tasks.targets import Occasion
 
 if TYPE_CHECKING:
-    from flows.registry import Place
-    from flows.status import JobStatus
+    from flows.record.registry import Place
+    from flows.record.status import JobStatus
 
 SKIPPED = "skipped"
 MOST_FLAGGED_SHOWN = 2

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.scenes import frame_scenes
-from flows.spans import format_span
-from flows.standing import status_of
+from flows.jobs.scenes import frame_scenes
+from flows.jobs.spans import format_span
+from flows.record.standing import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import HOUSE
 from tasks.manifest import Manifest, differences
@@ -19,7 +19,7 @@ from tasks.manifest import Manifest, differences
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
     from storage.objects import ObjectStore
 
 HOUR_S = 3600.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.events import RunState
 from flows.nightly.account import account_of
-from flows.registry import places
+from flows.record.registry import places
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

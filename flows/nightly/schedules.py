@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.flows import Flow
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
     from flows.nightly.conditions import Conditions
 
 TAG = "frontburner-schedule"

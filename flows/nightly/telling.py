@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
 
-from flows import aftermath as am
 from flows import events as ev
+from flows.events import aftermath as am
 from flows.halting import Halted
-from flows.history import Recorder
 from flows.nightly.account import account_of
 from flows.nightly.letters import job_letter
-from flows.records import new_run
-from flows.registry import Place, register
+from flows.record.history import Recorder
+from flows.record.records import new_run
+from flows.record.registry import Place, register
+from flows.record.standing import status_of
 from flows.settings import Settings
-from flows.standing import status_of
 from storage.errors import FrontburnerError
 from tasks.steps import send_letter
 from tasks.targets import read_targets
@@ -26,7 +26,7 @@ from tasks.targets import read_targets
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
     from flows.nightly.conditions import Conditions
     from storage.objects import ObjectStore
     from tasks.letter import Letter

@@ -12,7 +12,7 @@ from benchmarks.modes import judged
 from benchmarks.modes import shown as shown_modes
 from benchmarks.ratios import against, better_of, noise, predicted, spread, table, turn
 from benchmarks.side_by_side import ALONE, BUCKETS, EVERYONE, OURS, PLANS, WORKS, Contest, quick, shown
-from flows.areas import parse_size
+from flows.jobs.areas import parse_size
 from flows.plan.cutter import Mode
 from tasks.spec import SampleRange
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows import events as ev
-from flows.history import Recorder, read
 from flows.plan.block import Block
+from flows.record.history import Recorder, read
 from tasks.spec import Region, SampleRange, UnitRecord
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.backup import NoBackup, back_up, restore
+from flows.keeping.backup import NoBackup, back_up, restore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.chain import Chain, read_chain
+from flows.chains.chain import Chain, read_chain
+from flows.chains.marks import mark_of
 from flows.cli.chain import checked
-from flows.job import JobRefused
-from flows.marks import mark_of
+from flows.jobs.job import JobRefused
 from tasks.command import Command, CommandFailed, run
 
 SHOT = """

@@ -15,14 +15,14 @@ from PIL import Image
 
 import flows.run
 from flows import events as ev
-from flows.chart import draw
-from flows.control import WishWatch
+from flows.control.wishes import WishWatch
+from flows.figures.chart import draw
+from flows.figures.hues import LOADING, PASSES, WASTED
+from flows.figures.report import Report
+from flows.figures.timeline import Doing, Timeline
 from flows.halting import Halting
-from flows.hues import LOADING, PASSES, WASTED
-from flows.job import make_job
+from flows.jobs.job import make_job
 from flows.plan.block import Block
-from flows.report import Report
-from flows.timeline import Doing, Timeline
 from storage.objects import open_store
 from tasks.spec import Region, SampleRange, UnitRecord
 
@@ -158,7 +158,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
 
 
 def test_drawing_leaves_no_global_state_and_is_loaded_only_when_it_draws() -> None:
-    code = "import sys, flows.chart; assert 'matplotlib' not in sys.modules"
+    code = "import sys, flows.figures.chart; assert 'matplotlib' not in sys.modules"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
     draw(job(nodes=1, units=2))
     assert "matplotlib.pyplot" not in sys.modules

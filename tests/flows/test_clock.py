@@ -18,12 +18,12 @@ from tornado.ioloop import IOLoop
 from flows import events as ev
 from flows.cluster import running
 from flows.cluster.clock import SILENCE, ClockWatch, WallClock
-from flows.earlier import wait_for_earlier_run
-from flows.gaps import Gaps
+from flows.control.earlier import wait_for_earlier_run
+from flows.dispatch.gaps import Gaps
 from flows.plan.under_way import Assignment
-from flows.records import new_run
-from flows.standing import status_of
-from flows.status import SILENT_AFTER
+from flows.record.records import new_run
+from flows.record.standing import status_of
+from flows.record.status import SILENT_AFTER
 from tests.flows.telling import BLOCK, NOW, ended, planned, record, started, unit_record, words
 
 if TYPE_CHECKING:

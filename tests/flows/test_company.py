@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, render
 from flows import events as ev
-from flows.dispatch import Dispatcher
-from flows.messages import Failed, Finished, Joined, Message
+from flows.dispatch.dispatcher import Dispatcher
+from flows.dispatch.messages import Failed, Finished, Joined, Message
 from flows.plan.cutter import MOST_AT_ONCE, Mode
 from storage.errors import FrontburnerError
 from tasks.spec import UnitRecord

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.control import Wish, WishWatch, express, prioritise, priority_of, someone, wish_of
+from flows.control.wishes import Wish, WishWatch, express, prioritise, priority_of, someone, wish_of
 from storage.objects import HOUSE, open_store
 from tests.end_to_end.conftest import until
 from tests.flows.telling import away, drive

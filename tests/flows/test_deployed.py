@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Failed, Pending, Running, Scheduled, Suspended
 
 from flows.cluster.server import embedded_server
-from flows.deployed import Deployed, NotThere, deployed
+from flows.control.deployed import Deployed, NotThere, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

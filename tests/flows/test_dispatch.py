@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from flows import events as ev
-from flows.hunger import AHEAD_OF_S
+from flows.dispatch.hunger import AHEAD_OF_S
 from flows.plan.cutter import Mode
 from storage.errors import FrontburnerError
 from tasks.spec import Region

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, Run, hills, render
 from flows import events as ev
+from flows.figures.report import Report
 from flows.plan.cutter import Mode
-from flows.report import Report
 from tests.flows.making import assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from flows import events as ev
-from flows.conduct import ASIDE_S
-from flows.dispatch import Dispatcher
-from flows.failures import FIRST_REST_S, MOST_LOSSES, STORE_PATIENCE_S
-from flows.messages import Joined, Message, Waiting, Withheld
+from flows.dispatch.conduct import ASIDE_S
+from flows.dispatch.dispatcher import Dispatcher
+from flows.dispatch.failures import FIRST_REST_S, MOST_LOSSES, STORE_PATIENCE_S
+from flows.dispatch.messages import Joined, Message, Waiting, Withheld
+from flows.dispatch.timeouts import LATE_AT_LEAST_S, LATE_TIMES, START_S
 from flows.plan.cutter import Mode
-from flows.timeouts import LATE_AT_LEAST_S, LATE_TIMES, START_S
 from storage.errors import FrontburnerError, StoreError
 from tests.flows.making import assert_complete, cost_of, planner_of
 

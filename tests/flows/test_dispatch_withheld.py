@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, render
 from flows import events as ev
-from flows.dispatch import Dispatcher
-from flows.messages import Joined, Withheld
+from flows.dispatch.dispatcher import Dispatcher
+from flows.dispatch.messages import Joined, Withheld
 from tests.flows.making import assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.messages import Message
+    from flows.dispatch.messages import Message
 
 
 def _said(message: Message) -> Message:

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows import dropped
 from flows import events as ev
-from flows.again import Here, Wanted, rerun, resume
-from flows.asking import ask
 from flows.cli.keeping import prune, size
-from flows.control import Wish
-from flows.dropped import FORGOTTEN_S, HALF, UNANSWERED_S, want
-from flows.holdings import DroppedScenes
-from flows.registry import find, register
-from flows.standing import status_of
+from flows.control.again import Here, Wanted, rerun, resume
+from flows.control.asking import ask
+from flows.control.wishes import Wish
+from flows.keeping import dropped
+from flows.keeping.dropped import FORGOTTEN_S, HALF, UNANSWERED_S, want
+from flows.keeping.holdings import DroppedScenes
+from flows.record.registry import find, register
+from flows.record.standing import status_of
 from storage.objects import open_store
 from tests.flows.telling import away, drive, ended, planned, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.retention import Group
+    from flows.keeping.retention import Group
     from storage.objects import ObjectStore
 
     Capture = pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from flows.fps import parse_fps
+from flows.jobs.fps import parse_fps
 
 
 @pytest.mark.parametrize(

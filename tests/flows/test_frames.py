@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.frames import GRAMMAR, MAX_FRAMES, format_frames, parse_frames
+from flows.jobs.frames import GRAMMAR, MAX_FRAMES, format_frames, parse_frames
 
 frames = st.sets(st.integers(0, 400) | st.integers(0, 10**9), min_size=1, max_size=60).map(lambda s: tuple(sorted(s)))
 

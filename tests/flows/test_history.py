@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from flows import events as ev
-from flows.history import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
-from flows.records import encode
+from flows.record.history import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
+from flows.record.records import encode
 from storage.objects import HOUSE, open_store
 from tasks.spec import SampleRange
 from tests.end_to_end.conftest import until
@@ -133,7 +133,7 @@ def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None
 
 def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_WAITING > 10_000
-    monkeypatch.setattr("flows.history.MOST_WAITING", 10)
+    monkeypatch.setattr("flows.record.history.MOST_WAITING", 10)
     store = open_store(str(tmp_path / "store"))
     with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
         for done in range(15):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.hours import DAY_MIN, DAYS, Hours, Stretch, hours_text, parse_hours
+from flows.cluster.hours import DAY_MIN, DAYS, Hours, Stretch, hours_text, parse_hours
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK_MIN = 7 * DAY_MIN

@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.areas import parse_region, parse_size
-from flows.frames import parse_frames
-from flows.job import Format, JobRefused, RenderJob, make_job
-from flows.job_files import read_document
-from flows.share import Terms
-from flows.spans import format_span, parse_span
+from flows.farm.share import Terms
+from flows.jobs.areas import parse_region, parse_size
+from flows.jobs.files import read_document
+from flows.jobs.frames import parse_frames
+from flows.jobs.job import Format, JobRefused, RenderJob, make_job
+from flows.jobs.spans import format_span, parse_span
 from tasks.desk import Travel
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flows import events as ev
-from flows.again import Choice, Wanted, choose
 from flows.cli import app
-from flows.control import Wish, WishWatch, priority_of, wish_of
-from flows.history import Recorder
-from flows.job import JobRefused
-from flows.registry import register
-from flows.standing import status_of
+from flows.control.again import Choice, Wanted, choose
+from flows.control.wishes import Wish, WishWatch, priority_of, wish_of
+from flows.jobs.job import JobRefused
+from flows.record.history import Recorder
+from flows.record.registry import register
+from flows.record.standing import status_of
 from storage.objects import open_store
 from tests.flows.telling import BLOCK, finished, planned, record, started, told
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.job import JobRefused, make_job
-from flows.layout import ALIGN_PX, Layout, lay_out
+from flows.jobs.job import JobRefused, make_job
+from flows.jobs.layout import ALIGN_PX, Layout, lay_out
 from flows.plan.block import Block
 from flows.plan.cutter import Mode
 from tasks.limits import Limits

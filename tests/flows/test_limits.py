@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills
 from flows import events as ev
-from flows.dispatch import Dispatcher
-from flows.job import make_job
-from flows.layout import Layout, lay_out
+from flows.dispatch.dispatcher import Dispatcher
+from flows.jobs.job import make_job
+from flows.jobs.layout import Layout, lay_out
 from flows.limits import Limiter
 from flows.plan.planner import FrameWork, Planner
 from tasks.limits import EndedBy, Ending

@@ -14,7 +14,7 @@ import pytest
 
 from flows import events as ev
 from flows.cli.lines import Lines
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 from tests.flows.telling import finished, planned
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows import metrics_app
 from flows.events import RunState
-from flows.metrics import JobFigures, Reading, exposition
-from flows.metrics_app import MetricsApp
-from flows.retention import Kind
-from flows.status import JobStatus, NodeStatus
+from flows.keeping.retention import Kind
+from flows.manager import metrics_app
+from flows.manager.metrics import JobFigures, Reading, exposition
+from flows.manager.metrics_app import MetricsApp
+from flows.record.status import JobStatus, NodeStatus
 
 if TYPE_CHECKING:
     import pytest

@@ -18,14 +18,14 @@ from openjd.model import (
 )
 
 from flows.cli import app
-from flows.frames import parse_frames
-from flows.job import JobRefused, RenderJob, make_job
-from flows.openjd import export, from_range, load, to_range
+from flows.jobs.frames import parse_frames
+from flows.jobs.job import JobRefused, RenderJob, make_job
+from flows.jobs.openjd import export, from_range, load, to_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.intake import Form
+    from flows.jobs.intake import Form
 
 BASE = Path("/shows/one")
 WALK: dict[str, Any] = {

@@ -12,9 +12,9 @@ import pytest
 from flows import events as ev
 from flows.afterwards import AGAIN_THE_SAME, judged_again
 from flows.cli import app
-from flows.job import make_job
-from flows.registry import register
-from flows.standing import status_of
+from flows.jobs.job import make_job
+from flows.record.registry import register
+from flows.record.standing import status_of
 from storage.images import encode_png
 from storage.objects import open_store
 from storage.view import View

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.registry import UnknownJob, find, places, prefect_api, register
+from flows.record.registry import UnknownJob, find, places, prefect_api, register
 from storage.objects import open_store
 from tests.flows.telling import record, started
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from flows import events as ev
+from flows.figures.report import Report
+from flows.figures.shifts import Shifts
+from flows.figures.summary import markdown, summary
+from flows.figures.timeline import Doing, Timeline
 from flows.plan.block import Block
-from flows.report import Report
-from flows.shifts import Shifts
-from flows.summary import markdown, summary
-from flows.timeline import Doing, Timeline
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, UnitRecord
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from flows import events as ev
+from flows.figures.report import Report
 from flows.plan.planner import FrameWork, Planner
-from flows.report import Report
 from tasks.spec import SampleRange, Size
 
 

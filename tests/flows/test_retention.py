@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.retention import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
+from flows.keeping.retention import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
 from storage.objects import HOUSE, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.retention import Group
+    from flows.keeping.retention import Group
     from storage.objects import ObjectStore
 
 NOW_S = 1_000_000_000.0

@@ -9,7 +9,7 @@ import pytest
 
 from flows.cluster.roll import Hold, NodeSeen, Roll
 from flows.cluster.standings import Standing, Standings
-from flows.share import Terms
+from flows.farm.share import Terms
 from tasks.readiness import Check, Grade, Readiness
 
 if TYPE_CHECKING:

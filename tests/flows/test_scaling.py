@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from flows.cluster.document import read_cluster
 from flows.cluster.scaling import nodes_for
-from flows.job import JobRefused
+from flows.jobs.job import JobRefused
 
 if TYPE_CHECKING:
     from pathlib import Path

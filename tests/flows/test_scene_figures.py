@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from flows import events as ev
 from flows.cli.display import Display
-from flows.messages import Fetched
-from flows.news import message_of
-from flows.scene_figures import SceneFigures
-from flows.summary import _scene
+from flows.dispatch.messages import Fetched
+from flows.farm.news import message_of
+from flows.figures.scene import SceneFigures
+from flows.figures.summary import _scene
 
 if TYPE_CHECKING:
     import pytest

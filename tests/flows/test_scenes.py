@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.job import JobRefused, make_job
-from flows.scenes import frame_scenes
+from flows.jobs.job import JobRefused, make_job
+from flows.jobs.scenes import frame_scenes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.share import Claim, Terms, share
+from flows.farm.share import Claim, Terms, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

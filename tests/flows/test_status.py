@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows import events as ev
-from flows.standing import jobs_in, status_of
-from flows.status import RUNS_KEPT, SILENT_AFTER, status
+from flows.record.standing import jobs_in, status_of
+from flows.record.status import RUNS_KEPT, SILENT_AFTER, status
 from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
 from tests.flows.telling import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told

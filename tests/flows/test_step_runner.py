@@ -8,7 +8,7 @@ import cloudpickle
 from prefect.context import SettingsContext, serialize_context, use_profile
 from prefect.settings import PREFECT_API_KEY, Profile
 
-from flows.step_runner import _Shared
+from flows.farm.step_runner import _Shared
 
 if TYPE_CHECKING:
     import pytest

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.cli import app
-from flows.intake import Form, read_job
-from flows.job import JobRefused
-from flows.template import JobTemplate, TemplateRefused
-from flows.templates import load, names, read_template, save
+from flows.jobs.intake import Form, read_job
+from flows.jobs.job import JobRefused
+from flows.jobs.template import JobTemplate, TemplateRefused
+from flows.jobs.templates import load, names, read_template, save
 
 if TYPE_CHECKING:
     from pathlib import Path

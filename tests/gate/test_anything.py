@@ -26,8 +26,8 @@ from flows.gate.certificates import new_key, request_for
 from flows.gate.gateway import Gateway
 from flows.gate.submission import Places
 from flows.gate.tokens import Role, TokenRefused, Tokens, read_token
-from flows.job import JobRefused, RenderJob, make_job
-from flows.typed import one_line
+from flows.jobs.job import JobRefused, RenderJob, make_job
+from flows.jobs.typed import one_line
 from storage.errors import FrontburnerError
 from tasks.versions import versions
 

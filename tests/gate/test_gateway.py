@@ -23,7 +23,7 @@ from flows.gate.certificates import new_key, request_for
 from flows.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
 from flows.gate.serve import tokens_of
 from flows.gate.submission import Places
-from flows.job import JobRefused, make_job
+from flows.jobs.job import JobRefused, make_job
 from tasks.versions import versions
 from tests.gate.conftest import STORE, gateway
 

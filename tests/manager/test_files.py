@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.logs import KEPT, RotatingLog
+from flows.cluster.logs import KEPT, RotatingLog
 from flows.manager.setup import SetupRefused, farm_folder
 from flows.manager.units import farm_unit
 from flows.manager.upgrade import note_versions

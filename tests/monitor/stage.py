@@ -20,9 +20,9 @@ from flows.monitor.app import monitor
 from flows.monitor.leave import everyone
 from flows.monitor.reception import Begun, OwnReception
 from flows.plan.block import Block
-from flows.records import encode, part_key
-from flows.registry import Place
-from flows.status import ALIVE
+from flows.record.records import encode, part_key
+from flows.record.registry import Place
+from flows.record.status import ALIVE
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.parts import part_key as key_of_part
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from flows.control import Wish
+    from flows.control.wishes import Wish
     from flows.monitor.leave import May
     from flows.monitor.source import Again
     from storage.objects import ObjectStore

@@ -13,14 +13,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from flows import events as ev
-from flows.control import Wish, priority_of, wish_of
+from flows.control.wishes import Wish, priority_of, wish_of
 from flows.monitor import actions
 from flows.monitor.app import SAFE, monitor
 from flows.monitor.hub import FARM
 from flows.monitor.leave import everyone
 from flows.monitor.patches import merged
 from flows.monitor.source import Again, LocalFarm
-from flows.standing import Standing
+from flows.record.standing import Standing
 from storage.errors import FrontburnerError
 from tests.monitor.stage import (
     Stage,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flows import events as ev
-from flows.control import priority_of
+from flows.control.wishes import priority_of
 from flows.monitor.source import Again
 from flows.previews import parts_folder
 from storage.images import encode_png

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from flows.dropped import FORGOTTEN_S
-from flows.job import JobRefused, make_job
+from flows.jobs.job import JobRefused, make_job
+from flows.keeping.dropped import FORGOTTEN_S
 from flows.monitor.app import monitor
 from flows.monitor.leave import everyone
 from flows.monitor.refusals import by_field

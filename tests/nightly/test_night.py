@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flows import aftermath as am
 from flows import events as ev
-from flows.job import make_job
+from flows.events import aftermath as am
+from flows.jobs.job import make_job
 from flows.nightly.account import account_of
 from flows.nightly.conditions import Conditions, note_scene, unchanged
 from flows.nightly.letters import as_page, job_letter, morning_letter
 from flows.nightly.night import accounts_since
 from flows.nightly.schedules import forecast
-from flows.registry import Place, register
+from flows.record.registry import Place, register
 from storage.images import encode_png
 from storage.objects import HOUSE, open_store
 from storage.view import View
@@ -29,7 +29,7 @@ from tests.flows.telling import ended, planned, record, started
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.job import RenderJob
+    from flows.jobs.job import RenderJob
     from storage.objects import ObjectStore
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flows.job import JobRefused, make_job
-from flows.layout import lay_out
+from flows.jobs.job import JobRefused, make_job
+from flows.jobs.layout import lay_out
+from flows.jobs.scenes import frame_scenes
 from flows.plan.cutter import Mode
-from flows.scenes import frame_scenes
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
 from tasks.renderers.travelled import in_tree

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from flows.chain import read_chain
-from flows.template import JobTemplate
+from flows.chains.chain import read_chain
+from flows.jobs.template import JobTemplate
 from tasks.documents import read_yaml
 
 if TYPE_CHECKING:

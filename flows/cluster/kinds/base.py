@@ -15,7 +15,7 @@ from flows.cluster.node_log import last_words
 from flows.cluster.nodes import CONFIG, scheduler_spec
 from flows.cluster.running import registered
 from flows.cluster.scaling import ByWork
-from flows.spans import parse_span
+from flows.jobs.spans import parse_span
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

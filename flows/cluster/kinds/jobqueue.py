@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flows.cluster.kinds.base import NoCluster, Scaled
 from flows.cluster.nodes import CONFIG, TASKS_PER_NODE
-from flows.registry import prefect_api
+from flows.record.registry import prefect_api
 from flows.settings import Settings
 from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE
 

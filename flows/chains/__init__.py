@@ -1,0 +1,1 @@
+"""Jobs and commands that depend on each other, in one document."""

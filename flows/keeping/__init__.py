@@ -1,0 +1,1 @@
+"""What is kept and for how long: retention of stores, scenes that were dropped, and backups of the farm."""
