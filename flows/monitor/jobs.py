@@ -148,6 +148,7 @@ def row(
             "renderer": (report or {}).get("renderer") or job.get("renderer", ""),
             "scene": job.get("scene", ""),
             "out": job.get("out", ""),
+            "formats": job.get("formats"),
             "priority": job.get("priority", 50) if priority is None else priority,
             "picture": _picture(status, live),
             "flow_run": run_page(status.run_started),

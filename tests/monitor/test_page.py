@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,20 @@ from storage.view import View
 from tasks.parts import clear_parts
 from tests.monitor import scenes
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting
-from tests.monitor.stage import Stage, block, finished, gradient, outputs, put_part, put_preview, serving, until
+from tests.monitor.stage import (
+    Stage,
+    block,
+    finished,
+    gradient,
+    now,
+    outputs,
+    planned,
+    put_part,
+    put_preview,
+    serving,
+    started,
+    until,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +125,19 @@ def test_parts_that_go_between_being_listed_and_asked_for_are_no_error(stage: St
         telling.write()
         until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth > 0"))
         assert len(asked) == before, "parts of a picture that is in place aren't asked for"
+
+
+def test_a_still_without_a_png_is_shown_small_and_offers_only_what_there_is(stage: Stage, visit: Visit) -> None:
+    telling = stage.telling(scenes.ROOM, now() - timedelta(seconds=60))
+    telling.tell(started(scenes.ROOM, formats=["exr"]), replace(planned(scenes.ROOM, "0", 1), frames=1))
+    put_preview(stage, scenes.ROOM, 0, gradient(9, 320, 180))
+    telling.tell(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(stage, scenes.ROOM, 0)[:1]))
+    telling.tell(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
+    telling.write()
+    with serving(stage) as address:
+        visit.go(address, f"job/{scenes.ROOM}")
+        until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth") == 320)
+        assert visit.page.locator("figcaption a").all_inner_texts() == ["EXR"]
 
 
 def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> None:

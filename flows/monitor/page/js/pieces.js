@@ -73,3 +73,8 @@ export function Said() {
 export function Nothing({ title, children }) {
   return html`<div class="nothing"><h2>${title}</h2>${children}</div>`;
 }
+
+export const formatsOf = (job) => job.formats || ["png", "exr"];
+
+/** Links to the files of a picture, one a format. */
+export const Files = ({ job, file }) => formatsOf(job).map((ending) => html`<a key=${ending} href=${file(ending)} target="_blank">${ending.toUpperCase()}</a> `);

@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./view.js";
 import { jobAddress, rerunFrames } from "./controls.js";
 import { List, useWidth } from "./list.js";
+import { Files } from "./pieces.js";
 import { plural } from "./words.js";
 
 const FULL = { w: "waiting", r: "rendering", s: "being stitched", p: "in place", f: "failed" };
@@ -169,6 +170,6 @@ function Player({ job, numbers, frames, current, setAt, pick, plays, setPlays, f
       <label class="fps"><span class="aloud">Frames a second</span><select value=${fps} onChange=${(event) => setFps(Number(event.target.value))}>
         ${RATES.map((each) => html`<option key=${each} value=${each}>${each} fps</option>`)}</select></label>
     </div>
-    <figcaption>${plural(count, "frame")} in place ${state === "p" && html`<span class="dim"> · frame ${current}: </span><a href=${file("png")} target="_blank">PNG</a> <a href=${file("exr")} target="_blank">EXR</a>`}</figcaption>
+    <figcaption>${plural(count, "frame")} in place ${state === "p" && html`<span class="dim"> · frame ${current}: </span><${Files} job=${job} file=${file}/>`}</figcaption>
   </figure>`;
 }

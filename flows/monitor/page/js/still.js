@@ -1,6 +1,7 @@
 // A still that appears region by region and sharpens: parts as nodes finish them, over the last preview of the whole.
 import { html, useEffect, useRef, useState } from "./view.js";
 import { jobAddress } from "./controls.js";
+import { Files, formatsOf } from "./pieces.js";
 import { plural } from "./words.js";
 
 const LONGER_PX = 960;
@@ -117,18 +118,19 @@ export function Still({ job, all }) {
 function Finished({ job, frame, whole, setWhole }) {
   const small = `${jobAddress(job.id)}/frames/${frame}/small?px=720&v=${job.runs}`;
   const file = (ending) => `${jobAddress(job.id)}/frames/${frame}/file.${ending}`;
-  const [sharp, setSharp] = useState("");
+  const [sharp, setSharp] = useState(""), browserShows = formatsOf(job).includes("png");
   useEffect(() => {
+    if (!browserShows) return undefined;
     let over = false;
     fetch(file("png")).then(async (answer) => {
       if (answer.ok && !over) setSharp(URL.createObjectURL(await answer.blob()));
     }, () => {});
     return () => { over = true; };
-  }, [job.id, job.runs, frame]);
+  }, [job.id, job.runs, frame, browserShows]);
   useEffect(() => () => { if (sharp) URL.revokeObjectURL(sharp); }, [sharp]);
   return html`<figure class="easel" data-whole=${whole}>
     <div class="frame done"><button class="look" onClick=${() => setWhole(!whole)} aria-label=${whole ? "Fit the picture to the page" : "Show every pixel of the picture"}>
       <img src=${sharp || small} alt=${`${job.title}, finished`}/></button></div>
-    <figcaption>${(job.formats || ["png", "exr"]).map((ending) => html`<a key=${ending} href=${file(ending)} target="_blank">${ending.toUpperCase()}</a> `)}
+    <figcaption><${Files} job=${job} file=${file}/>
       <span class="dim">in ${job.out}</span></figcaption></figure>`;
 }
