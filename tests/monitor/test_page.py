@@ -184,6 +184,12 @@ def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(sta
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         until(lambda: frame() == "13")
+        held = """key => { for (let nth = 0; nth < 5; nth++)
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); }"""
+        page.evaluate(held, "ArrowLeft")
+        until(lambda: frame() == "8")
+        page.evaluate(held, "ArrowRight")
+        until(lambda: frame() == "13")
         visit.sees("Frame 13 is rendering")
         page.keyboard.press("Space")
         page.get_by_role("button", name="Pause").wait_for()

@@ -24,14 +24,18 @@ export function Sheet({ job, frames, failures = {}, me }) {
     return found;
   }, [frames]);
   const last = useMemo(() => numbers.findLast((frame) => frames[frame] === "p"), [frames]);
-  const current = at ?? last ?? numbers[0];
+  const from = (at) => at ?? last ?? numbers[0], current = from(at);
   const shown = only ? numbers.filter((frame) => frames[frame] === only) : numbers;
   const columns = Math.max(2, Math.floor((width + 8) / 148));
   const height = Math.round(((width / columns) - 8) * 9 / 16) + 30;
   const pick = (frame) => { setPlays(false); setAt(frame); };
+  const step = (way) => { // from where the key before it led, though that isn't drawn yet
+    setPlays(false);
+    setAt((at) => numbers[Math.max(0, Math.min(numbers.length - 1, numbers.indexOf(from(at)) + way))]);
+  };
   if (!numbers.length) return html`<div class="easel empty"><p>${job.running ? "The scene is being opened; its frames appear here." : "Nothing is known of its frames yet."}</p></div>`;
   return html`<div ref=${box}>
-    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} pick=${pick} plays=${plays} setPlays=${setPlays} failures=${failures} me=${me}/>
+    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} pick=${pick} step=${step} plays=${plays} setPlays=${setPlays} failures=${failures} me=${me}/>
     <div class="head sheet-head"><h2>Contact sheet</h2>
       <div class="sieve" role="group" aria-label="Show only frames that are">
         <button aria-pressed=${!only} onClick=${() => setOnly("")}>all <b>${numbers.length.toLocaleString("en-GB")}</b></button>
@@ -103,7 +107,7 @@ function useKeys(toggle, step) {
   }, []);
 }
 
-function Player({ job, numbers, frames, current, setAt, pick, plays, setPlays, failures, me }) {
+function Player({ job, numbers, frames, current, setAt, pick, step, plays, setPlays, failures, me }) {
   const [fps, setFps] = useState(24);
   const [shown, setShown] = useState(null);
   const place = numbers.indexOf(current);
@@ -151,7 +155,7 @@ function Player({ job, numbers, frames, current, setAt, pick, plays, setPlays, f
   }, [current, frames[current], job.runs]);
   const state = frames[current], failure = failures[current];
   const count = numbers.filter((frame) => frames[frame] === "p").length;
-  useKeys(() => count > 1 && setPlays(!plays), (way) => pick(numbers[Math.max(0, Math.min(numbers.length - 1, place + way))]));
+  useKeys(() => count > 1 && setPlays(!plays), step);
   const file = (ending) => `${jobAddress(job.id)}/frames/${current}/file.${ending}`;
   return html`<figure class="easel player">
     <div class="frame screen" data-frame=${state}>
