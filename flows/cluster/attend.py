@@ -18,6 +18,7 @@ from flows.cluster.node_log import last_words
 from flows.cluster.nodes import CONFIG, cores, node_options
 from flows.cluster.presence import Presence, others_cpu_s, terminals, typed_ago_s
 from flows.gate.identity import security_at
+from flows.gate.knocking import TurnedAway, turned_away
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class NodeService:
         Raises
         ------
         FrontburnerError
-            When another node of its name is there, or its standing can't be read.
+            When another node of its name is there, its standing can't be read, or its certificate isn't taken.
         """
         await self._wait_for_scheduler()
         await self._check_name()
@@ -70,6 +71,7 @@ class NodeService:
             if self._stopping.is_set() or await self._sent_away():
                 return
             if not wrong:
+                await self._knock()
                 self.say("The scheduler is gone. It is waited for.")
             else:
                 if wrong != told:
@@ -110,21 +112,30 @@ class NodeService:
 
     async def _wait_for_scheduler(self) -> None:
         """Wait until the scheduler is there, and tell it how this node stands."""
-        told = False
+        told = ""
         while not self._stopping.is_set():
             try:
                 async with connected(self.scheduler, asynchronous=True) as client:
                     await install_async(client)
                 answer = await call_async(self.scheduler, "stand", node=self.name, coming=True, **self.standing)
             except (OSError, TimeoutError):
-                if not told:
-                    told = True
-                    self.say(f"The scheduler {self.scheduler} isn't there yet. It is waited for.")
+                away = await self._knock()
+                why = str(away) if away else f"The scheduler {self.scheduler} isn't there yet. It is waited for."
+                if why != told:
+                    told = why
+                    self.say(why)
                 await self._pause(AGAIN_S)
                 continue
             if "refused" in answer:
                 raise FrontburnerError(reason=answer["refused"], remedy="", retryable=False)
             return
+
+    async def _knock(self) -> TurnedAway | None:
+        """Return why the scheduler turns us away for now; raise it where that doesn't change by itself."""
+        away = await asyncio.to_thread(turned_away, self.scheduler)
+        if away is not None and not away.retryable:
+            raise away
+        return away
 
     async def _check_name(self) -> None:
         if self._stopping.is_set():

@@ -12,6 +12,7 @@ from distributed.comm import CommClosedError
 from flows.cluster.arbiter import PREFIX, Arbiter
 from flows.cluster.watch import NodeWatch
 from flows.gate.identity import connection_args, security_at
+from flows.gate.knocking import turned_away
 from storage.errors import FrontburnerError
 
 CONNECT_TIMEOUT_S = 10
@@ -63,7 +64,7 @@ def call(scheduler: str, name: str, /, **what: Any) -> Any:  # noqa: ANN401
     try:
         answer = _answer(scheduler, name, what)
     except (OSError, TimeoutError) as error:
-        raise FrontburnerError(
+        raise turned_away(scheduler) or FrontburnerError(
             reason=f"The scheduler {scheduler} doesn't answer: {error or type(error).__name__}.",
             remedy="Start it (`frontburner farm start`), or give the right address with --scheduler.",
             retryable=True,

@@ -8,10 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from distributed.comm import get_address_host_port
 
+from flows.cluster.calls import call
 from flows.cluster.nodes import local_nodes
-from flows.gate.joining import join
+from flows.gate.authority import Authority
+from flows.gate.joining import join, log_in
+from flows.gate.knocking import TurnedAway, turned_away
 from flows.gate.security import FarmSecurity, security_for
 from tests.end_to_end.conftest import Studio, until
 from tests.gate.conftest import gateway
@@ -121,5 +125,28 @@ def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
         revoke("node-n1")
         until(lambda: not places(farm, "n1"))
         assert places(farm, "n2"), "of nodes, only the one whose certificate was taken back is sent away"
-        ended(first)
+        _, said = first.communicate(timeout=60)
+        assert first.returncode == 2
+        assert "the certificate of this machine was taken back on the manager" in said
+        assert "frontburner node join --token TOKEN" in said
         ended(again)
+
+
+def test_whom_a_scheduler_turns_away_is_told_why(
+    tmp_path: Path, manager: Studio, farm: SpecCluster, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "desk"
+    member = log_in(gate.url, gate.token("operate", "anna"), home)
+    monkeypatch.setenv("FRONTBURNER_HOME", str(home))
+    assert turned_away(farm.scheduler_address) is None
+    other = Authority.open(tmp_path / "other").certificate.public_bytes(Encoding.PEM)
+    ours = member.papers.authority.read_bytes()
+    member.papers.authority.write_bytes(other)
+    with pytest.raises(TurnedAway, match="isn't the farm that let this machine in"):
+        call(farm.scheduler_address, "snapshot")
+    member.papers.authority.write_bytes(ours)
+    assert manager.run("token", "revoke", "anna").returncode == 0
+    with pytest.raises(TurnedAway, match="was taken back on the manager") as away:
+        call(farm.scheduler_address, "snapshot")
+    assert "--role operate" in away.value.remedy
+    assert turned_away("tls://127.0.0.1:9") is None, "of who isn't there nothing is known"
