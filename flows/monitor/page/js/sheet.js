@@ -111,7 +111,8 @@ function Player({ job, numbers, frames, current, setAt, pick, step, plays, setPl
   const [fps, setFps] = useState(24);
   const [shown, setShown] = useState(null);
   const place = numbers.indexOf(current);
-  const ahead = useRef(new Map());
+  const ahead = useRef(new Map()), playing = useRef(plays);
+  playing.current = plays;
   const fetched = (frame) => {
     const address = small(job, frame, 720);
     if (!ahead.current.has(address)) {
@@ -133,6 +134,7 @@ function Player({ job, numbers, frames, current, setAt, pick, step, plays, setPl
     if (!plays) return undefined;
     let due = performance.now(), timer = 0, nth = place;
     const tick = (at) => {
+      if (!playing.current) return; // it is drawn as stopped, and must not move any more
       timer = requestAnimationFrame(tick); // which rests while nobody looks
       if (at < due) return;
       const frame = next(nth);
