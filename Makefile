@@ -70,7 +70,7 @@ soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, m
 	$(BIN)/python -m benchmarks.soak
 
 test-trust: env  ## who may come in: INPUTS (5000) of every kind from outside, and a farm joined by its commands
-	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/flows/test_step_runner.py tests/monitor/test_anything_dropped.py
+	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/frontburner/test_step_runner.py tests/monitor/test_anything_dropped.py
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run
@@ -103,7 +103,7 @@ test-addon: env-renderers  ## from the add-on's button to the picture in Blender
 	$(BIN)/python -m pytest tests/submitting/test_addon.py
 
 reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
-	$(BIN)/python -m flows.cli.reference
+	$(BIN)/python -m frontburner.cli.reference
 
 clean:
 	rm -rf $(VENV) build renders .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "frontburner"
+SOURCE = Path(__file__).parent / "frontburner_addon"
 KINDS = {".py", ".toml"}
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The oldest time a zip file can hold: when the files were checked out is nobody's business."""
@@ -18,7 +18,7 @@ def pack(target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(SOURCE.rglob("*")):
             if path.is_file() and path.suffix in KINDS:
-                entry = zipfile.ZipInfo(str(Path("frontburner", path.relative_to(SOURCE)).as_posix()), EARLIEST)
+                entry = zipfile.ZipInfo(str(Path("frontburner_addon", path.relative_to(SOURCE)).as_posix()), EARLIEST)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 archive.writestr(entry, path.read_bytes())
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from distributed import Client
 
-from flows.cluster.nodes import local_nodes
-from flows.dispatch.dispatcher import Dispatcher
-from flows.farm.dask_farm import DaskFarm
-from flows.plan.cutter import Mode
-from flows.plan.planner import FrameWork, Planner
+from frontburner.cluster.nodes import local_nodes
+from frontburner.dispatch.dispatcher import Dispatcher
+from frontburner.farm.dask_farm import DaskFarm
+from frontburner.plan.cutter import Mode
+from frontburner.plan.planner import FrameWork, Planner
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 
 if TYPE_CHECKING:
-    from flows.plan.block import Block
+    from frontburner.plan.block import Block
 
 SIZE = Size(width=64, height=36)
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Client
 
-from flows import events as ev
-from flows.cluster.nodes import local_nodes
-from flows.dispatch.dispatcher import Dispatcher
-from flows.farm.dask_farm import DaskFarm
-from flows.farm.survey import choose_build
-from flows.figures.report import Report
-from flows.jobs.job import make_job
-from flows.jobs.layout import lay_out
-from flows.jobs.scenes import frame_scenes
-from flows.plan.cutter import Mode
-from flows.plan.planner import FrameWork, Planner
+from frontburner import events as ev
+from frontburner.cluster.nodes import local_nodes
+from frontburner.dispatch.dispatcher import Dispatcher
+from frontburner.farm.dask_farm import DaskFarm
+from frontburner.farm.survey import choose_build
+from frontburner.figures.report import Report
+from frontburner.jobs.job import make_job
+from frontburner.jobs.layout import lay_out
+from frontburner.jobs.scenes import frame_scenes
+from frontburner.plan.cutter import Mode
+from frontburner.plan.planner import FrameWork, Planner
 from storage.images import decode_exr
 from storage.objects import open_store
 from tasks.desk import Desk
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from distributed import Future
 
-    from flows.jobs.job import RenderJob
-    from flows.jobs.layout import Layout
+    from frontburner.jobs.job import RenderJob
+    from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.pictures import FrameRecord, PictureOrder
     from tasks.spec import SampleRange, Tile, UnitSpec

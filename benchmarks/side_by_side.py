@@ -20,13 +20,13 @@ from benchmarks.alike import Album
 from benchmarks.ratios import against, predicted, said, spread, table, turn
 from benchmarks.real import Outcome, Work, fresh_nodes, ours, render
 from benchmarks.simulation.strategies import buckets, fixed, grid
-from flows.cluster.nodes import cores
+from frontburner.cluster.nodes import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.jobs.layout import Layout
-    from flows.plan.planner import Planner
+    from frontburner.jobs.layout import Layout
+    from frontburner.plan.planner import Planner
     from tasks.spec import Region, Size
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.real import Outcome, pictures, read
-from flows.cluster.nodes import cores
+from frontburner.cluster.nodes import cores
 from storage.objects import open_store
 from tasks.ledger import Ledger
 from tasks.pictures import finish
@@ -29,8 +29,8 @@ from tasks.spec import SampleRange, UnitSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.jobs.job import RenderJob
-    from flows.jobs.layout import Layout
+    from frontburner.jobs.job import RenderJob
+    from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.spec import Region, Size
 

@@ -20,23 +20,23 @@ from prefect.exceptions import Pause
 from prefect.states import Cancelled, Completed
 from pydantic import Field
 
-from flows import events as ev
-from flows.afterwards import Afterwards
-from flows.cluster.nodes import farm
-from flows.control.earlier import wait_for_earlier_run
-from flows.control.wishes import Wish, WishWatch, express
-from flows.deadline import next_moment
-from flows.farm.step_runner import StepRunner
-from flows.figures.report import Report
-from flows.halting import Halt, Halted, Halting, stay_suspended
-from flows.jobs.job import RenderJob
-from flows.nightly.conditions import Conditions, note_scene
-from flows.nightly.telling import skipped, told
-from flows.record.history import Recorder
-from flows.record.records import new_run
-from flows.record.registry import prefect_api, register
-from flows.run import FarmLost, Run
-from flows.settings import Settings
+from frontburner import events as ev
+from frontburner.afterwards import Afterwards
+from frontburner.cluster.nodes import farm
+from frontburner.control.earlier import wait_for_earlier_run
+from frontburner.control.wishes import Wish, WishWatch, express
+from frontburner.deadline import next_moment
+from frontburner.farm.step_runner import StepRunner
+from frontburner.figures.report import Report
+from frontburner.halting import Halt, Halted, Halting, stay_suspended
+from frontburner.jobs.job import RenderJob
+from frontburner.nightly.conditions import Conditions, note_scene
+from frontburner.nightly.telling import skipped, told
+from frontburner.record.history import Recorder
+from frontburner.record.records import new_run
+from frontburner.record.registry import prefect_api, register
+from frontburner.run import FarmLost, Run
+from frontburner.settings import Settings
 from storage.errors import FrontburnerError, StoreError
 from storage.objects import HOUSE, open_store
 from tasks.patience import Patience

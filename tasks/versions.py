@@ -45,7 +45,7 @@ def _version(package: str) -> str:
 def _source() -> str:
     """Digest of the source, which a version alone doesn't tell apart."""
     digest = hashlib.sha256()
-    for folder in ("flows", "tasks", "storage"):
+    for folder in ("flows", "frontburner", "tasks", "storage"):
         for path in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:_DIGITS]

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from flows import events as ev
-from flows.dispatch.dispatcher import Dispatcher
-from flows.dispatch.messages import Began, Failed, Finished, Joined, Left, Message, Refused
+from frontburner import events as ev
+from frontburner.dispatch.dispatcher import Dispatcher
+from frontburner.dispatch.messages import Began, Failed, Finished, Joined, Left, Message, Refused
 from storage.errors import StoreError
 from tasks.errors import SceneError, UnitFailed
 from tasks.spec import CostGrid, UnitRecord
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from flows.plan.block import Block
-    from flows.plan.planner import Planner
+    from frontburner.plan.block import Block
+    from frontburner.plan.planner import Planner
     from storage.errors import FrontburnerError
 
 
@@ -141,7 +141,7 @@ class _Bench:
 
 
 class FakeFarm:
-    """A `flows.dispatch.messages.Farm`.
+    """A `frontburner.dispatch.messages.Farm`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.plan.cost import CostMap
+from frontburner.plan.cost import CostMap
 from tasks.process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec

@@ -18,9 +18,9 @@ from tasks.spec import Size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flows.dispatch.messages import Message
-    from flows.plan.block import Block
-    from flows.plan.planner import Planner
+    from frontburner.dispatch.messages import Message
+    from frontburner.plan.block import Block
+    from frontburner.plan.planner import Planner
 
 SIZE = Size(width=1920, height=1080)
 SAMPLES = 256

@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.scenario import SAMPLES, SIZE
-from flows.plan.block import Block
-from flows.plan.cut import cut_off
-from flows.plan.passes import sample_passes
-from flows.plan.planner import FrameWork, Planner
+from frontburner.plan.block import Block
+from frontburner.plan.cut import cut_off
+from frontburner.plan.passes import sample_passes
+from frontburner.plan.planner import FrameWork, Planner
 from tasks.spec import Region, SampleRange, Size
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flows.cluster.server import embedded_server
+from frontburner.cluster.server import embedded_server
 from tests.clusters import slurm as slurm_cluster
 from tests.clusters import sshd
 from tests.end_to_end.conftest import ROOT, Studio

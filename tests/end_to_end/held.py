@@ -10,11 +10,11 @@ from typing import Any
 
 from distributed import Client
 
-from flows import events as ev
-from flows.cli import main
-from flows.events import aftermath as am
-from flows.farm.dask_farm import DaskFarm
-from flows.figures.report import Report
+from frontburner import events as ev
+from frontburner.cli import main
+from frontburner.events import aftermath as am
+from frontburner.farm.dask_farm import DaskFarm
+from frontburner.figures.report import Report
 from tasks.pictures import FrameRecord
 
 

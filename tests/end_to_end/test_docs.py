@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_sharing import nodes, running_farm
-from tests.flows.test_docs import commands
+from tests.frontburner.test_docs import commands
 from tests.nightly.hearing import hearing
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.cluster.server import embedded_server
+from frontburner.cluster.server import embedded_server
 from tasks.movie import facts
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_deployment import Prefect

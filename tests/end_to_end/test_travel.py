@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.cluster.server import embedded_server
+from frontburner.cluster.server import embedded_server
 from storage.images import decode_exr
 from storage.objects import HOUSE
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio, until

@@ -20,11 +20,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from flows.cluster.nodes import CONFIG, node_options
-from flows.gate.authority import Authority
-from flows.gate.security import security_for
-from flows.gate.serve import GatewaySettings, server, tokens_of
-from flows.gate.tokens import Role
+from frontburner.cluster.nodes import CONFIG, node_options
+from frontburner.gate.authority import Authority
+from frontburner.gate.security import security_for
+from frontburner.gate.serve import GatewaySettings, server, tokens_of
+from frontburner.gate.tokens import Role
 from tests.end_to_end.conftest import null_scene, prefect  # noqa: F401 - fixtures of the tests here
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.gate.authority import Authority
-from flows.gate.certificates import new_key, request_for
-from flows.gate.gateway import Gateway
-from flows.gate.submission import Places
-from flows.gate.tokens import Role, TokenRefused, Tokens, read_token
-from flows.jobs.job import JobRefused, RenderJob, make_job
-from flows.jobs.typed import one_line
+from frontburner.gate.authority import Authority
+from frontburner.gate.certificates import new_key, request_for
+from frontburner.gate.gateway import Gateway
+from frontburner.gate.submission import Places
+from frontburner.gate.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.jobs.job import JobRefused, RenderJob, make_job
+from frontburner.jobs.typed import one_line
 from storage.errors import FrontburnerError
 from tasks.versions import versions
 

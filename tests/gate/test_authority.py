@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from flows.gate.authority import RENEW_LEFT, Authority
-from flows.gate.certificates import Kind, NotCertified, checked_name, lasts_until, new_key, request_for, serial
-from flows.gate.security import FarmSecurity, security_for
+from frontburner.gate.authority import RENEW_LEFT, Authority
+from frontburner.gate.certificates import Kind, NotCertified, checked_name, lasts_until, new_key, request_for, serial
+from frontburner.gate.security import FarmSecurity, security_for
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -19,11 +19,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from flows.gate.certificates import new_key, request_for
-from flows.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
-from flows.gate.serve import tokens_of
-from flows.gate.submission import Places
-from flows.jobs.job import JobRefused, make_job
+from frontburner.gate.certificates import new_key, request_for
+from frontburner.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
+from frontburner.gate.serve import tokens_of
+from frontburner.gate.submission import Places
+from frontburner.jobs.job import JobRefused, make_job
 from tasks.versions import versions
 from tests.gate.conftest import STORE, gateway
 
@@ -446,7 +446,7 @@ def test_secrets_are_in_no_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> 
     with gate.client(rack) as client:
         own = client.post("/enrol", json=_application("n-no-log")).json()["token"]
     _socket(gate, "/prefect/api/events/in", own)
-    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("flows."))
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("frontburner."))
     assert "took in n-no-log" in ours
     for secret in (token, rack, own, STORE["AWS_SECRET_ACCESS_KEY"]):
         assert secret.split(".")[-2 if "." in secret else 0] not in ours

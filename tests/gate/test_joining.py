@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.cluster.running import NoFarm, find_scheduler
-from flows.gate.joining import NotLetIn, gateway_of, join, log_in, rejoin
-from flows.gate.membership import adopt_person, forget, membership
-from flows.gate.tokens import read_token
-from flows.settings import Settings
+from frontburner.cluster.running import NoFarm, find_scheduler
+from frontburner.gate.joining import NotLetIn, gateway_of, join, log_in, rejoin
+from frontburner.gate.membership import adopt_person, forget, membership
+from frontburner.gate.tokens import read_token
+from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.versions import versions
 from tests.gate.conftest import STORE, gateway
@@ -126,7 +126,7 @@ def test_other_versions_are_named_with_how_to_mend_them(
     gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = versions() | {"numpy": "1.0"}
-    monkeypatch.setattr("flows.gate.joining.versions", lambda: mine)
+    monkeypatch.setattr("frontburner.gate.joining.versions", lambda: mine)
     with pytest.raises(NotLetIn, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
         join(gate.url, gate.token("node"), home, "n31")
     assert not refused.value.retryable

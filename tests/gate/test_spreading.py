@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from distributed.comm import get_address_host_port
 
-from flows.cluster.calls import call
-from flows.cluster.nodes import local_nodes
-from flows.gate.authority import Authority
-from flows.gate.joining import join, log_in
-from flows.gate.knocking import TurnedAway, turned_away
-from flows.gate.security import FarmSecurity, security_for
+from frontburner.cluster.calls import call
+from frontburner.cluster.nodes import local_nodes
+from frontburner.gate.authority import Authority
+from frontburner.gate.joining import join, log_in
+from frontburner.gate.knocking import TurnedAway, turned_away
+from frontburner.gate.security import FarmSecurity, security_for
 from tests.end_to_end.conftest import Studio, until
 from tests.gate.conftest import gateway
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from distributed import SpecCluster
 
-    from flows.gate.authority import Papers
+    from frontburner.gate.authority import Papers
     from tests.gate.conftest import Gate
 
 WAIT_S = 20.0

@@ -21,9 +21,9 @@ from distributed.protocol.pickle import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.cluster.calls import call, connected
-from flows.gate.identity import security_at
-from flows.gate.security import security_for
+from frontburner.cluster.calls import call, connected
+from frontburner.gate.identity import security_at
+from frontburner.gate.security import security_for
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.contents import content_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.gate.parts import prefect_variables
-from flows.gate.serve import tokens_of
+from frontburner.gate.parts import prefect_variables
+from frontburner.gate.serve import tokens_of
 from storage.images import decode_exr
 from tests.end_to_end.conftest import Studio, until
 from tests.end_to_end.test_sharing import ended, nodes
@@ -38,7 +38,7 @@ def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about(
     tmp_path: Path, prefect: dict[str, str], null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "flows.gate")
+    caplog.set_level("INFO", "frontburner.gate")
     manager, desk, rack = tmp_path / "prefect", tmp_path / "desk", tmp_path / "rack"
     for folder in (desk, rack):
         folder.mkdir()

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.cluster.logs import KEPT, RotatingLog
-from flows.manager.setup import SetupRefused, farm_folder
-from flows.manager.units import farm_unit
-from flows.manager.upgrade import note_versions
+from frontburner.cluster.logs import KEPT, RotatingLog
+from frontburner.manager.setup import SetupRefused, farm_folder
+from frontburner.manager.units import farm_unit
+from frontburner.manager.upgrade import note_versions
 
 if TYPE_CHECKING:
     from pathlib import Path

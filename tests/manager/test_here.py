@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.cluster.running import began_s_of
-from flows.manager.here import TOLD, use_farm_here
-from flows.manager.setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
-from flows.manager.state import FarmState, write_state
+from frontburner.cluster.running import began_s_of
+from frontburner.manager.here import TOLD, use_farm_here
+from frontburner.manager.setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
+from frontburner.manager.state import FarmState, write_state
 
 if TYPE_CHECKING:
     from pathlib import Path

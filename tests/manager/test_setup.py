@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.manager.patience import LONGEST_S, MOST_IN_A_ROW, STEADY_S, Patience
-from flows.manager.setup import (
+from frontburner.manager.patience import LONGEST_S, MOST_IN_A_ROW, STEADY_S, Patience
+from frontburner.manager.setup import (
     USUAL_PORTS,
     Setup,
     SetupRefused,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from flows.manager.leftovers import MARK
-from flows.manager.outage import went_down_at
-from flows.manager.setup import farm_folder
-from flows.manager.state import FarmState, PartState, Stand, read_state, standing_farm
+from frontburner.manager.leftovers import MARK
+from frontburner.manager.outage import went_down_at
+from frontburner.manager.setup import farm_folder
+from frontburner.manager.state import FarmState, PartState, Stand, read_state, standing_farm
 from tests.end_to_end.conftest import until
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 SUPERVISOR = """
 import asyncio, socket, sys
 from pathlib import Path
-from flows.manager import keeper, patience
-from flows.manager.leftovers import MARK
-from flows.manager.part import Part
-from flows.manager.probes import Answers
-from flows.manager.setup import farm_folder
-from flows.manager.supervisor import Supervisor
+from frontburner.manager import keeper, patience
+from frontburner.manager.leftovers import MARK
+from frontburner.manager.part import Part
+from frontburner.manager.probes import Answers
+from frontburner.manager.setup import farm_folder
+from frontburner.manager.supervisor import Supervisor
 
 patience.FIRST_S, patience.STEADY_S, keeper.WATCH_S, keeper.HUNG_S = 0.05, 5.0, 0.2, 1.5
 home, wanted = Path(sys.argv[1]), sys.argv[2:]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows import events as ev
+from frontburner import events as ev
 from storage.errors import FrontburnerError
 from tasks.spec import Region
 from tests.monitor.stage import (
@@ -26,7 +26,7 @@ from tests.monitor.stage import (
 )
 
 if TYPE_CHECKING:
-    from flows.plan.block import Block
+    from frontburner.plan.block import Block
     from tests.monitor.stage import Telling
 
 ROOM, WALK = "room-1a2b3c4d", "walk-0a1b2c3d"

@@ -15,14 +15,14 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
-from flows import events as ev
-from flows.monitor.app import monitor
-from flows.monitor.leave import everyone
-from flows.monitor.reception import Begun, OwnReception
-from flows.plan.block import Block
-from flows.record.records import encode, part_key
-from flows.record.registry import Place
-from flows.record.status import ALIVE
+from frontburner import events as ev
+from frontburner.monitor.app import monitor
+from frontburner.monitor.leave import everyone
+from frontburner.monitor.reception import Begun, OwnReception
+from frontburner.plan.block import Block
+from frontburner.record.records import encode, part_key
+from frontburner.record.registry import Place
+from frontburner.record.status import ALIVE
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.parts import part_key as key_of_part
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from flows.control.wishes import Wish
-    from flows.monitor.leave import May
-    from flows.monitor.source import Again
+    from frontburner.control.wishes import Wish
+    from frontburner.monitor.leave import May
+    from frontburner.monitor.source import Again
     from storage.objects import ObjectStore
 
 SIZE = Size(width=640, height=360)
@@ -118,7 +118,7 @@ def finished(
 
 @dataclass
 class Stage:
-    """A `flows.monitor.source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
+    """A `frontburner.monitor.source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
 
     folder: Path
     nodes: list[dict[str, Any]] = field(default_factory=list)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.monitor.app import monitor
+from frontburner.monitor.app import monitor
 from tests.monitor.stage import Reception, Stage
 
 if TYPE_CHECKING:

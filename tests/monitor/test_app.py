@@ -12,15 +12,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from flows import events as ev
-from flows.control.wishes import Wish, priority_of, wish_of
-from flows.monitor import actions
-from flows.monitor.app import SAFE, monitor
-from flows.monitor.hub import FARM
-from flows.monitor.leave import everyone
-from flows.monitor.patches import merged
-from flows.monitor.source import Again, LocalFarm
-from flows.record.standing import Standing
+from frontburner import events as ev
+from frontburner.control.wishes import Wish, priority_of, wish_of
+from frontburner.monitor import actions
+from frontburner.monitor.app import SAFE, monitor
+from frontburner.monitor.hub import FARM
+from frontburner.monitor.leave import everyone
+from frontburner.monitor.patches import merged
+from frontburner.monitor.source import Again, LocalFarm
+from frontburner.record.standing import Standing
 from storage.errors import FrontburnerError
 from tests.monitor.stage import (
     Stage,
@@ -346,7 +346,7 @@ def test_what_keeps_a_job_from_going_on_is_told_when_it_is_known(stage: Stage, m
 def test_the_page_is_installed_with_the_program() -> None:
     from hatchling.builders.wheel import WheelBuilder
 
-    from flows.monitor.app import PAGE
+    from frontburner.monitor.app import PAGE
 
     root = PAGE.parents[2]
     packed = {each.distribution_path for each in WheelBuilder(str(root)).recurse_included_files()}

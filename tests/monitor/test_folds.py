@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
-from flows import events as ev
-from flows.figures.report import Report
-from flows.monitor import nodes
-from flows.monitor.jobs import Live, details, row
-from flows.monitor.patches import merged, patch, without_none
-from flows.plan.planner import FrameWork, Planner
-from flows.record.records import encode
-from flows.record.retelling import event_of
-from flows.record.status import JobStatus, fold
+from frontburner import events as ev
+from frontburner.figures.report import Report
+from frontburner.monitor import nodes
+from frontburner.monitor.jobs import Live, details, row
+from frontburner.monitor.patches import merged, patch, without_none
+from frontburner.plan.planner import FrameWork, Planner
+from frontburner.record.records import encode
+from frontburner.record.retelling import event_of
+from frontburner.record.status import JobStatus, fold
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, Size
 from tests.monitor.stage import SIZE, block, finished, node, planned, started

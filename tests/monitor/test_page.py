@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flows import events as ev
-from flows.control.wishes import priority_of
-from flows.monitor.source import Again
-from flows.previews import parts_folder
+from frontburner import events as ev
+from frontburner.control.wishes import priority_of
+from frontburner.monitor.source import Again
+from frontburner.previews import parts_folder
 from storage.images import encode_png
 from storage.view import View
 from tasks.parts import clear_parts

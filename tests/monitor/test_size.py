@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from flows import events as ev
+from frontburner import events as ev
 from tests.monitor.browser import Visit, note
 from tests.monitor.stage import SIZE, Stage, alive, block, finished, great_farm, outputs, serving, until
 

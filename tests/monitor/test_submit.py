@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from flows.jobs.job import JobRefused, make_job
-from flows.keeping.dropped import FORGOTTEN_S
-from flows.monitor.app import monitor
-from flows.monitor.leave import everyone
-from flows.monitor.refusals import by_field
+from frontburner.jobs.job import JobRefused, make_job
+from frontburner.keeping.dropped import FORGOTTEN_S
+from frontburner.monitor.app import monitor
+from frontburner.monitor.leave import everyone
+from frontburner.monitor.refusals import by_field
 from tests.monitor.stage import Reception, Stage
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Recept
 def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
     stage: Stage, reception: Reception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.monitor.submit.SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("frontburner.monitor.submit.SWEEP_EVERY_S", 0.01)
     now_s, uploads = [0.0], reception.uploads
     assert uploads is not None
     uploads.clock = lambda: now_s[0]

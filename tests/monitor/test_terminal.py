@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import DataTable, Label
 
-from flows.monitor.terminal import Top, job_cells, node_cells
+from frontburner.monitor.terminal import Top, job_cells, node_cells
 from tests.monitor import scenes
 from tests.monitor.stage import Stage, node
 

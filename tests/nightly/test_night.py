@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flows import events as ev
-from flows.events import aftermath as am
-from flows.jobs.job import make_job
-from flows.nightly.account import account_of
-from flows.nightly.conditions import Conditions, note_scene, unchanged
-from flows.nightly.letters import as_page, job_letter, morning_letter
-from flows.nightly.night import accounts_since
-from flows.nightly.schedules import forecast
-from flows.record.registry import Place, register
+from frontburner import events as ev
+from frontburner.events import aftermath as am
+from frontburner.jobs.job import make_job
+from frontburner.nightly.account import account_of
+from frontburner.nightly.conditions import Conditions, note_scene, unchanged
+from frontburner.nightly.letters import as_page, job_letter, morning_letter
+from frontburner.nightly.night import accounts_since
+from frontburner.nightly.schedules import forecast
+from frontburner.record.registry import Place, register
 from storage.images import encode_png
 from storage.objects import HOUSE, open_store
 from storage.view import View
 from tasks.inspection import Fault
 from tasks.manifest import manifest_of
 from tasks.targets import Occasion
-from tests.flows.telling import ended, planned, record, started
+from tests.frontburner.telling import ended, planned, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.jobs.job import RenderJob
+    from frontburner.jobs.job import RenderJob
     from storage.objects import ObjectStore
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)

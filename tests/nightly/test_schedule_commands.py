@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.cli import app
+from frontburner.cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from flows.jobs.job import JobRefused, make_job
-from flows.jobs.layout import lay_out
-from flows.jobs.scenes import frame_scenes
+from frontburner.jobs.job import JobRefused, make_job
+from frontburner.jobs.layout import lay_out
+from frontburner.jobs.scenes import frame_scenes
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray import program

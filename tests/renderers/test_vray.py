@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flows.jobs.job import JobRefused, make_job
-from flows.jobs.layout import lay_out
-from flows.jobs.scenes import frame_scenes
-from flows.plan.cutter import Mode
+from frontburner.jobs.job import JobRefused, make_job
+from frontburner.jobs.layout import lay_out
+from frontburner.jobs.scenes import frame_scenes
+from frontburner.plan.cutter import Mode
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
 from tasks.renderers.travelled import in_tree

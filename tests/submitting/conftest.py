@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.cluster.server import embedded_server
+from frontburner.cluster.server import embedded_server
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio
 
 if TYPE_CHECKING:

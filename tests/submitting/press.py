@@ -15,8 +15,8 @@ import bpy
 told = json.loads(sys.argv[-1])
 bpy.ops.wm.read_factory_settings(use_empty=bool(told["blend"]))
 bpy.ops.preferences.addon_install(filepath=told["addon"], overwrite=True)
-bpy.ops.preferences.addon_enable(module="frontburner")
-preferences = bpy.context.preferences.addons["frontburner"].preferences
+bpy.ops.preferences.addon_enable(module="frontburner_addon")
+preferences = bpy.context.preferences.addons["frontburner_addon"].preferences
 preferences.command = told["command"]
 if told["blend"]:
     bpy.ops.wm.open_mainfile(filepath=told["blend"])
@@ -37,7 +37,7 @@ except RuntimeError as error:
     answer["error"] = str(error)
 answer["seconds"] = time.monotonic() - began_s
 
-from frontburner import operators  # noqa: E402 - it is there once the add-on is installed
+from frontburner_addon import operators  # noqa: E402 - it is there once the add-on is installed
 
 run = operators.current
 if run is not None and run.image:

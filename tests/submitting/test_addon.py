@@ -114,7 +114,7 @@ def test_the_zip_file_is_the_same_each_time_and_holds_what_blender_wants(addon: 
     subprocess.run([sys.executable, ROOT / "addons" / "pack.py", again], check=True, timeout=60)
     assert addon.read_bytes() == again.read_bytes()
     names = set(zipfile.ZipFile(addon).namelist())
-    assert {"frontburner/__init__.py", "frontburner/blender_manifest.toml", "frontburner/run.py"} <= names
+    assert {f"frontburner_addon/{name}" for name in ("__init__.py", "blender_manifest.toml", "run.py")} <= names
     assert not any("__pycache__" in name for name in names)
 
 

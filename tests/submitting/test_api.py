@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
+from frontburner.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
 from tests.end_to_end.conftest import until
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from flows.chains.chain import read_chain
-from flows.jobs.template import JobTemplate
+from frontburner.chains.chain import read_chain
+from frontburner.jobs.template import JobTemplate
 from tasks.documents import read_yaml
 
 if TYPE_CHECKING:

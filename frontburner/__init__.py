@@ -1,0 +1,1 @@
+"""The farm itself: jobs, planning, dispatch, nodes, and all that people use them by."""

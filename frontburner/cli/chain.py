@@ -1,0 +1,111 @@
+"""``frontburner render`` of a chain: check all of it, bring up what is missing of a farm, run its stages."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from frontburner import events as ev
+from frontburner.chains.chain import Chain, Stage, expected, read_chain
+from frontburner.chains.marks import mark_of
+from frontburner.cli.render import check_nodes, conduct, terminable
+from frontburner.cli.telling import Stopped
+from frontburner.cluster.whole import whole_farm
+from frontburner.jobs.intake import REFUSED, absolute, prove
+from frontburner.jobs.job import JobRefused
+from storage.errors import FrontburnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from frontburner.cli.telling import Teller, Told
+    from frontburner.jobs.intake import Form
+
+
+def run_file(path: Path, given: dict[str, Any], form: Form, *, nodes: int, told: Told, again: str) -> int:
+    """Run the chain of a file and return the command's exit code.
+
+    Parameters
+    ----------
+    again
+        Stages whose commands are run again although they are complete.
+    """
+
+    def act(teller: Teller) -> dict[str, Any]:
+        check_nodes(nodes)
+        if form.template or form.values:
+            problem = "template: a chain takes none: name the fields in its stages' jobs."
+            raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
+        chain = checked(read_chain(path, given))
+        _forget(chain, again)
+        return _run(chain, nodes, teller)
+
+    return conduct(act, told)
+
+
+def checked(chain: Chain) -> Chain:
+    """Return a chain whose paths mean the same everywhere, once all of it that can be is proved to be possible.
+
+    Raises
+    ------
+    JobRefused
+        With every problem, by stage.
+    """
+    problems = [problem for stage in chain.stages for problem in _problems(chain, stage)]
+    if problems:
+        raise JobRefused(reason=REFUSED, remedy="", problems=tuple(problems))
+    stages = [stage.model_copy(update={"job": absolute(stage.job)} if stage.job else {}) for stage in chain.stages]
+    return chain.model_copy(update={"stages": stages})
+
+
+def _problems(chain: Chain, stage: Stage) -> Iterator[str]:
+    if stage.run:
+        program, folder = stage.run[0], expected(stage.folder or ".", chain.folder)
+        found = shutil.which(str(folder / program) if "/" in program else program)
+        if not folder.is_dir():
+            yield f"{stage.name}: folder: {folder} is no folder."
+        elif not found:
+            yield f"{stage.name}: run: there is no program '{program}' on this machine."
+        return
+    assert stage.job is not None
+    if stage.after:
+        return  # its scene may be made by what comes before
+    try:
+        prove(stage.job)
+    except JobRefused as refused:
+        yield from (f"{stage.name}: {problem}" for problem in refused.problems)
+    except FrontburnerError as error:
+        yield f"{stage.name}: {error}"
+
+
+def _forget(chain: Chain, names: str) -> None:
+    """Have commands run again that are complete."""
+    stages = {stage.name: stage for stage in chain.stages}
+    for name in filter(None, map(str.strip, names.split(","))):
+        if name not in stages or not stages[name].run:
+            commands = ", ".join(stage.name for stage in chain.stages if stage.run) or "none"
+            problem = f"again: '{name}' is no command of this chain. Commands are {commands}."
+            raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
+        mark_of(chain, stages[name]).clear()
+
+
+def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
+    began_s = time.monotonic()
+    unobserve = ev.observe(teller.take)
+    try:
+        with whole_farm(nodes, teller.stage), terminable():
+            from prefect.exceptions import CancelledRun
+
+            from flows.chain import run_chain
+
+            teller.stage(f"running {chain.name}")
+            try:
+                document: dict[str, Any] = run_chain(chain)
+            except CancelledRun as cancelled:
+                raise Stopped(reason=f"{cancelled} Run the same chain again to go on.", remedy="") from None
+    finally:
+        unobserve()
+        teller.close()
+    return document | {"wall_s": round(time.monotonic() - began_s, 3)}

@@ -1,0 +1,102 @@
+"""``frontburner export`` and ``import``: jobs as other farms describe them, and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from cyclopts import App, Parameter
+
+from frontburner.cli.job import guarded
+from storage.errors import FrontburnerError
+
+OK = 0
+
+export_app = App(name="export", help="Write a job as other farms describe it.")
+import_app = App(name="import", help="Read a job that was exported.")
+To = Annotated[
+    Path | None, Parameter(help="File to write: JSON if it is called so, else YAML. Without one, standard output.")
+]
+
+
+@export_app.command(name="openjd")
+def export_openjd(job: str, *, to: To = None, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Write a job as a template of Open Job Description (jobtemplate-2023-09): a task a frame.
+
+    Each task runs `frontburner render` on its machine and needs no farm of ours. Paths are relative to the template's
+    folder; without --to, that is the one you are in.
+
+    Parameters
+    ----------
+    job
+        A job file, or a scene.
+    json
+        Write JSON rather than YAML.
+    """
+
+    def act() -> int:
+        from frontburner.jobs.intake import document_of
+        from frontburner.jobs.job import make_job
+        from frontburner.jobs.openjd import export
+        from frontburner.jobs.scenes import frame_scenes
+
+        made = make_job(document_of(job))
+        base = (to.parent if to else Path()).absolute()
+        exported = export(made, [each.frame for each in frame_scenes(made)], base)
+        for note in exported.notes:
+            print(note, file=sys.stderr)
+        _write(exported.template, to, as_json=json)
+        return OK
+
+    return guarded(act)
+
+
+@import_app.command(name="openjd")
+def import_openjd(
+    template: Path,
+    *,
+    to: To = None,
+    values: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Write the job file of a template that `frontburner export openjd` made.
+
+    Parameters
+    ----------
+    template
+        The template, YAML or JSON.
+    values
+        A value for one of its parameters, as Name=value; for several, give it several times.
+    json
+        Write JSON rather than YAML.
+    """
+
+    def act() -> int:
+        from frontburner.jobs.files import read_document
+        from frontburner.jobs.intake import pairs_of
+        from frontburner.jobs.job import make_job
+        from frontburner.jobs.openjd import load
+
+        document = load(read_document(template), template.absolute().parent, pairs_of(values or ()))
+        make_job(document)
+        _write(document, to, as_json=json)
+        return OK
+
+    return guarded(act)
+
+
+def _write(document: dict[str, Any], to: Path | None, *, as_json: bool) -> None:
+    if as_json or (to is not None and to.suffix.lower() == ".json"):
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    if to is None:
+        print(text, end="")
+        return
+    try:
+        to.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FrontburnerError(reason=f"{to} can't be written: {error}.", remedy="Name another file.") from error

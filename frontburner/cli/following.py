@@ -1,0 +1,56 @@
+"""Telling a job's record to a person or a program: all of it, its end, or as it goes on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from frontburner.record.records import read, read_last
+from frontburner.record.status import ALIVE
+from frontburner.record.watching import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from frontburner.record.registry import Place
+
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events are told."""
+
+    node: str = ""
+    frame: int | None = None
+    heartbeats: bool = False
+
+    def __call__(self, event: dict[str, Any]) -> bool:
+        """Whether this one is."""
+        return (
+            (not self.node or event.get("node") == self.node)
+            and (self.frame is None or event.get("frame") == self.frame)
+            and (self.heartbeats or event["what"] != ALIVE)
+        )
+
+
+def tell(
+    place: Place, wanted: Wanted, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
+) -> None:
+    """Show what happened in a job, and with ``follow`` what happens, until its run ends or is lost."""
+    watch, position = Watch(place=place), ""
+    if last is not None:
+        tail = read_last(place.store, place.job_id, last, wanted)
+        for _, event in tail:
+            show(event)
+        position = tail[-1][0] if tail else ""
+    while True:
+        going = follow and watch.look().open
+        for at, event in read(place.store, place.job_id, after=position):
+            position = at
+            if wanted(event):
+                show(event)
+        if not going:
+            return
+        time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,21 @@
+"""Render the job told on standard input: what a process runs that `frontburner.control.launch` started for a job."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from frontburner.cli.render import run_job
+from frontburner.control.again import Choice
+from frontburner.jobs.job import make_job
+
+
+def main() -> int:
+    """Render it; returns the command's exit code."""
+    told = json.load(sys.stdin)
+    choice = Choice(again=told["again"], only=told["only"])
+    return run_job(lambda: make_job(told["job"]), nodes=told["nodes"], choice=choice)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The noise of passes, measured on nodes: the tiles of a pass travel once, to where those before it were gathered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.noise import gather_pass, noise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distributed import Future
+
+    from frontburner.farm.dask_farm import DaskFarm
+    from frontburner.jobs.layout import Layout
+
+PRIORITY = 900
+"""Nodes wait for what is decided by it, so it comes before units."""
+
+RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaskMeasurement:
+    """A `frontburner.progress.Measurement`: the moments of all passes so far, which stay on their node; their noise."""
+
+    moments: Future
+    figure: Future
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return bool(self.figure.done())
+
+    def noise(self) -> float | None:
+        """Return the noise of the picture with all passes so far. Raises what went wrong."""
+        figure: float | None = self.figure.result()
+        return figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaskMeasurer:
+    """A `frontburner.limits.Measurer` on the farm's nodes."""
+
+    farm: DaskFarm
+    layout: Layout
+
+    def measure(self, frame: int, tickets: Sequence[int], before: DaskMeasurement | None) -> DaskMeasurement:
+        """Begin to measure a complete pass of a frame."""
+        tiles = [self.farm.tile(ticket) for ticket in tickets]  # futures all: only one-pass units go in company
+        submit = self.farm.client.submit
+        moments = submit(
+            gather_pass, before.moments if before else None, tiles, self.layout.orders[frame].region,
+            pure=False, priority=PRIORITY, retries=RETRIES,
+        )  # fmt: skip
+        return DaskMeasurement(
+            moments=moments, figure=submit(noise, moments, pure=False, priority=PRIORITY, retries=RETRIES)
+        )
+
+    def drop(self, tickets: Sequence[int]) -> None:
+        """Let go of finished units that no picture will have."""
+        self.farm.forget(tickets)

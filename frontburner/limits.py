@@ -1,0 +1,261 @@
+"""Where pictures end: follows the passes of each frame, has their noise measured on nodes, and ends what is enough.
+
+A frame ends after the first pass whose noise is within the limit. That is decided on complete passes only, whose bits
+don't depend on the farm, so the picture doesn't either. When the time of a job is up, its picture is made of every unit
+that is finished.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from frontburner import events as ev
+from frontburner.progress import FrameProgress, expected_left
+from tasks.limits import EndedBy, Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from frontburner.jobs.layout import Layout
+    from frontburner.plan.block import Block
+
+
+class Measurer(Protocol):
+    """Has passes measured, where their tiles are."""
+
+    def measure(self, frame: int, tickets: Sequence[int], before: Any) -> Any:  # noqa: ANN401 - its own Measurement
+        """Begin to measure a complete pass of a frame; ``before`` is the measurement of the one before it, or None."""
+        ...
+
+    def drop(self, tickets: Sequence[int]) -> None:
+        """Let go of finished units that no picture will have."""
+        ...
+
+
+class Dispatch(Protocol):
+    """What is needed of the dispatcher."""
+
+    @property
+    def pixel_samples_done(self) -> int:
+        """How much of the job is rendered."""
+        ...
+
+    def done(self, frame: int) -> Mapping[int, Block]:
+        """Finished units of a frame: each pixel and sample once."""
+        ...
+
+    def end_frame(self, frame: int, sample_stop: int) -> None:
+        """Drop and call back what goes beyond a number of samples."""
+        ...
+
+
+GOAL_STEP = 0.03
+"""Part by which what is expected changes before it is told."""
+
+
+class _Spent(NamedTuple):
+    """Seconds a node rendered a unit that was finished at a moment."""
+
+    node: str
+    seconds: float
+    at_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Limiter:
+    """Ends frames by their limits; an observer of the job's events, between dispatcher and finisher.
+
+    Parameters
+    ----------
+    layout
+        What is rendered, and its limits.
+    frames
+        The frames that are rendered in this run.
+    clock
+        Seconds on the job's own clock.
+    dispatcher, measurer
+        Who renders, and who measures.
+    finish
+        Called with a frame, the tickets its picture is made of, and how it ended (None: with all its samples).
+    on_pass
+        Called with how far a frame has come, when another of its passes was measured.
+    """
+
+    layout: Layout
+    frames: Sequence[int]
+    clock: Callable[[], float]
+    dispatcher: Dispatch
+    measurer: Measurer
+    finish: Callable[[int, Sequence[int], Ending | None], None]
+    on_pass: Callable[[FrameProgress], None] = lambda progress: None  # noqa: ARG005
+    _frames: dict[int, FrameProgress] = field(init=False)
+    _active: dict[int, FrameProgress] = field(init=False, default_factory=dict)
+    """Frames of which something is rendered and that are not handed on: all that is looked at in a turn."""
+    _began_s: float | None = field(init=False, default=None)
+    _time_up: bool = field(init=False, default=False)
+    _spent: dict[Block, _Spent] = field(init=False, default_factory=dict)
+    """What units took whose frame may end before them."""
+    _goal: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        area_px, passes = self.layout.region.area, self.layout.passes
+        self._frames = {n: FrameProgress(frame=n, passes=passes, area_px=area_px) for n in self.frames}
+        self._goal = sum(progress.pixel_samples_left for progress in self._frames.values())
+
+    def take(self, event: ev.Event) -> None:
+        """Note which frames there is something of, and what nodes spent on it."""
+        match event:
+            case ev.UnitStarted(at_s=at_s):
+                self._began_s = at_s if self._began_s is None else self._began_s
+            case ev.UnitReused(block=block):
+                self._active.setdefault(block.frame, self._frames[block.frame])
+            case ev.UnitFinished(node=node, block=block, record=record, at_s=at_s):
+                self._active.setdefault(block.frame, self._frames[block.frame])
+                if self.layout.limits.noise is not None and not record.reused:
+                    self._spent[block] = _Spent(node, record.wall_s - record.load_s, at_s)
+            case _:
+                pass
+
+    def rendered(self, frame: int, tickets: Sequence[int]) -> None:
+        """Take a frame whose units are all there; its picture may need fewer."""
+        progress = self._active.setdefault(frame, self._frames[frame])
+        progress.count(self.dispatcher.done(frame))
+        progress.tickets = tickets
+        self._settle(progress)
+
+    def poll(self) -> bool:
+        """Measure, decide, end; whether any frame that is rendered still waits for a decision."""
+        self._count()
+        self._watch_time()
+        for progress in tuple(self._active.values()):
+            self._follow(progress)
+        return any(progress.tickets is not None for progress in self._active.values())
+
+    def ends_in_s(self) -> float:
+        """Seconds until the time is up, once it runs."""
+        limit_s = self.layout.limits.time_s
+        return math.inf if limit_s is None or self._began_s is None else max(0.0, limit_s - self._spent_s())
+
+    def forecast(self, seconds_left: float | None) -> float | None:
+        """Make of the seconds until all passes are rendered those until the job ends."""
+        if not self.layout.limits:
+            return seconds_left
+        ends_in_s = self.ends_in_s()
+        if seconds_left is None:
+            return None if ends_in_s == math.inf else ends_in_s
+        self._count()
+        frames = tuple(self._frames.values())
+        left, whole = expected_left(frames, self.layout.limits.noise), sum(p.pixel_samples_left for p in frames)
+        seconds_left *= left / whole if whole else 0.0
+        if seconds_left > ends_in_s:
+            left *= ends_in_s / seconds_left
+            seconds_left = ends_in_s
+        self._move_goal(round(self.dispatcher.pixel_samples_done + left))
+        return seconds_left
+
+    def fraction(self) -> float:
+        """How much of what is expected to be rendered is."""
+        return min(1.0, self.dispatcher.pixel_samples_done / self._goal) if self._goal else 1.0
+
+    def _count(self) -> None:
+        """Count in what the dispatcher has counted: of units that raced for the same pixels only one."""
+        for progress in self._active.values():
+            done = self.dispatcher.done(progress.frame)
+            if len(done) > progress.counted:
+                progress.count(done)
+
+    def _move_goal(self, goal: int) -> None:
+        """Tell how much will have been rendered in the end, when it is something else than was thought."""
+        if abs(goal - self._goal) > GOAL_STEP * self._goal:
+            self._goal = goal
+            ev.announce(ev.GoalMoved(at_s=self.clock(), pixel_samples=goal))
+
+    def _follow(self, progress: FrameProgress) -> None:
+        """Take in what was measured, and begin to measure the next pass that is complete."""
+        if progress.measurement is not None and progress.measurement.done():
+            progress.last, progress.measurement = progress.measurement, None
+            progress.noise = progress.last.noise()
+            progress.measured += 1
+            self._tell(progress)
+            self._judge(progress)
+        if progress.measurement is None and self._undecided(progress) and progress.complete(progress.measured):
+            samples = progress.passes[progress.measured]
+            done = self.dispatcher.done(progress.frame)
+            own = [ticket for ticket, block in done.items() if block.samples == samples]
+            progress.measurement = self.measurer.measure(progress.frame, own, progress.last)
+
+    def _undecided(self, progress: FrameProgress) -> bool:
+        """Whether there are passes whose measurement may end the frame, or sharpen its preview."""
+        measurable = progress.measured < len(progress.passes) - 1
+        only_shown = self.layout.limits.noise is None and progress.tickets is not None
+        return measurable and progress.ended_by is None and not only_shown
+
+    def _judge(self, progress: FrameProgress) -> None:
+        limit = self.layout.limits.noise
+        if progress.ended_by is None and limit is not None and progress.noise is not None and progress.noise <= limit:
+            self._end(progress, EndedBy.NOISE, progress.samples)
+        else:
+            self._settle(progress)
+
+    def _watch_time(self) -> None:
+        if self._time_up or self.ends_in_s() != 0.0:
+            return
+        self._time_up = True
+        open_frames = [progress for progress in self._frames.values() if not progress.settled]
+        if open_frames:
+            ev.announce(ev.TimeUp(at_s=self.clock(), early=not all(progress.complete(0) for progress in open_frames)))
+        for progress in open_frames:
+            self._end(progress, EndedBy.TIME, self.layout.passes[0].stop)
+
+    def _end(self, progress: FrameProgress, by: EndedBy, stop: int) -> None:
+        progress.ended_by, progress.sample_stop = by, stop
+        if progress.tickets is None:
+            self.dispatcher.end_frame(progress.frame, stop)  # says that the frame is rendered, unless a pass isn't
+        else:
+            self._settle(progress)
+
+    def _settle(self, progress: FrameProgress) -> None:
+        """Hand a frame on to be finished, once it is rendered and no measurement can end it earlier."""
+        if progress.tickets is None or self._undecided(progress):
+            return
+        self._active.pop(progress.frame, None)
+        progress.close()
+        by, stop, tickets = progress.ended_by or EndedBy.SAMPLES, progress.sample_stop, progress.tickets
+        if by is EndedBy.NOISE:
+            tickets = self._kept(progress, stop)
+        for block in self.dispatcher.done(progress.frame).values() if self._spent else ():
+            self._spent.pop(block, None)
+        ending = Ending(by=by, seconds=self._spent_s(), sample_stop=None if by is EndedBy.TIME else stop)
+        self.finish(progress.frame, tickets, ending if self.layout.limits else None)
+
+    def _kept(self, progress: FrameProgress, stop: int) -> Sequence[int]:
+        """Leave out the units beyond the end of a picture: they were rendered for nothing."""
+        blocks = self.dispatcher.done(progress.frame)
+        beyond = {ticket: block for ticket, block in blocks.items() if block.samples.stop > stop}
+        for block in beyond.values():
+            spent = self._spent.get(block)
+            if spent is not None:
+                waste = ev.UnitWasted(
+                    at_s=self.clock(), node=spent.node, block=block, seconds=spent.seconds, finished_s=spent.at_s
+                )
+                ev.announce(waste)
+        self.measurer.drop(tuple(beyond))
+        return tuple(ticket for ticket in blocks if ticket not in beyond)
+
+    def _tell(self, progress: FrameProgress) -> None:
+        wanted = progress.samples_wanted(self.layout.limits.noise)
+        ev.announce(
+            ev.PassMeasured(
+                at_s=self.clock(),
+                frame=progress.frame,
+                samples=progress.samples,
+                noise=progress.noise,
+                samples_wanted=wanted,
+            )
+        )
+        self.on_pass(progress)
+
+    def _spent_s(self) -> float:
+        return 0.0 if self._began_s is None else self.clock() - self._began_s

@@ -1,0 +1,75 @@
+"""Where things are on this machine: settings from the environment, each with a default that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import ByteSize, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of this machine, read from ``FRONTBURNER_…`` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="FRONTBURNER_")
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("frontburner"),
+        description="Folder of the embedded Prefect server's database, and of logs.",
+    )
+    member: str = Field(
+        default="person",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Whose papers are used on a farm this machine was let into: those of whoever is logged in, "
+        "or of a node of this name.",
+    )
+    scheduler: str = Field(
+        default_factory=lambda known: scheduler_of(known["home"], known["member"]),
+        description="Address of a running Dask scheduler, such as tls://10.0.0.5:8786; empty is the one of the farm "
+        "this user is logged in to, or else starts nodes here.",
+    )
+    cluster: str = Field(
+        default="", description="File of the cluster that nodes are started on; empty starts them on this machine."
+    )
+    files: str = Field(
+        default="",
+        description="Store of scene files that travel, one for all jobs; empty keeps them in each job's own store.",
+    )
+    scenes: str = Field(
+        default="",
+        description="Folders whose scenes people who may only submit can have rendered, with commas; empty is none.",
+    )
+    pictures: str = Field(
+        default="",
+        description="Where pictures of their jobs may go: folders or s3://bucket/prefix, with commas; the first is "
+        "taken if a job names none.",
+    )
+    upload: ByteSize = Field(
+        default=ByteSize(20_000_000_000),
+        description="The most bytes of a scene that is dropped on the monitor's page, such as 20GB.",
+    )
+    store: str = Field(
+        default="",
+        description="Store that pictures of runs of deployments go to where the job's `out` is relative; "
+        "empty keeps them in the folder the run works in.",
+    )
+    nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")
+    templates: Path | None = Field(
+        default=None, description="Folder of job templates that several machines share; empty is none."
+    )
+
+
+def listed(text: str) -> list[str]:
+    """Return what a setting lists with commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def scheduler_of(home: Path, member: str) -> str:
+    """Return the scheduler of the farm this machine was let into; empty if it is in none, or may not reach it."""
+    if not (home / "farm" / member / "farm.json").exists():
+        return ""
+    from frontburner.gate.membership import membership
+
+    found = membership(home, member)
+    return found.scheduler if found else ""

@@ -1,0 +1,139 @@
+"""Nodes of a real scheduler are checked, compared with each other, and what is wrong with them is kept with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from frontburner import checkup
+from frontburner.checkup import FarmCheck, agreeing, beacon, scheduler_checks, waves
+from frontburner.cluster.calls import ask, install
+from storage.errors import FrontburnerError
+from storage.objects import open_store
+from tasks.checkup import Inquiry
+from tasks.readiness import Check, Grade, Readiness
+from tasks.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NULL = Inquiry(renderers=("null",), measure=False)
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("FRONTBURNER_LOGS", str(tmp_path))
+    two_nodes = LocalCluster(n_workers=2, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
+    with two_nodes as cluster, Client(cluster) as client:
+        install(client)
+        yield client
+
+
+def kept(client: Client) -> dict[str, dict[str, Any]]:
+    return {node["name"]: node for node in ask(client, "snapshot")["nodes"]}
+
+
+def node(name: str, *, build: str = "", scene: str = "") -> Readiness:
+    checks = (Check(name="blender", value=build), Check(name="scene", value=scene))
+    return Readiness(node=name, host=name, checks=checks, builds={"blender": (build,)} if build else {}, scene=scene)
+
+
+def test_every_node_is_checked_and_what_passed_is_known_from_then_on(client: Client, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.json"
+    scene.write_text("{}")
+    found = FarmCheck(client=client).nodes(Inquiry(renderers=("null",), measure=False, scene=str(scene)))
+    assert [readiness.node for readiness in found] == ["0", "1"]
+    for readiness in found:
+        assert readiness.ok, readiness.problems
+        names = [check.name for check in readiness.checks]
+        assert {"memory", "null", "scene", "clock", "versions"} <= set(names)
+        assert abs(float((readiness.of("clock") or readiness.checks[0]).value.split(" s")[0])) < 1
+    assert {name: (one["renders"], one["problems"]) for name, one in kept(client).items()} == {
+        "0": (["null"], []),
+        "1": (["null"], []),
+    }
+
+
+def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_job(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    inquiry = Inquiry(renderers=("null",), measure=False, store_url=str(tmp_path / "store"), beacon="gone")
+    (readiness,) = FarmCheck(client=client).nodes(inquiry, ["1"])
+    assert [check.name for check in readiness.problems] == ["cache folder", "store"]
+    reason = f"cache folder: The cache folder {tmp_path / 'file' / 'frontburner'} isn't a folder."
+    assert kept(client)["1"]["problems"] == [reason]
+    assert kept(client)["0"]["problems"] == []
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    FarmCheck(client=client).nodes(NULL, ["1"])
+    assert kept(client)["1"]["problems"] == []
+
+
+def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_version(inquiry: Inquiry) -> dict[str, Any]:
+        from distributed import get_worker
+
+        if str(get_worker().name) == "0":
+            raise ModuleNotFoundError("No module named 'tasks.node_check'")
+        return Readiness(node="1", host="h", checks=()).document()
+
+    monkeypatch.setattr(checkup, "check_node", other_version)
+    first, second = FarmCheck(client=client).nodes(NULL)
+    assert "couldn't be checked: ModuleNotFoundError" in first.problems[0].reason
+    assert "install the same on every machine" in first.problems[0].remedy
+    assert second.ok
+
+
+def test_there_is_no_node_of_that_name(client: Client) -> None:
+    with pytest.raises(FrontburnerError, match=r"No node is called n9\. There are 0, 1\."):
+        FarmCheck(client=client).nodes(NULL, ["n9"])
+
+
+def test_a_machine_that_is_no_node_yet_is_held_against_the_farm(client: Client) -> None:
+    address = client.scheduler.address
+    assert [check.grade for check in scheduler_checks(address, versions())] == [Grade.OK] * 3
+    other = scheduler_checks(address, {**versions(), "python": "3.9"})
+    (problem,) = [check for check in other if not check.ok]
+    assert problem.reason.startswith("Its versions aren't those of the scheduler's machine: python 3.9 instead of ")
+
+
+def test_a_scheduler_that_is_not_there_is_told() -> None:
+    (check,) = scheduler_checks("tcp://127.0.0.1:1", versions())
+    assert "The scheduler tcp://127.0.0.1:1 doesn't answer" in check.reason
+    assert "frontburner farm start" in check.remedy
+
+
+def test_a_beacon_is_there_while_nodes_look_and_gone_afterwards(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    with beacon(store.url) as key:
+        assert store.exists(key)
+    assert list(store.list()) == []
+
+
+def test_a_machine_checks_one_of_its_nodes_at_a_time() -> None:
+    nodes = [{"name": name, "host": name[0]} for name in ("a1", "a2", "b1", "a3", "b2")]
+    assert [[one["name"] for one in wave] for wave in waves(nodes)] == [["a1", "b1"], ["a2", "b2"], ["a3"]]
+
+
+def test_a_scene_that_is_another_one_than_elsewhere_is_told() -> None:
+    found = agreeing([node("a", scene="1111111111"), node("b", scene="2222222222"), node("c", scene="1111111111")])
+    assert [one.ok for one in found] == [True, False, True]
+    assert found[1].problems[0].reason == "Its scene is another one: 22222222, and 11111111 on most machines."
+
+
+def test_a_scene_that_is_another_one_than_here_is_told_of_every_node() -> None:
+    found = agreeing([node("a", scene="1111111111"), node("b", scene="2222222222")], scene="2222222222")
+    assert [one.ok for one in found] == [False, True]
+    assert found[0].problems[0].reason == "Its scene is another one: 11111111, and 22222222 here."
+
+
+def test_a_build_that_no_other_node_has_is_noted() -> None:
+    found = agreeing([node("a", build="5.0.1 cpu"), node("b", build="4.2.0 cpu"), node("c", build="5.0.1 cpu")])
+    notes = {one.node: check.reason for one in found for check in one.checks if check.grade is Grade.NOTE}
+    assert notes == {"b": "It has 4.2.0 cpu, and the others have 5.0.1 cpu: it renders none of their jobs."}

@@ -1,0 +1,41 @@
+"""Clocks are compared as well as the network allows, and no better."""
+
+from __future__ import annotations
+
+import pytest
+
+from frontburner.cluster.clocks import Offset, Reading, clock_check, offset
+from tasks.readiness import Grade
+
+SURE = Offset(ahead_s=0.0, give_s=0.0)
+
+
+def test_the_quickest_answer_counts_and_is_halved() -> None:
+    slow = Reading(asked_s=100.0, said_s=109.0, answered_s=108.0)
+    quick = Reading(asked_s=110.0, said_s=115.2, answered_s=110.4)
+    found = offset([slow, quick])
+    assert found.ahead_s == pytest.approx(5.0)
+    assert found.give_s == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "grade", "words"),
+    [
+        (0.4, Grade.OK, ""),
+        (3.0, Grade.NOTE, "Its clock is 3.0 s ahead of the scheduler's."),
+        (-11.0, Grade.FAILS, "Its clock is 11.0 s behind the scheduler's."),
+        (3600.0, Grade.FAILS, "Its clock is 60 minutes ahead of the scheduler's."),
+        (-86400.0, Grade.FAILS, "Its clock is 24 hours behind the scheduler's."),
+    ],
+)
+def test_a_wrong_clock_is_told_with_its_error(ahead_s: float, grade: Grade, words: str) -> None:
+    check = clock_check(Offset(ahead_s=ahead_s, give_s=0.0), SURE)
+    assert (check.grade, check.reason) == (grade, words)
+
+
+def test_two_clocks_that_are_wrong_alike_agree() -> None:
+    assert clock_check(Offset(ahead_s=500.0, give_s=0.0), Offset(ahead_s=500.1, give_s=0.0)).grade is Grade.OK
+
+
+def test_what_the_network_may_have_done_is_no_fault_of_the_clock() -> None:
+    assert clock_check(Offset(ahead_s=12.0, give_s=8.0), Offset(ahead_s=0.0, give_s=4.0)).grade is Grade.OK

@@ -1,0 +1,41 @@
+"""Units are deleted when their picture is in place; a store that is away delays that and ends nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from frontburner.leftovers import Leftovers
+from storage.errors import StoreError
+from storage.objects import open_store
+from tasks.ledger import Ledger
+from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
+from tests.tasks.test_ledger import tile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def frame(number: int) -> FrameSpec:
+    return FrameSpec(
+        renderer="null", build="1 null", scene="s.json", scene_digest="d", frame=number, size=Size(width=4, height=4),
+        samples=2,
+    )  # fmt: skip
+
+
+def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    ledger = Ledger(store=store)
+    units = [
+        UnitSpec(frame=frame(number), region=frame(number).size.whole, samples=SampleRange(start=0, stop=2))
+        for number in (1, 2, 3)
+    ]
+    for unit in units:
+        ledger.create(unit, tile(unit))
+    leftovers = Leftovers(store=store)
+    away = StoreError(reason="It is away.", remedy="Wait.", url=store.url, retryable=True)
+    with patch.object(Ledger, "forget", side_effect=away):
+        leftovers.add(units[0].frame)
+    assert [ledger.has(unit) for unit in units] == [True, True, True]
+    leftovers.add(units[1].frame)
+    assert [ledger.has(unit) for unit in units] == [False, False, True]

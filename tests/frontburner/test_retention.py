@@ -1,0 +1,99 @@
+"""What goes from a store is old or too much, and never what a running job needs or a person put there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frontburner.keeping.retention import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
+from storage.objects import HOUSE, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from frontburner.keeping.retention import Group
+    from storage.objects import ObjectStore
+
+NOW_S = 1_000_000_000.0
+DAY_S = 86_400.0
+UNIT = f"{HOUSE}/units/{'a' * 64}/s0-4_x0-8_y0-8.unit"
+LATER_UNIT = f"{HOUSE}/units/{'a' * 64}/s4-8_x0-8_y0-8.unit"
+ASSET = f"{HOUSE}/assets/ab/abcd"
+RECORD = f"{HOUSE}/jobs/room-1/events/20250101-1-000000.jsonl"
+REPORT = f"{HOUSE}/jobs/room-1.json"
+PICTURE, PICTURE_RECORD = "room.0001.exr", f"{HOUSE}/files/room.0001.exr.json"
+STRANGER = "notes.txt"
+ALL = (UNIT, ASSET, RECORD, REPORT, PICTURE, PICTURE_RECORD, STRANGER)
+
+
+def entries(*keys: str, age_s: float = 40 * DAY_S, size_bytes: int = 10) -> list[Entry]:
+    return [Entry(key=key, size_bytes=size_bytes, modified_s=NOW_S - age_s) for key in keys]
+
+
+def gone(found: Sequence[Entry], policy: Policy) -> set[str]:
+    return {key for group in doomed(groups(found), policy, now_s=NOW_S) for key in group.keys}
+
+
+def test_what_is_old_goes_but_pictures_summaries_and_what_others_put_there() -> None:
+    assert gone(entries(*ALL), Policy(older_than_s=30 * DAY_S)) == {UNIT, ASSET, RECORD}
+    assert not gone(entries(*ALL), Policy(older_than_s=50 * DAY_S))
+
+
+def test_pictures_go_only_where_that_is_said_and_with_their_records() -> None:
+    policy = Policy(older_than_s=30 * DAY_S, keep_pictures=False)
+    assert gone(entries(*ALL), policy) == {UNIT, ASSET, RECORD, PICTURE, PICTURE_RECORD}
+
+
+def test_units_of_a_frame_that_still_gets_some_stay() -> None:
+    found = entries(UNIT) + entries(LATER_UNIT, age_s=DAY_S)
+    assert not gone(found, Policy(older_than_s=30 * DAY_S))
+
+
+def test_nothing_a_running_job_needs_goes() -> None:
+    found = entries(UNIT, ASSET) + entries(RECORD, age_s=RUNS_S / 2)
+    assert gone(found, Policy(older_than_s=30 * DAY_S)) == {UNIT}
+    assert gone(found, Policy(budget_bytes=0)) == {UNIT}
+
+
+def test_a_budget_takes_the_oldest_first_and_no_more_than_it_must() -> None:
+    units = [f"{HOUSE}/units/{digit * 64}/s0-4_x0-8_y0-8.unit" for digit in "123"]
+    found = [entry for age, key in enumerate(units, 1) for entry in entries(key, age_s=age * DAY_S)]
+    assert gone(found, Policy(budget_bytes=20)) == {units[2]}
+    assert gone(found, Policy(budget_bytes=15)) == {units[2], units[1]}
+    assert not gone(found, Policy(budget_bytes=30))
+
+
+def test_a_budget_leaves_what_is_fresh() -> None:
+    assert not gone(entries(UNIT, age_s=FRESH_S / 2), Policy(budget_bytes=0))
+
+
+def test_sizes_add_up() -> None:
+    found: list[Group] = groups(entries(*ALL))
+    held = sizes(found)
+    assert sum(held.values()) == 10 * len(ALL)
+    assert held[Kind.PICTURES] == 20
+    assert held[Kind.OTHERS] == 10
+
+
+@pytest.mark.parametrize(("given", "says"), [([], "Say what is to go"), (["--older-than", "soon"], "is not an age")])
+def test_the_command_says_what_it_needs(given: list[str], says: str, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("frontburner")), "store", "prune", *given, "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_the_command_takes_away(store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> None:
+    from frontburner.cli.keeping import prune
+
+    for key in ALL:
+        store.write(key, b"0123456789")
+    assert prune(older_than="1h", out=store.url) == 0
+    assert set(store.list()) == set(ALL)  # all of it is fresh
+    assert prune(older_than="0.000001h", out=store.url, dry_run=True) == 0
+    assert set(store.list()) == set(ALL)
+    assert "would go" in capsys.readouterr().out

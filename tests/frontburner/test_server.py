@@ -1,0 +1,87 @@
+"""The embedded Prefect server is kept alive, its database is kept, and never shared by two commands."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from frontburner.cluster.server import _database, _held_port, embedded_server
+from tests.end_to_end.conftest import until
+
+_OTHER = """
+import sys
+from pathlib import Path
+from frontburner.cluster.server import _database
+with _database(Path(sys.argv[1])) as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_command_gets_a_passing_database(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", _OTHER, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == str(tmp_path / "prefect")
+        with _database(tmp_path) as passing:
+            assert passing.is_dir()
+            assert passing.parent != tmp_path
+        assert not passing.exists()
+        other.kill()
+    with _database(tmp_path) as kept:
+        assert kept == tmp_path / "prefect"
+
+
+def test_the_port_of_a_server_that_is_to_come_is_given_to_nobody_else() -> None:
+    with _held_port() as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.socket() as server, socket.socket() as client:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("127.0.0.1", port))
+            server.listen()
+            client.connect(("127.0.0.1", port))
+
+
+def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
+    with embedded_server() as server:
+        server.wait()
+        pool = {"name": "kept", "type": "process"}
+        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=30).raise_for_status()
+        (child,) = servers()
+        child.kill()
+        until(lambda: answers(f"{server.url}/work_pools/kept"), timeout_s=150)
+    assert not servers()
+
+
+def servers() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            if "prefect" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
