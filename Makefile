@@ -70,7 +70,7 @@ soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, m
 	$(BIN)/python -m benchmarks.soak
 
 test-trust: env  ## who may come in: INPUTS (5000) of every kind from outside, and a farm joined by its commands
-	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/frontburner/test_step_runner.py tests/monitor/test_anything_dropped.py
+	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/monitor/test_anything_dropped.py
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run

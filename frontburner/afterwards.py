@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
 
 from frontburner import events as ev
 from frontburner.events import aftermath as am
-from frontburner.finishing import MAX_TASK_RUNS
+from frontburner.farm.asking import ask_node
 from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
 from tasks.frame_files import FrameFiles
 from tasks.inspection import Figures, Finding, findings
+from tasks.measuring import measure_frames
 from tasks.pictures import finished
-from tasks.products import Footage
-from tasks.steps import measure_frames, write_movie, write_sheet
+from tasks.products import Footage, Product, movie_of, sheet_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from frontburner.jobs.job import RenderJob
-    from frontburner.run import Run
-    from storage.objects import ObjectStore
-    from tasks.pictures import FrameRecord
-    from tasks.products import Product
+    from distributed import Client
 
-LOOK_EVERY_S = 0.1
+    from frontburner.jobs.job import RenderJob
+    from frontburner.jobs.layout import Layout
+    from storage.objects import ObjectStore
+    from tasks.movie import Codec
+    from tasks.pictures import FrameRecord
+
+MEASURED_AT_ONCE = 16
+"""Frames that one task on a node reads back and measures: it holds a few of them at a time."""
 SHEET = "contact sheet"
 AGAIN_THE_SAME = "; rendered again, it came out the same: it is the scene's own"
-
-
-class Again(Protocol):
-    """Renders frames of the job once more; ``because`` tells this run from the others."""
-
-    def __call__(self, again: str, only: str, because: str) -> Run:
-        """Render them, and return the run."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,105 +42,106 @@ class Afterwards:
 
     Parameters
     ----------
+    job, layout, store
+        The job.
+    client
+        Client of the farm, whose nodes do it.
+    pictures
+        Frames that are known to be in place.
     clock
         Seconds on the job's own clock.
-    again
-        Renders frames once more.
+    heed
+        Called while a node is waited for: what it raises ends the wait.
     """
 
     job: RenderJob
     store: ObjectStore
+    client: Client
+    pictures: Mapping[int, FrameRecord]
     clock: Callable[[], float]
-    again: Again
-    _run: Run = field(init=False)
+    heed: Callable[[], None]
+    _layout: Layout | None = field(init=False, default=None)
+    _records: dict[int, FrameRecord] = field(init=False, default_factory=dict)
+    _measured: dict[int, Figures] = field(init=False, default_factory=dict)
+    _before: dict[int, Figures] = field(init=False, default_factory=dict)
+    """What was measured before frames were rendered once more."""
+    _found: tuple[Finding, ...] = field(init=False, default=())
 
-    def follow(self, run: Run) -> None:
-        """Check the frames, and make of them what is wanted. What can't be made is told, and fails no other."""
-        self._run = run
-        records = self._records()
-        found: tuple[Finding, ...] = ()
-        if len(run.layout.orders) > 1 and self.job.checks is not Checks.NO:
-            found, records = self._checked(records)
-        if not (self.job.movie or self.job.contact_sheet):
-            return
-        footage = footage_of(self.job.title, self._run.layout.orders, records)
-        if self.job.contact_sheet:
-            flags = {finding.frame: finding.fault.value for finding in found}
-            self._make(SHEET, lambda: write_sheet.submit(footage, flags, self._facts(), self.store.url))
-        for codec in dict.fromkeys(self.job.movie):
-            self._make(
-                f"{codec} movie",
-                partial(write_movie.submit, codec, footage, parse_fps(self.job.fps), self.store.url),
-            )
-
-    def _records(self) -> dict[int, FrameRecord]:
-        """Return the records of all frames of the job that are in place, in their order."""
-        own = self._run.pictures
+    def begin(self, layout: Layout) -> None:
+        """Take in that the frames of the job are in place."""
+        self._layout = layout
         known = {
-            frame: own.get(frame) or finished(order, self.store) for frame, order in self._run.layout.orders.items()
+            frame: self.pictures.get(frame) or finished(order, self.store) for frame, order in layout.orders.items()
         }
-        return {frame: record for frame, record in sorted(known.items()) if record is not None}
+        self._records = {frame: record for frame, record in sorted(known.items()) if record is not None}
 
-    def _checked(self, records: dict[int, FrameRecord]) -> tuple[tuple[Finding, ...], dict[int, FrameRecord]]:
-        """Check the frames, where that is wanted once more after those that stand out were rendered again."""
-        before = self._measured(records)
-        found = findings(before)
-        if found and self.job.checks is Checks.RERENDER:
+    @property
+    def compares(self) -> bool:
+        """Whether the frames are to be held against each other."""
+        return self._layout is not None and len(self._layout.orders) > 1 and self.job.checks is not Checks.NO
+
+    def measure(self) -> None:
+        """Measure all frames: figures that were kept with them, or else all taken anew, so that they compare."""
+        kept = {frame: record.figures for frame, record in self._records.items() if record.figures is not None}
+        if len(kept) == len(self._records):
+            self._measured = kept
+            return
+        files = [files_of(record) for record in self._records.values()]
+        chunks = [files[start : start + MEASURED_AT_ONCE] for start in range(0, len(files), MEASURED_AT_ONCE)]
+        self._measured = {}
+        for found in ask_node(self.client, measure_frames, chunks, self.store.url, heed=self.heed):
+            for one in found:
+                self._measured |= one if isinstance(one, dict) else {}
+
+    def judge(self) -> str:
+        """Say which frames stand out, and report them; those that are to be rendered once more come first."""
+        found = findings(self._measured)
+        if found and self.job.checks is Checks.RERENDER and not self._before:
+            self._before = self._measured
             frames = format_frames(tuple(finding.frame for finding in found))
             get_run_logger().info("rendered once more, since they stand out: %s", frames)
-            self._run = self.again(frames, frames, "-checks")
-            records = self._records()
-            after = self._measured(records)
-            found = tuple(judged_again(findings(after), before, after))
-        ev.announce(am.FramesChecked(at_s=self.clock(), frames=len(records)))
-        for finding in found:
+            return frames
+        self._found = tuple(judged_again(found, self._before, self._measured)) if self._before else found
+        ev.announce(am.FramesChecked(at_s=self.clock(), frames=len(self._records)))
+        for finding in self._found:
             get_run_logger().warning("frame %d is flagged: %s", finding.frame, finding.sentence)
             ev.announce(
                 am.FrameFlagged(at_s=self.clock(), frame=finding.frame, fault=finding.fault, sentence=finding.sentence)
             )
-        return found, records
+        return ""
 
-    def _measured(self, records: Mapping[int, FrameRecord]) -> dict[int, Figures]:
-        """Return the figures of all frames: kept with them, or else all taken anew, so that they compare."""
-        kept = {frame: record.figures for frame, record in records.items() if record.figures is not None}
-        if len(kept) == len(records):
-            return kept
-        files = [files_of(record) for record in records.values()]
-        size = -(-len(files) // MAX_TASK_RUNS)
-        chunks = [files[start : start + size] for start in range(0, len(files), size)]
-        waiting = [
-            measure_frames.submit(f"frame {format_frames(tuple(own.frame for own in chunk))}", chunk, self.store.url)
-            for chunk in chunks
-        ]
-        measured: dict[int, Figures] = {}
-        for future in waiting:
-            for one in self._result(future):
-                measured |= one if isinstance(one, dict) else {}
-        return measured
+    def make_sheet(self, facts: str) -> Product:
+        """Have a node make a contact sheet."""
+        flags = {finding.frame: finding.fault.value for finding in self._found}
+        return self._made(
+            ask_node(self.client, sheet_of, [self._footage], flags, facts, self.store.url, heed=self.heed)
+        )
 
-    def _make(self, product: str, begin: Callable[[], Any]) -> None:
-        """Have a node make something of the frames."""
-        try:
-            made: Product = self._result(begin())
-        except Exception as error:  # noqa: BLE001 - whatever the step raised; what ends the run is raised by heeding
-            self._run.heed()
-            get_run_logger().error("no %s: %s", product, error)
-            ev.announce(am.ProductFailed(at_s=self.clock(), product=product, reason=str(error)))
-            return
+    def make_movie(self, codec: Codec) -> Product:
+        """Have a node make a movie."""
+        fps, footage = parse_fps(self.job.fps), [self._footage]
+        return self._made(ask_node(self.client, movie_of, footage, codec, fps, self.store.url, heed=self.heed))
+
+    def take(self, product: str, made: Product) -> None:
+        """Report what was made."""
         output = self.store.locate(made.key)
         ev.announce(am.ProductMade(at_s=self.clock(), product=product, output=output, reused=made.reused))
 
-    def _result(self, future: Any) -> Any:  # noqa: ANN401 - a Prefect future
-        while not (future.state.is_final() or future.wrapped_future.done()):
-            self._run.heed()
-            time.sleep(LOOK_EVERY_S)
-        return future.result()
+    def fail(self, product: str, error: Exception) -> None:
+        """Report what couldn't be made: it fails no other."""
+        get_run_logger().error("no %s: %s", product, error)
+        ev.announce(am.ProductFailed(at_s=self.clock(), product=product, reason=str(error)))
 
-    def _facts(self) -> str:
-        layout = self._run.layout
-        size = next(iter(layout.frames.values())).size
-        frames = format_frames(tuple(sorted(layout.frames)))
-        return f"frames {frames} · {size.width}×{size.height} · {self._run.report.renderer}"
+    @property
+    def _footage(self) -> Footage:
+        assert self._layout is not None, "begin() comes first"
+        return footage_of(self.job.title, self._layout.orders, self._records)
+
+    def _made(self, answers: Sequence[Any]) -> Product:
+        made: Product = answers[0]
+        said = "is in place already, made of the same" if made.reused else "made of"
+        get_run_logger().info("%s: %s %d frames", self.store.locate(made.key), said, len(self._footage.frames))
+        return made
 
 
 def judged_again(

@@ -1,15 +1,15 @@
-"""What ends a run before its job is done: somebody's wish, or a suspend of Prefect's. Units under way may end first."""
+"""What ends a run before its job is done, and how: a wish, a suspend of Prefect's, a lost farm, frames that failed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.futures import wait
-from prefect.states import Suspended
+from prefect.states import Cancelled, Completed, Suspended
 
 from frontburner import events as ev
 from frontburner.control.wishes import Wish
@@ -38,6 +38,18 @@ class Halted(FrontburnerError):
     """A run that was ended from outside. What is finished is kept."""
 
     how: Halt
+
+
+@dataclass(kw_only=True, eq=False)
+class JobFailed(FrontburnerError):
+    """A job that ended with frames missing; its finished frames are in place and its report is in ``report``."""
+
+    report: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(kw_only=True, eq=False)
+class FarmLost(FrontburnerError):
+    """The scheduler of the farm went away while a job was rendered on it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +94,11 @@ class Halting:
                 self._begin("it was suspended in Prefect")
 
     @property
+    def winding_up(self) -> bool:
+        """Whether the run is to end with what nodes have begun."""
+        return self._winding_up
+
+    @property
     def paused(self) -> bool:
         """Whether Prefect suspended the run: no step can be asked of it any more."""
         return self._pause is not None
@@ -105,6 +122,27 @@ class Halting:
             remedy=f"`frontburner job resume {self.job_id}` goes on; nothing that is finished is rendered again.",
             how=how,
         )
+
+
+def end_state(error: BaseException | None) -> State[None]:
+    """Return the state in which a step ends that the end of its run leaves unfinished, and the run where it is halted.
+
+    Parameters
+    ----------
+    error
+        What ended the run; None where it came to its end without the step.
+    """
+    match error:
+        case None:
+            return Completed(name="NotNeeded", message="The picture was good enough before it.")
+        case Halted(how=how):
+            return Cancelled(name=how.value.capitalize(), message=str(error))
+        case Pause():
+            return Cancelled(name=Halt.SUSPENDED.value.capitalize(), message="It goes on when the run is resumed.")
+        case FarmLost():
+            return Cancelled(name="FarmLost", message=str(error))
+        case _:
+            return Cancelled(name="Stopped", message=str(error) or type(error).__name__)
 
 
 def stay_suspended() -> Pause:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from frontburner.jobs.layout import Layout
     from frontburner.plan.block import Block
+    from tasks.spec import SampleRange
 
 
 class Measurer(Protocol):
@@ -124,6 +125,18 @@ class Limiter:
         progress.count(self.dispatcher.done(frame))
         progress.tickets = tickets
         self._settle(progress)
+
+    def render_again(self, frame: int) -> None:
+        """Follow a frame from its beginning, of which nothing is rendered any more."""
+        self._active.pop(frame, None)
+        area_px, passes = self.layout.region.area, self.layout.passes
+        self._frames[frame] = FrameProgress(frame=frame, passes=passes, area_px=area_px)
+
+    def covers(self, frame: int, passes: Sequence[SampleRange]) -> bool:
+        """Whether passes of a frame are rendered in the whole region, or the frame was handed on."""
+        progress = self._frames[frame]
+        indices = (progress.passes.index(own) for own in passes)
+        return progress.tickets is not None or all(progress.complete(index) for index in indices)
 
     def poll(self) -> bool:
         """Measure, decide, end; whether any frame that is rendered still waits for a decision."""

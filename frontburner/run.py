@@ -1,107 +1,353 @@
-"""One run of a job: open the scene, see what is missing, have it rendered, and keep what there is to tell of it."""
+"""One run of a job, as its flow goes through it: the farm it has, what its steps do, and what is kept of it."""
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+import threading
+import time
+from concurrent.futures import wait
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.states import Completed
 
 from frontburner import events as ev
+from frontburner.afterwards import Afterwards
 from frontburner.artifacts import Artifacts
-from frontburner.deadline import DeadlineWatch
+from frontburner.chunks import Chunk, Stage, frames_title
+from frontburner.cluster.nodes import farm_client
+from frontburner.conclusion import conclude, keep_chart
+from frontburner.control.wishes import WishWatch
+from frontburner.deadline import DeadlineWatch, next_moment
 from frontburner.farm.dask_farm import DaskFarm
 from frontburner.farm.survey import choose_build
-from frontburner.figures.chart import draw
-from frontburner.figures.summary import markdown
+from frontburner.figures.report import Report
+from frontburner.halting import FarmLost, Halt, Halted, Halting, end_state, stay_suspended
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.jobs.missing import Missing, missing
 from frontburner.jobs.scenes import frame_scenes
+from frontburner.nightly.conditions import note_scene
+from frontburner.nightly.telling import told
 from frontburner.previews import parts_folder
+from frontburner.recording import deployed, recorded
 from frontburner.rendering import Rendering
 from frontburner.settings import Settings
 from frontburner.travel import Journey
-from storage.errors import FrontburnerError
+from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
 from tasks.renderers import renderer
 from tasks.scenes import SceneQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
 
     from distributed import Client
+    from prefect.client.schemas.objects import State
+    from prefect.futures import PrefectFuture
 
-    from frontburner.figures.report import Report
-    from frontburner.halting import Halting
     from frontburner.jobs.job import RenderJob
     from storage.objects import ObjectStore
+    from tasks.movie import Codec
     from tasks.pictures import FrameRecord
+    from tasks.products import Product
+
+FARM_TIMEOUT_S = 600
+"""Seconds a run waits for a scheduler that went away: it is started again where it was, or the run ends."""
+RELEASE_TIMEOUT_S = 5.0
+LOOK_EVERY_S = 0.05
 
 
-@dataclass(kw_only=True, eq=False)
-class FarmLost(FrontburnerError):
-    """The scheduler of the farm went away while a job was rendered on it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """What is rendered from the opening of a scene to the last picture; ``because`` tells it from others of its run."""
+
+    again: str
+    only: str
+    because: str = ""
+
+
+class _Stopped(Exception):
+    """Ends what a step does, once the run ends."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Run:
-    """One run of a job on the farm.
+class JobRun:
+    """One run of a job.
 
     Parameters
     ----------
+    job, store
+        What is rendered, and where it goes.
     again, only
         Frames to render again although they are in place, and the frames this run is for; empty means none, and all.
-    due
-        When the job should be ready, where it has a deadline.
-    because
-        What tells this run from another one of the same flow run.
     """
 
     job: RenderJob
     store: ObjectStore
-    client: Client
-    report: Report
-    clock: Any
-    halting: Halting
     again: str = ""
     only: str = ""
-    due: datetime | None = None
-    because: str = ""
-    layout: Layout = field(init=False)
+    result: dict[str, Any] | State[None] | None = field(init=False, default=None)
+    """What the flow returns: the report, or the state it was ended in from outside."""
+    frames_wanted: bool = field(init=False, default=True)
+    """Whether frames are to be rendered, for all the run knows."""
     pictures: dict[int, FrameRecord] = field(init=False, default_factory=dict)
-    """Frames that are in place, of those this run was for."""
-    artifacts: Artifacts = field(init=False)
+    """Frames that are in place, of those this run is for."""
+    layout: Layout = field(init=False)
     journey: Journey = field(init=False)
-    deadline: DeadlineWatch | None = field(init=False, default=None)
+    farm: DaskFarm = field(init=False)
+    report: Report = field(init=False)
+    artifacts: Artifacts = field(init=False)
+    halting: Halting = field(init=False)
+    client: Client = field(init=False)
+    last_steps: list[PrefectFuture[Any]] = field(init=False, default_factory=list)
+    """Steps after which the run is over but for its notifications."""
+    _deadline: DeadlineWatch | None = field(init=False, default=None)
+    _build: str = field(init=False, default="")
+    _round: _Round = field(init=False)
+    _afterwards: Afterwards = field(init=False)
     _connection: object = field(init=False, default=None)
+    _chunks: list[Chunk] = field(init=False, default_factory=list)
+    _steps: list[PrefectFuture[Any]] = field(init=False, default_factory=list)
+    _stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    _stopped_in: State[Any] | None = field(init=False, default=None)
+    _began_s: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
-        if self.due:
-            self.deadline = DeadlineWatch(due=self.due, now=_now, clock=self.clock, say=get_run_logger().info)
+        self._round = _Round(again=self.again, only=self.only)
 
-    def go(self) -> None:
-        """Open the scene, dispatch what is missing, and see the pictures into their places.
+    def clock(self) -> float:
+        """Return the seconds since the run began."""
+        return time.monotonic() - self._began_s
 
-        Raises
-        ------
-        FarmLost
-            When the scheduler went away in between; all that is finished is in the store.
-        """
-        self._connection = self.client.scheduler_comm
+    @contextmanager
+    def on_record(self) -> Iterator[None]:
+        """Keep the run's record and figures, heed what ends it, and notify those the job names when it has ended."""
         try:
-            self._go()
-        except Exception as error:
-            if self._farm_is_lost():
-                raise _farm_lost() from error
-            raise
+            with (
+                told(self.job, self.store, after=self.last_steps),
+                self._connected() as scheduler,
+                recorded(self.job, self.store, scheduler),
+            ):
+                yield
+                self.result = conclude(self.job, self.report, self.store, self.artifacts)
+                if not self.only:
+                    with suppress(StoreError):  # then the next scheduled run renders what is missing, as ever
+                        note_scene(self.job, self.store, self.journey.manifest)
+        except Halted as halted:
+            # Suspended where Prefect has a deployment to resume it from, else cancelled: whoever called calls again.
+            if halted.how is Halt.SUSPENDED and deployed():
+                raise stay_suspended() from None
+            self.result = end_state(halted)
+        except Pause:
+            raise stay_suspended() from None
 
-    def _go(self) -> None:
-        with DaskFarm(
+    @contextmanager
+    def on_farm(self) -> Iterator[None]:
+        """Have the job take part in sharing the farm. Should its scheduler be lost, frames are wanted once more."""
+        self._stopping.clear()
+        self._stopped_in, self._connection, self.frames_wanted = None, self.client.scheduler_comm, False
+        try:
+            with self._ending_steps(), ExitStack() as stack:
+                self.farm = stack.enter_context(self._farm())
+                self.journey = stack.enter_context(closing(self._journey()))
+                yield
+        except Exception as error:
+            if not (isinstance(error, FarmLost) or self._farm_is_lost()):
+                raise
+            self.frames_wanted = True
+            self._wait_for_farm(error if isinstance(error, FarmLost) else _farm_lost())
+
+    def follow(self, step: PrefectFuture[Any]) -> PrefectFuture[Any]:
+        """Wait until a step has ended well, and heed meanwhile what is wanted of the run. Raises what it failed by."""
+        self._steps.append(step)
+        ended = _ended(step)
+        while not wait([ended], timeout=LOOK_EVERY_S).done:
+            self.heed()
+        self.heed()
+        step.result()
+        return step
+
+    def begin(self, chunk: Chunk, step: PrefectFuture[Any]) -> PrefectFuture[Any]:
+        """Note the step of a chunk, which ends when the run does."""
+        self._chunks.append(chunk)
+        self._steps.append(step)
+        if chunk.stage in (Stage.FINISH, Stage.WRITE):
+            self.last_steps.append(step)
+        return step
+
+    # What its steps do, each on a thread of its own, one after the other.
+
+    def check_nodes(self) -> State[Any] | None:
+        """Choose the build of the renderer that most nodes have."""
+
+        def check() -> None:
+            self._build = choose_build(self.farm.survey(self._heed_in_step), self.job.renderer_name)
+            self.journey.query = self._query()
+
+        return self._stoppable(check)
+
+    def open_scene(self) -> State[Any] | None:
+        """Open the scene."""
+        return self._stoppable(self.journey.open)
+
+    def send_scene(self) -> State[Any] | None:
+        """Send the scene to nodes that don't see it."""
+        return self._stoppable(self.journey.send)
+
+    @property
+    def scene_must_be_sent(self) -> bool:
+        """Whether there are nodes that need the scene sent."""
+        return self.journey.must_be_sent
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Render what is missing, and return the job's chunks as they begin."""
+        self._lay_out()
+        found = self._missing()
+        self.farm.open(self._build, self.layout.unit, self.layout.shows(parts_folder(self.job.job_id)))
+        if found.in_place:
+            yield _in_place(found)
+        with self._deadline_watched():
+            rendering = Rendering(
+                job=self.job,
+                layout=self.layout,
+                found=found,
+                farm=self.farm,
+                store=self.store,
+                clock=self.clock,
+                halting=self.halting,
+                heed=self._heed,
+                artifacts=self.artifacts,
+                between=self.journey.poll,
+                written=self._written,
+                deadline=self._deadline,
+            )
+            with closing(rendering.chunks()) as chunks:  # type: ignore[type-var]
+                yield from chunks
+        self.artifacts.progress(1.0, now=True)
+        keep_chart(self.report, self.store, self.artifacts)
+
+    @property
+    def compares_frames(self) -> bool:
+        """Whether frames are in place that are to be held against each other."""
+        if self.frames_wanted or self.report.pictures.failed:
+            return False
+        self._afterwards.begin(self.layout)
+        return self._afterwards.compares
+
+    def measure(self) -> State[Any] | None:
+        """Measure all frames."""
+        return self._stoppable(self._afterwards.measure)
+
+    def judge(self) -> None:
+        """Report which frames stand out; they are wanted once more where the job says so."""
+        frames = self._afterwards.judge()
+        if frames:
+            self._round = _Round(again=frames, only=frames, because="-checks")
+            self.frames_wanted = True
+
+    @property
+    def products_wanted(self) -> bool:
+        """Whether something is to be made of the frames, which are all in place."""
+        return not self.report.pictures.failed and bool(self.job.movie or self.job.contact_sheet)
+
+    def make_sheet(self) -> Product:
+        """Have a node make a contact sheet."""
+        return self._afterwards.make_sheet(self._facts)
+
+    def make_movie(self, codec: Codec) -> Product:
+        """Have a node make a movie."""
+        return self._afterwards.make_movie(codec)
+
+    def follow_products(self, products: Mapping[str, PrefectFuture[Any]]) -> None:
+        """Wait for what is made of the frames. What can't be made is reported, and fails no other."""
+        self.last_steps[:] = products.values()
+        for name, step in products.items():
+            try:
+                self.follow(step)
+            except (FarmLost, Halted):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the step raised
+                self._afterwards.fail(name, error)
+            else:
+                self._afterwards.take(name, cast("Product", step.result()))
+
+    @property
+    def _facts(self) -> str:
+        size = next(iter(self.layout.frames.values())).size
+        frames = format_frames(tuple(sorted(self.layout.frames)))
+        return f"frames {frames} · {size.width}×{size.height} · {self.report.renderer}"
+
+    def heed(self) -> None:
+        """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
+        self._heed()
+        self.halting.end()
+
+    def _heed(self) -> None:
+        """End this run if its farm is gone, or if that is wanted."""
+        if self._farm_is_lost():
+            raise _farm_lost()
+        self.halting.heed()
+
+    def _heed_in_step(self) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
+
+    def _stoppable(self, work: Callable[[], None]) -> State[Any] | None:
+        """Do what a step does; if the run ends first, return the state the step ends in."""
+        try:
+            work()
+        except _Stopped:
+            return self._stopped_in
+        return None
+
+    @contextmanager
+    def _ending_steps(self) -> Iterator[None]:
+        """Have no step wait any more when the run ends, however it does."""
+        try:
+            yield
+        except BaseException as error:
+            self._stopped_in = end_state(error)
+            raise
+        finally:
+            self._stopping.set()
+            for chunk in self._chunks:
+                if not chunk.ended:
+                    chunk.release(self._stopped_in or end_state(None))
+            wait([_ended(step) for step in self._steps], timeout=RELEASE_TIMEOUT_S)
+            self._chunks.clear()
+            self._steps.clear()
+
+    @contextmanager
+    def _connected(self) -> Iterator[str]:
+        """Have what the run needs besides the farm's nodes; gives the scheduler's address."""
+        with farm_client() as client, WishWatch(store=self.store, job_id=self.job.job_id) as watch:
+            client._timeout = FARM_TIMEOUT_S  # noqa: SLF001 - it can't be told how long it looks for a lost scheduler
+            self.client = client
+            self.report = Report(job_id=self.job.job_id)
+            self.halting = Halting(job_id=self.job.job_id, watch=watch, clock=self.clock)
+            self._afterwards = Afterwards(
+                job=self.job, store=self.store, client=client, pictures=self.pictures, clock=self.clock,
+                heed=self._heed_in_step,
+            )  # fmt: skip
+            self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
+            if self.job.finish_by:
+                due = next_moment(self.job.finish_by, _now())
+                self._deadline = DeadlineWatch(due=due, now=_now, clock=self.clock, say=get_run_logger().info)
+            unobserve = ev.observe(self.report.take)
+            try:
+                yield client.scheduler.address
+            finally:
+                unobserve()
+                self.artifacts.close()
+
+    def _farm(self) -> DaskFarm:
+        return DaskFarm(
             client=self.client,
             renderer=self.job.renderer_name,
             topic=self.job.job_id,
@@ -111,85 +357,37 @@ class Run:
             scene=self.job.scene,
             files_url=open_store(files).url if (files := Settings().files) else "",
             travel=self.job.travel,
-        ) as dask_farm:
-            build = choose_build(dask_farm.survey(self.heed), self.job.renderer_name)
-            with closing(self._depart(dask_farm, build)) as self.journey:
-                self.layout = layout = self._open(build, self.journey)
-                wanted = self._missing(layout)
-                dask_farm.open(build, layout.unit, layout.shows(parts_folder(self.job.job_id)))
-                with self._deadline_watched():
-                    Rendering(
-                        job=self.job,
-                        layout=layout,
-                        found=wanted,
-                        farm=dask_farm,
-                        store=self.store,
-                        clock=self.clock,
-                        halting=self.halting,
-                        heed=self._heed,
-                        artifacts=self.artifacts,
-                        between=self.journey.poll,
-                        written=self._written,
-                        deadline=self.deadline,
-                    ).go()
-        self.artifacts.progress(1.0, now=True)
-        self._draw()
+        )
 
-    def tell(self) -> None:
-        """Show the job's figures in Prefect."""
-        self.artifacts.report(markdown(self.report.document()))
+    def _query(self) -> SceneQuery:
+        return SceneQuery(renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job))
 
-    def _draw(self) -> None:
-        """Draw the chart of the job. Its pictures are in place: nothing that goes wrong here fails it."""
-        key = f"{HOUSE}/jobs/{self.job.job_id}.png"
-        try:
-            if self.report.units or not self.store.exists(key):  # the chart of a run that did something is worth more
-                png = draw(self.report)
-                self.store.write(key, png)
-                self.artifacts.chart(png)
-            self.report.chart = self.store.locate(key)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is only the chart
-            self.report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
-
-    @contextmanager
-    def _deadline_watched(self) -> Iterator[None]:
-        if self.deadline is None:
-            yield
-            return
-        unobserve = ev.observe(self.deadline.take)
-        try:
-            yield
-            self.deadline.end(complete=not self.report.pictures.failed)
-        finally:
-            unobserve()
-
-    def _depart(self, dask_farm: DaskFarm, build: str) -> Journey:
+    def _journey(self) -> Journey:
         return Journey(
             scene=self.job.scene,
-            query=SceneQuery(renderer=self.job.renderer_name, build=build, frames=frame_scenes(self.job)),
-            farm=dask_farm,
+            query=self._query(),
+            farm=self.farm,
             clock=self.clock,
-            heed=self.heed,
-            say=get_run_logger().info,
+            heed=self._heed_in_step,
+            say=lambda sentence: get_run_logger().info("%s", sentence),
         )
 
-    def _open(self, build: str, journey: Journey) -> Layout:
-        infos = journey.begin()
-        layout = lay_out(
+    def _lay_out(self) -> None:
+        self.layout = lay_out(
             self.job,
-            build=build,
-            capabilities=renderer(self.job.renderer_name).capabilities(build),
-            scenes=journey.query.frames,
-            infos=infos,
-            manifest=journey.manifest.digest,
+            build=self._build,
+            capabilities=renderer(self.job.renderer_name).capabilities(self._build),
+            scenes=self.journey.query.frames,
+            infos=self.journey.infos,
+            manifest=self.journey.manifest.digest,
         )
-        self.report.notes = layout.notes
-        self.report.renderer = f"{self.job.renderer_name} {build}"
-        return layout
+        self.report.notes = self.layout.notes
+        self.report.renderer = f"{self.job.renderer_name} {self._build}"
 
-    def _missing(self, layout: Layout) -> Missing:
-        found = missing(layout, self.store, again=self._still_again(), only=self.only)
-        if self.again:
+    def _missing(self) -> Missing:
+        layout = self.layout
+        found = missing(layout, self.store, again=self._still_again(), only=self._round.only)
+        if self._round.again:
             self.store.create(self._again_mark, b"1")
         for record in found.in_place:
             self.pictures[record.frame] = record
@@ -215,28 +413,54 @@ class Run:
 
     def _still_again(self) -> str:
         """Return the frames to render again, unless this very run was resumed and has discarded them before."""
-        return "" if self.again and self.store.exists(self._again_mark) else self.again
+        again = self._round.again
+        return "" if again and self.store.exists(self._again_mark) else again
 
     @property
     def _again_mark(self) -> str:
         context = FlowRunContext.get()
         run = context.flow_run.id if context and context.flow_run else "direct"
-        return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}{self.because}"
+        return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}{self._round.because}"
+
+    @contextmanager
+    def _deadline_watched(self) -> Iterator[None]:
+        if self._deadline is None:
+            yield
+            return
+        unobserve = ev.observe(self._deadline.take)
+        try:
+            yield
+            self._deadline.end(complete=not self.report.pictures.failed)
+        finally:
+            unobserve()
 
     def _farm_is_lost(self) -> bool:
         """Whether the scheduler went away, though another may be there by now: what it knew is gone."""
         return self.client.status != "running" or self.client.scheduler_comm is not self._connection
 
-    def _heed(self) -> None:
-        """End this run if its farm is gone, or if that is wanted."""
-        if self._farm_is_lost():
-            raise _farm_lost()
-        self.halting.heed()
+    def _wait_for_farm(self, lost: FarmLost) -> None:
+        """Wait until the client has found a scheduler again, which it tries by itself."""
+        get_run_logger().warning("%s It is waited for, %d minutes at most.", lost.reason, FARM_TIMEOUT_S // 60)
+        while self.client.status == "connecting":
+            self.halting.heed()
+            self.halting.end()
+            time.sleep(0.25)
+        if self.client.status != "running":
+            raise lost
 
-    def heed(self) -> None:
-        """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
-        self._heed()
-        self.halting.end()
+
+def _ended(step: PrefectFuture[Any]) -> Future[Any]:
+    """Return the future of the thread a step runs on: asked for its state, Prefect would ask its server."""
+    future: Future[Any] = step.wrapped_future  # type: ignore[attr-defined]
+    return future
+
+
+def _in_place(found: Missing) -> Chunk:
+    """Return a chunk of the frames that need nothing any more."""
+    frames = tuple(record.frame for record in found.in_place)
+    chunk = Chunk(stage=Stage.FINISH, title=frames_title(frames), frames=frames)
+    chunk.release(Completed(name="InPlace", message="Rendered and written before this run."))
+    return chunk
 
 
 def _now() -> datetime:

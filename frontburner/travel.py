@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import dask
-
 from frontburner import events as ev
 from frontburner.dispatch.messages import Fetched
+from frontburner.farm.answers import error_of
 from frontburner.figures.scene import size
 from frontburner.sending import Sending
 from frontburner.settings import Settings
@@ -26,9 +25,9 @@ from tasks.desk import Travel
 from tasks.errors import NodeNotReady, SceneError
 from tasks.fetching import differs
 from tasks.manifest import conflicts, differences, manifest_of
+from tasks.opening import open_scene, open_sent_scene
 from tasks.process import RendererProcess
 from tasks.scenes import OpenedScene, SceneQuery, builds, inspect_frames, listed
-from tasks.steps import open_scene, open_sent_scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,35 +75,41 @@ class Journey:
     @property
     def manifest(self) -> Manifest:
         """The scene's files."""
-        assert self._opened is not None, "begin() comes first"
+        assert self._opened is not None, "open() comes first"
         return self._opened.manifest
 
-    def begin(self) -> dict[int, SceneInfo]:
-        """Open the scene, and see that every node has it, or that it can fetch it.
+    @property
+    def infos(self) -> dict[int, SceneInfo]:
+        """What the scene says of itself, by frame."""
+        assert self._opened is not None, "open() comes first"
+        return self._opened.infos
 
-        Returns
-        -------
-        dict
-            What it says of itself, by frame.
+    def open(self) -> None:
+        """Open the scene, and see which nodes have it.
 
         Raises
         ------
         SceneError
-            When it can't be opened or sent, or when no node sees it and it mustn't be.
+            When it can't be opened, or when no node sees it and it mustn't be sent.
         """
         self._opened = self._open()
         if self.farm.travel is Travel.NO or (self.farm.travel is Travel.AUTO and not self._others()):
             self._look_for(self.manifest)
         self._keep_manifest()
         others = self._others()
-        if self.farm.travel is Travel.NO:
-            if others and len(others) == len(self.farm.admission.differing):
-                raise self._unlike(others)
-        elif others or self.farm.travel is Travel.YES:
-            self._send(list(others))
-        else:
+        if self.farm.travel is Travel.NO and others and len(others) == len(self.farm.admission.differing):
+            raise self._unlike(others)
+        if not self.must_be_sent and self.farm.travel is not Travel.NO:
             self.say(f"The scene is used where it lies: all nodes have the same {len(self.manifest.files)} files.")
-        return self._opened.infos
+
+    @property
+    def must_be_sent(self) -> bool:
+        """Whether there are nodes that need it sent, or the job wants that."""
+        return self.farm.travel is Travel.YES or (self.farm.travel is Travel.AUTO and bool(self._others()))
+
+    def send(self) -> None:
+        """Send the scene, and prove on a node that it is the same there. Raises `SceneError` when it isn't."""
+        self._send(list(self._others()))
 
     def poll(self) -> None:
         """Send the scene when a node has come that doesn't see it, and let it take part when all is there."""
@@ -133,7 +138,8 @@ class Journey:
         self._look_for(self._aside(manifest_of, own, self.scene))
         seeing = [name for name, why in self.farm.admission.differing.items() if not why]
         if seeing:
-            opened: OpenedScene = self._wait_for(open_scene, seeing, self.scene, self.query)
+            opened: OpenedScene = self._wait_for(open_scene, seeing, self.query)
+            self._describe(opened)
             same = not self._aside(conflicts, opened.manifest.files)
             return opened if same else self._open_here()  # what this machine has is what is to be rendered
         if self.farm.travel is Travel.NO:
@@ -176,7 +182,7 @@ class Journey:
         self._end_sending(sending)
         assert self._opened is not None
         first = self.query.frames[0].frame
-        info = self._wait_for(open_sent_scene, others, self.scene, self.query, self.manifest.digest, self.farm.desk)
+        info = self._wait_for(open_sent_scene, others, self.query, self.manifest.digest, self.farm.desk)
         if info.digest != self._opened.infos[first].digest:
             raise SceneError(
                 reason=f"The scene {Path(self.scene).name} isn't the same once it has been sent: it names files in a "
@@ -234,15 +240,32 @@ class Journey:
                 )
             )
 
-    def _wait_for(self, step: Any, nodes: Sequence[str], *args: Any) -> Any:  # noqa: ANN401 - a Prefect task
-        """Run a step on one of these nodes, or on any, and return what it comes to."""
+    def _wait_for(self, work: Callable[..., T], nodes: Sequence[str], *args: Any) -> T:  # noqa: ANN401 - its own
+        """Have one of these nodes, or any, do something, and return what it comes to."""
         addresses = self.farm.admission.addresses
         workers = [addresses[name] for name in nodes if name in addresses]
-        with dask.annotate(**({"workers": workers, "allow_other_workers": True} if workers else {})):
-            future = step.submit(*args)
-        while not (future.state.is_final() or future.wrapped_future.done()):
-            self._pass_time()
-        return future.result()
+        where: dict[str, Any] = {"workers": workers, "allow_other_workers": True} if workers else {}
+        future = self.farm.submit(work, *args, **where)
+        try:
+            while not future.done():
+                self._pass_time()
+        except BaseException:
+            future.cancel(force=True)
+            raise
+        if future.status != "finished":
+            raise error_of(future, ", ".join(nodes))
+        answer: T = future.result()
+        return answer
+
+    def _describe(self, opened: OpenedScene) -> None:
+        """Say what a scene says of itself."""
+        info, name = opened.infos[self.query.frames[0].frame], Path(self.scene).name
+        self.say(
+            f"{name} opened by {self.query.renderer} {self.query.build} (files: {len(info.files)}); the scene itself "
+            f"says {info.size.width}x{info.size.height}, {info.samples} samples a pixel"
+        )
+        for note in (*info.notes, *filter(None, [info.whole_frames_because])):
+            self.say(note)
 
     def _aside(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
         """Call what may take long, and heed what is wanted meanwhile."""

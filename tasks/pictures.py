@@ -107,6 +107,20 @@ class FrameRecord:
     preview: bytes = field(default=b"", repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stitched:
+    """A frame's picture, put together of its tiles and not yet written, and what it reached."""
+
+    picture: Picture
+    reached: Reached
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory it takes."""
+        counts = self.picture.counts
+        return self.picture.pixels.nbytes + (0 if counts is None else counts.nbytes)
+
+
 def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
     """Stitch a frame and write its files atomically, each followed by the record of what it is.
 
@@ -117,10 +131,30 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     StoreError
         When a file can't be written; files that were there before are left whole.
     """
-    picture, tiles = _put_together(tiles, order)
-    reached = _reached(picture, tiles, order)
-    if order.denoise:
-        picture = denoised(picture)
+    stitched = put_together(tiles, order)
+    return write(without_noise(stitched) if order.denoise else stitched, order, store, metadata)
+
+
+def put_together(tiles: Sequence[Tile], order: PictureOrder) -> Stitched:
+    """Stitch a frame, as it is wanted. Raises `BadTile` when the tiles don't make it up."""
+    picture, tiles = _stitched(tiles, order)
+    return Stitched(picture=picture, reached=_reached(picture, tiles, order))
+
+
+def without_noise(stitched: Stitched) -> Stitched:
+    """Denoise a frame's whole picture."""
+    return replace(stitched, picture=denoised(stitched.picture))
+
+
+def write(stitched: Stitched, order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
+    """Encode a frame's picture and put its files in place atomically, each followed by the record of what it is.
+
+    Raises
+    ------
+    StoreError
+        When a file can't be written; files that were there before are left whole.
+    """
+    picture, reached = stitched.picture, stitched.reached
     measured = figures(picture.pixels) if order.inspect else None
     files: dict[str, str] = {}
     for key in order.keys:
@@ -139,7 +173,7 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured, preview=shown)
 
 
-def _put_together(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
+def _stitched(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
     """Stitch the tiles up to where the picture ended; and those tiles."""
     frame, region, ending = order.frame, order.region, order.ending
     stop = order.passes[-1].stop if ending is None else ending.sample_stop

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate
 from storage.errors import CorruptObject, MissingObject
+from storage.objects import open_store
 from tasks.frame_files import FrameFiles, read_light, read_shown
 from tasks.inspection import Fault, Figures, Finding, figures, findings
 from tasks.movie import RECIPES, Codec, MovieFailed, encode
@@ -127,6 +128,16 @@ def make_sheet(
         raise MissingObject(reason="No frame of the job can be read.", remedy="Render it.", url=store.url, key=key)
     _put(key, sheet(cells, title=footage.title, facts=facts), order, store)
     return Product(key=key)
+
+
+def movie_of(footage: Footage, codec: Codec, fps: Fraction, store_url: str) -> Product:
+    """Make a movie on this node, as `make_movie` does."""
+    return make_movie(footage, codec, fps, open_store(store_url))
+
+
+def sheet_of(footage: Footage, flagged: Mapping[int, str], facts: str, store_url: str) -> Product:
+    """Make a contact sheet on this node, as `make_sheet` does."""
+    return make_sheet(footage, flagged, facts, open_store(store_url))
 
 
 def preview_of(files: FrameFiles, store: ObjectStore, encoding: Encoding) -> bytes:

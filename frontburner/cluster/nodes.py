@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed import Nanny, Scheduler, SpecCluster
+from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from frontburner.cluster.arbiter import Arbiter
 from frontburner.cluster.logs import logs_folder, nodes_log
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 TASKS_PER_NODE = 8
 """One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
-
-QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL"}
-"""How much of what steps log, and Prefect in them, comes to the nodes' log: nothing, if nobody says otherwise. the
-server has what steps log, and what Prefect says of a server that went with its job would bury all else."""
 
 CONFIG = {
     # The dispatcher decides what runs where.
@@ -58,7 +54,7 @@ CONFIG = {
     "distributed.worker.memory.monitor-interval": "1s",
 }
 CLIENT = {
-    **LOADER,  # it is Prefect's client that connects
+    **LOADER,
     # Else it keeps what it sent last: a thousand messages, each with all that is said of a unit.
     "distributed.admin.low-level-log-length": 0,
 }
@@ -178,16 +174,11 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
         Whether it outlives jobs: then it checks itself when it joins.
     """
     open_log()
-    environment = {
-        THREADS_VARIABLE: str(threads or cores()),
-        "FRONTBURNER_LOGS": str(logs_folder()),
-        **{name: level for name, level in QUIET.items() if name not in os.environ},
-    }
     return {
         "nthreads": TASKS_PER_NODE,
         "env": {
-            **_inherited(),
-            **environment,
+            THREADS_VARIABLE: str(threads or cores()),
+            "FRONTBURNER_LOGS": str(logs_folder()),
             **({NICE_VARIABLE: "1"} if nice else {}),
             **({CHECK_VARIABLE: "1"} if stays else {}),
         },
@@ -202,8 +193,7 @@ def farm() -> Iterator[str]:
     """Address of the farm's scheduler: the one that is set, or one with nodes of its own, as the cluster file says."""
     settings = Settings()
     if settings.scheduler:
-        with dask.config.set(CLIENT):
-            yield settings.scheduler
+        yield settings.scheduler
         return
     if settings.cluster:
         from frontburner.cluster.document import read_cluster  # it builds on this module
@@ -215,6 +205,8 @@ def farm() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def _inherited() -> dict[str, str]:
-    """What a node's own processes must know of the Prefect server they report to."""
-    return {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
+@contextmanager
+def farm_client() -> Iterator[Client]:
+    """Client of the farm a job is rendered on, which is started where none is set."""
+    with farm() as scheduler, dask.config.set(CLIENT), Client(scheduler, set_as_default=False) as client:
+        yield client

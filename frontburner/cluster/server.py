@@ -28,6 +28,8 @@ STOP_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 60
 LAST_LINES = 5
 MOST_RESTARTS = 20
+OUTAGE_TIMEOUT_S = 600
+"""How long a run that is over waits for a Prefect server that is away, to tell it so."""
 
 
 class PrefectServer:
@@ -162,6 +164,27 @@ def wait_for_prefect() -> None:
                     retryable=True,
                 )
             time.sleep(0.5)
+
+
+def wait_until_recorded() -> None:
+    """Wait until Prefect's server has the states of all steps of this flow run, even if it was away meanwhile.
+
+    What a client sent last is lost with its connection, unless something follows: so one more event is sent.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.events import emit_event
+    from prefect.events.worker import EventsWorker
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    ends_s = time.monotonic() + OUTAGE_TIMEOUT_S
+    with get_client(sync_client=True) as client:
+        while client.api_healthcheck() is not None and time.monotonic() < ends_s:
+            time.sleep(0.5)
+    emit_event("frontburner.run.ended", resource={"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}"})
+    EventsWorker.drain_all(timeout=STOP_TIMEOUT_S)
 
 
 def drain() -> None:

@@ -12,11 +12,13 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import prefect  # noqa: F401
 from distributed.comm import CommClosedError
 from distributed.core import Status
 
-import tasks.steps  # noqa: F401
+import tasks.finishing
+import tasks.measuring
+import tasks.opening
+import tasks.products  # noqa: F401 - what a job asks of nodes is there before it does
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock import ClockWatch
 from frontburner.gate.spreading import hears

@@ -91,23 +91,42 @@ class Dispatcher:
 
         Units under way are called back on any error.
         """
-        self._crew.seen_s = self.clock()
         try:
-            for work in self.planner.frames:
-                self._outcomes.see_rendered(work.frame)
-            while self._goes_on:
-                if not self._winding_up:
-                    self._fill()
-                self.hear(self.farm.messages(POLL_S))
-                self._setbacks.check()
+            self.begin()
+            while self.goes_on:
+                self.turn()
                 self.between()
         finally:
-            self.farm.stop([assignment.ticket for assignment in self.planner.under_way])
+            self.end()
+
+    def begin(self) -> None:
+        """See what is rendered already. Then come turns, for as long as it goes on or anybody listens, and the end."""
+        self._crew.seen_s = self.clock()
+        for work in self.planner.frames:
+            self._outcomes.see_rendered(work.frame)
+
+    def turn(self) -> None:
+        """Hand out work, and hear what became of it: waits a moment where nothing happens."""
+        if not self._winding_up:
+            self._fill()
+        self.hear(self.farm.messages(POLL_S))
+        self._setbacks.check()
+
+    def end(self) -> None:
+        """Call back what is under way."""
+        self.farm.stop([assignment.ticket for assignment in self.planner.under_way])
 
     @property
-    def _goes_on(self) -> bool:
+    def goes_on(self) -> bool:
+        """Whether anything is under way, or waits to be handed out."""
         left = not self.planner.exhausted or bool(self.planner.resting)
         return bool(len(self.planner.under_way)) or (left and not self._winding_up)
+
+    def render_again(self, frame: int) -> None:
+        """Render all of a frame anew: what was rendered of it is no good."""
+        self._outcomes.tally.drop(frame)
+        self.planner.render_again(frame)
+        self._outcomes.hunger.see_all()
 
     def wind_up(self) -> None:
         """Hand out nothing more: `run` returns when the units that nodes have begun are done."""

@@ -38,6 +38,10 @@ class Tally:
         self._frames.setdefault(block.frame, {})[ticket] = block
         self.pixel_samples += block.pixel_samples
 
+    def drop(self, frame: int) -> None:
+        """Count nothing of a frame any more."""
+        self.pixel_samples -= sum(block.pixel_samples for block in self._frames.pop(frame, {}).values())
+
     def store(self, ticket: int, stored: Stored) -> None:
         """Take in a unit of which isn't known yet whether it counts."""
         self._undecided[ticket] = stored

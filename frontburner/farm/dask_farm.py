@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from distributed import Future
-
 from frontburner.cluster.arbiter import unit_key
 from frontburner.cluster.watch import TOPIC as NODES_TOPIC
 from frontburner.dispatch.messages import POLL_S, Failed, Finished, Message
@@ -24,12 +22,12 @@ from frontburner.jobs.spans import format_span
 from storage.errors import FrontburnerError
 from tasks.desk import Desk, Travel
 from tasks.ledger import record_from
-from tasks.node import load_unit, record_of, render_unit, render_units
+from tasks.node import record_of, render_unit, render_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from distributed import Client
+    from distributed import Client, Future
 
     from frontburner.farm.survey import NodeReport
     from frontburner.plan.block import Block
@@ -51,6 +49,14 @@ class _Task:
 
     future: Future
     live: set[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tile:
+    """A unit's tile: the task that has it, or what to load from the store."""
+
+    unit: UnitSpec
+    future: Future | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +94,7 @@ class DaskFarm:
     desk: Desk = field(init=False)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
-    _tiles: dict[int, Future | UnitSpec] = field(init=False, default_factory=dict)
+    _tiles: dict[int, _Tile] = field(init=False, default_factory=dict)
     _inbox: queue.SimpleQueue[Callable[[], Message | None]] = field(init=False, default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
@@ -198,18 +204,28 @@ class DaskFarm:
         task = _Task(future=future, live=set(tickets))
         for ticket, spec in zip(tickets, specs, strict=True):
             self._tasks[ticket] = task
-            self._tiles[ticket] = future if alone else spec
+            self._tiles[ticket] = _Tile(unit=spec, future=future if alone else None)
         future.add_done_callback(partial(self._hear_end, tickets, node))
 
     def load(self, ticket: int, block: Block) -> None:
-        """Have any node load a finished block from the store."""
-        self._tiles[ticket] = self.client.submit(
-            load_unit, self._unit(block), self.desk, key=f"load-{self.topic}-{ticket}", pure=False
-        )
+        """Take note of a block that is in the store: whoever needs its tile loads it from there."""
+        self._tiles[ticket] = _Tile(unit=self._unit(block), future=None)
+
+    def unload(self, tickets: Sequence[int]) -> None:
+        """Have nodes let go of finished units' pixels: whoever needs them loads them from the store."""
+        for ticket in tickets:
+            self._tiles[ticket] = replace(self._tiles[ticket], future=None)
+
+    def submit(self, work: Callable[..., Any], *args: Any, priority: int = 0, **where: Any) -> Future:  # noqa: ANN401
+        """Have a node do other work than units; `messages` returns when it has ended."""
+        future = self.client.submit(work, *args, pure=False, priority=priority, **where)
+        future.add_done_callback(lambda _: self._inbox.put(lambda: None))
+        return future
 
     def tile(self, ticket: int) -> Future | UnitSpec:
         """Return a finished unit's tile: where it is on the farm, or what to load from the store."""
-        return self._tiles[ticket]
+        tile = self._tiles[ticket]
+        return tile.future or tile.unit
 
     def stop(self, tickets: Sequence[int]) -> None:
         """Call units back; their nodes end the renderer within moments, unless it has others to render as well."""
@@ -220,8 +236,8 @@ class DaskFarm:
                 task.live.discard(ticket)
             if task is not None and not task.live:
                 called_back.append(task.future)
-            elif task is None and isinstance(tile, Future):
-                called_back.append(tile)
+            elif task is None and tile is not None and tile.future is not None:
+                called_back.append(tile.future)
         if called_back:
             self.client.cancel(called_back, force=True, reason="the unit was called back")
 
@@ -286,7 +302,7 @@ class DaskFarm:
         if self._end(ticket) is None:
             return None
         if future.status == "finished":
-            record = self.client.submit(record_of, self._tiles[ticket], self.desk, pure=False)
+            record = self.client.submit(record_of, self.tile(ticket), self.desk, pure=False)
             with suppress(AnswerLost):  # its node is gone since; the unit is in the store, and soon found there
                 return Finished(ticket=ticket, record=answer_of(record, waits=True))
         self._tiles.pop(ticket, None)

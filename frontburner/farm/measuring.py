@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.noise import gather_pass, noise
+from tasks.measuring import take_pass
+from tasks.noise import noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,15 +49,10 @@ class DaskMeasurer:
 
     def measure(self, frame: int, tickets: Sequence[int], before: DaskMeasurement | None) -> DaskMeasurement:
         """Begin to measure a complete pass of a frame."""
-        tiles = [self.farm.tile(ticket) for ticket in tickets]  # futures all: only one-pass units go in company
-        submit = self.farm.client.submit
-        moments = submit(
-            gather_pass, before.moments if before else None, tiles, self.layout.orders[frame].region,
-            pure=False, priority=PRIORITY, retries=RETRIES,
-        )  # fmt: skip
-        return DaskMeasurement(
-            moments=moments, figure=submit(noise, moments, pure=False, priority=PRIORITY, retries=RETRIES)
-        )
+        tiles, region = [self.farm.tile(ticket) for ticket in tickets], self.layout.orders[frame].region
+        submit = partial(self.farm.submit, priority=PRIORITY, retries=RETRIES)
+        moments = submit(take_pass, before.moments if before else None, tiles, region, self.farm.desk)
+        return DaskMeasurement(moments=moments, figure=submit(noise, moments))
 
     def drop(self, tickets: Sequence[int]) -> None:
         """Let go of finished units that no picture will have."""

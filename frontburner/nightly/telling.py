@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from prefect import get_run_logger
+from prefect import allow_failure, get_run_logger
 from prefect.context import FlowRunContext
 
 from frontburner import events as ev
@@ -24,7 +24,9 @@ from tasks.steps import send_letter
 from tasks.targets import read_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from prefect.futures import PrefectFuture
 
     from frontburner.jobs.job import RenderJob
     from frontburner.nightly.conditions import Conditions
@@ -34,8 +36,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def told(job: RenderJob, store: ObjectStore) -> Iterator[None]:
+def told(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[Any]]) -> Iterator[None]:
     """Tell those a job names how its run ended, unless someone suspended or cancelled it.
+
+    Parameters
+    ----------
+    after
+        The run's last steps, as they are when it ends.
 
     Raises
     ------
@@ -48,23 +55,26 @@ def told(job: RenderJob, store: ObjectStore) -> Iterator[None]:
     except Halted:
         raise
     except Exception:
-        _tell(job, store, targets)
+        _tell(job, store, targets, after)
         raise
-    _tell(job, store, targets)
+    _tell(job, store, targets, after)
 
 
-def send(letter: Letter, names: Mapping[str, Target]) -> list[tuple[str, str]]:
+def send(letter: Letter, names: Iterable[str], after: Sequence[PrefectFuture[Any]] = ()) -> list[tuple[str, str]]:
     """Send a letter to targets, each a step of the flow; returns those it didn't reach, and why."""
-    failed = []
-    for name in names:
+    failed, before = [], [allow_failure(step) for step in after]
+    sending = {name: send_letter.submit(name, letter, str(Settings().home), wait_for=before) for name in names}
+    for name, step in sending.items():
         try:
-            send_letter(name, letter, str(Settings().home))
+            step.result()
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are told all the same
             failed.append((name, str(error)))
     return failed
 
 
-def _tell(job: RenderJob, store: ObjectStore, targets: Mapping[str, Target]) -> None:
+def _tell(
+    job: RenderJob, store: ObjectStore, targets: Mapping[str, Target], after: Sequence[PrefectFuture[Any]]
+) -> None:
     """Tell of the run that has just ended. Its pictures are what they are: nothing that goes wrong here fails it."""
     if not targets:
         return
@@ -75,7 +85,7 @@ def _tell(job: RenderJob, store: ObjectStore, targets: Mapping[str, Target]) -> 
         failed = [(name, str(error)) for name in targets]
     else:
         hear = {name: target for name, target in targets.items() if account.occasion in target.on}
-        failed = send(job_letter(account, now), hear)
+        failed = send(job_letter(account, now), hear, after)
     for name, reason in failed:
         get_run_logger().error("%s couldn't be told: %s", name, reason)
         ev.announce(am.NotSent(at_s=0.0, target=name, reason=reason))

@@ -174,6 +174,12 @@ class Planner:
         if block.frame not in self._abandoned and block.samples.stop <= stop:
             self._pool.put(0, [block])
 
+    def render_again(self, frame: int) -> None:
+        """Put all of a frame back, of which nothing is left or under way; it is the first to be handed out."""
+        self._stops.pop(frame, None)
+        blocks = [Block(frame=frame, samples=samples, region=self.region) for samples in self.passes]
+        self._pool.put(0, reversed(blocks))
+
     def wake(self, now_s: float) -> bool:
         """Return work that has rested enough to the pool; whether there was any."""
         rested = self.resting.due(now_s)
