@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from storage.objects import HOUSE
 from tasks.contents import content_of
 from tasks.errors import SceneError
+from tasks.identity import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +90,7 @@ class Manifest:
 
     @cached_property
     def _text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
 
     def save(self, store: ObjectStore) -> None:
         """Keep it in a store, by its digest."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import HOUSE, open_store
 from tasks.denoise import denoised
+from tasks.identity import canonical
 from tasks.inspection import figures, figures_from
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.noise import gather, noise
@@ -79,12 +80,7 @@ class PictureOrder:
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides the files' content."""
-        document: dict[str, object] = {"frame": self.frame.digest, "region": asdict(self.region)}
-        document |= {"passes": [asdict(samples) for samples in self.passes], "encoding": asdict(self.encoding)}
-        if self.limits:
-            document["limits"] = asdict(self.limits)
-        if self.denoise:
-            document["denoise"] = True
+        document = canonical(self, but=("frame", "keys", "ending", "inspect")) | {"frame": self.frame.digest}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

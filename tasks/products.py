@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -16,6 +16,7 @@ from storage.disk_errors import translate
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
 from tasks.frame_files import FrameFiles, read_light, read_shown
+from tasks.identity import canonical
 from tasks.inspection import Fault, Figures, Finding, figures, findings
 from tasks.movie import RECIPES, Codec, MovieFailed, encode
 from tasks.pictures import PREVIEW_PX, record_key
@@ -93,7 +94,7 @@ def make_movie(
     """
     _require_all(footage)
     key = f"{footage.title}{RECIPES[codec].suffix}"
-    order = _order(footage, codec=codec, fps=str(fps), recipe=asdict(RECIPES[codec]))
+    order = _order(footage, codec=codec, fps=str(fps), recipe=canonical(RECIPES[codec]))
     if reuse and _is_there(key, order, store):
         return Product(key=key, reused=True)
     with translate(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
@@ -236,7 +237,7 @@ def _order(footage: Footage, **how: object) -> str:
     """Digest of all a product is made of; empty where it isn't known what a file holds."""
     if not all(digest for own in footage.frames for _, digest in own.files):
         return ""
-    document = {"frames": [asdict(own) for own in footage.frames], "encoding": asdict(footage.encoding), **how}
+    document = canonical(footage, but=("title",)) | how
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

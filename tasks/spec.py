@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+from tasks.identity import canonical
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,15 +196,13 @@ class UnitSpec:
     @cached_property
     def digest(self) -> str:
         """The unit's identity: SHA-256 of everything that decides its pixels."""
-        return _digest({"frame": self.frame.digest, "region": asdict(self.region), "samples": asdict(self.samples)})
+        return _digest(canonical(self, but=("frame", "timeout_s")) | {"frame": self.frame.digest})
 
 
 @lru_cache(maxsize=1024)
 def _frame_digest(frame: FrameSpec) -> str:
     """Digest of a frame, worked out once for the many units it is asked for."""
-    document = asdict(replace(frame, scene=""))
-    del document["manifest"]
-    return _digest(document)
+    return _digest(canonical(frame, but=("scene", "manifest")) | {"scene": ""})
 
 
 def _digest(document: object) -> str:

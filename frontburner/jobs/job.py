@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from frontburner.farm.share import Terms
 from frontburner.jobs.areas import outside, parse_region, parse_size
 from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import parse_frames
+from frontburner.jobs.identity import digest_of
 from frontburner.jobs.problems import sentences
 from frontburner.jobs.spans import parse_span
 from frontburner.jobs.typed import number, one_line, pairs, plain, words, yes_or_no
@@ -33,11 +33,6 @@ from tasks.spec import Aov
 MAX_SAMPLES = 1_048_576
 MAX_NAME_BYTES = 200
 AUTO = "auto"
-HOW_FIELDS = (
-    "travel", "priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s",
-    "movie", "fps", "contact_sheet", "checks", "notify",
-)  # fmt: skip
-"""Fields that may be changed without making it another job: they change no picture."""
 NO_TIME_FOR_SEQUENCES = (
     "a time can end a still, not a sequence: its last frames would be missing, not just noisier. "
     "Give noise or samples for each frame, and finish_by to be told whether it will be ready."
@@ -292,8 +287,7 @@ class RenderJob(BaseModel):
 
         What says how it is rendered, not what, isn't part of it.
         """
-        document = self.model_dump_json(exclude=set(HOW_FIELDS))
-        return f"{self.title}-{hashlib.sha256(document.encode()).hexdigest()[:8]}"
+        return f"{self.title}-{digest_of(self)}"
 
     @property
     def terms(self) -> Terms:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +13,7 @@ from frontburner.jobs.spans import format_span
 from frontburner.record.standing import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import HOUSE
+from tasks.identity import canonical
 from tasks.manifest import Manifest, differences
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _in_place(job: RenderJob, store: ObjectStore) -> bool:
 
 def _frames(job: RenderJob) -> str:
     """Digest of the frames a job has, and of the values its keys file gives them."""
-    frames = [asdict(scene) for scene in frame_scenes(job)]
+    frames = [canonical(scene) for scene in frame_scenes(job)]
     return hashlib.sha256(json.dumps(frames, sort_keys=True).encode()).hexdigest()
 
 
