@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CHECK_S = 900.0
 READINGS = 5
-_ANSWER_S = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,6 @@ class Display:
 
     def __init__(self, *, animated: bool) -> None:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._animated = animated
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from frontburner.jobs.identity import HOW_FIELDS
 from frontburner.jobs.job import RenderJob
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import SUFFIXES
@@ -33,6 +34,16 @@ out: s3://pictures/walk
 |---|---|---|
 """
 
+TAIL = """
+## What makes it another job
+
+A job is known by its name and a digest of its document: the same document is the same job, in every later version too,
+and goes on where it stopped. These fields may be changed without making it another job: {how}.
+
+Any other field makes it another job as soon as its value is another. Finished frames and units are found all the same:
+they are known by what decides their own pixels ([decision 13](decisions/0013-identities.md)).
+"""
+
 
 def page() -> str:
     """Return the page as it should be."""
@@ -41,7 +52,8 @@ def page() -> str:
         default = field.get_default(call_default_factory=True)
         shown = "required" if field.is_required() else _shown(default)
         rows.append(f"| `{name}` | {shown} | {field.description} |")
-    return HEAD + "\n".join(rows) + "\n"
+    how = ", ".join(f"`{name}`" for name in HOW_FIELDS)
+    return HEAD + "\n".join(rows) + "\n" + TAIL.format(how=how)
 
 
 BUILDS = {

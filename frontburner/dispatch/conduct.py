@@ -147,7 +147,3 @@ class Conduct:
     def _others_succeeded(self, node: str, since_s: float, nodes: AbstractSet[str]) -> bool:
         """Whether another of these nodes has finished a unit since a time."""
         return any(at_s >= since_s for other, at_s in self._succeeded_s.items() if other != node and other in nodes)
-
-
-def _is_over(until_s: float | None, now_s: float) -> bool:
-    return until_s is not None and until_s <= now_s

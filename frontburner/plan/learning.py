@@ -41,7 +41,6 @@ class NodeState:
         What the cost map knows it by.
     """
 
-    name: str
     number: int
     speed: float = 1.0
     variance: float = UNKNOWN_SPEED
@@ -58,10 +57,14 @@ class Learning:
     """Nodes that are there; ``known`` has those that have left as well."""
     known: dict[str, NodeState] = field(default_factory=dict)
     overhead_s: float = 0.01
-    farm_speed: float = 0.0
     _surprise: float = 1.0
     _units: int = 0
     _numbered: list[NodeState] = field(default_factory=list)
+
+    @property
+    def farm_speed(self) -> float:
+        """Speed of all nodes that are there."""
+        return sum(state.speed for state in self.nodes.values())
 
     def deviation(self, block: Block, node: str) -> float:
         """Standard deviation of the logarithm of the time a node will take for a block over what is predicted.
@@ -76,13 +79,11 @@ class Learning:
 
     def join(self, node: str) -> None:
         """Count a node in. It is as fast as it was, or as the average until it has shown otherwise."""
-        self.nodes[node] = state = self._state(node)
-        self.farm_speed += state.speed
+        self.nodes[node] = self._state(node)
 
     def leave(self, node: str) -> None:
         """Count a node out."""
         self.nodes.pop(node, None)
-        self.farm_speed = sum(state.speed for state in self.nodes.values())
 
     def seconds(self, block: Block, node: str) -> float:
         """Seconds a node should take to render a block."""
@@ -122,7 +123,7 @@ class Learning:
         """What is known of a node; of a new one, that it is as fast as the average."""
         if node not in self.known:
             mean = self.farm_speed / len(self.nodes) if self.nodes else 1.0
-            self.known[node] = NodeState(name=node, number=len(self._numbered), speed=mean)
+            self.known[node] = NodeState(number=len(self._numbered), speed=mean)
             self._numbered.append(self.known[node])
         return self.known[node]
 
@@ -156,19 +157,12 @@ class Learning:
         for one, lever in levers:
             part = lever * one.variance / variance
             one.variance *= 1 - lever * part
-            self._accelerate(one, surprise * part)
+            one.speed *= math.exp(surprise * part)
             self.cost.rescale(one.number, math.exp(surprise * part), besides=block.region)
         state.variance = min(state.variance + SPEED_DRIFT, UNKNOWN_SPEED)
-        self._accelerate(state, -surprise * LATELY / variance)
+        state.speed *= math.exp(-surprise * LATELY / variance)
         reference_s = price * math.exp(surprise * (1 - TIMING_NOISE / variance)) * state.speed / before
         return reference_s, changed / (changed + TIMING_NOISE)
-
-    def _accelerate(self, state: NodeState, by: float) -> None:
-        """Add to the logarithm of a node's speed."""
-        speed = state.speed * math.exp(by)
-        if state.name in self.nodes:
-            self.farm_speed += speed - state.speed
-        state.speed = speed
 
     def _note(self, surprise: float) -> None:
         self._units += 1

@@ -140,6 +140,17 @@ def test_nodes_nobody_knows_are_as_fast_as_the_average_and_come_back_as_they_wer
     assert learning.deviation(part(0), "nobody") > learning.deviation(part(0), "a")
 
 
+def test_a_node_that_joins_twice_counts_once_and_keeps_what_was_learnt_of_it() -> None:
+    learning = taught("a", "b")
+    teach(learning, "b", *range(6), seconds=4.0)
+    speed, deviation = learning.speed("b"), learning.deviation(part(0), "b")
+    learning.join("b")
+    assert (learning.speed("b"), learning.deviation(part(0), "b")) == (speed, deviation)
+    assert learning.farm_speed == pytest.approx(learning.speed("a") + speed)
+    learning.join("new")
+    assert learning.speed("new") == pytest.approx(learning.farm_speed / 3)
+
+
 def test_units_of_nodes_that_have_left_still_teach_the_picture() -> None:
     learning = learning_of("a")
     learning.leave("a")
