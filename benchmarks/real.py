@@ -173,8 +173,7 @@ class _Run:
         dispatcher = Dispatcher(
             planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish, between=self._look
         )
-        unobserve = ev.observe(self._take)
-        try:
+        with ev.observe(self._take):
             self._announce_plan()
             self.farm.open(build, self.layout.unit)
             dispatcher.run()
@@ -182,8 +181,6 @@ class _Run:
             while self._writing:
                 self._look()
                 self.farm.messages(timeout_s=0.005)
-        finally:
-            unobserve()
         if self.report.pictures.failed:
             raise RuntimeError(f"frames failed: {self.report.pictures.failed}")
 

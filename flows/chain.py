@@ -14,6 +14,7 @@ from frontburner.chains.chain import Chain, Stage, expected
 from frontburner.chains.marks import mark_of
 from frontburner.events import StageState
 from frontburner.jobs.spans import parse_span
+from frontburner.settings import environment
 from storage.errors import FrontburnerError
 from tasks.command import Command
 from tasks.steps import run_command
@@ -122,6 +123,7 @@ def _run(chain: Chain, stage: Stage) -> Outcome:
         folder=mark.folder,
         log=str(mark.log),
         timeout_s=parse_span(stage.time_limit) if stage.time_limit else None,
+        environment=environment(),
     )
     run_command(stage.name, command)
     unmade = [path for path in stage.writes if not expected(path, mark.folder).exists()]

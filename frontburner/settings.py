@@ -1,18 +1,63 @@
-"""Where things are on this machine: settings from the environment, each with a default that works."""
+"""Where things are on this machine: settings from the environment, each with a default that works.
+
+A job that has a farm of its own has its own variables besides, in its context only: other jobs of the same process,
+in other threads, see none of them. What is started for a job is given `environment`.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 from pydantic import ByteSize, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic_settings import PydanticBaseSettingsSource
+
+PREFIX = "FRONTBURNER_"
+_own: ContextVar[Mapping[str, str]] = ContextVar("own variables", default={})  # noqa: B039 - it is never changed
+
+
+@contextmanager
+def settings_for(**variables: str) -> Iterator[None]:
+    """Have variables of the environment be others in this context, such as ``FRONTBURNER_SCHEDULER``."""
+    token = _own.set({**_own.get(), **variables})
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment as this context has it: what a process gets that is started for the same job."""
+    return {**os.environ, **_own.get()}
 
 
 class Settings(BaseSettings):
-    """Settings of this machine, read from ``FRONTBURNER_…`` environment variables."""
+    """Settings of this machine, read from ``FRONTBURNER_…`` variables of this context or of the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="FRONTBURNER_")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor such a folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have this context's variables come before the environment's."""
+        named = {name: f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        own = {name: value for name, variable in named.items() if (value := _own.get().get(variable)) is not None}
+        return init_settings, InitSettingsSource(settings_cls, own), env_settings
 
     home: Path = Field(
         default_factory=lambda: user_data_path("frontburner"),

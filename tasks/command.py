@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError
 from tasks.endings import ending
 from tasks.lifeline import ask_for_death_signal, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LAST_LINES = 10
 
@@ -35,12 +40,15 @@ class Command:
         File that takes what it says.
     timeout_s
         Seconds after which it is ended; None is no limit.
+    environment
+        What its environment has besides this process's.
     """
 
     arguments: tuple[str, ...]
     folder: str
     log: str
     timeout_s: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def run(command: Command) -> None:
@@ -58,7 +66,7 @@ def run(command: Command) -> None:
         try:
             process = subprocess.Popen(
                 command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                start_new_session=posix,
+                env={**os.environ, **command.environment}, start_new_session=posix,
                 preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
             )  # fmt: skip
         except OSError as error:

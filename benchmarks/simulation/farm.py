@@ -309,13 +309,10 @@ def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:  # noqa: AN
         run.frames[frame] = [done[ticket] for ticket in tickets]
 
     dispatcher.on_rendered = take
-    unobserve = ev.observe(run.events.append)
-    try:
+    with ev.observe(run.events.append):
         for block in planner.reused:
             dispatcher.adopt(block, dispatcher.new_ticket())
         dispatcher.run()
-    finally:
-        unobserve()
     return run
 
 

@@ -93,9 +93,8 @@ def _forget(chain: Chain, names: str) -> None:
 
 def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
     began_s = time.monotonic()
-    unobserve = ev.observe(teller.take)
     try:
-        with whole_farm(nodes, teller.stage), terminable():
+        with ev.observe(teller.take), whole_farm(nodes, teller.stage), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.chain import run_chain
@@ -106,6 +105,5 @@ def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
             except CancelledRun as cancelled:
                 raise Stopped(reason=f"{cancelled} Run the same chain again to go on.", remedy="") from None
     finally:
-        unobserve()
         teller.close()
     return document | {"wall_s": round(time.monotonic() - began_s, 3)}

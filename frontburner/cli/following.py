@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from frontburner.events import Alive
+from frontburner.record.codec import NAMES
 from frontburner.record.records import read, read_last
-from frontburner.record.status import ALIVE
 from frontburner.record.watching import Watch
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Wanted:
         return (
             (not self.node or event.get("node") == self.node)
             and (self.frame is None or event.get("frame") == self.frame)
-            and (self.heartbeats or event["what"] != ALIVE)
+            and (self.heartbeats or NAMES.get(str(event["what"])) is not Alive)
         )
 
 

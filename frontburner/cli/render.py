@@ -20,6 +20,7 @@ from frontburner.jobs.intake import REFUSED as REFUSED_BEFORE
 from frontburner.jobs.intake import Form, absolute, read_job
 from frontburner.jobs.job import JobRefused
 from frontburner.manager.here import use_farm_here
+from frontburner.settings import settings_for
 from storage.errors import FrontburnerError
 from tasks.targets import UnknownTarget
 
@@ -37,8 +38,9 @@ def run(
 ) -> int:  # fmt: skip
     """Render a job, or run a chain, and return the command's exit code."""
     if cluster:  # it is what this job is to have, whatever is set
-        os.environ["FRONTBURNER_CLUSTER"] = str(Path(cluster).expanduser().absolute())
-        os.environ.pop("FRONTBURNER_SCHEDULER", None)
+        own = {"FRONTBURNER_CLUSTER": str(Path(cluster).expanduser().absolute()), "FRONTBURNER_SCHEDULER": ""}
+        with settings_for(**own):
+            return run(scene, given, form, nodes=nodes, told=told, again=again)
     if _is_chain(scene):
         from frontburner.cli.chain import run_file
 
@@ -103,9 +105,8 @@ def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: 
             startup_s[0] = time.monotonic() - began_s
         teller.take(event)
 
-    unobserve = ev.observe(observe)
     try:
-        with whole_farm(nodes, teller.stage, helps=bool(job.local)), terminable():
+        with ev.observe(observe), whole_farm(nodes, teller.stage, helps=bool(job.local)), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.render import render
@@ -121,7 +122,6 @@ def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: 
             error.report |= _times(startup_s[0], began_s)  # type: ignore[attr-defined]
         raise
     finally:
-        unobserve()
         teller.close()
     return document | _times(startup_s[0], began_s)
 

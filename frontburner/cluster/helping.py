@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.cluster.logs import nodes_log
 from frontburner.cluster.server import STOP_TIMEOUT_S
+from frontburner.settings import environment
 from tasks.lifeline import tethered
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def helping_node(scheduler: str) -> Iterator[None]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment(),
             start_new_session=True,  # Ctrl-C ends the job first
         )
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from frontburner.settings import Settings
+from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def registered(scheduler: str) -> Iterator[None]:
         pid=os.getpid(),
         began_s=began_s_of(os.getpid()),
         scheduler=scheduler,
-        prefect=os.environ.get("PREFECT_API_URL", ""),
+        prefect=environment().get("PREFECT_API_URL", ""),
     )
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def find_prefect() -> str:
     """
     from prefect.settings import PREFECT_API_URL
 
-    named = os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value()
+    named = environment().get("PREFECT_API_URL") or PREFECT_API_URL.value()
     servers = [named, *(farm.prefect for farm in running_farms())]
     found = next(filter(None, servers), "")
     if not found:

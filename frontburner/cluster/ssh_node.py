@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import shlex
 import sys
@@ -27,9 +26,6 @@ KEEPALIVE_S = 15
 END_TIMEOUT_S = 15
 PORT = 22
 LAST_WORDS = 500
-PASSED_ON = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "AWS_")
-"""What of this machine's environment nodes get, or how it begins: where Prefect and the pictures' store are."""
-
 log = logging.getLogger("distributed.deploy.frontburner.ssh")
 
 
@@ -79,6 +75,8 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
     ----------
     scheduler
         The farm's scheduler, as the machine reaches it.
+    environment
+        What its environment has besides the machine's.
     python
         Python there; empty is the path of the one here.
     stays
@@ -86,12 +84,13 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
     """
 
     def __init__(
-        self, scheduler: str, *, login: Login, python: str = "", threads: int = 0, stays: bool = False, name: str = ""
-    ) -> None:
+        self, scheduler: str, *, login: Login, environment: dict[str, str], python: str = "", threads: int = 0,
+        stays: bool = False, name: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(scheduler=scheduler, name=name or login.name)
         self._login, self._python = login, python or sys.executable
         self._invitation = Invitation(
-            scheduler=scheduler, name=name or login.name, threads=threads, stays=stays, environment=_passed_on()
+            scheduler=scheduler, name=name or login.name, threads=threads, stays=stays, environment=environment
         )
         self._began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keeping: asyncio.Task[None] | None = None
@@ -156,7 +155,3 @@ async def _end(process: SSHClientProcess[str]) -> None:
         process.stdin.write_eof()
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait_closed(), END_TIMEOUT_S)
-
-
-def _passed_on() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from frontburner.settings import Settings
+from frontburner.settings import Settings, environment, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False) -> Iterator[None]:
-    """Bring up what isn't running: a Prefect server, nodes. The environment says where they are meanwhile.
+    """Bring up what isn't running: a Prefect server, nodes. This context's settings say where they are meanwhile.
 
     Parameters
     ----------
@@ -30,15 +30,16 @@ def whole_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False)
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     with ExitStack() as stack:
         server = None
-        if not os.environ.get("PREFECT_API_URL"):
+        if not environment().get("PREFECT_API_URL"):
             from frontburner.cluster.server import drain, embedded_server
 
             stage("starting Prefect")
             server = stack.enter_context(embedded_server())
-            stack.enter_context(_set(PREFECT_API_URL=server.url, PREFECT_HOME=str(Settings().home / "prefect")))
+            home = str(Settings().home / "prefect")
+            stack.enter_context(settings_for(PREFECT_API_URL=server.url, PREFECT_HOME=home))
             stack.callback(drain)
         if not Settings().scheduler:
-            stack.enter_context(_set(FRONTBURNER_SCHEDULER=stack.enter_context(_nodes(nodes, stage))))
+            stack.enter_context(settings_for(FRONTBURNER_SCHEDULER=stack.enter_context(_nodes(nodes, stage))))
         elif helps:
             from frontburner.cluster.helping import helping_node
 
@@ -47,6 +48,7 @@ def whole_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False)
         stage("starting Prefect" if server is not None else "asking Prefect")
         if server is not None:
             server.wait()
+            stack.enter_context(_prefect_at(server.url))
         else:
             from frontburner.cluster.server import wait_for_prefect
 
@@ -75,15 +77,9 @@ def _nodes(count: int, stage: Callable[[str], None]) -> Iterator[str]:
 
 
 @contextmanager
-def _set(**variables: str) -> Iterator[None]:
-    """Set variables of the environment for as long as the context lasts."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
+def _prefect_at(url: str) -> Iterator[None]:
+    """Have what this context does with Prefect be done at a server of its own."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: Settings().home / "prefect"}):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

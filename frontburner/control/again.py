@@ -75,7 +75,7 @@ def resume(place: Place, here: Here[T]) -> T | None:
     if status.state is RunState.COMPLETED:
         here.say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
         return None
-    document = document_of(place, status.run_started)
+    document = document_of(place, status)
     want(str(document.get("scene", "")))
     express(place.store, place.job_id, Wish.RUN, at=datetime.now().astimezone(), by=someone())
     lost = status.state is RunState.LOST
@@ -93,7 +93,7 @@ def rerun(place: Place, wanted: Wanted, here: Here[T]) -> T | None:
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
-    document, choice = document_of(place, status.run_started), choose(wanted, status)
+    document, choice = document_of(place, status), choose(wanted, status)
     if choice is None:
         here.say(f"No frame of {place.job_id} failed in its last run.")
         return None
@@ -144,7 +144,7 @@ def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
 
 def _done_there(place: Place, status: JobStatus, here: Here[T], act: Callable[[Deployed], str]) -> bool:
     """Have it done by Prefect if the job's last run came from a deployment. Returns whether it was."""
-    there = deployed(status.run_started, place.note)
+    there = deployed(status.run, place.note)
     if there is None:
         return False
     try:

@@ -41,7 +41,7 @@ def _ask_at_rest(place: Place, status: JobStatus, wish: Wish, say: Callable[[str
     if wish is Wish.CANCEL and status.runs and status.state not in (RunState.COMPLETED, RunState.CANCELLED):
         from frontburner.control.deployed import NotThere, deployed
 
-        there = deployed(status.run_started, place.note)
+        there = deployed(status.run, place.note)
         try:
             if there is not None and there.cancel():
                 say(f"{place.job_id} was {status.state}; its flow run is cancelled in Prefect.")
@@ -71,7 +71,7 @@ def _answer(job_id: str, status: JobStatus, say: Callable[[str], None]) -> None:
     match status.state:
         case RunState.RUNNING:
             raise FrontburnerError(
-                reason=f"The run of {job_id} on {status.run_started.get('host', 'its machine')} didn't heed it in "
+                reason=f"The run of {job_id} on {status.run.host if status.run else 'its machine'} didn't heed it in "
                 f"{WAIT_S / 60:.0f} minutes; the wish stands.",
                 remedy=f"See what it does: frontburner job log {job_id} --last 20",
                 retryable=True,

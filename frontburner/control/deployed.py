@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    from frontburner.events import RunStarted
+
 T = TypeVar("T")
 
 
@@ -139,7 +141,7 @@ class Deployed:
         raise NotThere(reason=f"Prefect can't be asked: {why}.", remedy="Set PREFECT_API_URL to its server's address.")
 
 
-def deployed(run: Mapping[str, Any], note: Mapping[str, Any]) -> Deployed | None:
+def deployed(run: RunStarted | None, note: Mapping[str, Any]) -> Deployed | None:
     """Return a job's last run as one of a deployment; None where it was none.
 
     Parameters
@@ -149,14 +151,16 @@ def deployed(run: Mapping[str, Any], note: Mapping[str, Any]) -> Deployed | None
     note
         What this machine noted of it, if anything.
     """
+    if run is None:
+        return None
     try:
-        flow_run, deployment = UUID(run["flow_run"]), UUID(run["deployment"])
-    except (KeyError, ValueError, TypeError):
+        flow_run, deployment = UUID(run.flow_run), UUID(run.deployment)
+    except ValueError:
         return None
     from prefect.settings import PREFECT_API_URL
 
     # A server named here comes first: it has the credentials, and an address of 127.0.0.1 may be another machine's.
-    named = [PREFECT_API_URL.value(), run.get("prefect_api"), note.get("prefect_api")]
+    named = [PREFECT_API_URL.value(), run.prefect_api, note.get("prefect_api")]
     return Deployed(flow_run=flow_run, deployment=deployment, servers=list(dict.fromkeys(filter(None, named))))
 
 

@@ -34,7 +34,7 @@ def wait_for_earlier_run(
     found = standing.catch_up()
     patience = LISTEN_FOR if found.far_from(datetime.now().astimezone()) else SILENT_AFTER
     heard, heard_s, said = standing.position, clock(), False
-    while found.open and not is_gone(found.run_started) and clock() - heard_s <= patience.total_seconds():
+    while found.open and not is_gone(found.run) and clock() - heard_s <= patience.total_seconds():
         if not said:
             said = True
             say(f"An earlier run of {job_id} hasn't said that it ended; this one begins when it has, or falls silent.")

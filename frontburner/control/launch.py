@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frontburner.control.again import Choice
-from frontburner.settings import Settings
+from frontburner.settings import Settings, environment
 from tasks.lifeline import tethered
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
 
 LAST_LINES = 5
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 """Where this very code is: the process is to run no other."""
 
 
@@ -63,6 +63,8 @@ def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stay
         "nodes": nodes,
     }
     command = [sys.executable, "-m", "frontburner.cli.launched"]
+    own = environment()
+    path = os.pathsep.join(filter(None, [str(_ROOT), own.get("PYTHONPATH")]))
     log = Settings().home / "logs" / "jobs" / f"{job.job_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
@@ -71,7 +73,7 @@ def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stay
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))},
+            env={**own, "PYTHONPATH": path},
             start_new_session=True,  # a terminal's Ctrl-C is for whoever started it
         )
         begin = said.tell()

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from frontburner.events.announcing import Event, Observer, announce, observe
 from frontburner.events.goals import DeadlineJudged, GoalMoved, PassMeasured, PreviewMade, TimeUp
-from frontburner.events.runs import JobSuspending, RunEnded, RunStarted, RunState, StageBegan, StageEnded, StageState
+from frontburner.events.runs import (
+    Alive,
+    EventsDropped,
+    JobSuspending,
+    RunEnded,
+    RunStarted,
+    RunState,
+    StageBegan,
+    StageEnded,
+    StageState,
+)
 from frontburner.events.work import (
     FarmMeasured,
     FrameFailed,
@@ -29,9 +39,9 @@ from frontburner.events.work import (
 )
 
 __all__ = [
-    "DeadlineJudged", "Event", "FarmMeasured", "FrameFailed", "FrameRendered", "FrameWritten", "GoalMoved",
-    "JobPlanned", "JobSuspending", "NodeJoined", "NodeLost", "NodeRefused", "NodeSetAside", "NodeWithheld",
-    "Observer", "PassMeasured", "PreviewMade", "RunEnded", "RunStarted", "RunState", "SceneFetched", "SceneSent",
-    "StageBegan", "StageEnded", "StageState", "StoreAway", "TimeUp", "UnitAttemptFailed", "UnitDamaged",
-    "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
+    "Alive", "DeadlineJudged", "Event", "EventsDropped", "FarmMeasured", "FrameFailed", "FrameRendered",
+    "FrameWritten", "GoalMoved", "JobPlanned", "JobSuspending", "NodeJoined", "NodeLost", "NodeRefused",
+    "NodeSetAside", "NodeWithheld", "Observer", "PassMeasured", "PreviewMade", "RunEnded", "RunStarted", "RunState",
+    "SceneFetched", "SceneSent", "StageBegan", "StageEnded", "StageState", "StoreAway", "TimeUp", "UnitAttemptFailed",
+    "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
 ]  # fmt: skip

@@ -53,6 +53,18 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alive(Event):
+    """A run goes on: its record says so where nothing else happened for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsDropped(Event):
+    """The store was away for so long that so many events are not in the record."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSuspending(Event):
     """A run hands out nothing more: it ends with the units that nodes have begun."""
 

@@ -72,7 +72,7 @@ def claims() -> dict[Path, list[Claim]]:
     kept, found = places(), dict[Path, list[Claim]]()
     for store, job_id in _jobs(kept):
         status = status_of(store, job_id)
-        folder = _folder(str(status.run_started.get("job", {}).get("scene", "")), kept)
+        folder = _folder(str(status.job.get("scene", "")), kept)
         if folder is not None:
             found.setdefault(folder, []).append(_claim(status))
     return found

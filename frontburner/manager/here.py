@@ -7,7 +7,7 @@ import sys
 
 from frontburner.manager.setup import read_setup
 from frontburner.manager.state import standing_farm
-from frontburner.settings import Settings
+from frontburner.settings import Settings, environment
 
 TOLD = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
 
@@ -27,7 +27,7 @@ def use_farm_here() -> None:
 
     Whoever has keys of another store keeps them; else the farm's go in together, since they mean nothing one by one.
     """
-    if any(os.environ.get(name) for name in TOLD):
+    if any(environment().get(name) for name in TOLD):
         return
     found = environment_here()
     if os.environ.get("AWS_ACCESS_KEY_ID"):

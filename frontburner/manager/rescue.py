@@ -69,8 +69,7 @@ class Rescue:
         from prefect.deployments import run_deployment
 
         for place, status in self._jobs_of_commands():
-            document = status.run_started.get("job")
-            run_deployment(DEPLOYMENT, parameters={"job": document}, timeout=0, as_subflow=False)
+            run_deployment(DEPLOYMENT, parameters={"job": status.job}, timeout=0, as_subflow=False)
             yield f"The job {place.job_id} goes on, as a run of {DEPLOYMENT}."
 
     def _lost(self) -> list[FlowRun]:
@@ -113,6 +112,6 @@ class Rescue:
             except FrontburnerError:
                 continue  # its store is away: it can't be told, and couldn't be rendered
             last = datetime.fromisoformat(status.last) if status.last else None
-            ours = not status.run_started.get("deployment") and status.run_started.get("job")
+            ours = status.job and status.run and not status.run.deployment
             if status.stand(datetime.now(UTC)) is RunState.LOST and wanted and ours and self._with_the_farm(last):
                 yield place, status

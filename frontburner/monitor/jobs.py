@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,8 +16,7 @@ from frontburner.figures.summary import summary
 from frontburner.monitor.doings import Doings
 from frontburner.monitor.patches import without_none
 from frontburner.monitor.pictures import Pictures
-from frontburner.record.retelling import event_of
-from frontburner.record.status import ALIVE
+from frontburner.record.codec import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 LINES_KEPT = 200
 _FIRST = ("at", "what", "node", "frame")
-_DULL = ("unit started", "unit finished", "unit reused", "frame rendered", ALIVE, "farm measured", "goal moved")
+_DULL = (ev.UnitStarted, ev.UnitFinished, ev.UnitReused, ev.FrameRendered, ev.Alive, ev.FarmMeasured, ev.GoalMoved)
 """What happens too often to be read as it goes by; the nodes and frames themselves show it."""
 
 
@@ -52,18 +51,15 @@ class Live:
     def take(self, told: Mapping[str, Any]) -> None:
         """Fold in one more event of the record."""
         self._count += 1
-        if told["what"] not in _DULL:
-            self.lines.append((self._count, told["at"], words(told)))
         self.now = at = datetime.fromisoformat(told["at"])
-        if told["what"] == "run started":
-            self.began, self.report, self.deadline = at, Report(), None
         at_s = (at - self.began).total_seconds() if self.began else 0.0
-        if told["what"] == ALIVE:
-            self.report.ended_s = max(self.report.ended_s, at_s)
-            return
-        event = event_of(told, at_s)
+        event = decode(told, at_s)
+        if not isinstance(event, _DULL):
+            self.lines.append((self._count, told["at"], words(told)))
         if event is None:
             return
+        if isinstance(event, ev.RunStarted):
+            self.began, self.report, self.deadline, event = at, Report(), None, replace(event, at_s=0.0)
         with suppress(KeyError):  # a record that begins in the middle tells of nodes nobody knows
             self.report.take(event)
         self.pictures.take(event)
@@ -118,7 +114,7 @@ def row(
     priority
         The priority it was given from outside, if any.
     """
-    job = status.run_started.get("job", {})
+    job = status.job
     running = state in (RunState.RUNNING, RunState.ENDING)
     left_s = status.seconds_left if running else None
     return without_none(
@@ -151,7 +147,7 @@ def row(
             "formats": job.get("formats"),
             "priority": job.get("priority", 50) if priority is None else priority,
             "picture": _picture(status, live),
-            "flow_run": run_page(status.run_started),
+            "flow_run": run_page(status.run),
         }
     )
 
@@ -171,7 +167,7 @@ def details(
     """Return all there is to tell of a job, besides its row."""
     running = state in (RunState.RUNNING, RunState.ENDING)
     done = report if not running else None
-    job = status.run_started.get("job", {})
+    job = status.job
     return without_none(
         {
             "job": {name: value for name, value in job.items() if value not in ("", None, [], {})},
@@ -284,10 +280,10 @@ def _picture(status: JobStatus, live: Live | None) -> str | None:
     return None
 
 
-def run_page(run: Mapping[str, Any]) -> str | None:
+def run_page(run: ev.RunStarted | None) -> str | None:
     """Where Prefect shows a run; None where it isn't known to be reached."""
-    api, flow_run = run.get("prefect_api", ""), run.get("flow_run", "")
-    if not (api and flow_run):
+    if run is None or not (run.prefect_api and run.flow_run):
         return None
-    parts = urlsplit(api)
-    return f"{parts.scheme}://{parts.netloc}/runs/flow-run/{flow_run}" if parts.scheme in ("http", "https") else None
+    parts = urlsplit(run.prefect_api)
+    known = parts.scheme in ("http", "https")
+    return f"{parts.scheme}://{parts.netloc}/runs/flow-run/{run.flow_run}" if known else None

@@ -72,7 +72,7 @@ class Watched:
 
     def stem(self, frame: int) -> str:
         """What the files of a frame are called, but for their endings."""
-        job = self._standing.status.run_started.get("job", {}) if self._standing.status else {}
+        job = self._standing.status.job if self._standing.status else {}
         return f"{title(self.place.job_id, job)}.{frame:04d}" if job.get("frames") else title(self.place.job_id, job)
 
     def look(self, now: datetime, *, whole: bool) -> None:
@@ -115,7 +115,7 @@ class Watched:
         if not status.open:
             return status.state
         heard = self._heard_s is not None and timedelta(seconds=now_s - self._heard_s) <= SILENT_AFTER
-        if is_gone(status.run_started) or (status.far_from(now) and not heard):
+        if is_gone(status.run) or (status.far_from(now) and not heard):
             return RunState.LOST
         return status.state
 

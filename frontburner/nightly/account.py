@@ -199,7 +199,7 @@ def _report(place: Place) -> dict[str, Any]:
 def _shown(place: Place, status: JobStatus, name: str) -> tuple[Shown, ...]:
     """Choose pictures of a job: its contact sheet or a frame of its middle, and some of those that are flagged."""
     try:
-        job = make_job(document_of(place, status.run_started))
+        job = make_job(document_of(place, status))
         footage = footage_of_status(place.store, status, job)
         there = [own for own in footage.frames if own.files]
         wanted = [own for own in there if own.frame in status.flagged][:MOST_FLAGGED_SHOWN]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def footage_in(place: Place) -> tuple[RenderJob, Footage]:
     """Return a job and its frames; those that aren't in place have no files. Raises `NotNow`."""
     status = status_of(place.store, place.job_id)
-    job = make_job(document_of(place, status.run_started))
+    job = make_job(document_of(place, status))
     if not status.written:
         raise NotNow(reason=f"No frame of {place.job_id} is in place.", remedy="Render it first.")
     return job, footage_of_status(place.store, status, job)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from frontburner import events as ev
-from frontburner.record.records import encode, part_key, position, read
+from frontburner.record.codec import encode
+from frontburner.record.records import part_key, position, read
 from frontburner.record.standing import Standing
-from frontburner.record.status import ALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +79,12 @@ class Recorder:
 
     def take(self, event: ev.Event) -> None:
         """Record an event. How the run stands is written at once: whoever asks a moment later is told that it began."""
-        self._add(encode(event, self.now()))
+        self._add(event)
         if isinstance(event, (ev.RunStarted, ev.JobSuspending)):
             self._wake.set()
 
-    def _add(self, told: dict[str, Any]) -> None:
+    def _add(self, event: ev.Event) -> None:
+        told = encode(event, self.now())
         with self._lock:
             if len(self._waiting) < MOST_WAITING:
                 self._waiting.append(told)
@@ -97,7 +98,7 @@ class Recorder:
             self._wake.clear()
             quiet_s = 0.0 if self._waiting else quiet_s + self.flush_every_s
             if quiet_s >= HEARTBEAT_EVERY_S:
-                self._add(self._note(ALIVE))
+                self._add(ev.Alive(at_s=0.0))
             self._flush()
         ends_s = time.monotonic() + self.close_within_s
         while not self._flush(closing=True) and time.monotonic() < ends_s:
@@ -118,7 +119,7 @@ class Recorder:
         size = sum(map(len, self._part))
         with self._lock:
             if self._dropped:
-                self._waiting.append(self._note("events dropped", count=self._dropped))
+                self._waiting.append(encode(ev.EventsDropped(at_s=0.0, count=self._dropped), self.now()))
                 self._dropped = 0
             taken = 0
             for told in self._waiting:
@@ -139,6 +140,3 @@ class Recorder:
         if sum(map(len, self._part)) >= PART_BYTES:
             self._part, self._written, self._parts = [], 0, self._parts + 1
             self._standing.due = True
-
-    def _note(self, what: str, **more: int) -> dict[str, Any]:
-        return {"at": self.now().isoformat(timespec="milliseconds"), "what": what, **more}

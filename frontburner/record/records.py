@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from frontburner.plan.block import Block
 from storage.errors import MissingObject
 from storage.objects import HOUSE
-from tasks.spec import UnitRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from frontburner import events as ev
     from storage.objects import ObjectStore
 
 _STAMP = "%Y%m%dT%H%M%S%f"
-_TOLD_OF_UNITS = ("wall_s", "load_s", "cpu_s", "peak_memory_bytes", "reused")
-
-
-def encode(event: ev.Event, at: datetime) -> dict[str, Any]:
-    """Make an event plain JSON values: when, what, and its fields. Arrays are left out."""
-    words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
-    told: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds"), "what": words}
-    for each in fields(event):
-        if each.name != "at_s":
-            told |= _told(each.name, getattr(event, each.name))
-    return told
-
-
-def _told(name: str, value: object) -> dict[str, Any]:
-    match value:
-        case Block():
-            r, s = value.region, value.samples
-            return {"frame": value.frame, "samples": [s.start, s.stop], "region": [r.x0, r.y0, r.x1, r.y1]}
-        case UnitRecord():
-            return {told: _plain(getattr(value, told)) for told in _TOLD_OF_UNITS}
-        case np.ndarray():
-            return {}
-        case _:
-            return {name: _plain(value)}
-
-
-def _plain(value: object) -> object:
-    """Make JSON values that every reader takes: no NaN, no numbers of another library."""
-    match value:
-        case np.generic():
-            return _plain(value.item())
-        case float():
-            return float(value) if math.isfinite(value) else None
-        case None | bool() | int() | str():
-            return value
-        case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_plain(each) for each in value]
-        case _ if is_dataclass(value):
-            return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-        case _:
-            return str(value)
 
 
 def read(store: ObjectStore, job_id: str, *, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from frontburner.record.standing import jobs_in
-from frontburner.settings import Settings
+from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
 from storage.objects import ObjectStore, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from frontburner.record.status import JobStatus
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,8 +70,8 @@ def register(
 
 
 def prefect_api() -> str:
-    """Return the address of the Prefect server this process uses, without credentials; empty where none was given."""
-    parts = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    """Return the address of the Prefect server this context uses, without credentials; empty where none was given."""
+    parts = urlsplit(environment().get("PREFECT_API_URL", ""))
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -111,15 +113,15 @@ def find(name: str, out: str | None = None) -> Place:
     )
 
 
-def document_of(place: Place, run_started: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a job, as the event its last run began with or this machine's note has it.
+def document_of(place: Place, status: JobStatus) -> dict[str, Any]:
+    """Return the document of a job, as its last run or this machine's note has it.
 
     Raises
     ------
     FrontburnerError
         When neither does.
     """
-    document = run_started.get("job") or place.note.get("job")
+    document = status.job or place.note.get("job")
     if not document:
         raise FrontburnerError(
             reason=f"The record of {place.job_id} in {place.store.url} doesn't say what the job was.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from frontburner.events import RunStarted
     from storage.objects import ObjectStore
 
 VERSION = 1
@@ -85,20 +86,20 @@ class Standing:
 def status_of(store: ObjectStore, job_id: str) -> JobStatus:
     """Return how a job stands; where its process is gone from this machine, that it is lost."""
     status = Standing(store=store, job_id=job_id).catch_up()
-    if status.open and is_gone(status.run_started):
+    if status.open and is_gone(status.run):
         status.state = RunState.LOST
     return status
 
 
-def is_gone(run: Mapping[str, Any]) -> bool:
+def is_gone(run: RunStarted | None) -> bool:
     """Whether a run, given as the event it began with, was a process of this machine that is no more."""
-    if not run or run.get("host") != socket.gethostname():
+    if run is None or run.host != socket.gethostname():
         return False
     try:
-        return bool(psutil.Process(run["pid"]).status() == psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(run.pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
-    except (psutil.Error, KeyError, ValueError, TypeError):
+    except (psutil.Error, ValueError, TypeError):
         return False
 
 

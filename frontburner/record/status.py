@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from frontburner import events as ev
 from frontburner.events import RunState
+from frontburner.events import aftermath as am
+from frontburner.record.codec import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ALIVE = "alive"
-"""What a run says when nothing else happened for a while."""
+    from frontburner.plan.block import Block
+
 SILENT_AFTER = timedelta(seconds=20)
 """A run that says nothing for so long is lost: it says that it is alive every five seconds."""
 LISTEN_FOR = timedelta(seconds=10)
@@ -45,7 +49,7 @@ class RunStatus:
 
 @dataclass(slots=True, kw_only=True)
 class JobStatus:
-    """All that is told of a job. ``run_started`` is the last run's first event."""
+    """All that is told of a job. ``run_started`` is the last run's first event, as it is in the record."""
 
     job_id: str
     state: RunState = RunState.LOST
@@ -76,6 +80,17 @@ class JobStatus:
         if self.state is RunState.COMPLETED:
             return 1.0
         return min(1.0, self.pixel_samples_done / self.pixel_samples) if self.pixel_samples else 0.0
+
+    @property
+    def run(self) -> ev.RunStarted | None:
+        """How its last run began; None before the first."""
+        began = decode(self.run_started)
+        return began if isinstance(began, ev.RunStarted) else None
+
+    @property
+    def job(self) -> Mapping[str, Any]:
+        """The document of the job, as its last run had it; empty before the first."""
+        return self.run.job if self.run else {}
 
     def stand(self, now: datetime) -> RunState:
         """How it stands now: a run that fell silent is lost."""
@@ -150,66 +165,70 @@ def status(job_id: str, told: Iterable[Mapping[str, Any]]) -> JobStatus:
     return found
 
 
-def fold(found: JobStatus, event: Mapping[str, Any]) -> None:
+def fold(found: JobStatus, told: Mapping[str, Any]) -> None:
     """Take in one more event. One that an older or newer version wrote otherwise is left out, and no other with it."""
-    found.last = event["at"]
-    try:
-        _fold_job(found, event)
-        if event.get("node"):
-            _fold_node(found.nodes.setdefault(event["node"], NodeStatus()), event)
-    except (KeyError, ValueError, TypeError):
+    found.last = told["at"]
+    event = decode(told)
+    if event is None:
         return
+    with suppress(TypeError):  # a value of another type than it should be
+        if isinstance(event, ev.RunStarted):
+            _begin_run(found, event, told)
+        else:
+            _fold_job(found, event)
+        if node := getattr(event, "node", ""):
+            _fold_node(found.nodes.setdefault(node, NodeStatus()), event)
 
 
-def _fold_job(found: JobStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - one case an event
-    match event["what"]:
-        case "run started":
-            _begin_run(found, event)
-        case "job planned":
-            found.frames = max(found.frames, event["frames"])  # a run may be for some of the job's frames only
-            found.pixel_samples, found.pixel_samples_done = event["pixel_samples"], 0
-        case "goal moved":
-            found.pixel_samples = event["pixel_samples"]
-        case "unit finished" | "unit reused":
-            found.pixel_samples_done = max(found.pixel_samples_done, event["pixel_samples_done"])
-            found.seconds_left = event.get("seconds_left", found.seconds_left)
-        case "frame written":
-            found.written[event["frame"]] = tuple(event["outputs"])
-        case "frame failed":
-            found.failed[event["frame"]] = (event["reason"], event.get("last_words", ""))
-        case "frames checked":
+def _fold_job(found: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one case an event
+    match event:
+        case ev.JobPlanned():
+            found.frames = max(found.frames, event.frames)  # a run may be for some of the job's frames only
+            found.pixel_samples, found.pixel_samples_done = event.pixel_samples, 0
+        case ev.GoalMoved():
+            found.pixel_samples = event.pixel_samples
+        case ev.UnitReused():
+            found.pixel_samples_done = max(found.pixel_samples_done, event.pixel_samples_done)
+        case ev.UnitFinished():
+            found.pixel_samples_done = max(found.pixel_samples_done, event.pixel_samples_done)
+            found.seconds_left = event.seconds_left
+        case ev.FrameWritten():
+            found.written[event.frame] = event.outputs
+        case ev.FrameFailed():
+            found.failed[event.frame] = (event.reason, event.last_words)
+        case am.FramesChecked():
             found.flagged = {}
-        case "frame flagged":
-            found.flagged[event["frame"]] = (event["fault"], event["sentence"])
-        case "product made":
-            found.products[event["product"]] = event["output"]
-        case "run skipped":
-            found.skipped = (event["at"], event["why"])
-        case "job suspending":
-            found.state, found.sentence = RunState.ENDING, event["why"]
-        case "run ended":
+        case am.FrameFlagged():
+            found.flagged[event.frame] = (event.fault.value, event.sentence)
+        case am.ProductMade():
+            found.products[event.product] = event.output
+        case am.RunSkipped():
+            found.skipped = (found.last, event.why)
+        case ev.JobSuspending():
+            found.state, found.sentence = RunState.ENDING, event.why
+        case ev.RunEnded():
             _end_run(found, event)
         case _:
             pass
 
 
-def _begin_run(found: JobStatus, event: Mapping[str, Any]) -> None:
+def _begin_run(found: JobStatus, event: ev.RunStarted, told: Mapping[str, Any]) -> None:
     if found.last_runs and not found.last_runs[-1].ended:
         found.last_runs[-1].state = RunState.LOST
     found.runs += 1
-    found.state, found.sentence, found.failed, found.started = RunState.RUNNING, "", {}, event["at"]
-    found.run_started, found.seconds_left = dict(event), None
+    found.state, found.sentence, found.failed, found.started = RunState.RUNNING, "", {}, found.last
+    found.run_started, found.seconds_left = dict(told), None
     _nodes_gone(found)
-    run = RunStatus(started=event["at"], host=event.get("host", ""), flow_run=event.get("flow_run", ""))
+    run = RunStatus(started=found.last, host=event.host, flow_run=event.flow_run)
     found.last_runs = [*found.last_runs, run][-RUNS_KEPT:]
 
 
-def _end_run(found: JobStatus, event: Mapping[str, Any]) -> None:
-    found.state, found.sentence = RunState(event["state"]), event.get("sentence", "")
+def _end_run(found: JobStatus, event: ev.RunEnded) -> None:
+    found.state, found.sentence = event.state, event.sentence
     found.seconds_left = None
     _nodes_gone(found)
     if found.last_runs:
-        found.last_runs[-1].ended, found.last_runs[-1].state = event["at"], found.state
+        found.last_runs[-1].ended, found.last_runs[-1].state = found.last, found.state
 
 
 def _nodes_gone(found: JobStatus) -> None:
@@ -217,40 +236,40 @@ def _nodes_gone(found: JobStatus) -> None:
         node.state, node.under_way = "gone", []
 
 
-def _fold_node(node: NodeStatus, event: Mapping[str, Any]) -> None:  # noqa: C901 - one case an event
-    match event["what"]:
-        case "node joined":
+def _fold_node(node: NodeStatus, event: ev.Event) -> None:  # noqa: C901 - one case an event
+    match event:
+        case ev.NodeJoined():
             node.state = "there"
-        case "node withheld":
-            node.state = f"withheld: {event['why']}"
-        case "node refused":
-            node.state = f"takes no part: {event['reason']}"
-        case "node set aside":
-            node.state = f"set aside: {event['reason']}"
-        case "node lost":
+        case ev.NodeWithheld():
+            node.state = f"withheld: {event.why}"
+        case ev.NodeRefused():
+            node.state = f"takes no part: {event.reason}"
+        case ev.NodeSetAside():
+            node.state = f"set aside: {event.reason}"
+        case ev.NodeLost():
             node.state, node.under_way = "gone", []
-        case "unit started":
-            node.under_way.append(_unit(event))
-        case "unit finished":
+        case ev.UnitStarted():
+            node.under_way.append(_unit(event.block))
+        case ev.UnitFinished():
             node.units += 1
-            node.seconds += event["wall_s"]
-            _ended(node, event)
-        case "unit attempt failed":
+            node.seconds += event.record.wall_s
+            _ended(node, event.block)
+        case ev.UnitAttemptFailed():
             node.failures += 1
-            _ended(node, event)
-        case "unit wasted":
-            _ended(node, event)
+            _ended(node, event.block)
+        case ev.UnitWasted():
+            _ended(node, event.block)
         case _:
             pass
 
 
-def _ended(node: NodeStatus, event: Mapping[str, Any]) -> None:
-    unit = _unit(event)
+def _ended(node: NodeStatus, block: Block) -> None:
+    unit = _unit(block)
     if unit in node.under_way:
         node.under_way.remove(unit)
 
 
-def _unit(event: Mapping[str, Any]) -> str:
+def _unit(block: Block) -> str:
     """Name a unit as a person may find it in the picture."""
-    (first, stop), region = event["samples"], ",".join(map(str, event["region"]))
-    return f"frame {event['frame']}, samples {first}-{stop - 1} of {region}"
+    samples, r = block.samples, block.region
+    return f"frame {block.frame}, samples {samples.start}-{samples.stop - 1} of {r.x0},{r.y0},{r.x1},{r.y1}"

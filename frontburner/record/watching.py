@@ -55,7 +55,7 @@ class Watch:
         if self.standing.position != before:
             self._heard_s = time.monotonic()
         silent_s = time.monotonic() - self._heard_s
-        if status.open and (is_gone(status.run_started) or silent_s > SILENT_AFTER.total_seconds()):
+        if status.open and (is_gone(status.run) or silent_s > SILENT_AFTER.total_seconds()):
             status.state = RunState.LOST
         return status
 

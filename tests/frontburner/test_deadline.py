@@ -104,15 +104,15 @@ def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineJudged], l
         clock=farm.clock,
         say=said.append,
     )
-    unobserve = ev.observe(watch.take)
     told: list[ev.DeadlineJudged] = []
-    unlisten = ev.observe(lambda event: told.append(event) if isinstance(event, ev.DeadlineJudged) else None)
-    try:
+
+    def listen(event: ev.Event) -> None:
+        if isinstance(event, ev.DeadlineJudged):
+            told.append(event)
+
+    with ev.observe(watch.take), ev.observe(listen):
         render(planner, farm, between=watch.poll)
         watch.end()
-    finally:
-        unobserve()
-        unlisten()
     return told, said, farm.now_s
 
 
@@ -147,11 +147,9 @@ def test_the_log_has_a_line_when_it_is_news_and_not_all_the_time() -> None:
 def test_a_job_with_frames_missing_is_not_ready() -> None:
     said: list[str] = []
     told: list[ev.Event] = []
-    unlisten = ev.observe(told.append)
-    DeadlineWatch(due=NIGHT + timedelta(hours=1), now=lambda: NIGHT, clock=lambda: 0.0, say=said.append).end(
-        complete=False
-    )
-    unlisten()
+    watch = DeadlineWatch(due=NIGHT + timedelta(hours=1), now=lambda: NIGHT, clock=lambda: 0.0, say=said.append)
+    with ev.observe(told.append):
+        watch.end(complete=False)
     (event,) = told
     assert isinstance(event, ev.DeadlineJudged)
     assert event.made_it is False

@@ -17,6 +17,7 @@ from prefect.states import Completed, Crashed, Failed, Pending, Running, Schedul
 
 from frontburner.cluster.server import embedded_server
 from frontburner.control.deployed import Deployed, NotThere, deployed
+from tests.frontburner.telling import started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,9 +172,9 @@ def test_what_prefect_doesn_t_know_is_not_done_there(farm: Farm) -> None:
 
 
 def test_only_runs_of_deployments_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deployed({}, {}) is None
-    assert deployed({"flow_run": str(uuid4()), "deployment": ""}, {}) is None
-    run = {"flow_run": str(UUID(int=1)), "deployment": str(UUID(int=2)), "prefect_api": "http://there:4200/api"}
+    assert deployed(None, {}) is None
+    assert deployed(started(flow_run=str(uuid4())), {}) is None
+    run = started(flow_run=str(UUID(int=1)), deployment=str(UUID(int=2)), prefect_api="http://there:4200/api")
     with temporary_settings({PREFECT_API_URL: "http://here:4200/api"}):
         found = deployed(run, {"prefect_api": "http://there:4200/api"})
     assert found == Deployed(

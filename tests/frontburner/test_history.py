@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
+from frontburner.record.codec import encode
 from frontburner.record.history import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
-from frontburner.record.records import encode
 from storage.objects import HOUSE, open_store
 from tasks.spec import SampleRange
 from tests.end_to_end.conftest import until

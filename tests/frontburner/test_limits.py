@@ -97,16 +97,12 @@ class Stage:
             planner.ends_in_s = self.limiter.ends_in_s()
 
         self.dispatcher.between = between
-        dismiss = [ev.observe(self.limiter.take), ev.observe(self.events.append)]
-        try:
+        with ev.observe(self.limiter.take), ev.observe(self.events.append):
             for block in planner.reused:
                 self.dispatcher.adopt(block, self.dispatcher.new_ticket())
             self.dispatcher.run()
             while self.limiter.poll():
                 self.farm.messages(0.25)
-        finally:
-            for end in dismiss:
-                end()
         return self
 
     def measure(self, frame: int, tickets: Sequence[int], before: FakeMeasurement | None) -> FakeMeasurement:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
+from frontburner.record.codec import encode
 from frontburner.record.standing import jobs_in, status_of
 from frontburner.record.status import RUNS_KEPT, SILENT_AFTER, status
 from storage.errors import StoreError
@@ -80,15 +81,15 @@ def test_a_suspended_job_that_goes_on(store: ObjectStore) -> None:
 
 
 def test_only_the_last_runs_are_listed_but_all_are_counted() -> None:
-    event = {"at": NOW.isoformat(), "what": "run started", "host": "h"}
-    found = status("job-1", [event] * (RUNS_KEPT + 5))
+    found = status("job-1", [encode(started(), NOW)] * (RUNS_KEPT + 5))
     assert (found.runs, len(found.last_runs)) == (RUNS_KEPT + 5, RUNS_KEPT)
 
 
 def test_an_event_of_another_version_takes_no_other_with_it() -> None:
     events: list[dict[str, Any]] = [
-        {"what": "run started"},
+        encode(started(), NOW),
         {"what": "job planned"},
+        {"what": "job planned", "job_id": "job-1", "frames": "two", "pixel_samples": 100, "reused_frames": 0},
         {"what": "run ended", "state": "?"},
         {"what": "frame failed", "frame": 2, "reason": "broken"},
     ]

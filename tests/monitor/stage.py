@@ -20,9 +20,9 @@ from frontburner.monitor.app import monitor
 from frontburner.monitor.leave import everyone
 from frontburner.monitor.reception import Begun, OwnReception
 from frontburner.plan.block import Block
-from frontburner.record.records import encode, part_key
+from frontburner.record.codec import encode
+from frontburner.record.records import part_key
 from frontburner.record.registry import Place
-from frontburner.record.status import ALIVE
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.parts import part_key as key_of_part
@@ -82,7 +82,7 @@ class Telling:
     def write(self) -> None:
         """Write what is new, with a sign of life at its end, in parts as a run writes them."""
         with self.lock:
-            self.lines.append(json.dumps({"at": now().isoformat(), "what": ALIVE}))
+            self.lines.append(json.dumps(encode(ev.Alive(at_s=0.0), now())))
             while self.lines:
                 part, self.lines = self.lines[:LINES_A_PART], self.lines[LINES_A_PART:]
                 self.store.write(part_key(self.job_id, self.run, self.parts), "\n".join([*part, ""]).encode())

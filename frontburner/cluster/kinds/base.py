@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
@@ -16,6 +15,7 @@ from frontburner.cluster.nodes import CONFIG, scheduler_spec
 from frontburner.cluster.running import registered
 from frontburner.cluster.scaling import ByWork
 from frontburner.jobs.spans import parse_span
+from frontburner.settings import environment
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Scaled(Document, ABC):
 
     def _check_prefect(self) -> None:
         """Make sure that nodes elsewhere reach the Prefect server, too."""
-        prefect = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname
+        prefect = urlsplit(environment().get("PREFECT_API_URL", "")).hostname
         if self.host not in LOOPBACK and prefect in LOOPBACK:
             raise NoCluster(
                 reason=f"Nodes that reach the scheduler at {self.host} can't reach the Prefect server, which is at "

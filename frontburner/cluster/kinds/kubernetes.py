@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from frontburner.cluster.calls import install
 from frontburner.cluster.kinds.base import Document, NoCluster
 from frontburner.cluster.nodes import CONFIG, TASKS_PER_NODE
 from frontburner.cluster.running import registered
+from frontburner.settings import environment
 from tasks.node import THREADS_VARIABLE
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class KubernetesCluster(Document):
                 yield address
 
     def _settings(self) -> dict[str, Any]:
-        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        passed_on = {name: value for name, value in environment().items() if name in PASSED_ON}
         return {
             "DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(CONFIG),
             THREADS_VARIABLE: str(self.threads),

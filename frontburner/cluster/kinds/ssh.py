@@ -10,9 +10,13 @@ from pydantic import Field, field_validator
 from frontburner.cluster.kinds.base import NoCluster, Scaled
 from frontburner.cluster.places import PlacesCluster
 from frontburner.cluster.ssh_node import Login, SshNode
+from frontburner.settings import environment
 
 if TYPE_CHECKING:
     from distributed import SpecCluster
+
+PASSED_ON = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "AWS_")
+"""What of this machine's environment nodes get, or how it begins: where Prefect and the pictures' store are."""
 
 
 class SshCluster(Scaled):
@@ -59,7 +63,8 @@ class SshCluster(Scaled):
                 retryable=False,
             ) from None
         logins = [Login.read(host, user=self.user, key=self.key, known_hosts=self.known_hosts) for host in self.hosts]
-        shared = {"python": self.python, "threads": self.threads, "stays": stays}
+        passed_on = {name: value for name, value in environment().items() if name.startswith(PASSED_ON)}
+        shared = {"python": self.python, "threads": self.threads, "stays": stays, "environment": passed_on}
         return PlacesCluster(
             {login.name: {"cls": SshNode, "options": {"login": login, **shared}} for login in logins}, scheduler
         )
