@@ -16,7 +16,7 @@ from frontburner.cluster.running import registered
 from frontburner.cluster.watch import NodeWatch
 from frontburner.gate.identity import LOADER
 from frontburner.gate.spreading import Spreading
-from frontburner.settings import Settings, environment
+from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.child import NICE_VARIABLE
 from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import frontburner.run
 from frontburner import events as ev
-from frontburner.control.wishes import WishWatch
+from frontburner.artifacts import Artifacts
+from frontburner.conclusion import keep_chart
 from frontburner.figures.chart import draw
 from frontburner.figures.hues import LOADING, PASSES, WASTED
 from frontburner.figures.report import Report
 from frontburner.figures.timeline import Doing, Timeline
-from frontburner.halting import Halting
 from frontburner.jobs.job import make_job
 from frontburner.plan.block import Block
 from storage.objects import open_store
@@ -122,12 +121,11 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
     store = open_store(order.out)
     monkeypatch.setattr("frontburner.artifacts.create_markdown_artifact", dict)
-    halting = Halting(job_id=order.job_id, watch=WishWatch(store=store, job_id=order.job_id), clock=lambda: 0.0)
 
     def end(report: Report) -> dict[str, bytes]:
-        run = frontburner.run.Run
-        whole = run(job=order, store=store, client=None, report=report, clock=lambda: 0.0, halting=halting)
-        whole._draw()
+        artifacts = Artifacts(job_id=order.job_id, clock=lambda: 0.0)
+        keep_chart(report, store, artifacts)
+        artifacts.close()
         return {key: store.read(key) for key in store.list()}
 
     return end
@@ -150,7 +148,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
     def fail(_: Report) -> bytes:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(frontburner.run, "draw", fail)
+    monkeypatch.setattr("frontburner.conclusion.draw", fail)
     report = job(nodes=1, units=2)
     assert ending(report) == {}
     assert report.chart is None
