@@ -108,7 +108,7 @@ def test_a_job_of_an_earlier_version_has_its_name(job_id: str, document: dict[st
 def test_fields_that_come_or_go_and_other_defaults_rename_no_job(kind: type[RenderJob]) -> None:
     plain = make_job({"scene": "room.xml"})
     assert kind(scene="room.xml").job_id == plain.job_id
-    full = {"scene": "room.xml", "seed": 4, "exr": "float", "aovs": ["depth"], "noise": 0.02}
+    full: dict[str, Any] = {"scene": "room.xml", "seed": 4, "exr": "float", "aovs": ["depth"], "noise": 0.02}
     assert kind(**full).job_id == make_job(full).job_id
 
 
