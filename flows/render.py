@@ -11,6 +11,7 @@ A still shows its passes: first samples → samples to 64 → … → stitch →
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import allow_failure, flow
@@ -86,7 +87,7 @@ def render(
 
 def _pictures(run: JobRun, after: Sequence[Step]) -> list[Step]:
     """Render what is missing of the job, and see its pictures into their places."""
-    name = run.job.scene
+    name = Path(run.job.scene).name
     nodes = run.follow(steps.check_nodes.submit(run.check_nodes, wait_for=after))
     scene = run.follow(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
     if run.scene_must_be_sent:

@@ -126,7 +126,10 @@ def pass_chunks(
 
 def frames_title(frames: Sequence[int]) -> str:
     """Name frames: ``frame 7``, ``frames 1-12``, or the first and the last where there is too much in between."""
-    text = format_frames(tuple(sorted(frames)))
     if len(frames) == 1:
-        return f"frame {text}"
-    return f"frames {text}" if len(text) <= LONGEST_TITLE else f"{len(frames)} frames {min(frames)}-{max(frames)}"
+        return f"frame {frames[0]}"
+    first, last = min(frames), max(frames)
+    text = format_frames(tuple(sorted(frames)))
+    if last - first == len(frames) - 1:
+        text = f"{first}-{last}"
+    return f"frames {text}" if len(text) <= LONGEST_TITLE else f"{len(frames)} frames {first}-{last}"

@@ -33,13 +33,14 @@ def keep_chart(report: Report, store: ObjectStore, artifacts: Artifacts) -> None
 
 
 def conclude(job: RenderJob, report: Report, store: ObjectStore, artifacts: Artifacts) -> dict[str, Any]:
-    """Keep the report of a run, and return it.
+    """Keep the chart and the report of a run, and return that.
 
     Raises
     ------
     JobFailed
         When frames are missing, or what should have been made of them.
     """
+    keep_chart(report, store, artifacts)
     document = report.document()
     artifacts.report(markdown(document))
     written = json.dumps(document, indent=1).encode()

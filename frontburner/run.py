@@ -20,7 +20,7 @@ from frontburner.afterwards import Afterwards
 from frontburner.artifacts import Artifacts
 from frontburner.chunks import Chunk, Stage, frames_title
 from frontburner.cluster.nodes import farm_client
-from frontburner.conclusion import conclude, keep_chart
+from frontburner.conclusion import conclude
 from frontburner.control.wishes import WishWatch
 from frontburner.deadline import DeadlineWatch, next_moment
 from frontburner.farm.dask_farm import DaskFarm
@@ -133,6 +133,7 @@ class JobRun:
                 told(self.job, self.store, after=self.last_steps),
                 self._connected() as scheduler,
                 recorded(self.job, self.store, scheduler),
+                self._ending_steps(),
             ):
                 yield
                 self.result = conclude(self.job, self.report, self.store, self.artifacts)
@@ -230,7 +231,6 @@ class JobRun:
             with closing(rendering.chunks()) as chunks:  # type: ignore[type-var]
                 yield from chunks
         self.artifacts.progress(1.0, now=True)
-        keep_chart(self.report, self.store, self.artifacts)
 
     @property
     def compares_frames(self) -> bool:
@@ -313,9 +313,9 @@ class JobRun:
             yield
         except BaseException as error:
             self._stopped_in = end_state(error)
+            self._stopping.set()
             raise
         finally:
-            self._stopping.set()
             for chunk in self._chunks:
                 if not chunk.ended:
                     chunk.release(self._stopped_in or end_state(None))

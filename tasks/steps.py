@@ -42,7 +42,7 @@ def _step(**options: Any) -> Callable[[Callable[..., object]], Task[..., object]
     return task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_can_help, **options)
 
 
-@_step(name="check nodes")
+@_step(name="check nodes", task_run_name="check nodes")
 def check_nodes(work: Work) -> object:
     """Ask all nodes for the job's renderer, and choose the build that most have."""
     return work()

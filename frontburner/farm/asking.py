@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
-
-from distributed import wait
 
 from storage.errors import FrontburnerError
 
@@ -46,20 +45,19 @@ def ask_node(
         while waiting or running:
             while waiting and len(running) < max(2, len(client.scheduler_info(n_workers=-1)["workers"])):
                 running.append(client.submit(work, waiting.popleft(), *args, pure=False))
-            while not running[0].done():
+            while not _ends(running[0], LOOK_EVERY_S):
                 heed()
-                _pause(running[0])
             answers.append(_answer(running.popleft()))
     finally:
         client.cancel(list(running), force=True)
     return answers
 
 
-def _pause(future: Future) -> None:
-    try:
-        wait(future, timeout=LOOK_EVERY_S)
-    except TimeoutError:
-        return
+def _ends(future: Future, timeout_s: float) -> bool:
+    """Wait a moment for a task; whether it has ended."""
+    ended = threading.Event()
+    future.add_done_callback(lambda _: ended.set())
+    return ended.wait(timeout_s)
 
 
 def _answer(future: Future) -> Any:  # noqa: ANN401 - whatever was asked
