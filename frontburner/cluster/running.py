@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -68,7 +69,7 @@ def registered(scheduler: str) -> Iterator[None]:
     )
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
-    note = folder / f"{farm.pid}.json"
+    note = folder / f"{farm.pid}-{urlsplit(scheduler).port}.json"
     passing = note.with_suffix(".new")
     passing.write_text(json.dumps(asdict(farm)), encoding="utf-8")
     passing.replace(note)

@@ -20,7 +20,7 @@ from tests.frontburner.telling import finished, planned
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUN = Path(__file__).resolve().parents[2] / "addons" / "frontburner" / "run.py"
+RUN = Path(__file__).resolve().parents[2] / "addons" / "frontburner_addon" / "run.py"
 
 
 def told(*happened: ev.Event, every_s: float = 1.0) -> list[dict[str, Any]]:

@@ -1,0 +1,118 @@
+"""What belongs to a job is its context's: jobs in other threads of the process hear and see nothing of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frontburner import events as ev
+from frontburner.cluster.nodes import node_options
+from frontburner.manager.here import TOLD, use_farm_here
+from frontburner.record.registry import prefect_api
+from frontburner.settings import Settings, environment, settings_for
+from tasks.command import Command, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+WAIT_S = 30
+
+
+@pytest.fixture(autouse=True)
+def no_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
+    for name in (*TOLD, "FRONTBURNER_NODES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def at_once(first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Do two things in two threads, and wait for both."""
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(first), pool.submit(second)]:
+            future.result(WAIT_S)
+
+
+def rendered(frame: int) -> ev.FrameRendered:
+    return ev.FrameRendered(at_s=0.0, frame=frame)
+
+
+def test_events_reach_who_observes_in_their_context_and_nobody_else() -> None:
+    heard: dict[int, list[ev.Event]] = {1: [], 2: []}
+    together = Barrier(2, timeout=WAIT_S)
+
+    def job(frame: int) -> None:
+        with ev.observe(heard[frame].append):
+            together.wait()
+            ev.announce(rendered(frame))
+            together.wait()
+
+    at_once(lambda: job(1), lambda: job(2))
+    assert heard == {1: [rendered(1)], 2: [rendered(2)]}
+
+
+def test_a_thread_that_works_for_a_job_tells_its_observers_in_a_copy_of_its_context() -> None:
+    heard: list[ev.Event] = []
+    with ev.observe(heard.append), ThreadPoolExecutor(1) as pool:
+        pool.submit(ev.announce, rendered(1)).result(WAIT_S)
+        pool.submit(copy_context().run, ev.announce, rendered(2)).result(WAIT_S)
+    assert heard == [rendered(2)]
+
+
+def test_observers_may_end_in_any_order() -> None:
+    heard: dict[str, list[ev.Event]] = {"first": [], "second": []}
+    ends = [ev.observe(each.append) for each in heard.values()]
+    ends[0]()
+    ev.announce(rendered(1))
+    ends[1]()
+    ev.announce(rendered(2))
+    assert heard == {"first": [], "second": [rendered(1)]}
+
+
+def test_settings_are_those_of_their_context() -> None:
+    seen: dict[str, tuple[str, str, str]] = {}
+    together = Barrier(2, timeout=WAIT_S)
+
+    def job(name: str) -> None:
+        with settings_for(FRONTBURNER_SCHEDULER=f"tcp://{name}:8786", PREFECT_API_URL=f"http://{name}:4200/api"):
+            together.wait()
+            seen[name] = Settings().scheduler, prefect_api(), node_options()["env"]["PREFECT_API_URL"]
+            together.wait()
+
+    at_once(lambda: job("a"), lambda: job("b"))
+    assert seen == {
+        name: (f"tcp://{name}:8786", f"http://{name}:4200/api", f"http://{name}:4200/api") for name in ("a", "b")
+    }
+    assert (Settings().scheduler, prefect_api()) == ("", "")
+    assert not any(name in os.environ for name in TOLD)
+
+
+def test_those_of_a_context_come_before_the_environment_and_are_checked_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FRONTBURNER_NODES", "3")
+    with settings_for(FRONTBURNER_NODES="5"), settings_for(FRONTBURNER_SCHEDULER=""):
+        assert (Settings().nodes, Settings().scheduler) == (5, "")
+        with settings_for(FRONTBURNER_NODES="-1"), pytest.raises(ValueError, match="nodes"):
+            Settings()
+        assert Settings().nodes == 5
+    assert Settings().nodes == 3
+
+
+def test_what_is_started_for_a_job_finds_the_job_s_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frontburner.manager.here.environment_here", lambda: dict.fromkeys(TOLD, "of the machine"))
+    log = tmp_path / "said"
+    ask = [sys.executable, "-c", "import os; print(os.environ['FRONTBURNER_SCHEDULER'])"]
+    with settings_for(FRONTBURNER_SCHEDULER="tcp://own:8786"):
+        assert subprocess.check_output(ask, env=environment(), text=True).strip() == "tcp://own:8786"
+        run(Command(arguments=tuple(ask), folder=str(tmp_path), log=str(log), environment=environment()))
+        use_farm_here()
+    assert not any(name in os.environ for name in TOLD), "a job that has a farm needs no other"
+    assert log.read_text().strip() == "tcp://own:8786"
