@@ -69,6 +69,11 @@ NAMES: dict[str, type[ev.Event]] = {
 """What each event is called in a record. No name is ever given to another one."""
 
 _NAME_OF = {kind: name for name, kind in NAMES.items()}
+_FIELDS = {
+    kind: [(each.name, str(each.type).removesuffix(" | None")) for each in fields(kind) if each.name != "at_s"]
+    for kind in _NAME_OF
+}
+"""Of each kind of event its fields, and the type of each."""
 _TOLD_OF_UNITS = ("wall_s", "load_s", "cpu_s", "peak_memory_bytes", "reused")
 _NOT_TOLD_OF_UNITS = {"unit": "", "build": "", "isa": "", "started_s": 0.0}
 _MADE: dict[str, Callable[[Any], Any]] = {
@@ -87,9 +92,8 @@ _MADE: dict[str, Callable[[Any], Any]] = {
 def encode(event: ev.Event, at: datetime) -> dict[str, Any]:
     """Make an event plain JSON values: when, what, and its fields. Arrays are left out."""
     told: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds"), "what": _NAME_OF[type(event)]}
-    for each in fields(event):
-        if each.name != "at_s":
-            told |= _told(each.name, getattr(event, each.name))
+    for name, _ in _FIELDS[type(event)]:
+        told |= _told(name, getattr(event, name))
     return told
 
 
@@ -141,19 +145,18 @@ def _plain(value: object) -> object:
 
 def _values(kind: type[ev.Event], told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Give the fields that are told of, each with its value; what is not told of has its default."""
-    for each in fields(kind):
-        wanted = str(each.type).removesuffix(" | None")
+    for name, wanted in _FIELDS[kind]:
         match wanted:
             case "Block":
-                yield each.name, _block(told)
+                yield name, _block(told)
             case "UnitRecord":
-                known = {own.name: told[own.name] for own in fields(UnitRecord) if own.name in told}
-                yield each.name, UnitRecord(**{**_NOT_TOLD_OF_UNITS, **known})
+                known = {each.name: told[each.name] for each in fields(UnitRecord) if each.name in told}
+                yield name, UnitRecord(**{**_NOT_TOLD_OF_UNITS, **known})
             case "npt.NDArray[np.float64]":
-                yield each.name, np.zeros((0, 0))
-            case _ if each.name in told and each.name != "at_s":
-                value, made = told[each.name], _MADE.get(wanted)
-                yield each.name, value if made is None or value is None else made(value)
+                yield name, np.zeros((0, 0))
+            case _ if name in told:
+                value, made = told[name], _MADE.get(wanted)
+                yield name, value if made is None or value is None else made(value)
 
 
 def _block(told: Mapping[str, Any]) -> Block:
