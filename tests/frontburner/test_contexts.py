@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
+from frontburner.cli.render import run as run_command_line
+from frontburner.cli.telling import Told
 from frontburner.cluster.nodes import node_options
+from frontburner.jobs.intake import Form
 from frontburner.manager.here import TOLD, use_farm_here
 from frontburner.record.registry import prefect_api
 from frontburner.settings import Settings, environment, settings_for
@@ -116,3 +119,25 @@ def test_what_is_started_for_a_job_finds_the_job_s_farm(tmp_path: Path, monkeypa
         use_farm_here()
     assert not any(name in os.environ for name in TOLD), "a job that has a farm needs no other"
     assert log.read_text().strip() == "tcp://own:8786"
+
+
+def test_a_cluster_that_is_named_comes_before_the_farm_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "frontburner.manager.here.environment_here", lambda: {"FRONTBURNER_SCHEDULER": "tcp://of-the-machine:8786"}
+    )
+    monkeypatch.setenv("FRONTBURNER_SCHEDULER", "")  # so that it is put back
+    seen: list[tuple[str, str]] = []
+
+    def render(*_: object) -> dict[str, str]:
+        seen.append((Settings().cluster, Settings().scheduler))
+        return {}
+
+    monkeypatch.setattr("frontburner.cli.render._render", render)
+    (tmp_path / "scene.json").write_text("{}")
+    (tmp_path / "slurm.yaml").write_text("cluster: {kind: local}")
+    scene, cluster = str(tmp_path / "scene.json"), str(tmp_path / "slurm.yaml")
+    assert run_command_line(scene, {}, Form(), nodes=0, told=Told.LINES, cluster=cluster) == 0
+    assert seen == [(cluster, "")]
+    assert (Settings().cluster, Settings().scheduler) == ("", "tcp://of-the-machine:8786")
