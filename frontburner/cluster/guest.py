@@ -24,7 +24,7 @@ JOINED = "frontburner-node-begins"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """What a node is to be; ``environment`` is what it must know to reach Prefect and the store."""
+    """What a node is to be; ``environment`` is what it must know to reach the store."""
 
     scheduler: str
     name: str

@@ -39,6 +39,8 @@ _work: set[asyncio.Task[None]] = set()
 
 async def dask_setup(worker: Worker) -> None:
     """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]  # a node has nothing to do with it, and what it renders has nothing to learn of it
     worker.startup_information["frontburner"] = describe
     hears(worker)
     _begin(ClockWatch(server=worker).run())

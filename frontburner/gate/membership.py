@@ -64,7 +64,7 @@ class Membership:
         return self.papers.certificate.exists()
 
     def variables(self) -> dict[str, str]:
-        """Return what a process of it needs in its environment: to reach Prefect through the gateway, and the store."""
+        """Return what a process of it needs in its environment: the store and, for people, Prefect by the gateway."""
         own = {
             "PREFECT_API_URL": f"{self.gateway}{self.api}",
             "PREFECT_API_AUTH_STRING": f"{USER}:{self.token}",
@@ -76,7 +76,7 @@ class Membership:
             if self.certified:
                 store["FRONTBURNER_STORE_CERTIFICATE"] = str(self.papers.certificate)
                 store["FRONTBURNER_STORE_KEY"] = str(self.papers.key)
-        return own | store
+        return store if self.role is Role.NODE else own | store
 
     def keep(self, *, authority: str, certificate: str = "", key: bytes = b"", revoked: str = "") -> None:
         """Keep it, and its files, for this user alone."""
@@ -123,7 +123,7 @@ def forget(home: Path) -> bool:
 
 
 def adopt(member: Membership) -> None:
-    """Give this process what it needs to reach Prefect and the store of the farm it is part of."""
+    """Give this process what it needs to reach the store, and Prefect where it may, of the farm it is part of."""
     os.environ.update(member.variables())
 
 

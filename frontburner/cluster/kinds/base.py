@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Self
-from urllib.parse import urlsplit
 
 import dask
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -15,7 +14,6 @@ from frontburner.cluster.nodes import CONFIG, scheduler_spec
 from frontburner.cluster.running import registered
 from frontburner.cluster.scaling import ByWork
 from frontburner.jobs.spans import parse_span
-from frontburner.settings import environment
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ LOOK_S = 2.0
 """How often it is looked whether the jobs need other nodes."""
 IDLE_LOOKS = 5
 """A node that was spare at so many looks in a row goes."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class ClusterKind(Protocol):
@@ -116,22 +113,9 @@ class Scaled(Document, ABC):
         """Make sure that the first nodes could be asked for."""
         cluster.sync(_correct, cluster)
 
-    def _check_prefect(self) -> None:
-        """Make sure that nodes elsewhere reach the Prefect server, too."""
-        prefect = urlsplit(environment().get("PREFECT_API_URL", "")).hostname
-        if self.host not in LOOPBACK and prefect in LOOPBACK:
-            raise NoCluster(
-                reason=f"Nodes that reach the scheduler at {self.host} can't reach the Prefect server, which is at "
-                f"{prefect} of this machine.",
-                remedy="Start one that listens at the same address (`prefect server start --host ADDRESS`), and set "
-                "PREFECT_API_URL to it.",
-                retryable=False,
-            )
-
     @contextmanager
     def opened(self, standings: Path | None = None) -> Iterator[str]:
         """Run a scheduler here and nodes on the cluster, as `ClusterKind` says."""
-        self._check_prefect()
         scheduler = scheduler_spec(
             host=self.host, port=self.port, standings=standings, patience_s=parse_span(self.wait)
         )

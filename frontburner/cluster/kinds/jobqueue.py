@@ -11,7 +11,6 @@ from pydantic import Field
 
 from frontburner.cluster.kinds.base import NoCluster, Scaled
 from frontburner.cluster.nodes import CONFIG, TASKS_PER_NODE
-from frontburner.record.registry import prefect_api
 from frontburner.settings import Settings
 from tasks.node import CHECK_VARIABLE, THREADS_VARIABLE
 
@@ -86,7 +85,6 @@ class JobQueueCluster(Scaled):
         """What makes a worker a node of ours: nothing of it is a secret, as everybody can read batch jobs."""
         settings = {
             "DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(CONFIG),
-            "PREFECT_API_URL": prefect_api(),
             THREADS_VARIABLE: str(self.threads),
             CHECK_VARIABLE: "1" if stays else "",
         }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PASSED_ON = ("PREFECT_API_URL", "AWS_ENDPOINT_URL")
+PASSED_ON = ("AWS_ENDPOINT_URL",)
 
 
 class KubernetesCluster(Document):

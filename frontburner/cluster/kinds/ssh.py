@@ -15,8 +15,8 @@ from frontburner.settings import environment
 if TYPE_CHECKING:
     from distributed import SpecCluster
 
-PASSED_ON = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "AWS_")
-"""What of this machine's environment nodes get, or how it begins: where Prefect and the pictures' store are."""
+PASSED_ON = ("AWS_",)
+"""How what nodes get of this machine's environment begins: where the pictures' store is."""
 
 
 class SshCluster(Scaled):
