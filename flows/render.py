@@ -76,8 +76,8 @@ def render(
         while run.frames_wanted:  # once more where the farm's scheduler was lost, and for frames that stand out
             with run.on_farm():
                 done = _pictures(run, after=done)
-                if run.compares_frames:
-                    done = [run.follow(steps.measure_frames.submit(run.measure, wait_for=done))]
+                if run.compare_frames():
+                    done = [run.steps.follow(steps.measure_frames.submit(run.measure, wait_for=done))]
                     run.judge()
         if run.products_wanted:
             _products(run, after=done)
@@ -88,14 +88,14 @@ def render(
 def _pictures(run: JobRun, after: Sequence[Step]) -> list[Step]:
     """Render what is missing of the job, and see its pictures into their places."""
     name = Path(run.job.scene).name
-    nodes = run.follow(steps.check_nodes.submit(run.check_nodes, wait_for=after))
-    scene = run.follow(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
+    nodes = run.steps.follow(steps.check_nodes.submit(run.check_nodes, wait_for=after))
+    scene = run.steps.follow(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
     if run.scene_must_be_sent:
-        scene = run.follow(steps.send_scene.submit(name, run.send_scene, wait_for=[scene]))
+        scene = run.steps.follow(steps.send_scene.submit(name, run.send_scene, wait_for=[scene]))
     begun: dict[Chunk, Step] = {}
     for chunk in run.chunks():  # in here, units are handed out until all pictures are in place
         before: list[Any] = [allow_failure(begun[each]) for each in chunk.after] or [scene]
-        begun[chunk] = run.begin(chunk, _begin(chunk, before))
+        begun[chunk] = run.steps.begin(chunk, _begin(chunk, before))
     return [step for chunk, step in begun.items() if chunk.stage in (Stage.FINISH, Stage.WRITE)]
 
 

@@ -110,8 +110,11 @@ class Afterwards:
             )
         return ""
 
-    def make_sheet(self, facts: str) -> Product:
-        """Have a node make a contact sheet."""
+    def make_sheet(self, renderer: str) -> Product:
+        """Have a node make a contact sheet, which says by which renderer the frames were made."""
+        assert self._layout is not None, "begin() comes first"
+        size, frames = next(iter(self._layout.frames.values())).size, tuple(sorted(self._layout.frames))
+        facts = f"frames {format_frames(frames)} · {size.width}×{size.height} · {renderer}"
         flags = {finding.frame: finding.fault.value for finding in self._found}
         return self._made(
             ask_node(self.client, sheet_of, [self._footage], flags, facts, self.store.url, heed=self.heed)

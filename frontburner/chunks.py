@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner.jobs.frames import format_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tasks.spec import SampleRange
 
@@ -58,7 +58,7 @@ class Chunk:
     """How often the step has waited for it: more than once where Prefect tries it again."""
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _ended: Future[Any] = field(init=False, default_factory=Future)
-    _released: Any = field(init=False, default=None)
+    _released: Callable[[], Any] | None = field(init=False, default=None)
     _again: bool = field(init=False, default=False)
 
     def wait(self) -> Any:  # noqa: ANN401 - None, or a state of Prefect's the step ends in
@@ -74,7 +74,8 @@ class Chunk:
             if self.attempts > 1 and self._released is None:
                 self._ended, self._again = Future(), True
             ended = self._ended
-        return ended.result()
+        ended.result()
+        return self._released and self._released()
 
     def end(self, error: BaseException | None = None) -> None:
         """Have its step end well, or with an error."""
@@ -86,13 +87,16 @@ class Chunk:
             else:
                 self._ended.set_exception(error)
 
-    def release(self, state: Any) -> None:  # noqa: ANN401 - a state of Prefect's
-        """Have its step end at once, in this state, whatever becomes of the chunk."""
+    def release(self, state: Callable[[], Any]) -> None:
+        """Have its step end at once, in the state of Prefect's that this makes, whatever becomes of the chunk.
+
+        States are made when they are needed: of two, Prefect takes the one that was made last.
+        """
         with self._lock:
             self._released = state
             if self._ended.done():
                 self._ended = Future()
-            self._ended.set_result(state)
+            self._ended.set_result(None)
 
     def taken_up_again(self) -> bool:
         """Whether its step has been tried again since this was last asked."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import wait
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect import get_run_logger
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.states import Completed
 
 from frontburner import events as ev
 from frontburner.afterwards import Afterwards
 from frontburner.artifacts import Artifacts
-from frontburner.chunks import Chunk, Stage, frames_title
 from frontburner.cluster.nodes import farm_client
 from frontburner.conclusion import conclude
 from frontburner.control.wishes import WishWatch
@@ -27,31 +22,30 @@ from frontburner.farm.dask_farm import DaskFarm
 from frontburner.farm.survey import choose_build
 from frontburner.figures.report import Report
 from frontburner.halting import FarmLost, Halt, Halted, Halting, end_state, stay_suspended
-from frontburner.jobs.frames import format_frames
-from frontburner.jobs.layout import Layout, lay_out
-from frontburner.jobs.missing import Missing, missing
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.nightly.conditions import note_scene
 from frontburner.nightly.telling import told
 from frontburner.previews import parts_folder
 from frontburner.recording import deployed, recorded
 from frontburner.rendering import Rendering
+from frontburner.rounds import Round, announce_plan, in_place, laid_out
 from frontburner.settings import Settings
+from frontburner.step_watch import StepWatch
 from frontburner.travel import Journey
 from storage.errors import StoreError
-from storage.objects import HOUSE, open_store
-from tasks.renderers import renderer
+from storage.objects import open_store
 from tasks.scenes import SceneQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Iterator, Mapping
 
     from distributed import Client
     from prefect.client.schemas.objects import State
     from prefect.futures import PrefectFuture
 
+    from frontburner.chunks import Chunk
     from frontburner.jobs.job import RenderJob
+    from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.movie import Codec
     from tasks.pictures import FrameRecord
@@ -61,19 +55,6 @@ FARM_TIMEOUT_S = 600
 """Seconds a run waits for a scheduler that went away: it is started again where it was, or the run ends."""
 RELEASE_TIMEOUT_S = 5.0
 LOOK_EVERY_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Round:
-    """What is rendered from the opening of a scene to the last picture; ``because`` tells it from others of its run."""
-
-    again: str
-    only: str
-    because: str = ""
-
-
-class _Stopped(Exception):
-    """Ends what a step does, once the run ends."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,21 +86,17 @@ class JobRun:
     artifacts: Artifacts = field(init=False)
     halting: Halting = field(init=False)
     client: Client = field(init=False)
-    last_steps: list[PrefectFuture[Any]] = field(init=False, default_factory=list)
-    """Steps after which the run is over but for its notifications."""
+    steps: StepWatch = field(init=False)
+    afterwards: Afterwards = field(init=False)
     _deadline: DeadlineWatch | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
-    _round: _Round = field(init=False)
-    _afterwards: Afterwards = field(init=False)
+    _round: Round = field(init=False)
     _connection: object = field(init=False, default=None)
-    _chunks: list[Chunk] = field(init=False, default_factory=list)
-    _steps: list[PrefectFuture[Any]] = field(init=False, default_factory=list)
-    _stopping: threading.Event = field(init=False, default_factory=threading.Event)
-    _stopped_in: State[Any] | None = field(init=False, default=None)
     _began_s: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._round = _Round(again=self.again, only=self.only)
+        self._round = Round(again=self.again, only=self.only)
+        self.steps = StepWatch(heed=self.heed)
 
     def clock(self) -> float:
         """Return the seconds since the run began."""
@@ -130,10 +107,10 @@ class JobRun:
         """Keep the run's record and figures, heed what ends it, and notify those the job names when it has ended."""
         try:
             with (
-                told(self.job, self.store, after=self.last_steps),
+                told(self.job, self.store, after=self.steps.last),
                 self._connected() as scheduler,
                 recorded(self.job, self.store, scheduler),
-                self._ending_steps(),
+                self.steps.ending(),
             ):
                 yield
                 self.result = conclude(self.job, self.report, self.store, self.artifacts)
@@ -151,10 +128,9 @@ class JobRun:
     @contextmanager
     def on_farm(self) -> Iterator[None]:
         """Have the job take part in sharing the farm. Should its scheduler be lost, frames are wanted once more."""
-        self._stopping.clear()
-        self._stopped_in, self._connection, self.frames_wanted = None, self.client.scheduler_comm, False
+        self._connection, self.frames_wanted = self.client.scheduler_comm, False
         try:
-            with self._ending_steps(), ExitStack() as stack:
+            with self.steps.ending(), ExitStack() as stack:
                 self.farm = stack.enter_context(self._farm())
                 self.journey = stack.enter_context(closing(self._journey()))
                 yield
@@ -164,42 +140,24 @@ class JobRun:
             self.frames_wanted = True
             self._wait_for_farm(error if isinstance(error, FarmLost) else _farm_lost())
 
-    def follow(self, step: PrefectFuture[Any]) -> PrefectFuture[Any]:
-        """Wait until a step has ended well, and heed meanwhile what is wanted of the run. Raises what it failed by."""
-        self._steps.append(step)
-        ended = _ended(step)
-        while not wait([ended], timeout=LOOK_EVERY_S).done:
-            self.heed()
-        self.heed()
-        step.result()
-        return step
-
-    def begin(self, chunk: Chunk, step: PrefectFuture[Any]) -> PrefectFuture[Any]:
-        """Note the step of a chunk, which ends when the run does."""
-        self._chunks.append(chunk)
-        self._steps.append(step)
-        if chunk.stage in (Stage.FINISH, Stage.WRITE):
-            self.last_steps.append(step)
-        return step
-
     # What its steps do, each on a thread of its own, one after the other.
 
     def check_nodes(self) -> State[Any] | None:
         """Choose the build of the renderer that most nodes have."""
 
         def check() -> None:
-            self._build = choose_build(self.farm.survey(self._heed_in_step), self.job.renderer_name)
+            self._build = choose_build(self.farm.survey(self.steps.heed_in_step), self.job.renderer_name)
             self.journey.query = self._query()
 
-        return self._stoppable(check)
+        return self.steps.stoppable(check)
 
     def open_scene(self) -> State[Any] | None:
         """Open the scene."""
-        return self._stoppable(self.journey.open)
+        return self.steps.stoppable(self.journey.open)
 
     def send_scene(self) -> State[Any] | None:
         """Send the scene to nodes that don't see it."""
-        return self._stoppable(self.journey.send)
+        return self.steps.stoppable(self.journey.send)
 
     @property
     def scene_must_be_sent(self) -> bool:
@@ -208,11 +166,14 @@ class JobRun:
 
     def chunks(self) -> Iterator[Chunk]:
         """Render what is missing, and return the job's chunks as they begin."""
-        self._lay_out()
-        found = self._missing()
+        self.layout = laid_out(self.job, self._build, self.journey)
+        self.report.notes, self.report.renderer = self.layout.notes, f"{self.job.renderer_name} {self._build}"
+        found = self._round.missing(self.job, self.layout, self.store)
+        announce_plan(self.job, self.layout, found, self.store, self.clock())
+        self.pictures |= {record.frame: record for record in found.in_place}
         self.farm.open(self._build, self.layout.unit, self.layout.shows(parts_folder(self.job.job_id)))
         if found.in_place:
-            yield _in_place(found)
+            yield in_place(found)
         with self._deadline_watched():
             rendering = Rendering(
                 job=self.job,
@@ -232,23 +193,22 @@ class JobRun:
                 yield from chunks
         self.artifacts.progress(1.0, now=True)
 
-    @property
-    def compares_frames(self) -> bool:
-        """Whether frames are in place that are to be held against each other."""
+    def compare_frames(self) -> bool:
+        """Whether all frames are in place and to be held against each other."""
         if self.frames_wanted or self.report.pictures.failed:
             return False
-        self._afterwards.begin(self.layout)
-        return self._afterwards.compares
+        self.afterwards.begin(self.layout)
+        return self.afterwards.compares
 
     def measure(self) -> State[Any] | None:
         """Measure all frames."""
-        return self._stoppable(self._afterwards.measure)
+        return self.steps.stoppable(self.afterwards.measure)
 
     def judge(self) -> None:
         """Report which frames stand out; they are wanted once more where the job says so."""
-        frames = self._afterwards.judge()
+        frames = self.afterwards.judge()
         if frames:
-            self._round = _Round(again=frames, only=frames, because="-checks")
+            self._round = Round(again=frames, only=frames, because="-checks")
             self.frames_wanted = True
 
     @property
@@ -258,30 +218,24 @@ class JobRun:
 
     def make_sheet(self) -> Product:
         """Have a node make a contact sheet."""
-        return self._afterwards.make_sheet(self._facts)
+        return self.afterwards.make_sheet(self.report.renderer)
 
     def make_movie(self, codec: Codec) -> Product:
         """Have a node make a movie."""
-        return self._afterwards.make_movie(codec)
+        return self.afterwards.make_movie(codec)
 
     def follow_products(self, products: Mapping[str, PrefectFuture[Any]]) -> None:
         """Wait for what is made of the frames. What can't be made is reported, and fails no other."""
-        self.last_steps[:] = products.values()
+        self.steps.last[:] = products.values()
         for name, step in products.items():
             try:
-                self.follow(step)
+                self.steps.follow(step)
             except (FarmLost, Halted):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the step raised
-                self._afterwards.fail(name, error)
+                self.afterwards.fail(name, error)
             else:
-                self._afterwards.take(name, cast("Product", step.result()))
-
-    @property
-    def _facts(self) -> str:
-        size = next(iter(self.layout.frames.values())).size
-        frames = format_frames(tuple(sorted(self.layout.frames)))
-        return f"frames {frames} · {size.width}×{size.height} · {self.report.renderer}"
+                self.afterwards.take(name, cast("Product", step.result()))
 
     def heed(self) -> None:
         """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
@@ -294,35 +248,6 @@ class JobRun:
             raise _farm_lost()
         self.halting.heed()
 
-    def _heed_in_step(self) -> None:
-        if self._stopping.is_set():
-            raise _Stopped
-
-    def _stoppable(self, work: Callable[[], None]) -> State[Any] | None:
-        """Do what a step does; if the run ends first, return the state the step ends in."""
-        try:
-            work()
-        except _Stopped:
-            return self._stopped_in
-        return None
-
-    @contextmanager
-    def _ending_steps(self) -> Iterator[None]:
-        """Have no step wait any more when the run ends, however it does."""
-        try:
-            yield
-        except BaseException as error:
-            self._stopped_in = end_state(error)
-            self._stopping.set()
-            raise
-        finally:
-            for chunk in self._chunks:
-                if not chunk.ended:
-                    chunk.release(self._stopped_in or end_state(None))
-            wait([_ended(step) for step in self._steps], timeout=RELEASE_TIMEOUT_S)
-            self._chunks.clear()
-            self._steps.clear()
-
     @contextmanager
     def _connected(self) -> Iterator[str]:
         """Have what the run needs besides the farm's nodes; gives the scheduler's address."""
@@ -331,9 +256,9 @@ class JobRun:
             self.client = client
             self.report = Report(job_id=self.job.job_id)
             self.halting = Halting(job_id=self.job.job_id, watch=watch, clock=self.clock)
-            self._afterwards = Afterwards(
+            self.afterwards = Afterwards(
                 job=self.job, store=self.store, client=client, pictures=self.pictures, clock=self.clock,
-                heed=self._heed_in_step,
+                heed=self.steps.heed_in_step,
             )  # fmt: skip
             self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
             if self.job.finish_by:
@@ -368,59 +293,12 @@ class JobRun:
             query=self._query(),
             farm=self.farm,
             clock=self.clock,
-            heed=self._heed_in_step,
+            heed=self.steps.heed_in_step,
             say=lambda sentence: get_run_logger().info("%s", sentence),
         )
 
-    def _lay_out(self) -> None:
-        self.layout = lay_out(
-            self.job,
-            build=self._build,
-            capabilities=renderer(self.job.renderer_name).capabilities(self._build),
-            scenes=self.journey.query.frames,
-            infos=self.journey.infos,
-            manifest=self.journey.manifest.digest,
-        )
-        self.report.notes = self.layout.notes
-        self.report.renderer = f"{self.job.renderer_name} {self._build}"
-
-    def _missing(self) -> Missing:
-        layout = self.layout
-        found = missing(layout, self.store, again=self._still_again(), only=self._round.only)
-        if self._round.again:
-            self.store.create(self._again_mark, b"1")
-        for record in found.in_place:
-            self.pictures[record.frame] = record
-            outputs = tuple(self.store.locate(key) for key in record.files)
-            ev.announce(ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs, reached=record.reached))
-        ev.announce(
-            ev.JobPlanned(
-                at_s=self.clock(),
-                job_id=self.job.job_id,
-                frames=len(found.wanted) + len(found.in_place),
-                pixel_samples=sum(s.count for s in layout.passes) * layout.region.area * len(found.wanted),
-                reused_frames=len(found.in_place),
-                probe=layout.passes[0] if len(layout.passes) > 1 and len(layout.frames) == 1 else None,
-                numbers=format_frames(tuple(sorted(layout.frames))),
-                size=next(iter(layout.frames.values())).size,
-                region=layout.region,
-            )
-        )
-        return found
-
     def _written(self, record: FrameRecord) -> None:
         self.pictures[record.frame] = record
-
-    def _still_again(self) -> str:
-        """Return the frames to render again, unless this very run was resumed and has discarded them before."""
-        again = self._round.again
-        return "" if again and self.store.exists(self._again_mark) else again
-
-    @property
-    def _again_mark(self) -> str:
-        context = FlowRunContext.get()
-        run = context.flow_run.id if context and context.flow_run else "direct"
-        return f"{HOUSE}/jobs/{self.job.job_id}/again/{run}{self._round.because}"
 
     @contextmanager
     def _deadline_watched(self) -> Iterator[None]:
@@ -447,20 +325,6 @@ class JobRun:
             time.sleep(0.25)
         if self.client.status != "running":
             raise lost
-
-
-def _ended(step: PrefectFuture[Any]) -> Future[Any]:
-    """Return the future of the thread a step runs on: asked for its state, Prefect would ask its server."""
-    future: Future[Any] = step.wrapped_future  # type: ignore[attr-defined]
-    return future
-
-
-def _in_place(found: Missing) -> Chunk:
-    """Return a chunk of the frames that need nothing any more."""
-    frames = tuple(record.frame for record in found.in_place)
-    chunk = Chunk(stage=Stage.FINISH, title=frames_title(frames), frames=frames)
-    chunk.release(Completed(name="InPlace", message="Rendered and written before this run."))
-    return chunk
 
 
 def _now() -> datetime:

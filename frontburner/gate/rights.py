@@ -34,6 +34,7 @@ _QUESTIONS = re.compile(rf"{API}/(?:[\w-]+/)*(?:filter|count|paginate|history|la
 """What Prefect is asked by POST and answers without changing anything."""
 _LISTENING = frozenset({f"{API}/events/out", f"{API}/logs/out"})
 
+
 def allowed(role: Role, method: str, path: str) -> bool:
     """Say whether a role may ask this. A web socket's method is `SOCKET`."""
     if role is Role.NODE:

@@ -1,4 +1,4 @@
-"""A job in Prefect: its steps, their edges and states, as Prefect's server has them; and nodes that know nothing of it."""
+"""A job in Prefect: its steps, their edges and states, as its server has them; and nodes that know nothing of it."""
 
 from __future__ import annotations
 

@@ -86,11 +86,11 @@ def test_a_chunk_begins_with_its_first_unit_and_its_pictures_when_all_are_render
     assert (render.stage, render.title, render.ended) == (Stage.RENDER, "frames 0-1", False)
     steps.rendered(1)
     steps.ended(1, Stage.FINISH, None)
-    assert not render.ended
+    assert [render.ended, *steps.ready()] == [False]
     steps.rendered(0)
-    assert render.ended
     (finish,) = steps.ready()
     assert (finish.stage, finish.after, finish.ended) == (Stage.FINISH, (render,), False)
+    assert waits(render) is None
     steps.ended(0, Stage.FINISH, None)
     assert waits(finish) is None
 
@@ -253,11 +253,11 @@ def test_a_chunk_that_is_released_ends_its_step_in_that_state_even_between_two_a
         waiting = pool.submit(chunk.wait)
         while not chunk.attempts:
             threading.Event().wait(0.001)
-        chunk.release("suspended")
+        chunk.release(lambda: "suspended")
         assert waiting.result(10) == "suspended"
     late = Chunk(stage=Stage.FINISH, title="frames 1-2", frames=(1, 2))
     late.end(AWAY)
     with pytest.raises(StoreError):
         late.wait()
-    late.release("suspended")
+    late.release(lambda: "suspended")
     assert late.wait() == "suspended"
