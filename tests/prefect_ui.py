@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 Version = Literal["v1", "v2"]
-Layout = Literal["Temporal dependency", "Temporal sequence", "Dependency grid", "Sequential grid"]
+LAYOUTS = {
+    "Temporal dependency": "temporal_nearest-parent",
+    "Temporal sequence": "temporal_waterfall",
+    "Dependency grid": "dependency_nearest-parent",
+    "Sequential grid": "dependency_waterfall",
+}
+"""How steps may be laid out, as the UI says and as it calls it; the first is its own choice."""
 SIZE = 1600, 900
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PATHS = {"v1": "runs/flow-run", "v2": "v2/runs/flow-run"}
@@ -28,15 +34,25 @@ LOADED_MS = 60_000
 LOOK_EVERY_MS, SAME_LOOKS, MOST_LOOKS = 300, 3, 20
 GROWING = 0.01
 """Part of the picture that bars under way may add from look to look."""
-COUNT_LAYOUTS = """window.layouts = 0;
+HEAR_LAYOUTS = """window.asked = [];
     window.Worker = class extends Worker {
-        constructor(...given) { super(...given); this.addEventListener('message', () => { window.layouts += 1; }); }
+        constructor(...given) {
+            super(...given);
+            this.addEventListener('message', told => {
+                if (told.data.type === 'layout') window.laidOut = window.asked.shift();
+            });
+        }
+        postMessage(told, ...more) {
+            if (told.type === 'layout')
+                window.asked.push(`${told.horizontalSettings.mode}_${told.verticalSettings.mode}`);
+            return super.postMessage(told, ...more);
+        }
     };"""
-"""The graph asks a worker where its steps are to be: what it answers says that there is something to draw."""
+"""The graph asks a worker where its steps are to be: once that has answered, there is something to draw."""
 
 
 def picture(
-    browser: Browser, api_url: str, flow_run: str, *, version: Version = "v1", layout: Layout | None = None,
+    browser: Browser, api_url: str, flow_run: str, *, version: Version = "v1", layout: str = "",
     whole_page: bool = False,
 ) -> bytes:  # fmt: skip
     """Take a picture of a flow run's graph as it is now, or of the run's page; returns a PNG.
@@ -48,7 +64,7 @@ def picture(
     version
         Which of the two UIs.
     layout
-        How steps are laid out, by the UI's own words; None is as the UI has it.
+        How steps are laid out, by the UI's own words; empty is as the UI has it.
     whole_page
         Whether all of the page is shown, with a small graph, instead of the graph alone.
     """
@@ -56,10 +72,10 @@ def picture(
     with visiting(browser, SIZE, service_workers="block") as visit:
         page = visit.page
         page.route("**/*", _stay_here)
-        page.add_init_script(COUNT_LAYOUTS)
+        page.add_init_script(HEAR_LAYOUTS)
         with page.expect_response(lambda answer: answer.url.endswith("/graph-v2"), timeout=LOADED_MS):
             page.goto(address, timeout=LOADED_MS)
-        page.wait_for_function("window.layouts > 0", timeout=LOADED_MS)
+        _laid_out(page, next(iter(LAYOUTS)))
         if not whole_page:
             page.keyboard.press("f")
         if layout:
@@ -69,13 +85,16 @@ def picture(
         return _settled(page)
 
 
-def _lay_out(page: Page, layout: Layout) -> None:
-    before = page.evaluate("window.layouts")
+def _lay_out(page: Page, layout: str) -> None:
     page.locator(SETTINGS).first.click()
     page.get_by_text(layout, exact=True).click()
     page.locator(SETTINGS).first.click()
     page.evaluate("document.activeElement.blur()")
-    page.wait_for_function("before => window.layouts > before", arg=before, timeout=LOADED_MS)
+    _laid_out(page, layout)
+
+
+def _laid_out(page: Page, layout: str) -> None:
+    page.wait_for_function("layout => window.laidOut === layout", arg=LAYOUTS[layout], timeout=LOADED_MS)
 
 
 def _stay_here(route: Route) -> None:
@@ -113,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("flow_run")
     parser.add_argument("out", type=Path)
     parser.add_argument("--version", choices=["v1", "v2"], default="v1")
-    parser.add_argument("--layout", help="such as 'Dependency grid'")
+    parser.add_argument("--layout", choices=LAYOUTS, default="")
     parser.add_argument("--whole-page", action="store_true")
     given = parser.parse_args(arguments)
     with chromium() as browser:
