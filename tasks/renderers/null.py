@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.contents import content_of
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.held import wait_until_let
 from tasks.renderers.travelled import here
 from tasks.spec import Aov, CostGrid, FrameSpec, Pixels, Region, Size, UnitSpec
 
@@ -74,6 +75,7 @@ class NullScene(BaseModel):
     memory_px_bytes: int = Field(default=0, ge=0)
     memory_limit_bytes: int | None = Field(default=None, ge=0)
     journal: bool = False
+    held: bool = False
     files: list[str] = []
     faults: list[Fault] = []
 
@@ -131,6 +133,8 @@ class NullSession:
             raise SceneError(
                 reason="The scene changed while the job ran.", remedy="Start a new job.", scene=frame.scene
             )
+        if scene.held:
+            wait_until_let(Path(frame.scene))
         self._load(scene, frame)
         with _memory(scene, region):
             costs = _spend(scene, unit)

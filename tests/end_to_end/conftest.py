@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 
 COMMAND = Path(sys.executable).with_name("frontburner")
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 240
-STOP_TIMEOUT_S = 20
+TIMEOUT_S = 600
+"""Only what hangs takes so long, however busy the machine is."""
+
+
+class Running(subprocess.Popen[str]):
+    """A program of a test's. A test that has failed doesn't wait for it."""
+
+    def __exit__(self, kind: type[BaseException] | None, *about: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +45,15 @@ class Studio:
         What runs its programs, such as ``ip netns exec NAME``; empty is nothing.
     settings
         What its environment has besides.
+    started
+        The programs it has started, for `end`.
     """
 
     home: Path
     folder: Path
     within: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    started: list[Running] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,35 +61,39 @@ class Studio:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "FRONTBURNER_"))}
         return {**kept, **self.settings, "FRONTBURNER_HOME": str(self.home)}
 
-    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, **environment: str) -> Running:
         """Start ``frontburner`` with these arguments."""
         return self._launch([COMMAND, *arguments], environment, subprocess.PIPE)
 
     @contextmanager
-    def serving(self, *command: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    def serving(self, *command: object, cwd: Path | None = None, **environment: str) -> Iterator[Running]:
         """Have a program run until the context ends; what it says goes to a file, which never fills up."""
-        with (self.folder / "services.log").open("a") as log, self._launch(command, environment, log) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
-                try:
-                    process.wait(STOP_TIMEOUT_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+        with (
+            (self.folder / "services.log").open("a") as log,
+            self._launch(command, environment, log, cwd) as process,
+        ):
+            yield process
+            process.terminate()
+            process.wait(TIMEOUT_S)
 
     def _launch(
-        self, command: Sequence[object], environment: Mapping[str, str], said: IO[str] | int
-    ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        self,
+        command: Sequence[object],
+        environment: Mapping[str, str],
+        said: IO[str] | int,
+        cwd: Path | None = None,
+    ) -> Running:
+        process = Running(
             [*self.within, *map(str, command)],
             env={**self.environment, **environment},
-            cwd=self.folder,
+            cwd=cwd or self.folder,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run ``frontburner`` to its end."""
@@ -103,6 +119,15 @@ class Studio:
                 continue
         return found
 
+    def end(self) -> None:
+        """End all that still runs of it."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for started in self.started:
+            with started:
+                started.kill()
+
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
@@ -110,8 +135,7 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     folder.mkdir()
     studio = Studio(home=tmp_path / "home", folder=folder)
     yield studio
-    for process in studio.processes():
-        process.kill()
+    studio.end()
 
 
 @pytest.fixture
@@ -133,8 +157,8 @@ def null_scene(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def until(condition: Callable[[], Any], *, timeout_s: float = 120) -> Any:
-    """Wait for something another process brings about."""
+def until(condition: Callable[[], Any], *, timeout_s: float = TIMEOUT_S) -> Any:
+    """Wait for something another process or thread brings about."""
     ends_s = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < ends_s, "it did not happen in time"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from storage.images import decode_exr
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.end_to_end.test_sharing import nodes, running_farm
 from tests.renderers.breaking import cut_off, half_a_library, script
 
@@ -88,7 +88,7 @@ def test_a_node_with_a_broken_renderer_says_why_and_draws_nothing(
         bad = until(lambda: (found := nodes(studio).get("bad", {})).get("problems") and found)
         report = studio.render(*job, FRONTBURNER_SCHEDULER=address)
         node.send_signal(signal.SIGTERM)
-        node.communicate(timeout=60)
+        node.communicate(timeout=TIMEOUT_S)
     (said,) = [problem for problem in bad["problems"] if renderer in problem.lower() or "bpy" in problem]
     assert truth in said
     assert renderer not in bad["renders"]

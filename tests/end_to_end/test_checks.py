@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.end_to_end.test_sharing import nodes, running_farm
 from tests.renderers.breaking import copied, rewritten
 
@@ -47,7 +47,7 @@ def test_a_machine_is_checked_with_no_farm_and_none_is_started(studio: Studio, o
     assert "its picture is wrong: is " in line
     assert line.endswith(" → Install mitsuba again in this environment.")
     assert studio.run("doctor").returncode == 2
-    assert not studio.processes()
+    until(lambda: not studio.processes())
 
 
 @pytest.mark.slow
@@ -70,5 +70,5 @@ def test_a_node_that_would_draw_something_else_says_why_and_draws_nothing(
         job = (ROOM, "--size", "48x40", "--samples", 16, "--out", studio.folder / "out")
         report = studio.render(*job, FRONTBURNER_SCHEDULER=address)
         node.send_signal(signal.SIGTERM)
-        node.communicate(timeout=60)
+        node.communicate(timeout=TIMEOUT_S)
     assert {name for name, one in report["per_node"].items() if one["units"]} == {"node-1"}

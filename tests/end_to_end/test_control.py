@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.end_to_end.conftest import TIMEOUT_S, until
+from tests.turnstile import Turnstile
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,13 +51,16 @@ def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 @pytest.mark.timeout(900)
 def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_scene: Callable[..., Path]) -> None:
-    scene = null_scene(size="64x36", samples=4, cost_s=3, journal=True)
-    out = studio.folder / "out"
+    scene = null_scene(size="64x36", samples=4, journal=True, held=True)
+    turnstile, out = Turnstile(scene), studio.folder / "out"
 
-    with studio.start("render", scene, "--frames", f"1-{FRAMES}", "--out", out, "--nodes", 2) as command:
+    how = ("--frames", f"1-{FRAMES}", "--mode", "frames", "--out", out, "--nodes", 2)
+    with studio.start("render", scene, *how) as command:
+        turnstile.let(3)
         until(lambda: written(scene, out))
         command.kill()
         command.communicate(timeout=TIMEOUT_S)
+    until(lambda: not studio.processes())
     (job,) = told(studio, "list")
     name = job["job_id"]
     assert job["state"] == "lost"
@@ -65,11 +68,14 @@ def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_sc
 
     before = written(scene, out)
     with studio.start("job", "resume", name, "--nodes", 2) as resumed:
-        until(lambda: told(studio, "show", name)["state"] == "running")
+        turnstile.let(3)
         until(lambda: written(scene, out) > before)
-        asked = studio.run("job", "suspend", name)
-        assert asked.returncode == 0, asked.stderr
-        assert f"{name}: suspended" in asked.stderr
+        assert told(studio, "show", name)["state"] == "running"
+        with studio.start("job", "suspend", name) as asked:
+            until(lambda: "job suspending" in studio.run("job", "log", name, "--json").stdout)
+            turnstile.open()  # units under way end first
+            code, said = ends(asked)
+        assert (code, f"{name}: suspended" in said) == (0, True), said
         code, said = ends(resumed)
     assert (code, f"The job {name} is suspended." in said) == (4, True)
     assert told(studio, "show", name)["state"] == "suspended"
@@ -91,23 +97,20 @@ def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_sc
         "lost", "suspended", "completed", "completed", "completed",
     ]  # fmt: skip
     assert (shown["written"], shown["frames"], shown["failed"]) == (FRAMES, FRAMES, {})
-    until(lambda: not studio.processes(), timeout_s=30)
+    until(lambda: not studio.processes())
 
 
 @pytest.mark.timeout(600)
-def test_a_cancelled_job_is_ended_within_seconds_and_goes_on_all_the_same(
+def test_a_cancelled_job_is_ended_in_the_middle_of_a_unit_and_goes_on_all_the_same(
     studio: Studio, null_scene: Callable[..., Path]
 ) -> None:
-    scene = null_scene(size="64x36", samples=4, cost_s=600)
-    out = studio.folder / "out"
+    scene, out = null_scene(size="64x36", samples=4, held=True), studio.folder / "out"
     with studio.start("render", scene, "--out", out, "--nodes", 1) as command:
         (job,) = until(lambda: [each for each in told(studio, "list") if each["nodes"]])
         until(lambda: any(node["under_way"] for node in told(studio, "show", job["job_id"])["nodes"].values()))
-        began_s = time.monotonic()
         asked = studio.run("job", "cancel", job["job_id"], "--out", str(out))
         assert (asked.returncode, "cancelled" in asked.stderr) == (0, True)
-        assert time.monotonic() - began_s < 60, "a unit takes ten minutes"
         assert ends(command)[0] == 4
     null_scene(size="64x36", samples=4)
     assert told(studio, "resume", job["job_id"])["frames"] == 1
-    until(lambda: not studio.processes(), timeout_s=30)
+    until(lambda: not studio.processes())

@@ -62,7 +62,7 @@ class Prefect:
                 yield
             finally:
                 process.terminate()
-                process.communicate(timeout=60)
+                process.communicate(timeout=TIMEOUT_S)
 
     def ask(self, what: str, **body: Any) -> Any:
         """Ask the server's REST interface, as its UI does."""
@@ -127,4 +127,4 @@ def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
     preview = base64.b64decode(artifacts["preview"].partition("(data:image/jpeg;base64,")[2].removesuffix(")"))
     assert Image.open(BytesIO(preview)).size == (32, 18)
     assert len(list(out.glob("walk.*.png"))) == FRAMES
-    until(lambda: not studio.processes(), timeout_s=30)
+    until(lambda: not studio.processes())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.conftest import ROOT, until
+from tests.end_to_end.conftest import ROOT, TIMEOUT_S, until
 from tests.end_to_end.test_sharing import nodes, running_farm
 from tests.frontburner.test_docs import commands
 from tests.nightly.hearing import hearing
@@ -82,6 +82,6 @@ def test_every_command_that_is_shown_does_what_it_says(desk: Studio, prefect: di
             if done.returncode:
                 failed[told] = done.stdout + done.stderr
         guest.send_signal(signal.SIGTERM)
-        guest.communicate(timeout=60)
+        guest.communicate(timeout=TIMEOUT_S)
         assert not failed
         assert heard.mails

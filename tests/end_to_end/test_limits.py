@@ -10,7 +10,7 @@ import pytest
 
 from storage.image_files import read_image
 from storage.images import decode_exr
-from tests.end_to_end.conftest import ROOT
+from tests.end_to_end.conftest import ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_a_still_ends_when_its_time_is_up_and_is_whole(studio: Studio) -> None:
     shown, _ = read_image("png", (out / "interior.png").read_bytes())
     blocks = shown[:176, :320, :3].reshape(11, 16, 20, 16, 3).mean((1, 3, 4))
     assert blocks.std() > 0.05 * shown.max(), "a room, not a grey sheet"
-    assert not studio.processes()
+    until(lambda: not studio.processes())
 
 
 @pytest.mark.slow
@@ -98,4 +98,4 @@ def test_a_time_is_refused_for_a_sequence_before_anything_starts(
     assert done.returncode == 2
     assert "not a sequence" in done.stderr
     assert json.dumps("Traceback") not in done.stderr
-    assert not studio.processes()
+    until(lambda: not studio.processes())

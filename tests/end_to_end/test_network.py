@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from storage.images import decode_exr
-from tests.end_to_end.conftest import COMMAND, Studio, until
+from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio, until
 from tests.end_to_end.test_sharing import ended, nodes, scene, told
 from tests.faults.stage import S3
 from tests.lan import lan
@@ -106,7 +106,7 @@ def whole(studio: Studio, report: dict[str, Any]) -> bool:
     """Whether the picture is the null renderer's gradient; it is read where its store can be reached."""
     url = next(path for path in report["outputs"] if path.endswith(".exr"))
     read = [*studio.within, sys.executable, "-c", READ, url]
-    done = subprocess.run(read, env=studio.environment, check=True, capture_output=True, timeout=60)
+    done = subprocess.run(read, env=studio.environment, check=True, capture_output=True, timeout=TIMEOUT_S)
     pixels = decode_exr(b64decode(done.stdout))[0]
     y, x, c = np.ogrid[:HEIGHT, :WIDTH, :3]
     return np.array_equal(pixels[..., :3], ((3 * x + 5 * y + 7 * c + 11) % 256 / 256).astype(np.float32))

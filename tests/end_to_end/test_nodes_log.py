@@ -11,6 +11,7 @@ from distributed import Client
 from frontburner.cluster.logs import MOST_BYTES
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.end_to_end.test_sharing import running_farm
+from tests.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +47,11 @@ def printed(studio: Studio) -> int:
 def test_nodes_print_more_than_a_pipe_holds_that_nobody_reads_and_the_job_ends(
     studio: Studio, null_scene: Callable[..., Path]
 ) -> None:
-    scene = null_scene(size="64x36", samples=64, cost_s=8)
+    scene = null_scene(size="320x180", samples=64, held=True)
     with studio.start("render", scene, "--out", studio.folder / "out", "--nodes", "2", "--json") as command:
+        Turnstile(scene).holds(2)
         print_on_nodes(scheduler_of(studio), 4 * PIPE_BYTES)
+        Turnstile(scene).open()
         assert command.wait(TIMEOUT_S) == 0
         out, said = command.communicate()
     assert len(json.loads(out)["per_node"]) == 2

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.conftest import ROOT
+from tests.end_to_end.conftest import ROOT, until
 from tests.storage.seaweed import BUCKET
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_bad_input_is_refused_with_its_field_and_the_remedy(
         assert word in done.stderr
     assert "Traceback" not in done.stderr
     assert not any(studio.folder.iterdir())
-    assert not studio.processes()
+    until(lambda: not studio.processes())
 
 
 def test_a_folder_that_cannot_be_written_is_named(studio: Studio) -> None:
@@ -83,7 +83,7 @@ def test_an_unreadable_scene_is_named_with_the_place(studio: Studio) -> None:
     assert "broken.xml" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((studio.folder / "out").glob("*.*"))
-    assert not studio.processes()
+    until(lambda: not studio.processes())
 
 
 def test_a_frame_that_fails_everywhere_says_why_and_the_others_are_finished(

@@ -118,9 +118,9 @@ def farm(studio: Studio, prefect: dict[str, str], tmp_path: Path) -> Iterator[Fa
             for node in farm.nodes:
                 node.send_signal(signal.SIGTERM)
             for node in farm.nodes:
-                node.wait(timeout=60)
+                node.wait(timeout=TIMEOUT_S)
             scheduler.send_signal(signal.SIGTERM)
-            scheduler.communicate(timeout=60)
+            scheduler.communicate(timeout=TIMEOUT_S)
 
 
 def pixels(report: dict[str, Any]) -> Any:
@@ -177,7 +177,7 @@ def assert_as_in_place(farm: Farm, scene: Path, report: dict[str, Any], *fields:
     farm.start("seeing")
     for node in farm.nodes[:-1]:
         node.send_signal(signal.SIGTERM)
-        node.wait(timeout=60)
+        node.wait(timeout=TIMEOUT_S)
     place, said = farm.render(scene, *fields, "--out", farm.studio.folder / "place")
     assert place["scene"] is None, said
     assert not (farm.studio.folder / "place" / HOUSE / "assets").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from storage.images import decode_exr
 from storage.objects import HOUSE
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.faults.stage import S3
+from tests.turnstile import Turnstile
 
 if TYPE_CHECKING:
     import subprocess
@@ -64,13 +66,16 @@ def test_a_frame_that_crashes_everywhere_fails_with_its_last_words(
 
 
 def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene: Callable[..., Path]) -> None:
-    scene = null_scene(size="320x180", samples=64, cost_s=12)
-    out = studio.folder / "out"
-    whole = studio.render(scene, "--out", studio.folder / "whole", "--exr", "float")
+    picture = {"size": "320x180", "samples": 64}
+    whole = studio.render(null_scene(**picture), "--out", studio.folder / "whole", "--exr", "float")
     assert whole["damaged_units"] == 0
+    scene, out = null_scene(**picture, cost_s=12, held=True), studio.folder / "out"
+    turnstile = Turnstile(scene)
     with studio.start("render", scene, "--out", out, "--exr", "float") as command:
-        until(lambda: len(stored(out)) >= 4)
-        command.send_signal(2)
+        turnstile.let(4)
+        until(lambda: len(stored(out)) == 4)
+        turnstile.holds(1)
+        command.send_signal(signal.SIGINT)
         command.communicate(timeout=TIMEOUT_S)
     first, second, third, *_ = stored(out)
     first.write_bytes(first.read_bytes()[:-5])
@@ -78,6 +83,7 @@ def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene
     data[-9] ^= 1
     second.write_bytes(data)
     third.write_bytes(b"")
+    turnstile.open()
     with studio.start("render", scene, "--out", out, "--exr", "float", "--json") as command:
         report, said = ended(command)
     assert report["damaged_units"] == 3
@@ -87,21 +93,20 @@ def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene
 
 
 def test_no_renderer_outlives_a_killed_node(studio: Studio, null_scene: Callable[..., Path]) -> None:
-    scene = null_scene(size="320x180", samples=64, cost_s=40)
-    out = studio.folder / "out"
-    with studio.start("render", scene, "--out", out, "--json") as command:
-        until(lambda: len(stored(out)) >= 2)
-        node = next(
-            process for process in psutil.Process(command.pid).children()
-            if "spawn_main" in " ".join(process.cmdline()) and process.children()
-        )  # fmt: skip
+    scene = null_scene(size="320x180", samples=64, held=True)
+    turnstile = Turnstile(scene)
+    with studio.start("render", scene, "--out", studio.folder / "out", "--json") as command:
+        renderer, *_ = turnstile.holds(1)
+        node = renderer.parent()
+        assert node is not None
         renderers = node.children(recursive=True)
+        assert renderer in renderers
         node.kill()
-        gone, alive = psutil.wait_procs(renderers, timeout=5)
-        assert gone
+        _, alive = psutil.wait_procs(renderers, timeout=TIMEOUT_S)
         assert not alive
+        turnstile.open()
         ended(command)
-    assert not studio.processes()
+    until(lambda: not studio.processes())
 
 
 @pytest.fixture
@@ -114,12 +119,13 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 def test_a_store_that_is_away_for_a_while_costs_no_frame(
     studio: Studio, null_scene: Callable[..., Path], s3: S3
 ) -> None:
-    scene = null_scene(size="64x36", samples=8, cost_s=1.0, journal=True)
-    journal = scene.with_suffix(".journal")
+    scene = null_scene(size="64x36", samples=8, cost_s=0.1, journal=True, held=True)
+    turnstile, journal = Turnstile(scene), scene.with_suffix(".journal")
     command_line = ("render", scene, "--frames", "1-30", "--out", "s3://farm/job", "--attempts", "1", "--json")
     with studio.start(*command_line, **s3.environment) as command:
-        until(lambda: journal.exists() and len(journal.read_text().splitlines()) >= 4)
+        turnstile.let(4)
         s3.kill()
+        turnstile.open()
         # Nodes hold what they have rendered.
         assert command.stderr is not None
         told = next(line for line in command.stderr if s3.environment["AWS_ENDPOINT_URL"] in line)
@@ -137,12 +143,14 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
 def test_a_full_disk_is_waited_for_until_there_is_room(
     studio: Studio, null_scene: Callable[..., Path], small_disk: Path
 ) -> None:
-    scene = null_scene(size="64x36", samples=8, cost_s=1.0, journal=True)
-    filler = small_disk / "filler"
-    out = small_disk / "out"
-    with studio.start("render", scene, "--frames", "1-12", "--out", out, "--attempts", "1", "--json") as command:
-        until(lambda: list(out.glob("*.png")))
+    scene = null_scene(size="64x36", samples=8, held=True)
+    turnstile, out, filler = Turnstile(scene), small_disk / "out", small_disk / "filler"
+    how = ("--mode", "frames", "--out", out, "--attempts", "1", "--json")
+    with studio.start("render", scene, "--frames", "1-12", *how) as command:
+        turnstile.let(2)
+        until(lambda: len(list(out.glob("*.png"))) == 2)
         filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 20_000))
+        turnstile.open()
         assert command.stderr is not None
         assert next(line for line in command.stderr if "full" in line)
         filler.unlink()

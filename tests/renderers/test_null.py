@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tasks.errors import SceneError
 from tasks.renderers.null import BUILD, Null
 from tasks.spec import Region
+from tests.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,19 @@ def test_cost_lies_where_it_is_told(null: Bench, tmp_path: Path) -> None:
     assert sum(seconds) == pytest.approx(0.05)
     assert seconds[-1] > 3 * seconds[0]
     assert rendered.wall_s >= 0.05
+
+
+def test_held_units_wait_until_they_are_let_through(null: Bench, tmp_path: Path) -> None:
+    path = scene(tmp_path, held=True)
+    turnstile, bench = Turnstile(path), null.with_(path)
+    with ThreadPoolExecutor(max_workers=1) as caller:
+        for _ in range(2):
+            held = caller.submit(bench.render)
+            assert turnstile.holds(1)[0].pid == null.process.pid
+            turnstile.let(1)
+            assert held.result().sums.any()
+    turnstile.open()
+    assert all(bench.render().sums.any() for _ in range(3))
 
 
 def test_a_wrong_scene_is_refused(tmp_path: Path) -> None:
