@@ -29,7 +29,7 @@ TIMEOUT_S = 600
 class Running(subprocess.Popen[str]):
     """A program of a test's. A test that has failed doesn't wait for it."""
 
-    def __exit__(self, kind: type[BaseException] | None, *about: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *about: object) -> None:
         if kind is not None:
             self.kill()
         super().__exit__(kind, *about)

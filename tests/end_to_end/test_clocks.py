@@ -102,7 +102,6 @@ def spans(document: Any, name: str = "") -> Iterator[tuple[str, float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_job_goes_on_when_a_clock_is_set(
     studio: Studio, clock: Clock, machines: dict[str, dict[str, str]], prefect: dict[str, str]
 ) -> None:

@@ -7,8 +7,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.turnstile import Turnstile
 
@@ -49,7 +47,6 @@ def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-@pytest.mark.timeout(900)
 def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="64x36", samples=4, journal=True, held=True)
     turnstile, out = Turnstile(scene), studio.folder / "out"
@@ -100,7 +97,6 @@ def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_sc
     until(lambda: not studio.processes())
 
 
-@pytest.mark.timeout(600)
 def test_a_cancelled_job_is_ended_in_the_middle_of_a_unit_and_goes_on_all_the_same(
     studio: Studio, null_scene: Callable[..., Path]
 ) -> None:

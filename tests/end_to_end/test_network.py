@@ -127,7 +127,6 @@ def in_common(a: Place, b: Place) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_node_that_is_cut_off_is_missed_its_unit_rendered_elsewhere_and_it_comes_back(network: Network) -> None:
     near = network.near
     still = scene(near.folder, "still", size=f"{WIDTH}x{HEIGHT}", samples=SAMPLES, cost_s=70)

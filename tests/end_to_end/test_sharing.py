@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Studio
 
+
 @contextmanager
 def running_farm(studio: Studio, nodes: int, port: int = 0) -> Iterator[str]:
     """A farm of the command's; it must end cleanly."""

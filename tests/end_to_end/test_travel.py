@@ -28,7 +28,7 @@ SWAPS = 'mount --bind "$2" "$1" && shift 2 && exec "$@"'
 """What a shell does in a mount namespace of its own: an empty disk over a folder, or another folder, then all else."""
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
-from tests.end_to_end.conftest import COMMAND, Studio
+from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,15 +36,8 @@ def studio_at(folder: Path, within: tuple[str, ...] = ()) -> Studio:
 def bring_up(studio: Studio, *options: object) -> None:
     """Bring its farm up, however busy this machine is."""
     with studio.start("farm", "up", *options) as up:
-        said, trouble = up.communicate(timeout=660)
+        said, trouble = up.communicate(timeout=TIMEOUT_S)
     assert up.returncode == 0, said + trouble
-
-
-def put_away(studio: Studio) -> None:
-    """End whatever still runs of a studio."""
-    for process in studio.processes():
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def status(studio: Studio) -> dict[str, Any]:
@@ -67,6 +57,6 @@ def deploy(studio: Studio, leads: dict[str, str], job: dict[str, Any]) -> None:
     command = ("deployment", "run", "render/still", "--param", f"job={json.dumps(job)}")
     asked = subprocess.run(
         [*studio.within, COMMAND.with_name("prefect"), *command], env={**studio.environment, **leads},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert asked.returncode == 0, asked.stdout + asked.stderr

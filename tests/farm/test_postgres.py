@@ -16,15 +16,15 @@ import httpx
 import pytest
 
 from storage.objects import open_store
-from tests.end_to_end.conftest import until
-from tests.farm.conftest import bring_up, deploy, environment, put_away, status, studio_at
+from tests.end_to_end.conftest import TIMEOUT_S, until
+from tests.farm.conftest import bring_up, deploy, environment, status, studio_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.end_to_end.conftest import Studio
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 PASSWORD = "correct-horse-battery"
 PROGRAMS = Path("/usr/lib/postgresql")  # where Debian keeps them, a folder a version
@@ -41,7 +41,7 @@ class Postgres:
     def run(self, program: str, *arguments: str) -> None:
         """Run one of its programs, which refuse to be root's."""
         subprocess.run(
-            [self.programs / program, *arguments], cwd=self.folder, user=self.owner, check=True, timeout=120,
+            [self.programs / program, *arguments], cwd=self.folder, user=self.owner, check=True, timeout=TIMEOUT_S,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -77,12 +77,12 @@ def database() -> Iterator[str]:
 def studio(tmp_path: Path) -> Iterator[Studio]:
     studio = studio_at(tmp_path)
     yield studio
-    put_away(studio)
+    studio.end()
 
 
 def runs(leads: dict[str, str]) -> dict[str, str]:
     """States of the flow's runs, by identity, as the Prefect server has them."""
-    found = httpx.post(f"{leads['PREFECT_API_URL']}/flow_runs/filter", json={}, timeout=60)
+    found = httpx.post(f"{leads['PREFECT_API_URL']}/flow_runs/filter", json={}, timeout=TIMEOUT_S)
     return {run["id"]: run["state_type"] for run in found.raise_for_status().json() if run["deployment_id"]}
 
 
@@ -95,8 +95,8 @@ def test_runs_are_known_after_the_farm_was_down(studio: Studio, database: str) -
     leads = environment(studio)
     deploy(studio, leads, {"scene": str(scene), "out": str(pictures)})
     store = open_store(str(pictures))
-    until(lambda: store.exists("still.png"), timeout_s=300)
-    until(lambda: set(runs(leads).values()) == {"COMPLETED"}, timeout_s=60)
+    until(lambda: store.exists("still.png"))
+    until(lambda: set(runs(leads).values()) == {"COMPLETED"})
     before = runs(leads)
     assert studio.run("farm", "down").returncode == 0
 

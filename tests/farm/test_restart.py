@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from storage.objects import open_store
-from tests.end_to_end.conftest import Studio, until
-from tests.farm.conftest import bring_up, deploy, environment, put_away, status, studio_at
+from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
+from tests.farm.conftest import bring_up, deploy, environment, status, studio_at
 from tests.faults.verdict import pictures, rerendered
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SIZE = (96, 54)
 BEGUN_UNITS = 3
@@ -35,7 +35,7 @@ BEGUN_UNITS = 3
 def studio(tmp_path: Path) -> Iterator[Studio]:
     studio = studio_at(tmp_path)
     yield studio
-    put_away(studio)
+    studio.end()
 
 
 def started_by_systemd(unit: str, socket_path: Path, base: dict[str, str]) -> subprocess.Popen[str]:
@@ -84,14 +84,14 @@ def test_jobs_end_right_although_everything_was_killed_and_only_the_units_line_w
     deploy(studio, leads, {"scene": str(deployed), "exr": "float", "formats": ["exr"], "keep_units": True})
     options = ("--exr", "float", "--formats", "exr", "--keep-units", "--out", "s3://farm/own")
     with studio.start("render", commanded, *options) as command:
-        until(lambda: begun(deployed.with_suffix(".journal")), timeout_s=240)
-        until(lambda: begun(commanded.with_suffix(".journal")), timeout_s=240)
+        until(lambda: begun(deployed.with_suffix(".journal")))
+        until(lambda: begun(commanded.with_suffix(".journal")))
         everything = studio.processes()
         for process in everything:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        command.communicate(timeout=30)
-    psutil.wait_procs(everything, timeout=30)
+        command.communicate(timeout=TIMEOUT_S)
+    psutil.wait_procs(everything, timeout=TIMEOUT_S)
     assert not studio.processes()
 
     for name, value in leads.items():
@@ -100,17 +100,17 @@ def test_jobs_end_right_although_everything_was_killed_and_only_the_units_line_w
     listening = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(listening))
-        systemd.settimeout(300)
+        systemd.settimeout(TIMEOUT_S)
         with started_by_systemd(unit, listening, studio.environment) as service:
             assert systemd.recv(100) == b"READY=1"
             for path, store in stores.items():
-                until(partial(store.exists, f"{path.stem}.exr"), timeout_s=300)
+                until(partial(store.exists, f"{path.stem}.exr"))
                 assert_whole(store)
                 assert rerendered(store, path.with_suffix(".journal"))[1] == []
             assert status(studio)["healthy"]
             logs = studio.run("farm", "logs", "worker", "--last", "400").stdout
             service.terminate()
-            assert service.wait(120) == 0
+            assert service.wait(TIMEOUT_S) == 0
     assert "The run deployed goes on." in logs
     assert "goes on, as a run of render/still" in logs
     assert not studio.processes()

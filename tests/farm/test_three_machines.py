@@ -14,8 +14,8 @@ import pytest
 
 from frontburner.cluster.server import embedded_server
 from storage.objects import open_store
-from tests.end_to_end.conftest import COMMAND, ROOT, Studio, until
-from tests.farm.conftest import bring_up, deploy, environment, put_away, status, studio_at
+from tests.end_to_end.conftest import COMMAND, ROOT, TIMEOUT_S, Studio, until
+from tests.farm.conftest import bring_up, deploy, environment, status, studio_at
 from tests.faults.verdict import Pictures, pictures
 from tests.lan import Machine, lan
 
@@ -64,8 +64,8 @@ class Farm:
         """Return the pictures of a store that only the farm's machines reach."""
         read = [*self.manager.within, sys.executable, "-c", READ, out]
         done = subprocess.run(
-            read, env={**self.manager.environment, **self.leads}, cwd=ROOT, capture_output=True, text=True, timeout=120,
-            check=True,
+            read, env={**self.manager.environment, **self.leads}, cwd=ROOT, capture_output=True, text=True,
+            timeout=TIMEOUT_S, check=True,
         )  # fmt: skip
         from base64 import b64decode
 
@@ -81,7 +81,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
         named = dict(zip(NAMES, machines, strict=True))
         studios = {name: studio_at(tmp_path / name, machine.within) for name, machine in named.items()}
         for studio in studios.values():
-            running.callback(put_away, studio)
+            running.callback(studio)
         manager, address = studios["first"], named["first"].address
         bring_up(manager, "--host", address, "--nodes", 1, "--store", "seaweedfs")
         token = json.loads(manager.run("token", "add", "machines", "--role", "node", "--json").stdout)["token"]
@@ -89,7 +89,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
             join = ("node", "join", f"tls://{address}:8786", "--name", name, "--threads", 1)
             running.enter_context(studios[name].serving(COMMAND, *join, FRONTBURNER_TOKEN=token))
         farm = Farm(machines=named, studios=studios, leads=environment(manager), stranger=stranger)
-        until(lambda: {"second", "third"} < set(farm.nodes()) and len(farm.nodes()) == 3, timeout_s=180)
+        until(lambda: {"second", "third"} < set(farm.nodes()) and len(farm.nodes()) == 3)
         yield farm
         down = manager.run("farm", "down")
         assert down.returncode == 0, down.stderr
@@ -152,16 +152,16 @@ def test_three_machines_render_what_one_does_through_a_pulled_cable_and_no_stran
     cable = manager.folder / "cable.json"
     cable.write_text(json.dumps(CABLE))
     with manager.start("render", cable, *OPTIONS[:4], "--out", "s3://farm/cable", "--json") as command:
-        until(lambda: farm.nodes().get("third", {}).get("state") == "rendering", timeout_s=240)
-        until(lambda: cable.with_suffix(".journal").exists(), timeout_s=120)
+        until(lambda: farm.nodes().get("third", {}).get("state") == "rendering")
+        until(lambda: cable.with_suffix(".journal").exists())
         farm.machines["third"].cut()
-        until(lambda: "third" not in farm.nodes(), timeout_s=120)
+        until(lambda: "third" not in farm.nodes())
         farm.machines["third"].mend()
-        until(lambda: "third" in farm.nodes(), timeout_s=120)
-        printed, _ = command.communicate(timeout=400)
+        until(lambda: "third" in farm.nodes())
+        printed, _ = command.communicate(timeout=TIMEOUT_S)
     assert command.returncode == 0
     cable_id = json.loads(printed)["job_id"]
-    until(lambda: len(farm.pictures("s3://farm/renders")) == 6, timeout_s=300)
+    until(lambda: len(farm.pictures("s3://farm/renders")) == 6)
 
     right = same(farm.pictures("s3://farm/still"), alone["still"])
     right += same(farm.pictures("s3://farm/renders"), alone["walk"])
@@ -195,6 +195,6 @@ def test_three_machines_render_what_one_does_through_a_pulled_cable_and_no_stran
 def stranger(farm: Farm, addresses: list[str]) -> dict[str, dict[str, list[str]]]:
     """Have somebody without a token try every port of some machines."""
     command = [*farm.stranger.within, sys.executable, "-m", "tests.farm.stranger", *addresses]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
     found: dict[str, dict[str, list[str]]] = json.loads(done.stdout)
     return found

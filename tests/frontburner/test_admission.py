@@ -13,6 +13,7 @@ from frontburner.dispatch.messages import Joined, Message, Refused, Withheld
 from frontburner.farm.admission import Admission
 from tasks.errors import NodeNotReady, UnitFailed
 from tasks.manifest import manifest_of
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tasks.manifest import SceneFile
 
-ANSWER_S = 30
 NOBODYS: dict[Hold, str] = {}
 
 
@@ -43,7 +43,7 @@ class Desk:
         """Have the worker come, and its renderer checked."""
         self.admission.arrive("a", self._address)
         while not self.admission.complete:
-            self._inbox.get(timeout=ANSWER_S)()
+            self._inbox.get(timeout=TIMEOUT_S)()
 
     def open(self) -> list[Message]:
         (report,) = self.admission.reports
@@ -130,7 +130,7 @@ def look(desk: Desk, file: SceneFile) -> list[Message]:
     (report,) = desk.admission.reports
     desk.admission.look_for([file], build=report.builds[0])
     while not desk.admission.looked:
-        message = desk._inbox.get(timeout=ANSWER_S)()
+        message = desk._inbox.get(timeout=TIMEOUT_S)()
         said += [message] if message else []
     return said + desk.news()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.keeping.backup import NoBackup, back_up, restore
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,7 @@ def test_a_database_that_is_written_meanwhile_is_whole(home: Path, tmp_path: Pat
     over = threading.Event()
 
     def write() -> None:
-        with closing(sqlite3.connect(home / "prefect" / "prefect.db", timeout=30)) as database:
+        with closing(sqlite3.connect(home / "prefect" / "prefect.db", timeout=TIMEOUT_S)) as database:
             number = 0
             while not over.is_set():
                 with database:  # both rows or none

@@ -14,6 +14,7 @@ import pytest
 from cyclopts.exceptions import MissingArgumentError
 
 from frontburner.cli import app
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def understand(line: str) -> None:
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
-        cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "frontburner job rerun" in (tmp_path / "site" / "commands" / "index.html").read_text()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from frontburner.record.history import Recorder
 from frontburner.record.registry import register
 from frontburner.record.standing import status_of
 from storage.objects import open_store
+from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.frontburner.telling import BLOCK, finished, planned, record, started, told
 
 if TYPE_CHECKING:
@@ -57,8 +59,11 @@ def command(*words: str) -> int:
 
 
 @contextmanager
-def running(store: ObjectStore, *, ends: bool = True) -> Iterator[list[Wish]]:
-    """A run of job-1 that says what it does and heeds what is wanted, as one does that renders."""
+def running(store: ObjectStore, awaited: threading.Event | None = None) -> Iterator[list[Wish]]:
+    """A run of job-1 that says what it does and heeds what is wanted, as one does that renders.
+
+    Suspended, it ends when its last unit does, which is ``awaited``.
+    """
     heard: list[Wish] = []
     over = threading.Event()
 
@@ -76,17 +81,16 @@ def running(store: ObjectStore, *, ends: bool = True) -> Iterator[list[Wish]]:
             heard.append(watch.wish)
             if watch.wish is Wish.SUSPEND:
                 recorder.take(ev.JobSuspending(at_s=2, why="its suspension was asked for"))
-                over.wait(1)
-            if ends:
-                state = ev.RunState.CANCELLED if watch.wish is Wish.CANCEL else ev.RunState.SUSPENDED
-                recorder.take(ev.RunEnded(at_s=3, state=state))
+                assert awaited is not None
+                awaited.wait(TIMEOUT_S)
+            state = ev.RunState.CANCELLED if watch.wish is Wish.CANCEL else ev.RunState.SUSPENDED
+            recorder.take(ev.RunEnded(at_s=3, state=state))
 
     begun = threading.Event()
     thread = threading.Thread(target=run)
     thread.start()
-    assert begun.wait(10)
-    while not told(store):
-        over.wait(0.02)
+    assert begun.wait(TIMEOUT_S)
+    until(lambda: told(store))
     try:
         yield heard
     finally:
@@ -94,13 +98,23 @@ def running(store: ObjectStore, *, ends: bool = True) -> Iterator[list[Wish]]:
         thread.join()
 
 
-def test_suspend_waits_for_the_end_and_tells_what_is_awaited(house: ObjectStore, capsys: Capture) -> None:
-    with running(house) as heard:
+def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
+    house: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    awaited = threading.Event()
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        if sentence == "job-1: ending its units, 1 unit under way":
+            awaited.set()
+
+    monkeypatch.setattr("frontburner.cli.job._say", say)
+    with running(house, awaited) as heard:
         assert command("suspend", "job-1") == 0
-        said = capsys.readouterr().err
     assert heard == [Wish.SUSPEND]
-    assert "job-1: ending its units, 1 unit under way" in said
-    assert "job-1: suspended. To go on: frontburner job resume job-1" in said
+    assert awaited.is_set()
+    assert said[-1] == "job-1: suspended. To go on: frontburner job resume job-1"
 
 
 @pytest.mark.parametrize(
@@ -145,14 +159,20 @@ def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: C
     slow = Recorder(
         store=house, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_every_s=0.02
     )
-    with slow:
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(0.1):
+            slow.take(planned())
+
+    with slow, ThreadPoolExecutor(max_workers=1) as beside:
         slow.take(started(host="elsewhere"))
-        while not told(house):
-            pass
-        timer = threading.Timer(1, slow.take, [planned()])
-        timer.start()
-        assert command("resume", "job-1") == 0
-        timer.join()
+        until(lambda: told(house))
+        beside.submit(go_on)
+        try:
+            assert command("resume", "job-1") == 0
+        finally:
+            over.set()
     assert "is running: there is nothing to resume" in capsys.readouterr().err
 
 
@@ -206,14 +226,26 @@ def test_log_tells_what_is_asked_for(house: ObjectStore, capsys: Capture) -> Non
     assert lines("--last", "2", "--node", "n1") == lines("--node", "n1")
 
 
-def test_log_follows_a_run_to_its_end(house: ObjectStore, capsys: Capture) -> None:
-    with running(house) as heard:
-        timer = threading.Timer(1, command, ["cancel", "job-1"])
-        timer.start()
+def test_log_follows_a_run_to_its_end(house: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    begun = threading.Event()
+
+    def heard_of(line: str, **to: object) -> None:
+        if "file" not in to:
+            lines.append(line)
+            begun.set()
+
+    def cancel() -> int:
+        assert begun.wait(TIMEOUT_S)
+        return command("cancel", "job-1")
+
+    monkeypatch.setattr("frontburner.cli.job.print", heard_of, raising=False)
+    with running(house) as heard, ThreadPoolExecutor(max_workers=1) as beside:
+        cancelled = beside.submit(cancel)
         assert command("log", "job-1", "--follow", "--last", "1", "--json") == 0
-        timer.join()
+        assert cancelled.result() == 0
     assert heard == [Wish.CANCEL]
-    what = [json.loads(line)["what"] for line in capsys.readouterr().out.splitlines()]
+    what = [found for line in lines if (found := json.loads(line)["what"]) != "alive"]
     assert what[0] in {"job planned", "unit started"}
     assert what[-1] == "run ended"
     assert len(set(what)) == len(what), "nothing is told twice"

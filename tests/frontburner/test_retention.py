@@ -11,6 +11,7 @@ import pytest
 
 from frontburner.keeping.retention import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
 from storage.objects import HOUSE, Entry
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def test_sizes_add_up() -> None:
 @pytest.mark.parametrize(("given", "says"), [([], "Say what is to go"), (["--older-than", "soon"], "is not an age")])
 def test_the_command_says_what_it_needs(given: list[str], says: str, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("frontburner")), "store", "prune", *given, "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 2
     assert says in done.stderr
 

@@ -15,7 +15,7 @@ from storage.errors import FileChanged, StoreError
 from storage.files import FileStore
 from storage.objects import open_store
 from tasks.manifest import Manifest, manifest_of
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ class Gate:
         if fails:
             raise StoreError(reason="The store is away.", remedy="Wait.", url=self.store.url, retryable=True)
         if waits:
-            self.opened.wait(60)
+            self.opened.wait(TIMEOUT_S)
         return self.store.create(key, data)
 
     def __getattr__(self, name: str) -> Any:
@@ -85,7 +85,7 @@ def test_what_was_sent_before_it_was_stopped_is_not_sent_again(scene: Manifest, 
     stopping.start()
     until(sending._stopped.is_set)
     gate.opened.set()
-    stopping.join(60)
+    stopping.join()
     there = len(list(store.list()))
     assert 3 <= there < 8
     again = Sending(manifest=scene, files=FileStore(store=store))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from frontburner.cluster.server import _database, _held_port, embedded_server
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 
 _OTHER = """
 import sys
@@ -64,10 +64,10 @@ def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
     with embedded_server() as server:
         server.wait()
         pool = {"name": "kept", "type": "process"}
-        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=30).raise_for_status()
+        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=TIMEOUT_S).raise_for_status()
         (child,) = servers()
         child.kill()
-        until(lambda: answers(f"{server.url}/work_pools/kept"), timeout_s=150)
+        until(lambda: answers(f"{server.url}/work_pools/kept"))
     assert not servers()
 
 
@@ -82,6 +82,6 @@ def servers() -> list[psutil.Process]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).is_success
+        return httpx.get(url, timeout=60).is_success
     except httpx.HTTPError:
         return False

@@ -25,7 +25,7 @@ from frontburner.gate.authority import Authority
 from frontburner.gate.security import security_for
 from frontburner.gate.serve import GatewaySettings, server, tokens_of
 from frontburner.gate.tokens import Role
-from tests.end_to_end.conftest import null_scene, prefect  # noqa: F401 - fixtures of the tests here
+from tests.end_to_end.conftest import TIMEOUT_S, null_scene, prefect, until  # noqa: F401 - also fixtures of the tests here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 STORE = {"AWS_ACCESS_KEY_ID": "farm", "AWS_SECRET_ACCESS_KEY": "very-secret-key-of-the-store"}
-START_S = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +93,7 @@ class Gate:
         """Whoever knows the authority, and perhaps has a token."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         with httpx.Client(
-            base_url=self.url, verify=self.context(), headers=headers, trust_env=False, timeout=20, **options
+            base_url=self.url, verify=self.context(), headers=headers, trust_env=False, timeout=TIMEOUT_S, **options
         ) as client:
             yield client
 
@@ -109,16 +108,13 @@ def serving(running: uvicorn.Server) -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        ends_s = time.monotonic() + START_S
-        while not running.started:
-            assert thread.is_alive(), "the server ended while it started"
-            assert time.monotonic() < ends_s, "the server didn't start in time"
-            time.sleep(0.01)
+        until(lambda: running.started or not thread.is_alive())
+        assert running.started, "the server ended while it started"
         try:
             yield listener.getsockname()[1]
         finally:
             running.should_exit = True
-            thread.join(START_S)
+            thread.join()
 
 
 @contextmanager

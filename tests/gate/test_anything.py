@@ -30,6 +30,7 @@ from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from frontburner.jobs.typed import one_line
 from storage.errors import FrontburnerError
 from tasks.versions import versions
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,8 +283,8 @@ def test_bytes_of_any_kind_on_the_port_itself(gate: Gate, capsys: pytest.Capture
 def _status(host: str, port: int, context: Any, data: bytes) -> bytes:
     """Say something and hang up; returns the status that was answered, if any was."""
     heard = b""
-    with socket.create_connection((host, port), 10) as raw, suppress(OSError):
-        raw.settimeout(10)
+    with socket.create_connection((host, port), TIMEOUT_S) as raw, suppress(OSError):
+        raw.settimeout(TIMEOUT_S)
         with context.wrap_socket(raw, server_hostname=host) as line:
             line.sendall(data + b"\r\n\r\n")
             line.settimeout(0.3)

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from frontburner.gate.authority import RENEW_LEFT, Authority
 from frontburner.gate.certificates import Kind, NotCertified, checked_name, lasts_until, new_key, request_for, serial
 from frontburner.gate.security import FarmSecurity, security_for
+from tests.end_to_end.conftest import TIMEOUT_S
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -36,8 +37,8 @@ class Clock:
 def shake_hands(server: FarmSecurity, client: FarmSecurity, role: str = "client") -> bool:
     """Whether both sides of a connection believe each other, so that a byte arrives."""
     ours, theirs = socket.socketpair()
-    ours.settimeout(5)
-    theirs.settimeout(5)
+    ours.settimeout(TIMEOUT_S)
+    theirs.settimeout(TIMEOUT_S)
     heard = []
 
     def listen() -> None:
@@ -53,7 +54,7 @@ def shake_hands(server: FarmSecurity, client: FarmSecurity, role: str = "client"
     with theirs, suppress(OSError), context.wrap_socket(theirs) as line:
         line.sendall(b"x")
         answered = line.recv(1)
-    thread.join(10)
+    thread.join()
     return heard == [b"x"] and answered == b"y"
 
 
@@ -213,7 +214,7 @@ def test_many_processes_that_open_it_at_once_have_one(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert len(found) == 8
     assert len(set(found)) == 1
 

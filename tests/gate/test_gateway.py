@@ -25,6 +25,7 @@ from frontburner.gate.serve import tokens_of
 from frontburner.gate.submission import Places
 from frontburner.jobs.job import JobRefused, make_job
 from tasks.versions import versions
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.gate.conftest import STORE, gateway
 
 if TYPE_CHECKING:
@@ -300,7 +301,7 @@ def test_paths_that_could_mean_another_are_refused(gate: Gate, path: str) -> Non
 
 def test_plain_http_and_old_tls_get_nothing(gate: Gate) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(gate.url.replace("https", "http") + "/health", trust_env=False, timeout=10)
+        httpx.get(gate.url.replace("https", "http") + "/health", trust_env=False, timeout=TIMEOUT_S)
     old = gate.context()
     old.minimum_version = ssl.TLSVersion.TLSv1_2
     old.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -330,7 +331,7 @@ def _socket(gate: Gate, path: str, token: str) -> list[str]:
             await line.send("next")
             return [str(await line.recv()) for _ in range(2)]
 
-    return asyncio.run(asyncio.wait_for(talk(), 20))
+    return asyncio.run(asyncio.wait_for(talk(), TIMEOUT_S))
 
 
 def _connecting(gate: Gate, path: str, headers: dict[str, str], **options: Any) -> connect:
@@ -375,7 +376,7 @@ def test_a_web_socket_of_another_site_is_refused(gate: Gate, origin: str, refuse
             pass
 
     with pytest.raises(InvalidStatus, match="403") if refused else nullcontext():
-        asyncio.run(asyncio.wait_for(knock(), 20))
+        asyncio.run(asyncio.wait_for(knock(), TIMEOUT_S))
 
 
 def _application(name: str = "n7", **changes: object) -> dict[str, object]:

@@ -17,7 +17,7 @@ from frontburner.gate.authority import Authority
 from frontburner.gate.joining import join, log_in
 from frontburner.gate.knocking import TurnedAway, turned_away
 from frontburner.gate.security import FarmSecurity, security_for
-from tests.end_to_end.conftest import Studio, until
+from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
 from tests.gate.conftest import gateway
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from frontburner.gate.authority import Papers
     from tests.gate.conftest import Gate
-
-WAIT_S = 20.0
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def accepts(place: tuple[str, int], papers: Papers) -> bool:
     context = FarmSecurity(papers).get_connection_args("worker")["ssl_context"]
     with (
         suppress(OSError),
-        socket.create_connection(place, WAIT_S) as raw,
+        socket.create_connection(place, TIMEOUT_S) as raw,
         context.wrap_socket(raw) as line,
     ):
         return bool(line.recv(1))
@@ -80,7 +78,7 @@ def comes_to_refuse(place: tuple[str, int], papers: Papers) -> None:
 
 def ended(node: subprocess.Popen[str]) -> None:
     node.terminate()
-    node.communicate(timeout=60)
+    node.communicate(timeout=TIMEOUT_S)
 
 
 def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
@@ -125,7 +123,7 @@ def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
         revoke("node-n1")
         until(lambda: not places(farm, "n1"))
         assert places(farm, "n2"), "of nodes, only the one whose certificate was taken back is sent away"
-        _, said = first.communicate(timeout=60)
+        _, said = first.communicate(timeout=TIMEOUT_S)
         assert first.returncode == 2
         assert "the certificate of this machine was taken back on the manager" in said
         assert "frontburner node join --token TOKEN" in said

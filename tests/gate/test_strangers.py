@@ -8,7 +8,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from tasks.desk import Desk
 from tasks.node import render_unit
 from tasks.renderers.null import BUILD
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
+from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.gate.conftest import running
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from distributed import SpecCluster
 
-WAIT_S = 20.0
 EXAMPLES = int(os.environ.get("INPUTS", "200"))
 REFUSED = b"\x15"
 """The first byte of a TLS alert: all a stranger may hear."""
@@ -87,10 +86,7 @@ def farm(home: Path) -> Iterator[SpecCluster]:
 def ports(farm: SpecCluster) -> dict[str, tuple[str, int]]:
     """Where scheduler, worker and nanny listen."""
     found = {"scheduler": farm.scheduler_address}
-    ends_s = time.monotonic() + WAIT_S
-    while not farm.scheduler.workers:
-        assert time.monotonic() < ends_s
-        time.sleep(0.05)
+    until(lambda: farm.scheduler.workers)
     for state in farm.scheduler.workers.values():
         found |= {"worker": state.address, "nanny": state.nanny}
     assert all(address.startswith("tls://") for address in found.values())
@@ -100,7 +96,7 @@ def ports(farm: SpecCluster) -> dict[str, tuple[str, int]]:
 def say(place: tuple[str, int], data: bytes, context: ssl.SSLContext | None = None) -> bytes:
     """Say something to a port, as a stranger; returns all that is answered until it is closed."""
     heard = b""
-    with socket.create_connection(place, WAIT_S) as raw, suppress(OSError):
+    with socket.create_connection(place, TIMEOUT_S) as raw, suppress(OSError):
         line = context.wrap_socket(raw) if context else raw
         with line:
             line.sendall(data)
@@ -121,7 +117,7 @@ def test_a_unit_is_rendered_between_parties_that_prove_themselves(farm: SpecClus
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=4))
     desk = Desk(store_url=open_store(str(tmp_path / "store")).url, topic="")
     with connected(farm.scheduler_address) as client:
-        tile = client.submit(render_unit, unit, desk, 0, pure=False).result(60)
+        tile = client.submit(render_unit, unit, desk, 0, pure=False).result(TIMEOUT_S)
     assert tile.sums.shape[:2] == (16, 24)
     assert np.isfinite(tile.sums).all()
 
@@ -145,11 +141,8 @@ def test_the_same_bytes_do_explode_where_nobody_asks_for_papers(home: Path, tmp_
         place = get_address_host_port(cluster.scheduler_address)
         thread = threading.Thread(target=say, args=(place, explosive(mark)))
         thread.start()
-        ends_s = time.monotonic() + WAIT_S
-        while not mark.exists():
-            assert time.monotonic() < ends_s, "the bomb proves nothing"
-            time.sleep(0.02)
-        thread.join(WAIT_S)
+        until(mark.exists)
+        thread.join()
 
 
 def test_first_bytes_of_any_kind_get_nothing_and_do_no_harm(farm: SpecCluster) -> None:
@@ -169,7 +162,7 @@ def test_first_bytes_of_any_kind_get_nothing_and_do_no_harm(farm: SpecCluster) -
     strange()
     assert heard >= EXAMPLES
     with connected(farm.scheduler_address) as client:
-        assert client.submit(sum, [1, 2]).result(WAIT_S) == 3
+        assert client.submit(sum, [1, 2]).result(TIMEOUT_S) == 3
 
 
 def test_a_machine_without_papers_is_told_what_to_do(

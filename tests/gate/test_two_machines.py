@@ -11,7 +11,7 @@ import pytest
 from frontburner.gate.parts import prefect_variables
 from frontburner.gate.serve import tokens_of
 from storage.images import decode_exr
-from tests.end_to_end.conftest import Studio, until
+from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
 from tests.end_to_end.test_sharing import ended, nodes
 from tests.gate.conftest import gateway, running
 
@@ -34,7 +34,6 @@ def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about(
     tmp_path: Path, prefect: dict[str, str], null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -72,7 +71,7 @@ def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about
                 own = json.loads((node.home / "farm" / "n1" / "farm.json").read_text())["token"]
             finally:
                 joined.terminate()
-                said = joined.communicate(timeout=60)[1]
+                said = joined.communicate(timeout=TIMEOUT_S)[1]
             with gate.client(gate.token("look", "berta")) as client:
                 logs = client.post("/prefect/api/logs/filter", json={}).json()
                 assert "opened by null" in "\n".join(line["message"] for line in logs), "a step's words, from the node"

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,23 @@ from frontburner.manager.leftovers import MARK
 from frontburner.manager.outage import went_down_at
 from frontburner.manager.setup import farm_folder
 from frontburner.manager.state import FarmState, PartState, Stand, read_state, standing_farm
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SUPERVISOR = """
 import asyncio, socket, sys
 from pathlib import Path
-from frontburner.manager import keeper, patience
+from frontburner.manager import keeper, patience, probes
 from frontburner.manager.leftovers import MARK
 from frontburner.manager.part import Part
 from frontburner.manager.probes import Answers
 from frontburner.manager.setup import farm_folder
 from frontburner.manager.supervisor import Supervisor
 
-patience.FIRST_S, patience.STEADY_S, keeper.WATCH_S, keeper.HUNG_S = 0.05, 5.0, 0.2, 1.5
+patience.FIRST_S, keeper.WATCH_S, keeper.END_S = 0.05, 0.2, 2.0
+probes.ANSWER_TIMEOUT_S, keeper.HUNG_S = 5.0, 15.0  # a busy machine's part answers by then, at one of several tries
 home, wanted = Path(sys.argv[1]), sys.argv[2:]
 SERVE = '''
 import sys, http.server as h
@@ -40,10 +42,13 @@ h.HTTPServer(("127.0.0.1", int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_
 '''
 BREAK = "import sys; sys.exit('the disk of the broken part is on fire')"
 
+held = []
+
 def free():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    held.append(socket.socket())  # held, so that it is given to nobody else
+    held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held[-1].bind(("127.0.0.1", 0))
+    return held[-1].getsockname()[1]
 
 def part(name, port, needs=()):
     code = BREAK if name == "broken" else SERVE
@@ -58,32 +63,28 @@ asyncio.run(Supervisor(home=home, parts=parts, environment={MARK: str(farm_folde
 """
 
 
+@dataclass(frozen=True, slots=True)
 class Farm:
     """A supervisor in a process of its own."""
 
-    def __init__(self, home: Path, *parts: str) -> None:
-        self.home = home
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISOR, str(home), *parts],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+    home: Path
+    process: subprocess.Popen[str]
 
     @property
     def state(self) -> FarmState:
         """How it stands; waited for."""
-        found: FarmState = until(self._own, timeout_s=30)
+        found: FarmState = until(self._own)
         return found
 
     def part(self, name: str) -> PartState:
         return next(part for part in self.state.parts if part.name == name)
 
     def up(self) -> None:
-        until(lambda: self.state.healthy, timeout_s=30)
+        until(lambda: self.state.healthy)
 
     def end(self) -> str:
         self.process.terminate()
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=TIMEOUT_S)
         assert self.process.returncode == 0, said
         return said
 
@@ -96,7 +97,27 @@ class Farm:
 def home(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     for process in of_farm(tmp_path):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@pytest.fixture
+def begin(home: Path) -> Iterator[Callable[..., Farm]]:
+    """Start a supervisor of these parts, which ends with the test."""
+    with ExitStack() as started:
+
+        def begin(*parts: str) -> Farm:
+            process = started.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", SUPERVISOR, str(home), *parts],
+                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                    cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                )
+            )  # fmt: skip
+            started.callback(process.kill)
+            return Farm(home, process)
+
+        yield begin
 
 
 def of_farm(home: Path) -> list[psutil.Process]:
@@ -111,20 +132,22 @@ def of_farm(home: Path) -> list[psutil.Process]:
     return found
 
 
-def test_parts_come_up_in_their_order_are_started_again_and_end_together(home: Path) -> None:
-    farm = Farm(home, "store", "scheduler", "worker")
+def test_parts_come_up_in_their_order_are_started_again_and_end_together(
+    home: Path, begin: Callable[..., Farm]
+) -> None:
+    farm = begin("store", "scheduler", "worker")
     farm.up()
     since = {part.name: part.since_s for part in farm.state.parts}
     assert since["store"] <= since["scheduler"] <= since["worker"]
     assert standing_farm(home) == read_state(home)
 
     os.kill(farm.part("scheduler").pid, signal.SIGKILL)
-    until(lambda: farm.part("scheduler").restarts == 1 and farm.state.healthy, timeout_s=30)
+    until(lambda: farm.part("scheduler").restarts == 1 and farm.state.healthy)
     assert (farm.part("store").restarts, farm.part("worker").restarts) == (0, 0)
 
     os.kill(farm.part("store").pid, signal.SIGSTOP)
-    until(lambda: farm.part("store").stand is Stand.SILENT, timeout_s=30)
-    until(lambda: farm.part("store").restarts == 1 and farm.state.healthy, timeout_s=60)
+    until(lambda: farm.part("store").stand is Stand.SILENT)
+    until(lambda: farm.part("store").restarts == 1 and farm.state.healthy)
 
     said = farm.end()
     assert "scheduler is restarting: it was ended by signal 9" in said
@@ -133,9 +156,11 @@ def test_parts_come_up_in_their_order_are_started_again_and_end_together(home: P
     assert not of_farm(home)
 
 
-def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_again_when_asked(home: Path) -> None:
-    farm = Farm(home, "store", "broken", "worker")
-    until(lambda: farm.part("broken").stand is Stand.GIVEN_UP, timeout_s=60)
+def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_again_when_asked(
+    home: Path, begin: Callable[..., Farm]
+) -> None:
+    farm = begin("store", "broken", "worker")
+    until(lambda: farm.part("broken").stand is Stand.GIVEN_UP)
     assert "the disk of the broken part is on fire" in farm.part("broken").wrong
     assert "exit code 1" in farm.part("broken").wrong
     assert (farm.part("worker").stand, farm.part("worker").wrong) == (Stand.WAITING, "for broken")
@@ -143,33 +168,33 @@ def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_ag
     assert not farm.state.healthy
     tries = farm.part("broken").restarts
     farm.process.send_signal(signal.SIGHUP)
-    until(lambda: farm.part("broken").restarts > tries, timeout_s=30)
+    until(lambda: farm.part("broken").restarts > tries)
     farm.end()
 
 
-def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_outage(home: Path) -> None:
-    farm = Farm(home, "store", "worker")
+def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_outage(
+    home: Path, begin: Callable[..., Farm]
+) -> None:
+    farm = begin("store", "worker")
     farm.up()
     assert went_down_at(home) is None
-    second = Farm(home, "store")
-    said, _ = second.process.communicate(timeout=30)
+    second = begin("store")
+    said, _ = second.process.communicate(timeout=TIMEOUT_S)
     assert second.process.returncode != 0
     assert "A farm is up already" in said
 
-    orphan = subprocess.Popen(  # a run of a job, which is no part
-        [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, MARK: str(farm_folder(home))}
-    )
-    farm.process.kill()
-    farm.process.communicate(timeout=30)
-    until(lambda: [process.pid for process in of_farm(home)] == [orphan.pid], timeout_s=30)
-    assert standing_farm(home) is None
-    last_seen_s = read_state(home).seen_s  # type: ignore[union-attr]
+    run = [sys.executable, "-c", "import time; time.sleep(3600)"]  # of a job, which is no part
+    with subprocess.Popen(run, env={**os.environ, MARK: str(farm_folder(home))}) as orphan:
+        farm.process.kill()
+        farm.process.communicate(timeout=TIMEOUT_S)
+        until(lambda: [process.pid for process in of_farm(home)] == [orphan.pid])
+        assert standing_farm(home) is None
+        last_seen_s = read_state(home).seen_s  # type: ignore[union-attr]
 
-    third = Farm(home, "store", "worker")
-    third.up()
-    assert orphan.wait(30) == -signal.SIGKILL
-    down_at = went_down_at(home)
-    assert down_at is not None
-    assert down_at.timestamp() == pytest.approx(last_seen_s)
-    assert time.time() - down_at.timestamp() < 120
-    third.end()
+        third = begin("store", "worker")
+        third.up()
+        assert orphan.wait(TIMEOUT_S) == -signal.SIGKILL
+        down_at = went_down_at(home)
+        assert down_at is not None
+        assert down_at.timestamp() == pytest.approx(last_seen_s)
+        third.end()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Theme = Literal["light", "dark"]
 CHROMIUM = Path("/usr/bin/chromium")
 DESKTOP, PHONE = (1440, 900), (390, 844)
-WAIT_MS = 15_000
+WAIT_MS = 300_000
+"""For what never comes."""
 DROP = """([files, on]) => { const all = new DataTransfer();
     const bytes = data => Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
     for (const [name, data] of files) all.items.add(new File([bytes(data)], name));
@@ -62,7 +63,7 @@ class Visit:
 
     def asked(self) -> None:
         """Wait until what was dropped has been read, and its form is there."""
-        self.page.locator("form.ask").wait_for(timeout=4 * WAIT_MS)
+        self.page.locator("form.ask").wait_for(timeout=WAIT_MS)
 
     def grave(self) -> list[str]:
         """What axe finds that is serious or critical."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from storage.objects import open_store
 from tasks.parts import part_key as key_of_part
 from tasks.pictures import preview_key
 from tasks.spec import Region, SampleRange, Size, UnitRecord, place_of
+from tests.end_to_end.conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 SIZE = Size(width=640, height=360)
-START_S, TIMEOUT_S = 10.0, 20.0
 LINES_A_PART = 600
 
 
@@ -266,7 +265,7 @@ def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(TIMEOUT_S)
+        thread.join()
 
 
 @contextmanager
@@ -282,23 +281,11 @@ def serving(stage: Any, may: May = everyone, *, port: int = 0, reception: OwnRec
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="monitor", daemon=True)
     thread.start()
-    ends_s = time.monotonic() + START_S
-    while not server.started:
-        assert time.monotonic() < ends_s, "the monitor did not start in time"
-        assert thread.is_alive(), "the monitor ended"
-        time.sleep(0.01)
+    until(lambda: server.started or not thread.is_alive())
+    assert server.started, "the monitor ended while it started"
     found = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{found}/"
     finally:
         server.should_exit = True
-        thread.join(TIMEOUT_S)
-
-
-def until(condition: Callable[[], Any], *, timeout_s: float = TIMEOUT_S) -> Any:
-    """Wait for something another thread brings about."""
-    ends_s = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < ends_s, "it did not happen in time"
-        time.sleep(0.02)
-    return found
+        thread.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from frontburner.monitor.patches import merged
 from frontburner.monitor.source import Again, LocalFarm
 from frontburner.record.standing import Standing
 from storage.errors import FrontburnerError
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import (
     Stage,
     block,
@@ -125,7 +126,7 @@ def test_a_job_is_followed_while_its_record_grows(stage: Stage) -> None:
             telling.write()
             while document.get("frames", {}).get("2") != "r":
                 await hub.turn()
-                _, change = await asyncio.wait_for(anext(following), 10)
+                _, change = await asyncio.wait_for(anext(following), TIMEOUT_S)
                 document = merged(document, change)
             await following.aclose()
             return document
@@ -166,7 +167,7 @@ def test_it_looks_too_where_it_is_mounted_in_another_app(stage: Stage) -> None:
             await inner.state.hub.end()
             return str(jobs[0]["state"])
 
-    assert asyncio.run(asyncio.wait_for(go(), 20)) == "running"
+    assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S)) == "running"
 
 
 def test_a_farm_that_is_not_there_is_said_with_what_to_do(stage: Stage) -> None:
@@ -323,8 +324,10 @@ def test_a_job_whose_store_is_away_holds_up_no_other(stage: Stage, tmp_path: Pat
 
 
 def test_what_keeps_a_job_from_going_on_is_told_when_it_is_known(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
     def refuse(*_: object) -> None:
-        time.sleep(0.05)
+        answered.wait(TIMEOUT_S)
         raise FrontburnerError(reason=f"{JOB} couldn't go on: the scene is gone.", remedy="Its log: x")
 
     monkeypatch.setattr(actions, "ANSWERS_WITHIN_S", 0.01)
@@ -333,12 +336,13 @@ def test_what_keeps_a_job_from_going_on_is_told_when_it_is_known(stage: Stage, m
     async def go() -> tuple[list[str], str]:
         async with browsing(stage) as (client, hub):
             answer = await client.post(f"/api/jobs/{JOB}/resume", headers=OURS)
+            answered.set()
             while "noted" not in hub.jobs[JOB].row:
                 await asyncio.sleep(0.02)
                 await hub.turn()
             return answer.json()["said"], hub.jobs[JOB].row["noted"]
 
-    said, noted = asyncio.run(asyncio.wait_for(go(), 20))
+    said, noted = asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))
     assert said == [f"{JOB}: resume is under way."]
     assert noted.startswith(f"{JOB} couldn't go on: the scene is gone.")
 

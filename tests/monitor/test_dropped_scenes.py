@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from storage.images import decode_exr
-from tests.end_to_end.conftest import ROOT, Studio, prefect, studio
+from tests.end_to_end.conftest import ROOT, TIMEOUT_S, Studio, prefect, studio
 from tests.end_to_end.test_sharing import running_farm, scene
 from tests.monitor.browser import WAIT_MS
 from tests.monitor.test_farm import the_monitor
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["prefect", "studio"]
 
-RENDER_MS = 20 * WAIT_MS
 ROOM = ROOT / "scenes" / "interior.blend"
 MAKE = """
 import sys, bpy
@@ -59,19 +58,21 @@ def made(tmp_path: Path) -> Path:
     """A folder with the sample room, all its textures in the one file, and a cube of another program's."""
     start("bpy", tmp_path).process.stop()  # skips where Blender's module doesn't work
     (folder := tmp_path / "made").mkdir()
-    subprocess.run([sys.executable, "-c", MAKE, str(ROOM), str(folder)], check=True, capture_output=True, timeout=240)
+    subprocess.run(
+        [sys.executable, "-c", MAKE, str(ROOM), str(folder)], check=True, capture_output=True, timeout=TIMEOUT_S
+    )
     return folder
 
 
 def render(visit: Visit, out: Path, **fields: str) -> None:
     """Have what was dropped rendered as asked, and see its picture."""
-    visit.page.locator("form.ask").wait_for(timeout=RENDER_MS)
+    visit.page.locator("form.ask").wait_for(timeout=WAIT_MS)
     for label, value in fields.items():
         visit.page.get_by_label(label).fill(value)
     visit.page.get_by_label("Pictures go to").fill(str(out))
     visit.press("Render")
-    visit.page.wait_for_url("**/#/job/*", timeout=RENDER_MS)
-    assert visit.page.wait_for_function(ENDED, timeout=RENDER_MS).json_value() == "completed"
+    visit.page.wait_for_url("**/#/job/*", timeout=WAIT_MS)
+    assert visit.page.wait_for_function(ENDED, timeout=WAIT_MS).json_value() == "completed"
     visit.page.wait_for_function(WHOLE)
 
 
@@ -86,7 +87,6 @@ def is_there_and_shown(visit: Visit, out: Path, name: str) -> None:
     assert np.abs(drawn - shown[..., :3]).mean() < 1
 
 
-@pytest.mark.timeout(600)
 def test_a_scene_is_rendered_and_pruned_when_it_is_not_needed(
     studio: Studio, prefect: dict[str, str], visit: Visit
 ) -> None:
@@ -114,7 +114,6 @@ def test_a_scene_is_rendered_and_pruned_when_it_is_not_needed(
     assert list(place.iterdir()) == []
 
 
-@pytest.mark.timeout(900)
 def test_blenders_files_and_those_of_other_programs_are_rendered(
     studio: Studio, prefect: dict[str, str], visit: Visit, made: Path
 ) -> None:
@@ -129,7 +128,7 @@ def test_blenders_files_and_those_of_other_programs_are_rendered(
                 is_there_and_shown(visit, out / file.stem, file.stem)
                 visit.turn("submit")
             visit.drop({ROOM.name: ROOM.read_bytes()})
-            visit.page.get_by_text("interior.blend refers to files that don't exist").wait_for(timeout=RENDER_MS)
+            visit.page.get_by_text("interior.blend refers to files that don't exist").wait_for(timeout=WAIT_MS)
             visit.press("Drop another")
             shutil.copytree(ROOM.with_suffix(""), (room := studio.folder / "room") / "interior")
             shutil.copy(ROOM, room)

@@ -36,7 +36,7 @@ def the_monitor(studio: Studio, **environment: str) -> Iterator[str]:
             yield monitor.stdout.readline().strip()
         finally:
             monitor.send_signal(signal.SIGTERM)
-            _, said = monitor.communicate(timeout=30)
+            _, said = monitor.communicate(timeout=TIMEOUT_S)
     assert monitor.returncode in (0, -signal.SIGTERM), said
     assert "Traceback" not in said
 
@@ -46,7 +46,6 @@ def state(studio: Studio, job: str) -> str:
     return str(json.loads(done.stdout)["state"]) if done.returncode == 0 else ""
 
 
-@pytest.mark.timeout(600)
 def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str], visit: Visit) -> None:
     still = scene(studio.folder, "still", size="640x360", samples=64, cost_s=40, uneven=4)
     walk = scene(studio.folder, "walk", cost_s=3)
@@ -56,7 +55,7 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
             visit.go(page)
             visit.sees("The farm is ready, and has no job.")
             with studio.start("render", still, "--out", studio.folder / "out", **farm) as command:
-                visit.page.locator("a.job").first.click(timeout=8 * WAIT_MS)
+                visit.page.locator("a.job").first.click(timeout=WAIT_MS)
                 until(lambda: visit.page.evaluate(PAINTED) > 0.3)
                 visit.page.locator(".at rect").first.wait_for()
                 job = visit.page.url.rsplit("/", 1)[1]
@@ -65,7 +64,7 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
                 assert command.returncode == 4, "suspended by the page"
             visit.page.get_by_text("suspended").first.wait_for()
             visit.press("Resume")
-            visit.page.get_by_text("running").first.wait_for(timeout=8 * WAIT_MS)
+            visit.page.get_by_text("running").first.wait_for(timeout=WAIT_MS)
             visit.turn("node/node-1")
             visit.press("Pause")
             until(lambda: nodes(studio)["node-1"]["state"] == "paused")
@@ -73,7 +72,7 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
             visit.press("Resume")
             until(lambda: nodes(studio)["node-1"]["state"] != "paused")
             visit.turn(f"job/{job}")
-            visit.page.get_by_text("completed").first.wait_for(timeout=8 * WAIT_MS)
+            visit.page.get_by_text("completed").first.wait_for(timeout=WAIT_MS)
             until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth") == 640)
             assert state(studio, job) == "completed"
             assert not list((studio.folder / "out" / "_frontburner" / "jobs" / job / "parts").glob("*.jpg"))

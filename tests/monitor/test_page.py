@@ -266,7 +266,7 @@ def test_a_lost_monitor_is_said_and_found_again(stage: Stage, browser: Browser) 
         visit.sees("The monitor doesn't answer")
         port = int(address.rsplit(":", 1)[1].rstrip("/"))
         with serving(stage, port=port):
-            visit.page.locator(".line[data-line='live']").wait_for(timeout=3 * WAIT_MS)
+            visit.page.locator(".line[data-line='live']").wait_for(timeout=WAIT_MS)
             assert visit.page.get_by_role("alert").count() == 0
 
 

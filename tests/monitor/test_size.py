@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from frontburner import events as ev
+from tests.end_to_end.conftest import until
 from tests.monitor.browser import Visit, note
-from tests.monitor.stage import SIZE, Stage, alive, block, finished, great_farm, outputs, serving, until
+from tests.monitor.stage import SIZE, Stage, alive, block, finished, great_farm, outputs, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +74,7 @@ def great(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Great]:
             (job,) = httpx.get(f"{address}api/jobs").json() or [{}]
             return bool(job.get("running"))
 
-        until(known, timeout_s=120)
+        until(known)
         yield Great(stage, telling, address)
 
 

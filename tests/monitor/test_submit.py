@@ -22,6 +22,7 @@ from frontburner.keeping.dropped import FORGOTTEN_S
 from frontburner.monitor.app import monitor
 from frontburner.monitor.leave import everyone
 from frontburner.monitor.refusals import by_field
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import Reception, Stage
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def browsing(stage: Stage, reception: Reception, may: Any = everyone) -> A
     app = monitor(stage, may=may, reception=reception, who=lambda _: "berta")
     await app.state.hub.turn()
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8701", headers=OURS, timeout=60
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8701", headers=OURS, timeout=TIMEOUT_S
     ) as client:
         yield client
 
@@ -247,7 +248,7 @@ def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
             assert (await announce(client, {"ball.json": len(BALL), "wood.png": 4})).status_code == 201
             assert len(list(uploads.place.iterdir())) == 1
             now_s[0] = 3601.0
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT_S):
                 while list(uploads.place.iterdir()):
                     await asyncio.sleep(0.01)
 
@@ -445,4 +446,4 @@ def test_a_job_that_couldn_t_begin_says_so_where_it_would_be(stage: Stage, recep
                 await asyncio.sleep(0.01)
             return dict(app.state.hub.now("farm"))
 
-    assert asyncio.run(asyncio.wait_for(go(), 20))["expected"] == {"ball-00000001": reception.fails}
+    assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))["expected"] == {"ball-00000001": reception.fails}

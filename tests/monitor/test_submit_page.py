@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.end_to_end.conftest import until
 from tests.monitor import scenes
 from tests.monitor.browser import DESKTOP, PHONE, Visit, note, visiting
-from tests.monitor.stage import Reception, Stage, serving, until
+from tests.monitor.stage import Reception, Stage, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

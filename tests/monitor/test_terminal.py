@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.widgets import DataTable, Label
 
 from frontburner.monitor.terminal import Top, job_cells, node_cells
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor import scenes
 from tests.monitor.stage import Stage, node
 
@@ -38,11 +39,9 @@ def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
         async with app.run_test(size=(140, 40)) as pilot:
 
             async def until(condition: Callable[[], bool]) -> None:
-                for _ in range(400):
-                    if condition():
-                        return
-                    await pilot.pause(0.02)
-                raise AssertionError("it did not happen in time")
+                async with asyncio.timeout(TIMEOUT_S):
+                    while not condition():
+                        await pilot.pause(0.02)
 
             jobs, nodes = app.query_one("#jobs", DataTable), app.query_one("#nodes", DataTable)
             await until(lambda: jobs.row_count == 1 and nodes.row_count == 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from frontburner.cluster.server import _held_port
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,21 +80,20 @@ def hearing(home: Path) -> Iterator[Heard]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found.smtp_port = probe.getsockname()[1]
-    mail = Controller(
-        _Mailbox(found), hostname="127.0.0.1", port=found.smtp_port, authenticator=_login, auth_require_tls=False
-    )  # fmt: skip
-    mail.start()
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    found.http_port = web.server_address[1]
-    thread = threading.Thread(target=web.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield found
-    finally:
-        web.shutdown()
-        thread.join()
-        web.server_close()
-        mail.stop()
+    with _held_port() as found.smtp_port:
+        mail = Controller(
+            _Mailbox(found), hostname="127.0.0.1", port=found.smtp_port, authenticator=_login, auth_require_tls=False,
+            ready_timeout=TIMEOUT_S,
+        )  # fmt: skip
+        mail.start()
+        web = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+        found.http_port = web.server_address[1]
+        thread = threading.Thread(target=web.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield found
+        finally:
+            web.shutdown()
+            thread.join()
+            web.server_close()
+            mail.stop()

@@ -19,6 +19,7 @@ from storage.disk_errors import translate
 from storage.errors import StoreError
 from storage.local import LocalStore
 from storage.objects import HOUSE, open_store
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ def scratch_files(root: Path) -> list[str]:
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own, from the repository."""
     command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
 
 @pytest.mark.parametrize("method", ["create", "write"])

@@ -1,4 +1,4 @@
-"""S3 servers that refuse, fail or vanish: one clear error each, soon, and never a secret in it."""
+"""S3 servers that refuse, fail or vanish: one clear error each, and never a secret in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError, SSLError
 from storage.errors import MissingObject, StoreError
 from storage.s3 import S3Store, _Access
 from storage.s3_errors import translate
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy
 
 if TYPE_CHECKING:
@@ -72,10 +72,8 @@ def test_no_such_bucket(s3_store: ObjectStore) -> None:
 )
 def test_no_server(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, endpoint: str, words: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    start_s = monotonic()
     with pytest.raises(StoreError, match=words):
         s3_store.check()
-    assert monotonic() - start_s < 20
 
 
 @pytest.mark.parametrize("method", ["create", "write", "read", "exists", "list"])
@@ -129,7 +127,7 @@ def test_a_killed_writer_leaves_no_object(s3_store: ObjectStore, s3_server: dict
         command = [sys.executable, "-c", script, s3_store.url]
         environment = {**os.environ, "AWS_ENDPOINT_URL": relay}
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL) as writer:
-            assert midway.wait(30)
+            assert midway.wait(TIMEOUT_S)
             writer.kill()
             assert writer.wait() == -signal.SIGKILL
     assert list(s3_store.list()) == []

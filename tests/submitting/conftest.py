@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-STOP_TIMEOUT_S = 60
-
 
 @pytest.fixture(scope="session")
 def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
@@ -40,9 +38,8 @@ def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
                 "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             }
             farm.send_signal(signal.SIGTERM)
-            farm.communicate(timeout=STOP_TIMEOUT_S)
-    for process in studio.processes():
-        process.kill()
+            farm.communicate(timeout=TIMEOUT_S)
+    studio.end()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from storage.images import decode_exr
-from tests.end_to_end.conftest import COMMAND
+from tests.end_to_end.conftest import COMMAND, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +28,13 @@ BLENDERS = {
     "bpy": [sys.executable],
     "blender": ["blender", "--background", "--factory-startup", "--python-exit-code", "1", "--python"],
 }
-TIMEOUT_S = 400
 
 
 @pytest.fixture
 def addon(tmp_path: Path) -> Path:
     """The add-on as `make addon` packs it."""
     target = tmp_path / "frontburner.zip"
-    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", target], check=True, timeout=60)
+    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", target], check=True, timeout=TIMEOUT_S)
     return target
 
 
@@ -68,7 +67,6 @@ def press(request: pytest.FixtureRequest, desk: Path, addon: Path) -> Callable[.
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[..., dict[str, Any]], desk: Path) -> None:
     blend = Path(shutil.copy(ROOM, desk))
     before = blend.read_bytes()
@@ -90,7 +88,6 @@ def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[...
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
     blend = Path(shutil.copy(ROOM, desk))
     answer = press(blend, command="/nowhere/frontburner")
@@ -101,7 +98,6 @@ def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_file_without_a_name_is_rendered_from_a_copy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
     answer = press(None, resolution=2, panel={"samples": 1})
     assert answer["error"] == ""
@@ -111,7 +107,7 @@ def test_a_file_without_a_name_is_rendered_from_a_copy(press: Callable[..., dict
 
 def test_the_zip_file_is_the_same_each_time_and_holds_what_blender_wants(addon: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
-    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", again], check=True, timeout=60)
+    subprocess.run([sys.executable, ROOT / "addons" / "pack.py", again], check=True, timeout=TIMEOUT_S)
     assert addon.read_bytes() == again.read_bytes()
     names = set(zipfile.ZipFile(addon).namelist())
     assert {f"frontburner_addon/{name}" for name in ("__init__.py", "blender_manifest.toml", "run.py")} <= names
@@ -124,6 +120,6 @@ def test_blender_takes_the_zip_file_for_an_extension(addon: Path) -> None:
         pytest.skip("the bpy module isn't there: make env-renderers")
     tools = next(Path(found.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
     done = subprocess.run(
-        [sys.executable, tools, "validate", addon], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, tools, "validate", addon], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
     )
     assert (done.returncode, "Success" in done.stdout) == (0, True), done.stdout + done.stderr

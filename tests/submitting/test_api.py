@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
-from tests.end_to_end.conftest import until
+from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     scene(cost_s=0)
     (same,) = (each for each in jobs() if each.job_id == job.job_id)
     same.resume()
-    status = same.wait(timeout_s=120)
+    status = same.wait(timeout_s=TIMEOUT_S)
     assert (status.state, status.fraction, status.frames) == (RunState.COMPLETED, 1.0, 6)
     assert {Path(each).name for each in same.pictures()} == {
         f"ball.000{frame}.{kind}" for frame in range(1, 7) for kind in ("exr", "png")
@@ -52,6 +52,6 @@ def test_frames_that_fail_are_told_with_what_to_do(desk: Path, scene: Callable[.
     path = scene("bad.json", faults=[{"do": "error", "frame": 2}])
     job = submit(RenderJob(scene=path.name, frames="1-2", out="out", attempts=1))
     with pytest.raises(NotCompleted, match="frames failed") as failed:
-        job.wait(timeout_s=120)
+        job.wait(timeout_s=TIMEOUT_S)
     assert failed.value.remedy.endswith(f"frontburner job rerun {job.job_id} --failed")
     assert list(job.status().failed) == [2]

@@ -44,7 +44,6 @@ def run(desk: Path, code: int, *options: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_chain_goes_on_where_it_stopped(desk: Path, scene: Callable[..., Path]) -> None:
     for name, text in {"shot.yaml": CHAIN, "sim.py": SIMULATE, "judge.py": JUDGE, "strict": ""}.items():
         (desk / name).write_text(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.conftest import COMMAND, until
+from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, until
 from tests.submitting.conftest import command
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def watching(folder: Path, *options: object) -> Iterator[subprocess.Popen[bytes]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_drops_are_rendered_and_moved_and_a_killed_watch_goes_on(desk: Path, scene: Callable[..., Path]) -> None:
     inbox, said = desk / "in", desk / "said"
     inbox.mkdir()
@@ -54,7 +53,7 @@ def test_drops_are_rendered_and_moved_and_a_killed_watch_goes_on(desk: Path, sce
         until((inbox / "done" / "shop.txt").exists)
         until((inbox / "done" / "slow.json").exists)
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(60) == 0
+        assert watch.wait(TIMEOUT_S) == 0
     assert (inbox / "pictures" / "slow.png").is_file()
     told = (inbox / "done" / "shop.txt").read_text().splitlines()
     assert told == [str(inbox / "here" / f"shop.000{frame}.{kind}") for frame in (1, 2) for kind in ("exr", "png")]

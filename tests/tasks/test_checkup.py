@@ -22,6 +22,7 @@ from tasks.node_check import check_node
 from tasks.reach import scene_check, store_check
 from tasks.readiness import Check, Grade, Readiness, readiness_from
 from tasks.versions import differences, versions
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.breaking import ROOT, alone, copied, rewritten
 
 if TYPE_CHECKING:
@@ -206,20 +207,20 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
     with one_node as cluster, Client(cluster) as client:
 
         def asked() -> Readiness:
-            return readiness_from(client.submit(check_node, inquiry, pure=False).result(120))
+            return readiness_from(client.submit(check_node, inquiry, pure=False).result(TIMEOUT_S))
 
         first = asked()
-        assert first.builds["mitsuba"] == client.submit(node.builds_here, "mitsuba", pure=False).result(60)
+        assert first.builds["mitsuba"] == client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
         assert "there is no library /nowhere/libLLVM.so" in (first.of("mitsuba") or first.checks[0]).reason
-        client.submit(node.in_renderer, os.getpid, pure=False).result(60)
+        client.submit(node.in_renderer, os.getpid, pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound[:1000])
         (problem,) = asked().problems
         assert "the file sphere.so of mitsuba was exchanged or cut off: 1000 bytes instead of" in problem.reason
         with pytest.raises(NodeNotReady, match=r"the file sphere\.so of mitsuba was exchanged"):
-            client.submit(node.builds_here, "mitsuba", pure=False).result(60)
+            client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound)
         assert asked().builds == first.builds
-        assert client.submit(node.builds_here, "mitsuba", pure=False).result(60) == first.builds["mitsuba"]
+        assert client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S) == first.builds["mitsuba"]
         node.this_node().process.stop()
 
 

@@ -15,6 +15,7 @@ from storage.objects import open_store
 from tasks.errors import UnitCancelled
 from tasks.ledger import Ledger
 from tasks.patience import LONGEST_WAIT_S, Patience
+from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy
 from tests.tasks.test_ledger import UNIT, assert_same, tile
 
@@ -60,7 +61,7 @@ def test_a_tile_outlives_a_store_that_cannot_be_reached_for_a_while(
 
     with proxy(s3_server["AWS_ENDPOINT_URL"], request=judge) as relay:
         monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
-        ledger = Ledger(store=replace(s3_store, read_timeout_s=1.0))
+        ledger = Ledger(store=replace(s3_store, read_timeout_s=TIMEOUT_S))
         assert time.patience(waits=told.append).call(lambda: ledger.create(UNIT, tile()))
         assert 20.0 <= time.now_s <= 20.0 + LONGEST_WAIT_S
         assert len(told) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from tasks.errors import NoRoomForScene
 from tasks.manifest import Manifest, SceneFile
 from tasks.recently import Recently
 from tasks.scene_cache import SceneCache
+from tests.end_to_end.conftest import until
 
 KB = 1000
 
@@ -165,15 +165,14 @@ def test_a_killed_process_needs_nothing_any_more(tmp_path: Path) -> None:
     cache, began = cache_of(tmp_path, 0), tmp_path / "began"
     process = multiprocessing.get_context("spawn").Process(target=_hold_for_ever, args=(cache.root, str(began)))
     process.start()
-    ends_s = time.monotonic() + 60
-    while not began.exists():
-        assert time.monotonic() < ends_s
-        time.sleep(0.02)
-    cache.evict()
-    assert kept(cache) == {"room"}
-    process.kill()
-    process.join(30)
-    process.close()
+    try:
+        until(began.exists)
+        cache.evict()
+        assert kept(cache) == {"room"}
+    finally:
+        process.kill()
+        process.join()
+        process.close()
     cache.evict()
     assert kept(cache) == set()
 
