@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from frontburner import events as ev
-from frontburner.progress import FrameProgress, expected_left
+from frontburner.progress import JobProgress
 from tasks.limits import EndedBy, Ending
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from frontburner.jobs.layout import Layout
     from frontburner.plan.block import Block
+    from frontburner.progress import FrameProgress
     from tasks.spec import SampleRange
 
 
@@ -41,6 +42,10 @@ class Dispatch(Protocol):
     @property
     def pixel_samples_done(self) -> int:
         """How much of the job is rendered."""
+        ...
+
+    def seconds_left(self) -> float | None:
+        """Seconds until all of the job is rendered; None while nothing is known."""
         ...
 
     def done(self, frame: int) -> Mapping[int, Block]:
@@ -91,9 +96,7 @@ class Limiter:
     measurer: Measurer
     finish: Callable[[int, Sequence[int], Ending | None], None]
     on_pass: Callable[[FrameProgress], None] = lambda progress: None  # noqa: ARG005
-    _frames: dict[int, FrameProgress] = field(init=False)
-    _active: dict[int, FrameProgress] = field(init=False, default_factory=dict)
-    """Frames of which something is rendered and that are not handed on: all that is looked at in a turn."""
+    _progress: JobProgress = field(init=False)
     _began_s: float | None = field(init=False, default=None)
     _time_up: bool = field(init=False, default=False)
     _spent: dict[Block, _Spent] = field(init=False, default_factory=dict)
@@ -102,49 +105,50 @@ class Limiter:
 
     def __post_init__(self) -> None:
         area_px, passes = self.layout.region.area, self.layout.passes
-        self._frames = {n: FrameProgress(frame=n, passes=passes, area_px=area_px) for n in self.frames}
-        self._goal = sum(progress.pixel_samples_left for progress in self._frames.values())
+        self._progress = JobProgress(frames=self.frames, passes=passes, area_px=area_px)
+        self._goal = self._progress.pixel_samples_left
 
     def take(self, event: ev.Event) -> None:
-        """Note which frames there is something of, and what nodes spent on it."""
+        """Note which frames there is something of, what nodes spent on it, and of which nothing will come."""
         match event:
             case ev.UnitStarted(at_s=at_s):
                 self._began_s = at_s if self._began_s is None else self._began_s
             case ev.UnitReused(block=block):
-                self._active.setdefault(block.frame, self._frames[block.frame])
+                self._progress.begin(block.frame)
             case ev.UnitFinished(node=node, block=block, record=record, at_s=at_s):
-                self._active.setdefault(block.frame, self._frames[block.frame])
+                self._progress.begin(block.frame)
                 if self.layout.limits.noise is not None and not record.reused:
                     self._spent[block] = _Spent(node, record.wall_s - record.load_s, at_s)
+            case ev.FrameFailed(frame=frame):
+                if self._let_go(frame) is not None:
+                    self.measurer.drop(tuple(self.dispatcher.done(frame)))
             case _:
                 pass
 
     def rendered(self, frame: int, tickets: Sequence[int]) -> None:
         """Take a frame whose units are all there; its picture may need fewer."""
-        progress = self._active.setdefault(frame, self._frames[frame])
+        progress = self._progress.begin(frame)
         progress.count(self.dispatcher.done(frame))
         progress.tickets = tickets
         self._settle(progress)
 
     def render_again(self, frame: int) -> None:
-        """Follow a frame from its beginning, of which nothing is rendered any more."""
-        self._active.pop(frame, None)
-        area_px, passes = self.layout.region.area, self.layout.passes
-        self._frames[frame] = FrameProgress(frame=frame, passes=passes, area_px=area_px)
+        """Follow a frame from its beginning, since it is rendered again from there."""
+        done = self.dispatcher.done(frame).values()
+        self._progress.begin_again(frame, pixel_samples=sum(block.pixel_samples for block in done))
 
     def covers(self, frame: int, passes: Sequence[SampleRange]) -> bool:
         """Whether passes of a frame are rendered in the whole region, or the frame was handed on."""
-        progress = self._frames[frame]
-        indices = (progress.passes.index(own) for own in passes)
-        return progress.tickets is not None or all(progress.complete(index) for index in indices)
+        return self._progress.covers(frame, passes)
 
     def poll(self) -> bool:
         """Measure, decide, end; whether any frame that is rendered still waits for a decision."""
         self._count()
         self._watch_time()
-        for progress in tuple(self._active.values()):
+        for progress in tuple(self._progress.active.values()):
             self._follow(progress)
-        return any(progress.tickets is not None for progress in self._active.values())
+        self._move_goal()
+        return any(progress.tickets is not None for progress in self._progress.active.values())
 
     def ends_in_s(self) -> float:
         """Seconds until the time is up, once it runs."""
@@ -158,15 +162,7 @@ class Limiter:
         ends_in_s = self.ends_in_s()
         if seconds_left is None:
             return None if ends_in_s == math.inf else ends_in_s
-        self._count()
-        frames = tuple(self._frames.values())
-        left, whole = expected_left(frames, self.layout.limits.noise), sum(p.pixel_samples_left for p in frames)
-        seconds_left *= left / whole if whole else 0.0
-        if seconds_left > ends_in_s:
-            left *= ends_in_s / seconds_left
-            seconds_left = ends_in_s
-        self._move_goal(round(self.dispatcher.pixel_samples_done + left))
-        return seconds_left
+        return min(self._rendering_s(seconds_left), ends_in_s)
 
     def fraction(self) -> float:
         """How much of what is expected to be rendered is."""
@@ -174,13 +170,26 @@ class Limiter:
 
     def _count(self) -> None:
         """Count in what the dispatcher has counted: of units that raced for the same pixels only one."""
-        for progress in self._active.values():
+        for progress in self._progress.active.values():
             done = self.dispatcher.done(progress.frame)
             if len(done) > progress.counted:
                 progress.count(done)
 
-    def _move_goal(self, goal: int) -> None:
+    def _rendering_s(self, seconds_left: float) -> float:
+        """Make of the seconds until all passes are rendered those until all is that noise will ask for."""
+        self._count()
+        whole = self._progress.pixel_samples_left
+        return seconds_left * self._progress.expected_left() / whole if whole else 0.0
+
+    def _move_goal(self) -> None:
         """Tell how much will have been rendered in the end, when it is something else than was thought."""
+        seconds_left = self.dispatcher.seconds_left() if self.layout.limits else None
+        if seconds_left is None:
+            return
+        rendering_s, left = self._rendering_s(seconds_left), self._progress.expected_left()
+        if rendering_s > self.ends_in_s():
+            left *= self.ends_in_s() / rendering_s
+        goal = round(self.dispatcher.pixel_samples_done + left)
         if abs(goal - self._goal) > GOAL_STEP * self._goal:
             self._goal = goal
             ev.announce(ev.GoalMoved(at_s=self.clock(), pixel_samples=goal))
@@ -188,9 +197,7 @@ class Limiter:
     def _follow(self, progress: FrameProgress) -> None:
         """Take in what was measured, and begin to measure the next pass that is complete."""
         if progress.measurement is not None and progress.measurement.done():
-            progress.last, progress.measurement = progress.measurement, None
-            progress.noise = progress.last.noise()
-            progress.measured += 1
+            progress.take_noise(progress.measurement, self.layout.limits.noise)
             self._tell(progress)
             self._judge(progress)
         if progress.measurement is None and self._undecided(progress) and progress.complete(progress.measured):
@@ -216,7 +223,7 @@ class Limiter:
         if self._time_up or self.ends_in_s() != 0.0:
             return
         self._time_up = True
-        open_frames = [progress for progress in self._frames.values() if not progress.settled]
+        open_frames = self._progress.begin_all()
         if open_frames:
             ev.announce(ev.TimeUp(at_s=self.clock(), early=not all(progress.complete(0) for progress in open_frames)))
         for progress in open_frames:
@@ -233,15 +240,18 @@ class Limiter:
         """Hand a frame on to be finished, once it is rendered and no measurement can end it earlier."""
         if progress.tickets is None or self._undecided(progress):
             return
-        self._active.pop(progress.frame, None)
-        progress.close()
         by, stop, tickets = progress.ended_by or EndedBy.SAMPLES, progress.sample_stop, progress.tickets
         if by is EndedBy.NOISE:
             tickets = self._kept(progress, stop)
-        for block in self.dispatcher.done(progress.frame).values() if self._spent else ():
-            self._spent.pop(block, None)
+        self._let_go(progress.frame)
         ending = Ending(by=by, seconds=self._spent_s(), sample_stop=None if by is EndedBy.TIME else stop)
         self.finish(progress.frame, tickets, ending if self.layout.limits else None)
+
+    def _let_go(self, frame: int) -> FrameProgress | None:
+        """Follow a frame no more; returns it, if it was followed."""
+        for block in self.dispatcher.done(frame).values() if self._spent else ():
+            self._spent.pop(block, None)
+        return self._progress.end(frame)
 
     def _kept(self, progress: FrameProgress, stop: int) -> Sequence[int]:
         """Leave out the units beyond the end of a picture: they were rendered for nothing."""

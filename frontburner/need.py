@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from frontburner.plan.planner import Planner
 
 LOOK_S = 2.0
-"""All that is left is looked through for it, so it is done this seldom."""
+"""Nobody acts upon it sooner."""
 
 
 @dataclass(slots=True, kw_only=True)

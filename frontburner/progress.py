@@ -44,6 +44,8 @@ class FrameProgress:
     measured: int = 0
     """Passes whose noise is known; they were measured in their order."""
     noise: float | None = None
+    expected_stop: int | None = None
+    """Samples it should have when it ends, as far as its noise tells; None while that tells nothing."""
     measurement: Measurement | None = None
     last: Any = None
     tickets: Sequence[int] | None = None
@@ -61,6 +63,15 @@ class FrameProgress:
             self.covered_px[block.samples] = self.covered_px.get(block.samples, 0) + block.region.area
             self.pixel_samples += block.pixel_samples
         self.counted = len(done)
+
+    def take_noise(self, measured: Measurement, limit: float | None) -> None:
+        """Take in how noisy it is with another pass. Raises what went wrong with measuring it."""
+        self.last, self.measurement = measured, None
+        self.noise = measured.noise()
+        self.measured += 1
+        wanted, self.expected_stop = self.samples_wanted(limit), None
+        if wanted is not None:  # those of the first pass that has as many
+            self.expected_stop = next((own.stop for own in self.passes if own.stop >= wanted), self.passes[-1].stop)
 
     def close(self) -> None:
         """Let go of all that matters only until it is handed on, what nodes hold for it included."""
@@ -81,23 +92,11 @@ class FrameProgress:
         """Samples of every pixel that were measured."""
         return self.passes[self.measured - 1].stop if self.measured else 0
 
-    @property
-    def pixel_samples_left(self) -> int:
-        """What is missing of all its passes."""
-        return self.passes[-1].stop * self.area_px - self.pixel_samples
-
     def samples_wanted(self, limit: float | None) -> float | None:
         """Samples that should bring its noise to a limit; None where nothing is known of it."""
         return (
             None if limit is None or self.noise is None else samples_for(limit, noise=self.noise, samples=self.samples)
         )
-
-    def expected_stop(self, limit: float | None) -> int | None:
-        """Samples it should have when it ends: those of the first pass that has as many as are wanted."""
-        wanted = self.samples_wanted(limit)
-        if wanted is None:
-            return None
-        return next((own.stop for own in self.passes if own.stop >= wanted), self.passes[-1].stop)
 
     def sentence(self, limit: float | None) -> str:
         """Say how far it has come, and what it should take to its limit."""
@@ -107,13 +106,83 @@ class FrameProgress:
         return f"frame {self.frame}: {self.samples} samples a pixel{noise}{more}"
 
 
-def expected_left(frames: Sequence[FrameProgress], limit: float | None) -> float:
-    """Pixel-samples that will still be rendered, as far as noise tells; of frames not yet measured, the usual."""
-    stops = {progress.frame: progress.expected_stop(limit) for progress in frames}
-    known = [stop for stop in stops.values() if stop is not None]
-    left = 0.0
-    for progress in frames:
-        if not progress.settled:
-            usual = sum(known) / len(known) if known else progress.passes[-1].stop
-            left += max(0.0, (stops[progress.frame] or usual) * progress.area_px - progress.pixel_samples)
-    return left
+@dataclass(slots=True, kw_only=True)
+class JobProgress:
+    """How far all frames of a job have come, in sums that cost no more to ask for in a long job than in a short one.
+
+    Frames that nobody has begun are all expected to need the same, and those that are through change no more: only
+    the ``active`` ones in between are looked at.
+
+    Parameters
+    ----------
+    frames, passes, area_px
+        What is rendered: frames, the passes of each, and the pixels of each pass.
+    """
+
+    frames: Sequence[int]
+    passes: Sequence[SampleRange]
+    area_px: int
+    active: dict[int, FrameProgress] = field(init=False, default_factory=dict)
+    """Frames of which something is rendered, and that are not through."""
+    _waiting: dict[int, None] = field(init=False)
+    _pixel_samples: int = field(init=False, default=0)
+    """What is rendered of frames that are through; and how many samples those of known noise should have had."""
+    _stops: int = field(init=False, default=0)
+    _stops_known: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._waiting = dict.fromkeys(self.frames)
+
+    def begin(self, frame: int) -> FrameProgress:
+        """Return a frame that is looked at from now on."""
+        self._waiting.pop(frame, None)
+        if frame not in self.active:
+            self.active[frame] = FrameProgress(frame=frame, passes=self.passes, area_px=self.area_px)
+        return self.active[frame]
+
+    def begin_again(self, frame: int, pixel_samples: int) -> None:
+        """Count a frame among those nobody has begun, of which so much was rendered when it was looked at last."""
+        self._pixel_samples -= pixel_samples
+        self._waiting[frame] = None
+
+    def covers(self, frame: int, passes: Sequence[SampleRange]) -> bool:
+        """Whether passes of a frame are rendered in the whole region, or it is looked at no more."""
+        progress = self.active.get(frame)
+        if progress is None:
+            return frame not in self._waiting
+        return progress.tickets is not None or all(progress.complete(self.passes.index(own)) for own in passes)
+
+    def begin_all(self) -> list[FrameProgress]:
+        """Begin with all frames that nobody has begun, and return those that more is to be rendered of."""
+        for frame in tuple(self._waiting):
+            self.begin(frame)
+        return [progress for progress in self.active.values() if not progress.settled]
+
+    def end(self, frame: int) -> FrameProgress | None:
+        """Look at a frame no more: it is handed on, or has failed. Returns it, if it was looked at."""
+        self._waiting.pop(frame, None)
+        progress = self.active.pop(frame, None)
+        if progress is not None:
+            progress.close()
+            self._pixel_samples += progress.pixel_samples
+            if progress.expected_stop is not None:
+                self._stops += progress.expected_stop
+                self._stops_known += 1
+        return progress
+
+    @property
+    def pixel_samples_left(self) -> int:
+        """What is missing of all passes of all frames."""
+        whole = len(self.frames) * self.passes[-1].stop * self.area_px
+        return whole - self._pixel_samples - sum(progress.pixel_samples for progress in self.active.values())
+
+    def expected_left(self) -> float:
+        """Pixel-samples that will still be rendered, as far as noise tells; of frames not yet measured, the usual."""
+        known = [p.expected_stop for p in self.active.values() if p.expected_stop is not None]
+        count = self._stops_known + len(known)
+        usual = (self._stops + sum(known)) / count if count else self.passes[-1].stop
+        left = float(len(self._waiting) * usual * self.area_px)
+        for progress in self.active.values():
+            if not progress.settled:
+                left += max(0.0, (progress.expected_stop or usual) * self.area_px - progress.pixel_samples)
+        return left

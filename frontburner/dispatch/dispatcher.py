@@ -148,6 +148,10 @@ class Dispatcher:
         """Pixels × samples that count, those of earlier runs included."""
         return self._outcomes.tally.pixel_samples
 
+    def seconds_left(self) -> float | None:
+        """Seconds until all is rendered, if all goes on as it does; None while nothing is known."""
+        return self.planner.seconds_left(self.clock())
+
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
         self._outcomes.tally.count(ticket, block)

@@ -80,7 +80,7 @@ class Timeline:
     def _thin_out(self) -> None:
         """Merge neighbours until half the room is free, so that it is seldom needed."""
         self._merge()
-        while self.count > max(self.most // 2, len(self.bars)) and self._grain_s <= self._ends_s:
+        while self.count > max(self.most // 2, len(self.bars)) and self._grain_s < self._ends_s:
             self._grain_s = max(2 * self._grain_s, self._ends_s * FINEST)
             self._merge()
 

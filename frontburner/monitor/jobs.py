@@ -52,14 +52,20 @@ class Live:
         """Fold in one more event of the record."""
         self._count += 1
         self.now = at = datetime.fromisoformat(told["at"])
-        at_s = (at - self.began).total_seconds() if self.began else 0.0
-        event = decode(told, at_s)
+        self.began = self.began or at  # a record whose beginning is lost counts from what there is
+        event = decode(told, (at - self.began).total_seconds())
         if not isinstance(event, _DULL):
             self.lines.append((self._count, told["at"], words(told)))
-        if event is None:
-            return
-        if isinstance(event, ev.RunStarted):
-            self.began, self.report, self.deadline, event = at, Report(), None, replace(event, at_s=0.0)
+        match event:
+            case None:
+                return
+            case ev.Alive(at_s=at_s):
+                self.report.ended_s = max(self.report.ended_s, at_s)
+                return
+            case ev.RunStarted():
+                self.began, self.report, self.deadline, event = at, Report(), None, replace(event, at_s=0.0)
+            case _:
+                pass
         with suppress(KeyError):  # a record that begins in the middle tells of nodes nobody knows
             self.report.take(event)
         self.pictures.take(event)

@@ -194,6 +194,13 @@ def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() 
     assert first.busy_s == pytest.approx(1.1)
 
 
+def test_bars_that_nobody_timed_are_drawn_too() -> None:
+    timeline = Timeline(most=10)
+    for _ in range(30):
+        timeline.add("a", Doing.RENDERING, ended_s=0.0, seconds=1.0)
+    assert sum(bar.busy_s for bar in timeline.bars["a"]) == pytest.approx(30)
+
+
 def test_units_told_of_at_once_lie_one_after_the_other() -> None:
     timeline = Timeline()
     for hue in range(3):

@@ -24,7 +24,7 @@ from tasks.spec import Size
 from tests.frontburner.cover import assert_covered_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from frontburner.plan.block import Block
 
@@ -68,6 +68,7 @@ class Stage:
     grain: dict[int, float] = field(default_factory=dict)
     faults: Sequence[Fault] = ()
     done: dict[int, Any] = field(default_factory=dict)
+    forecast: Callable[[float | None], float | None] | None = None
     farm: FakeFarm = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     limiter: Limiter = field(init=False)
@@ -90,7 +91,8 @@ class Stage:
             layout=self.layout, frames=list(self.layout.frames), clock=self.farm.clock, dispatcher=self.dispatcher,
             measurer=self, finish=self.finish,
         )  # fmt: skip
-        self.dispatcher.on_rendered, self.dispatcher.forecast = self.limiter.rendered, self.limiter.forecast
+        self.dispatcher.on_rendered = self.limiter.rendered
+        self.dispatcher.forecast = self.forecast or self.limiter.forecast
 
         def between() -> None:
             self.limiter.poll()
@@ -219,6 +221,35 @@ def test_a_frame_that_fails_is_not_finished_and_the_others_are() -> None:
     stage = Stage(layout=layout_of(3, noise=0.1), faults=[fault]).run()
     assert sorted(stage.pictures) == [1, 3]
     assert [event.frame for event in stage.of(ev.FrameFailed)] == [2]
+
+
+def test_nothing_of_a_frame_that_failed_is_followed_or_kept_on_nodes() -> None:
+    fault = Fault(where=lambda a: a.block.frame % 2 == 0 and a.block.samples.start > 0, then="fatal")
+    stage = Stage(layout=layout_of(12, noise=0.1), faults=[fault]).run()
+    failed = {event.frame for event in stage.of(ev.FrameFailed)}
+    assert failed == {2, 4, 6, 8, 10, 12}
+    assert not stage.limiter._progress.active
+    assert not stage.limiter._spent
+    assert {ticket for frame in failed for ticket in stage.dispatcher.done(frame)} <= set(stage.dropped)
+    assert not [each for each in stage.measurements if each() is not None]
+
+
+def test_to_ask_when_the_job_ends_changes_nothing() -> None:
+    stage = Stage(layout=layout_of(20, noise=0.1), frame_s=400)
+    asked: list[tuple[float | None, float | None]] = []
+
+    def ask(seconds_left: float | None) -> float | None:
+        told = len(stage.events)
+        answers = [stage.limiter.forecast(seconds_left) for _ in range(3)]
+        assert len(set(answers)) == 1
+        assert len(stage.events) == told
+        asked.append((seconds_left, answers[0]))
+        return answers[0]
+
+    stage.forecast = ask
+    stage.run()
+    assert any(whole is not None and limited is not None and limited < whole for whole, limited in asked)
+    assert stage.of(ev.GoalMoved)
 
 
 def test_what_was_measured_of_a_frame_is_let_go_with_it() -> None:
