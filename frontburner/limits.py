@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from frontburner import events as ev
 from frontburner.progress import JobProgress
+from tasks.errors import BadTile
 from tasks.limits import EndedBy, Ending
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Limiter:
         Called with a frame, the tickets its picture is made of, and how it ended (None: with all its samples).
     on_pass
         Called with how far a frame has come, when another of its passes was measured.
+    on_bad_tile
+        Called with a frame whose tiles don't make up a pass.
     """
 
     layout: Layout
@@ -96,6 +99,7 @@ class Limiter:
     measurer: Measurer
     finish: Callable[[int, Sequence[int], Ending | None], None]
     on_pass: Callable[[FrameProgress], None] = lambda progress: None  # noqa: ARG005
+    on_bad_tile: Callable[[int, BadTile], None] = lambda frame, error: None  # noqa: ARG005
     _progress: JobProgress = field(init=False)
     _began_s: float | None = field(init=False, default=None)
     _time_up: bool = field(init=False, default=False)
@@ -134,6 +138,7 @@ class Limiter:
 
     def render_again(self, frame: int) -> None:
         """Follow a frame from its beginning, since it is rendered again from there."""
+        self._let_go(frame)
         done = self.dispatcher.done(frame).values()
         self._progress.begin_again(frame, pixel_samples=sum(block.pixel_samples for block in done))
 
@@ -197,7 +202,11 @@ class Limiter:
     def _follow(self, progress: FrameProgress) -> None:
         """Take in what was measured, and begin to measure the next pass that is complete."""
         if progress.measurement is not None and progress.measurement.done():
-            progress.take_noise(progress.measurement, self.layout.limits.noise)
+            try:
+                progress.take_noise(progress.measurement, self.layout.limits.noise)
+            except BadTile as error:
+                self.on_bad_tile(progress.frame, error)
+                return
             self._tell(progress)
             self._judge(progress)
         if progress.measurement is None and self._undecided(progress) and progress.complete(progress.measured):

@@ -72,4 +72,4 @@ class Previews:
         self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
         self._shows = progress.frame, progress.samples
         order, store_url = self.layout.orders[progress.frame], self.farm.store_url
-        self._future = self.farm.client.submit(show_early, measured.moments, order, store_url, pure=False, priority=1)
+        self._future = self.farm.submit(show_early, measured.moments, order, store_url, priority=1)

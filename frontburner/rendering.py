@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from tasks.pictures import FrameRecord
 
 
+RENDERED_TWICE = "It was rendered again, and came out no better: check the nodes (frontburner node check)."
+
+
 @dataclass(slots=True, kw_only=True)
 class Rendering:
     """Planner, dispatcher, limits, stitches and previews of one run of a job, wired to each other.
@@ -118,6 +121,7 @@ class Rendering:
             measurer=DaskMeasurer(farm=self.farm, layout=layout),
             finish=self._finish,
             on_pass=self._passed,
+            on_bad_tile=self._spoiled,
         )
         self._dispatcher.on_rendered, self._dispatcher.forecast = self._limiter.rendered, self._limiter.forecast
         self._steps = self._steps_of(frames)
@@ -229,19 +233,28 @@ class Rendering:
     def _ended(self, frame: int, stage: Stage, outcome: FrameRecord | FrontburnerError | None) -> None:
         """Take in that a stage of a frame has ended."""
         if isinstance(outcome, BadTile) and frame not in self._rendered_again:
+            self._steps.render_again(frame, outcome)
+            self._finisher.drop(frame)
             self._render_again(frame, outcome)
             return
+        if isinstance(outcome, BadTile):
+            outcome = replace(outcome, remedy=RENDERED_TWICE, retryable=False)
         if outcome is not None and not isinstance(outcome, FrontburnerError):
             self._written(outcome)
         self._steps.ended(frame, stage, outcome)
+
+    def _spoiled(self, frame: int, error: BadTile) -> None:
+        """Take in that the tiles of a frame that is being rendered don't make up one of its passes."""
+        if frame in self._rendered_again:
+            self._dispatcher.fail_frame(frame, replace(error, remedy=RENDERED_TWICE, retryable=False))
+        else:
+            self._render_again(frame, error)
 
     def _render_again(self, frame: int, error: BadTile) -> None:
         """Render a frame once more whose tiles don't make up its picture: what is stored of them goes first."""
         self._rendered_again.add(frame)
         ev.announce(ev.UnitDamaged(at_s=self.clock(), node="", frame=frame, reason=error.reason))
         get_run_logger().warning("frame %d is rendered again: %s", frame, error.reason)
-        self._steps.render_again(frame, error)
-        self._finisher.drop(frame)
         Ledger(store=self.store).forget(self.layout.frames[frame])
         self._limiter.render_again(frame)
         self._dispatcher.render_again(frame)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tasks.spec import FrameSpec, Region, SampleRange, Tile, UnitSpec
 
-_AGAIN = "It is rendered again, on another node where there is one."
+_AGAIN = "It is rendered again. If that doesn't help, check the nodes: frontburner node check."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,9 +124,14 @@ class Dispatcher:
 
     def render_again(self, frame: int) -> None:
         """Render all of a frame anew: what was rendered of it is no good."""
+        self._outcomes.call_back(self.planner.abandon(frame))
         self._outcomes.tally.drop(frame)
         self.planner.render_again(frame)
         self._outcomes.hunger.see_all()
+
+    def fail_frame(self, frame: int, error: FrontburnerError) -> None:
+        """Give a frame up, with all that is under way of it."""
+        self._outcomes.fail_frame(frame, error)
 
     def wind_up(self) -> None:
         """Hand out nothing more: `run` returns when the units that nodes have begun are done."""

@@ -41,6 +41,7 @@ class Tally:
     def drop(self, frame: int) -> None:
         """Count nothing of a frame any more."""
         self.pixel_samples -= sum(block.pixel_samples for block in self._frames.pop(frame, {}).values())
+        self._undecided = {ticket: own for ticket, own in self._undecided.items() if own.block.frame != frame}
 
     def store(self, ticket: int, stored: Stored) -> None:
         """Take in a unit of which isn't known yet whether it counts."""

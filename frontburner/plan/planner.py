@@ -175,8 +175,9 @@ class Planner:
             self._pool.put(0, [block])
 
     def render_again(self, frame: int) -> None:
-        """Put all of a frame back, of which nothing is left or under way; it is the first to be handed out."""
+        """Put all of a frame back that was abandoned; it is the first to be handed out."""
         self._stops.pop(frame, None)
+        self._abandoned.discard(frame)
         blocks = [Block(frame=frame, samples=samples, region=self.region) for samples in self.passes]
         self._pool.put(0, reversed(blocks))
 

@@ -20,7 +20,7 @@ from frontburner.limits import Limiter
 from frontburner.monitor.jobs import Live
 from frontburner.need import Need
 from frontburner.plan.planner import FrameWork, Planner
-from frontburner.record.records import encode
+from frontburner.record.codec import encode
 from frontburner.record.status import JobStatus, fold
 from tests.frontburner.test_limits import SIZE, FakeMeasurement, layout_of
 
