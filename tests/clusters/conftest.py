@@ -61,8 +61,7 @@ def desk(tmp_path: Path) -> Iterator[Studio]:
     folder.mkdir()
     studio = Studio(home=tmp_path / "home", folder=folder)
     yield studio
-    for process in studio.processes():
-        process.kill()
+    studio.end()
 
 
 @contextmanager

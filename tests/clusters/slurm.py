@@ -23,7 +23,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "sinfo")
 PARTITION = "render"
 CPUS = 4
 """What the node claims to have, whatever the machine has: batch jobs of several nodes must fit beside each other."""
-READY_TIMEOUT_S = 60
+READY_TIMEOUT_S = 600
 
 CONFIGURATION = """
 ClusterName=frontburner-test

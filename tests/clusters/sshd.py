@@ -70,7 +70,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     known_hosts = folder / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
     with daemon(["sshd", "-D", "-e", "-f", str(configuration)], folder) as process:
-        until((folder / "sshd.pid").exists, timeout_s=20)
+        until((folder / "sshd.pid").exists)
         assert process.poll() is None, (folder / "sshd.said.log").read_text()
         yield SshServer(
             host="127.0.0.1", port=port, user=getpass.getuser(), key=folder / "user_key", known_hosts=known_hosts

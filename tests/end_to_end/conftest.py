@@ -24,6 +24,8 @@ COMMAND = Path(sys.executable).with_name("frontburner")
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 600
 """Only what hangs takes so long, however busy the machine is."""
+STOP_TIMEOUT_S = 60
+"""Services that haven't ended by then are killed."""
 
 
 class Running(subprocess.Popen[str]):
@@ -63,29 +65,34 @@ class Studio:
 
     def start(self, *arguments: object, **environment: str) -> Running:
         """Start ``frontburner`` with these arguments."""
-        return self._launch([COMMAND, *arguments], environment, subprocess.PIPE)
+        return self.launch([COMMAND, *arguments], environment)
 
     @contextmanager
     def serving(self, *command: object, cwd: Path | None = None, **environment: str) -> Iterator[Running]:
         """Have a program run until the context ends; what it says goes to a file, which never fills up."""
         with (
             (self.folder / "services.log").open("a") as log,
-            self._launch(command, environment, log, cwd) as process,
+            self.launch(command, environment, cwd=cwd, said=log) as process,
         ):
             yield process
             process.terminate()
-            process.wait(TIMEOUT_S)
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
-    def _launch(
+    def launch(
         self,
         command: Sequence[object],
-        environment: Mapping[str, str],
-        said: IO[str] | int,
+        environment: Mapping[str, str] | None = None,
+        *,
         cwd: Path | None = None,
+        said: IO[str] | int = subprocess.PIPE,
     ) -> Running:
+        """Start a program; in its own folder where no other one is named."""
         process = Running(
             [*self.within, *map(str, command)],
-            env={**self.environment, **environment},
+            env={**self.environment, **(environment or {})},
             cwd=cwd or self.folder,
             stdin=subprocess.DEVNULL,
             stdout=said,

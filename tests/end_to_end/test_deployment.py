@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.end_to_end.conftest import Studio
+    from tests.end_to_end.conftest import Running, Studio
 
 PREFECT = Path(sys.executable).with_name("prefect")
 FRAMES = 150
@@ -32,41 +32,34 @@ class Prefect:
     """A Prefect server and what can be asked of it."""
 
     def __init__(self, url: str, studio: Studio) -> None:
-        self._url, self._folder = url, ROOT
-        self._environment = {
-            **studio.environment,
+        self._url = url
+        settings = {
             "PREFECT_API_URL": url,
             "PREFECT_HOME": str(studio.home / "user"),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
         }
+        self._studio = replace(studio, settings=settings)
 
-    def command(self, *arguments: str) -> subprocess.Popen[str]:
+    def command(self, *arguments: str) -> Running:
         """Start ``prefect`` with these arguments, in the checkout."""
-        return subprocess.Popen(
-            [PREFECT, "--no-prompt", *arguments], env=self._environment, cwd=self._folder, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        return self._studio.launch([PREFECT, "--no-prompt", *arguments], cwd=ROOT)
 
     def run(self, *arguments: str) -> str:
         """Run ``prefect`` to its end; it must succeed."""
         with self.command(*arguments) as process:
-            printed, _ = process.communicate(timeout=TIMEOUT_S)
-        assert process.returncode == 0, printed
+            printed, said = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0, printed + said
         return printed
 
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Run a worker for the deployments' pool."""
-        with self.command("worker", "start", "--pool", "frontburner") as process:
-            try:
-                yield
-            finally:
-                process.terminate()
-                process.communicate(timeout=TIMEOUT_S)
+        with self._studio.serving(PREFECT, "worker", "start", "--pool", "frontburner", cwd=ROOT):
+            yield
 
     def ask(self, what: str, **body: Any) -> Any:
         """Ask the server's REST interface, as its UI does."""
-        return httpx.post(f"{self._url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
+        return httpx.post(f"{self._url}/{what}/filter", json=body, timeout=TIMEOUT_S).raise_for_status().json()
 
 
 def renderers(studio: Studio) -> list[psutil.Process]:
@@ -106,10 +99,10 @@ def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
         ) as watching:  # fmt: skip
             opening = {"task_runs": {"name": {"like_": "open"}, "state": {"type": {"any_": ["RUNNING"]}}}}
             until(lambda: prefect.ask("task_runs", **opening))
-            for renderer in renderers(studio):
+            for renderer in until(lambda: renderers(studio)):
                 renderer.kill()
-            printed, _ = watching.communicate(timeout=TIMEOUT_S)
-        assert watching.returncode == 0, printed
+            printed, said = watching.communicate(timeout=TIMEOUT_S)
+        assert watching.returncode == 0, printed + said
 
         (run,) = (each for each in prefect.ask("flow_runs") if each["state_type"] == "COMPLETED")
         assert run["name"] == "walk"

@@ -10,6 +10,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from tests.end_to_end.conftest import TIMEOUT_S
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("mitsuba", "drjit")
 AARCH64 = 183
@@ -82,7 +84,7 @@ def alone(code: str, *arguments: object, wrapper: tuple[str, ...] = (), **enviro
     done = subprocess.run(
         [*wrapper, sys.executable, "-P", "-c", textwrap.dedent(code), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -16,6 +16,7 @@ from tasks.errors import NodeNotReady
 from tasks.renderers import renderer
 from tasks.renderers.program.picture import read
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,7 +77,7 @@ def own_command(scene: Path, samples: int, output: Path) -> npt.NDArray[np.float
     size = [f"+W{SIZE.width}", f"+H{SIZE.height}"]
     command = ["povray", f"+I{scene.name}", f"+O{output}", "+FE", "-D", "+WT1", *size, *grid]
     program = os.environ.get("FRONTBURNER_POVRAY", command[0])
-    subprocess.run([program, *command[1:]], cwd=scene.parent, capture_output=True, check=True, timeout=60)
+    subprocess.run([program, *command[1:]], cwd=scene.parent, capture_output=True, check=True, timeout=TIMEOUT_S)
     return read(output, "POV-Ray")
 
 

@@ -23,6 +23,7 @@ from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, Told, run
 from tasks.renderers.program.workspace import tidy, workspace
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
+from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def test_what_a_program_leaves_behind_is_ended_and_not_waited_for(tmp_path: Path
     told = draw(code, tmp_path)
     left = int(told.lines[-1])
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(left).wait(timeout=5)
+        psutil.Process(left).wait(timeout=TIMEOUT_S)
     assert not psutil.pid_exists(left)
 
 
@@ -180,7 +181,7 @@ def test_no_process_is_left_whoever_is_ended(own: RendererProcess, tmp_path: Pat
             psutil.Process(own.pid).kill()
             with pytest.raises(UnitFailed):
                 call.result()
-    _, alive = psutil.wait_procs(running, timeout=5)
+    _, alive = psutil.wait_procs(running, timeout=TIMEOUT_S)
     assert not alive
 
 
