@@ -19,6 +19,7 @@ from frontburner.cluster.server import embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
 
 COMMAND = Path(sys.executable).with_name("frontburner")
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +32,12 @@ STOP_TIMEOUT_S = 60
 class Running(subprocess.Popen[str]):
     """A program of a test's. A test that has failed doesn't wait for it."""
 
-    def __exit__(self, kind: type[BaseException] | None, *about: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if kind is not None:
             self.kill()
-        super().__exit__(kind, *about)
+        super().__exit__(kind, error, traceback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

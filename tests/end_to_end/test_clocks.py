@@ -109,7 +109,7 @@ def test_a_job_goes_on_when_a_clock_is_set(
     due = datetime.now().astimezone() + timedelta(hours=5)
     manager = replace(studio, settings=machines["manager"] | SILENCE)
     with running_farm(manager, 0) as address:
-        farm = {**prefect, "FRONTBURNER_SCHEDULER": address}
+        farm: dict[str, Any] = {**prefect, "FRONTBURNER_SCHEDULER": address}
         node = (COMMAND, "node", "start", "--scheduler", address, "--threads", "1", "--name")
         with (
             studio.serving(*node, "first", **farm, **machines["node"]),

@@ -81,7 +81,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
         named = dict(zip(NAMES, machines, strict=True))
         studios = {name: studio_at(tmp_path / name, machine.within) for name, machine in named.items()}
         for studio in studios.values():
-            running.callback(studio)
+            running.callback(studio.end)
         manager, address = studios["first"], named["first"].address
         bring_up(manager, "--host", address, "--nodes", 1, "--store", "seaweedfs")
         token = json.loads(manager.run("token", "add", "machines", "--role", "node", "--json").stdout)["token"]

@@ -17,6 +17,7 @@ from frontburner.previews import parts_folder
 from storage.images import encode_png
 from storage.view import View
 from tasks.parts import clear_parts
+from tests.end_to_end.conftest import until
 from tests.monitor import scenes
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting
 from tests.monitor.stage import (
@@ -31,7 +32,6 @@ from tests.monitor.stage import (
     put_preview,
     serving,
     started,
-    until,
 )  # fmt: skip
 
 if TYPE_CHECKING:
