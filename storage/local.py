@@ -24,6 +24,7 @@ T = TypeVar("T")
 # Keys never start with a dot, so nothing in here can be taken for an object.
 _SCRATCH = f"{HOUSE}/.tmp"
 _ABANDONED_S = 24 * 3600.0
+_TRIES = 8
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 
 
@@ -92,11 +93,10 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with this text, sorted."""
-        folder = prefix.rpartition("/")[0]
-        if folder:
+        if folder := prefix.rpartition("/")[0]:
             check_key(folder, url=self.url)
         with translate(self.url, prefix):
-            return iter(sorted(key for key in self._keys(folder) if key.startswith(prefix)))
+            return iter(sorted(self._keys(prefix)))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Keys that start with this text, sorted, with sizes and ages."""
@@ -129,13 +129,15 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         return self.root / check_key(key, url=self.url)
 
-    def _keys(self, folder: str) -> Iterator[str]:
-        """Keys below a folder, in no order."""
+    def _keys(self, prefix: str) -> Iterator[str]:
+        """Keys that start with this text, in no order. Folders in which there can be none are left alone."""
+        folder, _, start = prefix.rpartition("/")
         for place, folders, files in os.walk(self.root / folder, onerror=_unless_missing):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [name for name in folders if name.startswith(start) and not name.startswith(".")]
             for name in files:
-                if not name.startswith("."):
+                if name.startswith(start) and not name.startswith("."):
                     yield (Path(place) / name).relative_to(self.root).as_posix()
+            start = ""  # that was for the first folder alone
 
     @contextmanager
     def _scratch_file(self, data: bytes) -> Iterator[Path]:
@@ -162,13 +164,13 @@ class LocalStore:
 
 
 def _in_folder(folder: Path, act: Callable[[], T]) -> T:
-    """Act in a folder that is made first; once more if a `delete` took it away as empty in between."""
+    """Act in a folder that is made first; anew each time a `delete` takes it away as empty in between."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return act()
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return act()
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        return act()
+    return act()
 
 
 def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:

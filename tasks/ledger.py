@@ -9,15 +9,25 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import CorruptObject
+from storage.many import delete, listed
 from storage.objects import HOUSE
 from storage.units import pack, unpack
 from tasks.spec import CostGrid, Region, SampleRange, Tile, UnitRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
     from storage.objects import ObjectStore
     from tasks.spec import FrameSpec, UnitSpec
 
-_KEY = re.compile(rf"{HOUSE}/units/([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
+_UNITS = f"{HOUSE}/units/"
+_KEY = re.compile(rf"{_UNITS}([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
+_DIGITS = "0123456789abcdef"
+_SAMPLE = "00"
+"""Digests of frames are evenly spread: what a store holds is so many times what it holds under these."""
+_LISTING = 30
+"""Keys of a long listing that cost as much as a listing of their own: 0.08 ms a key, 2.4 ms a listing among many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +65,38 @@ class Ledger:
         """Make a unit not done."""
         self.store.delete(_key(unit))
 
-    def finished(self) -> dict[str, list[tuple[SampleRange, Region]]]:
-        """List what is done, by the digest of its frame, without reading a pixel."""
+    def finished(self, frames: Iterable[FrameSpec]) -> dict[str, list[tuple[SampleRange, Region]]]:
+        """List what is done of some frames, by their digests, without reading a pixel.
+
+        The units of all jobs lie side by side. A frame's own are listed at the price of a round trip; those of all
+        frames in one go at a price that grows with every unit there is, whosever it is. A sample tells which is less.
+        """
+        own = {frame.digest for frame in frames}
         found: dict[str, list[tuple[SampleRange, Region]]] = defaultdict(list)
-        for key in self.store.list(f"{HOUSE}/units/"):
+        for key in listed(self.store, self._where(own)):
             match = _KEY.fullmatch(key)
-            if match is not None:
+            if match is not None and match[1] in own:
                 s0, s1, x0, x1, y0, y1 = map(int, match.groups()[1:])
                 place = SampleRange(start=s0, stop=s1), Region(x0=x0, y0=y0, x1=x1, y1=y1)
                 found[match[1]].append(place)
         return found
 
-    def forget(self, frame: FrameSpec) -> None:
-        """Remove all units of a frame, once its picture is in place."""
-        for key in tuple(self.store.list(f"{_folder(frame)}/")):
-            self.store.delete(key)
+    def forget(self, frames: Iterable[FrameSpec]) -> None:
+        """Remove all units of some frames, once their pictures are in place."""
+        delete(self.store, listed(self.store, (f"{_folder(frame)}/" for frame in frames)))
+
+    def _where(self, digests: AbstractSet[str]) -> list[str]:
+        """Texts that the keys of some frames' units start with: the frames' own, or those of all units there are."""
+        everywhere = [f"{_UNITS}{digit}" for digit in _DIGITS]
+        if len(digests) > len(everywhere):
+            units = len(_DIGITS) ** len(_SAMPLE) * len(list(self.store.list(f"{_UNITS}{_SAMPLE}")))
+            if len(digests) * _LISTING >= units:
+                return everywhere
+        return [f"{_UNITS}{digest}/" for digest in digests]
 
 
 def _folder(frame: FrameSpec) -> str:
-    return f"{HOUSE}/units/{frame.digest}"
+    return f"{_UNITS}{frame.digest}"
 
 
 def _key(unit: UnitSpec) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from storage.images import encode_preview
+from storage.many import delete, listed
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -62,5 +63,4 @@ def _part(tile: Tile, showing: Showing) -> bytes:
 
 def clear_parts(folder: str, store: ObjectStore) -> None:
     """Delete the parts of a still whose picture is in place."""
-    for key in tuple(store.list(f"{folder}/")):
-        store.delete(key)
+    delete(store, listed(store, [f"{folder}/"]))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
+from storage.many import AT_ONCE, at_once, delete, listed
 from storage.objects import HOUSE, open_store
 from tasks.denoise import denoised
 from tasks.identity import canonical
@@ -19,7 +22,7 @@ from tasks.noise import gather, noise
 from tasks.stitch import Picture, stitch, stitch_uneven
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Literal
 
     import numpy as np
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
 PREVIEW_PX = 720
+_RECORDS = f"{HOUSE}/files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +206,33 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     Files are written whole or not at all, so being there is enough: reading a long sequence back takes longer
     than a resume should.
     """
+    record = _recorded(order, store)
+    return record if record is not None and all(map(store.exists, order.keys)) else None
+
+
+def finished_many(orders: Mapping[int, PictureOrder], store: ObjectStore) -> dict[int, FrameRecord]:
+    """Return the records of those frames whose files are in place, by their numbers and in the same order.
+
+    Of many frames two listings tell what there is, as the keys of a job begin alike: only records are read then.
+    """
+    look = finished
+    if len(orders) > AT_ONCE:
+        look = _recorded
+        start = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
+        there = set(listed(store, (start, f"{_RECORDS}{start}")))
+        orders = {n: one for n, one in orders.items() if all({key, record_key(key)} <= there for key in one.keys)}
+    found = zip(orders, at_once(partial(look, store=store), orders.values()), strict=True)
+    return {frame: record for frame, record in found if record is not None}
+
+
+def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
+    """Return what is recorded of a frame's files, if they are those that are wanted."""
     files: dict[str, str] = {}
     reached = measured = None
     for key in order.keys:
         try:
             record = json.loads(store.read(record_key(key)))
-            if record["order"] != order.digest or not store.exists(key):
+            if record["order"] != order.digest:
                 return None
             files[key], reached = record["sha256"], reached_from(record["reached"])
             measured = figures_from(record["figures"]) if "figures" in record else None
@@ -216,15 +241,14 @@ def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured)
 
 
-def discard(order: PictureOrder, store: ObjectStore) -> None:
-    """Have a frame count as not in place. Its files stay until others replace them."""
-    for key in order.keys:
-        store.delete(record_key(key))
+def discard(orders: Iterable[PictureOrder], store: ObjectStore) -> None:
+    """Have frames count as not in place. Their files stay until others replace them."""
+    delete(store, (record_key(key) for order in orders for key in order.keys))
 
 
 def record_key(key: str) -> str:
     """Key of the record that says what a file is."""
-    return f"{HOUSE}/files/{key}.json"
+    return f"{_RECORDS}{key}.json"
 
 
 def preview_key(key: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate
 from storage.errors import CorruptObject, MissingObject
+from storage.many import at_once
 from storage.objects import open_store
 from tasks.frame_files import FrameFiles, read_light, read_shown
 from tasks.identity import canonical
@@ -182,16 +181,9 @@ def measure(files: FrameFiles, store: ObjectStore) -> dict[int, Figures] | Findi
     return {files.frame: figures(light)}
 
 
-def ahead(act: Callable[[S], T], values: Iterable[S], *, readers: int = READERS) -> Iterator[T]:
-    """Do something to each value, some of them ahead of time; results come in order and are never piled up."""
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(readers) as pool:
-        for value in values:
-            waiting.append(pool.submit(act, value))
-            if len(waiting) > readers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+def ahead(act: Callable[[S], T], values: Iterable[S]) -> Iterator[T]:
+    """Do something to each frame, one or two ahead of time: as pictures they are large."""
+    return at_once(act, values, most=READERS)
 
 
 def _require_all(footage: Footage) -> None:

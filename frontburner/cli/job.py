@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from frontburner.control.again import Here
+    from frontburner.record.registry import Place
+    from frontburner.record.status import JobStatus
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 
@@ -43,19 +45,29 @@ def list_(*, out: Out = None, json: Json = False) -> int:
     def act() -> int:
         from frontburner.cli.tables import jobs_table
         from frontburner.record.registry import places
-        from frontburner.record.standing import status_of
+        from storage.many import at_once
 
         found, trouble = [], ""
-        for place in places(out):
-            try:
-                found.append(status_of(place.store, place.job_id))
-            except FrontburnerError as error:
-                trouble = str(error)
-                print(f"{place.job_id} can't be told: {error}", file=sys.stderr)
+        for place, told in at_once(_told, places(out)):
+            if isinstance(told, FrontburnerError):
+                trouble = str(told)
+                print(f"{place.job_id} can't be told: {told}", file=sys.stderr)
+            else:
+                found.append(told)
         print_out([each.document(_now()) for each in found], jobs_table(found, _now()), as_json=json)
         return TROUBLE if trouble and not found else OK
 
     return guarded(act)
+
+
+def _told(place: Place) -> tuple[Place, JobStatus | FrontburnerError]:
+    """Return how a job stands, or why that can't be told."""
+    from frontburner.record.standing import status_of
+
+    try:
+        return place, status_of(place.store, place.job_id)
+    except FrontburnerError as error:
+        return place, error
 
 
 @app.command

@@ -9,7 +9,7 @@ from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.plan.planner import FrameWork
 from tasks.ledger import Ledger
-from tasks.pictures import FrameRecord, discard, finished
+from tasks.pictures import FrameRecord, discard, finished_many
 
 if TYPE_CHECKING:
     from frontburner.jobs.layout import Layout
@@ -41,19 +41,16 @@ def missing(layout: Layout, store: ObjectStore, *, again: str = "", only: str = 
     """
     ledger = Ledger(store=store)
     frames = _chosen(only, layout, "only") or tuple(layout.orders)
-    for number in _chosen(again, layout, "again"):
-        discard(layout.orders[number], store)
-        ledger.forget(layout.frames[number])
-    units = ledger.finished()
-    wanted, in_place = [], []
-    for number in frames:
-        order = layout.orders[number]
-        there = finished(order, store)
-        if there is None:
-            wanted.append(FrameWork(frame=number, done=tuple(units.get(order.frame.digest, ()))))
-        else:
-            in_place.append(there)
-    return Missing(wanted=tuple(wanted), in_place=tuple(in_place))
+    anew = _chosen(again, layout, "again")
+    discard((layout.orders[number] for number in anew), store)
+    ledger.forget(layout.frames[number] for number in anew)
+    in_place = finished_many({number: layout.orders[number] for number in frames}, store)
+    wanted = [layout.frames[number] for number in frames if number not in in_place]
+    units = ledger.finished(wanted)
+    return Missing(
+        wanted=tuple(FrameWork(frame=each.frame, done=tuple(units.get(each.digest, ()))) for each in wanted),
+        in_place=tuple(in_place.values()),
+    )
 
 
 def _chosen(text: str, layout: Layout, field: str) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from frontburner.keeping.retention import FRESH_S, Group, Kind
 from frontburner.record.registry import places as jobs_here
 from frontburner.record.standing import jobs_in, status_of
 from frontburner.settings import Settings, listed
+from storage.many import at_once
 from storage.objects import open_store
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def claims() -> dict[Path, list[Claim]]:
         When a store can't be read: a job of it might need any scene.
     """
     kept, found = places(), dict[Path, list[Claim]]()
-    for store, job_id in _jobs(kept):
-        status = status_of(store, job_id)
+    for status in at_once(lambda job: status_of(*job), _jobs(kept)):
         folder = _folder(str(status.job.get("scene", "")), kept)
         if folder is not None:
             found.setdefault(folder, []).append(_claim(status))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from frontburner.keeping import dropped
 from frontburner.keeping.retention import groups
 from storage.disk_errors import translate
+from storage.many import delete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,8 +60,7 @@ class Store:
 
     def remove(self, group: Group) -> None:
         """Delete its objects."""
-        for key in group.keys:
-            self.store.delete(key)
+        delete(self.store, group.keys)
 
 
 @dataclass(frozen=True, slots=True)

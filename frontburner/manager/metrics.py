@@ -17,6 +17,7 @@ from frontburner.keeping.retention import Kind, sizes
 from frontburner.record.registry import places
 from frontburner.record.standing import status_of
 from storage.errors import FrontburnerError, StoreError
+from storage.many import at_once
 from storage.objects import HOUSE
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def read(snapshot: Mapping[str, Any] | None, *, now: datetime, stores: bool = Fa
         Whether to add up what stores hold, which lists all their objects.
     """
     known = places()[:MOST_JOBS]
-    jobs = tuple(figures for place in known if (figures := _figures(place)) is not None)
+    jobs = tuple(figures for figures in at_once(_figures, known) if figures is not None)
     held = holdings(known) if stores else []
     return Reading(now=now, snapshot=snapshot, jobs=jobs, stores={
         holding.name: sizes(holding.groups(now.timestamp())) for holding in held

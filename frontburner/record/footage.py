@@ -12,6 +12,7 @@ from frontburner.jobs.scenes import frame_scenes
 from frontburner.record.registry import NotNow, document_of
 from frontburner.record.standing import status_of
 from storage.errors import FrontburnerError, MissingObject
+from storage.many import at_once
 from tasks.frame_files import FrameFiles
 from tasks.pictures import record_key
 from tasks.products import Footage
@@ -34,12 +35,12 @@ def footage_in(place: Place) -> tuple[RenderJob, Footage]:
 
 def footage_of_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> Footage:
     """Return a job's frames, as its status has them."""
+
+    def files(frame: int) -> FrameFiles:
+        return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
+
     frames = sorted({*_frames(job), *status.written, *status.failed})
-    files = tuple(
-        FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
-        for frame in frames
-    )
-    return Footage(title=job.title, frames=files, encoding=encoding_of(job))
+    return Footage(title=job.title, frames=tuple(at_once(files, frames)), encoding=encoding_of(job))
 
 
 def _frames(job: RenderJob) -> list[int]:

@@ -137,6 +137,7 @@ class Recorder:
         for number in range(self._written, len(self._part)):
             self._standing.take(position(key, number), json.loads(self._part[number]))
         self._written = len(self._part)
-        if sum(map(len, self._part)) >= PART_BYTES:
+        size = sum(map(len, self._part))
+        if size >= PART_BYTES:
             self._part, self._written, self._parts = [], 0, self._parts + 1
-            self._standing.due = True
+            self._standing.grow(size)

@@ -48,6 +48,9 @@ class Standing:
     due: bool = True
     status: JobStatus | None = field(init=False, default=None)
     position: str = field(init=False, default="")
+    _kept_bytes: int = field(init=False, default=0)
+    _grown_bytes: int = field(init=False, default=0)
+    """What the record has grown by since."""
 
     def catch_up(self) -> JobStatus:
         """Take in what was written since; the first time, begin with what was kept."""
@@ -64,14 +67,20 @@ class Standing:
             fold(self.status, told)
             self.position = position
 
+    def grow(self, more_bytes: int) -> None:
+        """Note that the record has a part more. What is kept of a long job is large: it is due once that pays."""
+        self._grown_bytes += more_bytes
+        self.due = self.due or self._grown_bytes >= self._kept_bytes
+
     def keep(self, *, always: bool = False) -> None:
         """Write it down, if it is due."""
         if not (self.due or always):
             return
         status = self.catch_up() if self.status is None else self.status
         kept = {"version": VERSION, "position": self.position, "status": _STATUS.dump_python(status, mode="json")}
-        self.store.write(_key(self.job_id), json.dumps(kept).encode())
-        self.due = False
+        told = json.dumps(kept).encode()
+        self.store.write(_key(self.job_id), told)
+        self.due, self._kept_bytes, self._grown_bytes = False, len(told), 0
 
     def _kept(self) -> tuple[JobStatus, str]:
         try:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from frontburner import events as ev
 from frontburner.record.codec import encode
-from frontburner.record.standing import jobs_in, status_of
+from frontburner.record.standing import Standing, jobs_in, status_of
 from frontburner.record.status import RUNS_KEPT, SILENT_AFTER, status
 from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
 from tests.frontburner.telling import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told
+from tests.storage.counting import counting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +121,24 @@ def test_the_whole_record_need_not_be_read(store: ObjectStore) -> None:
     assert status_of(store, "job-1") == whole
     record(store, "run-3", started())
     assert (status_of(store, "job-1").runs, status_of(store, "job-1").written) == (3, whole.written)
+
+
+def test_what_is_kept_of_a_long_job_is_written_no_more_often_than_pays(tmp_path: Path) -> None:
+    store = counting(open_store(str(tmp_path)))
+    standing = Standing(store=store, job_id="job-1")
+    written = [encode(ev.FrameWritten(at_s=2, frame=n, outputs=(f"{n:06d}.exr",)), NOW) for n in range(20_000)]
+    standing.catch_up()
+    part, sizes = 400, []
+    for number, event in enumerate(written):
+        standing.take(f"{number:06d}", event)
+        if number % part == 0:
+            standing.grow(sum(len(json.dumps(each)) for each in written[number : number + part]))
+            standing.keep()
+            sizes.append(len(store.read(STANDING)))
+    kept_bytes = sum(after for before, after in pairwise([0, *sizes]) if after != before)
+    assert kept_bytes < 2 * sum(len(json.dumps(each)) for each in written)
+    assert store.calls["write"] < len(sizes) // 2
+    assert len(sizes) - sizes.index(sizes[-1]) < 10, "little of the record itself is left to be read"
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", b"[]", b'{"version": 0}', b'{"version": 1, "position": "", "status": 3}'])

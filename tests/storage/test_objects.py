@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
@@ -62,6 +64,33 @@ def test_listing_is_sorted_and_by_text(store: ObjectStore) -> None:
     assert list(store.list("units/ab")) == ["units/ab/1", "units/ab/2", "units/abc"]
     assert list(store.list("nowhere/")) == []
     assert store.read("units/Z ö+%") == b"x"
+
+
+def test_folders_that_can_hold_nothing_of_a_listing_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, looked, scan = open_store(str(tmp_path)), [], os.scandir
+    keys = ["walk/a.0001.exr", "walk/a.0002/deep", "walk/b/1", "walk/b/2/deep", "units/1/x"]
+    for key in keys:
+        store.write(key, b"x")
+    monkeypatch.setattr(os, "scandir", lambda place: looked.append(str(place)) or scan(place))
+    assert list(store.list("walk/a.")) == ["walk/a.0001.exr", "walk/a.0002/deep"]
+    assert looked == [str(tmp_path / "walk"), str(tmp_path / "walk/a.0002")]
+
+
+def test_a_folder_that_is_taken_away_again_and_again_is_made_as_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, link, turns = open_store(str(tmp_path)), Path.hardlink_to, iter(range(100))
+
+    def take_away(self: Path, target: Path) -> None:
+        if next(turns) < 4:  # others delete the last object beside it, just then
+            self.parent.rmdir()
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", take_away)
+    assert store.create("units/a/1", b"x")
+    assert store.read("units/a/1") == b"x"
 
 
 def test_entries_tell_sizes_and_ages(store: ObjectStore) -> None:

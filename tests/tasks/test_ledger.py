@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import asdict, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from storage.errors import CorruptObject, MissingObject
-from storage.objects import HOUSE
+from storage.objects import HOUSE, open_store
 from storage.units import pack
 from tasks.ledger import Ledger, record_from
 from tasks.spec import Region, SampleRange, UnitSpec
+from tests.storage.counting import counting
 from tests.tasks.making import frame_of, noise, passes_of, record_of, tile_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.objects import ObjectStore
     from tasks.spec import Tile
 
 FRAME = frame_of()
+MANY = [frame_of(frame=number) for number in range(2, 42)]
 UNIT = UnitSpec(frame=FRAME, region=Region(x0=0, y0=8, x1=24, y1=16), samples=passes_of(0, 4)[0])
 
 
@@ -56,7 +61,7 @@ def test_the_first_of_two_results_is_kept(store: ObjectStore) -> None:
 def test_a_unit_that_is_not_there_is_missing(store: ObjectStore) -> None:
     with pytest.raises(MissingObject):
         Ledger(store=store).load(UNIT)
-    assert Ledger(store=store).finished() == {}
+    assert Ledger(store=store).finished([FRAME]) == {}
 
 
 def test_a_discarded_unit_can_be_made_again(store: ObjectStore) -> None:
@@ -64,7 +69,7 @@ def test_a_discarded_unit_can_be_made_again(store: ObjectStore) -> None:
     ledger.create(UNIT, tile())
     ledger.discard(UNIT)
     ledger.discard(UNIT)
-    assert ledger.finished() == {}
+    assert ledger.finished([FRAME]) == {}
     assert ledger.create(UNIT, tile(seed=1))
     assert_same(ledger.load(UNIT), tile(seed=1))
 
@@ -103,15 +108,16 @@ def test_a_damaged_unit_is_told_and_can_be_made_again(how: str, store: ObjectSto
 def test_what_is_listed_is_what_was_made(store: ObjectStore) -> None:
     draw, ledger = random.Random(7), Ledger(store=store)
     expected: dict[str, set[tuple[SampleRange, Region]]] = {}
+    frames = [frame_of(frame=number, width=70_000, height=70_000, samples=2**20) for number in (1, 2, 3)]
     for _ in range(25):
-        frame = frame_of(frame=draw.randrange(1, 4), width=70_000, height=70_000, samples=2**20)
+        frame = draw.choice(frames)
         x0, y0, start = draw.randrange(69_990), draw.randrange(69_990), draw.randrange(2**20 - 1)
         region = Region(x0=x0, y0=y0, x1=x0 + draw.randrange(1, 10), y1=y0 + draw.randrange(1, 10))
         samples = SampleRange(start=start, stop=draw.randrange(start + 1, 2**20 + 1))
         unit = UnitSpec(frame=frame, region=region, samples=samples)
         assert ledger.create(unit, tile(unit))
         expected.setdefault(frame.digest, set()).add((samples, region))
-    found = ledger.finished()
+    found = ledger.finished(frames)
     assert {digest: set(places) for digest, places in found.items()} == expected
     assert sum(map(len, found.values())) == 25
 
@@ -121,7 +127,8 @@ def test_other_objects_are_not_taken_for_units(store: ObjectStore) -> None:
     ledger.create(UNIT, tile())
     for key in (f"{HOUSE}/units/readme.txt", f"{HOUSE}/units/{'a' * 64}/s0-1.unit", f"{HOUSE}/frames/x.json", "a.exr"):
         store.write(key, b"x")
-    assert ledger.finished() == {FRAME.digest: [(UNIT.samples, UNIT.region)]}
+    for many in ([FRAME], [FRAME, *MANY]):
+        assert ledger.finished(many) == {FRAME.digest: [(UNIT.samples, UNIT.region)]}
 
 
 def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
@@ -130,10 +137,40 @@ def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
              for frame in (FRAME, other) for samples in passes_of(0, 4, 16)]  # fmt: skip
     for unit in units:
         ledger.create(unit, tile(unit))
-    ledger.forget(FRAME)
-    assert ledger.finished().keys() == {other.digest}
-    assert len(ledger.finished()[other.digest]) == 2
-    ledger.forget(FRAME)
+    ledger.forget([FRAME])
+    found = ledger.finished([FRAME, other])
+    assert found.keys() == {other.digest}
+    assert len(found[other.digest]) == 2
+    ledger.forget([FRAME, other])
+    assert not list(store.list(f"{HOUSE}/units/"))
+
+
+@pytest.mark.parametrize("price", [0, 30, 10**9], ids=["each frame's own", "as it pays", "those of all"])
+def test_units_are_those_of_the_frames_however_they_are_listed(
+    price: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.ledger._LISTING", price)
+    ledger = Ledger(store=open_store(str(tmp_path)))
+    whole = {"region": UNIT.region, "samples": UNIT.samples}
+    units = [UnitSpec(frame=frame, **whole) for frame in (*MANY, *(frame_of(frame=n, seed=7) for n in range(1, 9)))]
+    for unit in units:
+        ledger.create(unit, tile(unit))
+    found = ledger.finished(MANY[5:])
+    assert found == {frame.digest: [(UNIT.samples, UNIT.region)] for frame in MANY[5:]}
+
+
+def test_few_frames_are_not_looked_for_among_the_units_of_all_jobs(tmp_path: Path) -> None:
+    store = counting(open_store(str(tmp_path)))
+    for n in range(3000):
+        path = tmp_path / f"{HOUSE}/units/{sha256(str(n).encode()).hexdigest()}/s0-4_x0-24_y8-16.unit"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    Ledger(store=store).create(UNIT, tile())
+    store.calls.clear()
+    assert Ledger(store=store).finished([FRAME, *MANY]).keys() == {FRAME.digest}
+    assert store.calls["list"] == 2 + len(MANY)
+    assert store.calls["keys"] < 3000 // 100
+    assert not Ledger(store=store).finished([])
 
 
 def test_the_scenes_path_does_not_matter_and_its_content_does(store: ObjectStore) -> None:
