@@ -16,7 +16,7 @@ from frontburner.jobs.job import Checks
 from tasks.frame_files import FrameFiles
 from tasks.inspection import Figures, Finding, findings
 from tasks.measuring import measure_frames
-from tasks.pictures import finished
+from tasks.pictures import finished_many
 from tasks.products import Footage, Product, movie_of, sheet_of
 
 if TYPE_CHECKING:
@@ -70,10 +70,8 @@ class Afterwards:
     def begin(self, layout: Layout) -> None:
         """Take in that the frames of the job are in place."""
         self._layout = layout
-        known = {
-            frame: self.pictures.get(frame) or finished(order, self.store) for frame, order in layout.orders.items()
-        }
-        self._records = {frame: record for frame, record in sorted(known.items()) if record is not None}
+        others = {frame: order for frame, order in layout.orders.items() if frame not in self.pictures}
+        self._records = dict(sorted({**self.pictures, **finished_many(others, self.store)}.items()))
 
     @property
     def compares(self) -> bool:

@@ -255,7 +255,7 @@ class Rendering:
         self._rendered_again.add(frame)
         ev.announce(ev.UnitDamaged(at_s=self.clock(), node="", frame=frame, reason=error.reason))
         get_run_logger().warning("frame %d is rendered again: %s", frame, error.reason)
-        Ledger(store=self.store).forget(self.layout.frames[frame])
+        Ledger(store=self.store).forget((self.layout.frames[frame],))
         self._limiter.render_again(frame)
         self._dispatcher.render_again(frame)
 

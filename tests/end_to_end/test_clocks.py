@@ -103,7 +103,7 @@ def spans(document: Any, name: str = "") -> Iterator[tuple[str, float]]:
 
 @pytest.mark.slow
 def test_a_job_goes_on_when_a_clock_is_set(
-    studio: Studio, clock: Clock, machines: dict[str, dict[str, str]], prefect: dict[str, str]
+    studio: Studio, clock: Clock, machines: dict[str, dict[str, Any]], prefect: dict[str, str]
 ) -> None:
     still = scene(studio.folder, "still", size="64x36", cost_s=90)
     due = datetime.now().astimezone() + timedelta(hours=5)

@@ -187,7 +187,7 @@ def test_a_sequence_is_rendered_chunk_by_chunk_and_every_picture_is_right(tmp_pa
     assert all(chunk.ended for chunk in studio.chunks)
     assert sorted(event.frame for event in studio.of(ev.FrameWritten)) == list(range(1, 31))
     assert not studio.farm.tiles, "nothing is held of frames that are in place"
-    assert not Ledger(store=studio.store).finished()
+    assert not Ledger(store=studio.store).finished(studio.layout.frames.values())
 
 
 def test_a_still_is_rendered_pass_by_pass_then_stitched_denoised_and_written(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,12 @@ def test_folders_that_can_hold_nothing_of_a_listing_are_left_alone(
     keys = ["walk/a.0001.exr", "walk/a.0002/deep", "walk/b/1", "walk/b/2/deep", "units/1/x"]
     for key in keys:
         store.write(key, b"x")
-    monkeypatch.setattr(os, "scandir", lambda place: looked.append(str(place)) or scan(place))
+
+    def look(place: str) -> Any:
+        looked.append(str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", look)
     assert list(store.list("walk/a.")) == ["walk/a.0001.exr", "walk/a.0002/deep"]
     assert looked == [str(tmp_path / "walk"), str(tmp_path / "walk/a.0002")]
 

@@ -6,7 +6,7 @@ import json
 import random
 from dataclasses import asdict, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -151,7 +151,7 @@ def test_units_are_those_of_the_frames_however_they_are_listed(
 ) -> None:
     monkeypatch.setattr("tasks.ledger._LISTING", price)
     ledger = Ledger(store=open_store(str(tmp_path)))
-    whole = {"region": UNIT.region, "samples": UNIT.samples}
+    whole: dict[str, Any] = {"region": UNIT.region, "samples": UNIT.samples}
     units = [UnitSpec(frame=frame, **whole) for frame in (*MANY, *(frame_of(frame=n, seed=7) for n in range(1, 9)))]
     for unit in units:
         ledger.create(unit, tile(unit))
