@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
+from frontburner.nightly.account import Account
 from frontburner.nightly.letters import morning_letter, summary
 from frontburner.nightly.night import accounts_since
-from frontburner.nightly.telling import send
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from tasks.letter import Letter
+from tasks.steps import send_letter
 from tasks.targets import read_targets
 
 
-@flow(name="morning report", persist_result=False)
+@task(task_run_name="collect reports", cache_policy=NO_CACHE, persist_result=False)
+def collect_reports(since: datetime, now: datetime) -> list[Account]:
+    """Read what became of each job from its record."""
+    return accounts_since(since, now, say=get_run_logger().warning)
+
+
+@task(task_run_name="write letter", cache_policy=NO_CACHE, persist_result=False)
+def write_letter(accounts: list[Account], since: datetime, now: datetime) -> Letter:
+    """Write it down, those that need someone first."""
+    letter = morning_letter(accounts, since=since, now=now)
+    get_run_logger().info("%s", letter.text)
+    return letter
+
+
+@flow(name="morning report", task_runner=ThreadPoolTaskRunner(), persist_result=False)
 def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     """Tell what became of all jobs that ran, or should have run, in the last hours.
 
@@ -26,12 +46,15 @@ def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
         Names of targets.
     """
     now = datetime.now().astimezone()
-    targets = read_targets(Settings().home, notify or [])
-    since = now - timedelta(hours=since_h)
-    accounts = accounts_since(since, now, say=get_run_logger().warning)
-    letter = morning_letter(accounts, since=since, now=now)
-    get_run_logger().info("%s", letter.text)
-    failed = send(letter, targets)
+    since, home = now - timedelta(hours=since_h), Settings().home
+    targets = read_targets(home, notify or [])
+    collected = collect_reports.submit(since, now)
+    accounts = collected.result()
+    written = write_letter.submit(quote(accounts), since, now, wait_for=[collected])
+    letter = quote(written.result())
+    told = [send_letter.submit(name, letter, str(home), wait_for=[written]) for name in targets]
+    wait(told)
+    failed = [error for step in told if isinstance(error := step.result(raise_on_failure=False), Exception)]
     if failed:
-        raise FrontburnerError(reason=failed[0][1], remedy="")
+        raise FrontburnerError(reason=str(failed[0]), remedy="")
     return summary(accounts)

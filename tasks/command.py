@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAST_LINES = 10
+LOOK_EVERY_S = 0.2
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,8 +54,13 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def run(command: Command) -> None:
+def run(command: Command, stop: threading.Event | None = None) -> None:
     """Run it to its end; whatever it started ends with it.
+
+    Parameters
+    ----------
+    stop
+        Ends it when it is set.
 
     Raises
     ------
@@ -76,15 +84,25 @@ def run(command: Command) -> None:
             ) from error
     with process, guarded(process.pid):
         try:
-            code = process.wait(command.timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise _failed(command, f"took longer than {command.timeout_s:g} s, and was ended") from None
+            code = _wait(process, command, stop or threading.Event())
         except BaseException:
             process.kill()
             raise
     if code:
         raise _failed(command, ending(code))
+
+
+def _wait(process: subprocess.Popen[bytes], command: Command, stop: threading.Event) -> int:
+    """Wait until it ends; returns its exit code."""
+    ends_s = time.monotonic() + (command.timeout_s or float("inf"))
+    while not stop.is_set():
+        left_s = ends_s - time.monotonic()
+        try:
+            return process.wait(max(0, min(LOOK_EVERY_S, left_s)))
+        except subprocess.TimeoutExpired:
+            if left_s <= LOOK_EVERY_S:
+                raise _failed(command, f"took longer than {command.timeout_s:g} s, and was ended") from None
+    raise _failed(command, "was stopped")
 
 
 def _failed(command: Command, how: str) -> CommandFailed:

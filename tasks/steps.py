@@ -13,7 +13,6 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
-from tasks.command import Command, run
 from tasks.finishing import RETRIES
 from tasks.letter import Letter, deliver
 from tasks.targets import read_targets
@@ -113,10 +112,3 @@ def send_letter(target: str, letter: Letter, home: str) -> None:
     """Send a letter to a target of ``notify.yaml``, whose secrets don't leave this machine."""
     deliver(letter, target, read_targets(Path(home), [target])[target])
     get_run_logger().info("%s was told: %s", target, letter.subject)
-
-
-@_step(name="run command", task_run_name="run {title}")
-def run_command(title: str, command: Command) -> None:  # the task run is called by its title
-    """Run a command of a chain on this machine; what it says is kept in its log."""
-    get_run_logger().info("%s: %s (in %s; log %s)", title, list(command.arguments), command.folder, command.log)
-    run(command)

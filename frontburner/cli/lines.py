@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from frontburner import events as ev
+from frontburner.events.staging import stage_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +19,40 @@ if TYPE_CHECKING:
 TELL_EVERY_S = 0.25
 
 
+@dataclass(slots=True)
+class _Count:
+    """How far one job is."""
+
+    total: int = 0
+    done: int = 0
+    frames: int = 0
+    written: int = 0
+    nodes: set[str] = field(default_factory=set)
+    left_s: float | None = None
+    told_s: float = float("-inf")
+
+    def take(self, event: ev.Event) -> None:
+        match event:
+            case ev.NodeJoined(node=node):
+                self.nodes.add(node)
+            case ev.NodeLost(node=node) | ev.NodeWithheld(node=node):
+                self.nodes.discard(node)
+            case ev.FrameWritten():
+                self.written += 1
+            case ev.JobPlanned():
+                self.total, self.frames = event.pixel_samples, event.frames
+            case ev.GoalMoved(pixel_samples=goal):
+                self.total = goal
+            case ev.UnitReused():
+                self.done = event.pixel_samples_done
+            case ev.UnitFinished():
+                self.done, self.left_s = event.pixel_samples_done, event.seconds_left
+
+
 class Lines:
     """What happens in one job, a line each: ``stage``, ``said``, ``progress``, ``picture``, and ``ended`` at last.
+
+    In a chain, each line of a stage's job names it as ``in``.
 
     Parameters
     ----------
@@ -27,10 +62,8 @@ class Lines:
 
     def __init__(self, out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._clock = out, clock
-        self._total = self._done = self._frames = self._written = 0
-        self._nodes: set[str] = set()
-        self._left_s: float | None = None
-        self._told_s = -TELL_EVERY_S
+        self._counts = {"": _Count()}
+        self._lock = threading.RLock()
 
     def stage(self, words: str) -> None:
         """Say what is going on before there is anything to count."""
@@ -41,27 +74,23 @@ class Lines:
         self._tell("said", sentence=sentence, error=error)
 
     def take(self, event: ev.Event) -> None:
-        """Fold one event in, and tell of it."""
-        match event:
-            case ev.NodeJoined(node=node):
-                self._nodes.add(node)
-            case ev.NodeLost(node=node) | ev.NodeWithheld(node=node):
-                self._nodes.discard(node)
-            case ev.NodeRefused(node=node, reason=reason):
-                self.say(f"{node} takes no part: {reason}")
-            case ev.FrameFailed(frame=frame, reason=reason):
-                self.say(f"Frame {frame} failed: {reason}", error=True)
-            case ev.FrameWritten(frame=frame, outputs=outputs):
-                self._written += 1
-                self._tell("picture", frame=frame, files=list(outputs))
-            case ev.StageBegan(name=name):
-                self._total = self._done = self._frames = self._written = 0
-                self.stage(name)
-            case ev.StageEnded(name=name, state=state, reason=reason):
-                self._tell("stage ended", name=name, state=state.value, reason=reason)
-            case _:
-                self._count(event)
-        self._progress()
+        """Fold one event in, and tell of it; those of a chain's stages come from several threads."""
+        with self._lock:
+            match event:
+                case ev.NodeRefused(node=node, reason=reason):
+                    self.say(f"{node} takes no part: {reason}")
+                case ev.FrameFailed(frame=frame, reason=reason):
+                    self.say(f"Frame {frame} failed: {reason}", error=True)
+                case ev.FrameWritten(frame=frame, outputs=outputs):
+                    self._tell("picture", frame=frame, files=list(outputs))
+                case ev.StageBegan(name=name):
+                    self._counts[name] = _Count()
+                    self.stage(name)
+                case ev.StageEnded(name=name, state=state, reason=reason):
+                    self._tell("stage ended", name=name, state=state.value, reason=reason)
+            count = self._counts.get(stage_here(), self._counts[""])
+            count.take(event)
+            self._progress(count)
 
     def close(self) -> None:
         """Nothing is to be taken away."""
@@ -92,26 +121,17 @@ class Lines:
         told = {"reason": reason, "remedy": remedy, "problems": list(problems), "report": report}
         self._tell("ended", exit_code=code, **told)
 
-    def _count(self, event: ev.Event) -> None:
-        match event:
-            case ev.JobPlanned():
-                self._total, self._frames = event.pixel_samples, event.frames
-            case ev.GoalMoved(pixel_samples=goal):
-                self._total = goal
-            case ev.UnitReused():
-                self._done = event.pixel_samples_done
-            case ev.UnitFinished():
-                self._done, self._left_s = event.pixel_samples_done, event.seconds_left
-
-    def _progress(self) -> None:
+    def _progress(self, count: _Count) -> None:
         """Tell how far it is, but not at every unit."""
         now_s = self._clock()
-        if not self._total or now_s - self._told_s < TELL_EVERY_S:
+        if not count.total or now_s - count.told_s < TELL_EVERY_S:
             return
-        self._told_s = now_s
-        done = min(1.0, self._done / self._total)
-        self._tell("progress", done=round(done, 4), seconds_left=self._left_s, frames=self._frames,
-                   written=self._written, nodes=len(self._nodes))  # fmt: skip
+        count.told_s = now_s
+        done = min(1.0, count.done / count.total)
+        self._tell("progress", done=round(done, 4), seconds_left=count.left_s, frames=count.frames,
+                   written=count.written, nodes=len(count.nodes))  # fmt: skip
 
     def _tell(self, what: str, **told: object) -> None:
-        print(json.dumps({"what": what, **told}), file=self._out, flush=True)
+        stage = stage_here()
+        with self._lock:
+            print(json.dumps({"what": what, **({"in": stage} if stage else {}), **told}), file=self._out, flush=True)

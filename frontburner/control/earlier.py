@@ -6,6 +6,8 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from frontburner.control.wishes import cancelling_here
+from frontburner.halting import Halt, Halted
 from frontburner.record.standing import Standing, is_gone
 from frontburner.record.status import LISTEN_FOR, SILENT_AFTER
 
@@ -29,6 +31,11 @@ def wait_for_earlier_run(
 
     Both would be right, but they would render the same units. Whether it is gone is told by how long nothing is heard
     of it: its machine's clock and this one may differ, or be set meanwhile.
+
+    Raises
+    ------
+    Halted
+        When this run is cancelled meanwhile.
     """
     standing = Standing(store=store, job_id=job_id)
     found = standing.catch_up()
@@ -39,6 +46,8 @@ def wait_for_earlier_run(
             said = True
             say(f"An earlier run of {job_id} hasn't said that it ended; this one begins when it has, or falls silent.")
         sleep(LOOK_EVERY_S)
+        if cancelling_here().is_set():
+            raise Halted(reason=f"The run of {job_id} was cancelled before it began.", remedy="", how=Halt.CANCELLED)
         found = standing.catch_up()
         if standing.position != heard:
             heard, heard_s, patience = standing.position, clock(), SILENT_AFTER

@@ -9,6 +9,8 @@ import getpass
 import json
 import socket
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
@@ -17,12 +19,14 @@ from storage.errors import MissingObject
 from storage.objects import HOUSE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from storage.objects import ObjectStore
 
 LOOK_EVERY_S = 0.5
 MOST_URGENT = 100
+_cancelling: ContextVar[threading.Event] = ContextVar("cancelling")
 
 
 class Wish(StrEnum):
@@ -56,6 +60,24 @@ def priority_of(store: ObjectStore, job_id: str) -> int | None:
     return said if isinstance(said, int) and not isinstance(said, bool) else None
 
 
+@contextmanager
+def cancelled_by(event: threading.Event) -> Iterator[None]:
+    """Have runs of this context be cancelled when an event is set, whatever is wanted of their jobs.
+
+    Ctrl-C ends what the main thread of a process does, and no run that goes on in another.
+    """
+    token = _cancelling.set(event)
+    try:
+        yield
+    finally:
+        _cancelling.reset(token)
+
+
+def cancelling_here() -> threading.Event:
+    """Return the event by which runs of this context are cancelled."""
+    return _cancelling.get(threading.Event())
+
+
 def someone() -> str:
     """Who says something here: the user and the machine."""
     try:
@@ -80,9 +102,10 @@ class WishWatch:
     store: ObjectStore
     job_id: str
     every_s: float = LOOK_EVERY_S
-    wish: Wish = field(init=False, default=Wish.RUN)
     priority: int | None = field(init=False, default=None)
     """The priority it was given from outside, if any."""
+    _said: Wish = field(init=False, default=Wish.RUN)
+    _cancelling: threading.Event = field(init=False, default_factory=cancelling_here)
     _ended: threading.Event = field(init=False, default_factory=threading.Event)
     _thread: threading.Thread = field(init=False)
 
@@ -96,6 +119,11 @@ class WishWatch:
         """End; a look that hangs ends by itself, since all calls of a store have a deadline."""
         self._ended.set()
 
+    @property
+    def wish(self) -> Wish:
+        """What is wanted of it."""
+        return Wish.CANCEL if self._cancelling.is_set() else self._said
+
     def _look_on(self) -> None:
         while True:
             self._look()
@@ -105,7 +133,7 @@ class WishWatch:
     def _look(self) -> None:
         try:
             # What was said is never taken away: where nothing is found, a folder isn't mounted, or something is torn.
-            self.wish = _wish(self.store, self.job_id) or self.wish
+            self._said = _wish(self.store, self.job_id) or self._said
             priority = priority_of(self.store, self.job_id)
             self.priority = self.priority if priority is None else priority
         except Exception:  # noqa: BLE001, S110 - whatever a store does: what was wanted stays so until it says otherwise
