@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -17,24 +16,25 @@ from flows.render import render
 from frontburner.chains.chain import Chain
 from frontburner.chains.ended import Ended
 from frontburner.chains.running import RunningChain
+from tasks.steps import step
 
 if TYPE_CHECKING:
-    from prefect.futures import PrefectConcurrentFuture
+    from prefect.futures import PrefectFuture
 
 
-@task(task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+@step(name="run command", task_run_name="{stage}")
 def run_command(stage: str, running: RunningChain) -> State[Any]:
     """Run the command of a stage, on this machine."""
     return running.command(stage)
 
 
-@task(task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+@step(name="render job", task_run_name="{stage}")
 def render_job(stage: str, running: RunningChain) -> State[Any]:
     """Render the job of a stage, in a flow run of its own inside this step."""
     return running.job(stage, render)
 
 
-@flow(name="chain", flow_run_name="{chain.name}", task_runner=ThreadPoolTaskRunner(), persist_result=False)
+@flow(name="chain", flow_run_name="{chain.name}", task_runner=ThreadPoolTaskRunner(), persist_result=False)  # type: ignore[arg-type]
 def run_chain(chain: Chain) -> dict[str, Any] | State[Any]:
     """Run a chain: jobs and commands that depend on each other.
 
@@ -47,10 +47,10 @@ def run_chain(chain: Chain) -> dict[str, Any] | State[Any]:
         Its stages, each with what it comes after.
     """
     running = RunningChain(chain)
-    steps: dict[str, PrefectConcurrentFuture[Any]] = {}
+    steps: dict[str, PrefectFuture[Any]] = {}
     with running.until_all_ended(steps.values()):
         for stage in chain.in_order():
-            step = (render_job if stage.job else run_command).with_options(name=stage.name)
-            steps[stage.name] = step.submit(stage.name, running, wait_for=[Ended(steps[name]) for name in stage.after])
+            do = (render_job if stage.job else run_command).with_options(name=stage.name)
+            steps[stage.name] = do.submit(stage.name, running, wait_for=[Ended(steps[name]) for name in stage.after])
         wait(list(steps.values()))
     return running.report()

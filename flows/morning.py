@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
-from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from frontburner.nightly.account import Account
 from frontburner.nightly.letters import morning_letter, summary
 from frontburner.nightly.night import accounts_since
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.letter import Letter
-from tasks.steps import send_letter
+from tasks.steps import send_letter, step
 from tasks.targets import read_targets
 
+if TYPE_CHECKING:
+    from frontburner.nightly.account import Account
+    from tasks.letter import Letter
 
-@task(task_run_name="collect reports", cache_policy=NO_CACHE, persist_result=False)
+
+@step(name="collect reports", task_run_name="collect reports")
 def collect_reports(since: datetime, now: datetime) -> list[Account]:
     """Read what became of each job from its record."""
     return accounts_since(since, now, say=get_run_logger().warning)
 
 
-@task(task_run_name="write letter", cache_policy=NO_CACHE, persist_result=False)
+@step(name="write letter", task_run_name="write letter")
 def write_letter(accounts: list[Account], since: datetime, now: datetime) -> Letter:
     """Write it down, those that need someone first."""
     letter = morning_letter(accounts, since=since, now=now)
@@ -34,7 +36,7 @@ def write_letter(accounts: list[Account], since: datetime, now: datetime) -> Let
     return letter
 
 
-@flow(name="morning report", task_runner=ThreadPoolTaskRunner(), persist_result=False)
+@flow(name="morning report", task_runner=ThreadPoolTaskRunner(), persist_result=False)  # type: ignore[arg-type]
 def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     """Tell what became of all jobs that ran, or should have run, in the last hours.
 
@@ -49,7 +51,7 @@ def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     since, home = now - timedelta(hours=since_h), Settings().home
     targets = read_targets(home, notify or [])
     collected = collect_reports.submit(since, now)
-    accounts = collected.result()
+    accounts = cast("list[Account]", collected.result())
     written = write_letter.submit(quote(accounts), since, now, wait_for=[collected])
     letter = quote(written.result())
     told = [send_letter.submit(name, letter, str(home), wait_for=[written]) for name in targets]

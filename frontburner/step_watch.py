@@ -49,7 +49,7 @@ class StepWatch:
     def follow(self, step: PrefectFuture[Any]) -> PrefectFuture[Any]:
         """Wait until a step has ended well, and heed meanwhile what is wanted of the run. Raises what it failed by."""
         self._steps.append(step)
-        while not wait([_thread_of(step)], timeout=LOOK_EVERY_S).done:
+        while not wait([thread_of(step)], timeout=LOOK_EVERY_S).done:
             self.heed()
         self.heed()
         step.result()
@@ -90,14 +90,14 @@ class StepWatch:
         finally:
             for chunk, step in self._chunks.items():
                 # One that has failed may be about to be tried again: only at the end of a job none is.
-                if not chunk.ended or (self._stopping.is_set() and not _thread_of(step).done()):
+                if not chunk.ended or (self._stopping.is_set() and not thread_of(step).done()):
                     chunk.release(partial(end_state, self._error))
-            wait([_thread_of(step) for step in self._steps], timeout=RELEASE_TIMEOUT_S)
+            wait([thread_of(step) for step in self._steps], timeout=RELEASE_TIMEOUT_S)
             self._chunks.clear()
             self._steps.clear()
 
 
-def _thread_of(step: PrefectFuture[Any]) -> Future[Any]:
+def thread_of(step: PrefectFuture[Any]) -> Future[Any]:
     """Return the future of the thread a step runs on: asked for its state, Prefect would ask its server."""
     future: Future[Any] = step.wrapped_future  # type: ignore[attr-defined]
     return future

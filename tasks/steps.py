@@ -36,78 +36,78 @@ def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     return error.retryable if isinstance(error, FrontburnerError) else True
 
 
-def _step(**options: Any) -> Callable[[Callable[..., object]], Task[..., object]]:  # noqa: ANN401 - Prefect's own
+def step(**options: Any) -> Callable[[Callable[..., object]], Task[..., object]]:  # noqa: ANN401 - Prefect's own
     """Make a step of a function. Its results stay in this process."""
     return task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_can_help, **options)
 
 
-@_step(name="check nodes", task_run_name="check nodes")
+@step(name="check nodes", task_run_name="check nodes")
 def check_nodes(work: Work) -> object:
     """Ask all nodes for the job's renderer, and choose the build that most have."""
     return work()
 
 
-@_step(name="open scene", task_run_name="open {scene}", retries=2, retry_delay_seconds=DELAY_S)
+@step(name="open scene", task_run_name="open {scene}", retries=2, retry_delay_seconds=DELAY_S)
 def open_scene(scene: str, work: Work) -> object:  # noqa: ARG001 - the step is called by it
     """Read what the scene says of itself, and see which nodes have its files."""
     return work()
 
 
-@_step(name="send scene", task_run_name="send {scene}")
+@step(name="send scene", task_run_name="send {scene}")
 def send_scene(scene: str, work: Work) -> object:  # noqa: ARG001
     """Send the scene's files to the store, for nodes that don't see them, and open it on one of those."""
     return work()
 
 
-@_step(name="render", task_run_name="render {title}")
+@step(name="render", task_run_name="render {title}")
 def render_units(title: str, work: Work) -> object:  # noqa: ARG001
     """Wait while units are rendered, from the first to the last."""
     return work()
 
 
-@_step(name="stitch and write", task_run_name="stitch and write {title}", retries=RETRIES, retry_delay_seconds=DELAY_S)
+@step(name="stitch and write", task_run_name="stitch and write {title}", retries=RETRIES, retry_delay_seconds=DELAY_S)
 def finish_frames(title: str, work: Work) -> object:  # noqa: ARG001
     """Wait until frames are stitched, encoded and in place."""
     return work()
 
 
-@_step(name="stitch", task_run_name="stitch", retries=RETRIES, retry_delay_seconds=DELAY_S)
+@step(name="stitch", task_run_name="stitch", retries=RETRIES, retry_delay_seconds=DELAY_S)
 def stitch(work: Work) -> object:
     """Wait until a still is stitched."""
     return work()
 
 
-@_step(name="denoise", task_run_name="denoise", retries=RETRIES, retry_delay_seconds=DELAY_S)
+@step(name="denoise", task_run_name="denoise", retries=RETRIES, retry_delay_seconds=DELAY_S)
 def denoise(work: Work) -> object:
     """Wait until a still is denoised."""
     return work()
 
 
-@_step(name="write", task_run_name="write", retries=RETRIES, retry_delay_seconds=DELAY_S)
+@step(name="write", task_run_name="write", retries=RETRIES, retry_delay_seconds=DELAY_S)
 def write(work: Work) -> object:
     """Wait until a still's files are in place."""
     return work()
 
 
-@_step(name="measure frames", task_run_name="measure frames", retries=2, retry_delay_seconds=DELAY_S)
+@step(name="measure frames", task_run_name="measure frames", retries=2, retry_delay_seconds=DELAY_S)
 def measure_frames(work: Work) -> object:
     """Compare the frames with each other, to find those that stand out."""
     return work()
 
 
-@_step(name="make contact sheet", task_run_name="contact sheet", retries=2, retry_delay_seconds=DELAY_S)
+@step(name="make contact sheet", task_run_name="contact sheet", retries=2, retry_delay_seconds=DELAY_S)
 def make_sheet(work: Work) -> object:
     """Have a node make a contact sheet."""
     return work()
 
 
-@_step(name="make movie", task_run_name="movie {codec}", retries=2, retry_delay_seconds=DELAY_S)
+@step(name="make movie", task_run_name="movie {codec}", retries=2, retry_delay_seconds=DELAY_S)
 def make_movie(codec: str, work: Work) -> object:  # noqa: ARG001
     """Have a node make a movie."""
     return work()
 
 
-@_step(name="notify", task_run_name="notify {target}", retries=3, retry_delay_seconds=DELAY_S)
+@step(name="notify", task_run_name="notify {target}", retries=3, retry_delay_seconds=DELAY_S)
 def send_letter(target: str, letter: Letter, home: str) -> None:
     """Send a letter to a target of ``notify.yaml``, whose secrets don't leave this machine."""
     deliver(letter, target, read_targets(Path(home), [target])[target])

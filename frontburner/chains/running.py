@@ -22,13 +22,14 @@ from frontburner.control.wishes import cancelled_by
 from frontburner.events import StageState
 from frontburner.events.staging import in_stage
 from frontburner.jobs.spans import parse_span
+from frontburner.step_watch import thread_of
 from storage.errors import FrontburnerError
 from tasks.command import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from prefect.futures import PrefectConcurrentFuture
+    from prefect.futures import PrefectFuture
 
     from frontburner.chains.chain import Chain, Stage
     from frontburner.jobs.job import RenderJob
@@ -54,12 +55,8 @@ class RunningChain:
         self._began_s = time.monotonic()
         self._stop = threading.Event()
 
-    def __reduce__(self) -> tuple[type[RunningChain], tuple[Chain]]:
-        """Be nothing but the chain where Prefect sends along, with a job's steps, what the step around them was given."""
-        return RunningChain, (self._chain,)
-
     @contextmanager
-    def until_all_ended(self, steps: Collection[PrefectConcurrentFuture[Any]]) -> Iterator[None]:
+    def until_all_ended(self, steps: Collection[PrefectFuture[Any]]) -> Iterator[None]:
         """End with all steps. What ends the flow, such as Ctrl-C, reaches its main thread alone: it ends them first."""
         try:
             yield
@@ -67,7 +64,7 @@ class RunningChain:
             self._stop.set()
             raise
         finally:
-            concurrent.futures.wait([step.wrapped_future for step in steps])
+            concurrent.futures.wait([thread_of(step) for step in steps])
 
     def command(self, name: str) -> State[Any]:
         """Run the command of a stage; returns the state of its step."""

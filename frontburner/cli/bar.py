@@ -12,7 +12,7 @@ from frontburner.figures.scene import size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Bar:
     words: str
     write: Callable[..., None]
     stage: str = ""
-    _drawn: int = field(init=False)
+    _drawn: TaskID = field(init=False)
     _nodes: set[str] = field(init=False, default_factory=set)
     _carrying: set[str] = field(init=False, default_factory=set)
     _units: int = field(init=False, default=0)

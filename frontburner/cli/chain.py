@@ -101,7 +101,8 @@ def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
 
             teller.stage(f"running {chain.name}")
             try:
-                document: dict[str, Any] = run_chain(chain)
+                document = run_chain(chain)
+                assert isinstance(document, dict)
             except CancelledRun as cancelled:
                 raise Stopped(reason=f"{cancelled} Run the same chain again to go on.", remedy="") from None
     finally:
