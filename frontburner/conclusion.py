@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 
-def keep_chart(report: Report, store: ObjectStore, artifacts: Artifacts) -> None:
+def keep_chart(job_id: str, report: Report, store: ObjectStore, artifacts: Artifacts) -> None:
     """Draw the chart of a job. Its pictures are in place: nothing that goes wrong here fails it."""
-    key = f"{HOUSE}/jobs/{report.job_id}.png"
+    key = f"{HOUSE}/jobs/{job_id}.png"
     try:
         if report.units or not store.exists(key):  # the chart of a run that did something is worth more
             png = draw(report)
@@ -40,7 +40,7 @@ def conclude(job: RenderJob, report: Report, store: ObjectStore, artifacts: Arti
     JobFailed
         When frames are missing, or what should have been made of them.
     """
-    keep_chart(report, store, artifacts)
+    keep_chart(job.job_id, report, store, artifacts)
     document = report.document()
     artifacts.report(markdown(document))
     written = json.dumps(document, indent=1).encode()

@@ -124,7 +124,7 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
 
     def end(report: Report) -> dict[str, bytes]:
         artifacts = Artifacts(job_id=order.job_id, clock=lambda: 0.0)
-        keep_chart(report, store, artifacts)
+        keep_chart(order.job_id, report, store, artifacts)
         artifacts.close()
         return {key: store.read(key) for key in store.list()}
 

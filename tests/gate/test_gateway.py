@@ -38,18 +38,18 @@ CASES = [
     ("GET", "/whoami", "look submit operate"),
     ("GET", "/metrics", "look submit operate"),
     ("GET", "/prefect/", "look submit operate"),
-    ("GET", "/prefect/api/flow_runs/" + RUN, "look submit operate node"),
-    ("GET", "/prefect/api/flows/" + RUN, "look submit operate node"),
+    ("GET", "/prefect/api/flow_runs/" + RUN, "look submit operate"),
+    ("GET", "/prefect/api/flows/" + RUN, "look submit operate"),
     ("GET", "/prefect/api/deployments/" + RUN, "look submit operate"),
     ("POST", "/prefect/api/flow_runs/filter", "look submit operate"),
     ("POST", "/prefect/api/flow_runs/count", "look submit operate"),
     ("POST", "/prefect/api/ui/flow_runs/history", "look submit operate"),
-    ("POST", "/prefect/api/task_runs/filter", "look submit operate node"),
+    ("POST", "/prefect/api/task_runs/filter", "look submit operate"),
     ("POST", "/prefect/api/flow_runs/", "operate"),
     ("POST", f"/prefect/api/flow_runs/{RUN}/set_state", "operate"),
-    ("POST", f"/prefect/api/task_runs/{RUN}/set_state", "operate node"),
-    ("POST", "/prefect/api/task_runs/", "operate node"),
-    ("POST", "/prefect/api/logs/", "operate node"),
+    ("POST", f"/prefect/api/task_runs/{RUN}/set_state", "operate"),
+    ("POST", "/prefect/api/task_runs/", "operate"),
+    ("POST", "/prefect/api/logs/", "operate"),
     ("POST", "/prefect/api/deployments/", "operate"),
     ("POST", f"/prefect/api/deployments/{RUN}/create_flow_run", "operate"),
     ("POST", "/prefect/api/block_documents/", "operate"),
@@ -347,7 +347,7 @@ def _connecting(gate: Gate, path: str, headers: dict[str, str], **options: Any) 
 
 @pytest.mark.parametrize(
     ("path", "who"),
-    [("/prefect/api/events/in", "operate node"), ("/prefect/api/events/out", "look submit operate"),
+    [("/prefect/api/events/in", "operate"), ("/prefect/api/events/out", "look submit operate"),
      ("/prefect/api/logs/out", "look submit operate"), ("/prefect/api/work_pools/w/workers/connect", "operate")],
 )  # fmt: skip
 def test_web_sockets_ask_for_a_role_too_and_their_tokens_go_no_further(
@@ -446,7 +446,9 @@ def test_secrets_are_in_no_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> 
         client.get("/prefect/api/x", headers={"authorization": f"Bearer {token[:-1]}"})
     with gate.client(rack) as client:
         own = client.post("/enrol", json=_application("n-no-log")).json()["token"]
-    _socket(gate, "/prefect/api/events/in", own)
+    with pytest.raises(InvalidStatus):
+        _socket(gate, "/prefect/api/events/in", own)
+    _socket(gate, "/prefect/api/events/in", token)
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("frontburner."))
     assert "took in n-no-log" in ours
     for secret in (token, rack, own, STORE["AWS_SECRET_ACCESS_KEY"]):
