@@ -9,8 +9,11 @@ RENDERERS := povray povray-includes povray-examples blender
 DATABASES := postgresql
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
+# Tests run side by side: one more than there are cores, since much of what they do is to wait.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(8, (os.cpu_count() or 1) + 1))")
+SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 
-.PHONY: env env-renderers demo test lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -30,6 +33,9 @@ demo: env  ## render the sample still: about a minute on two cores
 
 test: env lint types unit  ## everything that must hold
 
+test-quick: env lint types  ## for every commit, in three minutes: no test that starts a process, a server or a renderer
+	$(BIN)/python -m pytest -m quick $(SIDE_BY_SIDE)
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +45,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-slow: env  ## the slowest proofs: cut networks, set clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
 	$(BIN)/python -m pytest -m slow

@@ -1,21 +1,41 @@
-"""Stores to test, the same contract for a folder and for a real S3 server; and a disk that is soon full."""
+"""Stores to test, the same contract for a folder and for a real S3 server; a disk that is soon full; and what is quick.
+
+``make test-quick`` runs the tests that are marked ``quick``: those that start no process, server or renderer. Nobody has
+to mark them: a test does start something that has one of the fixtures below, or whose module imports what starts things.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from storage.objects import ObjectStore, open_store
+from tests.disks import disk
 from tests.storage.seaweed import seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+STARTING_FIXTURES = {"s3_server", "prefect", "studio", "standing_farm", "benches", "browser", "gate", "farm", "kept"}
+STARTING_NAMES = {
+    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "RendererProcess", "start",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start nothing."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not item.get_closest_marker("slow") and not _starts_something(item):
+            item.add_marker(pytest.mark.quick)
+
+
+def _starts_something(test: pytest.Function) -> bool:
+    parameters = test.callspec.params.values() if hasattr(test, "callspec") else ()
+    imported = vars(test.module).keys() if test.module else set()
+    return bool(STARTING_FIXTURES & set(test.fixturenames) or STARTING_NAMES & imported or "s3" in parameters)
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +63,5 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of three megabytes."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if os.geteuid() != 0 or not (mount and umount):
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield disk
-    subprocess.run([umount, "-l", disk], check=True)
+    with disk(tmp_path / "disk", "3m") as place:
+        yield place

@@ -65,17 +65,17 @@ def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
         server.wait()
         pool = {"name": "kept", "type": "process"}
         httpx.post(f"{server.url}/work_pools/", json=pool, timeout=TIMEOUT_S).raise_for_status()
-        (child,) = servers()
+        (child,) = servers(tmp_path)
         child.kill()
         until(lambda: answers(f"{server.url}/work_pools/kept"))
-    assert not servers()
+    assert not servers(tmp_path)
 
 
-def servers() -> list[psutil.Process]:
+def servers(home: Path) -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
-            if "prefect" in " ".join(child.cmdline()):
+            if child.environ().get("PREFECT_HOME") == str(home / "prefect"):
                 found.append(child)
     return found
 

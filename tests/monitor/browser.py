@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
+from locket import lock_file
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -109,5 +110,6 @@ def visiting(
 def note(**figures: Any) -> None:
     """Keep figures for whoever wants to know."""
     FIGURES.parent.mkdir(exist_ok=True)
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    FIGURES.write_text(json.dumps(known | figures, indent=1) + "\n")
+    with lock_file(str(FIGURES.with_suffix(".lock"))):  # tests run side by side
+        known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        FIGURES.write_text(json.dumps(known | figures, indent=1) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from tasks.errors import NodeNotReady
 from tasks.process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
+from tests.disks import disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,12 +167,5 @@ def null(benches: Callable[[str], Bench]) -> Bench:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a hundred kilobytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "frontburner-test", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
+    with disk(tmp_path / "disk", "100k") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)

@@ -19,6 +19,7 @@ from storage.disk_errors import translate
 from storage.errors import StoreError
 from storage.local import LocalStore
 from storage.objects import HOUSE, open_store
+from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -85,15 +86,8 @@ def test_a_folder_where_an_object_should_be(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "frontburner-test", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
+    with disk(tmp_path / "disk", "1m") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_full_disk(small_disk: Path) -> None:

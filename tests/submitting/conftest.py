@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from frontburner.cluster.server import embedded_server
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio
+from tests.end_to_end.test_sharing import running_farm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,23 +24,21 @@ def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     """The environment of commands that use it."""
     folder = tmp_path_factory.mktemp("farm")
     studio = Studio(home=folder / "home", folder=folder)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [each for each in os.environ if each.startswith(("PREFECT_", "FRONTBURNER_"))]:
-            patch.delenv(name)
-        patch.setenv("FRONTBURNER_HOME", str(studio.home))
-        with embedded_server() as server, studio.start("farm", "start", "--nodes", 1, "--port", 0) as farm:
-            assert farm.stdout is not None
-            scheduler = farm.stdout.readline().strip().removeprefix("export FRONTBURNER_SCHEDULER=")
-            server.wait()
-            yield {
-                "FRONTBURNER_HOME": str(studio.home),
-                "FRONTBURNER_SCHEDULER": scheduler,
-                "PREFECT_API_URL": server.url,
-                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-            }
-            farm.send_signal(signal.SIGTERM)
-            farm.communicate(timeout=TIMEOUT_S)
-    studio.end()
+    with ExitStack() as running:
+        running.callback(studio.end)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [each for each in os.environ if each.startswith(("PREFECT_", "FRONTBURNER_"))]:
+                patch.delenv(name)
+            patch.setenv("FRONTBURNER_HOME", str(studio.home))
+            server = running.enter_context(embedded_server())
+        scheduler = running.enter_context(running_farm(studio, 1))
+        server.wait()
+        yield {
+            "FRONTBURNER_HOME": str(studio.home),
+            "FRONTBURNER_SCHEDULER": scheduler,
+            "PREFECT_API_URL": server.url,
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        }
 
 
 @pytest.fixture

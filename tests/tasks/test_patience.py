@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from storage.objects import open_store
 from tasks.errors import UnitCancelled
 from tasks.ledger import Ledger
 from tasks.patience import LONGEST_WAIT_S, Patience
+from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy
 from tests.tasks.test_ledger import UNIT, assert_same, tile
@@ -71,15 +71,8 @@ def test_a_tile_outlives_a_store_that_cannot_be_reached_for_a_while(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a hundred kilobytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "frontburner-test", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
+    with disk(tmp_path / "disk", "100k") as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_tile_outlives_a_full_disk(small_disk: Path) -> None:
