@@ -147,6 +147,13 @@ def test_a_program_that_isn_t_there_is_told(folder: Path) -> None:
         run(command(folder, "houdini"))
 
 
+def test_a_command_ends_when_its_chain_is_stopped(folder: Path) -> None:
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(CommandFailed, match="was stopped"):
+        run(command(folder, sys.executable, "-c", "import time; time.sleep(600)"), stop)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="groups of processes")
 def test_what_a_command_started_ends_with_it(folder: Path) -> None:
     (folder / "both.sh").write_text("sleep 3000 & echo $! > child; exit 1")

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.control.wishes import Wish, WishWatch, express, prioritise, priority_of, someone, wish_of
+from frontburner.control.earlier import wait_for_earlier_run
+from frontburner.control.wishes import (
+    Wish,
+    WishWatch,
+    cancelled_by,
+    express,
+    prioritise,
+    priority_of,
+    someone,
+    wish_of,
+)
+from frontburner.halting import Halt, Halted
 from storage.objects import HOUSE, open_store
 from tests.end_to_end.conftest import until
-from tests.frontburner.telling import away, drive
+from tests.frontburner.telling import away, drive, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +83,25 @@ def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Pa
         (tmp_path / "unmounted").rename(tmp_path / "store")
         express(store, "job-1", Wish.RUN, at=NOW)
         until(lambda: watch.wish is Wish.RUN)
+
+
+def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: ObjectStore) -> None:
+    stop = threading.Event()
+    with cancelled_by(stop):
+        watch = WishWatch(store=store, job_id="job-1")
+    other = WishWatch(store=store, job_id="job-1")
+    assert watch.wish is Wish.RUN
+    stop.set()
+    assert (watch.wish, other.wish) == (Wish.CANCEL, Wish.RUN)
+    assert wish_of(store, "job-1") is Wish.RUN, "nobody else hears of it"
+
+
+def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: ObjectStore) -> None:
+    record(store, "run-1", started(host="elsewhere"), at=datetime.now(UTC))
+    stop = threading.Event()
+    with cancelled_by(stop), pytest.raises(Halted) as halted:
+        wait_for_earlier_run(store, "job-1", say=lambda _: None, sleep=lambda _: stop.set())
+    assert halted.value.how is Halt.CANCELLED
 
 
 def test_a_store_that_hangs_holds_nobody_up(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
