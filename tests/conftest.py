@@ -1,7 +1,7 @@
 """Stores to test, the same contract for a folder and for a real S3 server; a disk that is soon full; and what is quick.
 
-``make test-quick`` runs the tests that are marked ``quick``: those that start no process, server or renderer. Nobody has
-to mark them: a test does start something that has one of the fixtures below, or whose module imports what starts things.
+``make test-quick`` runs the tests that are marked ``quick``: those that start no process, server or renderer. Nobody
+has to mark them: a test starts something that has one of the fixtures below, or whose module imports what does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 STARTING_FIXTURES = {"s3_server", "prefect", "studio", "standing_farm", "benches", "browser", "gate", "farm", "kept"}
 STARTING_NAMES = {
-    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "RendererProcess", "start",
+    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "RendererProcess",
+    "start",
 }  # fmt: skip
 
 

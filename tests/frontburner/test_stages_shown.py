@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.cli.display import Display
@@ -56,6 +56,6 @@ def test_a_program_is_told_of_which_stage() -> None:
 
 
 def test_of_a_chain_all_jobs_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    command = {"name": "sim", "state": "completed", "outputs": [], "report": None}
+    command: dict[str, Any] = {"name": "sim", "state": "completed", "outputs": [], "report": None}
     Display(animated=False).summary({"chain": "shot", "stages": [command], "wall_s": 3.0})
     assert capsys.readouterr().err == ""
