@@ -18,6 +18,7 @@ from frontburner.cluster.nodes import farm_client
 from frontburner.conclusion import conclude
 from frontburner.control.wishes import WishWatch
 from frontburner.deadline import DeadlineWatch, next_moment
+from frontburner.farm.connection import TIMEOUT_S, Connection
 from frontburner.farm.dask_farm import DaskFarm
 from frontburner.farm.survey import choose_build
 from frontburner.figures.report import Report
@@ -39,7 +40,6 @@ from tasks.scenes import SceneQuery
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from distributed import Client
     from prefect.client.schemas.objects import State
     from prefect.futures import PrefectFuture
 
@@ -50,11 +50,6 @@ if TYPE_CHECKING:
     from tasks.movie import Codec
     from tasks.pictures import FrameRecord
     from tasks.products import Product
-
-FARM_TIMEOUT_S = 600
-"""Seconds a run waits for a scheduler that went away: it is started again where it was, or the run ends."""
-RELEASE_TIMEOUT_S = 5.0
-LOOK_EVERY_S = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,13 +80,12 @@ class JobRun:
     report: Report = field(init=False)
     artifacts: Artifacts = field(init=False)
     halting: Halting = field(init=False)
-    client: Client = field(init=False)
+    connection: Connection = field(init=False)
     steps: StepWatch = field(init=False)
     afterwards: Afterwards = field(init=False)
     _deadline: DeadlineWatch | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
     _round: Round = field(init=False)
-    _connection: object = field(init=False, default=None)
     _began_s: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -128,17 +122,19 @@ class JobRun:
     @contextmanager
     def on_farm(self) -> Iterator[None]:
         """Have the job take part in sharing the farm. Should its scheduler be lost, frames are wanted once more."""
-        self._connection, self.frames_wanted = self.client.scheduler_comm, False
+        self.connection.begin()
+        self.frames_wanted = False
         try:
             with self.steps.ending(), ExitStack() as stack:
                 self.farm = stack.enter_context(self._farm())
                 self.journey = stack.enter_context(closing(self._journey()))
                 yield
         except Exception as error:
-            if not (isinstance(error, FarmLost) or self._farm_is_lost()):
+            if not (isinstance(error, FarmLost) or self.connection.lost):
                 raise
             self.frames_wanted = True
-            self._wait_for_farm(error if isinstance(error, FarmLost) else _farm_lost())
+            get_run_logger().warning("The farm's scheduler was lost. It is waited for, %d s at most.", TIMEOUT_S)
+            self.connection.wait(self._heed_while_lost)
 
     # What its steps do, each on a thread of its own, one after the other.
 
@@ -244,16 +240,18 @@ class JobRun:
 
     def _heed(self) -> None:
         """End this run if its farm is gone, or if that is wanted."""
-        if self._farm_is_lost():
-            raise _farm_lost()
+        self.connection.check()
         self.halting.heed()
+
+    def _heed_while_lost(self) -> None:
+        self.halting.heed()
+        self.halting.end()
 
     @contextmanager
     def _connected(self) -> Iterator[str]:
         """Have what the run needs besides the farm's nodes; gives the scheduler's address."""
         with farm_client() as client, WishWatch(store=self.store, job_id=self.job.job_id) as watch:
-            client._timeout = FARM_TIMEOUT_S  # noqa: SLF001 - it can't be told how long it looks for a lost scheduler
-            self.client = client
+            self.connection = Connection(client=client)
             self.report = Report(job_id=self.job.job_id)
             self.halting = Halting(job_id=self.job.job_id, watch=watch, clock=self.clock)
             self.afterwards = Afterwards(
@@ -273,7 +271,7 @@ class JobRun:
 
     def _farm(self) -> DaskFarm:
         return DaskFarm(
-            client=self.client,
+            client=self.connection.client,
             renderer=self.job.renderer_name,
             topic=self.job.job_id,
             store_url=self.store.url,
@@ -312,29 +310,7 @@ class JobRun:
         finally:
             unobserve()
 
-    def _farm_is_lost(self) -> bool:
-        """Whether the scheduler went away, though another may be there by now: what it knew is gone."""
-        return self.client.status != "running" or self.client.scheduler_comm is not self._connection
-
-    def _wait_for_farm(self, lost: FarmLost) -> None:
-        """Wait until the client has found a scheduler again, which it tries by itself."""
-        get_run_logger().warning("%s It is waited for, %d minutes at most.", lost.reason, FARM_TIMEOUT_S // 60)
-        while self.client.status == "connecting":
-            self.halting.heed()
-            self.halting.end()
-            time.sleep(0.25)
-        if self.client.status != "running":
-            raise lost
-
 
 def _now() -> datetime:
     """Return the time on this machine's clock, in its time zone."""
     return datetime.now().astimezone()
-
-
-def _farm_lost() -> FarmLost:
-    return FarmLost(
-        reason="The connection to the farm's scheduler was lost.",
-        remedy="Start it again, then run the same job again: finished units are kept.",
-        retryable=True,
-    )
