@@ -1,0 +1,150 @@
+"""Memory that finishing takes on nodes: 4K frames of synthetic tiles, done as the finisher does, or many at once.
+
+python -m benchmarks.finishing --frames 200            # as Frontburner does it: bounded by bytes
+python -m benchmarks.finishing --together 31           # one task that holds so many frames, as a 32nd of 1,000 did
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import psutil
+from distributed import Client, get_worker
+
+from frontburner.cluster.nodes import local_nodes
+from frontburner.finishing import Finisher
+from frontburner.jobs.job import make_job
+from frontburner.jobs.layout import Layout, lay_out
+from tasks.desk import Desk
+from tasks.pictures import FrameRecord, put_together
+from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.scenes import FrameScene
+from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distributed import Future
+
+    from tasks.pictures import PictureOrder
+
+SIZE = Size(width=3840, height=2160)
+MEGABYTE = 1_000_000
+AHEAD = 8
+"""Frames that are rendered before the first of them is finished: nodes render on meanwhile."""
+
+
+def tile_of(frame: FrameSpec, region: Region, samples: SampleRange) -> Tile:
+    """Make a whole frame's tile on a node."""
+    record = UnitRecord(
+        unit="", node=str(get_worker().name), build=frame.build, isa="", started_s=0.0, wall_s=0.0, cpu_s=0.0,
+        load_s=0.0, peak_memory_bytes=0,
+    )  # fmt: skip
+    sums = np.ones((region.height, region.width, len(frame.channels)), np.float32)
+    return Tile(region=region, samples=samples, channels=frame.channels, sums=sums, record=record)
+
+
+def stitched(tiles: Sequence[Sequence[Tile]], orders: Sequence[PictureOrder], *_: object) -> list[FrameRecord]:
+    """Stitch frames; encoding and writing take as long on both ways, and are left out."""
+    for own, order in zip(tiles, orders, strict=True):
+        put_together(own, order)
+    return [FrameRecord(frame=order.frame.frame, files={}) for order in orders]
+
+
+def peak_bytes() -> int:
+    """Return the most memory this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+class Tiles:
+    """The farm as a finisher sees it: tiles are made on nodes, as if they had just been rendered."""
+
+    def __init__(self, client: Client, layout: Layout) -> None:
+        self._client, self._layout, self._tiles = client, layout, dict[int, "Future"]()
+        self.desk = Desk(store_url="", topic="")
+        self.admission = client
+
+    def render(self, frame: int) -> None:
+        """Have a frame's tile made."""
+        spec, samples = self._layout.frames[frame], self._layout.passes[0]
+        self._tiles[frame] = self._client.submit(tile_of, spec, self._layout.region, samples, pure=False)
+
+    def tile(self, ticket: int) -> Future:
+        """Return a frame's tile."""
+        return self._tiles[ticket]
+
+    def forget(self, tickets: Sequence[int]) -> None:
+        """Let go of tiles."""
+        for ticket in tickets:
+            self._tiles.pop(ticket, None)
+
+    def unload(self, tickets: Sequence[int]) -> None:
+        """Have tiles be made anew when they are needed, as if they were read from a store."""
+        for ticket in tickets:
+            self.render(ticket)
+
+    def submit(self, _work: object, *args: Any, priority: int = 0) -> Future:  # noqa: ANN401 - the finisher's own
+        """Stitch frames on a node."""
+        return self._client.submit(stitched, *args, pure=False, priority=priority)
+
+
+def layout_of(frames: int) -> Layout:
+    """Lay out a job of so many 4K frames."""
+    job = make_job({"scene": "x.json", "renderer": "null", "frames": f"1-{frames}"})
+    scenes = tuple(FrameScene(frame=number + 1, path="x.json") for number in range(frames))
+    info = SceneInfo(digest="0" * 64, size=SIZE, samples=1, files=(), cameras=())
+    able = Capabilities(exact_regions=True, exact_samples=True, aovs=frozenset())
+    return lay_out(job, build="1", capabilities=able, scenes=scenes, infos={each.frame: info for each in scenes})
+
+
+def main() -> None:
+    """Finish frames one way or the other, and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--together", type=int, default=0)
+    given = parser.parse_args()
+    frames = given.together or given.frames
+    layout, began_s = layout_of(frames), time.monotonic()
+    with local_nodes(2) as cluster, Client(cluster, set_as_default=False) as client:
+        before = max(client.run(peak_bytes).values())
+        tiles = Tiles(client, layout)
+        if given.together:
+            for frame in layout.frames:
+                tiles.render(frame)
+            own = [[tiles.tile(frame)] for frame in layout.frames]
+            client.submit(stitched, own, list(layout.orders.values()), pure=False).result()
+        else:
+            _finish(tiles, client, layout)
+        peak = max(client.run(peak_bytes).values())
+    print(json.dumps({
+        "frames": frames, "together": given.together, "node_before_mb": before // MEGABYTE,
+        "node_peak_mb": peak // MEGABYTE, "own_mb": psutil.Process().memory_info().rss // MEGABYTE,
+        "seconds": round(time.monotonic() - began_s, 1),
+    }))  # fmt: skip
+
+
+def _finish(tiles: Tiles, client: Client, layout: Layout) -> None:
+    done: list[int] = []
+    farm = cast("Any", tiles)
+    farm.admission = type("Admission", (), {"addresses": client.scheduler_info()["workers"]})
+    finisher = Finisher(
+        farm=farm, layout=layout, metadata={}, clock=time.monotonic, ended=lambda frame, *_: done.append(frame)
+    )
+    for frame in layout.frames:
+        tiles.render(frame)
+        finisher.take(frame, [frame])
+        while frame - len(done) > AHEAD:
+            finisher.poll()
+            time.sleep(0.01)
+    while finisher.busy:
+        finisher.poll(hurry=True)
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()
