@@ -70,15 +70,15 @@ def test_listing_is_sorted_and_by_text(store: ObjectStore) -> None:
 def test_folders_that_can_hold_nothing_of_a_listing_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, looked, scan = open_store(str(tmp_path)), [], os.scandir
-    keys = ["walk/a.0001.exr", "walk/a.0002/deep", "walk/b/1", "walk/b/2/deep", "units/1/x"]
-    for key in keys:
-        store.write(key, b"x")
+    store, looked, scan = open_store(str(tmp_path)), list[str](), os.scandir
 
-    def look(place: str) -> Any:
+    def look(place: str) -> object:
         looked.append(str(place))
         return scan(place)
 
+    keys = ["walk/a.0001.exr", "walk/a.0002/deep", "walk/b/1", "walk/b/2/deep", "units/1/x"]
+    for key in keys:
+        store.write(key, b"x")
     monkeypatch.setattr(os, "scandir", look)
     assert list(store.list("walk/a.")) == ["walk/a.0001.exr", "walk/a.0002/deep"]
     assert looked == [str(tmp_path / "walk"), str(tmp_path / "walk/a.0002")]
