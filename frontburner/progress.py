@@ -125,9 +125,8 @@ class JobProgress:
     active: dict[int, FrameProgress] = field(init=False, default_factory=dict)
     """Frames of which something is rendered, and that are not through."""
     _waiting: dict[int, None] = field(init=False)
-    _pixel_samples: int = field(init=False, default=0)
-    """What is rendered of frames that are through; and how many samples those of known noise should have had."""
     _stops: int = field(init=False, default=0)
+    """How many samples frames that are through should have had, where their noise told, and how many those are."""
     _stops_known: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -164,7 +163,6 @@ class JobProgress:
         progress = self.active.pop(frame, None)
         if progress is not None:
             progress.close()
-            self._pixel_samples += progress.pixel_samples
             if progress.expected_stop is not None:
                 self._stops += progress.expected_stop
                 self._stops_known += 1
@@ -172,9 +170,9 @@ class JobProgress:
 
     @property
     def pixel_samples_left(self) -> int:
-        """What is missing of all passes of all frames."""
-        whole = len(self.frames) * self.passes[-1].stop * self.area_px
-        return whole - self._pixel_samples - sum(progress.pixel_samples for progress in self.active.values())
+        """What is missing of all passes of the frames that haven't ended."""
+        begun = [progress.pixel_samples for progress in self.active.values() if not progress.settled]
+        return (len(self._waiting) + len(begun)) * self.passes[-1].stop * self.area_px - sum(begun)
 
     def expected_left(self) -> float:
         """Pixel-samples that will still be rendered, as far as noise tells; of frames not yet measured, the usual."""

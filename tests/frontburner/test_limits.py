@@ -207,6 +207,18 @@ def test_what_is_needed_is_told_from_the_second_pass_on() -> None:
     assert np.abs(later).mean() < 0.25 * end_s
 
 
+def test_when_a_sequence_ends_is_told_as_well_near_its_end_as_at_its_beginning() -> None:
+    stage = Stage(layout=layout_of(60, noise=0.1, samples=1024), frame_s=400, nodes=FARMS[2]).run()
+    end_s = stage.of(ev.UnitFinished)[-1].at_s
+    told = [(event.at_s, event.seconds_left) for event in stage.of(ev.UnitFinished)]
+    early, late = (
+        np.mean([left_s / (end_s - at_s) for at_s, left_s in told if part <= at_s / end_s < part + 0.1])
+        for part in (0.1, 0.8)
+    )
+    assert late == pytest.approx(early, rel=0.2)
+    assert 0.5 < early < 1.2, "nodes render more than will be wanted, while noise is measured"
+
+
 def test_a_job_that_goes_on_ends_at_the_same_pass() -> None:
     first = Stage(layout=layout_of(noise=0.05)).run()
     done = tuple((block.samples, block.region) for block in first.dispatcher.done(1).values())
