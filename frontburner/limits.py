@@ -139,8 +139,7 @@ class Limiter:
     def render_again(self, frame: int) -> None:
         """Follow a frame from its beginning, since it is rendered again from there."""
         self._let_go(frame)
-        done = self.dispatcher.done(frame).values()
-        self._progress.begin_again(frame, pixel_samples=sum(block.pixel_samples for block in done))
+        self._progress.begin_again(frame)
 
     def covers(self, frame: int, passes: Sequence[SampleRange]) -> bool:
         """Whether passes of a frame are rendered in the whole region, or the frame was handed on."""

@@ -139,9 +139,9 @@ class JobProgress:
             self.active[frame] = FrameProgress(frame=frame, passes=self.passes, area_px=self.area_px)
         return self.active[frame]
 
-    def begin_again(self, frame: int, pixel_samples: int) -> None:
-        """Count a frame among those nobody has begun, of which so much was rendered when it was looked at last."""
-        self._pixel_samples -= pixel_samples
+    def begin_again(self, frame: int) -> None:
+        """Count a frame among those nobody has begun."""
+        self.end(frame)
         self._waiting[frame] = None
 
     def covers(self, frame: int, passes: Sequence[SampleRange]) -> bool:

@@ -149,8 +149,8 @@ class Rendering:
             self._dispatcher.end()
             for end in unobserve:
                 end()
-        self._report_what_was_learnt()
         self._leftovers.clear()
+        self._report_what_was_learnt()
         self.halting.end()
 
     @property
