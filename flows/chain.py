@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.render import render
@@ -48,9 +47,8 @@ def run_chain(chain: Chain) -> dict[str, Any] | State[Any]:
     """
     running = RunningChain(chain)
     steps: dict[str, PrefectFuture[Any]] = {}
-    with running.until_all_ended(steps.values()):
-        for stage in chain.in_order():
-            do = (render_job if stage.job else run_command).with_options(name=stage.name)
+    with running.until_all_ended(steps):
+        for stage in running.in_turn(steps):
+            do = render_job if stage.job else run_command
             steps[stage.name] = do.submit(stage.name, running, wait_for=[Ended(steps[name]) for name in stage.after])
-        wait(list(steps.values()))
     return running.report()

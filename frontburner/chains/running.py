@@ -27,12 +27,14 @@ from storage.errors import FrontburnerError
 from tasks.command import Command, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from prefect.futures import PrefectFuture
 
     from frontburner.chains.chain import Chain, Stage
     from frontburner.jobs.job import RenderJob
+
+    Steps = Mapping[str, PrefectFuture[Any]]
 
 _TYPES = {
     StageState.COMPLETED: StateType.COMPLETED,
@@ -56,7 +58,7 @@ class RunningChain:
         self._stop = threading.Event()
 
     @contextmanager
-    def until_all_ended(self, steps: Collection[PrefectFuture[Any]]) -> Iterator[None]:
+    def until_all_ended(self, steps: Steps) -> Iterator[None]:
         """End with all steps. What ends the flow, such as Ctrl-C, reaches its main thread alone: it ends them first."""
         try:
             yield
@@ -64,7 +66,25 @@ class RunningChain:
             self._stop.set()
             raise
         finally:
-            concurrent.futures.wait([thread_of(step) for step in steps])
+            concurrent.futures.wait([thread_of(step) for step in steps.values()])
+
+    def in_turn(self, steps: Steps) -> Iterator[Stage]:
+        """Give each stage when all it comes after has ended, whatever became of that.
+
+        Parameters
+        ----------
+        steps
+            Steps of the stages that were given.
+        """
+        waiting = list(self._stages.values())
+        while waiting:
+            ended = {name for name, step in steps.items() if thread_of(step).done()}
+            ready = [stage for stage in waiting if ended.issuperset(stage.after)]
+            yield from ready
+            waiting = [stage for stage in waiting if stage not in ready]
+            if not ready:
+                others = [thread_of(step) for name, step in steps.items() if name not in ended]
+                concurrent.futures.wait(others, return_when=concurrent.futures.FIRST_COMPLETED)
 
     def command(self, name: str) -> State[Any]:
         """Run the command of a stage; returns the state of its step."""
