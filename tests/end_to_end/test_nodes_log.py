@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PIPE_BYTES = 65_536
 LINE = b"a library in the node has something to say\n"
-BROKEN = {"DASK_DISTRIBUTED__NANNY__ENVIRON__PREFECT_API_ENABLE_HTTP2": "perhaps"}
-"""What Prefect can't read in the environment of nodes, and of nodes alone."""
+BROKEN = {"DASK_DISTRIBUTED__NANNY__ENVIRON__FRONTBURNER_NODES": "perhaps"}
+"""A setting that can't be read, in the environment of nodes and of nodes alone."""
 
 
 def print_on_nodes(scheduler: str, most_bytes: int) -> None:
@@ -78,7 +78,7 @@ def test_why_nodes_cant_be_started_is_told_and_where_their_words_are(
     log = studio.home / "logs" / "nodes.log"
     told = " ".join(" ".join(last).split())
     assert "The nodes can't be started: ValidationError" in told
-    assert "valid boolean" in told
+    assert "valid integer" in told
     assert "Traceback" not in done.stderr
     assert str(log) in done.stderr.replace("\n", "")
     assert "Traceback" in log.read_text()
