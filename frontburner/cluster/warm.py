@@ -22,7 +22,6 @@ import tasks.products  # noqa: F401 - what a job asks of nodes is there before i
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock import ClockWatch
 from frontburner.gate.spreading import hears
-from frontburner.settings import Settings
 from tasks.checkup import Inquiry
 from tasks.node import CHECK_VARIABLE, describe
 from tasks.node_check import check_as
@@ -42,7 +41,6 @@ async def dask_setup(worker: Worker) -> None:
     """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]  # a node has nothing to do with it, and what it renders has nothing to learn of it
-    Settings()  # a node whose settings can't be read says so before it joins
     worker.startup_information["frontburner"] = describe
     hears(worker)
     _begin(ClockWatch(server=worker).run())
