@@ -163,8 +163,8 @@ def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_ag
     until(lambda: farm.part("broken").stand is Stand.GIVEN_UP)
     assert "the disk of the broken part is on fire" in farm.part("broken").wrong
     assert "exit code 1" in farm.part("broken").wrong
-    assert (farm.part("worker").stand, farm.part("worker").wrong) == (Stand.WAITING, "for broken")
-    assert farm.state.settled
+    until(lambda: (farm.part("worker").stand, farm.part("worker").wrong) == (Stand.WAITING, "for broken"))
+    until(lambda: farm.state.settled)
     assert not farm.state.healthy
     tries = farm.part("broken").restarts
     farm.process.send_signal(signal.SIGHUP)

@@ -114,18 +114,23 @@ def test_a_hanging_child_is_ended_by_the_time_out(own: Bench, tmp_path: Path) ->
 
 def test_a_cancelled_unit_ends_its_child_at_once(own: Bench, tmp_path: Path) -> None:
     bench = faulty(own, tmp_path, do="hang")
-    pid, called_back, errors = own.process.pid, threading.Event(), []
+    pid, begun, called_back, errors = own.process.pid, threading.Event(), threading.Event(), []
     assert pid is not None
+
+    def see(phase: Phase, _: float) -> None:
+        if phase is Phase.RENDERING:
+            begun.set()
 
     def render() -> None:
         try:
-            own.process.render(bench.unit(), cancelled=called_back.is_set)
+            own.process.render(bench.unit(), cancelled=called_back.is_set, witness=see)
         except UnitCancelled as error:
             errors.append(error)
 
     renders = [threading.Thread(target=render) for _ in range(2)]  # the second waits for its turn
     for thread in renders:
         thread.start()
+    begun.wait()
     called_back.set()
     for thread in renders:
         thread.join()
