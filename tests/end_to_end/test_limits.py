@@ -74,7 +74,9 @@ def test_a_still_ends_when_its_time_is_up_and_is_whole(studio: Studio) -> None:
     assert facts["ended_by"] == "time"
     assert pixels.shape == (180, 320, len(channels))
     assert np.isfinite(pixels).all()
-    assert (pixels[..., :3].sum(-1) > 0).mean() > 0.999, "no pixel is without light"
+    lit = pixels[..., :3].sum(-1) > 0
+    assert lit.mean() > 0.98, "with few samples, light misses a pixel here and there"
+    assert lit.reshape(45, 4, 80, 4).any((1, 3)).all(), "and no region at all"
     shown, _ = read_image("png", (out / "interior.png").read_bytes())
     blocks = shown[:176, :320, :3].reshape(11, 16, 20, 16, 3).mean((1, 3, 4))
     assert blocks.std() > 0.05 * shown.max(), "a room, not a grey sheet"
