@@ -1,11 +1,13 @@
 """Stores to test, the same contract for a folder and for a real S3 server; a disk that is soon full; and what is quick.
 
 ``make test-quick`` runs the tests that are marked ``quick``: those that start no process, server or renderer. Nobody
-has to mark them: a test starts something that has one of the fixtures below, or whose module imports what does.
+has to mark them: a test that has one of the fixtures below starts something, and so do all of renderers and those
+whose module imports what starts things.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,13 +19,14 @@ from tests.storage.seaweed import seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-STARTING_FIXTURES = {"s3_server", "prefect", "studio", "standing_farm", "benches", "browser", "gate", "farm", "kept"}
-STARTING_NAMES = {
-    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "RendererProcess",
-    "start",
+STARTING_FIXTURES = {
+    "s3_server", "prefect", "studio", "standing_farm", "browser", "gate", "farm", "kept", "small_disk", "addon",
 }  # fmt: skip
+STARTING_NAMES = {
+    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "gateway", "Command",
+}  # fmt: skip
+STARTING_FOLDER = Path(__file__).with_name("renderers")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _starts_something(test: pytest.Function) -> bool:
-    parameters = test.callspec.params.values() if hasattr(test, "callspec") else ()
-    imported = vars(test.module).keys() if test.module else set()
-    return bool(STARTING_FIXTURES & set(test.fixturenames) or STARTING_NAMES & imported or "s3" in parameters)
+    if test.path.is_relative_to(STARTING_FOLDER) or STARTING_FIXTURES & set(test.fixturenames):
+        return True
+    parameters = test.callspec.params if hasattr(test, "callspec") else {}
+    return parameters.get("store") == "s3" or bool(STARTING_NAMES & vars(test.module).keys())
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from frontburner.cluster.server import embedded_server
 from tests.clusters import slurm as slurm_cluster
 from tests.clusters import sshd
-from tests.end_to_end.conftest import ROOT, Studio
+from tests.end_to_end.conftest import ROOT, Studio, prefect  # noqa: F401 - a fixture of the tests here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,16 +42,6 @@ class Kept:
         path = folder / "cluster.yaml"
         path.write_text(yaml.safe_dump({"cluster": {**self.fields, **changes}}))
         return path
-
-
-@pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """One Prefect server for all jobs, as their commands find it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FRONTBURNER_HOME", str(tmp_path_factory.mktemp("prefect")))
-        with embedded_server() as server:
-            server.wait()
-            yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,18 +26,25 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 600
 """Only what hangs takes so long, however busy the machine is."""
 STOP_TIMEOUT_S = 60
-"""Services that haven't ended by then are killed."""
 
 
 class Running(subprocess.Popen[str]):
     """A program of a test's. A test that has failed doesn't wait for it."""
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
             self.kill()
-        super().__exit__(kind, error, traceback)
+        super().__exit__(kind, value, traceback)
+
+    def stop(self) -> None:
+        """End it as an operating system ends services: whoever doesn't heed it is killed."""
+        self.terminate()
+        try:
+            self.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +78,14 @@ class Studio:
         return self.launch([COMMAND, *arguments], environment)
 
     @contextmanager
-    def serving(self, *command: object, cwd: Path | None = None, **environment: str) -> Iterator[Running]:
+    def serving(self, *command: object, **environment: str) -> Iterator[Running]:
         """Have a program run until the context ends; what it says goes to a file, which never fills up."""
         with (
             (self.folder / "services.log").open("a") as log,
-            self.launch(command, environment, cwd=cwd, said=log) as process,
+            self.launch(command, environment, said=log) as process,
         ):
             yield process
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.stop()
 
     def launch(
         self,
@@ -148,13 +151,28 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     studio.end()
 
 
-@pytest.fixture
-def prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """One Prefect server for all commands of a test."""
-    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "prefect"))
-    with embedded_server() as server:
+@contextmanager
+def prefect_at(home: Path) -> Iterator[dict[str, str]]:
+    """Have a Prefect server; gives what commands find that use it."""
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FRONTBURNER_HOME", str(home))
+            server = running.enter_context(embedded_server())
         server.wait()
         yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One Prefect server for all commands that needn't start their own: that takes a processor ten seconds."""
+    with prefect_at(tmp_path_factory.mktemp("prefect")) as found:
+        yield found
+
+
+@pytest.fixture
+def served(studio: Studio, prefect: dict[str, str]) -> Studio:
+    """A studio whose commands use the server that is there."""
+    return replace(studio, settings=prefect)
 
 
 @pytest.fixture

@@ -47,66 +47,66 @@ def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def test_a_job_is_killed_suspended_resumed_and_run_again(studio: Studio, null_scene: Callable[..., Path]) -> None:
+def test_a_job_is_killed_suspended_resumed_and_run_again(served: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="64x36", samples=4, journal=True, held=True)
-    turnstile, out = Turnstile(scene), studio.folder / "out"
+    turnstile, out = Turnstile(scene), served.folder / "out"
 
     how = ("--frames", f"1-{FRAMES}", "--mode", "frames", "--out", out, "--nodes", 2)
-    with studio.start("render", scene, *how) as command:
+    with served.start("render", scene, *how) as command:
         turnstile.let(3)
         until(lambda: written(scene, out))
         command.kill()
         command.communicate(timeout=TIMEOUT_S)
-    until(lambda: not studio.processes())
-    (job,) = told(studio, "list")
+    until(lambda: not served.processes())
+    (job,) = told(served, "list")
     name = job["job_id"]
     assert job["state"] == "lost"
     assert job["advice"].endswith(f"frontburner job resume {name}")
 
     before = written(scene, out)
-    with studio.start("job", "resume", name, "--nodes", 2) as resumed:
+    with served.start("job", "resume", name, "--nodes", 2) as resumed:
         turnstile.let(3)
         until(lambda: written(scene, out) > before)
-        assert told(studio, "show", name)["state"] == "running"
-        with studio.start("job", "suspend", name) as asked:
-            until(lambda: "job suspending" in studio.run("job", "log", name, "--json").stdout)
+        assert told(served, "show", name)["state"] == "running"
+        with served.start("job", "suspend", name) as asked:
+            until(lambda: "job suspending" in served.run("job", "log", name, "--json").stdout)
             turnstile.open()  # units under way end first
             code, said = ends(asked)
         assert (code, f"{name}: suspended" in said) == (0, True), said
         code, said = ends(resumed)
     assert (code, f"The job {name} is suspended." in said) == (4, True)
-    assert told(studio, "show", name)["state"] == "suspended"
+    assert told(served, "show", name)["state"] == "suspended"
     finished = {int(path.suffixes[0][1:]) for path in written(scene, out)}
     assert len(before) < len(finished) < FRAMES
 
-    document = told(studio, "resume", name[:-3])
+    document = told(served, "resume", name[:-3])
     assert len(document["outputs"]) == 2 * FRAMES
     first = drawn(scene)
     assert {first[frame] for frame in finished} == {WHOLE}, "what is in place is not drawn again"
 
-    document = told(studio, "rerun", name, "--frames", "2-3")
+    document = told(served, "rerun", name, "--frames", "2-3")
     assert document["reused_frames"] == 0
     assert set(drawn(scene) - first) == {2, 3}
-    assert told(studio, "rerun", name, "--frames", "2-3", "--missing")["units"] == 0
+    assert told(served, "rerun", name, "--frames", "2-3", "--missing")["units"] == 0
 
-    shown = told(studio, "show", name)
+    shown = told(served, "show", name)
     assert [run["state"] for run in shown["last_runs"]] == [
         "lost", "suspended", "completed", "completed", "completed",
     ]  # fmt: skip
     assert (shown["written"], shown["frames"], shown["failed"]) == (FRAMES, FRAMES, {})
-    until(lambda: not studio.processes())
+    until(lambda: not served.processes())
 
 
 def test_a_cancelled_job_is_ended_in_the_middle_of_a_unit_and_goes_on_all_the_same(
-    studio: Studio, null_scene: Callable[..., Path]
+    served: Studio, null_scene: Callable[..., Path]
 ) -> None:
-    scene, out = null_scene(size="64x36", samples=4, held=True), studio.folder / "out"
-    with studio.start("render", scene, "--out", out, "--nodes", 1) as command:
-        (job,) = until(lambda: [each for each in told(studio, "list") if each["nodes"]])
-        until(lambda: any(node["under_way"] for node in told(studio, "show", job["job_id"])["nodes"].values()))
-        asked = studio.run("job", "cancel", job["job_id"], "--out", str(out))
+    scene, out = null_scene(size="64x36", samples=4, held=True), served.folder / "out"
+    with served.start("render", scene, "--out", out, "--nodes", 1) as command:
+        (job,) = until(lambda: [each for each in told(served, "list") if each["nodes"]])
+        until(lambda: any(node["under_way"] for node in told(served, "show", job["job_id"])["nodes"].values()))
+        asked = served.run("job", "cancel", job["job_id"], "--out", str(out))
         assert (asked.returncode, "cancelled" in asked.stderr) == (0, True)
         assert ends(command)[0] == 4
     null_scene(size="64x36", samples=4)
-    assert told(studio, "resume", job["job_id"])["frames"] == 1
-    until(lambda: not studio.processes())
+    assert told(served, "resume", job["job_id"])["frames"] == 1
+    until(lambda: not served.processes())

@@ -54,8 +54,13 @@ class Prefect:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Run a worker for the deployments' pool."""
-        with self._studio.serving(PREFECT, "worker", "start", "--pool", "frontburner", cwd=ROOT):
+        command = [PREFECT, "worker", "start", "--pool", "frontburner"]
+        with (
+            (self._studio.folder / "worker.log").open("a") as log,
+            self._studio.launch(command, cwd=ROOT, said=log) as process,
+        ):
             yield
+            process.stop()
 
     def ask(self, what: str, **body: Any) -> Any:
         """Ask the server's REST interface, as its UI does."""

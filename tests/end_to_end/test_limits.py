@@ -58,9 +58,9 @@ def test_a_still_ends_at_its_noise_at_the_same_pass_on_any_nodes_and_its_noise_i
     assert again["reached"]["1"]["samples_mean"] == samples
 
 
-def test_a_still_ends_when_its_time_is_up_and_is_whole(studio: Studio) -> None:
-    out = studio.folder / "timed"
-    report = studio.render(
+def test_a_still_ends_when_its_time_is_up_and_is_whole(served: Studio) -> None:
+    out = served.folder / "timed"
+    report = served.render(
         INTERIOR, "--size", "320x180", "--exr", "float", "--time-limit", "8s", "--finish-by", "23:59", "--out", out
     )
     reached = report["reached"]["1"]
@@ -80,7 +80,7 @@ def test_a_still_ends_when_its_time_is_up_and_is_whole(studio: Studio) -> None:
     shown, _ = read_image("png", (out / "interior.png").read_bytes())
     blocks = shown[:176, :320, :3].reshape(11, 16, 20, 16, 3).mean((1, 3, 4))
     assert blocks.std() > 0.05 * shown.max(), "a room, not a grey sheet"
-    until(lambda: not studio.processes())
+    until(lambda: not served.processes())
 
 
 @pytest.mark.slow

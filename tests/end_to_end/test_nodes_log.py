@@ -45,18 +45,18 @@ def printed(studio: Studio) -> int:
 
 
 def test_nodes_print_more_than_a_pipe_holds_that_nobody_reads_and_the_job_ends(
-    studio: Studio, null_scene: Callable[..., Path]
+    served: Studio, null_scene: Callable[..., Path]
 ) -> None:
     scene = null_scene(size="320x180", samples=64, held=True)
-    with studio.start("render", scene, "--out", studio.folder / "out", "--nodes", "2", "--json") as command:
+    with served.start("render", scene, "--out", served.folder / "out", "--nodes", "2", "--json") as command:
         Turnstile(scene).holds(2)
-        print_on_nodes(scheduler_of(studio), 4 * PIPE_BYTES)
+        print_on_nodes(scheduler_of(served), 4 * PIPE_BYTES)
         Turnstile(scene).open()
         assert command.wait(TIMEOUT_S) == 0
         out, said = command.communicate()
     assert len(json.loads(out)["per_node"]) == 2
     assert LINE.decode() not in said, "it is no news of the job's"
-    assert printed(studio) == 2 * 2 * 4 * (PIPE_BYTES // len(LINE))
+    assert printed(served) == 2 * 2 * 4 * (PIPE_BYTES // len(LINE))
 
 
 def test_the_log_of_nodes_that_stay_is_put_aside_when_it_is_long(studio: Studio) -> None:

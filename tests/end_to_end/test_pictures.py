@@ -35,18 +35,18 @@ def pixels(path: Path) -> npt.NDArray[np.float32]:
     return decode_exr(path.read_bytes())[0]
 
 
-def test_the_same_still_bit_for_bit_on_any_nodes_in_any_mode(studio: Studio) -> None:
+def test_the_same_still_bit_for_bit_on_any_nodes_in_any_mode(served: Studio) -> None:
     runs = [("tiles", 1), ("tiles", 2), ("tiles", 3), ("frames", 2), ("auto", 2)]
     pictures = {}
     for mode, nodes in runs:
-        out = studio.folder / f"{mode}-{nodes}"
-        report = studio.render(INTERIOR, *SMALL, "--mode", mode, "--nodes", nodes, "--out", out)
+        out = served.folder / f"{mode}-{nodes}"
+        report = served.render(INTERIOR, *SMALL, "--mode", mode, "--nodes", nodes, "--out", out)
         assert report.keys() >= FIELDS
         assert report["nodes"] == nodes
         assert report["outputs"] == [str(out / "interior.exr"), str(out / "interior.png")]
         assert 0 < report["efficiency"] <= 1
         assert report["units"] == 2 if mode == "frames" else report["units"] > 2
-        until(lambda: not studio.processes())
+        until(lambda: not served.processes())
         pictures[mode, nodes] = pixels(out / "interior.exr")
     first = pictures[runs[0]]
     assert first.shape == (90, 160, 11)
@@ -80,14 +80,14 @@ def journal(scene: Path) -> list[str]:
 
 
 def test_a_node_killed_in_the_middle_costs_nothing_that_was_finished(
-    studio: Studio, null_scene: Callable[..., Path]
+    served: Studio, null_scene: Callable[..., Path]
 ) -> None:
     picture = {"size": "320x180", "samples": 64, "uneven": 3}
-    calm = studio.render(null_scene(**picture), "--out", studio.folder / "calm", "--exr", "float")
-    scene, out = null_scene(**picture, cost_s=12, journal=True, held=True), studio.folder / "out"
+    calm = served.render(null_scene(**picture), "--out", served.folder / "calm", "--exr", "float")
+    scene, out = null_scene(**picture, cost_s=12, journal=True, held=True), served.folder / "out"
     turnstile = Turnstile(scene)
     command_line = ("render", scene, "--nodes", 2, "--out", out, "--exr", "float", "--keep-units", "--json")
-    with studio.start(*command_line) as command:
+    with served.start(*command_line) as command:
         turnstile.let(6)
         renderer, _ = turnstile.holds(2)
         before = until(lambda: len(units := stored(out)) == 6 and units)
@@ -106,9 +106,9 @@ def test_a_node_killed_in_the_middle_costs_nothing_that_was_finished(
     )
     assert calm["lost_units"] == 0
     assert "leaked" not in said
-    assert "leaked semaphore" in (studio.home / "logs" / "nodes.log").read_text(), "the node's log has it"
-    np.testing.assert_array_equal(pixels(out / "null.exr"), pixels(studio.folder / "calm" / "null.exr"))
-    until(lambda: not studio.processes())
+    assert "leaked semaphore" in (served.home / "logs" / "nodes.log").read_text(), "the node's log has it"
+    np.testing.assert_array_equal(pixels(out / "null.exr"), pixels(served.folder / "calm" / "null.exr"))
+    until(lambda: not served.processes())
 
 
 def test_ctrl_c_stops_in_the_middle_and_the_same_command_goes_on(
@@ -136,16 +136,16 @@ def test_ctrl_c_stops_in_the_middle_and_the_same_command_goes_on(
     assert not stored(out), "units are let go of when their picture is in place"
 
 
-def test_finished_frames_are_not_rendered_again(studio: Studio, null_scene: Callable[..., Path]) -> None:
+def test_finished_frames_are_not_rendered_again(served: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="64x36", samples=4)
-    first = studio.render(scene, "--frames", "1-5", "--out", studio.folder / "out")
+    first = served.render(scene, "--frames", "1-5", "--out", served.folder / "out")
     assert first["frames"] == 5
     assert len(first["outputs"]) == 10
-    (studio.folder / "out" / "null.0003.png").unlink()
-    second = studio.render(scene, "--frames", "1-5", "--out", studio.folder / "out")
+    (served.folder / "out" / "null.0003.png").unlink()
+    second = served.render(scene, "--frames", "1-5", "--out", served.folder / "out")
     assert second["reused_frames"] == 4
     assert second["units"] >= 1
-    assert (studio.folder / "out" / "null.0003.png").exists()
+    assert (served.folder / "out" / "null.0003.png").exists()
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "environ"), reason="needs to see other processes' environment")

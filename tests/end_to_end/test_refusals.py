@@ -87,13 +87,13 @@ def test_an_unreadable_scene_is_named_with_the_place(studio: Studio) -> None:
 
 
 def test_a_frame_that_fails_everywhere_says_why_and_the_others_are_finished(
-    studio: Studio, null_scene: Callable[..., Path]
+    served: Studio, null_scene: Callable[..., Path]
 ) -> None:
     scene = null_scene(size="64x36", samples=4, faults=[{"do": "crash", "frame": 2}])
-    done = studio.run("render", scene, "--frames", "1-4", "--out", studio.folder / "out", "--json")
+    done = served.run("render", scene, "--frames", "1-4", "--out", served.folder / "out", "--json")
     assert done.returncode == 1
     assert "frame 2" in done.stderr.lower()
     assert "exit code" in done.stderr or "ended by" in done.stderr
-    written = {path.name for path in (studio.folder / "out").glob("*.png")}
+    written = {path.name for path in (served.folder / "out").glob("*.png")}
     assert written == {f"null.{frame:04d}.png" for frame in (1, 3, 4)}
     assert '"failed_frames": {"2"' in done.stdout

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frontburner.cluster.server import embedded_server
 from storage.images import decode_exr
 from storage.objects import HOUSE
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio, until
@@ -39,16 +38,6 @@ def namespaces() -> None:
         pytest.skip("only root can hide a folder from a process")
     if subprocess.run([unshare, "-m", "sh", "-c", HIDES, "sh", "/mnt", "true"], check=False).returncode:
         pytest.skip("no folder can be hidden from a process here")
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """One Prefect server for all jobs here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FRONTBURNER_HOME", str(tmp_path_factory.mktemp("prefect")))
-        with embedded_server() as server:
-            server.wait()
-            yield {"PREFECT_API_URL": server.url, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
 class Farm:

@@ -65,13 +65,13 @@ def test_a_frame_that_crashes_everywhere_fails_with_its_last_words(
     assert not report["set_aside"]
 
 
-def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene: Callable[..., Path]) -> None:
+def test_damaged_units_are_rendered_again_and_counted(served: Studio, null_scene: Callable[..., Path]) -> None:
     picture = {"size": "320x180", "samples": 64}
-    whole = studio.render(null_scene(**picture), "--out", studio.folder / "whole", "--exr", "float")
+    whole = served.render(null_scene(**picture), "--out", served.folder / "whole", "--exr", "float")
     assert whole["damaged_units"] == 0
-    scene, out = null_scene(**picture, cost_s=12, held=True), studio.folder / "out"
+    scene, out = null_scene(**picture, cost_s=12, held=True), served.folder / "out"
     turnstile = Turnstile(scene)
-    with studio.start("render", scene, "--out", out, "--exr", "float") as command:
+    with served.start("render", scene, "--out", out, "--exr", "float") as command:
         turnstile.let(4)
         until(lambda: len(stored(out)) == 4)
         turnstile.holds(1)
@@ -84,18 +84,18 @@ def test_damaged_units_are_rendered_again_and_counted(studio: Studio, null_scene
     second.write_bytes(data)
     third.write_bytes(b"")
     turnstile.open()
-    with studio.start("render", scene, "--out", out, "--exr", "float", "--json") as command:
+    with served.start("render", scene, "--out", out, "--exr", "float", "--json") as command:
         report, said = ended(command)
     assert report["damaged_units"] == 3
     assert "is truncated or damaged. It is rendered again." in said
-    mended, undamaged = (decode_exr((folder / "null.exr").read_bytes())[0] for folder in (out, studio.folder / "whole"))
+    mended, undamaged = (decode_exr((folder / "null.exr").read_bytes())[0] for folder in (out, served.folder / "whole"))
     np.testing.assert_array_equal(mended, undamaged)
 
 
-def test_no_renderer_outlives_a_killed_node(studio: Studio, null_scene: Callable[..., Path]) -> None:
+def test_no_renderer_outlives_a_killed_node(served: Studio, null_scene: Callable[..., Path]) -> None:
     scene = null_scene(size="320x180", samples=64, held=True)
     turnstile = Turnstile(scene)
-    with studio.start("render", scene, "--out", studio.folder / "out", "--json") as command:
+    with served.start("render", scene, "--out", served.folder / "out", "--json") as command:
         renderer, *_ = turnstile.holds(1)
         node = renderer.parent()
         assert node is not None
@@ -106,7 +106,7 @@ def test_no_renderer_outlives_a_killed_node(studio: Studio, null_scene: Callable
         assert not alive
         turnstile.open()
         ended(command)
-    until(lambda: not studio.processes())
+    until(lambda: not served.processes())
 
 
 @pytest.fixture
@@ -117,12 +117,12 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 
 
 def test_a_store_that_is_away_for_a_while_costs_no_frame(
-    studio: Studio, null_scene: Callable[..., Path], s3: S3
+    served: Studio, null_scene: Callable[..., Path], s3: S3
 ) -> None:
     scene = null_scene(size="64x36", samples=8, cost_s=0.1, journal=True, held=True)
     turnstile, journal = Turnstile(scene), scene.with_suffix(".journal")
     command_line = ("render", scene, "--frames", "1-30", "--out", "s3://farm/job", "--attempts", "1", "--json")
-    with studio.start(*command_line, **s3.environment) as command:
+    with served.start(*command_line, **s3.environment) as command:
         turnstile.let(4)
         s3.kill()
         turnstile.open()
@@ -141,12 +141,12 @@ def test_a_store_that_is_away_for_a_while_costs_no_frame(
 
 
 def test_a_full_disk_is_waited_for_until_there_is_room(
-    studio: Studio, null_scene: Callable[..., Path], small_disk: Path
+    served: Studio, null_scene: Callable[..., Path], small_disk: Path
 ) -> None:
     scene = null_scene(size="64x36", samples=8, held=True)
     turnstile, out, filler = Turnstile(scene), small_disk / "out", small_disk / "filler"
     how = ("--mode", "frames", "--out", out, "--attempts", "1", "--json")
-    with studio.start("render", scene, "--frames", "1-12", *how) as command:
+    with served.start("render", scene, "--frames", "1-12", *how) as command:
         turnstile.let(2)
         until(lambda: len(list(out.glob("*.png"))) == 2)
         filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 20_000))

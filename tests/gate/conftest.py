@@ -25,7 +25,7 @@ from frontburner.gate.authority import Authority
 from frontburner.gate.security import security_for
 from frontburner.gate.serve import GatewaySettings, server, tokens_of
 from frontburner.gate.tokens import Role
-from tests.end_to_end.conftest import TIMEOUT_S, null_scene, prefect, until  # noqa: F401 - also fixtures of the tests here
+from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of the tests here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

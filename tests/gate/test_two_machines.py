@@ -11,7 +11,7 @@ import pytest
 from frontburner.gate.parts import prefect_variables
 from frontburner.gate.serve import tokens_of
 from storage.images import decode_exr
-from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
+from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect_at, until
 from tests.end_to_end.test_sharing import ended, nodes
 from tests.gate.conftest import gateway, running
 
@@ -35,16 +35,18 @@ def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about(
-    tmp_path: Path, prefect: dict[str, str], null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "frontburner.gate")
-    manager, desk, rack = tmp_path / "prefect", tmp_path / "desk", tmp_path / "rack"
+    manager, desk, rack = tmp_path / "manager", tmp_path / "desk", tmp_path / "rack"
+    monkeypatch.setenv("FRONTBURNER_HOME", str(manager))
     for folder in (desk, rack):
         folder.mkdir()
     operator = Studio(home=desk / "home", folder=desk)
     node = Studio(home=rack / "home", folder=rack)
     gate_folder = manager / "gate"
     with (
+        prefect_at(manager) as prefect,
         running(encrypted=True, folder=gate_folder) as cluster,
         gateway(gate_folder, prefect=prefect["PREFECT_API_URL"], scheduler=cluster.scheduler_address) as gate,
     ):
