@@ -8,8 +8,8 @@ import os
 import time
 from pathlib import Path
 
-from tasks import animation
 from tasks.renderers.mitsuba.builds import survey
+from tasks.scene import animation
 
 
 def main() -> None:

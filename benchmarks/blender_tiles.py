@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.process import RendererProcess
+from tasks.node.renderer_process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 

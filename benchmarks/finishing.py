@@ -16,14 +16,14 @@ import numpy as np
 import psutil
 from distributed import Client, get_worker
 
-from frontburner.cluster.nodes import local_nodes
-from frontburner.finishing import Finisher
+from frontburner.cluster.node_processes import local_nodes
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
-from tasks.desk import Desk
-from tasks.pictures import FrameRecord, put_together
+from frontburner.run.finishing import Finisher
+from tasks.job_context import Desk
+from tasks.picture.frame_output import FrameRecord, put_together
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.scenes import FrameScene
+from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from distributed import Future
 
-    from tasks.pictures import PictureOrder
+    from tasks.picture.frame_output import PictureOrder
 
 SIZE = Size(width=3840, height=2160)
 MEGABYTE = 1_000_000

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.alike import Album
 from benchmarks.ratios import against, better_of, noise, said, spread, table, turn
 from benchmarks.real import Work, fresh_nodes, ours, render
-from frontburner.cluster.nodes import cores
-from frontburner.plan.cutter import Mode
+from frontburner.cluster.node_processes import cores
+from frontburner.plan.unit_sizer import Mode
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from distributed import Client
 
-from frontburner.cluster.nodes import local_nodes
+from frontburner.cluster.dask_farm import DaskFarm
+from frontburner.cluster.node_processes import local_nodes
 from frontburner.dispatch.dispatcher import Dispatcher
-from frontburner.farm.dask_farm import DaskFarm
-from frontburner.plan.cutter import Mode
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.unit_sizer import Mode
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from frontburner.figures.predictions import Predictions
+from frontburner.reports.predictions import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

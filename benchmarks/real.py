@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 
 from frontburner import events as ev
-from frontburner.cluster.nodes import local_nodes
+from frontburner.cluster.build_choice import choose_build
+from frontburner.cluster.dask_farm import DaskFarm
+from frontburner.cluster.node_processes import local_nodes
 from frontburner.dispatch.dispatcher import Dispatcher
-from frontburner.farm.dask_farm import DaskFarm
-from frontburner.farm.survey import choose_build
-from frontburner.figures.report import Report
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.plan.cutter import Mode
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.unit_sizer import Mode
+from frontburner.reports.report import Report
 from storage.images import decode_exr
 from storage.objects import open_store
-from tasks.desk import Desk
-from tasks.node import in_renderer, tile_of
-from tasks.pictures import finish
+from tasks.job_context import Desk
+from tasks.node.unit_task import in_renderer, tile_of
+from tasks.picture.frame_output import finish
 from tasks.renderers import renderer
-from tasks.scenes import SceneQuery, inspect_frames
+from tasks.scene.frame_scenes import SceneQuery, inspect_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
     from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
-    from tasks.pictures import FrameRecord, PictureOrder
+    from tasks.picture.frame_output import FrameRecord, PictureOrder
     from tasks.spec import SampleRange, Tile, UnitSpec
 
     Pictures = dict[int, npt.NDArray[np.float32]]

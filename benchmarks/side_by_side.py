@@ -20,7 +20,7 @@ from benchmarks.alike import Album
 from benchmarks.ratios import against, predicted, said, spread, table, turn
 from benchmarks.real import Outcome, Work, fresh_nodes, ours, render
 from benchmarks.simulation.strategies import buckets, fixed, grid
-from frontburner.cluster.nodes import cores
+from frontburner.cluster.node_processes import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.memory import Sampler, figures
 from benchmarks.memory_plot import draw
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 from storage.objects import HOUSE
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.real import Outcome, pictures, read
-from frontburner.cluster.nodes import cores
+from frontburner.cluster.node_processes import cores
 from storage.objects import open_store
-from tasks.ledger import Ledger
-from tasks.pictures import finish
-from tasks.process import RendererProcess
-from tasks.scenes import builds
+from tasks.node.renderer_process import RendererProcess
+from tasks.node.unit_ledger import Ledger
+from tasks.picture.frame_output import finish
+from tasks.scene.frame_scenes import builds
 from tasks.spec import SampleRange, UnitSpec
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ import sys
 import time
 
 from storage.objects import open_store
-from tasks import child
-from tasks.ledger import Ledger
+from tasks.node import renderer_child
+from tasks.node.unit_ledger import Ledger
+from tasks.picture.stitch import check_tile
 from tasks.spec import Tile, UnitRecord
-from tasks.stitch import check_tile
 
 
 def main() -> None:
     """Render the unit described on standard input, and print where the time went."""
     unit, store_url, threads = pickle.load(sys.stdin.buffer)
-    rendered = child.render(unit, threads)
+    rendered = renderer_child.render(unit, threads)
     record = UnitRecord(
         unit=unit.digest,
         node="task",

@@ -10,16 +10,16 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from frontburner.nightly.letters import morning_letter, summary
-from frontburner.nightly.night import accounts_since
+from frontburner.notify.night import accounts_since
+from frontburner.notify.notification import morning_letter, summary
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from tasks.notify_targets import read_targets
 from tasks.steps import send_letter, step
-from tasks.targets import read_targets
 
 if TYPE_CHECKING:
-    from frontburner.nightly.account import Account
-    from tasks.letter import Letter
+    from frontburner.notify.job_account import Account
+    from tasks.notification import Letter
 
 
 @step(name="collect reports", task_run_name="collect reports")

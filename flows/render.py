@@ -20,14 +20,14 @@ from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from frontburner.afterwards import SHEET
-from frontburner.chunks import Chunk, Stage
-from frontburner.cluster.server import wait_until_recorded
+from frontburner.cluster.prefect_server import wait_until_recorded
+from frontburner.control.conditions import Conditions
 from frontburner.jobs.job import RenderJob
-from frontburner.nightly.conditions import Conditions
-from frontburner.nightly.telling import skipped
-from frontburner.recording import in_farms_store
-from frontburner.run import JobRun
+from frontburner.notify.run_notifications import skipped
+from frontburner.run.after_frames import SHEET
+from frontburner.run.chunks import Chunk, Stage
+from frontburner.run.job_run import JobRun
+from frontburner.run.recording import in_farms_store
 from storage.objects import open_store
 from tasks import steps
 

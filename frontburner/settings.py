@@ -6,15 +6,18 @@ in other threads, see none of them. What is started for a job is given `environm
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,9 +115,30 @@ def listed(text: str) -> list[str]:
 
 def scheduler_of(home: Path, member: str) -> str:
     """Return the scheduler of the farm this machine was let into; empty if it is in none, or may not reach it."""
-    if not (home / "farm" / member / "farm.json").exists():
-        return ""
-    from frontburner.gate.membership import membership
+    return str((membership_fields(home, member) or {}).get("scheduler", ""))
 
-    found = membership(home, member)
-    return found.scheduler if found else ""
+
+def membership_fields(home: Path, member: str) -> dict[str, Any] | None:
+    """Return what this machine keeps of the farm it was let into; None if it is in none.
+
+    Raises
+    ------
+    FrontburnerError
+        When it can't be read.
+    """
+    note = home / "farm" / member / "farm.json"
+    try:
+        fields: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise unreadable_membership(note, error) from None
+    return fields
+
+
+def unreadable_membership(note: Path, error: Exception) -> FrontburnerError:
+    """Return the error of a machine whose membership in a farm can't be read."""
+    return FrontburnerError(
+        reason=f"What this machine holds of its farm can't be read: {note}: {type(error).__name__}.",
+        remedy="Let it in again: `frontburner login` or `frontburner node join`, with a token.",
+    )

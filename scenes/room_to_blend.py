@@ -261,7 +261,7 @@ def camera(scene: Any, name: str, views: dict[int, tuple[Vector, Vector]]) -> No
 
 def walk() -> dict[int, tuple[Vector, Vector]]:
     """The walk of ``walk.keys.yaml``, at each of its 48 frames."""
-    from tasks.animation import animation_of
+    from tasks.scene.animation import animation_of
 
     keys = animation_of(SCENES / "walk.xml")
     views = {}

@@ -24,7 +24,7 @@ class Limits:
     time_s
         Seconds from the first unit handed out.
     noise
-        Noise of the whole picture, as in `tasks.noise`.
+        Noise of the whole picture, as in `tasks.picture.noise`.
     """
 
     time_s: float | None = None

@@ -13,9 +13,9 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
-from tasks.finishing import RETRIES
-from tasks.letter import Letter, deliver
-from tasks.targets import read_targets
+from tasks.node.finishing_tasks import RETRIES
+from tasks.notification import Letter, deliver
+from tasks.notify_targets import read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from frontburner.plan.cost import CostMap
-from tasks.process import RendererProcess
+from frontburner.plan.cost_map import CostMap
+from tasks.node.renderer_process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 

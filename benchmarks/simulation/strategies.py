@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.simulation.scenario import SAMPLES, SIZE
 from frontburner.plan.block import Block
-from frontburner.plan.cut import cut_off
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.split_region import cut_off
 from tasks.spec import Region, SampleRange, Size
 
 if TYPE_CHECKING:

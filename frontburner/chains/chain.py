@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from frontburner.jobs.document_errors import sentences
+from frontburner.jobs.durations import parse_span
+from frontburner.jobs.field_values import plain, words
 from frontburner.jobs.files import beside, read_document
 from frontburner.jobs.job import JobRefused, RenderJob
-from frontburner.jobs.problems import sentences
-from frontburner.jobs.spans import parse_span
-from frontburner.jobs.typed import plain, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,13 +18,13 @@ from frontburner import events as ev
 from frontburner.chains.chain import expected
 from frontburner.chains.marks import mark_of
 from frontburner.chains.outcomes import ChainFailed, Outcome
-from frontburner.control.wishes import cancelled_by
+from frontburner.control.desired_state import cancelled_by
 from frontburner.events import StageState
 from frontburner.events.staging import in_stage
-from frontburner.jobs.spans import parse_span
-from frontburner.step_watch import thread_of
+from frontburner.jobs.durations import parse_span
+from frontburner.run.step_watch import thread_of
 from storage.errors import FrontburnerError
-from tasks.command import Command, run
+from tasks.process.user_command import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from pydantic import BaseModel, Field, create_model
 
+from frontburner.cli.access import app as token_app
+from frontburner.cli.access import login, logout
 from frontburner.cli.check import doctor
 from frontburner.cli.exchange import export_app, import_app
 from frontburner.cli.farm import app as farm_app
-from frontburner.cli.gate import app as token_app
-from frontburner.cli.gate import login, logout
 from frontburner.cli.job import app as job_app
 from frontburner.cli.join import join as _join  # noqa: F401 - it adds itself to the commands of nodes
-from frontburner.cli.keeping import store_app
 from frontburner.cli.monitor import monitor, top
 from frontburner.cli.node import app as node_app
 from frontburner.cli.node import licence_app
 from frontburner.cli.products import movie
 from frontburner.cli.schedule import app as schedule_app
 from frontburner.cli.schedule import morning
+from frontburner.cli.store_commands import store_app
 from frontburner.cli.template import app as template_app
 from frontburner.jobs.job import RenderJob
 
@@ -115,9 +115,9 @@ def render(
         Print a JSON object a line on standard output while it goes on, for programs that show progress; the last one
         says how it ended.
     """
+    from frontburner.cli.notify_commands import Told
     from frontburner.cli.render import run
-    from frontburner.cli.telling import Told
-    from frontburner.jobs.intake import Form
+    from frontburner.control.intake import Form
 
     told = Told.LINES if progress else Told.JSON if json else Told.WORDS
     form = Form(template=template, values=values or ())
@@ -180,7 +180,7 @@ def watch(
         Render what is there, then end.
     """
     from frontburner.cli.watch import watch
-    from frontburner.jobs.intake import Form
+    from frontburner.control.intake import Form
 
     form = Form(template=template, values=values or ())
     return watch(folder, _given(options), form, settle=settle, nodes=nodes, once=once)
@@ -203,7 +203,7 @@ def _as_whoever_is_logged_in() -> None:
 
     home = Settings().home
     if (home / "farm").exists():
-        from frontburner.gate.membership import adopt_person
+        from frontburner.credentials.membership import adopt_person
         from storage.errors import FrontburnerError
 
         try:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from frontburner import events as ev
 from frontburner.chains.chain import Chain, Stage, expected, read_chain
 from frontburner.chains.marks import mark_of
+from frontburner.cli.notify_commands import Stopped
 from frontburner.cli.render import check_nodes, conduct, terminable
-from frontburner.cli.telling import Stopped
-from frontburner.cluster.whole import whole_farm
-from frontburner.jobs.intake import REFUSED, absolute, prove
+from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.control.intake import REFUSED, absolute, prove
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from frontburner.cli.telling import Teller, Told
-    from frontburner.jobs.intake import Form
+    from frontburner.cli.notify_commands import Teller, Told
+    from frontburner.control.intake import Form
 
 
 def run_file(path: Path, given: dict[str, Any], form: Form, *, nodes: int, told: Told, again: str) -> int:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from frontburner.cli.attending import Flag  # noqa: TC001 - cyclopts reads annotations
+from frontburner.cli.joined_node import Flag  # noqa: TC001 - cyclopts reads annotations
 from frontburner.cli.node import REFUSED, TROUBLE, Scheduler, app
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tasks.checkup import Inquiry
-    from tasks.readiness import Readiness
+    from tasks.node.node_checks import Inquiry
+    from tasks.node.readiness import Readiness
 
 READY, NOT_READY = 0, 1
 
@@ -67,7 +67,7 @@ def doctor(*, scene: Scene = "", out: Out = "", scheduler: Scheduler = "", json:
 
 def _inquiry(renderers: str, scene: str, out: str) -> Inquiry:
     from storage.objects import open_store
-    from tasks.checkup import Inquiry
+    from tasks.node.node_checks import Inquiry
     from tasks.renderers import renderer
 
     names = tuple(word.strip() for word in renderers.split(",") if word.strip())
@@ -85,10 +85,10 @@ def _inquiry(renderers: str, scene: str, out: str) -> Inquiry:
 
 def _here(scheduler: str, inquiry: Inquiry) -> Readiness:
     """Check this machine without a cluster; a farm that runs is only asked how this machine fits it."""
-    from frontburner.cluster.nodes import cores
+    from frontburner.cluster.node_processes import cores
     from frontburner.settings import Settings
-    from tasks.checkup import checkup
-    from tasks.readiness import with_checks
+    from tasks.node.node_checks import checkup
+    from tasks.node.readiness import with_checks
 
     name = socket.gethostname()
     readiness = checkup(inquiry, node=name, threads=cores(), logs=Settings().home / "logs" / f"frontburner-{name}")
@@ -96,8 +96,8 @@ def _here(scheduler: str, inquiry: Inquiry) -> Readiness:
 
 
 def _fit(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: ANN401
-    from frontburner.checkup import scheduler_checks
-    from frontburner.cluster.running import NoFarm, find_scheduler
+    from frontburner.cluster.farm_checks import scheduler_checks
+    from frontburner.cluster.running_farms import NoFarm, find_scheduler
 
     try:
         address = find_scheduler(scheduler)
@@ -107,10 +107,10 @@ def _fit(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: ANN401
 
 
 def _on_farm(scheduler: str, inquiry: Inquiry, names: Sequence[str]) -> list[Readiness]:
-    from frontburner.checkup import beacon, farm_check
-    from frontburner.cluster.running import find_scheduler
+    from frontburner.cluster.farm_checks import beacon, farm_check
+    from frontburner.cluster.running_farms import find_scheduler
     from frontburner.settings import Settings
-    from tasks.checkup import scene_here
+    from tasks.node.node_checks import scene_here
 
     with (
         beacon(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from tasks.readiness import Grade
+from tasks.node.readiness import Grade
 from tasks.renderers import RENDERERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tasks.readiness import Check, Readiness
+    from tasks.node.readiness import Check, Readiness
 
 _MARKS = {Grade.OK: "ok", Grade.NOTE: "ok, but", Grade.ABSENT: "–", Grade.FAILS: "fails"}
 _FIRST = ("cores", "memory", "temporary folder", "clock", "versions", "scene", "store")

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from frontburner import events as ev
-from frontburner.cli.bar import Bar
+from frontburner.cli.progress_bar import Bar
 from frontburner.events.staging import stage_here
-from frontburner.figures.summary import summary
+from frontburner.reports.summary import summary
 
 
 class Display:

@@ -38,7 +38,7 @@ def export_openjd(job: str, *, to: To = None, json: Annotated[bool, Parameter(ne
     """
 
     def act() -> int:
-        from frontburner.jobs.intake import document_of
+        from frontburner.control.intake import document_of
         from frontburner.jobs.job import make_job
         from frontburner.jobs.openjd import export
         from frontburner.jobs.scenes import frame_scenes
@@ -75,8 +75,8 @@ def import_openjd(
     """
 
     def act() -> int:
+        from frontburner.control.intake import pairs_of
         from frontburner.jobs.files import read_document
-        from frontburner.jobs.intake import pairs_of
         from frontburner.jobs.job import make_job
         from frontburner.jobs.openjd import load
 

@@ -93,7 +93,7 @@ def status(*, json: Flag = False) -> int:
 
     def act() -> int:
         from frontburner.cli.farm_tables import farm_tables
-        from frontburner.manager.state import standing_farm
+        from frontburner.manager.farm_state import standing_farm
         from frontburner.settings import Settings
 
         farm = standing_farm(Settings().home)
@@ -121,7 +121,7 @@ def env() -> int:
 
     def act() -> int:
         from frontburner.cli.farm_tables import exports
-        from frontburner.manager.here import environment_here
+        from frontburner.manager.local_farm import environment_here
 
         found = environment_here()
         for line in exports(found):
@@ -209,8 +209,8 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
         It also says where the scheduler listens. Empty is FRONTBURNER_CLUSTER.
     """
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
-    from frontburner.cli.waiting import stop_signal
-    from frontburner.cluster.nodes import default_nodes
+    from frontburner.cluster.node_processes import default_nodes
+    from frontburner.cluster.stop_signal import stop_signal
     from frontburner.jobs.job import JobRefused
     from frontburner.settings import Settings
 
@@ -249,8 +249,8 @@ def _guarded(act: Callable[[], int]) -> int:
 @contextmanager
 def _running(count: int, port: int, cluster: str) -> Iterator[tuple[str, str]]:
     """Run the farm; gives its scheduler's address, and how large it is in words."""
-    from frontburner.cluster.document import read_cluster
-    from frontburner.cluster.nodes import local_nodes
+    from frontburner.cluster.cluster_file import read_cluster
+    from frontburner.cluster.node_processes import local_nodes
     from frontburner.settings import Settings
 
     standings = Settings().home / "standings.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from frontburner.cluster.logs import RotatingLog, logs_folder
-from frontburner.manager.setup import SetupRefused, farm_folder
+from frontburner.cluster.log_files import RotatingLog, logs_folder
+from frontburner.manager.farm_setup import SetupRefused, farm_folder
 from frontburner.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from frontburner.manager.parts import COMMAND
-from frontburner.manager.setup import farm_folder, read_setup
-from frontburner.manager.state import standing_farm
-from frontburner.manager.units import NAME, farm_unit
+from frontburner.manager.farm_setup import farm_folder, read_setup
+from frontburner.manager.farm_state import standing_farm
+from frontburner.manager.services import COMMAND
+from frontburner.manager.systemd_units import NAME, farm_unit
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 

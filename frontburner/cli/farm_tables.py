@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from frontburner.jobs.spans import format_span
+from frontburner.jobs.durations import format_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from frontburner.manager.setup import Setup
-    from frontburner.manager.state import FarmState
+    from frontburner.manager.farm_setup import Setup
+    from frontburner.manager.farm_state import FarmState
 
 
 def farm_tables(farm: FarmState, now_s: float) -> Iterator[Table | str]:

@@ -12,10 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from frontburner.cli.farm_tables import welcome
-from frontburner.cluster.logs import RotatingLog
-from frontburner.jobs.spans import format_span
-from frontburner.manager.parts import COMMAND, environment_of, leads, parts_of
-from frontburner.manager.setup import (
+from frontburner.cluster.log_files import RotatingLog
+from frontburner.jobs.durations import format_span
+from frontburner.manager.farm_setup import (
     Setup,
     changed,
     completed,
@@ -25,8 +24,9 @@ from frontburner.manager.setup import (
     port_is_free,
     read_setup,
 )
-from frontburner.manager.state import FarmState, Stand, read_state, standing_farm
-from frontburner.manager.store import store_address
+from frontburner.manager.farm_state import FarmState, Stand, read_state, standing_farm
+from frontburner.manager.object_store import store_address
+from frontburner.manager.services import COMMAND, environment_of, leads, parts_of
 from frontburner.manager.supervisor import Supervisor
 from frontburner.manager.upgrade import VERSION
 from frontburner.settings import Settings

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frontburner.events import Alive
-from frontburner.record.codec import NAMES
-from frontburner.record.records import read, read_last
-from frontburner.record.watching import Watch
+from frontburner.record.event_codec import NAMES
+from frontburner.record.event_log import read, read_last
+from frontburner.record.run_watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from frontburner.control.again import Here
+    from frontburner.control.resume import Here
+    from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import Place
-    from frontburner.record.status import JobStatus
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 
@@ -62,7 +62,7 @@ def list_(*, out: Out = None, json: Json = False) -> int:
 
 def _told(place: Place) -> tuple[Place, JobStatus | FrontburnerError]:
     """Return how a job stands, or why that can't be told."""
-    from frontburner.record.standing import status_of
+    from frontburner.record.snapshot import status_of
 
     try:
         return place, status_of(place.store, place.job_id)
@@ -77,7 +77,7 @@ def show(name: Name, *, out: Out = None, json: Json = False) -> int:
     def act() -> int:
         from frontburner.cli.tables import job_tables
         from frontburner.record.registry import find
-        from frontburner.record.standing import status_of
+        from frontburner.record.snapshot import status_of
 
         place = find(name, out)
         found = status_of(place.store, place.job_id)
@@ -136,7 +136,7 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     now
         End the units under way at once; they are rendered again when the job is resumed.
     """
-    from frontburner.control.wishes import Wish
+    from frontburner.control.desired_state import Wish
 
     return guarded(lambda: _ask(name, out, Wish.SUSPEND_NOW if now else Wish.SUSPEND))
 
@@ -147,7 +147,7 @@ def cancel(name: Name, *, out: Out = None) -> int:
 
     One that is suspended, failed, was stopped by an error or lost is given up: nothing waits for it any more.
     """
-    from frontburner.control.wishes import Wish
+    from frontburner.control.desired_state import Wish
 
     return guarded(lambda: _ask(name, out, Wish.CANCEL))
 
@@ -160,7 +160,7 @@ def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False)
     """
 
     def act() -> int:
-        from frontburner.control.again import resume
+        from frontburner.control.resume import resume
         from frontburner.record.registry import find
 
         return resume(find(name, out), here(nodes, as_json=json)) or OK
@@ -195,7 +195,7 @@ def rerun(
     """
 
     def act() -> int:
-        from frontburner.control.again import Wanted, rerun
+        from frontburner.control.resume import Wanted, rerun
         from frontburner.record.registry import find
 
         wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
@@ -209,7 +209,7 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
     """Give a job another priority, 0 to 100, while it runs or for when it goes on; more urgent jobs get nodes first."""
 
     def act() -> int:
-        from frontburner.control.wishes import MOST_URGENT, prioritise, someone
+        from frontburner.control.desired_state import MOST_URGENT, prioritise, someone
         from frontburner.record.registry import NotNow, find
 
         place = find(name, out)
@@ -223,7 +223,7 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
-    from frontburner.control.asking import ask
+    from frontburner.control.stop import ask
     from frontburner.record.registry import find
 
     ask(find(name, out), wish, _say)
@@ -232,9 +232,9 @@ def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish
 
 def here(nodes: int, *, as_json: bool) -> Here[int]:
     """Render in this very process, where a job is rendered from here."""
+    from frontburner.cli.notify_commands import Told
     from frontburner.cli.render import run_job
-    from frontburner.cli.telling import Told
-    from frontburner.control.again import Here
+    from frontburner.control.resume import Here
 
     told = Told.JSON if as_json else Told.WORDS
     return Here(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
@@ -242,12 +242,12 @@ def here(nodes: int, *, as_json: bool) -> Here[int]:
 
 def guarded(act: Callable[[], int]) -> int:
     """Do what a command does; an error is a sentence and an exit code."""
-    from frontburner.cluster.running import NoFarm
+    from frontburner.cluster.running_farms import NoFarm
     from frontburner.jobs.job import JobRefused
-    from frontburner.manager.here import use_farm_here
-    from frontburner.nightly.schedules import NoSchedule
+    from frontburner.manager.local_farm import use_farm_here
     from frontburner.record.registry import NotNow, UnknownJob
-    from tasks.targets import UnknownTarget
+    from frontburner.submit.schedules import NoSchedule
+    from tasks.notify_targets import UnknownTarget
 
     refusals = (UnknownJob, NotNow, JobRefused, NoSchedule, UnknownTarget, NoFarm)
     try:

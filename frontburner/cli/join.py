@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from frontburner.cli.attending import NodeOptions, quiet_dask
-from frontburner.cli.gate import GivenToken, given
+from frontburner.cli.access import GivenToken, given
+from frontburner.cli.joined_node import NodeOptions, quiet_dask
 from frontburner.cli.node import OK, app, guarded
 from storage.errors import FrontburnerError
 
@@ -41,9 +41,9 @@ def join(
 
 def _let_in(farm: str, token: str, gateway: str, name: str) -> str:
     """Have this node let in, unless it was before; returns its scheduler."""
-    from frontburner.gate.certificates import checked_name
-    from frontburner.gate.joining import gateway_of, join, rejoin
-    from frontburner.gate.membership import adopt, membership
+    from frontburner.credentials.certificates import checked_name
+    from frontburner.credentials.joining import gateway_of, join, rejoin
+    from frontburner.credentials.membership import adopt, membership
     from frontburner.settings import Settings
 
     home, address = Settings().home, gateway_of(gateway or farm) if gateway or farm else ""

@@ -1,4 +1,4 @@
-"""Render the job told on standard input: what a process runs that `frontburner.control.launch` started for a job."""
+"""Render the job told on standard input: what `frontburner.control.background_run` starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 
 from frontburner.cli.render import run_job
-from frontburner.control.again import Choice
+from frontburner.control.resume import Choice
 from frontburner.jobs.job import make_job
 
 

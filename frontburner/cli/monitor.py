@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from frontburner.monitor.source import LocalFarm
+    from frontburner.monitor.farm_source import LocalFarm
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 PORT = 8701
@@ -36,7 +36,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
     import uvicorn
 
     from frontburner.monitor.app import monitor as make
-    from frontburner.monitor.reception import OwnReception
+    from frontburner.monitor.drop_submission import OwnReception
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,7 +79,7 @@ def top(*, scheduler: Scheduler = "", out: Out = None) -> int:
 def _farm(scheduler: str, out: str | None) -> LocalFarm:
     import os
 
-    from frontburner.monitor.source import LocalFarm
+    from frontburner.monitor.farm_source import LocalFarm
 
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
     if scheduler:  # jobs that are gone on with from the page are rendered there too

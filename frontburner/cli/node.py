@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.attending import Flag, NodeOptions, quiet_dask, words
+from frontburner.cli.joined_node import Flag, NodeOptions, quiet_dask, words
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> i
     quiet_dask()
 
     def act() -> int:
-        from frontburner.cluster.running import find_scheduler
+        from frontburner.cluster.running_farms import find_scheduler
 
         (options or NodeOptions()).attend(find_scheduler(scheduler))
         return OK
@@ -170,8 +170,8 @@ def _say(said: str, scheduler: str, call: str, **what: Any) -> int:  # noqa: ANN
 
 
 def _call(scheduler: str, name: str, **what: Any) -> Any:  # noqa: ANN401
-    from frontburner.cluster.calls import call
-    from frontburner.cluster.running import find_scheduler
+    from frontburner.cluster.arbiter_calls import call
+    from frontburner.cluster.running_farms import find_scheduler
 
     return call(find_scheduler(scheduler), name, **what)
 

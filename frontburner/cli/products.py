@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from frontburner.record.registry import Place
-    from tasks.inspection import Finding
+    from tasks.picture.inspection import Finding
 
 FLAGGED = 1
 
@@ -37,10 +37,10 @@ def movie(
     def act() -> int:
         from frontburner.jobs.fps import parse_fps
         from frontburner.jobs.job import make_job
-        from frontburner.record.footage import footage_in
+        from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find
-        from tasks.movie import Codec
-        from tasks.products import make_movie
+        from tasks.picture.movie import Codec
+        from tasks.picture.products import make_movie
 
         place = find(name, out)
         job, footage = footage_in(place)
@@ -64,10 +64,10 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from frontburner.jobs.frames import format_frames
-        from frontburner.record.footage import footage_in
+        from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find
-        from frontburner.record.standing import status_of
-        from tasks.products import make_sheet
+        from frontburner.record.snapshot import status_of
+        from tasks.picture.products import make_sheet
 
         place = find(name, out)
         _, footage = footage_in(place)
@@ -93,11 +93,11 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     """
 
     def act() -> int:
-        from frontburner.control.again import Wanted, rerun
+        from frontburner.control.resume import Wanted, rerun
         from frontburner.jobs.frames import format_frames
-        from frontburner.record.footage import footage_in
+        from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find
-        from tasks.products import inspect
+        from tasks.picture.products import inspect
 
         place = find(name, out)
         _, footage = footage_in(place)
@@ -129,9 +129,9 @@ def _lines(found: Sequence[Finding], frames: int) -> Iterator[str]:
 def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
     """Keep what was found in the job's record, unless a run of it is writing there."""
     from frontburner.events import aftermath as am
-    from frontburner.record.history import Recorder
-    from frontburner.record.records import new_run
-    from frontburner.record.standing import status_of
+    from frontburner.record.event_log import new_run
+    from frontburner.record.event_writer import Recorder
+    from frontburner.record.snapshot import status_of
 
     if status_of(place.store, place.job_id).open:
         return

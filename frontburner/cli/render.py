@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.chains.chain import is_chain
-from frontburner.cli.telling import Stopped, Teller, Told, teller_of
-from frontburner.cluster.whole import whole_farm
-from frontburner.control.again import Choice
+from frontburner.cli.notify_commands import Stopped, Teller, Told, teller_of
+from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.control.intake import REFUSED as REFUSED_BEFORE
+from frontburner.control.intake import Form, absolute, read_job
+from frontburner.control.resume import Choice
 from frontburner.jobs.files import is_job_file, read_document
-from frontburner.jobs.intake import REFUSED as REFUSED_BEFORE
-from frontburner.jobs.intake import Form, absolute, read_job
 from frontburner.jobs.job import JobRefused
-from frontburner.manager.here import use_farm_here
+from frontburner.manager.local_farm import use_farm_here
 from frontburner.settings import settings_for
 from storage.errors import FrontburnerError
-from tasks.targets import UnknownTarget
+from tasks.notify_targets import UnknownTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from frontburner.cli.job import OK, Json, guarded, print_out
 
 if TYPE_CHECKING:
-    from frontburner.nightly.schedules import Forecast, Schedule, When
+    from frontburner.submit.schedules import Forecast, Schedule, When
 
 app = App(
     name="schedule",
@@ -47,11 +47,11 @@ def add(
     """
 
     def act() -> int:
-        from frontburner.cluster.running import find_prefect
-        from frontburner.jobs.intake import absolute, read_job
-        from frontburner.jobs.spans import parse_span
-        from frontburner.nightly.conditions import HOUR_S, Conditions
-        from frontburner.nightly.schedules import add_job
+        from frontburner.cluster.running_farms import find_prefect
+        from frontburner.control.conditions import HOUR_S, Conditions
+        from frontburner.control.intake import absolute, read_job
+        from frontburner.jobs.durations import parse_span
+        from frontburner.submit.schedules import add_job
 
         checked = absolute(read_job(str(job), {}, here=False))
         late_h = 0.0 if late == "0" else _read("late", late, parse_span) / HOUR_S
@@ -68,8 +68,8 @@ def list_(*, json: Json = False) -> int:
     """List schedules: when each runs next, how its last run ended, and how long it will take."""
 
     def act() -> int:
-        from frontburner.cluster.running import find_prefect
-        from frontburner.nightly.schedules import schedules
+        from frontburner.cluster.running_farms import find_prefect
+        from frontburner.submit.schedules import schedules
 
         found = schedules(find_prefect())
         print_out([_document(each) for each in found], [_table(found)], as_json=json)
@@ -83,8 +83,8 @@ def remove(name: Name) -> int:
     """Take a schedule away. A run that is under way goes on."""
 
     def act() -> int:
-        from frontburner.cluster.running import find_prefect
-        from frontburner.nightly.schedules import remove
+        from frontburner.cluster.running_farms import find_prefect
+        from frontburner.submit.schedules import remove
 
         remove(find_prefect(), name)
         print(f"{name} is no longer scheduled.")
@@ -116,10 +116,10 @@ def report(
     """Send a morning report by schedule: what was rendered, what failed and why, and what stands out, with pictures."""
 
     def act() -> int:
-        from frontburner.cluster.running import find_prefect
-        from frontburner.jobs.spans import parse_span
-        from frontburner.nightly.conditions import HOUR_S
-        from frontburner.nightly.schedules import add_report
+        from frontburner.cluster.running_farms import find_prefect
+        from frontburner.control.conditions import HOUR_S
+        from frontburner.jobs.durations import parse_span
+        from frontburner.submit.schedules import add_report
 
         names, when = _targets(to), _when(cron, timezone)
         since_h = _read("since", since, parse_span) / HOUR_S
@@ -140,12 +140,12 @@ def morning(
     """Make the morning report now: what became of the jobs of this machine in the last hours."""
 
     def act() -> int:
-        from frontburner.jobs.spans import parse_span
-        from frontburner.nightly.letters import as_page, morning_letter
-        from frontburner.nightly.night import accounts_since
+        from frontburner.jobs.durations import parse_span
+        from frontburner.notify.night import accounts_since
+        from frontburner.notify.notification import as_page, morning_letter
         from frontburner.settings import Settings
-        from tasks.letter import deliver
-        from tasks.targets import read_targets
+        from tasks.notification import deliver
+        from tasks.notify_targets import read_targets
 
         now = datetime.now().astimezone()
         begun = now - timedelta(seconds=_read("since", since, parse_span))
@@ -162,8 +162,8 @@ def morning(
 
 
 def _pause(name: str, *, paused: bool) -> int:
-    from frontburner.cluster.running import find_prefect
-    from frontburner.nightly.schedules import set_paused
+    from frontburner.cluster.running_farms import find_prefect
+    from frontburner.submit.schedules import set_paused
 
     set_paused(find_prefect(), name, paused=paused)
     print(f"{name} {'begins no runs until it is resumed' if paused else 'begins runs again'}.")
@@ -173,7 +173,7 @@ def _pause(name: str, *, paused: bool) -> int:
 def _targets(names: str) -> list[str]:
     """Read names of targets, and prove that they are described."""
     from frontburner.settings import Settings
-    from tasks.targets import read_targets
+    from tasks.notify_targets import read_targets
 
     return list(read_targets(Settings().home, [name.strip() for name in names.split(",") if name.strip()]))
 
@@ -181,7 +181,7 @@ def _targets(names: str) -> list[str]:
 def _when(cron: str, timezone: str) -> When:
     from tzlocal import get_localzone_name
 
-    from frontburner.nightly.schedules import When
+    from frontburner.submit.schedules import When
 
     return When(cron=cron, timezone=timezone or get_localzone_name() or "UTC")
 
@@ -211,7 +211,7 @@ def _table(found: list[Schedule]) -> Any:  # noqa: ANN401 - a table of rich, or 
 
 
 def _takes(forecast: Forecast | None) -> str:
-    from frontburner.jobs.spans import format_span
+    from frontburner.jobs.durations import format_span
 
     if forecast is None:
         return "not known yet"
@@ -221,7 +221,7 @@ def _takes(forecast: Forecast | None) -> str:
 
 def _ends(schedule: Schedule) -> str:
     """When its next run will have ended, and whether that is in time for the job's deadline."""
-    from frontburner.deadline import next_moment
+    from frontburner.jobs.deadline import next_moment
 
     if schedule.next_run is None or schedule.forecast is None or schedule.paused:
         return "–"

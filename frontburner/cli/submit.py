@@ -18,9 +18,9 @@ def hand(scene: str, fields: Mapping[str, Any], *, as_json: bool) -> int:
     """Hand a job over, and say what it is called."""
 
     def act() -> int:
-        from frontburner.gate.handing import hand_over
-        from frontburner.gate.membership import membership
+        from frontburner.credentials.membership import membership
         from frontburner.settings import Settings
+        from frontburner.submit.submit_client import hand_over
 
         member = membership(Settings().home)
         if member is None:

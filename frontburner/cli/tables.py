@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from frontburner.jobs.durations import clock_span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from frontburner.record.status import JobStatus
+    from frontburner.record.job_status import JobStatus
 
 _FIRST = ("at", "what", "node", "frame")
 
@@ -81,16 +83,7 @@ def _nodes(job: JobStatus) -> str:
 
 
 def _left(job: JobStatus, now: datetime) -> str:
-    return span(job.seconds_left) if job.running(now) else ""
-
-
-def span(seconds: float | None) -> str:
-    """A span of time as a clock shows it; empty where none is known."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return clock_span(job.seconds_left) if job.running(now) else ""
 
 
 def _moment(at: str) -> str:

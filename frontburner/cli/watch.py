@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from locket import LockError, lock_file
 
 from frontburner.cli.render import OK, REFUSED, TROUBLE, check_nodes, exit_code
-from frontburner.cli.waiting import stop_signal
-from frontburner.cluster.whole import whole_farm
-from frontburner.inbox import Inbox
+from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.cluster.stop_signal import stop_signal
+from frontburner.jobs.durations import parse_span
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.jobs.spans import parse_span
 from frontburner.jobs.template import ANY_SCENE
-from frontburner.manager.here import use_farm_here
+from frontburner.manager.local_farm import use_farm_here
+from frontburner.submit.watched_folder import Inbox
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frontburner.jobs.intake import Form
+    from frontburner.control.intake import Form
 
 LOCK = ".frontburner-watch"
 

@@ -1,7 +1,7 @@
 """The arbiter: lives on the scheduler, shares its nodes out among the jobs that enrol, and tells each what it may use.
 
-Jobs and commands reach it by the scheduler's own connections (`frontburner.cluster.calls`); what changes is announced
-to each job as an event, whole every time, so that none can be missed.
+Jobs and commands reach it by the scheduler's own connections (`frontburner.cluster.arbiter_calls`); what changes is
+announced to each job as an event, whole every time, so that none can be missed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from frontburner.cluster.clock import ClockWatch
-from frontburner.cluster.hours import hours_text, parse_hours
-from frontburner.cluster.measures import dashboard, measures
-from frontburner.cluster.roll import NodeSeen, Roll
-from frontburner.cluster.standings import Standings
-from frontburner.farm.share import Terms
-from tasks.readiness import readiness_from
+from frontburner.cluster.arbiter_state import NodeSeen, Roll
+from frontburner.cluster.clock_jump import ClockWatch
+from frontburner.cluster.node_metrics import dashboard, measures
+from frontburner.cluster.node_settings import Standings
+from frontburner.cluster.working_hours import hours_text, parse_hours
+from frontburner.plan.fair_share import Terms
+from tasks.node.readiness import readiness_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from distributed import Scheduler
 
-    from frontburner.cluster.roll import Holds
+    from frontburner.cluster.arbiter_state import Holds
 
 PREFIX = "frontburner_"
 """What its calls begin with, among the scheduler's own."""

@@ -16,7 +16,7 @@ from distributed import Worker
 from locket import LockError, lock_file
 from tornado.ioloop import PeriodicCallback
 
-from frontburner.cluster.logs import RotatingLog, nodes_log
+from frontburner.cluster.log_files import RotatingLog, nodes_log
 from storage.errors import FrontburnerError
 
 STDOUT, STDERR = 1, 2

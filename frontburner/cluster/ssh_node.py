@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from distributed.deploy.spec import ProcessInterface
 
-from frontburner.cluster.guest import JOINED, Invitation
+from frontburner.cluster.remote_node import JOINED, Invitation
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientProcess
@@ -123,7 +123,7 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
 
         try:
             async with asyncssh.connect(**self._login.options()) as connection:
-                command = f"{shlex.quote(self._python)} -m frontburner.cluster.guest"
+                command = f"{shlex.quote(self._python)} -m frontburner.cluster.remote_node"
                 process = await connection.create_process(command, stderr=asyncssh.STDOUT)
                 try:
                     process.stdin.write(json.dumps(asdict(self._invitation)) + "\n")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.dispatch.crew import Crew
+from frontburner.dispatch.available_nodes import Crew
+from frontburner.dispatch.completed import Stored
 from frontburner.dispatch.messages import (
     POLL_S,
     Began,
@@ -24,9 +25,8 @@ from frontburner.dispatch.messages import (
     Waiting,
     Withheld,
 )
-from frontburner.dispatch.outcomes import Outcomes
-from frontburner.dispatch.setbacks import Setbacks
-from frontburner.dispatch.tally import Stored
+from frontburner.dispatch.recovery import Setbacks
+from frontburner.dispatch.settlement import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

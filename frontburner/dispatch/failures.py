@@ -1,7 +1,7 @@
 """Whose fault a failed attempt is, and what becomes of its work. Pure: no clock of its own.
 
 A unit that crashes wherever it is rendered is a bad unit; a store that can't be reached is nobody's fault. Bad nodes
-are `frontburner.dispatch.conduct`'s.
+are `frontburner.dispatch.node_health`'s.
 """
 
 from __future__ import annotations

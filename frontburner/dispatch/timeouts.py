@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from frontburner.plan.under_way import Assignment
+    from frontburner.plan.in_flight import Assignment
 
 LATE_AT_LEAST_S = 60.0
 LATE_TIMES = 10.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from frontburner.events import Event
 
 if TYPE_CHECKING:
-    from tasks.inspection import Fault
+    from tasks.picture.inspection import Fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class PassMeasured(Event):
     samples
         Samples every pixel has.
     noise
-        As in `tasks.noise`; None after the first pass.
+        As in `tasks.picture.noise`; None after the first pass.
     samples_wanted
         Samples that should bring the noise to the job's limit, where it has one.
     """

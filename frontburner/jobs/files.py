@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from frontburner.jobs.job import JobRefused
-from tasks.documents import read_yaml
+from tasks.yaml_files import read_yaml
 
 
 def is_job_file(path: Path) -> bool:

@@ -11,21 +11,21 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from frontburner.deadline import deadline_text, next_moment
-from frontburner.farm.share import Terms
-from frontburner.jobs.areas import outside, parse_region, parse_size
+from frontburner.jobs.deadline import deadline_text, next_moment
+from frontburner.jobs.document_errors import sentences
+from frontburner.jobs.durations import parse_span
+from frontburner.jobs.field_values import number, one_line, pairs, plain, words, yes_or_no
 from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.identity import digest_of
-from frontburner.jobs.problems import sentences
-from frontburner.jobs.spans import parse_span
-from frontburner.jobs.typed import number, one_line, pairs, plain, words, yes_or_no
-from frontburner.plan.cutter import Mode
+from frontburner.jobs.regions import outside, parse_region, parse_size
+from frontburner.plan.fair_share import Terms
+from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
-from tasks.desk import Travel
+from tasks.job_context import Travel
 from tasks.limits import Limits
-from tasks.movie import Codec
+from tasks.picture.movie import Codec
 from tasks.renderers import RENDERERS
 from tasks.renderers.files import renderer_for
 from tasks.spec import Aov

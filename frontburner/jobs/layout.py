@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from frontburner.jobs.areas import outside, parse_region, parse_size
 from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, ExrType, JobRefused, RenderJob
-from frontburner.plan.cutter import Mode
+from frontburner.jobs.regions import outside, parse_region, parse_size
 from frontburner.plan.passes import sample_passes
-from tasks.denoise import GUIDES
+from frontburner.plan.unit_sizer import Mode
+from tasks.job_context import Showing
 from tasks.limits import Limits
-from tasks.parts import Showing
-from tasks.pictures import Encoding, PictureOrder
+from tasks.picture.denoise import GUIDES
+from tasks.picture.frame_output import Encoding, PictureOrder
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from frontburner.plan.block import Block
     from tasks.renderers.base import Capabilities, SceneInfo
-    from tasks.scenes import FrameScene
+    from tasks.scene.frame_scenes import FrameScene
     from tasks.spec import Aov
 
 GENEROUS = 64

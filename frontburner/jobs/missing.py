@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.plan.planner import FrameWork
-from tasks.ledger import Ledger
-from tasks.pictures import FrameRecord, discard, finished_many
+from tasks.node.unit_ledger import Ledger
+from tasks.picture.frame_output import FrameRecord, discard, finished_many
 
 if TYPE_CHECKING:
     from frontburner.jobs.layout import Layout

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import JobRefused
-from tasks import animation
 from tasks.errors import SceneError
 from tasks.renderers.files import frames_of
-from tasks.scenes import FrameScene, Parameters
+from tasks.scene import animation
+from tasks.scene.frame_scenes import FrameScene, Parameters
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from frontburner.jobs.field_values import plain
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
-from frontburner.jobs.typed import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

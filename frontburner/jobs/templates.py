@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
+from frontburner.jobs.document_errors import sentences
 from frontburner.jobs.files import beside
-from frontburner.jobs.problems import sentences
 from frontburner.jobs.template import JobTemplate, TemplateRefused
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.documents import read_yaml
+from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from frontburner.cluster.roll import NodeState
+from frontburner.cluster.arbiter_state import NodeState
 from frontburner.events import RunState
-from frontburner.keeping.holdings import holdings
-from frontburner.keeping.retention import Kind, sizes
 from frontburner.record.registry import places
-from frontburner.record.standing import status_of
+from frontburner.record.snapshot import status_of
+from frontburner.retention.rules import Kind, sizes
+from frontburner.retention.stores import holdings
 from storage.errors import FrontburnerError, StoreError
 from storage.many import at_once
 from storage.objects import HOUSE
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import Place
-    from frontburner.record.status import JobStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_JOBS = 50

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from frontburner.cluster.calls import call
+from frontburner.cluster.arbiter_calls import call
 from frontburner.manager.metrics import CONTENT_TYPE, exposition, read
 from storage.errors import FrontburnerError
 

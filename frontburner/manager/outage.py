@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from frontburner.manager.setup import farm_folder
-from frontburner.manager.state import read_state
+from frontburner.manager.farm_setup import farm_folder
+from frontburner.manager.farm_state import read_state
 
 if TYPE_CHECKING:
     from pathlib import Path

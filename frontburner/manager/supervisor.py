@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from locket import LockError, lock_file
 
-from frontburner.cluster.logs import RotatingLog
-from frontburner.cluster.running import began_s_of
-from frontburner.manager.keeper import Keeper
-from frontburner.manager.leftovers import end_leftovers
+from frontburner.cluster.log_files import RotatingLog
+from frontburner.cluster.running_farms import began_s_of
+from frontburner.manager.farm_setup import farm_folder
+from frontburner.manager.farm_state import FarmState, PartState, Stand, write_state
+from frontburner.manager.orphans import end_leftovers
 from frontburner.manager.outage import note_outage
-from frontburner.manager.setup import farm_folder
-from frontburner.manager.state import FarmState, PartState, Stand, write_state
+from frontburner.manager.service_keeper import Keeper
 from frontburner.manager.upgrade import VERSION, note_versions
 from storage.errors import FrontburnerError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frontburner.manager.part import Part
+    from frontburner.manager.service import Part
 
 WRITE_S = 2.0
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -51,7 +51,7 @@ class Supervisor:
     environment
         What all parts find in their environment.
     leads, store
-        As in `frontburner.manager.state.FarmState`.
+        As in `frontburner.manager.farm_state.FarmState`.
     own_database
         Whether Prefect's database is a file of the farm's own.
     say

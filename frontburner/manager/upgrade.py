@@ -8,8 +8,8 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from frontburner.gate.private import keep
-from frontburner.manager.setup import SetupRefused, farm_folder
+from frontburner.credentials.private_files import keep
+from frontburner.manager.farm_setup import SetupRefused, farm_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

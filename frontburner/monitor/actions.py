@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from frontburner.control.wishes import MOST_URGENT, Wish, prioritise, someone
+from frontburner.control.desired_state import MOST_URGENT, Wish, prioritise, someone
+from frontburner.monitor.farm_source import Again
 from frontburner.monitor.refusals import Nonsense
-from frontburner.monitor.source import Again
 from frontburner.record.registry import NotNow
 
 if TYPE_CHECKING:
-    from frontburner.monitor.source import FarmSource
+    from frontburner.monitor.farm_source import FarmSource
     from frontburner.record.registry import Place
 
 ANSWERS_WITHIN_S = 2.0

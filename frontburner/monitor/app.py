@@ -19,11 +19,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from frontburner.jobs.job import JobRefused
-from frontburner.monitor import actions, images
+from frontburner.monitor import actions, thumbnails
 from frontburner.monitor.hub import FARM, JOB, NODE, Hub
-from frontburner.monitor.leave import document, everyone, refusal
+from frontburner.monitor.page_permissions import document, everyone, refusal
 from frontburner.monitor.refusals import Nonsense, NotTaken, by_field
-from frontburner.monitor.submit import SubmitDesk
+from frontburner.monitor.submit_page import SubmitDesk
 from frontburner.record.registry import NotNow, UnknownJob
 from storage.errors import FrontburnerError
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from frontburner.monitor.images import Image
-    from frontburner.monitor.leave import May, Right
-    from frontburner.monitor.reception import Reception
-    from frontburner.monitor.source import FarmSource
+    from frontburner.monitor.drop_submission import Reception
+    from frontburner.monitor.farm_source import FarmSource
+    from frontburner.monitor.page_permissions import May, Right
+    from frontburner.monitor.thumbnails import Image
     from frontburner.record.registry import Place
 
 PAGE = Path(__file__).with_name("page")
@@ -171,28 +171,28 @@ class _Desk:
     async def small(self, request: Request) -> Response:
         """A small picture of a frame."""
         wanted = request.query_params.get("px", "")
-        longer_px = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else images.SIZES[1]
+        longer_px = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else thumbnails.SIZES[1]
 
         def find(place: Place) -> Image | None:
             outputs = self._outputs(request)
             if outputs:
-                return images.small(place, outputs, longer_px)
-            return images.early(place, self._stem(request), longer_px)
+                return thumbnails.small(place, outputs, longer_px)
+            return thumbnails.early(place, self._stem(request), longer_px)
 
         return await self._image(request, find, kept="v" in request.query_params)
 
     async def file(self, request: Request) -> Response:
         """A frame's file as it is."""
         ending = request.path_params["ending"]
-        return await self._image(request, lambda place: images.file(place, self._outputs(request), ending))
+        return await self._image(request, lambda place: thumbnails.file(place, self._outputs(request), ending))
 
     async def part(self, request: Request) -> Response:
         """A part of a still; no content where it comes in a moment, or has gone since its picture is in place."""
-        return await self._image(request, lambda place: images.part(place, request.path_params["where"]))
+        return await self._image(request, lambda place: thumbnails.part(place, request.path_params["where"]))
 
     async def chart(self, request: Request) -> Response:
         """The chart of a job."""
-        return await self._image(request, images.chart)
+        return await self._image(request, thumbnails.chart)
 
     async def _image(self, request: Request, find: Callable[[Place], Image | None], *, kept: bool = False) -> Response:
         if (no := self._refused(request, "look")) is not None:
@@ -200,7 +200,7 @@ class _Desk:
         image = await asyncio.to_thread(find, self._place(request))
         if image is None:
             return JSONResponse({"reason": "There is no such picture (yet).", "remedy": ""}, status_code=404)
-        if image is images.NOTHING:
+        if image is thumbnails.NOTHING:
             return Response(status_code=204)
         headers = {"cache-control": "private, max-age=86400" if kept else "no-cache"}
         if image.name:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from frontburner.monitor import nodes
-from frontburner.monitor.patches import patch, without_none
-from frontburner.monitor.watched import Watched, trouble
+from frontburner.monitor import node_rows
+from frontburner.monitor.job_watch import Watched, trouble
+from frontburner.monitor.json_patch import patch, without_none
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from frontburner.monitor.source import FarmSource
+    from frontburner.monitor.farm_source import FarmSource
 
 TICK_S = 1.0
 FARM_EVERY_S = 2.0
@@ -195,7 +195,7 @@ class Hub:
         lives = {job_id: job.doings for job_id, job in self.jobs.items() if job.doings}
         if topic.startswith(NODE):
             name = topic.removeprefix(NODE)
-            return nodes.details(name, lives, self._loads.get(name, ()))
+            return node_rows.details(name, lives, self._loads.get(name, ()))
         known = {each["job"]: each["priority"] for each in self.snapshot.get("jobs", ())}
         jobs = {
             job_id: {**job.row, "nth": nth} | ({"priority": known[job_id]} if job_id in known else {})
@@ -203,7 +203,7 @@ class Hub:
             if job.row
         }
         expected = {job_id: said for job_id, said in self.expected.items() if job_id not in self.jobs}
-        return {"farm": without_none(self._farm), "jobs": jobs, "nodes": nodes.rows(self.snapshot, lives),
+        return {"farm": without_none(self._farm), "jobs": jobs, "nodes": node_rows.rows(self.snapshot, lives),
                 "looked": len(jobs) == len(self.jobs), "expected": expected}  # fmt: skip
 
     def _tell(self, topic: str, document: dict[str, Any]) -> None:

@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import DataTable, Footer, Label
 
-from frontburner.cli.tables import span
+from frontburner.jobs.durations import clock_span
 from frontburner.monitor import actions
 from frontburner.monitor.hub import FARM, Hub
-from frontburner.monitor.patches import merged
+from frontburner.monitor.json_patch import merged
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from frontburner.monitor.source import FarmSource
+    from frontburner.monitor.farm_source import FarmSource
 
 GIB = 1 << 30
 JOBS = ("job", "state", "done", "frames", "nodes", "left", "ready", "efficiency")
@@ -131,7 +131,7 @@ def job_cells(job: Mapping[str, Any]) -> tuple[str, ...]:
         f"{'━' * filled}{'╌' * (BAR - filled)} {job['fraction']:>4.0%}",
         f"{job['written']} of {job['frames']}{failed}",
         str(job["nodes"]),
-        span(job.get("left_s")),
+        clock_span(job.get("left_s")),
         ready + late,
         f"{job['efficiency']:.1%}" if "efficiency" in job else "",
     )

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from frontburner.figures.scene import size
-from frontburner.keeping.dropped import FORGOTTEN_S, HALF
-from frontburner.monitor.names import safe_names
 from frontburner.monitor.refusals import CONFLICT, GONE, TOO_MUCH, NotTaken
+from frontburner.monitor.upload_names import safe_names
+from frontburner.reports.transfer_figures import size
+from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from frontburner.plan.cost import CostMap, log_ratio
+from frontburner.plan.cost_map import CostMap, log_ratio
 
 if TYPE_CHECKING:
     from frontburner.plan.block import Block

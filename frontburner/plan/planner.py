@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from frontburner.plan.backoff import Resting
 from frontburner.plan.block import Block, overlaps, subtract
-from frontburner.plan.cost import CostMap
-from frontburner.plan.cutter import Cutter, Mode
+from frontburner.plan.cost_map import CostMap
+from frontburner.plan.in_flight import UnderWay
 from frontburner.plan.learning import Learning
 from frontburner.plan.passes import turns
 from frontburner.plan.pool import Pool
-from frontburner.plan.races import Races, Settlement
-from frontburner.plan.resting import Resting
-from frontburner.plan.tail import Tail
-from frontburner.plan.under_way import UnderWay
+from frontburner.plan.speculation import Races, Settlement
+from frontburner.plan.stragglers import Tail
+from frontburner.plan.unit_sizer import Cutter, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from frontburner.plan.in_flight import Assignment
     from frontburner.plan.learning import NodeState
-    from frontburner.plan.under_way import Assignment
     from tasks.spec import CostGrid, Region, SampleRange, Size
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from frontburner.record.standing import jobs_in
+from frontburner.record.snapshot import jobs_in
 from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
 from storage.objects import ObjectStore, open_store
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from frontburner.record.status import JobStatus
+    from frontburner.record.job_status import JobStatus
 
 
 @dataclass(kw_only=True, eq=False)

@@ -67,7 +67,7 @@ class SceneInfo:
     frames
         Frames it was made for, such as 1-48; empty if it doesn't say.
     noise
-        The noise at which the scene asks to end a picture, as `tasks.noise` measures it; None if it doesn't.
+        The noise at which the scene asks to end a picture, as `tasks.picture.noise` measures it; None if it doesn't.
     whole_frames_because
         Empty, or the sentence that says why this scene can't be rendered in regions.
     notes

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.contents import content_of
+from tasks.content_digests import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

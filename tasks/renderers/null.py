@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.contents import content_of
+from tasks.content_digests import content_of
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.held import wait_until_let

@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tasks.process.hang_detection import Stillness, cpu_s
 from tasks.renderers.diagnosis.findings import Ending
-from tasks.stillness import Stillness, cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,8 +12,8 @@ from benchmarks.modes import judged
 from benchmarks.modes import shown as shown_modes
 from benchmarks.ratios import against, better_of, noise, predicted, spread, table, turn
 from benchmarks.side_by_side import ALONE, BUCKETS, EVERYONE, OURS, PLANS, WORKS, Contest, quick, shown
-from frontburner.jobs.areas import parse_size
-from frontburner.plan.cutter import Mode
+from frontburner.jobs.regions import parse_size
+from frontburner.plan.unit_sizer import Mode
 from tasks.spec import SampleRange
 
 WHOLE = (SampleRange(start=0, stop=8),)

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from frontburner.cluster.calls import call
+from frontburner.cluster.arbiter_calls import call
 from tests.end_to_end.conftest import ROOT, TIMEOUT_S, Studio, until
 from tests.end_to_end.test_pictures import pixels
 
@@ -111,7 +111,7 @@ def _grown(scheduler: str) -> dict[str, dict[str, Any]]:
 
 def _is_of_a_node(process: psutil.Process) -> bool:
     try:
-        return any(word in " ".join(process.cmdline()) for word in ("frontburner.cluster.guest", "dask_worker"))
+        return any(word in " ".join(process.cmdline()) for word in ("frontburner.cluster.remote_node", "dask_worker"))
     except psutil.Error:
         return False
 

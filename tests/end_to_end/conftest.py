@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

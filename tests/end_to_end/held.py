@@ -12,10 +12,10 @@ from distributed import Client
 
 from frontburner import events as ev
 from frontburner.cli import main
+from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.events import aftermath as am
-from frontburner.farm.dask_farm import DaskFarm
-from frontburner.figures.report import Report
-from tasks.pictures import FrameRecord
+from frontburner.reports.report import Report
+from tasks.picture.frame_output import FrameRecord
 
 
 def everything(kind: type[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from storage.images import decode_exr
-from tasks.movie import facts
+from tasks.picture.movie import facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

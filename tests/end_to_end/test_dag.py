@@ -15,8 +15,8 @@ import httpx
 import pytest
 from distributed import Client
 
-from frontburner.cluster.nodes import local_nodes
-from frontburner.cluster.server import server_command, server_environment, server_url
+from frontburner.cluster.node_processes import local_nodes
+from frontburner.cluster.prefect_server import server_command, server_environment, server_url
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.storage import seaweed
 

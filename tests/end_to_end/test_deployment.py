@@ -83,7 +83,7 @@ def renderers(studio: Studio) -> list[psutil.Process]:
 def test_a_deployment_runs_and_its_steps_retries_logs_and_artifacts_are_there(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from frontburner.cluster.server import embedded_server
+    from frontburner.cluster.prefect_server import embedded_server
 
     monkeypatch.setenv("FRONTBURNER_HOME", str(studio.home))
     out = studio.folder / "out"

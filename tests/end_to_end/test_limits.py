@@ -25,7 +25,7 @@ SMALL = ("--size", "96x54", "--exr", "float")
 
 
 def error(picture: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> float:
-    """Error of a picture against a better one, in the measure of `tasks.noise`."""
+    """Error of a picture against a better one, in the measure of `tasks.picture.noise`."""
     brightness = picture[..., :3].mean(-1, dtype=np.float64)
     reference = np.maximum(brightness, np.median(brightness[brightness > 0]))
     off = ((picture[..., :3].astype(np.float64) - truth[..., :3]) ** 2).mean(-1)

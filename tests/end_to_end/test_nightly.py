@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frontburner.cluster.server import embedded_server
-from tasks.movie import facts
+from frontburner.cluster.prefect_server import embedded_server
+from tasks.picture.movie import facts
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_deployment import Prefect
 from tests.nightly.hearing import PASSWORD, TOKEN, hearing

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from distributed import Client
 
-from frontburner.cluster.logs import MOST_BYTES
+from frontburner.cluster.log_files import MOST_BYTES
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.end_to_end.test_sharing import running_farm
 from tests.turnstile import Turnstile

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 from storage.objects import open_store
 from tests.end_to_end.conftest import COMMAND, ROOT, TIMEOUT_S, Studio, until
 from tests.farm.conftest import bring_up, deploy, environment, status, studio_at

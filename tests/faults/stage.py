@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 import psutil
 
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 from storage.objects import HOUSE, ObjectStore, open_store
 from tests.storage import seaweed
 

@@ -13,7 +13,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from frontburner.control.wishes import Wish, express
+from frontburner.control.desired_state import Wish, express
 from tests.end_to_end.conftest import until
 from tests.faults.__main__ import JOBS, OPTIONS, calm_pictures
 from tests.faults.stage import S3, Stage, scene

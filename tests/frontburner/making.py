@@ -6,8 +6,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.farm import CostField, hills
-from frontburner.plan.cutter import Mode
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.unit_sizer import Mode
 from tasks.spec import SampleRange, Size
 from tests.frontburner.cover import assert_covered_once
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from benchmarks.simulation.farm import Run
     from frontburner.plan.block import Block
-    from frontburner.plan.races import Settlement
-    from frontburner.plan.under_way import Assignment
+    from frontburner.plan.in_flight import Assignment
+    from frontburner.plan.speculation import Settlement
 
 SIZE = Size(width=640, height=360)
 WHOLE = SIZE.whole

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.plan.block import Block
-from frontburner.record.history import Recorder, read
+from frontburner.record.event_writer import Recorder, read
 from tasks.spec import Region, SampleRange, UnitRecord
 
 if TYPE_CHECKING:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from distributed import Client, Future, LocalCluster
 
-from frontburner.cluster.roll import Hold
+from frontburner.cluster.admission import Admission
+from frontburner.cluster.arbiter_state import Hold
 from frontburner.dispatch.messages import Joined, Message, Refused, Withheld
-from frontburner.farm.admission import Admission
 from tasks.errors import NodeNotReady, UnitFailed
-from tasks.manifest import manifest_of
+from tasks.scene.manifest import manifest_of
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.manifest import SceneFile
+    from tasks.scene.manifest import SceneFile
 
 NOBODYS: dict[Hold, str] = {}
 
@@ -98,7 +98,7 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
             raise UnitFailed(reason="The renderer was ended by SIGKILL.", remedy="", retryable=True, unit="", node="a")
         return ("1 null",)
 
-    monkeypatch.setattr("frontburner.farm.admission.builds_here", tried)
+    monkeypatch.setattr("frontburner.cluster.admission.builds_here", tried)
     desk.admission.error_of = lambda future, _: future.exception()
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()
@@ -109,7 +109,7 @@ def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(desk: Desk, m
     def broken(_: str) -> tuple[str, ...]:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
-    monkeypatch.setattr("frontburner.farm.admission.builds_here", broken)
+    monkeypatch.setattr("frontburner.cluster.admission.builds_here", broken)
     desk.admission.error_of = lambda future, _: future.exception()
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()

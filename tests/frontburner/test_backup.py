@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.keeping.backup import NoBackup, back_up, restore
+from frontburner.retention.backup import NoBackup, back_up, restore
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:

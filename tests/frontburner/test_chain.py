@@ -14,7 +14,7 @@ from frontburner.chains.chain import Chain, read_chain
 from frontburner.chains.marks import mark_of
 from frontburner.cli.chain import checked
 from frontburner.jobs.job import JobRefused
-from tasks.command import Command, CommandFailed, run
+from tasks.process.user_command import Command, CommandFailed, run
 from tests.end_to_end.conftest import until
 
 SHOT = """

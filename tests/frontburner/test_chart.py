@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 
 from frontburner import events as ev
-from frontburner.artifacts import Artifacts
-from frontburner.conclusion import keep_chart
-from frontburner.figures.chart import draw
-from frontburner.figures.hues import LOADING, PASSES, WASTED
-from frontburner.figures.report import Report
-from frontburner.figures.timeline import Doing, Timeline
 from frontburner.jobs.job import make_job
 from frontburner.plan.block import Block
+from frontburner.reports.chart import draw
+from frontburner.reports.chart_colours import LOADING, PASSES, WASTED
+from frontburner.reports.report import Report
+from frontburner.reports.timeline import Doing, Timeline
+from frontburner.run.conclusion import keep_chart
+from frontburner.run.prefect_artifacts import Artifacts
 from storage.objects import open_store
 from tasks.spec import Region, SampleRange, UnitRecord
 
@@ -120,7 +120,7 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     """What the end of a job does with its chart: what is in its store afterwards."""
     order = make_job({"scene": "scenes/interior.xml", "out": str(tmp_path)})
     store = open_store(order.out)
-    monkeypatch.setattr("frontburner.artifacts.create_markdown_artifact", dict)
+    monkeypatch.setattr("frontburner.run.prefect_artifacts.create_markdown_artifact", dict)
 
     def end(report: Report) -> dict[str, bytes]:
         artifacts = Artifacts(job_id=order.job_id, clock=lambda: 0.0)
@@ -148,7 +148,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
     def fail(_: Report) -> bytes:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("frontburner.conclusion.draw", fail)
+    monkeypatch.setattr("frontburner.run.conclusion.draw", fail)
     report = job(nodes=1, units=2)
     assert ending(report) == {}
     assert report.chart is None
@@ -157,7 +157,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
 
 
 def test_drawing_leaves_no_global_state_and_is_loaded_only_when_it_draws() -> None:
-    code = "import sys, frontburner.figures.chart; assert 'matplotlib' not in sys.modules"
+    code = "import sys, frontburner.reports.chart; assert 'matplotlib' not in sys.modules"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
     draw(job(nodes=1, units=2))
     assert "matplotlib.pyplot" not in sys.modules

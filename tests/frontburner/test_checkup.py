@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from distributed import Client, LocalCluster
 
-from frontburner import checkup
-from frontburner.checkup import FarmCheck, agreeing, beacon, scheduler_checks, waves
-from frontburner.cluster.calls import ask, install
+from frontburner.cluster import farm_checks
+from frontburner.cluster.arbiter_calls import ask, install
+from frontburner.cluster.farm_checks import FarmCheck, agreeing, beacon, scheduler_checks, waves
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.checkup import Inquiry
-from tasks.readiness import Check, Grade, Readiness
-from tasks.versions import versions
+from tasks.node.node_checks import Inquiry
+from tasks.node.readiness import Check, Grade, Readiness
+from tasks.node.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,10 +80,10 @@ def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
         from distributed import get_worker
 
         if str(get_worker().name) == "0":
-            raise ModuleNotFoundError("No module named 'tasks.node_check'")
+            raise ModuleNotFoundError("No module named 'tasks.node.self_check'")
         return Readiness(node="1", host="h", checks=()).document()
 
-    monkeypatch.setattr(checkup, "check_node", other_version)
+    monkeypatch.setattr(farm_checks, "check_node", other_version)
     first, second = FarmCheck(client=client).nodes(NULL)
     assert "couldn't be checked: ModuleNotFoundError" in first.problems[0].reason
     assert "install the same on every machine" in first.problems[0].remedy

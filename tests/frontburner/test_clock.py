@@ -16,14 +16,14 @@ from distributed import Scheduler, Worker
 from tornado.ioloop import IOLoop
 
 from frontburner import events as ev
-from frontburner.cluster import running
-from frontburner.cluster.clock import SILENCE, ClockWatch, WallClock
-from frontburner.control.earlier import wait_for_earlier_run
-from frontburner.dispatch.gaps import Gaps
-from frontburner.plan.under_way import Assignment
-from frontburner.record.records import new_run
-from frontburner.record.standing import status_of
-from frontburner.record.status import SILENT_AFTER
+from frontburner.cluster import running_farms
+from frontburner.cluster.clock_jump import SILENCE, ClockWatch, WallClock
+from frontburner.control.single_run import wait_for_earlier_run
+from frontburner.dispatch.overhead import Gaps
+from frontburner.plan.in_flight import Assignment
+from frontburner.record.event_log import new_run
+from frontburner.record.job_status import SILENT_AFTER
+from frontburner.record.snapshot import status_of
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.frontburner.telling import BLOCK, NOW, ended, planned, record, started, unit_record, words
 
@@ -271,9 +271,9 @@ def test_a_farm_is_found_although_the_clock_was_set_since(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved_s: float
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
-    with running.registered("tcp://127.0.0.1:1"):
+    with running_farms.registered("tcp://127.0.0.1:1"):
         boot_s = psutil.boot_time()
         for module in ("psutil", "psutil._pslinux"):  # Linux tells when it began by the clock on the wall
             monkeypatch.setattr(f"{module}.boot_time", lambda: boot_s + moved_s)
-        assert [farm.pid for farm in running.running_farms()] == [os.getpid()]
-    assert running.running_farms() == []
+        assert [farm.pid for farm in running_farms.running_farms()] == [os.getpid()]
+    assert running_farms.running_farms() == []

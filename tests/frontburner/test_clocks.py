@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from frontburner.cluster.clocks import Offset, Reading, clock_check, offset
-from tasks.readiness import Grade
+from frontburner.cluster.clock_skew import Offset, Reading, clock_check, offset
+from tasks.node.readiness import Grade
 
 SURE = Offset(ahead_s=0.0, give_s=0.0)
 

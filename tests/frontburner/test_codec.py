@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.record.codec import NAMES
+from frontburner.record.event_codec import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,5 +70,7 @@ def test_names_and_fields_are_as_they_ever_were() -> None:
 
 def test_every_kind_of_event_has_a_name() -> None:
     named = {kind.__name__ for kind in NAMES.values()}
-    assert {kind.__name__ for kind in of(ev.Event)} - named <= {"Aftermath"}, "give it one in frontburner.record.codec"
+    assert {kind.__name__ for kind in of(ev.Event)} - named <= {"Aftermath"}, (
+        "give it one in frontburner.record.event_codec"
+    )
     assert len(named) == len(NAMES)

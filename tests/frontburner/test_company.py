@@ -10,7 +10,7 @@ from benchmarks.simulation.farm import FakeFarm, FakeNode, render
 from frontburner import events as ev
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.dispatch.messages import Failed, Finished, Joined, Message
-from frontburner.plan.cutter import MOST_AT_ONCE, Mode
+from frontburner.plan.unit_sizer import MOST_AT_ONCE, Mode
 from storage.errors import FrontburnerError
 from tasks.spec import UnitRecord
 from tests.frontburner.making import Nodes, assert_complete, cost_of, planner_of

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
+from frontburner.cli.notify_commands import Told
 from frontburner.cli.render import run as run_command_line
-from frontburner.cli.telling import Told
-from frontburner.jobs.intake import Form
-from frontburner.manager.here import TOLD, use_farm_here
+from frontburner.control.intake import Form
+from frontburner.manager.local_farm import TOLD, use_farm_here
 from frontburner.record.registry import prefect_api
 from frontburner.settings import Settings, environment, settings_for
-from tasks.command import Command, run
+from tasks.process.user_command import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,9 @@ def test_those_of_a_context_come_before_the_environment_and_are_checked_alike(
 
 
 def test_what_is_started_for_a_job_finds_the_job_s_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frontburner.manager.here.environment_here", lambda: dict.fromkeys(TOLD, "of the machine"))
+    monkeypatch.setattr(
+        "frontburner.manager.local_farm.environment_here", lambda: dict.fromkeys(TOLD, "of the machine")
+    )
     log = tmp_path / "said"
     ask = [sys.executable, "-c", "import os; print(os.environ['FRONTBURNER_SCHEDULER'])"]
     with settings_for(FRONTBURNER_SCHEDULER="tcp://own:8786"):
@@ -122,7 +124,8 @@ def test_a_cluster_that_is_named_comes_before_the_farm_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "frontburner.manager.here.environment_here", lambda: {"FRONTBURNER_SCHEDULER": "tcp://of-the-machine:8786"}
+        "frontburner.manager.local_farm.environment_here",
+        lambda: {"FRONTBURNER_SCHEDULER": "tcp://of-the-machine:8786"},
     )
     monkeypatch.setenv("FRONTBURNER_SCHEDULER", "")  # so that it is put back
     seen: list[tuple[str, str]] = []

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.control.earlier import wait_for_earlier_run
-from frontburner.control.wishes import (
+from frontburner.control.desired_state import (
     Wish,
     WishWatch,
     cancelled_by,
@@ -20,7 +19,8 @@ from frontburner.control.wishes import (
     someone,
     wish_of,
 )
-from frontburner.halting import Halt, Halted
+from frontburner.control.halting import Halt, Halted
+from frontburner.control.single_run import wait_for_earlier_run
 from storage.objects import HOUSE, open_store
 from tests.end_to_end.conftest import until
 from tests.frontburner.telling import away, drive, record, started

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import subtract
-from frontburner.plan.cost import UNKNOWN, CostMap, log_ratio
+from frontburner.plan.cost_map import UNKNOWN, CostMap, log_ratio
 from tasks.spec import CostGrid, Region, Size
 from tests.frontburner.strategies import regions
 

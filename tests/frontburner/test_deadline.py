@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from frontburner import events as ev
-from frontburner.deadline import DeadlineWatch, Outlook, Verdict, next_moment, nodes_wanted, uncertainty
+from frontburner.jobs.deadline import DeadlineWatch, Outlook, Verdict, next_moment, nodes_wanted, uncertainty
 from frontburner.plan.planner import FrameWork, Planner
 from tasks.spec import SampleRange, Size
 

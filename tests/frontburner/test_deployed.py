@@ -15,8 +15,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Failed, Pending, Running, Scheduled, Suspended
 
-from frontburner.cluster.server import embedded_server
-from frontburner.control.deployed import Deployed, NotThere, deployed
+from frontburner.cluster.prefect_server import embedded_server
+from frontburner.control.deployments import Deployed, NotThere, deployed
 from tests.frontburner.telling import started
 
 if TYPE_CHECKING:

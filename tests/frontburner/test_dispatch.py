@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from frontburner import events as ev
-from frontburner.dispatch.hunger import AHEAD_OF_S
-from frontburner.plan.cutter import Mode
+from frontburner.dispatch.capacity import AHEAD_OF_S
+from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from tasks.spec import Region
 from tests.frontburner.making import SEQUENCE, WHOLE, assert_complete, cost_of, planner_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, Fault, Outcome, render
 from frontburner import events as ev
-from frontburner.plan.cutter import Mode
+from frontburner.plan.unit_sizer import Mode
 from tests.frontburner.making import STILL, assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:

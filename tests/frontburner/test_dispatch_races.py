@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, Run, hills, render
 from frontburner import events as ev
-from frontburner.figures.report import Report
-from frontburner.plan.cutter import Mode
+from frontburner.plan.unit_sizer import Mode
+from frontburner.reports.report import Report
 from tests.frontburner.making import assert_complete, cost_of, planner_of
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from frontburner import events as ev
-from frontburner.dispatch.conduct import ASIDE_S
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.dispatch.failures import FIRST_REST_S, MOST_LOSSES, STORE_PATIENCE_S
 from frontburner.dispatch.messages import Joined, Message, Waiting, Withheld
+from frontburner.dispatch.node_health import ASIDE_S
 from frontburner.dispatch.timeouts import LATE_AT_LEAST_S, LATE_TIMES, START_S
-from frontburner.plan.cutter import Mode
+from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError, StoreError
 from tests.frontburner.making import assert_complete, cost_of, planner_of
 

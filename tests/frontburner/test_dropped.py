@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
-from frontburner.cli.keeping import prune, size
-from frontburner.control.again import Here, Wanted, rerun, resume
-from frontburner.control.asking import ask
-from frontburner.control.wishes import Wish
-from frontburner.keeping import dropped
-from frontburner.keeping.dropped import FORGOTTEN_S, HALF, UNANSWERED_S, want
-from frontburner.keeping.holdings import DroppedScenes
+from frontburner.cli.store_commands import prune, size
+from frontburner.control.desired_state import Wish
+from frontburner.control.resume import Here, Wanted, rerun, resume
+from frontburner.control.stop import ask
 from frontburner.record.registry import find, register
-from frontburner.record.standing import status_of
+from frontburner.record.snapshot import status_of
+from frontburner.retention import dropped_scenes
+from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF, UNANSWERED_S, want
+from frontburner.retention.stores import DroppedScenes
 from storage.objects import open_store
 from tests.frontburner.telling import away, drive, ended, planned, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frontburner.keeping.retention import Group
+    from frontburner.retention.rules import Group
     from storage.objects import ObjectStore
 
     Capture = pytest.CaptureFixture[str]
@@ -176,7 +176,7 @@ def test_a_scene_that_is_dropped_again_while_it_is_pruned_stays(desk: Desk) -> N
     desk.job(scene, ev.RunState.COMPLETED)
     (judged,) = desk.judged()
     os.utime(scene.parent)
-    dropped.remove(desk.place, judged)
+    dropped_scenes.remove(desk.place, judged)
     assert desk.left() == {"ball-0123456789abcdef"}
     assert scene.read_bytes() == b"x" * 1000
 

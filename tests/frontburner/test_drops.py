@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.drops import MISSING_S, Settling, drops_in
+from frontburner.submit.folder_contents import MISSING_S, Settling, drops_in
 
 if TYPE_CHECKING:
     from pathlib import Path

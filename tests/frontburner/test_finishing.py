@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from frontburner.chunks import Stage
-from frontburner.finishing import COLLECT_S, TASK_BYTES, WAITING_BYTES, Finisher, StillFinisher
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
+from frontburner.run.chunks import Stage
+from frontburner.run.finishing import COLLECT_S, TASK_BYTES, WAITING_BYTES, Finisher, StillFinisher
 from storage.errors import FrontburnerError, StoreError
-from tasks.desk import Desk
-from tasks.finishing import denoise_frame, finish_frames, stitch_frame, write_frame
-from tasks.pictures import FrameRecord
+from tasks.job_context import Desk
+from tasks.node.finishing_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
+from tasks.picture.frame_output import FrameRecord
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.scenes import FrameScene
+from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import Size
 
 if TYPE_CHECKING:

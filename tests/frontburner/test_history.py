@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.record.codec import NAMES, decode, encode
-from frontburner.record.history import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
+from frontburner.record.event_codec import NAMES, decode, encode
+from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
 from storage.objects import HOUSE, open_store
-from tasks.inspection import Fault
+from tasks.picture.inspection import Fault
 from tasks.spec import SampleRange
 from tests.end_to_end.conftest import until
 from tests.frontburner.telling import (
@@ -138,7 +138,7 @@ def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None
 
 def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_WAITING > 10_000
-    monkeypatch.setattr("frontburner.record.history.MOST_WAITING", 10)
+    monkeypatch.setattr("frontburner.record.event_writer.MOST_WAITING", 10)
     store = open_store(str(tmp_path / "store"))
     with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
         for done in range(15):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.cluster.hours import DAY_MIN, DAYS, Hours, Stretch, hours_text, parse_hours
+from frontburner.cluster.working_hours import DAY_MIN, DAYS, Hours, Stretch, hours_text, parse_hours
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK_MIN = 7 * DAY_MIN

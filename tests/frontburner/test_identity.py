@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
+from frontburner.control.conditions import note_scene
 from frontburner.jobs.identity import FIRST, HOW_FIELDS
 from frontburner.jobs.job import RenderJob, make_job
-from frontburner.nightly.conditions import note_scene
 from storage.objects import open_store
 from storage.view import View
-from tasks.manifest import manifest_of
+from tasks.scene.manifest import manifest_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frontburner.farm.share import Terms
-from frontburner.jobs.areas import parse_region, parse_size
+from frontburner.jobs.durations import format_span, parse_span
 from frontburner.jobs.files import read_document
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import Format, JobRefused, RenderJob, make_job
-from frontburner.jobs.spans import format_span, parse_span
-from tasks.desk import Travel
+from frontburner.jobs.regions import parse_region, parse_size
+from frontburner.plan.fair_share import Terms
+from tasks.job_context import Travel
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 

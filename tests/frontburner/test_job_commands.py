@@ -17,12 +17,12 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.cli import app
-from frontburner.control.again import Choice, Wanted, choose
-from frontburner.control.wishes import Wish, WishWatch, priority_of, wish_of
+from frontburner.control.desired_state import Wish, WishWatch, priority_of, wish_of
+from frontburner.control.resume import Choice, Wanted, choose
 from frontburner.jobs.job import JobRefused
-from frontburner.record.history import Recorder
+from frontburner.record.event_writer import Recorder
 from frontburner.record.registry import register
-from frontburner.record.standing import status_of
+from frontburner.record.snapshot import status_of
 from storage.objects import open_store
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.frontburner.telling import BLOCK, finished, planned, record, started, told

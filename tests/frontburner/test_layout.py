@@ -10,10 +10,10 @@ import pytest
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import ALIGN_PX, Layout, lay_out
 from frontburner.plan.block import Block
-from frontburner.plan.cutter import Mode
+from frontburner.plan.unit_sizer import Mode
 from tasks.limits import Limits
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.scenes import FrameScene
+from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import Aov, FrameSpec, Region, SampleRange, Size, UnitSpec
 
 ABLE = Capabilities(exact_regions=True, exact_samples=True, aovs=frozenset({Aov.DEPTH, Aov.NORMAL}))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import Block
-from frontburner.plan.cost import CostMap
+from frontburner.plan.cost_map import CostMap
 from frontburner.plan.learning import LEAST_OVERHEAD_S, UNKNOWN_SPEED, Learning
 from tasks.spec import CostGrid, Region, SampleRange, Size
 

@@ -6,10 +6,10 @@ from threading import Event
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from frontburner.leftovers import Leftovers
+from frontburner.run.unit_cleanup import Leftovers
 from storage.errors import StoreError
 from storage.objects import open_store
-from tasks.ledger import Ledger
+from tasks.node.unit_ledger import Ledger
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 from tests.storage.counting import counting
 from tests.tasks.test_ledger import tile

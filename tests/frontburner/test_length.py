@@ -13,15 +13,15 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills
 from frontburner import events as ev
-from frontburner.deadline import DeadlineWatch
 from frontburner.dispatch.dispatcher import Dispatcher
-from frontburner.figures.report import Report
-from frontburner.limits import Limiter
-from frontburner.monitor.jobs import Live
-from frontburner.need import Need
+from frontburner.jobs.deadline import DeadlineWatch
+from frontburner.monitor.job_rows import Live
 from frontburner.plan.planner import FrameWork, Planner
-from frontburner.record.codec import encode
-from frontburner.record.status import JobStatus, fold
+from frontburner.record.event_codec import encode
+from frontburner.record.job_status import JobStatus, fold
+from frontburner.reports.report import Report
+from frontburner.run.demand import Need
+from frontburner.run.limit_tracking import Limiter
 from tests.frontburner.test_limits import SIZE, FakeMeasurement, layout_of
 
 if TYPE_CHECKING:

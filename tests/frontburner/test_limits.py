@@ -15,11 +15,11 @@ from frontburner import events as ev
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
-from frontburner.limits import Limiter
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.run.limit_tracking import Limiter
 from tasks.limits import EndedBy, Ending
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.scenes import FrameScene
+from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import Size
 from tests.frontburner.cover import assert_covered_once
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from frontburner import events as ev
-from frontburner.cli.lines import Lines
+from frontburner.cli.job_arguments import Lines
 from frontburner.jobs.job import JobRefused
 from tests.end_to_end.conftest import until
 from tests.frontburner.telling import finished, planned

@@ -10,11 +10,11 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from frontburner.events import RunState
-from frontburner.keeping.retention import Kind
 from frontburner.manager import metrics_app
 from frontburner.manager.metrics import JobFigures, Reading, exposition
 from frontburner.manager.metrics_app import MetricsApp
-from frontburner.record.status import JobStatus, NodeStatus
+from frontburner.record.job_status import JobStatus, NodeStatus
+from frontburner.retention.rules import Kind
 
 if TYPE_CHECKING:
     import pytest

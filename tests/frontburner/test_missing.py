@@ -12,9 +12,9 @@ import pytest
 
 from frontburner.jobs.missing import missing
 from storage.objects import HOUSE, open_store
-from tasks.ledger import Ledger
 from tasks.limits import Reached
-from tasks.pictures import record_key
+from tasks.node.unit_ledger import Ledger
+from tasks.picture.frame_output import record_key
 from tasks.spec import UnitSpec
 from tests.frontburner.test_limits import layout_of
 from tests.storage.counting import counting

@@ -25,7 +25,7 @@ from frontburner.jobs.openjd import export, from_range, load, to_range
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frontburner.jobs.intake import Form
+    from frontburner.control.intake import Form
 
 BASE = Path("/shows/one")
 WALK: dict[str, Any] = {

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import Block, overlaps, subtract
-from frontburner.plan.cut import TOLERANCE, cut_off
 from frontburner.plan.passes import (
     FIRST_SAMPLES,
     FRAMES_TOGETHER,
@@ -19,6 +18,7 @@ from frontburner.plan.passes import (
     sample_passes,
     turns,
 )
+from frontburner.plan.split_region import TOLERANCE, cut_off
 from tasks.spec import Region, SampleRange, Size
 from tests.frontburner.cover import counts
 from tests.frontburner.strategies import wholes

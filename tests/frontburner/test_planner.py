@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import CostField, hills
-from frontburner.plan.cutter import PROBE_UNITS_PER_NODE, Mode
+from frontburner.plan.unit_sizer import PROBE_UNITS_PER_NODE, Mode
 from tasks.spec import SampleRange
 from tests.frontburner.cover import assert_covered_once
 from tests.frontburner.making import SIZE, Nodes, planner_of

@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frontburner.plan.cutter import Mode
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.unit_sizer import Mode
 from tasks.spec import Region, SampleRange, Size
 from tests.frontburner.cover import assert_covered_once, counts
 from tests.frontburner.making import SIZE, Nodes, Turmoil, planner_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from frontburner.cluster.presence import BUSY_S, TYPED_S, Presence, typed_ago_s
+from frontburner.cluster.idle_detection import BUSY_S, TYPED_S, Presence, typed_ago_s
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.afterwards import AGAIN_THE_SAME, judged_again
 from frontburner.cli import app
 from frontburner.jobs.job import make_job
 from frontburner.record.registry import register
-from frontburner.record.standing import status_of
+from frontburner.record.snapshot import status_of
+from frontburner.run.after_frames import AGAIN_THE_SAME, judged_again
 from storage.images import encode_png
 from storage.objects import open_store
 from storage.view import View
-from tasks.inspection import Fault, Finding, figures
-from tasks.movie import facts
+from tasks.picture.inspection import Fault, Finding, figures
+from tasks.picture.movie import facts
 from tests.frontburner.telling import ended, planned, record, started
 from tests.tasks.footage import HEIGHT, WIDTH, footage, picture
 

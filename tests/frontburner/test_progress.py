@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import Block
-from frontburner.progress import FrameProgress, JobProgress
+from frontburner.run.progress import FrameProgress, JobProgress
 from tasks.limits import EndedBy
 from tasks.spec import Region, SampleRange
 from tests.tasks.making import passes_of

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.plan.cutter import Mode
-from frontburner.plan.tail import WASTE_LIMIT
+from frontburner.plan.stragglers import WASTE_LIMIT
+from frontburner.plan.unit_sizer import Mode
 from tasks.spec import SampleRange, Size
 from tests.frontburner.cover import assert_covered_once
 from tests.frontburner.making import Nodes, planner_of

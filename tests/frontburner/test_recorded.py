@@ -20,11 +20,11 @@ import pytest
 
 from frontburner.cli import app
 from frontburner.jobs.job import RenderJob
-from frontburner.monitor.jobs import Live, details, row
-from frontburner.record.codec import decode, encode
-from frontburner.record.records import read
-from frontburner.record.standing import jobs_in, status_of
-from frontburner.record.status import status
+from frontburner.monitor.job_rows import Live, details, row
+from frontburner.record.event_codec import decode, encode
+from frontburner.record.event_log import read
+from frontburner.record.job_status import status
+from frontburner.record.snapshot import jobs_in, status_of
 from storage.errors import MissingObject
 from storage.objects import HOUSE, open_store
 

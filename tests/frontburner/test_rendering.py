@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.chunks import Stage
-from frontburner.control.wishes import WishWatch
+from frontburner.control.desired_state import WishWatch
+from frontburner.control.halting import Halted, Halting
 from frontburner.dispatch.messages import Failed, Finished, Joined
-from frontburner.halting import Halted, Halting
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.missing import missing
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.rendering import Rendering
+from frontburner.run.chunks import Stage
+from frontburner.run.rendering import Rendering
 from storage.images import decode_exr
 from storage.objects import open_store
-from tasks.desk import Desk
 from tasks.errors import UnitFailed
-from tasks.ledger import Ledger
+from tasks.job_context import Desk
+from tasks.node.unit_ledger import Ledger
 from tasks.renderers.base import SceneInfo
 from tasks.renderers.null import Null, gradient
 from tasks.spec import Size, Tile, UnitRecord
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from frontburner.chunks import Chunk
     from frontburner.plan.block import Block
+    from frontburner.run.chunks import Chunk
     from tasks.spec import UnitSpec
 
 SIZE = Size(width=48, height=32)
@@ -175,7 +175,7 @@ class Studio:
 
 @pytest.fixture(autouse=True)
 def _log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frontburner.rendering.get_run_logger", lambda: logging.getLogger("run"))
+    monkeypatch.setattr("frontburner.run.rendering.get_run_logger", lambda: logging.getLogger("run"))
 
 
 def test_a_sequence_is_rendered_chunk_by_chunk_and_every_picture_is_right(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.figures.report import Report
-from frontburner.figures.shifts import Shifts
-from frontburner.figures.summary import markdown, summary
-from frontburner.figures.timeline import Doing, Timeline
 from frontburner.plan.block import Block
+from frontburner.reports.availability import Shifts
+from frontburner.reports.report import Report
+from frontburner.reports.summary import markdown, summary
+from frontburner.reports.timeline import Doing, Timeline
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, UnitRecord
 

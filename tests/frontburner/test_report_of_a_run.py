@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from frontburner import events as ev
-from frontburner.figures.report import Report
 from frontburner.plan.planner import FrameWork, Planner
+from frontburner.reports.report import Report
 from tasks.spec import SampleRange, Size
 
 

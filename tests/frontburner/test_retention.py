@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.keeping.retention import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
+from frontburner.retention.rules import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
 from storage.objects import HOUSE, Entry
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from frontburner.keeping.retention import Group
+    from frontburner.retention.rules import Group
     from storage.objects import ObjectStore
 
 NOW_S = 1_000_000_000.0
@@ -89,7 +89,7 @@ def test_the_command_says_what_it_needs(given: list[str], says: str, tmp_path: P
 
 
 def test_the_command_takes_away(store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> None:
-    from frontburner.cli.keeping import prune
+    from frontburner.cli.store_commands import prune
 
     for key in ALL:
         store.write(key, b"0123456789")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from frontburner.cluster.roll import Hold, NodeSeen, Roll
-from frontburner.cluster.standings import Standing, Standings
-from frontburner.farm.share import Terms
-from tasks.readiness import Check, Grade, Readiness
+from frontburner.cluster.arbiter_state import Hold, NodeSeen, Roll
+from frontburner.cluster.node_settings import Standing, Standings
+from frontburner.plan.fair_share import Terms
+from tasks.node.readiness import Check, Grade, Readiness
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from frontburner.cluster.document import read_cluster
+from frontburner.cluster.cluster_file import read_cluster
 from frontburner.cluster.scaling import nodes_for
 from frontburner.jobs.job import JobRefused
 

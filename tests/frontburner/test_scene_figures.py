@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.cli.display import Display
+from frontburner.cluster.node_messages import message_of
 from frontburner.dispatch.messages import Fetched
-from frontburner.farm.news import message_of
-from frontburner.figures.scene import SceneFigures
-from frontburner.figures.summary import _scene
+from frontburner.reports.summary import _scene
+from frontburner.reports.transfer_figures import SceneFigures
 
 if TYPE_CHECKING:
     import pytest

@@ -12,7 +12,7 @@ from frontburner.jobs.scenes import frame_scenes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.scenes import FrameScene
+    from tasks.scene.frame_scenes import FrameScene
 
 
 def scenes_of(scene: Path, **fields: Any) -> tuple[FrameScene, ...]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from frontburner.sending import Sending
+from frontburner.run.scene_upload import Sending
 from storage import files as files_module
 from storage.errors import FileChanged, StoreError
 from storage.files import FileStore
 from storage.objects import open_store
-from tasks.manifest import Manifest, manifest_of
+from tasks.scene.manifest import Manifest, manifest_of
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ import httpx
 import psutil
 import pytest
 
-from frontburner.cluster.server import _database, _held_port, embedded_server
+from frontburner.cluster.prefect_server import _database, _held_port, embedded_server
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 _OTHER = """
 import sys
 from pathlib import Path
-from frontburner.cluster.server import _database
+from frontburner.cluster.prefect_server import _database
 with _database(Path(sys.argv[1])) as folder:
     print(folder, flush=True)
     sys.stdin.read()

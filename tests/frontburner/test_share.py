@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.farm.share import Claim, Terms, share
+from frontburner.plan.fair_share import Claim, Terms, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.plan.sizing import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, WHOLE_RISK, Outlook, longest, unit_work
+from frontburner.plan.unit_cost import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, WHOLE_RISK, Outlook, longest, unit_work
 
 PLENTY = Outlook(
     pool_s=400.0, hands_s=80.0, together_s=60.0, busy_s=0.0, speed=2.0, overhead_s=0.01, deviation=0.1, largest_s=100.0,

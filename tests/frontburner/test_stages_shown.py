@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.cli.display import Display
-from frontburner.cli.lines import Lines
+from frontburner.cli.job_arguments import Lines
 from frontburner.events.staging import in_stage
 from tests.frontburner.telling import finished, planned
 
 if TYPE_CHECKING:
     import pytest
 
-    from frontburner.cli.telling import Teller
+    from frontburner.cli.notify_commands import Teller
 
 
 def tell(teller: Teller | Display) -> None:

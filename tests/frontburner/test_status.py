@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
-from frontburner.record.codec import encode
-from frontburner.record.standing import Standing, jobs_in, status_of
-from frontburner.record.status import RUNS_KEPT, SILENT_AFTER, status
+from frontburner.record.event_codec import encode
+from frontburner.record.job_status import RUNS_KEPT, SILENT_AFTER, status
+from frontburner.record.snapshot import Standing, jobs_in, status_of
 from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
 from tests.frontburner.telling import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontburner import events as ev
-from frontburner.chunks import MOST_CHUNKS, Chunk, Stage, frame_chunks, frames_title, pass_chunks
 from frontburner.plan.block import Block
-from frontburner.steps import SequenceSteps, StillSteps
+from frontburner.run.chunks import MOST_CHUNKS, Chunk, Stage, frame_chunks, frames_title, pass_chunks
+from frontburner.run.step_states import SequenceSteps, StillSteps
 from storage.errors import FrontburnerError, StoreError
-from tasks.finishing import RETRIES
+from tasks.node.finishing_tasks import RETRIES
 from tasks.spec import Region, SampleRange
 
 if TYPE_CHECKING:

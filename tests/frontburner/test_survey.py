@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frontburner.farm.survey import NodeReport, choose_build
+from frontburner.cluster.build_choice import NodeReport, choose_build
 from tasks.errors import NodeNotReady
 
 FAST, SLOW = "3.9.1 llvm_ad_rgb", "3.9.1 scalar_rgb"

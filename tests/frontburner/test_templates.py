@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cli import app
-from frontburner.jobs.intake import Form, read_job
+from frontburner.control.intake import Form, read_job
 from frontburner.jobs.job import JobRefused
 from frontburner.jobs.template import JobTemplate, TemplateRefused
 from frontburner.jobs.templates import load, names, read_template, save

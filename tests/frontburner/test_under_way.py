@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import Block
-from frontburner.plan.under_way import UnderWay
+from frontburner.plan.in_flight import UnderWay
 from tasks.spec import Region, SampleRange
 
 BLOCK = Block(frame=1, samples=SampleRange(start=0, stop=8), region=Region(x0=0, y0=0, x1=8, y1=8))

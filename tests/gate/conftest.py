@@ -20,11 +20,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from frontburner.cluster.nodes import CONFIG, node_options
-from frontburner.gate.authority import Authority
-from frontburner.gate.security import security_for
-from frontburner.gate.serve import GatewaySettings, server, tokens_of
-from frontburner.gate.tokens import Role
+from frontburner.cluster.node_processes import CONFIG, node_options
+from frontburner.credentials.authority import Authority
+from frontburner.credentials.dask_security import security_for
+from frontburner.credentials.tokens import Role
+from frontburner.gateway.serve import GatewaySettings, server, tokens_of
 from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of the tests here
 
 if TYPE_CHECKING:

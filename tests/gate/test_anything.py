@@ -21,15 +21,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frontburner.gate.authority import Authority
-from frontburner.gate.certificates import new_key, request_for
-from frontburner.gate.gateway import Gateway
-from frontburner.gate.submission import Places
-from frontburner.gate.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.credentials.authority import Authority
+from frontburner.credentials.certificates import new_key, request_for
+from frontburner.credentials.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.gateway.gateway import Gateway
+from frontburner.gateway.submit_policy import Places
+from frontburner.jobs.field_values import one_line
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
-from frontburner.jobs.typed import one_line
 from storage.errors import FrontburnerError
-from tasks.versions import versions
+from tasks.node.versions import versions
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:

@@ -18,9 +18,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from frontburner.gate.authority import RENEW_LEFT, Authority
-from frontburner.gate.certificates import Kind, NotCertified, checked_name, lasts_until, new_key, request_for, serial
-from frontburner.gate.security import FarmSecurity, security_for
+from frontburner.credentials.authority import RENEW_LEFT, Authority
+from frontburner.credentials.certificates import (
+    Kind,
+    NotCertified,
+    checked_name,
+    lasts_until,
+    new_key,
+    request_for,
+    serial,
+)
+from frontburner.credentials.dask_security import FarmSecurity, security_for
 from tests.end_to_end.conftest import TIMEOUT_S
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -19,12 +19,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from frontburner.gate.certificates import new_key, request_for
-from frontburner.gate.door import COOKIE, KNOWN_BYTES, STRANGER_BYTES
-from frontburner.gate.serve import tokens_of
-from frontburner.gate.submission import Places
+from frontburner.credentials.certificates import new_key, request_for
+from frontburner.gateway.auth_middleware import COOKIE, KNOWN_BYTES, STRANGER_BYTES
+from frontburner.gateway.serve import tokens_of
+from frontburner.gateway.submit_policy import Places
 from frontburner.jobs.job import JobRefused, make_job
-from tasks.versions import versions
+from tasks.node.versions import versions
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.gate.conftest import STORE, gateway
 

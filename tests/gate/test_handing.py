@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cli import app
-from frontburner.gate.joining import log_in
+from frontburner.credentials.joining import log_in
 
 if TYPE_CHECKING:
     from pathlib import Path

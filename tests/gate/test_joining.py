@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.running import NoFarm, find_scheduler
-from frontburner.gate.joining import NotLetIn, gateway_of, join, log_in, rejoin
-from frontburner.gate.membership import adopt_person, forget, membership
-from frontburner.gate.tokens import read_token
+from frontburner.cluster.running_farms import NoFarm, find_scheduler
+from frontburner.credentials.joining import NotLetIn, gateway_of, join, log_in, rejoin
+from frontburner.credentials.membership import adopt_person, forget, membership
+from frontburner.credentials.tokens import read_token
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.versions import versions
+from tasks.node.versions import versions
 from tests.gate.conftest import STORE, gateway
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_other_versions_are_named_with_how_to_mend_them(
     gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = versions() | {"numpy": "1.0"}
-    monkeypatch.setattr("frontburner.gate.joining.versions", lambda: mine)
+    monkeypatch.setattr("frontburner.credentials.joining.versions", lambda: mine)
     with pytest.raises(NotLetIn, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
         join(gate.url, gate.token("node"), home, "n31")
     assert not refused.value.retryable

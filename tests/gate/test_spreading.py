@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from distributed.comm import get_address_host_port
 
-from frontburner.cluster.calls import call
-from frontburner.cluster.nodes import local_nodes
-from frontburner.gate.authority import Authority
-from frontburner.gate.joining import join, log_in
-from frontburner.gate.knocking import TurnedAway, turned_away
-from frontburner.gate.security import FarmSecurity, security_for
+from frontburner.cluster.arbiter_calls import call
+from frontburner.cluster.node_processes import local_nodes
+from frontburner.credentials.authority import Authority
+from frontburner.credentials.dask_security import FarmSecurity, security_for
+from frontburner.credentials.joining import join, log_in
+from frontburner.credentials.tls_probe import TurnedAway, turned_away
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
 from tests.gate.conftest import gateway
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from distributed import SpecCluster
 
-    from frontburner.gate.authority import Papers
+    from frontburner.credentials.authority import Papers
     from tests.gate.conftest import Gate
 
 

@@ -20,14 +20,14 @@ from distributed.protocol.pickle import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frontburner.cluster.calls import call, connected
-from frontburner.gate.identity import security_at
-from frontburner.gate.security import security_for
+from frontburner.cluster.arbiter_calls import call, connected
+from frontburner.credentials.dask_security import security_for
+from frontburner.credentials.identity import security_at
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.contents import content_of
-from tasks.desk import Desk
-from tasks.node import render_unit
+from tasks.content_digests import content_of
+from tasks.job_context import Desk
+from tasks.node.unit_task import render_unit
 from tasks.renderers.null import BUILD
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 from tests.end_to_end.conftest import TIMEOUT_S, until

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.gate.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.credentials.tokens import Role, TokenRefused, Tokens, read_token
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.gate.parts import prefect_variables
-from frontburner.gate.serve import tokens_of
+from frontburner.gateway.serve import tokens_of
+from frontburner.manager.service_environment import prefect_variables
 from storage.images import decode_exr
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect_at, until
 from tests.end_to_end.test_sharing import ended, nodes
@@ -37,7 +37,7 @@ def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "frontburner.gate")
+    caplog.set_level("INFO", "frontburner.gateway")
     manager, desk, rack = tmp_path / "manager", tmp_path / "desk", tmp_path / "rack"
     monkeypatch.setenv("FRONTBURNER_HOME", str(manager))
     for folder in (desk, rack):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.logs import KEPT, RotatingLog
-from frontburner.manager.setup import SetupRefused, farm_folder
-from frontburner.manager.units import farm_unit
+from frontburner.cluster.log_files import KEPT, RotatingLog
+from frontburner.manager.farm_setup import SetupRefused, farm_folder
+from frontburner.manager.systemd_units import farm_unit
 from frontburner.manager.upgrade import note_versions
 from tests.end_to_end.conftest import TIMEOUT_S
 

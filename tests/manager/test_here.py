@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.running import began_s_of
-from frontburner.manager.here import TOLD, use_farm_here
-from frontburner.manager.setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
-from frontburner.manager.state import FarmState, write_state
+from frontburner.cluster.running_farms import began_s_of
+from frontburner.manager.farm_setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
+from frontburner.manager.farm_state import FarmState, write_state
+from frontburner.manager.local_farm import TOLD, use_farm_here
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.manager.patience import LONGEST_S, MOST_IN_A_ROW, STEADY_S, Patience
-from frontburner.manager.setup import (
+from frontburner.manager.farm_setup import (
     USUAL_PORTS,
     Setup,
     SetupRefused,
@@ -20,6 +19,7 @@ from frontburner.manager.setup import (
     keep_setup,
     read_setup,
 )
+from frontburner.manager.restart_policy import LONGEST_S, MOST_IN_A_ROW, STEADY_S, Patience
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from frontburner.manager.leftovers import MARK
+from frontburner.manager.farm_setup import farm_folder
+from frontburner.manager.farm_state import FarmState, PartState, Stand, read_state, standing_farm
+from frontburner.manager.orphans import MARK
 from frontburner.manager.outage import went_down_at
-from frontburner.manager.setup import farm_folder
-from frontburner.manager.state import FarmState, PartState, Stand, read_state, standing_farm
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ SUPERVISOR = """
 import asyncio, socket, sys
 from pathlib import Path
 from frontburner.manager import keeper, patience, probes
-from frontburner.manager.leftovers import MARK
-from frontburner.manager.part import Part
-from frontburner.manager.probes import Answers
-from frontburner.manager.setup import farm_folder
+from frontburner.manager.orphans import MARK
+from frontburner.manager.service import Part
+from frontburner.manager.health_probes import Answers
+from frontburner.manager.farm_setup import farm_folder
 from frontburner.manager.supervisor import Supervisor
 
 patience.FIRST_S, keeper.WATCH_S, keeper.END_S = 0.05, 0.2, 2.0

@@ -16,16 +16,16 @@ from PIL import Image
 
 from frontburner import events as ev
 from frontburner.monitor.app import monitor
-from frontburner.monitor.leave import everyone
-from frontburner.monitor.reception import Begun, OwnReception
+from frontburner.monitor.drop_submission import Begun, OwnReception
+from frontburner.monitor.page_permissions import everyone
 from frontburner.plan.block import Block
-from frontburner.record.codec import encode
-from frontburner.record.records import part_key
+from frontburner.record.event_codec import encode
+from frontburner.record.event_log import part_key
 from frontburner.record.registry import Place
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.parts import part_key as key_of_part
-from tasks.pictures import preview_key
+from tasks.picture.frame_output import preview_key
+from tasks.picture.still_parts import part_key as key_of_part
 from tasks.spec import Region, SampleRange, Size, UnitRecord, place_of
 from tests.end_to_end.conftest import until
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frontburner.control.wishes import Wish
-    from frontburner.monitor.leave import May
-    from frontburner.monitor.source import Again
+    from frontburner.control.desired_state import Wish
+    from frontburner.monitor.farm_source import Again
+    from frontburner.monitor.page_permissions import May
     from storage.objects import ObjectStore
 
 SIZE = Size(width=640, height=360)
@@ -117,7 +117,7 @@ def finished(
 
 @dataclass
 class Stage:
-    """A `frontburner.monitor.source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
+    """A `frontburner.monitor.farm_source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
 
     folder: Path
     nodes: list[dict[str, Any]] = field(default_factory=list)

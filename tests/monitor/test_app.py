@@ -13,14 +13,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from frontburner import events as ev
-from frontburner.control.wishes import Wish, priority_of, wish_of
+from frontburner.control.desired_state import Wish, priority_of, wish_of
 from frontburner.monitor import actions
 from frontburner.monitor.app import SAFE, monitor
+from frontburner.monitor.farm_source import Again, LocalFarm
 from frontburner.monitor.hub import FARM
-from frontburner.monitor.leave import everyone
-from frontburner.monitor.patches import merged
-from frontburner.monitor.source import Again, LocalFarm
-from frontburner.record.standing import Standing
+from frontburner.monitor.json_patch import merged
+from frontburner.monitor.page_permissions import everyone
+from frontburner.record.snapshot import Standing
 from storage.errors import FrontburnerError
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import (

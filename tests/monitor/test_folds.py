@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from frontburner import events as ev
-from frontburner.figures.report import Report
-from frontburner.monitor import nodes
-from frontburner.monitor.jobs import Live, details, row
-from frontburner.monitor.patches import merged, patch, without_none
+from frontburner.monitor import node_rows
+from frontburner.monitor.job_rows import Live, details, row
+from frontburner.monitor.json_patch import merged, patch, without_none
 from frontburner.plan.planner import FrameWork, Planner
-from frontburner.record.codec import decode, encode
-from frontburner.record.status import JobStatus, fold
+from frontburner.record.event_codec import decode, encode
+from frontburner.record.job_status import JobStatus, fold
+from frontburner.reports.report import Report
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, Size
 from tests.monitor.stage import SIZE, block, finished, node, planned, started
@@ -230,7 +230,7 @@ def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:
     doings = {JOB: live(*events).doings.nodes}
     broken = node("n4", problems=["mitsuba: libLLVM.so is missing."], remedies=["apt-get install libllvm19"])
     snapshot = {"nodes": [node("n1", "rendering", job=JOB), node("n2", "idle"), broken]}
-    found = nodes.rows(snapshot, doings)
+    found = node_rows.rows(snapshot, doings)
     assert found["n1"]["doing"] == "frame 2, 640×360 at 0,0, samples 0–4"
     assert found["n1"]["rate"] == round(SIZE.whole.area * 4 / 10.0)
     assert found["n1"]["since"].startswith("2026-03-02T12:00:12")
@@ -238,7 +238,7 @@ def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:
     assert (found["n3"]["state"], found["n4"]["state"]) == ("gone", "not ready")
     assert "n3" in found
     assert "frontburner node start" in found["n3"]["remedies"][0]
-    history = nodes.details("n1", doings, [(1.0, 50.0, 0.2)])
+    history = node_rows.details("n1", doings, [(1.0, 50.0, 0.2)])
     assert [span[3] for span in history["spans"]] == [1]
     assert history["load"] == [[1.0, 50.0, 0.2]]
     assert all(value is not None for each in found.values() for value in each.values()), "None would take it away"

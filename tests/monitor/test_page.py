@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.control.wishes import priority_of
-from frontburner.monitor.source import Again
-from frontburner.previews import parts_folder
+from frontburner.control.desired_state import priority_of
+from frontburner.monitor.farm_source import Again
+from frontburner.run.previews import parts_folder
 from storage.images import encode_png
 from storage.view import View
-from tasks.parts import clear_parts
+from tasks.picture.still_parts import clear_parts
 from tests.end_to_end.conftest import until
 from tests.monitor import scenes
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting

@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.keeping.dropped import FORGOTTEN_S
 from frontburner.monitor.app import monitor
-from frontburner.monitor.leave import everyone
+from frontburner.monitor.page_permissions import everyone
 from frontburner.monitor.refusals import by_field
+from frontburner.retention.dropped_scenes import FORGOTTEN_S
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import Reception, Stage
 
@@ -238,7 +238,7 @@ def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Recept
 def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
     stage: Stage, reception: Reception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("frontburner.monitor.submit.SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("frontburner.monitor.submit_page.SWEEP_EVERY_S", 0.01)
     now_s, uploads = [0.0], reception.uploads
     assert uploads is not None
     uploads.clock = lambda: now_s[0]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.letter import Letter, NotDelivered, deliver
-from tasks.sheet import small
-from tasks.targets import Occasion, UnknownTarget, read_targets
+from tasks.notification import Letter, NotDelivered, deliver
+from tasks.notify_targets import Occasion, UnknownTarget, read_targets
+from tasks.picture.contact_sheet import small
 from tests.nightly.hearing import PASSWORD, TOKEN
 
 if TYPE_CHECKING:

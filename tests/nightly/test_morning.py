@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 from frontburner.settings import environment
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.nightly.test_night import whole_night

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
+from frontburner.control.conditions import Conditions, note_scene, unchanged
 from frontburner.events import aftermath as am
 from frontburner.jobs.job import make_job
-from frontburner.nightly.account import account_of
-from frontburner.nightly.conditions import Conditions, note_scene, unchanged
-from frontburner.nightly.letters import as_page, job_letter, morning_letter
-from frontburner.nightly.night import accounts_since
-from frontburner.nightly.schedules import forecast
+from frontburner.notify.job_account import account_of
+from frontburner.notify.night import accounts_since
+from frontburner.notify.notification import as_page, job_letter, morning_letter
 from frontburner.record.registry import Place, register
+from frontburner.submit.schedules import forecast
 from storage.images import encode_png
 from storage.objects import HOUSE, open_store
 from storage.view import View
-from tasks.inspection import Fault
-from tasks.manifest import manifest_of
-from tasks.targets import Occasion
+from tasks.notify_targets import Occasion
+from tasks.picture.inspection import Fault
+from tasks.scene.manifest import manifest_of
 from tests.frontburner.telling import ended, planned, record, started
 
 if TYPE_CHECKING:

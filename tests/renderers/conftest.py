@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import NodeNotReady
-from tasks.process import RendererProcess
+from tasks.node.renderer_process import RendererProcess
 from tasks.renderers import renderer
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 from tests.disks import disk

@@ -28,7 +28,7 @@ def kernels() -> int:
 
 def open_scene() -> int:
     """Identify the scene that this process's session has open."""
-    from tasks import child
+    from tasks.node import renderer_child
 
-    session: Any = child._session
+    session: Any = renderer_child._session
     return id(session[1]._stage.scene)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.animation import animation_of, frames_on_disk, interpolate, is_numbered, scene_at
 from tasks.errors import SceneError
+from tasks.scene.animation import animation_of, frames_on_disk, interpolate, is_numbered, scene_at
 
 SCENES = Path(__file__).parent / "scenes"
 

@@ -12,7 +12,7 @@ import OpenImageIO
 import pytest
 
 from tasks.errors import NodeNotReady, SceneError
-from tasks.process import RendererProcess
+from tasks.node.renderer_process import RendererProcess
 from tasks.renderers import RENDERERS
 from tasks.renderers.blender import builds
 from tasks.spec import Region, Size

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.call import Phase
 from tasks.errors import UnitCancelled, UnitFailed
+from tasks.node.renderer_call import Phase
 from tasks.renderers import RENDERERS, renderer, renderer_for
 from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, cells, packets, split_packets
 from tasks.spec import Aov, Region, Size

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Self
 import psutil
 import pytest
 
-from tasks import child
-from tasks.call import Phase
 from tasks.errors import UnitCancelled, UnitFailed
-from tasks.process import RendererProcess
+from tasks.node import renderer_child
+from tasks.node.renderer_call import Phase
+from tasks.node.renderer_process import RendererProcess
 from tasks.spec import Region
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.conftest import Bench, start
@@ -205,10 +205,10 @@ def test_a_child_that_died_between_two_calls_is_replaced(own: Bench) -> None:
     for _ in range(3):
         assert own.process.call(abs, -1) == 1
         assert own.process._running is not None
-        child = own.process._running.process
-        child.kill()
+        renderer_child = own.process._running.process
+        renderer_child.kill()
         while own.process.pid:
-            child.join()
+            renderer_child.join()
 
 
 def test_a_waiting_caller_is_called_back_without_harm_to_the_working_one(own: Bench) -> None:
@@ -224,7 +224,7 @@ def test_a_child_that_cannot_start_says_why_and_the_next_call_tries_again(
 ) -> None:
     with RendererProcess(node="n", threads=1, logs=tmp_path) as process:
         with monkeypatch.context() as broken:
-            broken.setattr(child, "begin", refuse)
+            broken.setattr(renderer_child, "begin", refuse)
             with pytest.raises(UnitFailed, match="exit code 1") as caught:
                 process.call(abs, -1)
         assert "PermissionError: not today" in caught.value.last_words
@@ -232,14 +232,14 @@ def test_a_child_that_cannot_start_says_why_and_the_next_call_tries_again(
 
 
 def refuse(log: Path, node: str) -> None:
-    child.begin(log, node)
+    renderer_child.begin(log, node)
     raise PermissionError("not today")
 
 
 _PARENT = """
 import os, sys, time
 from pathlib import Path
-from tasks.process import RendererProcess
+from tasks.node.renderer_process import RendererProcess
 process = RendererProcess(node="n", threads=1, logs=Path(sys.argv[1]))
 print(process.call(os.getpid), flush=True)
 process.call(time.sleep, 600)
@@ -359,7 +359,7 @@ def test_a_renderer_that_does_nothing_is_ended_and_says_so(
 ) -> None:
     hangs = faulty(own, tmp_path, do="hang")
     for name, seconds in (("STILL_S", 0.5), ("LOOK_S", 0.05)):
-        monkeypatch.setattr(f"tasks.stillness.{name}", seconds)
+        monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
     with pytest.raises(UnitFailed, match="did nothing for"):
         hangs.render()
     assert own.process.pid is None
@@ -368,7 +368,7 @@ def test_a_renderer_that_does_nothing_is_ended_and_says_so(
 def test_a_renderer_that_works_is_left_alone(own: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # However busy the machine is, it gets more of it than STIRS_CPU_S in so long.
     for name, seconds in (("STILL_S", 2.0), ("LOOK_S", 0.05), ("STIRS_CPU_S", 0.01)):
-        monkeypatch.setattr(f"tasks.stillness.{name}", seconds)
+        monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
     assert own.process.call(toil, 2.5) == "done"
 
 
@@ -380,12 +380,14 @@ def toil(seconds: float) -> str:
 
 
 def test_a_scenes_own_code_finds_no_secrets_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in child.SECRETS:
+    for name in renderer_child.SECRETS:
         monkeypatch.setenv(name, "open sesame")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://store")
     bench = start("null", tmp_path / "logs")
     try:
-        assert [bench.process.call(os.getenv, name) for name in child.SECRETS] == [None] * len(child.SECRETS)
+        assert [bench.process.call(os.getenv, name) for name in renderer_child.SECRETS] == [None] * len(
+            renderer_child.SECRETS
+        )
         assert bench.process.call(os.getenv, "AWS_ENDPOINT_URL") == "https://store"
     finally:
         bench.process.stop()

@@ -15,9 +15,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tasks import usage
 from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed
-from tasks.process import RendererProcess
+from tasks.node.renderer_process import RendererProcess
+from tasks.process import resource_usage
 from tasks.renderers.program.failures import Failure
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, Told, run
@@ -115,7 +115,7 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_program_that_does_nothing_is_ended_and_what_it_may_wait_for_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.stillness.LOOK_S", 0.05)
+    monkeypatch.setattr("tasks.process.hang_detection.LOOK_S", 0.05)
     monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.05)
     with pytest.raises(ProgramFailed, match=r"Draw did nothing for 1 s\. It may wait for a person\."):
         draw("import time; time.sleep(600)", tmp_path, still_s=0.6, still_because="It may wait for a person.")
@@ -144,10 +144,10 @@ def test_its_processor_time_and_memory_are_counted(own: RendererProcess, tmp_pat
 
 
 def measured(folder: Path) -> tuple[float, int]:
-    usage.reset_peak_memory()
-    began_s = usage.cpu_s()
+    resource_usage.reset_peak_memory()
+    began_s = resource_usage.cpu_s()
     draw("import time; held = bytearray(300 << 20)\nwhile time.process_time() < 0.5: pass", folder)
-    return usage.cpu_s() - began_s, usage.peak_memory_bytes()
+    return resource_usage.cpu_s() - began_s, resource_usage.peak_memory_bytes()
 
 
 _FAMILY = """

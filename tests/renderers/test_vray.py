@@ -15,7 +15,7 @@ import pytest
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.plan.cutter import Mode
+from frontburner.plan.unit_sizer import Mode
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
 from tasks.renderers.travelled import in_tree
@@ -83,7 +83,7 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A node on which V-Ray is soon given up."""
-    monkeypatch.setattr("tasks.stillness.LOOK_S", 0.1)
+    monkeypatch.setattr("tasks.process.hang_detection.LOOK_S", 0.1)
     monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.1)
     changed(monkeypatch, tmp_path, "still_s: 3\n")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.server import embedded_server
+from frontburner.cluster.prefect_server import embedded_server
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio
 from tests.end_to_end.test_sharing import running_farm
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
+from frontburner.submit.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:

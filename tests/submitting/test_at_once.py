@@ -15,10 +15,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.render import render
 from frontburner import events as ev
-from frontburner.cluster.whole import whole_farm
-from frontburner.jobs.intake import absolute
+from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.control.intake import absolute
 from frontburner.jobs.job import RenderJob
-from frontburner.manager.here import TOLD
+from frontburner.manager.local_farm import TOLD
 from frontburner.settings import Settings
 
 if TYPE_CHECKING:

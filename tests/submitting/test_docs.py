@@ -11,7 +11,7 @@ import yaml
 
 from frontburner.chains.chain import read_chain
 from frontburner.jobs.template import JobTemplate
-from tasks.documents import read_yaml
+from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable

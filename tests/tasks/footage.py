@@ -10,9 +10,9 @@ import numpy as np
 
 from storage.images import encode_exr, encode_png
 from storage.view import View
-from tasks.frame_files import FrameFiles
-from tasks.pictures import Encoding, record_key
-from tasks.products import Footage
+from tasks.picture.frame_output import Encoding, record_key
+from tasks.picture.frame_reading import FrameFiles
+from tasks.picture.products import Footage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

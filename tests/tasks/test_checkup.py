@@ -14,14 +14,14 @@ import pytest
 from distributed import Client, LocalCluster
 
 from storage.objects import open_store
-from tasks import node
-from tasks.checkup import Inquiry, checkup
 from tasks.errors import NodeNotReady
-from tasks.machine import machine_checks
-from tasks.node_check import check_node
-from tasks.reach import scene_check, store_check
-from tasks.readiness import Check, Grade, Readiness, readiness_from
-from tasks.versions import differences, versions
+from tasks.node import unit_task
+from tasks.node.machine_checks import machine_checks
+from tasks.node.node_checks import Inquiry, checkup
+from tasks.node.readiness import Check, Grade, Readiness, readiness_from
+from tasks.node.self_check import check_node
+from tasks.node.store_checks import scene_check, store_check
+from tasks.node.versions import differences, versions
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.breaking import ROOT, alone, copied, rewritten
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SEEN = """
     import sys
     from pathlib import Path
-    from tasks.machine import machine_checks
+    from tasks.node.machine_checks import machine_checks
     for check in machine_checks(threads=1, logs=Path(sys.argv[1])):
         if not check.ok:
             print(f"{check.name}: {check.reason} {check.remedy}")
@@ -199,8 +199,8 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("FRONTBURNER_LOGS", str(tmp_path / "logs"))
     monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/nowhere/libLLVM.so")  # the scalar build will do
-    monkeypatch.setattr(node, "_node", None)
-    monkeypatch.setattr(node, "_builds", {})
+    monkeypatch.setattr(unit_task, "_node", None)
+    monkeypatch.setattr(unit_task, "_builds", {})
     plugin = site / "mitsuba" / "plugins" / "sphere.so"
     sound, inquiry = plugin.read_bytes(), Inquiry(renderers=("mitsuba",), measure=False)
     one_node = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
@@ -210,18 +210,18 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
             return readiness_from(client.submit(check_node, inquiry, pure=False).result(TIMEOUT_S))
 
         first = asked()
-        assert first.builds["mitsuba"] == client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
+        assert first.builds["mitsuba"] == client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
         assert "there is no library /nowhere/libLLVM.so" in (first.of("mitsuba") or first.checks[0]).reason
-        client.submit(node.in_renderer, os.getpid, pure=False).result(TIMEOUT_S)
+        client.submit(unit_task.in_renderer, os.getpid, pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound[:1000])
         (problem,) = asked().problems
         assert "the file sphere.so of mitsuba was exchanged or cut off: 1000 bytes instead of" in problem.reason
         with pytest.raises(NodeNotReady, match=r"the file sphere\.so of mitsuba was exchanged"):
-            client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
+            client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound)
         assert asked().builds == first.builds
-        assert client.submit(node.builds_here, "mitsuba", pure=False).result(TIMEOUT_S) == first.builds["mitsuba"]
-        node.this_node().process.stop()
+        assert client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S) == first.builds["mitsuba"]
+        unit_task.this_node().process.stop()
 
 
 def test_the_speed_of_a_node_that_renders_is_not_measured_and_that_is_said(

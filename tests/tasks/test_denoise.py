@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tasks.denoise import denoised
+from tasks.picture.denoise import denoised
+from tasks.picture.stitch import Picture
 from tasks.spec import Aov, Size, channel_names
-from tasks.stitch import Picture
 
 SIZE = Size(width=128, height=96)
 

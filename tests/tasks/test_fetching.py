@@ -12,14 +12,14 @@ import pytest
 
 from storage.files import FileStore
 from storage.objects import HOUSE, open_store
-from tasks import fetching, scene_cache
-from tasks.desk import Desk, Travel
 from tasks.errors import SceneError, UnitCancelled
-from tasks.fetching import Place, Progress, at_hand
-from tasks.manifest import Manifest, manifest_of
-from tasks.patience import Patience
+from tasks.job_context import Desk, Travel
 from tasks.recently import Recently
 from tasks.renderers.null import BUILD, Null
+from tasks.scene import fetching, scene_cache
+from tasks.scene.fetching import Place, Progress, at_hand
+from tasks.scene.manifest import Manifest, manifest_of
+from tasks.store_retry import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

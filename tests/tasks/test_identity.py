@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from storage.objects import open_store
 from storage.view import View
-from tasks.frame_files import FrameFiles
 from tasks.identity import FIRST, canonical
 from tasks.limits import EndedBy, Ending, Limits
-from tasks.manifest import Manifest, SceneFile
-from tasks.movie import RECIPES, Codec, Recipe
-from tasks.pictures import Encoding, PictureOrder
-from tasks.products import Footage, _order
-from tasks.scenes import FrameScene
+from tasks.picture.frame_output import Encoding, PictureOrder
+from tasks.picture.frame_reading import FrameFiles
+from tasks.picture.movie import RECIPES, Codec, Recipe
+from tasks.picture.products import Footage, _order
+from tasks.scene.frame_scenes import FrameScene
+from tasks.scene.manifest import Manifest, SceneFile
 from tasks.spec import Aov, FrameSpec, Region, SampleRange, Size, UnitSpec
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.inspection import Fault, Figures, figures, figures_from, findings
+from tasks.picture.inspection import Fault, Figures, figures, figures_from, findings
 from tests.tasks.footage import HEIGHT, WIDTH, picture
 
 FRAMES = range(1, 25)

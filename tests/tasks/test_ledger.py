@@ -14,7 +14,7 @@ import pytest
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import HOUSE, open_store
 from storage.units import pack
-from tasks.ledger import Ledger, record_from
+from tasks.node.unit_ledger import Ledger, record_from
 from tasks.spec import Region, SampleRange, UnitSpec
 from tests.storage.counting import counting
 from tests.tasks.making import frame_of, noise, passes_of, record_of, tile_of
@@ -149,7 +149,7 @@ def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
 def test_units_are_those_of_the_frames_however_they_are_listed(
     price: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.ledger._LISTING", price)
+    monkeypatch.setattr("tasks.node.unit_ledger._LISTING", price)
     ledger = Ledger(store=open_store(str(tmp_path)))
     for frame in (*MANY, *(frame_of(frame=number, seed=7) for number in range(1, 9))):
         unit = replace(UNIT, frame=frame)

@@ -9,7 +9,7 @@ import pytest
 
 from storage.objects import open_store
 from tasks.errors import SceneError
-from tasks.manifest import Manifest, differences, manifest_of
+from tasks.scene.manifest import Manifest, differences, manifest_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import BadTile
-from tasks.noise import gather, gather_pass, noise, samples_for
+from tasks.picture.noise import gather, gather_pass, noise, samples_for
 from tasks.spec import FrameSpec, Region, Tile
 from tests.tasks.making import cropped, frame_of, guillotine_cuts, passes_of, tile_of
 

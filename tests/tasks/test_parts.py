@@ -14,7 +14,8 @@ from storage.errors import StoreError
 from storage.local import LocalStore
 from storage.objects import open_store
 from storage.view import View
-from tasks.parts import PICTURE_PX, Showing, clear_parts, part_key, show_part
+from tasks.job_context import Showing
+from tasks.picture.still_parts import PICTURE_PX, clear_parts, part_key, show_part
 from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord, UnitSpec
 
 if TYPE_CHECKING:

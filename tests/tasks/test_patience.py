@@ -12,8 +12,8 @@ import pytest
 from storage.errors import CorruptObject, MissingObject, StoreError, StoreFull
 from storage.objects import open_store
 from tasks.errors import UnitCancelled
-from tasks.ledger import Ledger
-from tasks.patience import LONGEST_WAIT_S, Patience
+from tasks.node.unit_ledger import Ledger
+from tasks.store_retry import LONGEST_WAIT_S, Patience
 from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy

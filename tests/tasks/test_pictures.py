@@ -17,11 +17,11 @@ from storage.objects import open_store
 from storage.view import View
 from tasks.errors import BadTile
 from tasks.limits import EndedBy, Ending, Limits, Reached
-from tasks.noise import gather
-from tasks.noise import noise as noise_of
-from tasks.pictures import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished, record_key
+from tasks.picture.frame_output import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished, record_key
+from tasks.picture.noise import gather
+from tasks.picture.noise import noise as noise_of
+from tasks.picture.stitch import stitch
 from tasks.spec import Region, Tile
-from tasks.stitch import stitch
 from tests.tasks.making import cropped, frame_of, noise, passes_of, tile_of
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from storage.image_files import write_image
 from storage.images import encode_png
 from storage.objects import ObjectStore, open_store
 from storage.view import View
-from tasks.frame_files import FrameFiles, read_light, read_shown
-from tasks.inspection import Fault
-from tasks.movie import RECIPES, Codec, MovieFailed, facts
-from tasks.products import inspect, make_movie, make_sheet
-from tasks.sheet import chosen
+from tasks.picture.contact_sheet import chosen
+from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
+from tasks.picture.inspection import Fault
+from tasks.picture.movie import RECIPES, Codec, MovieFailed, facts
+from tasks.picture.products import inspect, make_movie, make_sheet
 from tests.tasks.footage import HEIGHT, HOW, WIDTH, footage, picture, store_frame
 
 if TYPE_CHECKING:

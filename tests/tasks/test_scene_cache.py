@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import pytest
 
-from tasks import scene_cache
 from tasks.errors import NoRoomForScene
-from tasks.manifest import Manifest, SceneFile
 from tasks.recently import Recently
-from tasks.scene_cache import SceneCache
+from tasks.scene import scene_cache
+from tasks.scene.manifest import Manifest, SceneFile
+from tasks.scene.scene_cache import SceneCache
 from tests.end_to_end.conftest import until
 
 KB = 1000

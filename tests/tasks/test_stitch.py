@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import BadTile
+from tasks.picture.stitch import check_tile, stitch, stitch_uneven
 from tasks.spec import Aov, Region, SampleRange, Tile, UnitSpec
-from tasks.stitch import check_tile, stitch, stitch_uneven
 from tests.tasks.making import cropped, frame_of, guillotine_cuts, noise, passes_of, tile_of
 
 FRAME = frame_of()

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks import usage
-from tasks.endings import ending
 from tasks.errors import ProgramFailed
+from tasks.process import resource_usage
+from tasks.process.exit_status import ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ class Program:
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         self._process = _started(self.path, theirs)
-        usage.count(self._process)
+        resource_usage.count(self._process)
         theirs.close()
 
 

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import usage
-from tasks.endings import ending
 from tasks.errors import ProgramFailed
-from tasks.lifeline import ask_for_death_signal, guarded
+from tasks.process import resource_usage
+from tasks.process.exit_status import ending
+from tasks.process.hang_detection import STILL_S, Stillness, cpu_s
+from tasks.process.lifeline import ask_for_death_signal, guarded
 from tasks.renderers.program.failures import Failure, Found, find, worst
-from tasks.stillness import STILL_S, Stillness, cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -133,7 +133,7 @@ def _run(program: Program) -> tuple[Told, FrontburnerError | None]:
         process = stack.enter_context(_started(program))
         stack.enter_context(guarded(process.pid))
         _listen(program, process, told)
-        code = usage.wait(process)
+        code = resource_usage.wait(process)
     for path in program.log_files():
         with path.open("rb") as log:
             log.seek(before.get(path, 0))

@@ -1,0 +1,123 @@
+"""Units that other nodes were given as well because their own takes too long: the first complete cover counts.
+
+Pixels are the same whoever renders them, so nothing but time depends on who wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frontburner.plan.block import Block
+    from frontburner.plan.in_flight import Assignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What the end of a unit decides.
+
+    Parameters
+    ----------
+    counted
+        Tickets of finished units that belong to the picture from now on.
+    superseded
+        Tickets of finished units that don't: their pixels were there before.
+    call_back
+        Tickets of units under way that nobody needs any more.
+    drop
+        The race whose pieces are to leave the pool.
+    """
+
+    counted: tuple[int, ...] = ()
+    superseded: tuple[int, ...] = ()
+    call_back: tuple[int, ...] = ()
+    drop: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Race:
+    left_px: int
+    running: set[int] = field(default_factory=set)
+    finished: list[int] = field(default_factory=list)
+    alone: bool = False  # the unit it began with is gone: its pieces are all there is
+
+
+class Races:
+    """All races, each known by the ticket of the unit that is raced."""
+
+    def __init__(self) -> None:
+        self._races: dict[int, _Race] = {}
+        self._barred: set[int] = set()
+
+    def __contains__(self, ticket: int) -> bool:
+        return ticket in self._races
+
+    def may_begin(self, ticket: int, block: Block) -> bool:
+        """Whether a unit can be raced: not twice, not a piece of another race."""
+        return block.race is None and ticket not in self._races and ticket not in self._barred
+
+    def begin(self, assignment: Assignment) -> Block:
+        """Begin a race; what is returned goes to the pool, to be cut and given to other nodes."""
+        ticket, block = assignment.ticket, assignment.block
+        self._races[ticket] = _Race(left_px=block.region.area)
+        return block.racing(ticket, assignment.node)
+
+    def started(self, ticket: int, block: Block) -> None:
+        """Note that a node has a piece."""
+        if block.race is not None:
+            self._races[block.race].running.add(ticket)
+
+    def finished(self, ticket: int, block: Block) -> Settlement:
+        """Settle what a finished unit decides."""
+        if block.race is None:
+            race = self._races.pop(ticket, None)
+            return Settlement(counted=(ticket,)) if race is None else _won_by(ticket, race)
+        race = self._races[block.race]
+        race.running.discard(ticket)
+        race.left_px -= block.region.area
+        if race.alone:
+            if not race.left_px:
+                del self._races[block.race]
+            return Settlement(counted=(ticket,))
+        race.finished.append(ticket)
+        if race.left_px:
+            return Settlement()
+        del self._races[block.race]
+        return Settlement(counted=tuple(race.finished), call_back=(block.race,))
+
+    def gone(self, ticket: int, block: Block, *, failed: bool) -> tuple[Settlement, bool]:
+        """Settle what a unit that failed or was lost decides, and say whether its pixels are still to be rendered.
+
+        The pieces of a unit that is gone are all of it. A piece that failed ends its race: the unit goes on alone.
+        """
+        race = self._races.get(ticket if block.race is None else block.race)
+        if race is None:
+            return Settlement(), True
+        if block.race is None:
+            race.alone = True
+            return Settlement(counted=tuple(race.finished)), False
+        race.running.discard(ticket)
+        if failed and not race.alone:
+            return self.call_off(block.race), False
+        return Settlement(), True
+
+    def call_off(self, ticket: int) -> Settlement:
+        """End a race without a winner; its unit isn't raced again."""
+        race = self._races.pop(ticket)
+        self._barred.add(ticket)
+        return Settlement(superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket)
+
+    def drop(self, tickets: set[int]) -> tuple[int, ...]:
+        """Forget races over units that are called back; returns the pieces of them that are finished.
+
+        No other unit has their pixels any more.
+        """
+        dropped = [self._races.pop(ticket) for ticket in sorted(tickets & self._races.keys())]
+        return tuple(ticket for race in dropped for ticket in race.finished)
+
+
+def _won_by(ticket: int, race: _Race) -> Settlement:
+    return Settlement(
+        counted=(ticket,), superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket
+    )

@@ -1,0 +1,60 @@
+"""A job's frames as its record tells of them, for what is made of them long after it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from frontburner.jobs.job import make_job
+from frontburner.jobs.layout import encoding_of
+from frontburner.jobs.scenes import frame_scenes
+from frontburner.record.registry import NotNow, document_of
+from frontburner.record.snapshot import status_of
+from storage.errors import FrontburnerError, MissingObject
+from storage.many import at_once
+from tasks.picture.frame_output import record_key
+from tasks.picture.frame_reading import FrameFiles
+from tasks.picture.products import Footage
+
+if TYPE_CHECKING:
+    from frontburner.jobs.job import RenderJob
+    from frontburner.record.job_status import JobStatus
+    from frontburner.record.registry import Place
+    from storage.objects import ObjectStore
+
+
+def footage_in(place: Place) -> tuple[RenderJob, Footage]:
+    """Return a job and its frames; those that aren't in place have no files. Raises `NotNow`."""
+    status = status_of(place.store, place.job_id)
+    job = make_job(document_of(place, status))
+    if not status.written:
+        raise NotNow(reason=f"No frame of {place.job_id} is in place.", remedy="Render it first.")
+    return job, footage_of_status(place.store, status, job)
+
+
+def footage_of_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> Footage:
+    """Return a job's frames, as its status has them."""
+
+    def files(frame: int) -> FrameFiles:
+        return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
+
+    frames = sorted({*_frames(job), *status.written, *status.failed})
+    return Footage(title=job.title, frames=tuple(at_once(files, frames)), encoding=encoding_of(job))
+
+
+def _frames(job: RenderJob) -> list[int]:
+    """Return the frames a job is for; none where its scene isn't here to tell."""
+    try:
+        return [scene.frame for scene in frame_scenes(job)]
+    except FrontburnerError:
+        return []
+
+
+def _file(store: ObjectStore, output: str) -> tuple[str, str]:
+    """Key of a file in its store, and what was written there; empty where it isn't known any more."""
+    key = PurePosixPath(output.replace("\\", "/")).name
+    try:
+        return key, str(json.loads(store.read(record_key(key)))["sha256"])
+    except (MissingObject, ValueError, KeyError, TypeError):
+        return key, ""

@@ -1,0 +1,105 @@
+"""Sends the files of a scene to the store, beside all else that a run does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import UnitCancelled
+from tasks.store_retry import Patience
+
+if TYPE_CHECKING:
+    from storage.errors import StoreError
+    from storage.files import FileStore
+    from tasks.scene.manifest import Manifest, SceneFile
+
+AT_ONCE = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Sending:
+    """Files on their way to the store, from threads of its own.
+
+    Parameters
+    ----------
+    manifest, files
+        What is sent, and where to.
+    """
+
+    manifest: Manifest
+    files: FileStore
+    there_bytes: int = field(init=False, default=0)
+    sent_bytes: int = field(init=False, default=0)
+    trouble: StoreError | None = field(init=False, default=None)
+    """What the store last said instead of taking a file; it is tried again."""
+    _began_s: float = field(init=False, default_factory=time.monotonic)
+    _ended_s: float | None = field(init=False, default=None)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _stopped: threading.Event = field(init=False, default_factory=threading.Event)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _futures: list[Future[None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scene")
+        self._futures = [self._pool.submit(self._send, file) for file in self.manifest.contents]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all contents."""
+        return sum(file.size_bytes for file in self.manifest.contents)
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, until it ended."""
+        return (time.monotonic() if self._ended_s is None else self._ended_s) - self._began_s
+
+    def done(self) -> bool:
+        """Whether all is there, or an error ended it."""
+        ended = all(future.done() for future in self._futures) or any(
+            future.done() and not future.cancelled() and future.exception() for future in self._futures
+        )
+        if ended and self._ended_s is None:
+            self._ended_s = time.monotonic()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        return ended
+
+    def check(self) -> None:
+        """Raise what ended it before its end."""
+        for future in self._futures:
+            if future.done() and not future.cancelled():
+                future.result()
+
+    def stop(self) -> None:
+        """End it where it is: what was sent stays, and is not sent again."""
+        self._stopped.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _send(self, file: SceneFile) -> None:
+        counted = 0
+
+        def put() -> None:
+            nonlocal counted
+            self._count(-counted)  # a file that is tried again is counted again
+            counted = 0
+            self.files.put(Path(file.path), file.sha256, tell=tell)
+
+        def tell(size_bytes: int, *, sent: bool) -> None:
+            nonlocal counted
+            counted += size_bytes
+            self._count(size_bytes, sent=sent)
+
+        Patience(called_back=self._stopped.is_set, waits=self._wait).call(put)
+
+    def _count(self, size_bytes: int, *, sent: bool = False) -> None:
+        if self._stopped.is_set():
+            raise UnitCancelled(reason="The scene is no longer sent.", remedy="", unit="")
+        with self._lock:
+            self.there_bytes += size_bytes
+            self.sent_bytes += size_bytes if sent else 0
+
+    def _wait(self, error: StoreError) -> None:
+        self.trouble = error

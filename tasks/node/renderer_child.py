@@ -1,0 +1,154 @@
+"""The renderer's side of the process border: answers calls, keeps one session open, dies with its parent."""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import FrontburnerError
+from tasks.process import resource_usage
+from tasks.process.lifeline import ask_for_death_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.renderers.base import Session
+    from tasks.spec import FrameSpec, Pixels, UnitSpec
+
+NICE_VARIABLE = "FRONTBURNER_NODE_NICE"
+"""Set where the renderer gives way to everything else on its machine."""
+
+SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_API_KEY",
+    "FRONTBURNER_TOKEN",
+)
+"""What a renderer and the programs it runs have no use for, and a scene's own code neither."""
+_ORPHAN_EXIT_CODE = 3
+_LOWEST_PRIORITY = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A unit's pixels and what they took.
+
+    Parameters
+    ----------
+    load_s
+        Seconds of ``wall_s`` that went into opening the scene or moving to its frame.
+    wall_s, cpu_s
+        Seconds of the whole call, by the clock and by the processor (all threads of the child, and programs it ran).
+    peak_memory_bytes
+        Most memory the child and a program of its held during this unit, where the system can tell (else since its
+        start).
+    """
+
+    pixels: Pixels
+    load_s: float
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    build: str
+    isa: str
+    short_of_memory: bool = False
+    """Whether the node had hardly any memory left. Its parent sees that."""
+
+
+Answer = tuple[Any, FrontburnerError | str | None]
+"""What a call came to: a value, or an error that is one of ours, or the text of one that isn't."""
+
+_session: tuple[tuple[str, str, int], Session] | None = None
+
+
+def render(unit: UnitSpec, threads: int) -> Rendered:
+    """Render a unit in this process, keeping the session for the next one."""
+    from tasks.renderers import isa
+
+    resource_usage.reset_peak_memory()
+    began_s, cpu_began_s = time.perf_counter(), resource_usage.cpu_s()
+    session, opened_s = _session_for(unit.frame, threads)
+    pixels = session.render(unit)
+    return Rendered(
+        pixels=pixels,
+        load_s=opened_s + session.load_s,
+        wall_s=time.perf_counter() - began_s,
+        cpu_s=resource_usage.cpu_s() - cpu_began_s,
+        peak_memory_bytes=resource_usage.peak_memory_bytes(),
+        build=unit.frame.build,
+        isa=isa(),
+    )
+
+
+def _session_for(frame: FrameSpec, threads: int) -> tuple[Session, float]:
+    """Return the open session, or a new one and the seconds it took to start."""
+    global _session  # noqa: PLW0603 - a process is one session: that is what it exists for
+    from tasks.renderers import renderer
+
+    key = (frame.renderer, frame.build, threads)
+    if _session is not None and _session[0] == key:
+        return _session[1], 0.0
+    began_s = time.perf_counter()
+    _session = (key, renderer(frame.renderer).open(frame, threads=threads))
+    return _session[1], time.perf_counter() - began_s
+
+
+def answer(function: Callable[..., Any], *args: Any) -> Answer:  # noqa: ANN401 - whatever the function takes
+    """Call a function. Whatever it throws must reach the node as an answer."""
+    try:
+        return function(*args), None
+    except FrontburnerError as error:
+        return None, error
+    except BaseException as error:  # noqa: BLE001
+        traceback.print_exc()
+        return None, f"{type(error).__name__}: {error}"
+
+
+def begin(log: Path, node: str) -> None:
+    """Make this new process a node's renderer, before it imports anything heavy."""
+    _die_with_parent()
+    _speak_to(log)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
+    if os.environ.get(NICE_VARIABLE) and hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
+    for name in SECRETS:
+        os.environ.pop(name, None)
+    numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ.update(numeric, FRONTBURNER_NODE=node)
+    print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")
+
+
+def _die_with_parent() -> None:
+    """Exit when the parent does, however it ends.
+
+    Watching works everywhere but needs the interpreter to run; the death signal also ends native code.
+    """
+    ask_for_death_signal()
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent
+        parent.join()
+        os._exit(_ORPHAN_EXIT_CODE)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def _speak_to(log: Path) -> None:
+    """Send all output to the log, that of native code too."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout = sys.stderr = log.open("a", buffering=1)
+    for stream in (1, 2):
+        os.dup2(sys.stdout.fileno(), stream)
+    faulthandler.enable(all_threads=False)  # the lifeline's stack explains nothing

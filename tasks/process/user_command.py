@@ -1,0 +1,116 @@
+"""A command that a user wants run before or after frames are rendered: an argument list, never a shell's line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage.errors import FrontburnerError
+from tasks.process.exit_status import ending
+from tasks.process.lifeline import ask_for_death_signal, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LAST_LINES = 10
+LOOK_EVERY_S = 0.2
+
+
+@dataclass(kw_only=True, eq=False)
+class CommandFailed(FrontburnerError):
+    """A command that couldn't be started, failed, or took too long. ``log`` is what it said."""
+
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command to run once.
+
+    Parameters
+    ----------
+    arguments
+        The program and its arguments.
+    folder
+        Where it is run.
+    log
+        File that takes what it says.
+    timeout_s
+        Seconds after which it is ended; None is no limit.
+    environment
+        What its environment has besides this process's.
+    """
+
+    arguments: tuple[str, ...]
+    folder: str
+    log: str
+    timeout_s: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def run(command: Command, stop: threading.Event | None = None) -> None:
+    """Run it to its end; whatever it started ends with it.
+
+    Parameters
+    ----------
+    stop
+        Ends it when it is set.
+
+    Raises
+    ------
+    CommandFailed
+        With the cause and its last words.
+    """
+    log = Path(command.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    posix = sys.platform != "win32"
+    with log.open("wb") as said:
+        try:
+            process = subprocess.Popen(
+                command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                env={**os.environ, **command.environment}, start_new_session=posix,
+                preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
+            )  # fmt: skip
+        except OSError as error:
+            raise CommandFailed(
+                reason=f"{command.arguments[0]} can't be started in {command.folder}: {error.strerror or error}.",
+                remedy="Install it on this machine, or correct how it is written.",
+            ) from error
+    with process, guarded(process.pid):
+        try:
+            code = _wait(process, command, stop or threading.Event())
+        except BaseException:
+            process.kill()
+            raise
+    if code:
+        raise _failed(command, ending(code))
+
+
+def _wait(process: subprocess.Popen[bytes], command: Command, stop: threading.Event) -> int:
+    """Wait until it ends; returns its exit code."""
+    ends_s = time.monotonic() + (command.timeout_s or float("inf"))
+    while not stop.is_set():
+        left_s = ends_s - time.monotonic()
+        try:
+            return process.wait(max(0, min(LOOK_EVERY_S, left_s)))
+        except subprocess.TimeoutExpired:
+            if left_s <= LOOK_EVERY_S:
+                raise _failed(command, f"took longer than {command.timeout_s:g} s, and was ended") from None
+    raise _failed(command, "was stopped")
+
+
+def _failed(command: Command, how: str) -> CommandFailed:
+    lines = Path(command.log).read_text(errors="replace").strip().splitlines()
+    words = "\n".join(lines[-LAST_LINES:])
+    said = f" It said last:\n{words}\n" if words else " It said nothing."
+    return CommandFailed(
+        reason=f"{Path(command.arguments[0]).name} {how}.{said}",
+        remedy=f"All it said: {command.log}",
+        log=command.log,
+    )

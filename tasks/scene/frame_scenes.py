@@ -1,0 +1,68 @@
+"""Read a job's scene frame by frame, in the renderer's process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.renderers import renderer
+from tasks.scene.manifest import manifest_of
+
+if TYPE_CHECKING:
+    from tasks.renderers.base import SceneInfo
+    from tasks.scene.manifest import Manifest
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameScene:
+    """The scene file of one frame and the values of its parameters."""
+
+    frame: int
+    path: str
+    parameters: Parameters = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneQuery:
+    """Frames whose scenes are to be read, by this build of a renderer."""
+
+    renderer: str
+    build: str
+    frames: tuple[FrameScene, ...]
+
+    def first(self) -> SceneQuery:
+        """The same of its first frame alone."""
+        return replace(self, frames=self.frames[:1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedScene:
+    """What the scene of each frame says of itself, and what its files hold where it was opened."""
+
+    infos: dict[int, SceneInfo]
+    manifest: Manifest
+
+
+def builds(name: str) -> tuple[str, ...]:
+    """Builds of a renderer that work on this machine, best first. Raises `NodeNotReady`."""
+    return renderer(name).builds()
+
+
+def listed(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
+    """Look at the files of scenes that were inspected on this machine. Raises `SceneError`."""
+    files = {scene.frame: [scene.path, *infos[scene.frame].files] for scene in query.frames}
+    return OpenedScene(infos=infos, manifest=manifest_of(files, query.frames[0].path))
+
+
+def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
+    """Read the scene of each frame: parameters may change which files it refers to. Raises `SceneError`."""
+    adapter = renderer(query.renderer)
+    return {
+        scene.frame: adapter.inspect(
+            Path(scene.path), build=query.build, frame=scene.frame, parameters=scene.parameters
+        )
+        for scene in query.frames
+    }
