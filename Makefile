@@ -76,7 +76,7 @@ soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, m
 	$(BIN)/python -m benchmarks.soak
 
 test-trust: env  ## who may come in: INPUTS (5000) of every kind from outside, and a farm joined by its commands
-	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gate tests/monitor/test_anything_dropped.py
+	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gateway tests/monitor/test_anything_dropped.py
 
 bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
 	$(BIN)/python -m benchmarks.run
@@ -106,7 +106,7 @@ addon:  ## the Blender add-on, to be installed: build/frontburner-addon.zip
 	$(PYTHON) addons/pack.py build/frontburner-addon.zip
 
 test-addon: env-renderers  ## from the add-on's button to the picture in Blender, on a real farm
-	$(BIN)/python -m pytest tests/submitting/test_addon.py
+	$(BIN)/python -m pytest tests/submit/test_addon.py
 
 reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m frontburner.cli.reference

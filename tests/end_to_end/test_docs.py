@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.test_docs import commands
 from tests.end_to_end.conftest import ROOT, TIMEOUT_S, until
 from tests.end_to_end.test_sharing import nodes, running_farm
-from tests.frontburner.test_docs import commands
-from tests.nightly.hearing import hearing
+from tests.notify.hearing import hearing
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Studio

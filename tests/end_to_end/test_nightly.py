@@ -18,14 +18,14 @@ from frontburner.cluster.prefect_server import embedded_server
 from tasks.picture.movie import facts
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_deployment import Prefect
-from tests.nightly.hearing import PASSWORD, TOKEN, hearing
+from tests.notify.hearing import PASSWORD, TOKEN, hearing
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
     from tests.end_to_end.conftest import Studio
-    from tests.nightly.hearing import Heard
+    from tests.notify.hearing import Heard
 
 FRAMES = 6
 WAIT_S = 400

@@ -1,0 +1,375 @@
+"""Bad nodes, bad units, a store that is away, units that hang: each told from the others, and what is good goes on."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
+from frontburner import events as ev
+from frontburner.dispatch.dispatcher import Dispatcher
+from frontburner.dispatch.failures import FIRST_REST_S, MOST_LOSSES, STORE_PATIENCE_S
+from frontburner.dispatch.messages import Joined, Message, Waiting, Withheld
+from frontburner.dispatch.node_health import ASIDE_S
+from frontburner.dispatch.timeouts import LATE_AT_LEAST_S, LATE_TIMES, START_S
+from frontburner.plan.unit_sizer import Mode
+from storage.errors import FrontburnerError, StoreError
+from tests.plan.planners import assert_complete, cost_of, planner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.simulation.farm import Attempt, Run
+
+
+def on(*names: str) -> Callable[[Attempt], bool]:
+    def is_there(attempt: Attempt) -> bool:
+        return attempt.node in names
+
+    return is_there
+
+
+def nodes(*names: str, **options: Any) -> list[FakeNode]:
+    return [FakeNode(name=name, **options) for name in names]
+
+
+def _said(message: Message) -> Message:
+    return message
+
+
+class Agenda(FakeFarm):
+    """A farm that says things at moments."""
+
+    def __init__(self, *farm_nodes: FakeNode, at: Sequence[tuple[float, Message]], **options: Any) -> None:
+        super().__init__(*farm_nodes, **options)
+        for at_s, message in at:
+            self._at(at_s, partial(_said, message))
+
+
+# Units that fail.
+
+
+def test_a_unit_that_failed_rests_twice_as_long_each_time() -> None:
+    planner = planner_of(1, mode=Mode.FRAMES, passes=planner_of(2).passes)
+    fault = Fault(script=["crash"] * 4)
+    farm = FakeFarm(*nodes("a"), cost=cost_of(4), faults=[fault])
+    assert_complete(render(planner, farm, attempts=9), planner)
+    rests = [later.began_s - earlier.ended_s for earlier, later in zip(farm.attempts, farm.attempts[1:], strict=False)]
+    assert rests == pytest.approx([FIRST_REST_S * 2**n for n in range(4)], abs=0.3)
+
+
+def test_other_work_goes_on_while_a_unit_rests() -> None:
+    planner = planner_of(6, mode=Mode.FRAMES)
+    fault = Fault(where=lambda attempt: attempt.block.frame == 1, script=["crash"] * 2)
+    farm = FakeFarm(*nodes("a"), cost=cost_of(10), faults=[fault])
+    assert_complete(render(planner, farm), planner)
+    assert [attempt.block.frame for attempt in farm.attempts[:3]] == [1, 2, 1]
+    assert farm.now_s < 8 * 10 + 3
+
+
+def test_a_frame_fails_with_the_renderers_last_words_and_the_others_go_on() -> None:
+    planner = planner_of(5, mode=Mode.FRAMES)
+    fault = Fault(where=lambda attempt: attempt.block.frame == 2, then="crash")
+    farm = FakeFarm(*nodes("a", "b", "c", "d"), cost=cost_of(4), faults=[fault])
+    run = render(planner, farm)
+    assert sorted(run.frames) == [1, 3, 4, 5]
+    (failed,) = run.of(ev.FrameFailed)
+    assert (failed.frame, failed.last_words) == (2, "segmentation fault")
+    assert not run.of(ev.NodeSetAside), "a bad unit is no bad node"
+
+
+def test_units_do_not_fail_because_most_nodes_are_bad() -> None:
+    planner = planner_of(12, mode=Mode.FRAMES)
+    bad = nodes("b1", "b2", "b3", "b4", speed=1000)
+    fault = Fault(where=on("b1", "b2", "b3", "b4"), then="crash")
+    farm = FakeFarm(*bad, *nodes("good"), cost=cost_of(60), faults=[fault])
+    run = render(planner, farm, attempts=3)
+    assert_complete(run, planner)
+    assert {event.node for event in run.of(ev.NodeSetAside)} == {"b1", "b2", "b3", "b4"}
+
+
+def test_a_scene_that_is_missing_on_one_node_fails_no_frame() -> None:
+    planner = planner_of(12, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("unmounted", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("unmounted"), then="fatal")])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    (event,) = run.of(ev.NodeSetAside)
+    assert event.node == "unmounted"
+    assert "The scene is broken." in event.reason
+
+
+def test_a_unit_that_takes_nodes_down_fails_its_frame_in_the_end() -> None:
+    planner = planner_of(2, mode=Mode.FRAMES)
+    there = tuple((float(20 * n), 20.0 * n + 6) for n in range(8))
+    farm = FakeFarm(FakeNode(name="a", there=there), cost=cost_of(10))
+    with pytest.raises(FrontburnerError, match="No node has been there"):
+        render(planner, farm)
+    lost = [attempt.block.frame for attempt in farm.attempts]
+    assert lost.count(1) == MOST_LOSSES
+
+
+# Nodes that fail.
+
+
+def test_a_node_that_fails_where_others_succeed_is_set_aside_with_its_reason() -> None:
+    planner = planner_of(40, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("bad", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("bad"), then="crash")])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    (event,) = run.of(ev.NodeSetAside)
+    assert event.node == "bad"
+    assert "The renderer on bad crashed." in event.reason
+    assert len([attempt for attempt in farm.attempts if attempt.node == "bad"]) <= 4
+
+
+def test_no_node_is_set_aside_for_a_frame_that_fails_everywhere() -> None:
+    planner = planner_of(6, mode=Mode.FRAMES)
+    fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
+    run = render(planner, FakeFarm(*nodes("a", "b"), cost=cost_of(1), faults=[fault]))
+    assert {event.frame for event in run.events if isinstance(event, ev.FrameFailed)} == {3}
+    assert not [event for event in run.events if isinstance(event, ev.NodeSetAside)]
+
+
+def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> None:
+    planner = planner_of(70, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(40), faults=[Fault(where=on("bad"), then="crash")])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    set_aside = [event.at_s for event in run.of(ev.NodeSetAside)]
+    came = [event.at_s for event in run.of(ev.NodeJoined) if event.node == "bad"][1:]
+    assert len(set_aside) >= 3
+    aside = [there - gone for gone, there in zip(set_aside, came, strict=False)]
+    assert aside == pytest.approx([ASIDE_S * 2**n for n in range(len(aside))], abs=1)
+
+
+def test_a_node_that_recovers_works_again() -> None:
+    planner = planner_of(50, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(20), faults=[Fault(where=on("bad"), script=["crash"] * 3)])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert run.of(ev.NodeSetAside)
+    assert sum(attempt.node == "bad" for attempt in farm.rendered) > 5
+
+
+def test_the_last_node_is_never_set_aside() -> None:
+    planner = planner_of(30, mode=Mode.FRAMES)
+    gone = FakeNode(name="gone", there=((0.0, 41.0),))
+    faults = [Fault(where=lambda attempt: attempt.node == "only" and attempt.block.frame % 2 == 0, then="crash")]
+    farm = FakeFarm(*nodes("only"), gone, cost=cost_of(4), faults=faults)
+    run = render(planner, farm)
+    assert set(run.frames) >= set(range(1, 31, 2))
+    assert run.frames.keys() | run.dispatcher.failed_frames.keys() == set(range(1, 31))
+    assert not [event for event in run.of(ev.NodeSetAside) if event.at_s > 41.0]
+
+
+def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() -> None:
+    planner = planner_of(20, mode=Mode.FRAMES)
+    good = FakeNode(name="good", there=((0.0, 45.0),))
+    faults = [Fault(where=on("bad"), script=["crash"] * 3)]
+    farm = FakeFarm(*nodes("bad"), good, cost=cost_of(4), faults=faults)
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    (event,) = run.of(ev.NodeSetAside)
+    assert event.at_s < 45.0
+    again = next(attempt.began_s for attempt in farm.attempts if attempt.node == "bad" and attempt.began_s > event.at_s)
+    assert again == pytest.approx(45.0, abs=1)
+
+
+def aside_and(*at: tuple[float, Message]) -> tuple[FakeFarm, Run]:
+    """A bad node that is set aside by 100 s, and mended meanwhile; and what is said of it afterwards."""
+    planner = planner_of(100, mode=Mode.FRAMES)
+    fault = Fault(where=on("bad"), script=["crash"] * 3)
+    farm = Agenda(*nodes("bad", "a"), at=at, cost=cost_of(4), faults=[fault])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    (event,) = run.of(ev.NodeSetAside)
+    assert event.at_s < 100.0
+    return farm, run
+
+
+def began_after(farm: FakeFarm, node: str, at_s: float) -> float:
+    return min((a.began_s for a in farm.attempts if a.node == node and a.began_s >= at_s), default=math.inf)
+
+
+def test_that_another_job_hands_it_back_does_not_pardon_a_node() -> None:
+    farm, run = aside_and((100.0, Withheld(node="bad", why="another job has it")), (110.0, Joined(node="bad")))
+    (event,) = run.of(ev.NodeSetAside)
+    assert began_after(farm, "bad", 100.0) >= event.at_s + ASIDE_S - 1
+
+
+def test_a_pardoned_node_that_is_held_is_not_used() -> None:
+    planner = planner_of(200, mode=Mode.FRAMES)
+    at: list[tuple[float, Message]] = [(100.0, Withheld(node="bad", why="paused")), (600.0, Joined(node="bad"))]
+    farm = Agenda(
+        *nodes("bad", "a"), at=at, cost=cost_of(4), faults=[Fault(where=on("bad"), script=["crash"] * 3)]
+    )  # fmt: skip
+    assert_complete(render(planner, farm), planner)
+    assert began_after(farm, "bad", 100.0) == pytest.approx(600.0, abs=1)
+
+
+def test_a_node_that_is_started_anew_is_pardoned() -> None:
+    planner = planner_of(100, mode=Mode.FRAMES)
+    bad = FakeNode(name="bad", there=((0.0, 100.0), (120.0, math.inf)))
+    fault = Fault(where=on("bad"), script=["crash"] * 3)
+    farm = FakeFarm(bad, *nodes("a"), cost=cost_of(4), faults=[fault])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert run.of(ev.NodeSetAside)
+    assert began_after(farm, "bad", 100.0) == pytest.approx(120.0, abs=1)
+
+
+def test_a_node_that_somebody_has_mended_is_pardoned() -> None:
+    planner = planner_of(100, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(4), faults=[Fault(where=on("bad"), script=["crash"] * 3)])
+    dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
+    pardoned: list[float] = []
+
+    def between() -> None:
+        if farm.now_s > 130 and not pardoned:
+            pardoned.append(farm.now_s)
+            dispatcher.pardon("bad")
+
+    dispatcher.between = between
+    dispatcher.run()
+    assert began_after(farm, "bad", 60.0) == pytest.approx(pardoned[0], abs=1)
+
+
+# A store that is away.
+
+
+def test_a_store_that_is_away_for_a_while_fails_no_frame_and_no_node() -> None:
+    planner = planner_of(30, mode=Mode.FRAMES)
+    away = Fault(where=lambda attempt: 20 < attempt.began_s < 320, then="store")
+    farm = FakeFarm(*nodes("a", "b", "c"), cost=cost_of(4), faults=[away])
+    run = render(planner, farm, attempts=1)
+    assert_complete(run, planner)
+    assert not run.of(ev.NodeSetAside)
+    assert not run.of(ev.UnitAttemptFailed)
+    (told,) = run.of(ev.StoreAway)
+    assert (told.reason, told.remedy) == ("The server is away.", "Start it.")
+    assert away.struck < 90, "it is tried ever more seldom"
+
+
+def test_a_job_gives_up_on_a_store_that_stays_away_with_one_error() -> None:
+    planner = planner_of(20, mode=Mode.FRAMES)
+    away = Fault(where=lambda attempt: attempt.began_s > 20, then="store")
+    farm = FakeFarm(*nodes("a", "b"), cost=cost_of(4), faults=[away])
+    with pytest.raises(StoreError, match=r"The server is away\. It has been so for 10 minutes\. Start it\.") as caught:
+        render(planner, farm)
+    assert caught.value.retryable
+    assert STORE_PATIENCE_S + 20 < farm.now_s < STORE_PATIENCE_S + 100
+
+
+def test_a_unit_that_still_renders_may_find_the_store_back() -> None:
+    planner = planner_of(2, mode=Mode.FRAMES)
+    farm = FakeFarm(
+        FakeNode(name="quick"), FakeNode(name="slow", speed=0.02),
+        cost=cost_of(20), faults=[Fault(where=on("quick"), then="store")],
+    )  # fmt: skip
+    run = render(planner, farm)
+    assert farm.now_s > STORE_PATIENCE_S
+    assert_complete(run, planner)
+
+
+def test_a_node_that_alone_cannot_reach_the_store_is_set_aside() -> None:
+    planner = planner_of(60, mode=Mode.FRAMES)
+    farm = FakeFarm(*nodes("cut off", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("cut off"), then="store")])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert [event.node for event in run.of(ev.NodeSetAside)] == ["cut off"]
+    assert len(run.of(ev.StoreAway)) == 1, "told once, though it comes and goes"
+
+
+# Units that take too long.
+
+
+def test_a_unit_that_hangs_is_taken_from_its_node_with_a_sentence() -> None:
+    planner = planner_of(40, mode=Mode.FRAMES)
+    hang = Fault(where=lambda attempt: attempt.block.frame == 20, script=["hang"])
+    farm = FakeFarm(*nodes("a"), cost=cost_of(8), faults=[hang])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    (event,) = run.of(ev.UnitAttemptFailed)
+    assert "should have taken 8 s on a and wasn't ready after" in event.reason
+    (stuck,) = [attempt for attempt in farm.attempts if attempt.outcome == "stopped"]
+    assert LATE_AT_LEAST_S < stuck.ended_s - stuck.began_s < 2 * LATE_TIMES * 8
+
+
+def test_a_unit_that_is_dearer_than_all_before_is_rendered_all_the_same() -> None:
+    planner = planner_of(30, mode=Mode.FRAMES)
+    dear = CostField(hills(640, 360, total_s=8, samples=64), of_frame=lambda frame: 60.0 if frame == 20 else 1.0)
+    assert_complete(render(planner, FakeFarm(*nodes("a"), cost=dear)), planner)
+
+
+def test_a_first_unit_may_take_long_for_nothing_is_known_yet() -> None:
+    planner = planner_of(2, mode=Mode.FRAMES)
+    run = render(planner, FakeFarm(*nodes("a"), cost=cost_of(1500)))
+    assert_complete(run, planner)
+    assert not run.of(ev.UnitAttemptFailed)
+
+
+def test_a_scene_that_never_opens_fails_in_the_end() -> None:
+    planner = planner_of(1, mode=Mode.FRAMES, passes=planner_of(2).passes)
+    farm = FakeFarm(*nodes("a"), cost=cost_of(10), faults=[Fault(then="hang")])
+    run = render(planner, farm, attempts=2)
+    assert not run.frames
+    assert "opening the scene included" in str(run.dispatcher.failed_frames[1])
+
+
+class Silent(Agenda):
+    """Nodes that never say that they begin."""
+
+    def _say_begun(self, bench: Any, attempt: Attempt) -> Message | None:  # noqa: ARG002
+        return None
+
+
+def test_a_unit_that_waits_behind_another_jobs_is_not_late() -> None:
+    planner = planner_of(1, mode=Mode.FRAMES, passes=planner_of(2).passes)
+    farm = Silent(*nodes("a"), at=[(1.0, Waiting(ticket=1))], cost=cost_of(4 * START_S))
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert len(farm.attempts) == 1
+
+
+def test_a_node_that_never_begins_loses_its_unit() -> None:
+    planner = planner_of(2, mode=Mode.FRAMES)
+    hang = Fault(where=on("mute"), then="hang")
+    farm = Silent(*nodes("mute", "a"), at=[], cost=cost_of(4), faults=[hang])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert farm.now_s < START_S, "an idle node has rendered it meanwhile"
+    planner = planner_of(25, mode=Mode.FRAMES)
+    farm = Silent(*nodes("mute", "a"), at=[], cost=cost_of(40), faults=[hang])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    assert "was given the unit 60" in run.of(ev.UnitAttemptFailed)[0].reason
+
+
+# Memory.
+
+
+def test_a_node_whose_memory_is_short_gets_smaller_units() -> None:
+    planner = planner_of(20)
+    most_px = 20_000
+    short = Fault(where=lambda a: a.node == "small" and a.block.region.area > most_px, then="memory")
+    farm = FakeFarm(*nodes("small", "large"), cost=cost_of(20), faults=[short])
+    run = render(planner, farm)
+    assert_complete(run, planner)
+    rendered = [attempt.block.region.area for attempt in farm.rendered if attempt.node == "small"]
+    assert max(rendered) <= most_px
+    assert sum(rendered) > 640 * 360, "it does its part"
+    assert not run.of(ev.NodeSetAside)
+    assert max(a.block.region.area for a in farm.rendered if a.node == "large") == 640 * 360
+
+
+def test_a_frame_that_no_memory_is_enough_for_fails() -> None:
+    planner = planner_of(2)
+    farm = FakeFarm(
+        *nodes("a", "b"), cost=cost_of(20), faults=[Fault(where=lambda a: a.block.frame == 1, then="memory")]
+    )  # fmt: skip
+    run = render(planner, farm)
+    assert sorted(run.frames) == [2]
+    assert list(run.dispatcher.failed_frames) == [1]

@@ -1,1 +1,0 @@
-"""Proofs of the flows layer: jobs, planning, dispatch and reports."""

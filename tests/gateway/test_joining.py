@@ -1,0 +1,138 @@
+"""Being let in: by the right manager only, with papers kept for their owner, and found by all commands afterwards."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frontburner.cluster.running_farms import NoFarm, find_scheduler
+from frontburner.credentials.joining import NotLetIn, gateway_of, join, log_in, rejoin
+from frontburner.credentials.membership import adopt_person, forget, membership
+from frontburner.credentials.tokens import read_token
+from frontburner.settings import Settings
+from storage.errors import FrontburnerError
+from tasks.node.versions import versions
+from tests.gateway.conftest import STORE, gateway
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.gateway.conftest import Gate
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in (
+        "PREFECT_API_URL",
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_API_SSL_CERT_FILE",
+        "FRONTBURNER_SCHEDULER",
+        *STORE,
+    ):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("tls://manager:8786", "https://manager:8700"), ("https://manager", "https://manager:8700"),
+     ("https://manager:9000/", "https://manager:9000"), ("manager", "https://manager:8700"),
+     ("tls://[fd00::1]:8786", "https://[fd00::1]:8700")],
+)  # fmt: skip
+def test_the_gateway_is_found_from_what_people_type(given: str, found: str) -> None:
+    assert gateway_of(given) == found
+
+
+@pytest.mark.parametrize(
+    "given", ["", "http://manager", "https://a@b", "https://m/x", "tls://m:port", "tls://", "a b://c"]
+)
+def test_what_is_no_address_is_refused(given: str) -> None:
+    with pytest.raises(NotLetIn, match="isn't the address of a farm"):
+        gateway_of(given)
+
+
+def test_an_operator_logs_in_and_commands_find_the_farm(
+    gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = gate.token("operate", "op")
+    member = log_in(gate.url, token, home)
+    assert (member.name, member.role, member.certified) == ("op", "operate", True)
+    assert find_scheduler("") == Settings().scheduler == "tls://farm.studio:8786"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in member.folder.iterdir() if path.is_file()} == {0o600}
+    with monkeypatch.context() as own:
+        own.setenv("PREFECT_API_URL", "http://mine:4200/api")
+        adopt_person(home)
+        assert os.environ["PREFECT_API_URL"] == "http://mine:4200/api"
+        assert os.environ["PREFECT_API_AUTH_STRING"] == f"frontburner:{token}"
+        assert os.environ["AWS_SECRET_ACCESS_KEY"] == STORE["AWS_SECRET_ACCESS_KEY"]
+        for name in ("PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE", *STORE):
+            own.delenv(name)
+    assert token not in repr(member)
+    assert forget(home)
+    assert membership(home) is None
+    assert Settings().scheduler == ""
+
+
+@pytest.mark.parametrize("role", ["look", "submit"])
+def test_those_who_may_less_are_told_so_by_commands_that_ask_for_more(gate: Gate, home: Path, role: str) -> None:
+    member = log_in(gate.url, gate.token(role), home)
+    assert not member.certified
+    with pytest.raises(NoFarm, match="asks for one that may operate"):
+        find_scheduler("")
+
+
+def test_another_manager_is_told_nothing(gate: Gate, home: Path, tmp_path: Path) -> None:
+    token = gate.token("operate")
+    with gateway(tmp_path / "imposter") as imposter:
+        with pytest.raises(NotLetIn, match="isn't the farm this token is for"):
+            log_in(imposter.url, token, home)
+        secret = token.split(".")[2]
+        assert secret not in str(imposter.prefect.heard)
+    assert membership(home) is None
+
+
+def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> None:
+    rack = gate.token("node", "rack-j")
+    member = join(gate.url, rack, home, "n20")
+    assert member.token != rack
+    assert rack not in "".join(path.read_text() for path in member.folder.iterdir() if path.is_file())
+    assert rejoin(home, "n20", before=timedelta(days=1)) == member
+    before = member.papers.certificate.read_bytes()
+    renewed = rejoin(home, "n20", before=timedelta(days=400))
+    assert renewed is not None
+    assert renewed.papers.certificate.read_bytes() != before
+    assert renewed.token == member.token
+    assert rejoin(home, "n21", before=timedelta(days=1)) is None
+
+
+def test_roles_and_commands_must_fit(gate: Gate, home: Path) -> None:
+    with pytest.raises(NotLetIn, match="a node needs one of its own kind"):
+        join(gate.url, gate.token("operate"), home, "n30")
+    shown = read_token(gate.token("look"))
+    with pytest.raises(FrontburnerError, match="isn't known here, or was taken back"):
+        log_in(gate.url, str(replace(shown, secret="A" * 43)), home)
+    with pytest.raises(NotLetIn, match="isn't the farm this token is for"):
+        log_in(gate.url, str(replace(shown, authority="0" * 64)), home)
+
+
+def test_other_versions_are_named_with_how_to_mend_them(
+    gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = versions() | {"numpy": "1.0"}
+    monkeypatch.setattr("frontburner.credentials.joining.versions", lambda: mine)
+    with pytest.raises(NotLetIn, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
+        join(gate.url, gate.token("node"), home, "n31")
+    assert not refused.value.retryable
+
+
+def test_who_doesnt_answer_is_named(home: Path, gate: Gate) -> None:
+    with pytest.raises(NotLetIn, match="doesn't answer") as refused:
+        log_in("https://127.0.0.1:9", gate.token("look"), home)
+    assert refused.value.retryable

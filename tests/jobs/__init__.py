@@ -1,0 +1,1 @@
+"""Proofs of the job document and its layout."""

@@ -1,0 +1,118 @@
+"""What is still to be rendered is known after few calls of the store, which don't wait for one another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frontburner.jobs.missing import missing
+from storage.objects import HOUSE, open_store
+from tasks.limits import Reached
+from tasks.node.unit_ledger import Ledger
+from tasks.picture.frame_output import record_key
+from tasks.spec import UnitSpec
+from tests.node.test_unit_ledger import tile
+from tests.run.test_limit_tracking import layout_of
+from tests.storage.counting import counting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from frontburner.jobs.layout import Layout
+    from storage.objects import ObjectStore
+
+FRAMES = 40
+LAYOUT = layout_of(FRAMES, samples=64, size="24x16", formats=["exr", "png"])
+REACHED = Reached(samples_min=64, samples_mean=64, samples_max=64)
+
+
+def put_in_place(store: ObjectStore, numbers: Iterable[int], layout: Layout = LAYOUT) -> None:
+    for number in numbers:
+        order = layout.orders[number]
+        record = {"order": order.digest, "sha256": "a" * 64, "reached": REACHED.document()}
+        for key in order.keys:
+            store.write(key, b"x")
+            store.write(record_key(key), json.dumps(record).encode())
+
+
+def render(store: ObjectStore, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        unit = UnitSpec(frame=LAYOUT.frames[number], region=LAYOUT.region, samples=LAYOUT.passes[0])
+        Ledger(store=store).create(unit, tile(unit))
+
+
+def test_what_is_in_place_is_not_wanted_and_what_is_rendered_is_known(store: ObjectStore) -> None:
+    put_in_place(store, range(1, 31))
+    store.delete(LAYOUT.orders[7].keys[0])
+    store.delete(record_key(LAYOUT.orders[8].keys[1]))
+    store.write(record_key(LAYOUT.orders[9].keys[1]), b"{")
+    put_in_place(store, [10], layout_of(FRAMES, samples=32, size="24x16", formats=["exr", "png"]))
+    render(store, (8, 35))
+    found = missing(LAYOUT, store)
+    assert [work.frame for work in found.wanted] == [7, 8, 9, 10, *range(31, 41)]
+    assert [record.frame for record in found.in_place] == [1, 2, 3, 4, 5, 6, *range(11, 31)]
+    rendered = ((LAYOUT.passes[0], LAYOUT.region),)
+    assert {work.frame: work.done for work in found.wanted if work.done} == {8: rendered, 35: rendered}
+    record = found.in_place[0]
+    assert (record.files, record.reached) == (dict.fromkeys(LAYOUT.orders[1].keys, "a" * 64), REACHED)
+
+
+def test_only_some_frames_are_looked_at(store: ObjectStore) -> None:
+    put_in_place(store, range(1, 31))
+    found = missing(LAYOUT, store, only="30-33")
+    assert [work.frame for work in found.wanted] == [31, 32, 33]
+    assert [record.frame for record in found.in_place] == [30]
+
+
+def test_frames_that_are_rendered_again_begin_anew(store: ObjectStore) -> None:
+    put_in_place(store, range(1, 31))
+    render(store, (5, 6, 7))
+    found = missing(LAYOUT, store, again="1-6")
+    assert [(work.frame, len(work.done)) for work in found.wanted if work.frame < 31] == [(n, 0) for n in range(1, 7)]
+    assert len(list(store.list(f"{HOUSE}/units/"))) == 1
+    assert all(store.exists(key) for key in LAYOUT.orders[1].keys), "the old picture stays until the new one is there"
+
+
+def test_a_resume_reads_records_and_asks_for_nothing_else_one_by_one(tmp_path: Path) -> None:
+    store = counting(open_store(str(tmp_path)))
+    assert len(missing(LAYOUT, store).wanted) == FRAMES
+    assert store.calls == {"list": 4}
+    put_in_place(store, range(1, FRAMES + 1))
+    store.calls.clear()
+    assert len(missing(LAYOUT, store).in_place) == FRAMES
+    assert {name: count for name, count in store.calls.items() if name != "keys"} == {"list": 2, "read": 2 * FRAMES}
+
+
+def test_other_jobs_in_the_store_cost_a_resume_nothing(tmp_path: Path) -> None:
+    store = counting(open_store(str(tmp_path)))
+    put_in_place(store, range(1, 31))
+    others = replace(LAYOUT, orders={
+        number: replace(order, keys=tuple(f"other.{key}" for key in order.keys))
+        for number, order in layout_of(200, samples=64, formats=["exr", "png"]).orders.items()
+    })  # fmt: skip
+    put_in_place(store, others.orders, others)
+    store.calls.clear()
+    assert len(missing(LAYOUT, store).in_place) == 30
+    assert store.calls["keys"] == 2 * 60
+
+
+@pytest.mark.parametrize("waits", ["read", "delete"])
+def test_calls_do_not_wait_for_one_another(waits: str, tmp_path: Path) -> None:
+    inner = open_store(str(tmp_path))
+    put_in_place(inner, range(1, FRAMES + 1))
+    together, first = Barrier(8), iter(range(8))  # one after the other would never be eight
+
+    def meet(name: str) -> None:
+        if name == waits and next(first, None) is not None:
+            together.wait(30)
+
+    store = counting(inner, meet)
+    look = partial(missing, LAYOUT, store)
+    found = look() if waits == "read" else look(again=f"1-{FRAMES}")
+    assert len(found.in_place) + len(found.wanted) == FRAMES

@@ -1,0 +1,143 @@
+"""A letter reaches its targets with its pictures, and no secret of theirs gets anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.notification import Letter, NotDelivered, deliver
+from tasks.notify_targets import Occasion, UnknownTarget, read_targets
+from tasks.picture.contact_sheet import small
+from tests.notify.hearing import PASSWORD, TOKEN
+
+if TYPE_CHECKING:
+    from tests.notify.hearing import Heard
+
+JPEG = small(np.full((90, 160, 3), 200, np.uint8), max_px=720)
+LETTER = Letter(
+    subject="walk: done – küche",
+    text="48 frames",
+    html='<p>48 frames</p><img src="cid:picture-1">',
+    pictures={"picture-1": JPEG},
+    document={"jobs": [{"title": "walk"}]},
+)
+
+
+def send(heard: Heard, *names: str) -> None:
+    for name, target in read_targets(heard.home, names).items():
+        deliver(LETTER, name, target)
+
+
+def test_mail_has_text_and_a_page_with_the_picture_inside(heard: Heard) -> None:
+    heard.describe()
+    send(heard, "studio")
+    (mail,) = heard.mails
+    assert (mail["Subject"], mail["To"]) == (LETTER.subject, "lead@studio.test")
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    assert text.get_content().strip() == "48 frames"
+    assert "cid:picture-1" in page.get_content()
+    (picture,) = (part for part in mail.walk() if part.get_content_type() == "image/jpeg")
+    assert picture["Content-ID"] == "<picture-1>"
+    assert Image.open(io.BytesIO(picture.get_payload(decode=True))).size == (160, 90)  # type: ignore[arg-type]
+
+
+def test_a_webhook_gets_values_and_the_picture(heard: Heard) -> None:
+    heard.describe()
+    send(heard, "hook")
+    (body,) = heard.hooks
+    assert body["subject"] == LETTER.subject
+    assert body["jobs"] == [{"title": "walk"}]
+    assert base64.b64decode(body["pictures"][0]["base64"]) == JPEG
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_any_service_apprise_knows_gets_text_and_picture(heard: Heard) -> None:
+    heard.describe(other={"service": f"json://127.0.0.1:{heard.http_port}/x?-token={TOKEN}&token={TOKEN}"})
+    heard.status = 200
+    send(heard, "other")  # its own form of body: that it was taken is what counts
+    heard.status = 500
+    with pytest.raises(NotDelivered, match="the json service didn't take it"):
+        send(heard, "other")
+
+
+@pytest.mark.parametrize(("name", "fault"), [("studio", "mail server 127.0.0.1"), ("hook", "answered 403")])
+def test_what_goes_wrong_is_told_without_a_secret(name: str, fault: str, heard: Heard) -> None:
+    heard.describe()
+    heard.status = 403
+    text = (heard.home / "notify.yaml").read_text().replace(PASSWORD, "wrong-" + PASSWORD)
+    (heard.home / "notify.yaml").write_text(text)
+    with pytest.raises(NotDelivered, match=fault) as caught:
+        send(heard, name)
+    told = f"{caught.value!r} {caught.value} {read_targets(heard.home, [name])!r}"
+    assert PASSWORD not in told
+    assert TOKEN not in told
+
+
+def test_a_server_that_isn_t_there_is_worth_another_try(heard: Heard) -> None:
+    heard.smtp_port = heard.http_port = 1
+    heard.describe()
+    for name in ("studio", "hook"):
+        with pytest.raises(NotDelivered) as caught:
+            send(heard, name)
+        assert caught.value.retryable
+
+
+def test_secrets_may_come_from_the_environment(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard.describe(env={"webhook": "$HOOK_URL", "on": ["failed"]})
+    with pytest.raises(UnknownTarget, match="the environment has no HOOK_URL"):
+        read_targets(heard.home, ["env"])
+    monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{heard.http_port}/?token={TOKEN}")
+    assert read_targets(heard.home, ["env"])["env"].on == [Occasion.FAILED]
+    send(heard, "env")
+    assert len(heard.hooks) == 1
+
+
+def test_a_target_nobody_described_is_answered_with_those_there_are(heard: Heard) -> None:
+    heard.describe()
+    with pytest.raises(UnknownTarget, match=r"there is no target 'nobody' in .*; it has hook, studio\."):
+        read_targets(heard.home, ["studio", "nobody"])
+    assert read_targets(heard.home / "elsewhere", []) == {}
+
+
+def test_a_file_others_may_read_is_refused(heard: Heard) -> None:
+    heard.describe()
+    (heard.home / "notify.yaml").chmod(0o644)
+    with pytest.raises(UnknownTarget, match=r"others may read .*chmod 600"):
+        read_targets(heard.home, ["studio"])
+
+
+@pytest.mark.parametrize(
+    ("described", "fault"),
+    [
+        ({"email": {"to": [], "from": "a@b", "server": "c"}}, "email.to: List should have at least 1 item"),
+        ({"webhook": "http://x", "service": "json://y"}, "must have one of email, webhook and service"),
+        ({}, "must have one of email, webhook and service"),
+        ({"webhook": "http://x", "on": ["never"]}, "on.0: Input should be 'done', 'flagged' or 'failed'"),
+        ({"email": {"to": ["a@b"], "from": "a", "server": "c", "passwort": PASSWORD}}, "email.passwort: Extra inputs"),
+    ],
+)
+def test_a_target_that_makes_no_sense_is_told_where(described: object, fault: str, heard: Heard) -> None:
+    heard.describe(odd=described)
+    with pytest.raises(UnknownTarget) as caught:
+        read_targets(heard.home, ["odd"])
+    assert fault in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_password_never_goes_over_the_net_unencrypted(heard: Heard) -> None:
+    mail = {"to": ["a@b"], "from": "a@b", "server": "mail.studio.test", "security": "none", "password": PASSWORD}
+    heard.describe(open={"email": mail})
+    with pytest.raises(NotDelivered, match="for all to read"):
+        send(heard, "open")
+
+
+def test_the_letter_s_values_are_plain_json() -> None:
+    assert json.loads(json.dumps(dict(LETTER.document))) == LETTER.document

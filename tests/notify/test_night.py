@@ -1,0 +1,166 @@
+"""What is told of a night is what happened in it, what needs someone first; and a run is skipped only for a reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from frontburner import events as ev
+from frontburner.control.conditions import Conditions, note_scene, unchanged
+from frontburner.events import aftermath as am
+from frontburner.jobs.job import make_job
+from frontburner.notify.job_account import account_of
+from frontburner.notify.night import accounts_since
+from frontburner.notify.notification import as_page, job_letter, morning_letter
+from frontburner.record.registry import Place, register
+from frontburner.submit.schedules import forecast
+from storage.images import encode_png
+from storage.objects import HOUSE, open_store
+from storage.view import View
+from tasks.notify_targets import Occasion
+from tasks.picture.inspection import Fault
+from tasks.scene.manifest import manifest_of
+from tests.record.recorded_runs import ended, planned, record, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from frontburner.jobs.job import RenderJob
+    from storage.objects import ObjectStore
+
+NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+TEN = NOW - timedelta(hours=9)
+FAULT = "POV-Ray can't open <fog>.inc. Put it beside the scene."
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
+    path = tmp_path / "walk.json"
+    path.write_text("{}")
+    return path
+
+
+def job_in(tmp_path: Path, scene: Path, name: str) -> RenderJob:
+    return make_job({"scene": str(scene), "frames": "1-4", "name": name, "out": str(tmp_path / "out")})
+
+
+def written(store: ObjectStore, job: RenderJob, frame: int) -> ev.FrameWritten:
+    key = f"{job.title}.{frame:04d}.png"
+    store.write(key, encode_png(np.full((36, 64, 3), frame / 8, np.float32), bits=8, view=View.SRGB))
+    return ev.FrameWritten(at_s=frame, frame=frame, outputs=(store.locate(key),))
+
+
+def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.RunState, why: str = "") -> Place:
+    """Have a job run, as it leaves its record; returns where."""
+    job = job_in(tmp_path, scene, name)
+    store = open_store(job.out)
+    frames = [written(store, job, frame) for frame in range(1, 4)]
+    begun = started(job_id=job.job_id, job=job.model_dump(mode="json"))
+    register(job.job_id, job.out)
+    record(store, "run-1", begun, planned(4), *frames, *events, ended(state, why), job_id=job.job_id, at=TEN)
+    report = {"efficiency": 0.83, "units": 9, "nodes": 3}
+    store.write(f"{HOUSE}/jobs/{job.job_id}.json", json.dumps(report).encode())
+    return Place(job_id=job.job_id, store=store)
+
+
+def flagged(frame: int) -> ev.Event:
+    return am.FrameFlagged(at_s=9, frame=frame, fault=Fault.BLACK, sentence="black: its brightest pixel is 0.0000")
+
+
+def whole_night(tmp_path: Path, scene: Path) -> None:
+    job = job_in(tmp_path, scene, "good")
+    night(tmp_path, scene, "good", written(open_store(job.out), job, 4), state=ev.RunState.COMPLETED)
+    failed = [ev.FrameFailed(at_s=5, frame=frame, reason=FAULT, last_words="fatal") for frame in (3, 4)]
+    night(tmp_path, scene, "broken", *failed, state=ev.RunState.FAILED, why="1 of 4 frames failed")
+    night(tmp_path, scene, "dark", am.FramesChecked(at_s=8, frames=3), flagged(2), state=ev.RunState.COMPLETED)
+
+
+def test_an_account_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path, scene: Path) -> None:
+    failed = ev.FrameFailed(at_s=5, frame=4, reason=FAULT, last_words="fatal")
+    place = night(tmp_path, scene, "broken", failed, state=ev.RunState.FAILED, why="1 of 4 frames failed")
+    account = account_of(place, NOW)
+    assert account.occasion is Occasion.FAILED
+    assert account.failed == ((4, FAULT),)
+    assert account.facts == "3 of 4 frames in place · 0 s · 3 nodes · 83% efficient"
+    assert account.advice == f"Mend the cause, then: frontburner job rerun {place.job_id} --failed"
+    assert [one.caption for one in account.shown] == ["frame 2"]
+    assert account.shown[0].jpeg.startswith(b"\xff\xd8")
+    assert json.loads(json.dumps(account.document()))["failed"] == {"4": FAULT}
+
+
+def test_the_morning_letter_tells_of_all_jobs_the_broken_ones_first(tmp_path: Path, scene: Path) -> None:
+    whole_night(tmp_path, scene)
+    letter = morning_letter(accounts_since(TEN - timedelta(hours=1), NOW), since=TEN, now=NOW)
+    assert letter.subject.endswith("1 not done, 1 done with frames that stand out, 1 done")
+    places = [letter.text.index(f"\n{name}: ") for name in ("broken", "dark", "good")]
+    assert places == sorted(places)
+    assert f"frames 3,4 failed: {FAULT}" in letter.text
+    assert "frame 2 flagged: black" in letter.text
+    assert "&lt;fog&gt;.inc" in letter.html, "what a renderer says can't become markup"
+    assert len(letter.pictures) == 4, "one a job, and the frame that is flagged"
+    assert all(f"cid:{name}" in letter.html for name in letter.pictures)
+    assert "cid:" not in as_page(letter)
+    assert [job["occasion"] for job in letter.document["jobs"]] == ["failed", "flagged", "done"]
+
+
+def test_jobs_of_earlier_nights_are_left_out(tmp_path: Path, scene: Path) -> None:
+    whole_night(tmp_path, scene)
+    assert accounts_since(TEN + timedelta(hours=1), NOW) == []
+    letter = morning_letter([], since=TEN, now=NOW)
+    assert "No job ran in this time." in letter.text
+    assert "No job ran in this time." in letter.html
+
+
+def test_a_skipped_run_is_told_with_its_reason(tmp_path: Path, scene: Path) -> None:
+    job = job_in(tmp_path, scene, "late")
+    register(job.job_id, job.out)
+    store = open_store(job.out)
+    record(store, "run-1", am.RunSkipped(at_s=0, why="it was due 9 h ago"), job_id=job.job_id, at=TEN)
+    account = account_of(Place(job_id=job.job_id, store=store), NOW)
+    assert (account.state, account.sentence, account.occasion) == (
+        "skipped",
+        "it was due 9 h ago",
+        Occasion.DONE,
+    )
+    assert job_letter(account, NOW).subject == "late: skipped"
+
+
+def test_a_run_that_comes_too_late_is_skipped(tmp_path: Path, scene: Path) -> None:
+    job = job_in(tmp_path, scene, "x")
+    store = open_store(job.out)
+    six = Conditions()
+    assert six.skips(job, store, due=NOW - timedelta(hours=5), now=NOW) == ""
+    assert six.skips(job, store, due=None, now=NOW) == ""
+    why = six.skips(job, store, due=NOW - timedelta(hours=7), now=NOW)
+    assert why == "it was due 7 h ago, and may begin 6 h late at most"
+
+
+def test_an_unchanged_scene_is_skipped_and_any_change_is_not(tmp_path: Path, scene: Path) -> None:
+    place = night(tmp_path, scene, "same", state=ev.RunState.COMPLETED)
+    job, store = job_in(tmp_path, scene, "same"), place.store
+    wants = Conditions(if_changed=True)
+    assert not unchanged(job, store), "nothing is known yet"
+    note_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
+    assert unchanged(job, store)
+    assert "the scene is the same" in wants.skips(job, store, due=None, now=NOW)
+    assert Conditions().skips(job, store, due=None, now=NOW) == ""
+    picture = store.read("same.0002.png")
+    store.delete("same.0002.png")
+    assert not unchanged(job, store), "a picture is gone"
+    store.write("same.0002.png", picture)
+    assert unchanged(job, store)
+    scene.write_text('{"samples": 4}')
+    assert wants.skips(job, store, due=None, now=NOW) == ""
+    scene.unlink()
+    assert not unchanged(job, store)
+
+
+@pytest.mark.parametrize(("took_s", "told"), [([], None), ([60.0], (60, 60, 1)), ([50.0, 70.0, 300.0], (70, 300, 3))])
+def test_a_forecast_is_what_earlier_runs_took(took_s: list[float], told: Any) -> None:
+    found = forecast(took_s)
+    assert (found and (found.usual_s, found.longest_s, found.runs)) == told

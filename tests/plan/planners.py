@@ -1,0 +1,207 @@
+"""Planners to hold against the tests, and nodes that come, go, render and fail in any order."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.simulation.farm import CostField, hills
+from frontburner.plan.planner import FrameWork, Planner
+from frontburner.plan.unit_sizer import Mode
+from tasks.spec import SampleRange, Size
+from tests.plan.cover import assert_covered_once
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from benchmarks.simulation.farm import Run
+    from frontburner.plan.block import Block
+    from frontburner.plan.in_flight import Assignment
+    from frontburner.plan.speculation import Settlement
+
+SIZE = Size(width=640, height=360)
+WHOLE = SIZE.whole
+STILL = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=64))
+SEQUENCE = (SampleRange(start=0, stop=64),)
+
+
+def planner_of(
+    frames: int = 1, *, mode: Mode = Mode.AUTO, done: dict[int, Any] | None = None, **options: Any
+) -> Planner:
+    """A planner of a still in two passes, or of a sequence in one."""
+    passes = STILL if frames == 1 else SEQUENCE
+    defaults: dict[str, Any] = {"size": SIZE, "region": WHOLE, "passes": passes, "mode": mode}
+    works = [FrameWork(frame=n, done=(done or {}).get(n, ())) for n in range(1, frames + 1)]
+    return Planner(frames=works, **{**defaults, **options})
+
+
+def cost_of(frame_s: float) -> CostField:
+    """An uneven picture that costs this much a frame."""
+    return CostField(hills(640, 360, total_s=frame_s, samples=64))
+
+
+def assert_complete(run: Run, planner: Planner) -> None:
+    """Every frame was rendered, each pixel and sample once."""
+    frames = [work.frame for work in planner.frames]
+    assert sorted(run.frames) == frames
+    assert not run.dispatcher.failed_frames
+    assert_covered_once(run.blocks, frames=frames, region=planner.region, passes=planner.passes)
+
+
+class Nodes:
+    """What a dispatcher does, by hand: gives, finishes and loses units as told, and settles what that decides."""
+
+    def __init__(self, planner: Planner, *names: str) -> None:
+        self.planner = planner
+        self.now_s = 0.0
+        self.counted: dict[int, Block] = {}
+        self.waiting: dict[int, Block] = {}
+        self.superseded: list[int] = []
+        self.called_back: list[int] = []
+        self.lengths: dict[str, float] = {}
+        self._tickets = itertools.count(1)
+        for name in names:
+            planner.join(name)
+
+    def give(self, node: str) -> list[int]:
+        """Tickets of what a node that asks gets."""
+        blocks = self.planner.next_blocks(node, self.now_s)
+        units = {next(self._tickets): block for block in blocks}
+        if units:
+            self.planner.start(units, node, self.now_s)
+        return list(units)
+
+    def block(self, ticket: int) -> Block:
+        """What a ticket under way is for."""
+        assignment = self.planner.under_way.get(ticket)
+        assert assignment is not None
+        return assignment.block
+
+    def finish(self, ticket: int, render_s: float | None = 1.0, **more: Any) -> Settlement:
+        """Have a unit end well."""
+        block = self.block(ticket)
+        settlement = self.planner.finish(ticket, self.now_s, render_s=render_s, **more)
+        self.waiting[ticket] = block
+        self._settle(settlement)
+        return settlement
+
+    def gone(self, ticket: int, *, failed: bool) -> Settlement:
+        """Have a unit fail, or be lost."""
+        assignment = self.planner.under_way.get(ticket)
+        assert assignment is not None
+        block = assignment.block.failed_on(assignment.node) if failed else assignment.block
+        settlement, wanted = self.planner.gone(ticket, self.now_s, failed=failed)
+        self._settle(settlement)
+        if wanted:
+            self.planner.give_back(block)
+        return settlement
+
+    def lose(self, node: str) -> None:
+        """Have a node go away with all it has."""
+        self.planner.leave(node)
+        for assignment in self.planner.under_way.of_node(node):
+            if self.planner.under_way.get(assignment.ticket) is not None:
+                self.gone(assignment.ticket, failed=False)
+
+    def abandon(self, frame: int) -> None:
+        """Have a frame fail."""
+        for ticket in self.planner.abandon(frame):
+            self._call_back(ticket)
+
+    def end(self, frame: int, sample_stop: int) -> Settlement:
+        """Have a frame end at a number of samples."""
+        settlement = self.planner.drop_after(frame, sample_stop)
+        self._settle(settlement)
+        return settlement
+
+    def drain(self, *names: str, rate: float = 1e-5) -> list[Block]:
+        """Hand everything out in turns; each unit takes its pixel-samples at this rate."""
+        blocks: list[Block] = []
+        while not self.planner.exhausted:
+            for node in names:
+                for ticket in self.give(node):
+                    block = self.block(ticket)
+                    self.now_s += block.pixel_samples * rate / len(names)
+                    self.finish(ticket, block.pixel_samples * rate)
+                    blocks.append(block)
+        return blocks
+
+    def _settle(self, settlement: Settlement) -> None:
+        for ticket in settlement.counted:
+            self.counted[ticket] = self.waiting.pop(ticket)
+        for ticket in settlement.superseded:
+            del self.waiting[ticket]
+            self.superseded.append(ticket)
+        for ticket in settlement.call_back:
+            self._call_back(ticket)
+
+    def _call_back(self, ticket: int) -> None:
+        assert self.planner.call_back(ticket, self.now_s) is not None
+        self.called_back.append(ticket)
+
+
+class Turmoil(Nodes):
+    """Four nodes that come, go, render and fail in any order, until all is rendered."""
+
+    def __init__(self, planner: Planner, random: Random) -> None:
+        super().__init__(planner, "n0")
+        self.random = random
+        self.speeds = {f"n{i}": random.choice([0.1, 1.0, 7.0]) for i in range(4)}
+        self.raced: list[int] = []
+        self.abandoned: set[int] = set()
+        self.trouble = random.choice([0.03, 0.2, 1.0])
+        self.troubles_left = 40
+
+    def run(self, *, frames_fail: bool = False) -> Sequence[Block]:
+        """Blocks that count."""
+        acts = [self._ask, self._ask, self._ask, self._end, self._end, self._fail, self._leave, self._join]
+        acts += [self._abandon] if frames_fail else []
+        while len(self.planner.under_way) or not self.planner.exhausted:
+            self.now_s += self.random.choice([0.0, 0.01, 1.0, 60.0])
+            self.random.choice(acts)(self.random.choice(sorted(self.speeds)))
+        return list(self.counted.values())
+
+    def _ask(self, node: str) -> None:
+        if node not in self.planner.nodes:
+            return
+        for ticket in self.give(node):
+            race = self.block(ticket).race
+            if race is not None and race not in self.raced:
+                self.raced.append(race)
+
+    def _any(self) -> Assignment | None:
+        under_way = list(self.planner.under_way)
+        return self.random.choice(under_way) if under_way else None
+
+    def _end(self, _: str) -> None:
+        assignment = self._any()
+        if assignment is not None:
+            seconds = 1e-4 * assignment.block.pixel_samples / self.speeds[assignment.node]
+            self.finish(assignment.ticket, self.random.choice([seconds, seconds, None]))
+            self.planner.learn_overhead(self.random.choice([0.0, 0.001, 0.5]))
+
+    def _fail(self, _: str) -> None:
+        assignment = self._any()
+        if assignment is not None and self._strikes():
+            self.gone(assignment.ticket, failed=True)
+
+    def _strikes(self) -> bool:
+        if not self.troubles_left or self.random.random() > self.trouble:
+            return False
+        self.troubles_left -= 1
+        return True
+
+    def _leave(self, node: str) -> None:
+        if node in self.planner.nodes and len(self.planner.nodes) > 1 and self._strikes():
+            self.lose(node)
+
+    def _join(self, node: str) -> None:
+        if node not in self.planner.nodes:
+            self.planner.join(node)
+
+    def _abandon(self, _: str) -> None:
+        assignment = self._any()
+        if assignment is not None and self.random.random() < 0.1:
+            self.abandoned.add(assignment.block.frame)
+            self.abandon(assignment.block.frame)

@@ -1,0 +1,1 @@
+"""Proofs of records and how jobs stand."""

@@ -1,0 +1,215 @@
+"""A job's record: every event is kept, in order, over all runs; a store that is away only delays it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import MISSING, fields
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from frontburner import events as ev
+from frontburner.record.event_codec import NAMES, decode, encode
+from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
+from storage.objects import HOUSE, open_store
+from tasks.picture.inspection import Fault
+from tasks.spec import SampleRange
+from tests.end_to_end.conftest import until
+from tests.record.recorded_runs import (
+    BLOCK,
+    NOW,
+    away,
+    drive,
+    ended,
+    finished,
+    planned,
+    record,
+    started,
+    told,
+    unit_record,
+    words,
+)
+from tests.storage.proxy import proxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from storage.objects import ObjectStore
+
+EVENTS = f"{HOUSE}/jobs/job-1/events/"
+
+
+def test_events_of_all_runs_come_back_in_order(store: ObjectStore) -> None:
+    record(store, "run-1", started(), planned(), finished(10))
+    record(store, "run-2", started(flow_run="abc"), ended(ev.RunState.CANCELLED, "so"))
+    events = told(store)
+    assert words(store) == ["run started", "job planned", "unit finished", "run started", "run ended"]
+    unit = events[2]
+    assert (unit["frame"], unit["samples"], unit["region"]) == (3, [0, 8], [0, 0, 4, 2])
+    assert (unit["node"], unit["wall_s"], unit["peak_memory_bytes"], unit["reused"]) == ("n1", 2.0, 7, False)
+    assert events[3]["flow_run"] == "abc"
+    assert events[4]["state"] == "cancelled"
+
+
+EXAMPLES: dict[str, Any] = {
+    "float": 1.0, "int": 1, "str": "x", "bool": True, "Block": BLOCK, "UnitRecord": unit_record(),
+    "SampleRange": SampleRange(start=0, stop=2), "Reached": None, "RunState": ev.RunState.LOST,
+    "StageState": ev.StageState.FAILED, "Fault": Fault.BLACK,
+    "Mapping[str, float]": {"n1": np.float64(2.0)}, "Mapping[str, Any]": {"scene": "a.xml", "aovs": ["depth"]},
+    "tuple[str, ...]": ("a.png",), "npt.NDArray[np.float64]": np.ones((2, 2)),
+}  # fmt: skip
+"""A value of each type that fields of events have."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_event_becomes_json_of_one_line_and_an_event_again(name: str) -> None:
+    kind = NAMES[name]
+    needed = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    event = kind(**{each.name: EXAMPLES[str(each.type).removesuffix(" | None")] for each in needed})
+    line = json.dumps(encode(event, NOW), allow_nan=False)
+    assert "\n" not in line
+    assert "[[" not in line, "no arrays"
+    back = json.loads(line)
+    assert back["at"] == "2026-01-01T00:00:00.000+00:00"
+    assert back["what"] == name
+    again = decode(back)
+    assert type(again) is kind
+    assert encode(again, NOW) == back
+
+
+def test_arrays_are_left_out_and_numbers_stay_numbers() -> None:
+    speeds: dict[str, Any] = {"n1": np.float32(0.5), "n2": float("nan")}
+    event = encode(ev.FarmMeasured(at_s=0, speeds=speeds, rates=np.ones((2, 2)), cell_px=4), NOW)
+    assert "rates" not in event
+    assert json.loads(json.dumps(event, allow_nan=False))["speeds"] == {"n1": 0.5, "n2": None}
+
+
+def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
+    store = open_store(str(drive(tmp_path / "store")))
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+        recorder.take(started())
+        until(lambda: told(store))
+        with away(tmp_path / "store"):
+            recorder.take(planned())
+            until(lambda: not recorder._waiting)  # it was tried
+        until(lambda: words(store) == ["run started", "job planned"])
+        recorder.take(finished(10))
+    assert words(store) == ["run started", "job planned", "unit finished"]
+
+
+def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=600) as recorder:
+        recorder.take(started())
+        until(lambda: words(store) == ["run started"])
+        recorder.take(ev.JobSuspending(at_s=1.0, why="asked"))
+        until(lambda: words(store) == ["run started", "job suspending"])
+
+
+def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
+    store = open_store(str(drive(tmp_path / "store")))
+    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    with recorder:
+        recorder.take(started())
+        until(lambda: told(store))
+        with away(tmp_path / "store"):
+            recorder.take(ended(ev.RunState.COMPLETED))
+            recorder._ended = True
+            recorder._wake.set()
+            until(lambda: not recorder._waiting)
+    assert words(store) == ["run started", "run ended"]
+
+
+def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None:
+    store = open_store(str(drive(tmp_path / "store")))
+    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_within_s=0.3)
+    with away(tmp_path / "store"):
+        began_s = time.monotonic()
+        with recorder:
+            recorder.take(started())
+        assert time.monotonic() - began_s > 0.2, "it was tried"
+        recorder._thread.join()
+
+
+def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MOST_WAITING > 10_000
+    monkeypatch.setattr("frontburner.record.event_writer.MOST_WAITING", 10)
+    store = open_store(str(tmp_path / "store"))
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
+        for done in range(15):
+            recorder.take(finished(done))
+    assert words(store) == ["unit finished"] * 10 + ["events dropped"]
+    assert told(store)[-1]["count"] == 5
+
+
+def test_a_lost_reply_loses_and_doubles_nothing(
+    s3_store: ObjectStore, s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, lock = [0], Lock()
+
+    def lose(connection: int, data: bytes) -> bool:
+        """Cut the connection at every answer for a while, so that writes arrive and seem to have failed."""
+        with lock:
+            if lost[0] >= 6 or data.startswith(b"HTTP/1.1 100"):
+                return True
+            lost[0] += 1
+            return False
+
+    direct = s3_server["AWS_ENDPOINT_URL"]
+    with proxy(direct, reply=lose) as relay:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
+        with Recorder(store=s3_store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.02) as recorder:
+            for done in range(40):
+                recorder.take(finished(done))
+                until(lambda: lost[0] >= 6 or not recorder._waiting)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", direct)
+        assert lost[0] == 6
+    assert [event["pixel_samples_done"] for event in told(s3_store)] == list(range(40))
+
+
+def test_a_quiet_run_says_that_it_is_alive(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    step_s = HEARTBEAT_EVERY_S / 50
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=step_s):
+        until(lambda: "alive" in words(store))
+
+
+def test_a_torn_line_takes_no_other_with_it(store: ObjectStore) -> None:
+    record(store, "run-1", started())
+    store.write(f"{EVENTS}run-2-000000.jsonl", b'{"at": "2026-01-01T00:00:00+00:00", "what": "al')
+    record(store, "run-3", planned())
+    assert words(store) == ["run started", "job planned"]
+
+
+def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    line = len(json.dumps(encode(finished(1), NOW)))
+    count = 3 * PART_BYTES // line
+    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+        for done in range(count):
+            recorder.take(finished(done))
+    assert [event["pixel_samples_done"] for event in told(store)] == list(range(count))
+    assert len(list(store.list(EVENTS))) <= 4
+
+
+def list_after(store: ObjectStore, position: str) -> list[tuple[str, dict[str, Any]]]:
+    return list(read(store, "job-1", after=position))
+
+
+def test_reading_goes_on_where_it_was(store: ObjectStore) -> None:
+    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    position, seen = "", []
+    with recorder:
+        for done in range(5):
+            recorder.take(finished(done))
+            fresh = until(partial(list_after, store, position))
+            position = fresh[-1][0]
+            seen += [event["pixel_samples_done"] for _, event in fresh]
+    record(store, "run-2", finished(5))
+    seen += [event["pixel_samples_done"] for _, event in read(store, "job-1", after=position)]
+    assert seen == list(range(6))

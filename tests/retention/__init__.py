@@ -1,0 +1,1 @@
+"""Proofs of what is kept and for how long."""

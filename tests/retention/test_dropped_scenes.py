@@ -1,0 +1,224 @@
+"""Scenes that were dropped on the monitor's page go when they are old and no job needs them, and never before."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from frontburner import events as ev
+from frontburner.cli.store_commands import prune, size
+from frontburner.control.desired_state import Wish
+from frontburner.control.resume import Here, Wanted, rerun, resume
+from frontburner.control.stop import ask
+from frontburner.record.registry import find, register
+from frontburner.record.snapshot import status_of
+from frontburner.retention import dropped_scenes
+from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF, UNANSWERED_S, want
+from frontburner.retention.stores import DroppedScenes
+from storage.objects import open_store
+from tests.record.recorded_runs import away, drive, ended, planned, record, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from frontburner.retention.rules import Group
+    from storage.objects import ObjectStore
+
+    Capture = pytest.CaptureFixture[str]
+
+DAY_S = 24 * 3600.0
+OVER = (ev.RunState.COMPLETED, ev.RunState.CANCELLED)
+OPEN = (ev.RunState.SUSPENDED, ev.RunState.FAILED, ev.RunState.BROKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A machine on whose monitor scenes were dropped, and a store of its jobs."""
+
+    place: Path
+    store: ObjectStore
+
+    def drop(self, name: str = "ball-0123456789abcdef", *, age_s: float = 60 * DAY_S) -> Path:
+        """A scene of 1,000 bytes with a texture of 500 that was dropped so long ago."""
+        scene = self.place / name / "ball.json"
+        (scene.parent / "tex").mkdir(parents=True)
+        scene.write_bytes(b"x" * 1000)
+        (scene.parent / "tex" / "wood.png").write_bytes(b"x" * 500)
+        age(scene.parent, age_s)
+        return scene
+
+    def job(self, scene: Path, state: ev.RunState | None, job_id: str = "ball-1", *, age_s: float = 50 * DAY_S) -> None:
+        """A job of a scene which was last heard of so long ago; without a state, it runs."""
+        end = [] if state is None else [ended(state)]
+        begun = started(job_id=job_id, job={"scene": str(scene), "out": self.store.url})
+        at = moment(age_s)
+        record(self.store, f"{at:%Y%m%dT%H%M%S%f}-a", begun, planned(), *end, job_id=job_id, at=at)
+        register(job_id, self.store.url)
+
+    def left(self) -> set[str]:
+        return {path.name for path in self.place.iterdir()}
+
+    def judged(self) -> list[Group]:
+        return DroppedScenes(self.place).judged(time.time())
+
+
+def moment(age_s: float) -> datetime:
+    return datetime.fromtimestamp(time.time() - age_s, UTC)
+
+
+def age(folder: Path, age_s: float) -> None:
+    then_s = time.time() - age_s
+    for path in [*folder.rglob("*"), folder]:
+        os.utime(path, (then_s, then_s))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
+    for name in ("FRONTBURNER_SCENES", "FRONTBURNER_PICTURES", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (place := tmp_path / "home" / "submitted").mkdir(parents=True)
+    return Desk(place=place, store=open_store(str(tmp_path / "store")))
+
+
+def test_a_scene_whose_job_was_completed_long_ago_goes_and_is_told_as_all_else(desk: Desk, capsys: Capture) -> None:
+    desk.job(desk.drop(), ev.RunState.COMPLETED)
+    assert size() == 0
+    told = capsys.readouterr().out
+    assert f"{desk.place}: 1.5 kB\n" in told
+    assert "scenes             1.5 kB" in told
+    assert prune(older_than="30d", dry_run=True) == 0
+    assert f"{desk.place}: would go: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert desk.left() == {"ball-0123456789abcdef"}
+    assert prune(older_than="30d", out=desk.store.url) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}, "another store was meant"
+    assert prune(older_than="30d") == 0
+    assert f"{desk.place}: gone: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert desk.left() == set()
+    assert status_of(desk.store, "ball-1").state is ev.RunState.COMPLETED, "how it ended is known still"
+
+
+@pytest.mark.parametrize("state", [*OPEN, None])
+def test_a_job_that_may_go_on_keeps_its_scene_until_it_is_cancelled(desk: Desk, state: ev.RunState | None) -> None:
+    desk.job(desk.drop(), state, age_s=300 * DAY_S)
+    assert prune(older_than="30d", budget_gb=0) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+    if state is not None:
+        ask(find("ball-1"), Wish.CANCEL, lambda _: None)
+        assert status_of(desk.store, "ball-1").state is ev.RunState.CANCELLED
+        assert prune(older_than="30d") == 0
+        assert desk.left() == {"ball-0123456789abcdef"}, "it was cancelled just now, and may be run again"
+
+
+@pytest.mark.parametrize("state", OVER)
+def test_a_job_that_is_over_keeps_its_scene_for_as_long_as_was_said(desk: Desk, state: ev.RunState) -> None:
+    desk.job(desk.drop(), state, age_s=29 * DAY_S)
+    assert prune(older_than="30d") == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+    assert prune(older_than="28d") == 0
+    assert desk.left() == set()
+
+
+def test_one_job_of_several_that_needs_it_is_enough(desk: Desk) -> None:
+    scene = desk.drop()
+    desk.job(scene, ev.RunState.COMPLETED)
+    desk.job(scene, ev.RunState.SUSPENDED, "ball-2")
+    assert prune(older_than="30d", budget_gb=0) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+
+
+def test_a_budget_takes_the_scene_that_was_used_longest_ago(desk: Desk) -> None:
+    for nth, used_s in enumerate((3 * DAY_S, 9 * DAY_S, 1 * DAY_S)):
+        desk.job(desk.drop(f"ball-000000000000000{nth}"), ev.RunState.COMPLETED, f"ball-{nth}", age_s=used_s)
+    assert prune(budget_gb=3.1e-6) == 0
+    assert desk.left() == {"ball-0000000000000000", "ball-0000000000000002"}
+
+
+def test_a_scene_whose_job_does_not_exist_yet_waits_for_it(desk: Desk) -> None:
+    scene = desk.drop(age_s=0)
+    assert prune(older_than="0.001s", budget_gb=0) == 0
+    age(scene.parent, UNANSWERED_S - 60)
+    assert prune(older_than="0.001s", budget_gb=0) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+    age(scene.parent, UNANSWERED_S + 60)
+    assert prune(budget_gb=0) == 0
+    assert desk.left() == set()
+
+
+def test_a_scene_that_was_asked_for_again_waits_for_that_job(desk: Desk) -> None:
+    scene = desk.drop()
+    desk.job(scene, ev.RunState.COMPLETED)
+    want(str(scene))
+    assert prune(older_than="0.001s", budget_gb=0) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+
+
+@pytest.mark.parametrize("state", OVER)
+def test_a_scene_whose_job_goes_on_waits_for_it(desk: Desk, state: ev.RunState) -> None:
+    scene = desk.drop()
+    desk.job(scene, state)
+    again = Here(render=lambda *_: None, say=lambda _: None)
+    if state is ev.RunState.CANCELLED:
+        resume(find("ball-1"), again)
+    else:
+        rerun(find("ball-1"), Wanted(), again)
+    assert prune(older_than="0.001s", budget_gb=0) == 0
+    assert desk.left() == {"ball-0123456789abcdef"}
+
+
+def test_a_scene_that_is_dropped_again_while_it_is_pruned_stays(desk: Desk) -> None:
+    scene = desk.drop()
+    desk.job(scene, ev.RunState.COMPLETED)
+    (judged,) = desk.judged()
+    os.utime(scene.parent)
+    dropped_scenes.remove(desk.place, judged)
+    assert desk.left() == {"ball-0123456789abcdef"}
+    assert scene.read_bytes() == b"x" * 1000
+
+
+def test_what_was_broken_off_goes_whatever_is_asked_and_what_is_under_way_stays(desk: Desk, capsys: Capture) -> None:
+    for name, age_s in ((f"{HALF}old", FORGOTTEN_S + 60), (f"{HALF}new", 2 * 3600.0), (f"{HALF}slow", 30 * DAY_S)):
+        desk.drop(name, age_s=age_s)
+    os.utime(desk.place / f"{HALF}slow" / "tex" / "wood.png")  # a file that takes a day, and still comes
+    assert prune(budget_gb=500) == 0
+    assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
+    assert f"{desk.place}: gone: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert prune(older_than="1s", budget_gb=0) == 0
+    assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
+
+
+def test_what_people_put_there_is_left_alone(desk: Desk) -> None:
+    (desk.place / "notes.txt").write_text("mine")
+    desk.drop("my shots")
+    assert prune(older_than="1s", budget_gb=0) == 0
+    assert desk.left() == {"notes.txt", "my shots"}
+
+
+def test_scenes_of_submitters_are_kept_by_jobs_that_another_machine_runs(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTBURNER_SCENES", f"{tmp_path / 'scenes'}, {tmp_path / 'others'}")
+    monkeypatch.setenv("FRONTBURNER_PICTURES", str(tmp_path / "pictures"))
+    names = "room-0123456789abcdef", "room-fedcba9876543210"
+    theirs = Desk(place=tmp_path / "scenes" / "submitted", store=open_store(str(tmp_path / "pictures" / names[0])))
+    scenes = [theirs.drop(name) for name in names]
+    record(theirs.store, "run-1", started(job_id="room-1", job={"scene": str(scenes[0])}), job_id="room-1")
+    assert prune(older_than="30d", budget_gb=0) == 0
+    assert theirs.left() == {names[0]}
+
+
+def test_nothing_is_removed_while_a_store_is_away_whose_jobs_might_need_it(desk: Desk, tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    store = open_store(str(drive(far)))
+    scene = desk.drop()
+    desk.job(scene, ev.RunState.COMPLETED)
+    record(store, "run-9", started(job_id="ball-9", job={"scene": str(scene)}), job_id="ball-9")
+    register("ball-9", store.url)
+    with away(far):
+        assert prune(older_than="30d") == 3
+    assert desk.left() == {"ball-0123456789abcdef"}

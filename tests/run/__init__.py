@@ -1,0 +1,1 @@
+"""Proofs of a run of a job."""

@@ -1,0 +1,63 @@
+"""Units are deleted when their picture is in place; a store that is away delays that and ends nothing."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from frontburner.run.unit_cleanup import Leftovers
+from storage.errors import StoreError
+from storage.objects import open_store
+from tasks.node.unit_ledger import Ledger
+from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
+from tests.node.test_unit_ledger import tile
+from tests.storage.counting import counting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def frame(number: int) -> FrameSpec:
+    return FrameSpec(
+        renderer="null", build="1 null", scene="s.json", scene_digest="d", frame=number, size=Size(width=4, height=4),
+        samples=2,
+    )  # fmt: skip
+
+
+def units_of(*numbers: int) -> list[UnitSpec]:
+    return [
+        UnitSpec(frame=frame(number), region=frame(number).size.whole, samples=SampleRange(start=0, stop=2))
+        for number in numbers
+    ]
+
+
+def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    ledger = Ledger(store=store)
+    units = units_of(1, 2, 3)
+    for unit in units:
+        ledger.create(unit, tile(unit))
+    leftovers = Leftovers(store=store)
+    away = StoreError(reason="It is away.", remedy="Wait.", url=store.url, retryable=True)
+    with patch.object(Ledger, "forget", side_effect=away):
+        leftovers.add(units[0].frame)
+        leftovers.clear()
+    assert [ledger.has(unit) for unit in units] == [True, True, True]
+    leftovers.add(units[1].frame)
+    leftovers.clear()
+    assert [ledger.has(unit) for unit in units] == [False, False, True]
+
+
+def test_nobody_waits_for_a_store_that_takes_its_time(tmp_path: Path) -> None:
+    answers, units = Event(), units_of(*range(1, 31))
+    store = counting(open_store(str(tmp_path)), lambda name: name != "delete" or answers.wait(60))
+    leftovers = Leftovers(store=store)
+    for unit in units:
+        Ledger(store=store).create(unit, tile(unit))
+    for unit in units:
+        leftovers.add(unit.frame)  # or the test would take half an hour
+    assert all(Ledger(store=store).has(unit) for unit in units)
+    answers.set()
+    leftovers.clear()
+    assert not any(Ledger(store=store).has(unit) for unit in units)
