@@ -20,7 +20,7 @@ from frontburner.cluster.node_processes import local_nodes
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.run.finishing import Finisher
-from tasks.job_context import Desk
+from tasks.job_context import JobContext
 from tasks.picture.frame_output import FrameRecord, put_together
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scene.frame_scenes import FrameScene
@@ -66,7 +66,7 @@ class Tiles:
 
     def __init__(self, client: Client, layout: Layout) -> None:
         self._client, self._layout, self._tiles = client, layout, dict[int, "Future"]()
-        self.desk = Desk(store_url="", topic="")
+        self.desk = JobContext(store_url="", topic="")
         self.admission = client
 
     def render(self, frame: int) -> None:

@@ -23,7 +23,7 @@ from frontburner.plan.unit_sizer import Mode
 from frontburner.reports.report import Report
 from storage.images import decode_exr
 from storage.objects import open_store
-from tasks.job_context import Desk
+from tasks.job_context import JobContext
 from tasks.node.unit_task import in_renderer, tile_of
 from tasks.picture.frame_output import finish
 from tasks.renderers import renderer
@@ -151,7 +151,7 @@ def pictures(layout: Layout, store: ObjectStore) -> Pictures:
 
 def write(tiles: Sequence[Tile | UnitSpec], order: PictureOrder, store_url: str) -> FrameRecord:
     """Finish a frame on a node, as the flow's own step does, but for Prefect."""
-    desk = Desk(store_url=store_url, topic="")
+    desk = JobContext(store_url=store_url, topic="")
     return finish([tile_of(tile, desk) for tile in tiles], order, open_store(store_url), {})
 
 

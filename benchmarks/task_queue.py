@@ -21,7 +21,7 @@ from benchmarks.real import Outcome, pictures, read
 from frontburner.cluster.node_processes import cores
 from storage.objects import open_store
 from tasks.node.renderer_process import RendererProcess
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.frame_output import finish
 from tasks.scene.frame_scenes import builds
 from tasks.spec import SampleRange, UnitSpec
@@ -91,7 +91,7 @@ def _run(
             number = tasks[task]
             left[number] -= 1
             if not left[number]:
-                tiles = [Ledger(store=store).load(unit) for unit in of_frame[number]]
+                tiles = [UnitLedger(store=store).load(unit) for unit in of_frame[number]]
                 finish(tiles, replace(layout.orders[number], passes=(samples,)), store, {})
     return done
 

@@ -9,7 +9,7 @@ import time
 
 from storage.objects import open_store
 from tasks.node import renderer_child
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.stitch import check_tile
 from tasks.spec import Tile, UnitRecord
 
@@ -33,7 +33,7 @@ def main() -> None:
     pixels = rendered.pixels
     tile = Tile(region=unit.region, samples=unit.samples, channels=pixels.channels, sums=pixels.sums, record=record)
     check_tile(tile, unit)
-    Ledger(store=open_store(store_url)).create(unit, tile)
+    UnitLedger(store=open_store(store_url)).create(unit, tile)
     print(json.dumps({"load_s": rendered.load_s, "render_s": rendered.wall_s - rendered.load_s}))
 
 

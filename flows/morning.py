@@ -11,27 +11,27 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from frontburner.notify.night import accounts_since
-from frontburner.notify.notification import morning_letter, summary
+from frontburner.notify.notification import morning_report, summary
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.notify_targets import read_targets
 from tasks.steps import send_letter, step
 
 if TYPE_CHECKING:
-    from frontburner.notify.job_account import Account
-    from tasks.notification import Letter
+    from frontburner.notify.job_account import JobAccount
+    from tasks.notification import Notification
 
 
 @step(name="collect reports", task_run_name="collect reports")
-def collect_reports(since: datetime, now: datetime) -> list[Account]:
+def collect_reports(since: datetime, now: datetime) -> list[JobAccount]:
     """Read what became of each job from its record."""
     return accounts_since(since, now, say=get_run_logger().warning)
 
 
 @step(name="write letter", task_run_name="write letter")
-def write_letter(accounts: list[Account], since: datetime, now: datetime) -> Letter:
+def write_letter(accounts: list[JobAccount], since: datetime, now: datetime) -> Notification:
     """Write it down, those that need someone first."""
-    letter = morning_letter(accounts, since=since, now=now)
+    letter = morning_report(accounts, since=since, now=now)
     get_run_logger().info("%s", letter.text)
     return letter
 
@@ -51,7 +51,7 @@ def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     since, home = now - timedelta(hours=since_h), Settings().home
     targets = read_targets(home, notify or [])
     collected = collect_reports.submit(since, now)
-    accounts = cast("list[Account]", collected.result())
+    accounts = cast("list[JobAccount]", collected.result())
     written = write_letter.submit(quote(accounts), since, now, wait_for=[collected])
     letter = quote(written.result())
     told = [send_letter.submit(name, letter, str(home), wait_for=[written]) for name in targets]

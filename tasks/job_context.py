@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks.spec import Region
 
 
-class Travel(StrEnum):
+class SceneTravel(StrEnum):
     """When a scene is sent to nodes."""
 
     AUTO = "auto"
@@ -21,7 +21,7 @@ class Travel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Showing:
+class PreviewSettings:
     """How parts of a still are shown.
 
     Parameters
@@ -41,7 +41,7 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class JobContext:
     """Where a job's things are.
 
     Parameters
@@ -59,8 +59,8 @@ class Desk:
     store_url: str
     topic: str
     files_url: str = ""
-    travel: Travel = Travel.AUTO
-    shows: Showing | None = None
+    travel: SceneTravel = SceneTravel.AUTO
+    shows: PreviewSettings | None = None
 
     @property
     def files(self) -> str:

@@ -25,12 +25,12 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(kw_only=True, eq=False)
-class NotDelivered(FrontburnerError):
+class NotificationFailed(FrontburnerError):
     """A letter that didn't reach its target. What it says holds no secret of the target's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Notification:
     """What is told, in every form a target may want.
 
     Parameters
@@ -50,8 +50,8 @@ class Letter:
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def deliver(letter: Letter, name: str, target: Target) -> None:
-    """Send a letter. Raises `NotDelivered`."""
+def deliver(letter: Notification, name: str, target: Target) -> None:
+    """Send a letter. Raises `NotificationFailed`."""
     if target.email is not None:
         _mail(letter, name, target.email)
     elif target.webhook is not None:
@@ -60,7 +60,7 @@ def deliver(letter: Letter, name: str, target: Target) -> None:
         _notify(letter, name, target.service.get_secret_value())
 
 
-def message(letter: Letter, email: Email) -> EmailMessage:
+def message(letter: Notification, email: Email) -> EmailMessage:
     """Write a letter as an e-mail: text, and HTML with the pictures inside."""
     made = EmailMessage()
     made["Subject"] = letter.subject
@@ -77,10 +77,10 @@ def message(letter: Letter, email: Email) -> EmailMessage:
     return made
 
 
-def _mail(letter: Letter, name: str, email: Email) -> None:
+def _mail(letter: Notification, name: str, email: Email) -> None:
     password = email.password.get_secret_value()
     if password and email.security == "none" and email.server not in _LOOPBACK:
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: the password would go to {email.server} for all to read.",
             remedy="Set security to starttls or tls in notify.yaml.",
         )
@@ -98,20 +98,20 @@ def _mail(letter: Letter, name: str, email: Email) -> None:
                 server.login(email.user, password)
             server.send_message(message(letter, email))
     except smtplib.SMTPResponseException as error:
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: the mail server {email.server} refused it ({error.smtp_code}).",
             remedy="Correct user, password or addresses in notify.yaml.",
             retryable=400 <= error.smtp_code < 500,
         ) from None
     except (OSError, smtplib.SMTPException) as error:
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: the mail server {email.server} port {email.port} failed: {_said(error)}.",
             remedy="Correct server, port or security in notify.yaml, or try again later.",
             retryable=True,
         ) from None
 
 
-def _post(letter: Letter, name: str, url: str) -> None:
+def _post(letter: Notification, name: str, url: str) -> None:
     import httpx
 
     pictures = [
@@ -123,26 +123,26 @@ def _post(letter: Letter, name: str, url: str) -> None:
     try:
         answer = httpx.post(url, json=body, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: {host} doesn't answer: {type(error).__name__}.",
             remedy="Correct its address in notify.yaml, or try again later.",
             retryable=True,
         ) from None
     if not answer.is_success:
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: {host} answered {answer.status_code}.",
             remedy="Correct its address in notify.yaml, or see its log.",
             retryable=answer.is_server_error,
         )
 
 
-def _notify(letter: Letter, name: str, url: str) -> None:
+def _notify(letter: Notification, name: str, url: str) -> None:
     import apprise
 
     service = apprise.Apprise()
     kind = url.partition(":")[0]
     if not service.add(url):
-        raise NotDelivered(
+        raise NotificationFailed(
             reason=f"{name}: its {kind} address is none that apprise knows.", remedy="Correct it in notify.yaml."
         )
     with TemporaryDirectory(prefix="frontburner-") as folder:
@@ -152,7 +152,7 @@ def _notify(letter: Letter, name: str, url: str) -> None:
             path.write_bytes(jpeg)
             files.append(str(path))
         if not service.notify(title=letter.subject, body=letter.text, attach=files or None):
-            raise NotDelivered(
+            raise NotificationFailed(
                 reason=f"{name}: the {kind} service didn't take it.",
                 remedy="Correct its address in notify.yaml, or try again later.",
                 retryable=True,

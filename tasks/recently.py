@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class Recently:
+class RecentFindings:
     """Findings that count for some seconds. Safe to use from any thread."""
 
     for_s: float

@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
 from tasks.node.finishing_tasks import RETRIES
-from tasks.notification import Letter, deliver
+from tasks.notification import Notification, deliver
 from tasks.notify_targets import read_targets
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def make_movie(codec: str, work: Work) -> object:  # noqa: ARG001
 
 
 @step(name="notify", task_run_name="notify {target}", retries=3, retry_delay_seconds=DELAY_S)
-def send_letter(target: str, letter: Letter, home: str) -> None:
+def send_letter(target: str, letter: Notification, home: str) -> None:
     """Send a letter to a target of ``notify.yaml``, whose secrets don't leave this machine."""
     deliver(letter, target, read_targets(Path(home), [target])[target])
     get_run_logger().info("%s was told: %s", target, letter.subject)

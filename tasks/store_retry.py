@@ -29,7 +29,7 @@ def _nothing(_: StoreError) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Patience:
+class StoreRetry:
     """Tries calls on a store again, ever more seldom, while it may come back.
 
     Parameters

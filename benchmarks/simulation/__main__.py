@@ -142,7 +142,7 @@ def _cases(*, quick: bool) -> Iterator[Case]:
 
 def work_out(case: Case) -> list[Row]:
     """Play a case with all its strategies, on the same scenarios."""
-    outcomes: dict[str, list[tuple[float, float, float]]] = {name: [] for name in case.strategies}
+    settlement: dict[str, list[tuple[float, float, float]]] = {name: [] for name in case.strategies}
     for seed in range(case.seeds):
         scene = scenario(
             case.farm, nodes=case.nodes, frames=case.frames, seed=seed,
@@ -150,12 +150,12 @@ def work_out(case: Case) -> list[Row]:
         )  # fmt: skip
         for name in case.strategies:
             outcome = play(scene, maker(name, scene)())
-            outcomes[name].append((outcome.ratio, outcome.units / case.nodes, outcome.wasted))
-    return [_row(case, name, found) for name, found in outcomes.items()]
+            settlement[name].append((outcome.ratio, outcome.units / case.nodes, outcome.wasted))
+    return [_row(case, name, found) for name, found in settlement.items()]
 
 
-def _row(case: Case, strategy: str, outcomes: Iterable[tuple[float, float, float]]) -> Row:
-    ratios, units, wasted = zip(*outcomes, strict=True)
+def _row(case: Case, strategy: str, settlement: Iterable[tuple[float, float, float]]) -> Row:
+    ratios, units, wasted = zip(*settlement, strict=True)
     return Row(
         job=case.job, nodes=case.nodes, farm=case.farm.value, strategy=strategy,
         ratio_mean=round(statistics.mean(ratios), 4), ratio_max=round(max(ratios), 4), seeds=len(ratios),

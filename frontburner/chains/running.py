@@ -24,7 +24,7 @@ from frontburner.events.staging import in_stage
 from frontburner.jobs.durations import parse_span
 from frontburner.run.step_watch import thread_of
 from storage.errors import FrontburnerError
-from tasks.process.user_command import Command, run
+from tasks.process.user_command import UserCommand, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -162,7 +162,7 @@ class RunningChain:
         if mark.stands():
             return Outcome(name=stage.name, state=StageState.REUSED)
         self._clear_behind(stage)
-        command = Command(
+        command = UserCommand(
             arguments=tuple(stage.run),
             folder=mark.folder,
             log=str(mark.log),

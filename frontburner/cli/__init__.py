@@ -115,12 +115,12 @@ def render(
         Print a JSON object a line on standard output while it goes on, for programs that show progress; the last one
         says how it ended.
     """
-    from frontburner.cli.notify_commands import Told
+    from frontburner.cli.notify_commands import CommandReport
     from frontburner.cli.render import run
-    from frontburner.control.intake import Form
+    from frontburner.control.intake import JobInput
 
-    told = Told.LINES if progress else Told.JSON if json else Told.WORDS
-    form = Form(template=template, values=values or ())
+    told = CommandReport.LINES if progress else CommandReport.JSON if json else CommandReport.WORDS
+    form = JobInput(template=template, values=values or ())
     return run(scene, _given(options), form, nodes=nodes, told=told, again=again, cluster=cluster)
 
 
@@ -180,9 +180,9 @@ def watch(
         Render what is there, then end.
     """
     from frontburner.cli.watch import watch
-    from frontburner.control.intake import Form
+    from frontburner.control.intake import JobInput
 
-    form = Form(template=template, values=values or ())
+    form = JobInput(template=template, values=values or ())
     return watch(folder, _given(options), form, settle=settle, nodes=nodes, once=once)
 
 

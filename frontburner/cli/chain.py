@@ -11,7 +11,7 @@ from frontburner.chains.chain import Chain, Stage, expected, read_chain
 from frontburner.chains.marks import mark_of
 from frontburner.cli.notify_commands import Stopped
 from frontburner.cli.render import check_nodes, conduct, terminable
-from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED, absolute, prove
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from frontburner.cli.notify_commands import Teller, Told
-    from frontburner.control.intake import Form
+    from frontburner.cli.notify_commands import CommandReport, Teller
+    from frontburner.control.intake import JobInput
 
 
-def run_file(path: Path, given: dict[str, Any], form: Form, *, nodes: int, told: Told, again: str) -> int:
+def run_file(path: Path, given: dict[str, Any], form: JobInput, *, nodes: int, told: CommandReport, again: str) -> int:
     """Run the chain of a file and return the command's exit code.
 
     Parameters
@@ -94,7 +94,7 @@ def _forget(chain: Chain, names: str) -> None:
 def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
     began_s = time.monotonic()
     try:
-        with ev.observe(teller.take), whole_farm(nodes, teller.stage), terminable():
+        with ev.observe(teller.take), ephemeral_farm(nodes, teller.stage), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.chain import run_chain

@@ -19,7 +19,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tasks.node.node_checks import Inquiry
+    from tasks.node.node_checks import NodeInquiry
     from tasks.node.readiness import Readiness
 
 READY, NOT_READY = 0, 1
@@ -65,9 +65,9 @@ def doctor(*, scene: Scene = "", out: Out = "", scheduler: Scheduler = "", json:
     return _guarded(lambda: _print(_on_farm(scheduler, _inquiry("", scene, out), []), as_json=json, farm=True))
 
 
-def _inquiry(renderers: str, scene: str, out: str) -> Inquiry:
+def _inquiry(renderers: str, scene: str, out: str) -> NodeInquiry:
     from storage.objects import open_store
-    from tasks.node.node_checks import Inquiry
+    from tasks.node.node_checks import NodeInquiry
     from tasks.renderers import renderer
 
     names = tuple(word.strip() for word in renderers.split(",") if word.strip())
@@ -76,14 +76,14 @@ def _inquiry(renderers: str, scene: str, out: str) -> Inquiry:
             renderer(name)
     except ValueError as error:
         raise FrontburnerError(reason=f"renderer: {error}.", remedy="") from None
-    return Inquiry(
+    return NodeInquiry(
         renderers=names,
         scene=os.path.abspath(scene) if scene else "",  # noqa: PTH100 - Path.absolute() keeps '..'
         store_url=open_store(out).url if out else "",
     )
 
 
-def _here(scheduler: str, inquiry: Inquiry) -> Readiness:
+def _here(scheduler: str, inquiry: NodeInquiry) -> Readiness:
     """Check this machine without a cluster; a farm that runs is only asked how this machine fits it."""
     from frontburner.cluster.node_processes import cores
     from frontburner.settings import Settings
@@ -106,14 +106,14 @@ def _fit(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: ANN401
     return scheduler_checks(address, versions)
 
 
-def _on_farm(scheduler: str, inquiry: Inquiry, names: Sequence[str]) -> list[Readiness]:
-    from frontburner.cluster.farm_checks import beacon, farm_check
+def _on_farm(scheduler: str, inquiry: NodeInquiry, names: Sequence[str]) -> list[Readiness]:
+    from frontburner.cluster.farm_checks import clock_reading, farm_check
     from frontburner.cluster.running_farms import find_scheduler
     from frontburner.settings import Settings
     from tasks.node.node_checks import scene_here
 
     with (
-        beacon(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
+        clock_reading(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
         farm_check(find_scheduler(scheduler)) as farm,
     ):
         scene = scene_here(inquiry.scene, logs=Settings().home / "logs") if inquiry.scene else ""

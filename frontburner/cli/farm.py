@@ -93,10 +93,10 @@ def status(*, json: Flag = False) -> int:
 
     def act() -> int:
         from frontburner.cli.farm_tables import farm_tables
-        from frontburner.manager.farm_state import standing_farm
+        from frontburner.manager.farm_state import running_farm
         from frontburner.settings import Settings
 
-        farm = standing_farm(Settings().home)
+        farm = running_farm(Settings().home)
         if json:
             print(json_.dumps(farm.document() if farm is not None else {"alive": False, "healthy": False, "parts": []}))
         elif farm is None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from frontburner.manager.farm_setup import farm_folder, read_setup
-from frontburner.manager.farm_state import standing_farm
+from frontburner.manager.farm_state import running_farm
 from frontburner.manager.services import COMMAND
 from frontburner.manager.systemd_units import NAME, farm_unit
 from frontburner.settings import Settings
@@ -45,7 +45,7 @@ def install(*, system: bool, only_print: bool) -> int:
     _check()
     home = Settings().home
     home.mkdir(parents=True, exist_ok=True)
-    if standing_farm(home) is not None:
+    if running_farm(home) is not None:
         raise FrontburnerError(
             reason="The farm is up by itself.", remedy="End it, so that systemd can: frontburner farm down"
         )

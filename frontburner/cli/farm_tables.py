@@ -12,7 +12,7 @@ from frontburner.jobs.durations import format_span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from frontburner.manager.farm_setup import Setup
+    from frontburner.manager.farm_setup import FarmSetup
     from frontburner.manager.farm_state import FarmState
 
 
@@ -41,7 +41,7 @@ def farm_tables(farm: FarmState, now_s: float) -> Iterator[Table | str]:
         yield f"    frontburner farm logs {part.name}"
 
 
-def welcome(farm: FarmState, setup: Setup) -> Iterator[str]:
+def welcome(farm: FarmState, setup: FarmSetup) -> Iterator[str]:
     """What one does with a farm that has just come up."""
     yield "The farm is up, and stays so without this terminal. Commands on this machine use it from now on:"
     yield "    frontburner render scenes/interior.xml"

@@ -15,7 +15,7 @@ from frontburner.cli.farm_tables import welcome
 from frontburner.cluster.log_files import RotatingLog
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import (
-    Setup,
+    FarmSetup,
     changed,
     completed,
     deployments_folder,
@@ -24,9 +24,9 @@ from frontburner.manager.farm_setup import (
     port_is_free,
     read_setup,
 )
-from frontburner.manager.farm_state import FarmState, Stand, read_state, standing_farm
+from frontburner.manager.farm_state import FarmState, ServiceStatus, read_state, running_farm
 from frontburner.manager.object_store import store_address
-from frontburner.manager.services import COMMAND, environment_of, leads, parts_of
+from frontburner.manager.services import COMMAND, environment_of, leads, services_of
 from frontburner.manager.supervisor import Supervisor
 from frontburner.manager.upgrade import VERSION
 from frontburner.settings import Settings
@@ -49,7 +49,7 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
     home = Settings().home.expanduser().absolute()
     before = read_setup(home)
     setup = changed(before, given)
-    farm = standing_farm(home)
+    farm = running_farm(home)
     if farm is not None and not foreground:
         if setup != before:
             raise FrontburnerError(
@@ -68,7 +68,7 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
 def down() -> int:
     """End the farm; returns the command's exit code."""
     home = Settings().home.expanduser().absolute()
-    farm = standing_farm(home)
+    farm = running_farm(home)
     if farm is None:
         _say("No farm is up on this machine.")
         return OK
@@ -89,15 +89,15 @@ def end(farm: FarmState) -> None:
         time.sleep(LOOK_S)
 
 
-def _with_folder(setup: Setup) -> Setup:
+def _with_folder(setup: FarmSetup) -> FarmSetup:
     return setup if setup.folder else setup.model_copy(update={"folder": deployments_folder()})
 
 
-def _here(setup: Setup, home: Path) -> int:
+def _here(setup: FarmSetup, home: Path) -> int:
     """Run the farm in this process until it is told to end."""
     supervisor = Supervisor(
         home=home,
-        parts=parts_of(setup, home),
+        parts=services_of(setup, home),
         environment=environment_of(setup, home),
         leads=leads(setup),
         store=store_address(setup),
@@ -128,7 +128,7 @@ def _follow_again(home: Path, farm: FarmState) -> int:
     """Follow a farm that is up or comes up; parts that were given up are tried again."""
     if farm.healthy:
         _say("The farm is up already.")
-    elif any(part.stand in (Stand.GIVEN_UP, Stand.RESTARTING) for part in farm.parts):
+    elif any(part.stand in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for part in farm.parts):
         _say("The farm is up; the parts of it that aren't are tried again.")
         with suppress(ProcessLookupError):
             os.kill(farm.pid, signal.SIGHUP)
@@ -175,12 +175,12 @@ class _Following:
                 continue
             self._told[part.name] = now
             match part.stand:
-                case Stand.UP:
+                case ServiceStatus.UP:
                     after = format_span(max(0.0, part.since_s - self._began_s))
                     _say(f"  {part.name:<10} up after {after:<8} {part.address}")
-                case Stand.GIVEN_UP:
+                case ServiceStatus.GIVEN_UP:
                     _say(f"  {part.name:<10} given up: {part.wrong}")
-                case Stand.RESTARTING if part.restarts >= RESTARTS_TOLD:
+                case ServiceStatus.RESTARTING if part.restarts >= RESTARTS_TOLD:
                     _say(f"  {part.name:<10} is tried again: {part.wrong}")
                 case _:
                     pass

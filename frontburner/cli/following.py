@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner.events import Alive
 from frontburner.record.event_codec import NAMES
 from frontburner.record.event_log import read, read_last
-from frontburner.record.run_watch import Watch
+from frontburner.record.run_watch import RunWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class EventFilter:
     """Which events are told."""
 
     node: str = ""
@@ -37,10 +37,10 @@ class Wanted:
 
 
 def tell(
-    place: Place, wanted: Wanted, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
+    place: Place, wanted: EventFilter, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
 ) -> None:
     """Show what happened in a job, and with ``follow`` what happens, until its run ends or is lost."""
-    watch, position = Watch(place=place), ""
+    watch, position = RunWatch(place=place), ""
     if last is not None:
         tail = read_last(place.store, place.job_id, last, wanted)
         for _, event in tail:

@@ -15,7 +15,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from frontburner.control.resume import Here
+    from frontburner.control.resume import LocalRun
     from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import Place
 
@@ -113,14 +113,14 @@ def log(
     """
 
     def act() -> int:
-        from frontburner.cli.following import Wanted, tell
+        from frontburner.cli.following import EventFilter, tell
         from frontburner.cli.tables import line
         from frontburner.record.registry import find
 
         def show(event: dict[str, Any]) -> None:
             print(_json(event) if json else line(event), flush=True)
 
-        wanted = Wanted(node=node, frame=frame, heartbeats=json)
+        wanted = EventFilter(node=node, frame=frame, heartbeats=json)
         tell(find(name, out), wanted, show, last=last, follow=follow)
         return OK
 
@@ -136,9 +136,9 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     now
         End the units under way at once; they are rendered again when the job is resumed.
     """
-    from frontburner.control.desired_state import Wish
+    from frontburner.control.desired_state import DesiredState
 
-    return guarded(lambda: _ask(name, out, Wish.SUSPEND_NOW if now else Wish.SUSPEND))
+    return guarded(lambda: _ask(name, out, DesiredState.SUSPEND_NOW if now else DesiredState.SUSPEND))
 
 
 @app.command
@@ -147,9 +147,9 @@ def cancel(name: Name, *, out: Out = None) -> int:
 
     One that is suspended, failed, was stopped by an error or lost is given up: nothing waits for it any more.
     """
-    from frontburner.control.desired_state import Wish
+    from frontburner.control.desired_state import DesiredState
 
-    return guarded(lambda: _ask(name, out, Wish.CANCEL))
+    return guarded(lambda: _ask(name, out, DesiredState.CANCEL))
 
 
 @app.command
@@ -195,10 +195,10 @@ def rerun(
     """
 
     def act() -> int:
-        from frontburner.control.resume import Wanted, rerun
+        from frontburner.control.resume import ResumeRequest, rerun
         from frontburner.record.registry import find
 
-        wanted = Wanted(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
+        wanted = ResumeRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
         return rerun(find(name, out), wanted, here(nodes, as_json=json)) or OK
 
     return guarded(act)
@@ -209,13 +209,15 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
     """Give a job another priority, 0 to 100, while it runs or for when it goes on; more urgent jobs get nodes first."""
 
     def act() -> int:
-        from frontburner.control.desired_state import MOST_URGENT, prioritise, someone
-        from frontburner.record.registry import NotNow, find
+        from frontburner.control.desired_state import MOST_URGENT, current_user, set_priority
+        from frontburner.record.registry import StoreUnreachable, find
 
         place = find(name, out)
         if not 0 <= value <= MOST_URGENT:
-            raise NotNow(reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
-        prioritise(place.store, place.job_id, value, at=_now(), by=someone())
+            raise StoreUnreachable(
+                reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent."
+            )
+        set_priority(place.store, place.job_id, value, at=_now(), by=current_user())
         print(f"{place.job_id} has priority {value} from now on.", file=sys.stderr)
         return OK
 
@@ -223,21 +225,21 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
-    from frontburner.control.stop import ask
+    from frontburner.control.stop import request_stop
     from frontburner.record.registry import find
 
-    ask(find(name, out), wish, _say)
+    request_stop(find(name, out), wish, _say)
     return OK
 
 
-def here(nodes: int, *, as_json: bool) -> Here[int]:
+def here(nodes: int, *, as_json: bool) -> LocalRun[int]:
     """Render in this very process, where a job is rendered from here."""
-    from frontburner.cli.notify_commands import Told
+    from frontburner.cli.notify_commands import CommandReport
     from frontburner.cli.render import run_job
-    from frontburner.control.resume import Here
+    from frontburner.control.resume import LocalRun
 
-    told = Told.JSON if as_json else Told.WORDS
-    return Here(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
+    told = CommandReport.JSON if as_json else CommandReport.WORDS
+    return LocalRun(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
 
 
 def guarded(act: Callable[[], int]) -> int:
@@ -245,11 +247,11 @@ def guarded(act: Callable[[], int]) -> int:
     from frontburner.cluster.running_farms import NoFarm
     from frontburner.jobs.job import JobRefused
     from frontburner.manager.local_farm import use_farm_here
-    from frontburner.record.registry import NotNow, UnknownJob
+    from frontburner.record.registry import StoreUnreachable, UnknownJob
     from frontburner.submit.schedules import NoSchedule
     from tasks.notify_targets import UnknownTarget
 
-    refusals = (UnknownJob, NotNow, JobRefused, NoSchedule, UnknownTarget, NoFarm)
+    refusals = (UnknownJob, StoreUnreachable, JobRefused, NoSchedule, UnknownTarget, NoFarm)
     try:
         use_farm_here()
         return act()

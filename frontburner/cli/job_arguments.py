@@ -49,7 +49,7 @@ class _Count:
                 self.done, self.left_s = event.pixel_samples_done, event.seconds_left
 
 
-class Lines:
+class JobArguments:
     """What happens in one job, a line each: ``stage``, ``said``, ``progress``, ``picture``, and ``ended`` at last.
 
     In a chain, each line of a stage's job names it as ``in``.

@@ -36,7 +36,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
     import uvicorn
 
     from frontburner.monitor.app import monitor as make
-    from frontburner.monitor.drop_submission import OwnReception
+    from frontburner.monitor.drop_submission import LocalDropHandler
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,7 +48,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
             return TROUBLE
         address = f"http://{HOST}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
-            make(_farm(scheduler, out), reception=OwnReception(store=out or "")),
+            make(_farm(scheduler, out), reception=LocalDropHandler(store=out or "")),
             log_level="critical",
             timeout_graceful_shutdown=CLOSES_WITHIN_S,  # pages hold their streams for as long as they are open
         )

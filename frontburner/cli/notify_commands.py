@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from frontburner.cli.display import Display
-from frontburner.cli.job_arguments import Lines
+from frontburner.cli.job_arguments import JobArguments
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from frontburner import events as ev
 
 
-class Told(StrEnum):
+class CommandReport(StrEnum):
     """Ways to be told."""
 
     WORDS = "words"
@@ -91,13 +91,13 @@ class OneObject(Words):
             print(json.dumps(report), file=self._out)
 
 
-def teller_of(told: Told, out: TextIO) -> Teller:
+def teller_of(told: CommandReport, out: TextIO) -> Teller:
     """Return who tells, where results go to ``out``."""
     animated = sys.stderr.isatty()
     match told:
-        case Told.WORDS:
+        case CommandReport.WORDS:
             return Words(animated=animated)
-        case Told.JSON:
+        case CommandReport.JSON:
             return OneObject(out, animated=animated)
-        case Told.LINES:
-            return Lines(out)
+        case CommandReport.LINES:
+            return JobArguments(out)

@@ -93,7 +93,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     """
 
     def act() -> int:
-        from frontburner.control.resume import Wanted, rerun
+        from frontburner.control.resume import ResumeRequest, rerun
         from frontburner.jobs.frames import format_frames
         from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find
@@ -109,7 +109,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
             return OK
         frames = format_frames(tuple(finding.frame for finding in found))
         if rerender:
-            return rerun(place, Wanted(frames=frames), here(nodes, as_json=False)) or OK
+            return rerun(place, ResumeRequest(frames=frames), here(nodes, as_json=False)) or OK
         print(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}", file=sys.stderr)
         return FLAGGED
 
@@ -130,7 +130,7 @@ def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
     """Keep what was found in the job's record, unless a run of it is writing there."""
     from frontburner.events import aftermath as am
     from frontburner.record.event_log import new_run
-    from frontburner.record.event_writer import Recorder
+    from frontburner.record.event_writer import EventWriter
     from frontburner.record.snapshot import status_of
 
     if status_of(place.store, place.job_id).open:
@@ -140,7 +140,7 @@ def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
         return datetime.now().astimezone()
 
     run = new_run(place.store, place.job_id, now(), "checked")
-    with Recorder(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
+    with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
         recorder.take(am.FramesChecked(at_s=0.0, frames=frames))
         for one in found:
             recorder.take(am.FrameFlagged(at_s=0.0, frame=one.frame, fault=one.fault, sentence=one.sentence))

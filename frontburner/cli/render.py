@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.chains.chain import is_chain
-from frontburner.cli.notify_commands import Stopped, Teller, Told, teller_of
-from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.cli.notify_commands import CommandReport, Stopped, Teller, teller_of
+from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED as REFUSED_BEFORE
-from frontburner.control.intake import Form, absolute, read_job
+from frontburner.control.intake import JobInput, absolute, read_job
 from frontburner.control.resume import Choice
 from frontburner.jobs.files import is_job_file, read_document
 from frontburner.jobs.job import JobRefused
@@ -33,8 +33,8 @@ OK, FRAMES_FAILED, REFUSED, TROUBLE, HALTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def run(
-    scene: str, given: dict[str, Any], form: Form, *, nodes: int, told: Told = Told.WORDS, again: str = "",
-    cluster: str = "",
+    scene: str, given: dict[str, Any], form: JobInput, *, nodes: int, told: CommandReport = CommandReport.WORDS,
+    again: str = "", cluster: str = "",
 ) -> int:  # fmt: skip
     """Render a job, or run a chain, and return the command's exit code."""
     if cluster:  # it is what this job is to have, whatever is set
@@ -49,14 +49,18 @@ def run(
 
 
 def run_job(
-    read: Callable[[], RenderJob], *, nodes: int = 0, told: Told = Told.WORDS, choice: Choice | None = None
+    read: Callable[[], RenderJob],
+    *,
+    nodes: int = 0,
+    told: CommandReport = CommandReport.WORDS,
+    choice: Choice | None = None,
 ) -> int:
     """Render the job that is read, here, and return the command's exit code."""
     began_s = time.monotonic()
     return conduct(lambda teller: _render(read(), nodes, teller, began_s, choice or Choice()), told)
 
 
-def conduct(act: Callable[[Teller], dict[str, Any]], told: Told) -> int:
+def conduct(act: Callable[[Teller], dict[str, Any]], told: CommandReport) -> int:
     """Do what a command does and tell of it; returns the command's exit code."""
     use_farm_here()
     with own_stdout() as stdout:
@@ -82,7 +86,7 @@ def _is_chain(scene: str) -> bool:
         return False  # why, is told where it is read as a job
 
 
-def _read(scene: str, given: dict[str, Any], form: Form, nodes: int, again: str) -> RenderJob:
+def _read(scene: str, given: dict[str, Any], form: JobInput, nodes: int, again: str) -> RenderJob:
     """Make the job from a scene or job file, a template and the options; nothing has been started yet."""
     check_nodes(nodes)
     if again:
@@ -106,7 +110,7 @@ def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: 
         teller.take(event)
 
     try:
-        with ev.observe(observe), whole_farm(nodes, teller.stage, helps=bool(job.local)), terminable():
+        with ev.observe(observe), ephemeral_farm(nodes, teller.stage, helps=bool(job.local)), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.render import render

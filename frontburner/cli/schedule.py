@@ -142,7 +142,7 @@ def morning(
     def act() -> int:
         from frontburner.jobs.durations import parse_span
         from frontburner.notify.night import accounts_since
-        from frontburner.notify.notification import as_page, morning_letter
+        from frontburner.notify.notification import as_page, morning_report
         from frontburner.settings import Settings
         from tasks.notification import deliver
         from tasks.notify_targets import read_targets
@@ -150,7 +150,7 @@ def morning(
         now = datetime.now().astimezone()
         begun = now - timedelta(seconds=_read("since", since, parse_span))
         targets = read_targets(Settings().home, _targets(to)) if to else {}
-        letter = morning_letter(accounts_since(begun, now), since=begun, now=now)
+        letter = morning_report(accounts_since(begun, now), since=begun, now=now)
         if html is not None:
             html.write_text(as_page(letter), encoding="utf-8")
         print_out(dict(letter.document), [letter.text], as_json=json)

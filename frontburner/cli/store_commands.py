@@ -167,11 +167,11 @@ def prune(
 
 
 def _prune(holding: Holding, policy: object, *, dry_run: bool) -> None:
-    from frontburner.retention.rules import Policy, doomed, sizes
+    from frontburner.retention.rules import Policy, removable, sizes
 
     assert isinstance(policy, Policy)
     now_s = _now_s()
-    going = doomed(holding.judged(now_s), policy, now_s=now_s)
+    going = removable(holding.judged(now_s), policy, now_s=now_s)
     for group in () if dry_run else going:
         holding.remove(group)
     told = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(going).items() if size)

@@ -20,7 +20,7 @@ def hand(scene: str, fields: Mapping[str, Any], *, as_json: bool) -> int:
     def act() -> int:
         from frontburner.credentials.membership import membership
         from frontburner.settings import Settings
-        from frontburner.submit.submit_client import hand_over
+        from frontburner.submit.submit_client import submit_through_gateway
 
         member = membership(Settings().home)
         if member is None:
@@ -28,7 +28,7 @@ def hand(scene: str, fields: Mapping[str, Any], *, as_json: bool) -> int:
                 reason="Nobody is logged in to a farm here.",
                 remedy="frontburner login https://MANAGER:8700 --token TOKEN; `frontburner render` needs no login.",
             )
-        given = hand_over(member, {"scene": scene, **fields})
+        given = submit_through_gateway(member, {"scene": scene, **fields})
         if as_json:
             print(json_.dumps(given))
         else:

@@ -13,7 +13,7 @@ from frontburner.cli.job import guarded
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from frontburner.jobs.templates import Kept
+    from frontburner.jobs.templates import SavedTemplate
 
 OK = 0
 
@@ -89,14 +89,14 @@ def save(name: str, file: Path, *, shared: Annotated[bool, Parameter(negative=()
     return guarded(act)
 
 
-def _variables(kept: Kept) -> str:
+def _variables(kept: SavedTemplate) -> str:
     return " ".join(
         f"{name}={'…' if variable.default is None else variable.default}"
         for name, variable in kept.template.variables.items()
     )
 
 
-def _document(kept: Kept) -> dict[str, Any]:
+def _document(kept: SavedTemplate) -> dict[str, Any]:
     return {"name": kept.name, "file": str(kept.path), **kept.template.model_dump(mode="json")}
 
 

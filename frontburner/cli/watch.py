@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any
 from locket import LockError, lock_file
 
 from frontburner.cli.render import OK, REFUSED, TROUBLE, check_nodes, exit_code
-from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.cluster.stop_signal import stop_signal
 from frontburner.jobs.durations import parse_span
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.template import ANY_SCENE
 from frontburner.manager.local_farm import use_farm_here
-from frontburner.submit.watched_folder import Inbox
+from frontburner.submit.watched_folder import WatchedFolder
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frontburner.control.intake import Form
+    from frontburner.control.intake import JobInput
 
 LOCK = ".frontburner-watch"
 
 
-def watch(folder: Path, given: dict[str, Any], form: Form, *, settle: str, nodes: int, once: bool) -> int:
+def watch(folder: Path, given: dict[str, Any], form: JobInput, *, settle: str, nodes: int, once: bool) -> int:
     """Watch a folder until Ctrl-C, or until it is empty; returns the command's exit code."""
     folder = folder.expanduser().absolute()
     try:
         use_farm_here()
         check_nodes(nodes)
         settle_s = _checked(folder, given, form, settle)
-        with lock_file(str(folder / LOCK), timeout=0), stop_signal() as stopped, whole_farm(nodes, _say):
-            inbox = Inbox(folder=folder, given=given, form=form, settle_s=settle_s, stopped=stopped, say=_say)
+        with lock_file(str(folder / LOCK), timeout=0), stop_signal() as stopped, ephemeral_farm(nodes, _say):
+            inbox = WatchedFolder(folder=folder, given=given, form=form, settle_s=settle_s, stopped=stopped, say=_say)
             _say(f"watching {folder}" + ("" if once else "; Ctrl-C ends it"))
             if once:
                 inbox.empty()
@@ -51,7 +51,7 @@ def watch(folder: Path, given: dict[str, Any], form: Form, *, settle: str, nodes
     return OK
 
 
-def _checked(folder: Path, given: dict[str, Any], form: Form, settle: str) -> float:
+def _checked(folder: Path, given: dict[str, Any], form: JobInput, settle: str) -> float:
     """Refuse what no drop could be rendered with; returns how long files must stay as they are."""
     problems = []
     if not folder.is_dir():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.cluster.arbiter_state import Hold
 from frontburner.cluster.build_choice import NodeReport
-from frontburner.cluster.futures import AnswerLost, answer_of
+from frontburner.cluster.futures import ResultLost, result_of
 from frontburner.dispatch.messages import Joined, Left, Message, Refused, Withheld
 from tasks.node.unit_task import builds_here
 from tasks.scene.fetching import differences_here, differs
@@ -225,8 +225,8 @@ class Admission:
         if name not in self._there or future.status == "cancelled":
             return None
         try:
-            report = NodeReport(node=name, builds=answer_of(future))
-        except AnswerLost:
+            report = NodeReport(node=name, builds=result_of(future))
+        except ResultLost:
             report = NodeReport(node=name, error=self.error_of(future, name))
             if report.error and report.error.retryable and self._there[name].checks < MOST_CHECKS:
                 self._check(name)
@@ -246,8 +246,8 @@ class Admission:
             return None
         self._looks.pop(name, None)
         try:
-            self._there[name].differs = answer_of(future)
-        except AnswerLost:
+            self._there[name].differs = result_of(future)
+        except ResultLost:
             if self._there[name].looks < MOST_CHECKS:
                 self._look(name)
                 return None

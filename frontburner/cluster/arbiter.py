@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from frontburner.cluster.arbiter_state import NodeSeen, Roll
-from frontburner.cluster.clock_jump import ClockWatch
+from frontburner.cluster.arbiter_state import ArbiterState, NodeSeen
+from frontburner.cluster.clock_jump import ClockJumpWatch
 from frontburner.cluster.node_metrics import dashboard, measures
-from frontburner.cluster.node_settings import Standings
+from frontburner.cluster.node_settings import NodeSettings
 from frontburner.cluster.working_hours import hours_text, parse_hours
-from frontburner.plan.fair_share import Terms
+from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import readiness_from
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
     async def start(self, scheduler: Scheduler) -> None:
         """Take up work with the nodes that are there."""
         self._scheduler = scheduler
-        self.roll = Roll(Standings(kept_in=self._kept_in))
+        self.roll = ArbiterState(NodeSettings(kept_in=self._kept_in))
         self.roll.standings.load()
         self._unit_on: dict[str, tuple[str, str]] = {}
         self._told: dict[str, Holds] = {}
@@ -86,7 +86,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             self.remove, self.dismissed, self.snapshot, self.report, self.needs,
         )  # fmt: skip
         scheduler.handlers.update({PREFIX + call.__name__: call for call in calls})
-        self._begin(ClockWatch(server=scheduler).run())
+        self._begin(ClockJumpWatch(server=scheduler).run())
         for address in scheduler.workers:
             self.add_worker(scheduler, address)
 
@@ -103,7 +103,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self, topic: str, job: str, client: str, priority: int, renderer: str, host: str, terms: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Have a run of a job take part; returns what keeps nodes from it, and how long it should wait for one."""
-        stands = Terms(**{**terms, "groups": tuple(terms["groups"])})
+        stands = ShareTerms(**{**terms, "groups": tuple(terms["groups"])})
         self.roll.enrol(
             topic=topic, job=job, client=client, priority=priority, renderer=renderer, host=host, terms=stands
         )

@@ -10,9 +10,9 @@ from distributed import Client, rpc
 from distributed.comm import CommClosedError
 
 from frontburner.cluster.arbiter import PREFIX, Arbiter
-from frontburner.cluster.worker_watch import NodeWatch
+from frontburner.cluster.worker_watch import WorkerWatch
 from frontburner.credentials.identity import connection_args, security_at
-from frontburner.credentials.tls_probe import turned_away
+from frontburner.credentials.tls_probe import tls_refusal
 from storage.errors import FrontburnerError
 
 CONNECT_TIMEOUT_S = 10
@@ -27,13 +27,13 @@ def connected(scheduler: str, **options: Any) -> Client:  # noqa: ANN401 - as Da
 
 def install(client: Client) -> None:
     """Have the scheduler share nodes out, if it doesn't yet."""
-    client.register_plugin(NodeWatch())
+    client.register_plugin(WorkerWatch())
     client.register_plugin(Arbiter())
 
 
 async def install_async(client: Client) -> None:
     """Do as `install`, with a client that is awaited."""
-    await client.register_plugin(NodeWatch())
+    await client.register_plugin(WorkerWatch())
     await client.register_plugin(Arbiter())
 
 
@@ -64,7 +64,7 @@ def call(scheduler: str, name: str, /, **what: Any) -> Any:  # noqa: ANN401
     try:
         answer = _answer(scheduler, name, what)
     except (OSError, TimeoutError) as error:
-        raise turned_away(scheduler) or FrontburnerError(
+        raise tls_refusal(scheduler) or FrontburnerError(
             reason=f"The scheduler {scheduler} doesn't answer: {error or type(error).__name__}.",
             remedy="Start it (`frontburner farm start`), or give the right address with --scheduler.",
             retryable=True,

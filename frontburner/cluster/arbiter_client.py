@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from frontburner.cluster.admission import Admission
-    from frontburner.plan.fair_share import Terms
+    from frontburner.plan.fair_share import ShareTerms
 
 NEWS_PART = 0.1
 """An estimate that changed by this part is told again."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Part:
+class ArbiterClient:
     """What a run of a job and the arbiter say to each other.
 
     Parameters
@@ -38,7 +38,7 @@ class Part:
     job: str
     renderer: str
     priority: int
-    terms: Terms
+    terms: ShareTerms
     admission: Admission
     patience_s: float | None = field(init=False, default=None)
     """How long the farm wants the job to wait for a node, where it says so."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from frontburner.plan.fair_share import Claim, Terms, share
+from frontburner.plan.fair_share import ShareClaim, ShareTerms, share
 from tasks.node.readiness import OF_A_JOB, Grade
 from tasks.node.versions import differences, versions
 from tasks.renderers import RENDERERS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from frontburner.cluster.node_settings import Standing, Standings
+    from frontburner.cluster.node_settings import NodeSetting, NodeSettings
     from tasks.node.readiness import Readiness
 
 
@@ -72,7 +72,7 @@ class Enrolled:
     client: str
     age: int
     priority: int
-    terms: Terms
+    terms: ShareTerms
     renderer: str
     host: str
     exhausted: bool = False
@@ -101,10 +101,10 @@ class NodeSeen:
 
 
 @dataclass(slots=True)
-class Roll:
+class ArbiterState:
     """Who is there, and who has what."""
 
-    standings: Standings
+    standings: NodeSettings
     jobs: dict[str, Enrolled] = field(default_factory=dict)
     nodes: dict[str, NodeSeen] = field(default_factory=dict)
     units: dict[str, Counter[str]] = field(default_factory=dict)
@@ -198,10 +198,10 @@ class Roll:
     def _busy(self, job: Enrolled) -> int:
         return sum(units[job.topic] > 0 for units in self.units.values())
 
-    def _claim(self, job: Enrolled) -> Claim:
+    def _claim(self, job: Enrolled) -> ShareClaim:
         busy = frozenset(node for node, units in self.units.items() if units[job.topic] > 0)
         barred = {node for node in self.nodes if self._excluded(job, node)}
-        return Claim(
+        return ShareClaim(
             job=job.topic, priority=job.priority, age=job.age, terms=job.terms, renderer=job.renderer,
             barred=job.refused | barred, wants=len(busy) if job.exhausted else None, busy=busy,
         )  # fmt: skip
@@ -218,7 +218,7 @@ class Roll:
         return found
 
     def _excluded(self, job: Enrolled, node: str) -> str:
-        standing: Standing = self.standings.of(node)
+        standing: NodeSetting = self.standings.of(node)
         if job.job in standing.excluded:
             return f"it is excluded from this job by {standing.excluded[job.job]}"
         if job.terms.groups and not set(job.terms.groups) & set(standing.groups):

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class WallClock:
+class ClockJump:
     """Tells by how much the clock on the wall was set."""
 
     wall: Callable[[], float] = time.time
@@ -53,11 +53,11 @@ class WallClock:
 
 
 @dataclass(slots=True, kw_only=True)
-class ClockWatch:
+class ClockJumpWatch:
     """Watches the clock for a scheduler or a worker."""
 
     server: Scheduler | Worker
-    clock: WallClock = field(default_factory=WallClock)
+    clock: ClockJump = field(default_factory=ClockJump)
 
     async def run(self) -> None:
         """Watch until cancelled."""

@@ -25,21 +25,21 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offset:
+class ClockSkew:
     """How far a clock is ahead of this machine's; truly within ``give_s`` of that."""
 
     ahead_s: float
     give_s: float
 
 
-def offset(readings: Iterable[Reading]) -> Offset:
+def clock_skew(readings: Iterable[Reading]) -> ClockSkew:
     """Return the offset by the reading that took least: its answer was given half way."""
     best = min(readings, key=lambda reading: reading.answered_s - reading.asked_s)
     half_s = (best.answered_s - best.asked_s) / 2
-    return Offset(ahead_s=best.said_s - (best.asked_s + half_s), give_s=half_s)
+    return ClockSkew(ahead_s=best.said_s - (best.asked_s + half_s), give_s=half_s)
 
 
-def clock_check(node: Offset, scheduler: Offset) -> Check:
+def clock_check(node: ClockSkew, scheduler: ClockSkew) -> Check:
     """Compare a node's clock with the scheduler's, both read from one machine."""
     ahead_s = node.ahead_s - scheduler.ahead_s
     give_s = node.give_s + scheduler.give_s

@@ -19,7 +19,7 @@ from tasks.yaml_files import read_yaml
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from frontburner.cluster.backends.base import ClusterKind
+    from frontburner.cluster.backends.base import ClusterBackend
 
 AnyCluster = Annotated[
     LocalCluster | AddressCluster | SshCluster | JobQueueCluster | KubernetesCluster, Field(discriminator="kind")
@@ -34,7 +34,7 @@ class ClusterFile(BaseModel):
     cluster: AnyCluster
 
 
-def read_cluster(path: str | Path) -> ClusterKind:
+def read_cluster(path: str | Path) -> ClusterBackend:
     """Read a cluster file.
 
     Raises

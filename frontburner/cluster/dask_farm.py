@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from frontburner.cluster.admission import Admission
 from frontburner.cluster.arbiter import unit_key
-from frontburner.cluster.arbiter_client import Part
-from frontburner.cluster.futures import AnswerLost, answer_of, error_of
+from frontburner.cluster.arbiter_client import ArbiterClient
+from frontburner.cluster.futures import ResultLost, error_of, result_of
 from frontburner.cluster.node_messages import message_of
 from frontburner.cluster.worker_watch import TOPIC as NODES_TOPIC
 from frontburner.dispatch.messages import POLL_S, Failed, Finished, Message
 from frontburner.jobs.durations import format_span
-from frontburner.plan.fair_share import Terms
+from frontburner.plan.fair_share import ShareTerms
 from storage.errors import FrontburnerError
-from tasks.job_context import Desk, Travel
+from tasks.job_context import JobContext, SceneTravel
 from tasks.node.unit_ledger import record_from
 from tasks.node.unit_task import record_of, render_unit, render_units
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from frontburner.cluster.build_choice import NodeReport
     from frontburner.plan.block import Block
-    from tasks.job_context import Showing
+    from tasks.job_context import PreviewSettings
     from tasks.spec import UnitSpec
 
 PATIENCE_S = 300.0
@@ -84,14 +84,14 @@ class DaskFarm:
     topic: str
     store_url: str
     priority: int = 50
-    terms: Terms = field(default_factory=Terms)
+    terms: ShareTerms = field(default_factory=ShareTerms)
     scene: str = ""
     files_url: str = ""
-    travel: Travel = Travel.AUTO
+    travel: SceneTravel = SceneTravel.AUTO
     admission: Admission = field(init=False)
-    _part: Part = field(init=False)
+    _part: ArbiterClient = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
-    desk: Desk = field(init=False)
+    desk: JobContext = field(init=False)
     _tasks: dict[int, _Task] = field(init=False, default_factory=dict)
     """Tickets under way."""
     _tiles: dict[int, _Tile] = field(init=False, default_factory=dict)
@@ -100,10 +100,10 @@ class DaskFarm:
     def __post_init__(self) -> None:
         # Its own name for every run: news of a run that was cut off must not reach the next one.
         job, self.topic = self.topic, f"{self.topic}-{secrets.token_hex(4)}"
-        self.desk = Desk(store_url=self.store_url, topic=self.topic, files_url=self.files_url, travel=self.travel)
+        self.desk = JobContext(store_url=self.store_url, topic=self.topic, files_url=self.files_url, travel=self.travel)
         self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=error_of,
-                                   scene=self.scene, strict=self.travel is Travel.NO)  # fmt: skip
-        self._part = Part(
+                                   scene=self.scene, strict=self.travel is SceneTravel.NO)  # fmt: skip
+        self._part = ArbiterClient(
             client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,
             terms=self.terms, admission=self.admission,
         )  # fmt: skip
@@ -170,7 +170,7 @@ class DaskFarm:
             )
         return self.admission.reports
 
-    def open(self, build: str, unit_for: Callable[[Block], UnitSpec], shows: Showing | None = None) -> None:
+    def open(self, build: str, unit_for: Callable[[Block], UnitSpec], shows: PreviewSettings | None = None) -> None:
         """Begin to admit nodes that have this build.
 
         Parameters
@@ -303,8 +303,8 @@ class DaskFarm:
             return None
         if future.status == "finished":
             record = self.client.submit(record_of, self.tile(ticket), self.desk, pure=False)
-            with suppress(AnswerLost):  # its node is gone since; the unit is in the store, and soon found there
-                return Finished(ticket=ticket, record=answer_of(record, waits=True))
+            with suppress(ResultLost):  # its node is gone since; the unit is in the store, and soon found there
+                return Finished(ticket=ticket, record=result_of(record, waits=True))
         self._tiles.pop(ticket, None)
         return Failed(ticket=ticket, error=error_of(future, node))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def whole_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False) -> Iterator[None]:
+def ephemeral_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False) -> Iterator[None]:
     """Bring up what isn't running: a Prefect server, nodes. This context's settings say where they are meanwhile.
 
     Parameters
@@ -41,10 +41,10 @@ def whole_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False)
         if not Settings().scheduler:
             stack.enter_context(settings_for(FRONTBURNER_SCHEDULER=stack.enter_context(_nodes(nodes, stage))))
         elif helps:
-            from frontburner.cluster.local_node import helping_node
+            from frontburner.cluster.local_node import local_node
 
             stage("starting a node here")
-            stack.enter_context(helping_node(Settings().scheduler))
+            stack.enter_context(local_node(Settings().scheduler))
         stage("starting Prefect" if server is not None else "asking Prefect")
         if server is not None:
             server.wait()

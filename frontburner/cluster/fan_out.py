@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.1
 ANSWER_TIMEOUT_S = 60
 
 
-def ask_node(
+def run_on_node(
     client: Client,
     work: Callable[..., Any],
     parts: Sequence[Any],

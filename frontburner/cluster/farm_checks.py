@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.cluster.admission import CHECK_PRIORITY
 from frontburner.cluster.arbiter_calls import ask, call, connected
-from frontburner.cluster.clock_skew import Offset, Reading, clock_check, offset
+from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from storage.errors import FrontburnerError
 from storage.objects import HOUSE, open_store
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from, with_checks
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from tasks.node.node_checks import Inquiry
+    from tasks.node.node_checks import NodeInquiry
 
 CHECK_S = 900.0
 READINGS = 5
@@ -41,7 +41,7 @@ class FarmCheck:
 
     client: Client
 
-    def nodes(self, inquiry: Inquiry, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
+    def nodes(self, inquiry: NodeInquiry, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
         """Check these nodes, or all, in their order. Each machine checks one of its nodes at a time.
 
         Parameters
@@ -66,7 +66,7 @@ class FarmCheck:
         }
         return agreeing([found[name] for name in names or there], scene=scene)
 
-    def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: Inquiry) -> Iterator[Readiness]:
+    def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: NodeInquiry) -> Iterator[Readiness]:
         """Have nodes of different machines check themselves at once."""
         here = self.client.run_on_scheduler(versions)
         clock = self.clock("")
@@ -100,13 +100,13 @@ class FarmCheck:
         check = Check(name="check", grade=Grade.FAILS, reason=reason, remedy=remedy)
         return Readiness(node=node["name"], host=node["host"], checks=(check,))
 
-    def _clock_checks(self, address: str, scheduler: Offset) -> list[Check]:
+    def _clock_checks(self, address: str, scheduler: ClockSkew) -> list[Check]:
         try:
             return [clock_check(self.clock(address), scheduler)]
         except (OSError, TimeoutError, LookupError, ValueError):
             return []  # it is gone, as its own check tells
 
-    def clock(self, address: str) -> Offset:
+    def clock(self, address: str) -> ClockSkew:
         """Read a node's clock, or the scheduler's."""
         readings = []
         for _ in range(READINGS):
@@ -116,7 +116,7 @@ class FarmCheck:
             else:
                 said_s = self.client.run_on_scheduler(time.time)
             readings.append(Reading(asked_s=asked_s, said_s=said_s, answered_s=time.time()))
-        return offset(readings)
+        return clock_skew(readings)
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def farm_check(scheduler: str) -> Iterator[FarmCheck]:
 
 
 @contextmanager
-def beacon(url: str) -> Iterator[str]:
+def clock_reading(url: str) -> Iterator[str]:
     """Put an object into a store, by which a node knows that its store is the same; yields its key.
 
     Raises
@@ -155,7 +155,7 @@ def scheduler_checks(scheduler: str, here: Mapping[str, str]) -> list[Check]:
     """Say whether this machine, of which no node is there, reaches a scheduler and fits it."""
     try:
         with farm_check(scheduler) as farm:
-            node = Offset(ahead_s=0.0, give_s=0.0)
+            node = ClockSkew(ahead_s=0.0, give_s=0.0)
             clock = clock_check(node, farm.clock(""))
             return [
                 Check(name="scheduler", value=scheduler),

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 10
 
 
-class AnswerLost(Exception):
+class ResultLost(Exception):
     """An answer that is no longer there, or none was given."""
 
 
-def answer_of(future: Future, *, waits: bool = False) -> Any:  # noqa: ANN401 - whatever was asked
+def result_of(future: Future, *, waits: bool = False) -> Any:  # noqa: ANN401 - whatever was asked
     """Return a task's answer; of one that hasn't ended only where it ``waits`` for that.
 
     Raises
@@ -28,11 +28,11 @@ def answer_of(future: Future, *, waits: bool = False) -> Any:  # noqa: ANN401 - 
         When the task has not ended well, or the node that knew the answer is gone since.
     """
     if future.status != "finished" and not waits:
-        raise AnswerLost
+        raise ResultLost
     try:
         return future.result(ANSWER_TIMEOUT_S)
     except (Exception, CancelledError) as error:
-        raise AnswerLost from error
+        raise ResultLost from error
 
 
 def error_of(future: Future, node: str) -> FrontburnerError:

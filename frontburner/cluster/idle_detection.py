@@ -21,7 +21,7 @@ BUSY_SHARE = 0.25
 
 
 @dataclass(slots=True)
-class Presence:
+class IdleDetection:
     """What was seen of the machine over the last seconds.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.prefect_server import STOP_TIMEOUT_S
 from frontburner.settings import environment
-from tasks.process.lifeline import tethered
+from tasks.process.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,13 @@ _COMMAND = "from frontburner.cli import main; main()"
 
 
 @contextmanager
-def helping_node(scheduler: str) -> Iterator[None]:
+def local_node(scheduler: str) -> Iterator[None]:
     """Run a node here that ends with this process, however that ends. It joins in its own time."""
     name = f"{socket.gethostname()}-{os.getpid()}"
     arguments = ["node", "start", "--scheduler", scheduler, "--name", name]
     with nodes_log().open() as log:
         process = subprocess.Popen(
-            tethered([sys.executable, "-c", _COMMAND, *arguments]),
+            end_with_parent([sys.executable, "-c", _COMMAND, *arguments]),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

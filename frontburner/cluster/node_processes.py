@@ -12,9 +12,9 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from frontburner.cluster.arbiter import Arbiter
 from frontburner.cluster.log_files import logs_folder, nodes_log
 from frontburner.cluster.node_log import NodeWorker, last_words, open_log
-from frontburner.cluster.revocation_push import Spreading
+from frontburner.cluster.revocation_push import RevocationPush
 from frontburner.cluster.running_farms import registered
-from frontburner.cluster.worker_watch import NodeWatch
+from frontburner.cluster.worker_watch import WorkerWatch
 from frontburner.credentials.identity import LOADER
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
@@ -156,7 +156,7 @@ def scheduler_spec(
             **({"security": security, "protocol": "tls"} if security else {}),
             "dashboard": False,
             "dashboard_address": f"127.0.0.1:{health_port}",
-            "plugins": [NodeWatch(), Arbiter(standings, patience_s=patience_s), Spreading()],
+            "plugins": [WorkerWatch(), Arbiter(standings, patience_s=patience_s), RevocationPush()],
         },
     }
 

@@ -13,12 +13,12 @@ from distributed import Nanny
 from distributed.core import Status
 
 from frontburner.cluster.arbiter_calls import call_async, connected, install_async
-from frontburner.cluster.idle_detection import Presence, others_cpu_s, terminals, typed_ago_s
+from frontburner.cluster.idle_detection import IdleDetection, others_cpu_s, terminals, typed_ago_s
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.node_log import last_words
 from frontburner.cluster.node_processes import CONFIG, cores, node_options
 from frontburner.credentials.identity import security_at
-from frontburner.credentials.tls_probe import TurnedAway, turned_away
+from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ class NodeService:
                 raise FrontburnerError(reason=answer["refused"], remedy="", retryable=False)
             return
 
-    async def _knock(self) -> TurnedAway | None:
+    async def _knock(self) -> TlsRefused | None:
         """Return why the scheduler turns us away for now; raise it where that doesn't change by itself."""
-        away = await asyncio.to_thread(turned_away, self.scheduler)
+        away = await asyncio.to_thread(tls_refusal, self.scheduler)
         if away is not None and not away.retryable:
             raise away
         return away
@@ -157,7 +157,7 @@ class NodeService:
         """Tell the arbiter whenever somebody begins or ceases to use the machine."""
         if not self.leave_when_in_use:
             return
-        presence, told = Presence(cores()), ""
+        presence, told = IdleDetection(cores()), ""
         while True:
             typed_s = typed_ago_s(terminals(), time.time())
             use = presence.look(now_s=time.monotonic(), typed_s=typed_s, others_cpu_s=others_cpu_s())

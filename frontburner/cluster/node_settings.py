@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class NodeSetting:
     """How a node stands.
 
     Parameters
@@ -62,7 +62,7 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Standings:
+class NodeSettings:
     """The standing of every node that has one, there or not, and the licences.
 
     Parameters
@@ -72,7 +72,7 @@ class Standings:
     """
 
     kept_in: Path | None = None
-    nodes: dict[str, Standing] = field(default_factory=dict)
+    nodes: dict[str, NodeSetting] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
 
     def load(self) -> None:
@@ -89,14 +89,14 @@ class Standings:
             log.warning("How nodes stand couldn't be read (%s); the file is now %s.", error, aside)
             self.licences, self.nodes = {}, {}
 
-    def of(self, node: str) -> Standing:
+    def of(self, node: str) -> NodeSetting:
         """Return how a node stands."""
-        return self.nodes.get(node, Standing())
+        return self.nodes.get(node, NodeSetting())
 
     def change(self, node: str, **changes: Any) -> None:  # noqa: ANN401 - as the fields are
         """Change how a node stands."""
         standing = replace(self.of(node), **changes)
-        if standing == Standing():
+        if standing == NodeSetting():
             self.nodes.pop(node, None)
         else:
             self.nodes[node] = standing
@@ -127,12 +127,12 @@ class Standings:
     def _lasting(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for node, standing in sorted(self.nodes.items()):
             lasting = replace(standing, in_use="", draining="")
-            if lasting != Standing():
+            if lasting != NodeSetting():
                 yield node, asdict(lasting)
 
 
-def _standing(fields: Mapping[str, Any]) -> Standing:
-    standing = Standing(**{**fields, "groups": tuple(fields["groups"])})
+def _standing(fields: Mapping[str, Any]) -> NodeSetting:
+    standing = NodeSetting(**{**fields, "groups": tuple(fields["groups"])})
     parse_hours(standing.hours)
     return standing
 

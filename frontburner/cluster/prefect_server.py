@@ -18,7 +18,7 @@ from locket import LockError, lock_file
 
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.process.lifeline import tethered
+from tasks.process.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,7 @@ def embedded_server() -> Iterator[PrefectServer]:
         def start() -> subprocess.Popen[bytes]:
             with log.open("ab") as sink:
                 return subprocess.Popen(
-                    tethered(server_command(port)),
+                    end_with_parent(server_command(port)),
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=sink,

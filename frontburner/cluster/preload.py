@@ -20,9 +20,9 @@ import tasks.node.measuring_tasks
 import tasks.node.scene_tasks
 import tasks.picture.products  # noqa: F401 - what a job asks of nodes is there before it does
 from frontburner.cluster.arbiter import PREFIX
-from frontburner.cluster.clock_jump import ClockWatch
+from frontburner.cluster.clock_jump import ClockJumpWatch
 from frontburner.cluster.revocation_push import hears
-from tasks.node.node_checks import Inquiry
+from tasks.node.node_checks import NodeInquiry
 from tasks.node.self_check import check_as
 from tasks.node.unit_task import CHECK_VARIABLE, describe
 
@@ -43,7 +43,7 @@ async def dask_setup(worker: Worker) -> None:
         del os.environ[name]  # a node has nothing to do with it, and what it renders has nothing to learn of it
     worker.startup_information["frontburner"] = describe
     hears(worker)
-    _begin(ClockWatch(server=worker).run())
+    _begin(ClockJumpWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
         _begin(_report(worker))
 
@@ -67,7 +67,7 @@ async def _report(worker: Worker) -> None:
         await asyncio.sleep(_LOOK_S)
     name = str(worker.name)
     try:
-        found = await asyncio.to_thread(check_as, name, Inquiry(afresh=False, measure=False))
+        found = await asyncio.to_thread(check_as, name, NodeInquiry(afresh=False, measure=False))
         await getattr(worker.scheduler, f"{PREFIX}report")(node=name, readiness=found)
     except (OSError, TimeoutError, CommClosedError):
         return  # the scheduler is gone, or somebody else's without an arbiter

@@ -23,7 +23,7 @@ JOINED = "frontburner-node-begins"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
+class RemoteNodeOptions:
     """What a node is to be; ``environment`` is what it must know to reach the store."""
 
     scheduler: str
@@ -33,7 +33,7 @@ class Invitation:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-async def attend(invitation: Invitation, watch_input: Callable[[Callable[[], object]], None]) -> None:
+async def serve(invitation: RemoteNodeOptions, watch_input: Callable[[Callable[[], object]], None]) -> None:
     """Be the node until standard input closes."""
     service = NodeService(
         scheduler=invitation.scheduler, name=invitation.name, threads=invitation.threads, nice=False, standing={},
@@ -48,7 +48,7 @@ async def attend(invitation: Invitation, watch_input: Callable[[Callable[[], obj
 def main() -> None:
     """Read the invitation and follow it."""
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
-    invitation = Invitation(**json.loads(sys.stdin.readline()))
+    invitation = RemoteNodeOptions(**json.loads(sys.stdin.readline()))
     os.environ.update(invitation.environment)
 
     def watch_input(then: Callable[[], object]) -> None:
@@ -58,7 +58,7 @@ def main() -> None:
 
         threading.Thread(target=wait, name="frontburner-host", daemon=True).start()
 
-    asyncio.run(attend(invitation, watch_input))
+    asyncio.run(serve(invitation, watch_input))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ANSWER_S = 10.0
 log = logging.getLogger(__name__)
 
 
-class Spreading(SchedulerPlugin):  # type: ignore[misc]
+class RevocationPush(SchedulerPlugin):  # type: ignore[misc]
     """Hands the farm's list on to nodes that don't have it yet, until each has it: those that are there or come."""
 
     name = "frontburner-spreading"

@@ -42,7 +42,7 @@ def nodes_for(jobs: Iterable[Mapping[str, Any]], *, there: int, end_within_s: fl
     return wanted if known else max(wanted, there)
 
 
-class ByWork(Adaptive):  # type: ignore[misc]
+class ScaleByWork(Adaptive):  # type: ignore[misc]
     """Dask's adaptive scaling, whose target is what the planners of all jobs say is left."""
 
     def __init__(self, *args: Any, end_within_s: float, **kwargs: Any) -> None:  # noqa: ANN401 - as Dask has them

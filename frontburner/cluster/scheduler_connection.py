@@ -24,7 +24,7 @@ class FarmLost(FrontburnerError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Connection:
+class SchedulerConnection:
     """The client of a run, which looks for a lost scheduler by itself."""
 
     client: Client

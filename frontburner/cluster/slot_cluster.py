@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class PlacesCluster(SpecCluster):  # type: ignore[misc]
+class SlotCluster(SpecCluster):  # type: ignore[misc]
     """Nodes where there is a place for one; the first that is free is taken first.
 
     Parameters

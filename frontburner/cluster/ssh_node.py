@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from distributed.deploy.spec import ProcessInterface
 
-from frontburner.cluster.remote_node import JOINED, Invitation
+from frontburner.cluster.remote_node import JOINED, RemoteNodeOptions
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientProcess
@@ -89,7 +89,7 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__(scheduler=scheduler, name=name or login.name)
         self._login, self._python = login, python or sys.executable
-        self._invitation = Invitation(
+        self._invitation = RemoteNodeOptions(
             scheduler=scheduler, name=name or login.name, threads=threads, stays=stays, environment=environment
         )
         self._began: asyncio.Future[str] = asyncio.get_running_loop().create_future()

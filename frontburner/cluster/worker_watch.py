@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TOPIC = "frontburner-nodes"
 
 
-class NodeWatch(SchedulerPlugin):  # type: ignore[misc]
+class WorkerWatch(SchedulerPlugin):  # type: ignore[misc]
     """Announces joining and leaving workers on `TOPIC`."""
 
     name = "frontburner-node-watch"

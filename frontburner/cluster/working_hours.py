@@ -14,7 +14,7 @@ _RULE = re.compile(r"(?P<days>[a-z]{3}(?:-[a-z]{3})?)?\s*(?P<times>\d{1,2}:\d{2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class TimeSpan:
     """Days of the week, and minutes of the day from and to which; over midnight where the end isn't after the start."""
 
     days: tuple[int, ...]
@@ -30,10 +30,10 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class WorkingHours:
     """When a node takes work; without any stretch, always."""
 
-    stretches: tuple[Stretch, ...] = ()
+    stretches: tuple[TimeSpan, ...] = ()
 
     def open(self, at: datetime) -> bool:
         """Whether a moment, in the time zone it is given in, lies in the hours."""
@@ -53,28 +53,28 @@ class Hours:
 
 
 @lru_cache(maxsize=256)
-def parse_hours(text: str) -> Hours:
+def parse_hours(text: str) -> WorkingHours:
     """Read hours. Raises ValueError with a sentence."""
     rules = [rule.strip() for rule in text.strip().lower().split(",")]
-    return Hours(stretches=tuple(_stretch(rule) for rule in rules)) if any(rules) else Hours()
+    return WorkingHours(stretches=tuple(_stretch(rule) for rule in rules)) if any(rules) else WorkingHours()
 
 
-def hours_text(hours: Hours) -> str:
+def hours_text(hours: WorkingHours) -> str:
     """Write hours so that they read as the same."""
     return ", ".join(_text(stretch) for stretch in hours.stretches)
 
 
-def _stretch(rule: str) -> Stretch:
+def _stretch(rule: str) -> TimeSpan:
     match = _RULE.fullmatch(rule)
     if not rule or match is None:
         raise ValueError(f"'{rule}' can't be read as hours. {HOW}")
     days = _days(match["days"]) if match["days"] else tuple(range(len(DAYS)))
     if not match["times"]:
-        return Stretch(days=days)
+        return TimeSpan(days=days)
     start, stop = (_minute(part.strip()) for part in match["times"].split("-"))
     if start == DAY_MIN:
         raise ValueError(f"'{rule}' begins when the day is over. Write 00:00 of the next day.")
-    return Stretch(days=days, start_min=start, stop_min=stop)
+    return TimeSpan(days=days, start_min=start, stop_min=stop)
 
 
 def _days(text: str) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ def _minute(text: str) -> int:
     return at
 
 
-def _text(stretch: Stretch) -> str:
+def _text(stretch: TimeSpan) -> str:
     days = f"{DAYS[stretch.days[0]]}-{DAYS[stretch.days[-1]]}" if len(stretch.days) > 1 else DAYS[stretch.days[0]]
     start, stop = (f"{edge // 60:02}:{edge % 60:02}" for edge in (stretch.start_min, stretch.stop_min))
     return f"{days} {start}-{stop}"

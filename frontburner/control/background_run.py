@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.resume import Choice
 from frontburner.settings import Settings, environment
-from tasks.process.lifeline import tethered
+from tasks.process.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launched:
+class BackgroundRun:
     """The process of a job, and its log, in which its own words begin at a byte."""
 
     process: subprocess.Popen[bytes]
@@ -43,7 +43,7 @@ class Launched:
             return "\n".join(log.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:])
 
 
-def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stays: bool = True) -> Launched:
+def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stays: bool = True) -> BackgroundRun:
     """Start a process that renders a job.
 
     Parameters
@@ -69,7 +69,7 @@ def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stay
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
         process = subprocess.Popen(
-            command if stays else tethered(command),
+            command if stays else end_with_parent(command),
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
@@ -82,4 +82,4 @@ def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stay
         pipe.write(json.dumps(told).encode())
     # Somebody must take its exit code, also where its starter never asks for it.
     threading.Thread(target=process.wait, name="launched-job", daemon=True).start()
-    return Launched(process=process, log=log, begin=begin)
+    return BackgroundRun(process=process, log=log, begin=begin)

@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 
 @dataclass(kw_only=True, eq=False)
-class NotThere(FrontburnerError):
+class DeploymentMissing(FrontburnerError):
     """No Prefect server that answers knows the run or its deployment."""
 
 
 @dataclass(kw_only=True, eq=False)
-class Refused(FrontburnerError):
+class DeploymentRefused(FrontburnerError):
     """The Prefect server that knows the run failed at what it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
+class DeployedRun:
     """The last run of a job, as a run of a deployment.
 
     Parameters
@@ -135,13 +135,15 @@ class Deployed:
                 try:
                     return act(client, run)
                 except httpx.HTTPError as error:
-                    raise Refused(
+                    raise DeploymentRefused(
                         reason=f"Prefect at {server} failed or refused: {error}", remedy="See its log, then try again."
                     ) from error
-        raise NotThere(reason=f"Prefect can't be asked: {why}.", remedy="Set PREFECT_API_URL to its server's address.")
+        raise DeploymentMissing(
+            reason=f"Prefect can't be asked: {why}.", remedy="Set PREFECT_API_URL to its server's address."
+        )
 
 
-def deployed(run: RunStarted | None, note: Mapping[str, Any]) -> Deployed | None:
+def deployed_run(run: RunStarted | None, note: Mapping[str, Any]) -> DeployedRun | None:
     """Return a job's last run as one of a deployment; None where it was none.
 
     Parameters
@@ -161,7 +163,7 @@ def deployed(run: RunStarted | None, note: Mapping[str, Any]) -> Deployed | None
 
     # A server named here comes first: it has the credentials, and an address of 127.0.0.1 may be another machine's.
     named = [PREFECT_API_URL.value(), run.prefect_api, note.get("prefect_api")]
-    return Deployed(flow_run=flow_run, deployment=deployment, servers=list(dict.fromkeys(filter(None, named))))
+    return DeployedRun(flow_run=flow_run, deployment=deployment, servers=list(dict.fromkeys(filter(None, named))))
 
 
 def _resumed(client: SyncPrefectClient, run: FlowRun) -> bool:

@@ -29,7 +29,7 @@ MOST_URGENT = 100
 _cancelling: ContextVar[threading.Event] = ContextVar("cancelling")
 
 
-class Wish(StrEnum):
+class DesiredState(StrEnum):
     """What is wanted of a job."""
 
     RUN = "run"
@@ -39,17 +39,17 @@ class Wish(StrEnum):
     CANCEL = "cancel"
 
 
-def express(store: ObjectStore, job_id: str, wish: Wish, *, at: datetime, by: str = "") -> None:
+def set_desired_state(store: ObjectStore, job_id: str, wish: DesiredState, *, at: datetime, by: str = "") -> None:
     """Say what is wanted of a job from now on, and ``by`` whom, for those who wonder later."""
     _say(store, job_id, "wish", wish, at=at, by=by)
 
 
-def wish_of(store: ObjectStore, job_id: str) -> Wish:
+def desired_state_of(store: ObjectStore, job_id: str) -> DesiredState:
     """Return what is wanted of a job: that it runs, where nobody has said anything."""
-    return _wish(store, job_id) or Wish.RUN
+    return _wish(store, job_id) or DesiredState.RUN
 
 
-def prioritise(store: ObjectStore, job_id: str, priority: int, *, at: datetime, by: str = "") -> None:
+def set_priority(store: ObjectStore, job_id: str, priority: int, *, at: datetime, by: str = "") -> None:
     """Give a job another priority than its document says, for this run and those to come."""
     _say(store, job_id, "priority", priority, at=at, by=by)
 
@@ -78,17 +78,17 @@ def cancelling_here() -> threading.Event:
     return _cancelling.get(threading.Event())
 
 
-def someone() -> str:
+def current_user() -> str:
     """Who says something here: the user and the machine."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in a container
-        user = "someone"
+        user = "current_user"
     return f"{user} on {socket.gethostname()}"
 
 
 @dataclass(slots=True, kw_only=True)
-class WishWatch:
+class DesiredStateWatch:
     """Looks at what is wanted of a job, on a thread of its own: a store that hangs must not hold up its units.
 
     Parameters
@@ -104,7 +104,7 @@ class WishWatch:
     every_s: float = LOOK_EVERY_S
     priority: int | None = field(init=False, default=None)
     """The priority it was given from outside, if any."""
-    _said: Wish = field(init=False, default=Wish.RUN)
+    _said: DesiredState = field(init=False, default=DesiredState.RUN)
     _cancelling: threading.Event = field(init=False, default_factory=cancelling_here)
     _ended: threading.Event = field(init=False, default_factory=threading.Event)
     _thread: threading.Thread = field(init=False)
@@ -120,9 +120,9 @@ class WishWatch:
         self._ended.set()
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> DesiredState:
         """What is wanted of it."""
-        return Wish.CANCEL if self._cancelling.is_set() else self._said
+        return DesiredState.CANCEL if self._cancelling.is_set() else self._said
 
     def _look_on(self) -> None:
         while True:
@@ -140,10 +140,10 @@ class WishWatch:
             pass
 
 
-def _wish(store: ObjectStore, job_id: str) -> Wish | None:
+def _wish(store: ObjectStore, job_id: str) -> DesiredState | None:
     """Return what was said to be wanted; None where nothing was, or nothing that can be read."""
     try:
-        return Wish(_said(store, job_id, "wish"))
+        return DesiredState(_said(store, job_id, "wish"))
     except (ValueError, TypeError):
         return None
 

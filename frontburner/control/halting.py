@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Completed, Suspended
 
 from frontburner import events as ev
 from frontburner.cluster.scheduler_connection import FarmLost
-from frontburner.control.desired_state import Wish
+from frontburner.control.desired_state import DesiredState
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from frontburner.control.desired_state import WishWatch
+    from frontburner.control.desired_state import DesiredStateWatch
 
 
 LONG_S = 10 * 365 * 24 * 3600
 
 
-class Halt(StrEnum):
+class HaltKind(StrEnum):
     """How a run ended that didn't end its job."""
 
     SUSPENDED = "suspended"
@@ -38,7 +38,7 @@ class Halt(StrEnum):
 class Halted(FrontburnerError):
     """A run that was ended from outside. What is finished is kept."""
 
-    how: Halt
+    how: HaltKind
 
 
 @dataclass(kw_only=True, eq=False)
@@ -49,7 +49,7 @@ class JobFailed(FrontburnerError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Halting:
+class HaltWatch:
     """Heeds what is wanted of a run.
 
     Parameters
@@ -65,7 +65,7 @@ class Halting:
     """
 
     job_id: str
-    watch: WishWatch
+    watch: DesiredStateWatch
     clock: Callable[[], float]
     wind_up: Callable[[], None] = lambda: None
     _pause: Pause | None = field(init=False, default=None)
@@ -74,14 +74,14 @@ class Halting:
     def heed(self) -> None:
         """Look at what is wanted. Raises `Halted` where units under way are not to be waited for."""
         match self.watch.wish:
-            case Wish.RUN:
+            case DesiredState.RUN:
                 pass
-            case Wish.SUSPEND:
+            case DesiredState.SUSPEND:
                 self._begin("its suspension was asked for")
-            case Wish.SUSPEND_NOW:
-                raise self._halted(Halt.SUSPENDED)
-            case Wish.CANCEL:
-                raise self._halted(Halt.CANCELLED)
+            case DesiredState.SUSPEND_NOW:
+                raise self._halted(HaltKind.SUSPENDED)
+            case DesiredState.CANCEL:
+                raise self._halted(HaltKind.CANCELLED)
         if self._pause is None:
             try:
                 wait([])  # raises when the run was suspended: a flow that waits on Dask would never notice
@@ -104,7 +104,7 @@ class Halting:
         if self._pause is not None:
             raise self._pause
         if self._winding_up:
-            raise self._halted(Halt.SUSPENDED)
+            raise self._halted(HaltKind.SUSPENDED)
 
     def _begin(self, why: str) -> None:
         if not self._winding_up:
@@ -112,7 +112,7 @@ class Halting:
             ev.announce(ev.JobSuspending(at_s=self.clock(), why=why))
             self.wind_up()
 
-    def _halted(self, how: Halt) -> Halted:
+    def _halted(self, how: HaltKind) -> Halted:
         return Halted(
             reason=f"The job {self.job_id} is {how}.",
             remedy=f"`frontburner job resume {self.job_id}` goes on; nothing that is finished is rendered again.",
@@ -134,7 +134,7 @@ def end_state(error: BaseException | None) -> State[None]:
         case Halted(how=how):
             return Cancelled(name=how.value.capitalize(), message=str(error))
         case Pause():
-            return Cancelled(name=Halt.SUSPENDED.value.capitalize(), message="It goes on when the run is resumed.")
+            return Cancelled(name=HaltKind.SUSPENDED.value.capitalize(), message="It goes on when the run is resumed.")
         case FarmLost():
             return Cancelled(name="FarmLost", message=str(error))
         case _:

@@ -21,7 +21,7 @@ REFUSED = "The job was refused before anything started:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class JobInput:
     """A template to fill, by its name, and values for its variables as people write them: ``name=value``."""
 
     template: str = ""
@@ -63,7 +63,7 @@ def document_of(scene: str) -> dict[str, Any]:
     return read_document(path) if is_job_file(path) else {"scene": scene}
 
 
-def read_job(scene: str, given: Mapping[str, Any], form: Form | None = None, *, here: bool = True) -> RenderJob:
+def read_job(scene: str, given: Mapping[str, Any], form: JobInput | None = None, *, here: bool = True) -> RenderJob:
     """Make a job of a scene or job file, and of fields that go before those of the file, and those before the form's.
 
     Parameters

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from frontburner.control.deployments import NotThere, deployed
-from frontburner.control.desired_state import Wish, express, someone
+from frontburner.control.deployments import DeploymentMissing, deployed_run
+from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
 from frontburner.control.intake import checked
 from frontburner.control.stop import WAIT_S
 from frontburner.events import RunState
 from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.record.registry import NotNow, document_of
-from frontburner.record.run_watch import Watch
+from frontburner.record.registry import StoreUnreachable, document_of
+from frontburner.record.run_watch import RunWatch
 from frontburner.retention.dropped_scenes import want
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from frontburner.control.deployments import Deployed
+    from frontburner.control.deployments import DeployedRun
     from frontburner.jobs.job import RenderJob
     from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import Place
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ResumeRequest:
     """What of a job is to be run again."""
 
     frames: str = ""
@@ -48,7 +48,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Here(Generic[T]):
+class LocalRun(Generic[T]):
     """How a job is rendered from here, where no Prefect deployment does it, and how what happens is said.
 
     Parameters
@@ -66,7 +66,7 @@ class Here(Generic[T]):
     asked: Callable[[], None] = lambda: None
 
 
-def resume(place: Place, here: Here[T]) -> T | None:
+def resume(place: Place, here: LocalRun[T]) -> T | None:
     """Go on with a job; returns what rendering it here returned, or None where there was nothing to do here."""
     status = _rest(place, here.say)
     if status.open:
@@ -77,7 +77,7 @@ def resume(place: Place, here: Here[T]) -> T | None:
         return None
     document = document_of(place, status)
     want(str(document.get("scene", "")))
-    express(place.store, place.job_id, Wish.RUN, at=datetime.now().astimezone(), by=someone())
+    set_desired_state(place.store, place.job_id, DesiredState.RUN, at=datetime.now().astimezone(), by=current_user())
     lost = status.state is RunState.LOST
     if _done_there(place, status, here, lambda there: there.go_on(lost=lost)):
         return None
@@ -85,11 +85,11 @@ def resume(place: Place, here: Here[T]) -> T | None:
     return here.render(lambda: checked(document), Choice())
 
 
-def rerun(place: Place, wanted: Wanted, here: Here[T]) -> T | None:
+def rerun(place: Place, wanted: ResumeRequest, here: LocalRun[T]) -> T | None:
     """Run a job again; returns as `resume` does."""
-    status = Watch(place=place).begin()
+    status = RunWatch(place=place).begin()
     if status.open:
-        raise NotNow(
+        raise StoreUnreachable(
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
@@ -107,7 +107,7 @@ def rerun(place: Place, wanted: Wanted, here: Here[T]) -> T | None:
     return here.render(lambda: checked(document), choice)
 
 
-def choose(wanted: Wanted, status: JobStatus) -> Choice | None:
+def choose(wanted: ResumeRequest, status: JobStatus) -> Choice | None:
     """Choose the frames of a run; None where there are none.
 
     Raises
@@ -128,7 +128,7 @@ def choose(wanted: Wanted, status: JobStatus) -> Choice | None:
 
 def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
     """Return how a job stands once a run that ends its units has ended."""
-    watch = Watch(place=place)
+    watch = RunWatch(place=place)
     status = watch.begin()
     if status.state is RunState.ENDING:
         say(f"{place.job_id} is {status.state}; it goes on when they have ended.")
@@ -142,14 +142,14 @@ def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
     return status
 
 
-def _done_there(place: Place, status: JobStatus, here: Here[T], act: Callable[[Deployed], str]) -> bool:
+def _done_there(place: Place, status: JobStatus, here: LocalRun[T], act: Callable[[DeployedRun], str]) -> bool:
     """Have it done by Prefect if the job's last run came from a deployment. Returns whether it was."""
-    there = deployed(status.run, place.note)
+    there = deployed_run(status.run, place.note)
     if there is None:
         return False
     try:
         here.say(act(there))
-    except NotThere as error:
+    except DeploymentMissing as error:
         here.say(f"{error} It is rendered here.")
         return False
     here.asked()

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from frontburner.control.desired_state import cancelling_here
-from frontburner.control.halting import Halt, Halted
+from frontburner.control.halting import Halted, HaltKind
 from frontburner.record.job_status import LISTEN_FOR, SILENT_AFTER
-from frontburner.record.snapshot import Standing, is_gone
+from frontburner.record.snapshot import Snapshot, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def wait_for_earlier_run(
     Halted
         When this run is cancelled meanwhile.
     """
-    standing = Standing(store=store, job_id=job_id)
+    standing = Snapshot(store=store, job_id=job_id)
     found = standing.catch_up()
     patience = LISTEN_FOR if found.far_from(datetime.now().astimezone()) else SILENT_AFTER
     heard, heard_s, said = standing.position, clock(), False
@@ -47,7 +47,9 @@ def wait_for_earlier_run(
             say(f"An earlier run of {job_id} hasn't said that it ended; this one begins when it has, or falls silent.")
         sleep(LOOK_EVERY_S)
         if cancelling_here().is_set():
-            raise Halted(reason=f"The run of {job_id} was cancelled before it began.", remedy="", how=Halt.CANCELLED)
+            raise Halted(
+                reason=f"The run of {job_id} was cancelled before it began.", remedy="", how=HaltKind.CANCELLED
+            )
         found = standing.catch_up()
         if standing.position != heard:
             heard, heard_s, patience = standing.position, clock(), SILENT_AFTER

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from frontburner.control.desired_state import Wish, express, someone
+from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
 from frontburner.events import RunEnded, RunState
-from frontburner.record.run_watch import Watch, words_of
+from frontburner.record.run_watch import RunWatch, words_of
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WAIT_S = 600.0
 
 
-def ask(place: Place, wish: Wish, say: Callable[[str], None]) -> None:
+def request_stop(place: Place, wish: DesiredState, say: Callable[[str], None]) -> None:
     """Say what is wanted of a job, and wait until its run has ended. What comes of it is said in sentences.
 
     Raises
@@ -27,25 +27,25 @@ def ask(place: Place, wish: Wish, say: Callable[[str], None]) -> None:
     FrontburnerError
         When its run didn't heed it.
     """
-    watch = Watch(place=place)
+    watch = RunWatch(place=place)
     status = watch.begin()
     if not status.open:
         _ask_at_rest(place, status, wish, say)
         return
-    express(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=someone())
+    set_desired_state(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=current_user())
     _answer(place.job_id, watch.wait(WAIT_S, say), say)
 
 
-def _ask_at_rest(place: Place, status: JobStatus, wish: Wish, say: Callable[[str], None]) -> None:
+def _ask_at_rest(place: Place, status: JobStatus, wish: DesiredState, say: Callable[[str], None]) -> None:
     """Do what can be done to a job that has no run: it is cancelled, also where Prefect holds it suspended."""
-    if wish is Wish.CANCEL and status.runs and status.state not in (RunState.COMPLETED, RunState.CANCELLED):
-        from frontburner.control.deployments import NotThere, deployed
+    if wish is DesiredState.CANCEL and status.runs and status.state not in (RunState.COMPLETED, RunState.CANCELLED):
+        from frontburner.control.deployments import DeploymentMissing, deployed_run
 
-        there = deployed(status.run, place.note)
+        there = deployed_run(status.run, place.note)
         try:
             if there is not None and there.cancel():
                 say(f"{place.job_id} was {status.state}; its flow run is cancelled in Prefect.")
-        except NotThere as error:
+        except DeploymentMissing as error:
             say(str(error))
         _record_end(place)
         say(f"{place.job_id}: {RunState.CANCELLED}")
@@ -56,14 +56,14 @@ def _ask_at_rest(place: Place, status: JobStatus, wish: Wish, say: Callable[[str
 def _record_end(place: Place) -> None:
     """Record that a job that had no run is cancelled."""
     from frontburner.record.event_log import new_run
-    from frontburner.record.event_writer import Recorder
+    from frontburner.record.event_writer import EventWriter
 
     def now() -> datetime:
         return datetime.now().astimezone()
 
     run = new_run(place.store, place.job_id, now(), "cancelled")
-    with Recorder(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
-        recorder.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {someone()}"))
+    with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
+        recorder.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {current_user()}"))
 
 
 def _answer(job_id: str, status: JobStatus, say: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ from frontburner.credentials.certificates import (
     read_request,
     signed,
 )
-from frontburner.credentials.private_files import keep, locked
+from frontburner.credentials.private_files import locked, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ RENEW_LEFT = timedelta(days=120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Papers:
+class CertificateFiles:
     """Files by which a party proves who it is, and by which it knows the others.
 
     Parameters
@@ -94,7 +94,7 @@ class Authority:
         """What it is known by: SHA-256 of its certificate."""
         return fingerprint(self.certificate)
 
-    def issue(self, kind: Kind | str, name: str, hosts: Iterable[str] = ()) -> Papers:
+    def issue(self, kind: Kind | str, name: str, hosts: Iterable[str] = ()) -> CertificateFiles:
         """Return a party's papers in this folder, made or renewed if that is due.
 
         Parameters
@@ -106,7 +106,7 @@ class Authority:
         """
         kind, wanted = Kind(kind), as_hosts(hosts)
         stem = f"{kind}-{checked_name(name)}"
-        papers = Papers(
+        papers = CertificateFiles(
             authority=self.path,
             certificate=self.folder / f"{stem}.pem",
             key=self.folder / f"{stem}.key",
@@ -116,8 +116,8 @@ class Authority:
             if not self._good(papers, wanted):
                 key = ec.generate_private_key(ec.SECP256R1())
                 certificate = self._signed(key.public_key(), kind, name, wanted)
-                keep(papers.key, key_bytes(key))
-                keep(papers.certificate, certificate)
+                write_private(papers.key, key_bytes(key))
+                write_private(papers.certificate, certificate)
         return papers
 
     def sign(self, request: bytes, kind: Kind, name: str) -> bytes:
@@ -141,9 +141,9 @@ class Authority:
             made = list_of_revoked(
                 sorted(numbers), issuer=self.certificate, issuer_key=key, now=self.clock(), before=before
             )
-            keep(self.revoked, made)
+            write_private(self.revoked, made)
 
-    def _good(self, papers: Papers, hosts: Sequence[str]) -> bool:
+    def _good(self, papers: CertificateFiles, hosts: Sequence[str]) -> bool:
         if not (papers.certificate.exists() and papers.key.exists()):
             return False
         certificate = x509.load_pem_x509_certificate(papers.certificate.read_bytes())
@@ -163,6 +163,6 @@ def now() -> datetime:
 
 def _make(folder: Path, at: datetime) -> None:
     key, certificate = new_authority(at)
-    keep(folder / "authority.key", key_bytes(key))
-    keep(folder / "revoked.pem", list_of_revoked((), issuer=certificate, issuer_key=key, now=at))
-    keep(folder / "authority.pem", certificate_bytes(certificate))  # the last: with it, all is there
+    write_private(folder / "authority.key", key_bytes(key))
+    write_private(folder / "revoked.pem", list_of_revoked((), issuer=certificate, issuer_key=key, now=at))
+    write_private(folder / "authority.pem", certificate_bytes(certificate))  # the last: with it, all is there

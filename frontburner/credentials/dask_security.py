@@ -11,10 +11,10 @@ from distributed.security import Security
 
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import Kind, is_newer_list
-from frontburner.credentials.private_files import keep
+from frontburner.credentials.private_files import write_private
 
 if TYPE_CHECKING:
-    from frontburner.credentials.authority import Papers
+    from frontburner.credentials.authority import CertificateFiles
 
 OWNERS = {Kind.SERVER: "scheduler", Kind.NODE: "manager-nodes", Kind.CLIENT: "manager"}
 """What the manager's own parties are called in its folder."""
@@ -29,7 +29,7 @@ class FarmSecurity(Security):  # type: ignore[misc]
     reaches others is told when it learns of a new list.
     """
 
-    def __init__(self, papers: Papers) -> None:
+    def __init__(self, papers: CertificateFiles) -> None:
         own = {
             f"tls_{party}_{part}": str(path)
             for party in ("client", "scheduler", "worker")
@@ -60,7 +60,7 @@ class FarmSecurity(Security):  # type: ignore[misc]
         if self.revoked is None:
             return
         if is_newer_list(listed, self.revoked.read_bytes(), Path(self.tls_ca_file).read_bytes()):
-            keep(self.revoked, listed)
+            write_private(self.revoked, listed)
         for context, revoked in list(_reaching.items()):
             if revoked == self.revoked:
                 context.load_verify_locations(cafile=str(revoked))

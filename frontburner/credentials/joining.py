@@ -13,7 +13,7 @@ from cryptography import x509
 from frontburner.credentials.authority import now
 from frontburner.credentials.certificates import fingerprint, lasts_until, new_key, request_for
 from frontburner.credentials.membership import PERSON, Membership, membership
-from frontburner.credentials.tokens import Role, Shown, read_token
+from frontburner.credentials.tokens import NewToken, Role, read_token
 from storage.errors import FrontburnerError
 from tasks.node.versions import versions
 
@@ -27,7 +27,7 @@ MOST_BYTES = 65_536
 
 
 @dataclass(kw_only=True, eq=False)
-class NotLetIn(FrontburnerError):
+class JoinRefused(FrontburnerError):
     """The farm's manager can't be reached, isn't the one that is meant, or said no."""
 
 
@@ -46,7 +46,7 @@ def gateway_of(address: str) -> str:
     except ValueError:
         at, port = urlsplit(""), None
     if at.scheme not in ("tls", "https") or not at.hostname or at.username or at.path not in ("", "/"):
-        raise NotLetIn(
+        raise JoinRefused(
             reason=f"{address!r} isn't the address of a farm.",
             remedy="Give it as `farm up` printed it, such as tls://manager:8786 or https://manager:8700.",
         )
@@ -65,7 +65,7 @@ def log_in(gateway: str, text: str, home: Path) -> Membership:
     shown = read_token(text)
     given, key = _enrol(gateway, shown, "", known_by(gateway, shown))
     if given["role"] == Role.NODE:
-        raise NotLetIn(
+        raise JoinRefused(
             reason="This token is for nodes, not for people.",
             remedy="Use it with `frontburner node join`, or ask for another.",
         )
@@ -86,11 +86,11 @@ def join(gateway: str, text: str, home: Path, name: str, *, scheduler: str = "")
         When that isn't to be, and why.
     """
     if name == PERSON:
-        raise NotLetIn(reason=f"A node can't be called {PERSON}.", remedy="Give it another name: --name NAME.")
+        raise JoinRefused(reason=f"A node can't be called {PERSON}.", remedy="Give it another name: --name NAME.")
     shown = read_token(text)
     given, key = _enrol(gateway, shown, name, known_by(gateway, shown))
     if given["role"] != Role.NODE:
-        raise NotLetIn(
+        raise JoinRefused(
             reason=f"This token gives the role {given['role']}, and a node needs one of its own kind.",
             remedy="Ask for one: frontburner token add NAME --role node.",
         )
@@ -108,7 +108,7 @@ def rejoin(home: Path, name: str, *, before: timedelta) -> Membership | None:
     return join(member.gateway, member.token, home, name, scheduler=member.scheduler)
 
 
-def known_by(gateway: str, shown: Shown) -> str:
+def known_by(gateway: str, shown: NewToken) -> str:
     """Return the certificate of the farm's authority, once it is sure that it is the one the token names.
 
     Raises
@@ -125,14 +125,14 @@ def known_by(gateway: str, shown: Shown) -> str:
     except ValueError:
         same = False
     if not same:
-        raise NotLetIn(
+        raise JoinRefused(
             reason=f"{gateway} isn't the farm this token is for: its authority is another one.",
             remedy="Check the address. If it is right, tell whoever runs the farm: somebody may stand in between.",
         )
     return text
 
 
-def _enrol(gateway: str, shown: Shown, name: str, authority: str) -> tuple[dict[str, Any], bytes]:
+def _enrol(gateway: str, shown: NewToken, name: str, authority: str) -> tuple[dict[str, Any], bytes]:
     key = new_key()
     trusted = ssl.create_default_context(cadata=authority)
     asked = {"name": name, "request": request_for(key, name or PERSON).decode(), "versions": versions()}
@@ -149,7 +149,7 @@ def _enrol(gateway: str, shown: Shown, name: str, authority: str) -> tuple[dict[
             f"{gateway} answered {answer.status_code}.",
             "See the log of its gateway: frontburner farm logs.",
         )
-    raise NotLetIn(reason=reason, remedy=remedy, retryable=answer.status_code in (429, 502, 503))
+    raise JoinRefused(reason=reason, remedy=remedy, retryable=answer.status_code in (429, 502, 503))
 
 
 def _ask(gateway: str, method: str, path: str, context: ssl.SSLContext, **more: Any) -> httpx.Response:  # noqa: ANN401
@@ -159,17 +159,17 @@ def _ask(gateway: str, method: str, path: str, context: ssl.SSLContext, **more: 
     except httpx.HTTPError as error:
         raise _unreached(gateway, error) from None
     if len(answer.content) > MOST_BYTES or (path == "/ca.pem" and not answer.is_success):
-        raise NotLetIn(reason=f"{gateway} isn't the gateway of a farm.", remedy="Check the address and the port.")
+        raise JoinRefused(reason=f"{gateway} isn't the gateway of a farm.", remedy="Check the address and the port.")
     return answer
 
 
-def _unreached(gateway: str, error: httpx.HTTPError) -> NotLetIn:
+def _unreached(gateway: str, error: httpx.HTTPError) -> JoinRefused:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NotLetIn(
+        return JoinRefused(
             reason=f"The gateway's certificate isn't for the name in {gateway}.",
             remedy="Use one the manager knows itself by, or have its gateway started with --name for this one.",
         )
-    return NotLetIn(
+    return JoinRefused(
         reason=f"{gateway} doesn't answer: {error or type(error).__name__}.",
         remedy="See that `frontburner farm up` runs on the manager, and that no firewall keeps the port shut.",
         retryable=True,

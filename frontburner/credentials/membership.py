@@ -8,8 +8,8 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from frontburner.credentials.authority import Papers
-from frontburner.credentials.private_files import keep, make_folder
+from frontburner.credentials.authority import CertificateFiles
+from frontburner.credentials.private_files import make_folder, write_private
 from frontburner.credentials.tokens import Role
 from frontburner.settings import membership_fields, unreadable_membership
 
@@ -48,9 +48,9 @@ class Membership:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def papers(self) -> Papers:
+    def papers(self) -> CertificateFiles:
         """Files by which it proves itself to scheduler and nodes."""
-        return Papers(
+        return CertificateFiles(
             authority=self.folder / "ca.pem",
             certificate=self.folder / "own.pem",
             key=self.folder / "own.key",
@@ -81,14 +81,14 @@ class Membership:
         """Keep it, and its files, for this user alone."""
         make_folder(self.folder)
         papers = self.papers
-        keep(papers.authority, authority.encode())
+        write_private(papers.authority, authority.encode())
         if certificate:
-            keep(papers.key, key)
-            keep(papers.certificate, certificate.encode())
+            write_private(papers.key, key)
+            write_private(papers.certificate, certificate.encode())
         if revoked and papers.revoked:
-            keep(papers.revoked, revoked.encode())
+            write_private(papers.revoked, revoked.encode())
         told = {name: value for name, value in asdict(self).items() if name != "folder"}
-        keep(self.folder / "farm.json", json.dumps(told, indent=1).encode())
+        write_private(self.folder / "farm.json", json.dumps(told, indent=1).encode())
 
 
 def membership(home: Path, who: str = PERSON) -> Membership | None:

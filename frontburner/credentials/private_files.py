@@ -18,7 +18,7 @@ OWNER_FOLDER = 0o700
 LOCK_TIMEOUT_S = 20
 
 
-def keep(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Put a file in place that nobody but its owner may read."""
     make_folder(path.parent)
     passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -29,11 +29,11 @@ _ALERTS = {
 
 
 @dataclass(kw_only=True, eq=False)
-class TurnedAway(FrontburnerError):
+class TlsRefused(FrontburnerError):
     """A scheduler is there, and one side doesn't take the other's certificate."""
 
 
-def turned_away(scheduler: str) -> TurnedAway | None:
+def tls_refusal(scheduler: str) -> TlsRefused | None:
     """Return why a scheduler doesn't hear this machine; None where it does, or can't be reached at all."""
     security = security_at(scheduler)
     if security is None:
@@ -45,7 +45,7 @@ def turned_away(scheduler: str) -> TurnedAway | None:
     except ssl.SSLError as error:
         said = next((means for alert, means in _ALERTS.items() if alert in (error.reason or "")), "")
         return (
-            TurnedAway(reason=f"The scheduler {scheduler} turns this machine away: {said}.", remedy=_anew())
+            TlsRefused(reason=f"The scheduler {scheduler} turns this machine away: {said}.", remedy=_anew())
             if said
             else None
         )
@@ -64,23 +64,23 @@ def _knock(scheduler: str, security: FarmSecurity) -> None:
         line.recv(1)
 
 
-def _refused(scheduler: str, alert: str) -> TurnedAway | None:
+def _refused(scheduler: str, alert: str) -> TlsRefused | None:
     """Say why the scheduler doesn't take this side's certificate; None of any other trouble on the line."""
     for ending, why in _ALERTS.items():
         if alert.endswith(ending):
-            return TurnedAway(reason=f"The scheduler {scheduler} turns this machine away: {why}.", remedy=_anew())
+            return TlsRefused(reason=f"The scheduler {scheduler} turns this machine away: {why}.", remedy=_anew())
     return None
 
 
-def _not_taken(scheduler: str, error: ssl.SSLCertVerificationError) -> TurnedAway:
+def _not_taken(scheduler: str, error: ssl.SSLCertVerificationError) -> TlsRefused:
     """Say why this side doesn't take the scheduler's certificate."""
     if error.verify_code in _CLOCK:
-        return TurnedAway(
+        return TlsRefused(
             reason=f"By this machine's clock the certificate of {scheduler} doesn't hold: {error.verify_message}.",
             remedy="Set the clocks of both machines right; this one goes on by itself then.",
             retryable=True,
         )
-    return TurnedAway(
+    return TlsRefused(
         reason=f"{scheduler} isn't the farm that let this machine in: {error.verify_message}.",
         remedy=f"If the farm was set up anew: {_anew()} If not, somebody may stand in between.",
     )

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from frontburner.credentials.certificates import checked_name
-from frontburner.credentials.private_files import keep, locked
+from frontburner.credentials.private_files import locked, write_private
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class NewToken:
     """A token as it is shown: what finds it, its secret, and the authority of its farm."""
 
     key: str
@@ -93,7 +93,7 @@ class Shown:
         return f"{PREFIX}.{self.key}.{self.secret}.{self.authority}"
 
 
-def read_token(text: str) -> Shown:
+def read_token(text: str) -> NewToken:
     """Read a token as it is shown.
 
     Raises
@@ -107,7 +107,7 @@ def read_token(text: str) -> Shown:
             reason="This doesn't read as a token.",
             remedy="Give it whole, as `frontburner token add` showed it: fb1.… with three points.",
         )
-    return Shown(key=found[1], secret=found[2], authority=found[3])
+    return NewToken(key=found[1], secret=found[2], authority=found[3])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class Tokens:
 
     def add(
         self, name: str, role: Role, *, authority: str, lasts: timedelta | None = None, node: str = "", parent: str = ""
-    ) -> Shown:
+    ) -> NewToken:
         """Make a token. What is returned is the only time its secret can be seen.
 
         Raises
@@ -154,7 +154,7 @@ class Tokens:
                     remedy=f"Give this one another name, or take that one back: frontburner token revoke {name}.",
                 )
             self._write({**known, token.key: token})
-        return Shown(key=token.key, secret=secret, authority=authority)
+        return NewToken(key=token.key, secret=secret, authority=authority)
 
     def check(self, text: str) -> Token:
         """Return the token that is meant.
@@ -227,7 +227,7 @@ class Tokens:
 
     def _write(self, tokens: dict[str, Token]) -> None:
         text = json.dumps({"tokens": [asdict(token) for token in tokens.values()]}, indent=1)
-        keep(self.path, text.encode())
+        write_private(self.path, text.encode())
 
 
 def _token(fields: dict[str, Any]) -> Token:

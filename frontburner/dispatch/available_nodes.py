@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.dispatch.node_health import Conduct
+from frontburner.dispatch.node_health import NodeHealth
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from frontburner.dispatch.settlement import Outcomes
+    from frontburner.dispatch.settlement import Settlement
     from frontburner.plan.in_flight import Assignment
 
 
 @dataclass(slots=True, kw_only=True)
-class Crew:
+class AvailableNodes:
     """Who is there, and who may have work.
 
     Parameters
@@ -26,10 +26,10 @@ class Crew:
         When a node was there last.
     """
 
-    outcomes: Outcomes
+    settlement: Settlement
     no_node_timeout_s: float
     seen_s: float = 0.0
-    conduct: Conduct = field(init=False, default_factory=Conduct)
+    health: NodeHealth = field(init=False, default_factory=NodeHealth)
     _offered: set[str] = field(init=False, default_factory=set)
     _withheld: set[str] = field(init=False, default_factory=set)
 
@@ -49,34 +49,34 @@ class Crew:
         """Forget a node that is gone; returns what it had under way."""
         self._offered.discard(node)
         self._withheld.discard(node)
-        self.conduct.left(node)
-        self.outcomes.hunger.forget(node)
-        self.outcomes.gaps.forget(node)
-        self.outcomes.planner.leave(node)
-        return self.outcomes.planner.under_way.of_node(node)
+        self.health.left(node)
+        self.settlement.capacity.forget(node)
+        self.settlement.overhead.forget(node)
+        self.settlement.planner.leave(node)
+        return self.settlement.planner.in_flight.of_node(node)
 
     def judge(self, node: str) -> None:
         """Set a node aside for a while if it fails where others succeed."""
         if node not in self._offered:
             return
-        now_s = self.outcomes.clock()
-        why = self.conduct.set_aside(node, self.outcomes.planner.nodes.keys(), now_s)
+        now_s = self.settlement.clock()
+        why = self.health.set_aside(node, self.settlement.planner.nodes.keys(), now_s)
         if why:
             ev.announce(ev.NodeSetAside(at_s=now_s, node=node, reason=why))
             self._keep_from(node, f"it is set aside. {why}")
 
     def pardon(self, node: str) -> None:
         """Have a node back that was set aside."""
-        if self.conduct.pardon(node) and node in self._offered:
+        if self.health.pardon(node) and node in self._offered:
             self._admit(node)
 
     def wake(self, now_s: float) -> None:
         """Have nodes back whose time is over."""
-        for node in self.conduct.pardoned(now_s):
+        for node in self.health.pardoned(now_s):
             if node in self._offered:
                 self._admit(node)
-        for node in self.conduct.rested(now_s):
-            self.outcomes.hunger.see(node)
+        for node in self.health.rested(now_s):
+            self.settlement.capacity.see(node)
 
     def check(self, now_s: float) -> None:
         """See that somebody is there.
@@ -86,10 +86,10 @@ class Crew:
         FrontburnerError
             When nobody has been there for too long.
         """
-        if not self.outcomes.planner.nodes:  # then nobody does better than those that are set aside
+        if not self.settlement.planner.nodes:  # then nobody does better than those that are set aside
             for node in tuple(self._offered):
                 self.pardon(node)
-        if self.outcomes.planner.nodes or self._withheld:
+        if self.settlement.planner.nodes or self._withheld:
             self.seen_s = now_s
         elif now_s - self.seen_s > self.no_node_timeout_s:
             raise FrontburnerError(
@@ -100,14 +100,14 @@ class Crew:
 
     def _admit(self, node: str) -> None:
         """Give a node work, unless it is set aside: that ends by itself, or when it is started anew."""
-        if not self.conduct.is_aside(node):
-            self.outcomes.planner.join(node)
-            self.outcomes.hunger.see(node)
-            ev.announce(ev.NodeJoined(at_s=self.outcomes.clock(), node=node))
+        if not self.health.is_aside(node):
+            self.settlement.planner.join(node)
+            self.settlement.capacity.see(node)
+            ev.announce(ev.NodeJoined(at_s=self.settlement.clock(), node=node))
 
     def _keep_from(self, node: str, why: str) -> None:
         """Give a node nothing more. What it hasn't begun goes back to the pool."""
-        self.outcomes.hunger.forget(node)
-        self.outcomes.planner.leave(node)
-        ev.announce(ev.NodeWithheld(at_s=self.outcomes.clock(), node=node, why=why))
-        self.outcomes.take_back(self.outcomes.planner.under_way.not_begun(node))
+        self.settlement.capacity.forget(node)
+        self.settlement.planner.leave(node)
+        ev.announce(ev.NodeWithheld(at_s=self.settlement.clock(), node=node, why=why))
+        self.settlement.take_back(self.settlement.planner.in_flight.not_begun(node))

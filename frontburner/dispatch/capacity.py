@@ -15,7 +15,7 @@ AHEAD_OF_S = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
-class Hunger:
+class Capacity:
     """The nodes of a planner that have room."""
 
     planner: Planner
@@ -23,11 +23,11 @@ class Hunger:
 
     def nodes(self) -> list[str]:
         """Nodes that have room, those that have nothing first."""
-        return sorted(self._hungry, key=self.planner.under_way.count)
+        return sorted(self._hungry, key=self.planner.in_flight.count)
 
     def see(self, node: str) -> None:
         """Note whether a node has room."""
-        hand = self.planner.under_way.of_node(node)
+        hand = self.planner.in_flight.of_node(node)
         left_s = sum(assignment.takes_s for assignment in hand)
         ahead = node not in self.planner.most_px and left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)
         if node in self.planner.nodes and (not hand or ahead):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredUnit:
     """A unit that is in the store since ``at_s``; whether it counts, a race may have yet to show."""
 
     node: str
@@ -22,12 +22,12 @@ class Stored:
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class Completed:
     """Units in the store, by ticket. ``pixel_samples`` is how much of them counts."""
 
     pixel_samples: int = 0
     _frames: dict[int, dict[int, Block]] = field(init=False, default_factory=dict)
-    _undecided: dict[int, Stored] = field(init=False, default_factory=dict)
+    _undecided: dict[int, StoredUnit] = field(init=False, default_factory=dict)
 
     def of_frame(self, frame: int) -> Mapping[int, Block]:
         """Units of a frame that count."""
@@ -43,7 +43,7 @@ class Tally:
         self.pixel_samples -= sum(block.pixel_samples for block in self._frames.pop(frame, {}).values())
         self._undecided = {ticket: own for ticket, own in self._undecided.items() if own.block.frame != frame}
 
-    def store(self, ticket: int, stored: Stored) -> None:
+    def store(self, ticket: int, stored: StoredUnit) -> None:
         """Take in a unit of which isn't known yet whether it counts."""
         self._undecided[ticket] = stored
 
@@ -53,6 +53,6 @@ class Tally:
             if ticket in self._undecided:
                 self.count(ticket, self._undecided.pop(ticket).block)
 
-    def supersede(self, ticket: int) -> Stored:
+    def supersede(self, ticket: int) -> StoredUnit:
         """Drop a unit whose pixels came from elsewhere first."""
         return self._undecided.pop(ticket)

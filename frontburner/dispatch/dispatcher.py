@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.dispatch.available_nodes import Crew
-from frontburner.dispatch.completed import Stored
+from frontburner.dispatch.available_nodes import AvailableNodes
+from frontburner.dispatch.completed import StoredUnit
 from frontburner.dispatch.messages import (
     POLL_S,
     Began,
@@ -25,8 +25,8 @@ from frontburner.dispatch.messages import (
     Waiting,
     Withheld,
 )
-from frontburner.dispatch.recovery import Setbacks
-from frontburner.dispatch.settlement import Outcomes
+from frontburner.dispatch.recovery import Recovery
+from frontburner.dispatch.settlement import Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,18 +72,18 @@ class Dispatcher:
     _tickets: int = field(init=False, default=0)
     _raced: set[int] = field(init=False, default_factory=set)
     _winding_up: bool = field(init=False, default=False)
-    _outcomes: Outcomes = field(init=False)
-    _crew: Crew = field(init=False)
-    _setbacks: Setbacks = field(init=False)
+    _settlement: Settlement = field(init=False)
+    _available: AvailableNodes = field(init=False)
+    _recovery: Recovery = field(init=False)
 
     def __post_init__(self) -> None:
-        self._outcomes = Outcomes(
+        self._settlement = Settlement(
             planner=self.planner, farm=self.farm, clock=self.clock,
             on_rendered=lambda frame: self.on_rendered(frame, tuple(self.done(frame))),
         )  # fmt: skip
-        self._crew = Crew(outcomes=self._outcomes, no_node_timeout_s=self.no_node_timeout_s)
-        self._setbacks = Setbacks(
-            outcomes=self._outcomes, crew=self._crew, attempts=self.attempts, recover=self.recover
+        self._available = AvailableNodes(settlement=self._settlement, no_node_timeout_s=self.no_node_timeout_s)
+        self._recovery = Recovery(
+            settlement=self._settlement, available=self._available, attempts=self.attempts, recover=self.recover
         )
 
     def run(self) -> None:
@@ -101,57 +101,57 @@ class Dispatcher:
 
     def begin(self) -> None:
         """See what is rendered already. Then come turns, for as long as it goes on or anybody listens, and the end."""
-        self._crew.seen_s = self.clock()
+        self._available.seen_s = self.clock()
         for work in self.planner.frames:
-            self._outcomes.see_rendered(work.frame)
+            self._settlement.see_rendered(work.frame)
 
     def turn(self) -> None:
         """Hand out work, and hear what became of it: waits a moment where nothing happens."""
         if not self._winding_up:
             self._fill()
         self.hear(self.farm.messages(POLL_S))
-        self._setbacks.check()
+        self._recovery.check()
 
     def end(self) -> None:
         """Call back what is under way."""
-        self.farm.stop([assignment.ticket for assignment in self.planner.under_way])
+        self.farm.stop([assignment.ticket for assignment in self.planner.in_flight])
 
     @property
     def goes_on(self) -> bool:
         """Whether anything is under way, or waits to be handed out."""
-        left = not self.planner.exhausted or bool(self.planner.resting)
-        return bool(len(self.planner.under_way)) or (left and not self._winding_up)
+        left = not self.planner.exhausted or bool(self.planner.backoff)
+        return bool(len(self.planner.in_flight)) or (left and not self._winding_up)
 
     def render_again(self, frame: int) -> None:
         """Render all of a frame anew: what was rendered of it is no good."""
-        self._outcomes.call_back(self.planner.abandon(frame))
-        self._outcomes.tally.drop(frame)
+        self._settlement.call_back(self.planner.abandon(frame))
+        self._settlement.completed.drop(frame)
         self.planner.render_again(frame)
-        self._outcomes.hunger.see_all()
+        self._settlement.capacity.see_all()
 
     def fail_frame(self, frame: int, error: FrontburnerError) -> None:
         """Give a frame up, with all that is under way of it."""
-        self._outcomes.fail_frame(frame, error)
+        self._settlement.fail_frame(frame, error)
 
     def wind_up(self) -> None:
         """Hand out nothing more: `run` returns when the units that nodes have begun are done."""
         self._winding_up = True
-        for node in {assignment.node for assignment in self.planner.under_way}:
-            self._outcomes.take_back(self.planner.under_way.not_begun(node))
+        for node in {assignment.node for assignment in self.planner.in_flight}:
+            self._settlement.take_back(self.planner.in_flight.not_begun(node))
 
     def pardon(self, node: str) -> None:
         """Have a node back that was set aside: somebody has mended it."""
-        self._crew.pardon(node)
+        self._available.pardon(node)
 
     @property
     def failed_frames(self) -> Mapping[int, FrontburnerError]:
         """Frames that can't be finished, and why."""
-        return self._outcomes.failed_frames
+        return self._settlement.failed_frames
 
     @property
     def pixel_samples_done(self) -> int:
         """Pixels × samples that count, those of earlier runs included."""
-        return self._outcomes.tally.pixel_samples
+        return self._settlement.completed.pixel_samples
 
     def seconds_left(self) -> float | None:
         """Seconds until all is rendered, if all goes on as it does; None while nothing is known."""
@@ -159,12 +159,12 @@ class Dispatcher:
 
     def adopt(self, block: Block, ticket: int) -> None:
         """Count in a unit that exists already."""
-        self._outcomes.tally.count(ticket, block)
-        self._outcomes.tell_reused(block)
+        self._settlement.completed.count(ticket, block)
+        self._settlement.tell_reused(block)
 
     def done(self, frame: int) -> Mapping[int, Block]:
         """Return the units of a frame that are in the store, by ticket: each pixel and sample once."""
-        return self._outcomes.tally.of_frame(frame)
+        return self._settlement.completed.of_frame(frame)
 
     def end_frame(self, frame: int, sample_stop: int) -> None:
         """End a frame at a number of samples: what goes beyond is handed out no more, and called back where it is.
@@ -173,9 +173,9 @@ class Dispatcher:
         missing.
         """
         pending = self.planner.pending(frame)
-        self._outcomes.settle(self.planner.drop_after(frame, sample_stop))
+        self._settlement.settle(self.planner.drop_after(frame, sample_stop))
         if pending:
-            self._outcomes.see_rendered(frame)
+            self._settlement.see_rendered(frame)
 
     def new_ticket(self) -> int:
         """Return a number no other unit of this dispatch has."""
@@ -184,11 +184,11 @@ class Dispatcher:
 
     def _fill(self) -> None:
         """Give every node what it can hold, nodes that have nothing first."""
-        hunger = self._outcomes.hunger
-        while hungry := hunger.nodes():
+        capacity = self._settlement.capacity
+        while hungry := capacity.nodes():
             for node in hungry:
-                if self._crew.conduct.rests(node):
-                    hunger.forget(node)
+                if self._available.health.rests(node):
+                    capacity.forget(node)
                     continue
                 blocks = self.planner.next_blocks(node, self.clock())
                 if blocks:
@@ -196,13 +196,13 @@ class Dispatcher:
                 elif self.planner.exhausted:
                     return  # and nothing is worth racing, whoever asks
                 else:
-                    hunger.forget(node)  # until something changes: all that is left has failed on it
+                    capacity.forget(node)  # until something changes: all that is left has failed on it
 
     def _give(self, node: str, units: dict[int, Block]) -> None:
         now_s = self.clock()
         self.planner.start(units, node, now_s)
         self.farm.start(units, node)
-        self._outcomes.hunger.see(node)
+        self._settlement.capacity.see(node)
         for block in units.values():
             if block.race is not None:
                 self._see_race(block.race, by=node)
@@ -210,7 +210,7 @@ class Dispatcher:
 
     def _see_race(self, ticket: int, *, by: str) -> None:
         """Announce a race when its first piece is given out."""
-        late = self.planner.under_way.get(ticket)
+        late = self.planner.in_flight.get(ticket)
         if ticket not in self._raced and late is not None:
             self._raced.add(ticket)
             ev.announce(ev.UnitTakenOver(at_s=self.clock(), node=late.node, block=late.block, by=by))
@@ -220,45 +220,47 @@ class Dispatcher:
         for message in messages:
             match message:
                 case Joined(node=node):
-                    self._crew.join(node)
+                    self._available.join(node)
                 case Withheld(node=node, why=why):
-                    self._crew.withhold(node, why)
+                    self._available.withhold(node, why)
                 case Refused(node=node, reason=reason):
                     ev.announce(ev.NodeRefused(at_s=self.clock(), node=node, reason=reason))
                 case Left(node=node):
-                    self._setbacks.lose(node)
+                    self._recovery.lose(node)
                 case _:
                     self._hear_of_unit(message)
 
     def _hear_of_unit(self, message: Message) -> None:
         match message:
             case Began(ticket=ticket, ago_s=ago_s):
-                self._setbacks.began(ticket, ago_s)
+                self._recovery.began(ticket, ago_s)
             case Waiting(ticket=ticket, trouble=trouble):
-                self._setbacks.waits(ticket, trouble)
+                self._recovery.waits(ticket, trouble)
             case Fetched():
-                self._setbacks.waits(message.ticket, None)
+                self._recovery.waits(message.ticket, None)
                 ev.announce(message.event(at_s=self.clock()))
             case Finished(ticket=ticket, record=record, short_of_memory=short):
                 self._finish(ticket, record, short_of_memory=short)
             case Failed(ticket=ticket, error=error):
-                self._setbacks.fail(ticket, error)
+                self._recovery.fail(ticket, error)
             case Damaged(node=node, frame=frame, reason=reason):
                 ev.announce(ev.UnitDamaged(at_s=self.clock(), node=node, frame=frame, reason=reason))
 
     def _finish(self, ticket: int, record: UnitRecord, *, short_of_memory: bool) -> None:
-        now_s, done, outcomes = self.clock(), self.planner.under_way.get(ticket), self._outcomes
+        now_s, done, settlement = self.clock(), self.planner.in_flight.get(ticket), self._settlement
         if done is None:
             return
-        gap_s = outcomes.gaps.ended(done, record, now_s)
+        gap_s = settlement.overhead.ended(done, record, now_s)
         if gap_s is not None:
             self.planner.learn_overhead(gap_s)
         render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
-        settlement = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
-        outcomes.tally.store(ticket, Stored(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s))
-        self._setbacks.ended_well(done, record, short_of_memory=short_of_memory)
-        outcomes.hunger.see(done.node)
-        outcomes.tally.count_stored(settlement.counted)
+        result = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
+        settlement.completed.store(
+            ticket, StoredUnit(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
+        )
+        self._recovery.ended_well(done, record, short_of_memory=short_of_memory)
+        settlement.capacity.see(done.node)
+        settlement.completed.count_stored(result.counted)
         ev.announce(
             ev.UnitFinished(
                 at_s=now_s,
@@ -267,8 +269,8 @@ class Dispatcher:
                 record=record,
                 predicted_s=done.predicted_s,
                 seconds_left=self.forecast(self.planner.seconds_left(now_s)),
-                pixel_samples_done=outcomes.tally.pixel_samples,
+                pixel_samples_done=settlement.completed.pixel_samples,
             )
         )
-        outcomes.settle(settlement)
-        outcomes.see_rendered(done.block.frame)
+        settlement.settle(result)
+        settlement.see_rendered(done.block.frame)

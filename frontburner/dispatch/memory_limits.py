@@ -18,7 +18,7 @@ LEAST_PX = 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class Memory:
+class MemoryLimits:
     """Sets the planner's ``most_px`` of nodes whose memory is short."""
 
     planner: Planner

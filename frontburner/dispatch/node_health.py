@@ -42,7 +42,7 @@ class _Node:
 
 
 @dataclass(slots=True)
-class Conduct:
+class NodeHealth:
     """What nodes did well, and what not. ``proven`` are those that have rendered something of the job."""
 
     proven: set[str] = field(default_factory=set)

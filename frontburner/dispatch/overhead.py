@@ -16,7 +16,7 @@ BELIEVED_S = 1.0
 
 
 @dataclass(slots=True)
-class Gaps:
+class Overhead:
     """When each node's last unit was seen to end, and when it did by the node's own clock."""
 
     _ended: dict[str, tuple[float, float]] = field(default_factory=dict)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.dispatch.capacity import Hunger
-from frontburner.dispatch.completed import Stored, Tally
-from frontburner.dispatch.overhead import Gaps
+from frontburner.dispatch.capacity import Capacity
+from frontburner.dispatch.completed import Completed, StoredUnit
+from frontburner.dispatch.overhead import Overhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from frontburner.plan.block import Block
     from frontburner.plan.in_flight import Assignment
     from frontburner.plan.planner import Planner
-    from frontburner.plan.speculation import Settlement
+    from frontburner.plan.speculation import SpeculationResult
     from storage.errors import FrontburnerError
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcomes:
+class Settlement:
     """Carries out on farm, planner and tally what the end of a unit decides.
 
     Parameters
@@ -35,19 +35,19 @@ class Outcomes:
     farm: Farm
     clock: Callable[[], float]
     on_rendered: Callable[[int], None]
-    hunger: Hunger = field(init=False)
-    tally: Tally = field(init=False, default_factory=Tally)
-    gaps: Gaps = field(init=False, default_factory=Gaps)
+    capacity: Capacity = field(init=False)
+    completed: Completed = field(init=False, default_factory=Completed)
+    overhead: Overhead = field(init=False, default_factory=Overhead)
     failed_frames: dict[int, FrontburnerError] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.hunger = Hunger(planner=self.planner)
+        self.capacity = Capacity(planner=self.planner)
 
-    def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: SpeculationResult) -> None:
         """Count what belongs to the picture, and let go of what another was faster with."""
-        self.tally.count_stored(settlement.counted)
+        self.completed.count_stored(settlement.counted)
         for ticket in settlement.superseded:
-            late = self.tally.supersede(ticket)
+            late = self.completed.supersede(ticket)
             waste = ev.UnitWasted(
                 at_s=self.clock(), node=late.node, block=late.block, seconds=late.render_s, finished_s=late.at_s
             )
@@ -60,11 +60,11 @@ class Outcomes:
         now_s = self.clock()
         self.farm.stop(tickets)
         for ticket in tickets:
-            begun = self.planner.under_way.begun(ticket)
+            begun = self.planner.in_flight.begun(ticket)
             ended = self.planner.call_back(ticket, now_s)
             if ended is not None:
-                self.gaps.forget(ended.node)
-                self.hunger.see(ended.node)
+                self.overhead.forget(ended.node)
+                self.capacity.see(ended.node)
                 seconds = now_s - ended.begins_s if begun else 0.0
                 ev.announce(ev.UnitWasted(at_s=now_s, node=ended.node, block=ended.block, seconds=seconds))
 
@@ -73,7 +73,7 @@ class Outcomes:
         taken = list(units)
         self.farm.stop([assignment.ticket for assignment in taken])
         for assignment in taken:
-            if self.planner.under_way.get(assignment.ticket) is not None and self.gone(assignment, failed=False):
+            if self.planner.in_flight.get(assignment.ticket) is not None and self.gone(assignment, failed=False):
                 self.give_back(assignment.block)  # else one before it has settled it
 
     def gone(self, assignment: Assignment, *, failed: bool) -> bool:
@@ -85,20 +85,20 @@ class Outcomes:
     def give_back(self, block: Block) -> None:
         """Return work to the pool."""
         self.planner.give_back(block)
-        self.hunger.see_all()
+        self.capacity.see_all()
 
     def found(self, lost: Assignment) -> None:
         """Count in a unit that its node had stored before it could say so."""
         now_s = self.clock()
         settlement = self.planner.finish(lost.ticket, now_s, render_s=None)
-        self.tally.store(lost.ticket, Stored(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s))
-        self.tally.count_stored(settlement.counted)
+        self.completed.store(lost.ticket, StoredUnit(node=lost.node, block=lost.block, render_s=0.0, at_s=now_s))
+        self.completed.count_stored(settlement.counted)
         self.tell_reused(lost.block)
         self.settle(settlement)
 
     def tell_reused(self, block: Block) -> None:
         """Announce a unit that was there."""
-        ev.announce(ev.UnitReused(at_s=self.clock(), block=block, pixel_samples_done=self.tally.pixel_samples))
+        ev.announce(ev.UnitReused(at_s=self.clock(), block=block, pixel_samples_done=self.completed.pixel_samples))
 
     def fail_frame(self, frame: int, error: FrontburnerError) -> None:
         """Give a frame up, with all that is under way of it."""

@@ -23,7 +23,7 @@ START_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedUnit:
     """What is known of how long a unit should take.
 
     Parameters
@@ -42,7 +42,7 @@ class Expected:
 
 
 @dataclass(slots=True)
-class Clocks:
+class Timeouts:
     """Since when each unit has been rendered, as nodes say: to be given a unit isn't to begin it."""
 
     _began_s: dict[int, float] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Clocks:
         self._began_s = {ticket: at_s for ticket, at_s in self._began_s.items() if ticket in kept}
         self._waiting &= kept
 
-    def too_late(self, one: Assignment, expected: Expected, now_s: float, *, first: bool) -> str:
+    def too_late(self, one: Assignment, expected: ExpectedUnit, now_s: float, *, first: bool) -> str:
         """Say what is wrong with the time a unit takes; nothing if it may go on.
 
         Parameters
@@ -87,7 +87,7 @@ class Clocks:
         return ""
 
 
-def longest_s(one: Assignment, expected: Expected) -> float:
+def longest_s(one: Assignment, expected: ExpectedUnit) -> float:
     """Seconds a renderer may take for a unit before it is taken for stuck."""
     limit_s = (
         max(LATE_AT_LEAST_S, LATE_TIMES * one.takes_s * (1.0 + expected.deviation)) if expected.known else UNKNOWN_S

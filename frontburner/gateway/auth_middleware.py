@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from frontburner.credentials.tokens import Role, Token, Tokens
-    from frontburner.gateway.rate_limit import Attempts
+    from frontburner.gateway.rate_limit import RateLimit
 
 COOKIE = "__Host-frontburner"
 """Browsers take a cookie of such a name only if it is secure and for this host alone."""
@@ -62,7 +62,7 @@ class Caller:
 
 
 @dataclass(slots=True, kw_only=True)
-class Door:
+class AuthMiddleware:
     """Lets in or refuses, then hands on.
 
     Parameters
@@ -75,7 +75,7 @@ class Door:
 
     inside: ASGIApp
     tokens: Tokens
-    attempts: Attempts
+    attempts: RateLimit
     upload_bytes: int = KNOWN_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

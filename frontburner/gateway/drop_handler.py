@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from frontburner.gateway.submit_policy import Submission
+from frontburner.gateway.submit_policy import SubmitPolicy
 from frontburner.jobs.job import make_job
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.monitor.drop_submission import Begun
@@ -16,12 +16,12 @@ from frontburner.monitor.uploads import Uploads
 from frontburner.retention.dropped_scenes import SUBMITTED
 
 if TYPE_CHECKING:
-    from frontburner.gateway.submit_policy import Places
+    from frontburner.gateway.submit_policy import AllowedPlaces
     from frontburner.jobs.job import RenderJob
 
 
 @dataclass(slots=True, kw_only=True)
-class GateReception:
+class GatewayDropHandler:
     """Takes scenes from whoever may submit.
 
     Parameters
@@ -34,7 +34,7 @@ class GateReception:
         The most bytes of a scene.
     """
 
-    places: Places
+    places: AllowedPlaces
     prefect: str
     most_bytes: int
     uploads: Uploads | None = field(init=False, default=None)
@@ -63,5 +63,5 @@ class GateReception:
     async def submit(self, document: dict[str, Any], by: str) -> Begun:
         """Give a job to the deployment."""
         async with httpx.AsyncClient(base_url=self.prefect, trust_env=False) as client:
-            given = await Submission(places=self.places, client=client).submit(document, by)
+            given = await SubmitPolicy(places=self.places, client=client).submit(document, by)
         return Begun(job_id=given["job"], said="Prefect has the run: a worker of the farm starts it within moments.")

@@ -17,12 +17,12 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from frontburner.credentials.permissions import JOBS, PEOPLE, PREFECT
 from frontburner.credentials.tokens import TokenRefused
-from frontburner.gateway.auth_middleware import COOKIE, Door, presented, same_site
+from frontburner.gateway.auth_middleware import COOKIE, AuthMiddleware, presented, same_site
 from frontburner.gateway.enrolment import Enrolment, NotTaken
 from frontburner.gateway.pages import LOGIN_POLICY, home_page, login_page
 from frontburner.gateway.proxy import Proxy
-from frontburner.gateway.rate_limit import AT_ONCE, Attempts
-from frontburner.gateway.submit_policy import NotSubmitted, Places, Submission
+from frontburner.gateway.rate_limit import AT_ONCE, RateLimit
+from frontburner.gateway.submit_policy import AllowedPlaces, NotSubmitted, SubmitPolicy
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
@@ -70,16 +70,16 @@ class Gateway:
     prefect: str
     scheduler: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    places: Places = field(default_factory=lambda: Places(scenes=(), pictures=()))
+    places: AllowedPlaces = field(default_factory=lambda: AllowedPlaces(scenes=(), pictures=()))
     inside: Mapping[str, Starlette] = field(default_factory=dict)
     metrics: ASGIApp | None = None
     upload_bytes: int = 0
     failures: int = AT_ONCE
     clock: Callable[[], float] = time.monotonic
 
-    def app(self) -> Door:
+    def app(self) -> AuthMiddleware:
         """Return the gateway as an application."""
-        proxy, attempts = Proxy(server=self.prefect), Attempts(clock=self.clock, at_once=self.failures)
+        proxy, attempts = Proxy(server=self.prefect), RateLimit(clock=self.clock, at_once=self.failures)
         desk = _Desk(gateway=self, attempts=attempts, proxy=proxy)
 
         @asynccontextmanager
@@ -106,7 +106,7 @@ class Gateway:
         if "/" not in self.inside:
             routes.append(Route("/", desk.home, methods=["GET"]))
         inside = Starlette(routes=routes, lifespan=lifespan)
-        return Door(inside=inside, tokens=self.tokens, attempts=attempts, upload_bytes=self.upload_bytes)
+        return AuthMiddleware(inside=inside, tokens=self.tokens, attempts=attempts, upload_bytes=self.upload_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class _Desk:
     """Answers for the gateway itself."""
 
     gateway: Gateway
-    attempts: Attempts
+    attempts: RateLimit
     proxy: Proxy
 
     async def health(self, _request: Request) -> Response:
@@ -190,7 +190,7 @@ class _Desk:
             return JSONResponse({"reason": "The body is no JSON."}, 400)
         if not isinstance(document, dict):
             return JSONResponse({"reason": "The body must be a job: an object of its fields."}, 400)
-        submission = Submission(places=self.gateway.places, client=self.proxy.client)
+        submission = SubmitPolicy(places=self.gateway.places, client=self.proxy.client)
         try:
             given = await submission.submit(document, request.state.caller.name)
         except JobRefused as refused:

@@ -15,7 +15,7 @@ MOST_ADDRESSES = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Attempts:
+class RateLimit:
     """Counts failed attempts.
 
     Parameters

@@ -24,7 +24,7 @@ from frontburner.credentials.tokens import Tokens
 from frontburner.gateway.enrolment import STORE_VARIABLES
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.rate_limit import AT_ONCE
-from frontburner.gateway.submit_policy import Places
+from frontburner.gateway.submit_policy import AllowedPlaces
 from frontburner.manager.metrics_app import MetricsApp
 from frontburner.settings import Settings, listed
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
 
-from frontburner.credentials.authority import Papers
+from frontburner.credentials.authority import CertificateFiles
 
 PORT = 8700
 RENEW_EVERY_S = 24 * 3600
@@ -97,14 +97,14 @@ def own_names() -> list[str]:
     return sorted(name for name in found if name and len(name.encode()) < 64)
 
 
-def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, Papers]:
+def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, CertificateFiles]:
     """Return the server, its TLS and its papers; nothing listens yet."""
     authority = Authority.open(settings.folder)
     papers = _papers(authority, settings)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
     context.load_cert_chain(papers.certificate, papers.key)
-    places = Places(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
+    places = AllowedPlaces(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
     gateway = Gateway(
         authority=authority,
         tokens=tokens_of(settings.folder),
@@ -155,7 +155,7 @@ async def _renew(context: ssl.SSLContext, settings: GatewaySettings) -> None:
         context.load_cert_chain(papers.certificate, papers.key)
 
 
-def _papers(authority: Authority, settings: GatewaySettings) -> Papers:
+def _papers(authority: Authority, settings: GatewaySettings) -> CertificateFiles:
     return authority.issue(Kind.SERVER, "gateway", [*own_names(), *settings.names])
 
 
@@ -163,9 +163,9 @@ def _store() -> dict[str, str]:
     return {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
 
 
-def _monitor(settings: GatewaySettings, places: Places) -> Starlette:
+def _monitor(settings: GatewaySettings, places: AllowedPlaces) -> Starlette:
     """Return the monitor of this farm; each of its controls asks what the caller's token allows."""
-    from frontburner.gateway.drop_handler import GateReception
+    from frontburner.gateway.drop_handler import GatewayDropHandler
     from frontburner.monitor.app import monitor
     from frontburner.monitor.farm_source import LocalFarm
 
@@ -176,7 +176,7 @@ def _monitor(settings: GatewaySettings, places: Places) -> Starlette:
         return str(request.state.caller.name)
 
     prefect = settings.prefect.rstrip("/").removesuffix("/api")
-    reception = GateReception(places=places, prefect=prefect, most_bytes=Settings().upload)
+    reception = GatewayDropHandler(places=places, prefect=prefect, most_bytes=Settings().upload)
     # Which names lead here is the certificate's business: a page of another site can't have one for its own.
     source = LocalFarm(scheduler=settings.scheduler, out=None)
     return monitor(source, may=allows, hosts=["*"], reception=reception, who=caller)

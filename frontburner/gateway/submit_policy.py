@@ -25,7 +25,7 @@ class NotSubmitted(FrontburnerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class AllowedPlaces:
     """Where scenes of submitted jobs may lie, and where their pictures may go.
 
     Parameters
@@ -59,7 +59,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class SubmitPolicy:
     """Gives jobs to the deployment of a Prefect server.
 
     Parameters
@@ -68,7 +68,7 @@ class Submission:
         Reaches the server.
     """
 
-    places: Places
+    places: AllowedPlaces
     client: httpx.AsyncClient
 
     async def submit(self, document: dict[str, Any], by: str) -> dict[str, str]:

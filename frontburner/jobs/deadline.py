@@ -25,7 +25,7 @@ TELL_EVERY_S = 2.0
 GRAMMAR = "Write a time such as 08:00, or a date and time such as 2026-03-01T08:00."
 
 
-class Verdict(StrEnum):
+class DeadlineVerdict(StrEnum):
     """Whether a job will be ready in time."""
 
     ON_TIME = "on time"
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class DeadlineForecast:
     """What is expected of a job with a deadline.
 
     Parameters
@@ -59,19 +59,19 @@ class Outlook:
         return (self.due - self.expected_end).total_seconds()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DeadlineVerdict:
         """Whether it will be ready, as far as can be said."""
         if abs(self.spare_s) <= self.uncertainty_s:
-            return Verdict.CLOSE
-        return Verdict.ON_TIME if self.spare_s > 0 else Verdict.LATE
+            return DeadlineVerdict.CLOSE
+        return DeadlineVerdict.ON_TIME if self.spare_s > 0 else DeadlineVerdict.LATE
 
     def sentence(self) -> str:
         """Say it to a person, with what would help."""
         due = f"{self.due:%H:%M}"
         off = f"(± {format_span(self.uncertainty_s)})"
-        if self.verdict is Verdict.ON_TIME:
+        if self.verdict is DeadlineVerdict.ON_TIME:
             return f"On time for {due}: {format_span(self.spare_s)} to spare {off}."
-        if self.verdict is Verdict.CLOSE:
+        if self.verdict is DeadlineVerdict.CLOSE:
             side = "to spare" if self.spare_s >= 0 else "late"
             return f"It will be close for {due}: {format_span(abs(self.spare_s))} {side} {off}.{self._help()}"
         return f"Late for {due} by {format_span(-self.spare_s)} {off}.{self._help()}"
@@ -79,7 +79,7 @@ class Outlook:
     @property
     def remedy(self) -> str:
         """What would help, as the end of a sentence; empty when nothing needs to."""
-        return "" if self.verdict is Verdict.ON_TIME else self._help()
+        return "" if self.verdict is DeadlineVerdict.ON_TIME else self._help()
 
     def _help(self) -> str:
         if not self.nodes_wanted:
@@ -163,7 +163,7 @@ class DeadlineWatch:
     _forecasts: deque[tuple[float, float]] = field(init=False, default_factory=lambda: deque(maxlen=500))
     _nodes: set[str] = field(init=False, default_factory=set)
     _told_s: float = field(init=False, default=-math.inf)
-    _said: tuple[float, Verdict | None, str] = field(init=False, default=(-math.inf, None, ""))
+    _said: tuple[float, DeadlineVerdict | None, str] = field(init=False, default=(-math.inf, None, ""))
 
     def take(self, event: ev.Event) -> None:
         """Note what is forecast."""
@@ -214,10 +214,10 @@ class DeadlineWatch:
             )
         )  # fmt: skip
 
-    def _outlook(self, now_s: float) -> Outlook:
+    def _outlook(self, now_s: float) -> DeadlineForecast:
         now, (_, end_s) = self.now(), self._forecasts[-1]
         left_s = max(0.0, end_s - now_s)
-        return Outlook(
+        return DeadlineForecast(
             due=self.due,
             expected_end=now + timedelta(seconds=left_s),
             uncertainty_s=uncertainty(self._forecasts),

@@ -19,11 +19,11 @@ from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.identity import digest_of
 from frontburner.jobs.regions import outside, parse_region, parse_size
-from frontburner.plan.fair_share import Terms
+from frontburner.plan.fair_share import ShareTerms
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
-from tasks.job_context import Travel
+from tasks.job_context import SceneTravel
 from tasks.limits import Limits
 from tasks.picture.movie import Codec
 from tasks.renderers import RENDERERS
@@ -130,8 +130,8 @@ class RenderJob(BaseModel):
         default=Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
-    travel: Annotated[Travel, BeforeValidator(yes_or_no)] = Field(
-        default=Travel.AUTO,
+    travel: Annotated[SceneTravel, BeforeValidator(yes_or_no)] = Field(
+        default=SceneTravel.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no keeps nodes out that see others.",
     )
@@ -290,9 +290,11 @@ class RenderJob(BaseModel):
         return f"{self.title}-{digest_of(self)}"
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> ShareTerms:
         """On what terms it takes nodes."""
-        return Terms(min_nodes=self.min_nodes, max_nodes=self.max_nodes, groups=tuple(self.groups), local=self.local)
+        return ShareTerms(
+            min_nodes=self.min_nodes, max_nodes=self.max_nodes, groups=tuple(self.groups), local=self.local
+        )
 
     @property
     def renderer_name(self) -> str:

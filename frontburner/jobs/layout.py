@@ -9,7 +9,7 @@ from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, Exr
 from frontburner.jobs.regions import outside, parse_region, parse_size
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.unit_sizer import Mode
-from tasks.job_context import Showing
+from tasks.job_context import PreviewSettings
 from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
 from tasks.picture.frame_output import Encoding, PictureOrder
@@ -60,12 +60,12 @@ class Layout:
         """What may end its pictures early."""
         return next(iter(self.orders.values())).limits
 
-    def shows(self, folder: str) -> Showing | None:
+    def shows(self, folder: str) -> PreviewSettings | None:
         """How its units are shown while they are rendered; those of a sequence aren't, its frames are."""
         how = next(iter(self.orders.values())).encoding
         if len(self.frames) > 1:
             return None
-        return Showing(folder=folder, region=self.region, view=how.view, exposure_stops=how.exposure_stops)
+        return PreviewSettings(folder=folder, region=self.region, view=how.view, exposure_stops=how.exposure_stops)
 
     def unit(self, block: Block) -> UnitSpec:
         """The full specification of a block."""

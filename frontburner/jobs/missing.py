@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.plan.planner import FrameWork
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.frame_output import FrameRecord, discard, finished_many
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class MissingWork:
     """Frames to be rendered, and those whose files are in place."""
 
     wanted: tuple[FrameWork, ...]
     in_place: tuple[FrameRecord, ...]
 
 
-def missing(layout: Layout, store: ObjectStore, *, again: str = "", only: str = "") -> Missing:
+def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: str = "") -> MissingWork:
     """Look at what is there.
 
     Parameters
@@ -39,7 +39,7 @@ def missing(layout: Layout, store: ObjectStore, *, again: str = "", only: str = 
     JobRefused
         When the job has no such frames.
     """
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     frames = _chosen(only, layout, "only") or tuple(layout.orders)
     anew = _chosen(again, layout, "again")
     discard((layout.orders[number] for number in anew), store)
@@ -47,7 +47,7 @@ def missing(layout: Layout, store: ObjectStore, *, again: str = "", only: str = 
     in_place = finished_many({number: layout.orders[number] for number in frames}, store)
     wanted = [layout.frames[number] for number in frames if number not in in_place]
     units = ledger.finished(wanted)
-    return Missing(
+    return MissingWork(
         wanted=tuple(FrameWork(frame=each.frame, done=tuple(units.get(each.digest, ()))) for each in wanted),
         in_place=tuple(in_place.values()),
     )

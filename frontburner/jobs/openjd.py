@@ -30,14 +30,14 @@ _REFERENCE = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class OpenJdTemplate:
     """A template, and what it leaves out, in sentences."""
 
     template: dict[str, Any]
     notes: tuple[str, ...]
 
 
-def export(job: RenderJob, frames: Sequence[int], base: Path) -> Exported:
+def export(job: RenderJob, frames: Sequence[int], base: Path) -> OpenJdTemplate:
     """Make a template of a job.
 
     Parameters
@@ -88,7 +88,7 @@ def export(job: RenderJob, frames: Sequence[int], base: Path) -> Exported:
         for each in (scene, out)
         if "default" not in each
     ]
-    return Exported(template=template, notes=tuple(notes))
+    return OpenJdTemplate(template=template, notes=tuple(notes))
 
 
 def load(template: Mapping[str, Any], base: Path, given: Mapping[str, str] | None = None) -> dict[str, Any]:

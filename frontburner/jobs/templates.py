@@ -23,7 +23,7 @@ SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class SavedTemplate:
     """A template with its name and the file it is kept in."""
 
     name: str
@@ -42,7 +42,7 @@ def names() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob(f"*{SUFFIX}")})
 
 
-def load(name: str) -> Kept:
+def load(name: str) -> SavedTemplate:
     """Return the template of a name.
 
     Raises
@@ -53,7 +53,7 @@ def load(name: str) -> Kept:
     for folder in folders():
         path = folder / f"{name}{SUFFIX}"
         if path.is_file():
-            return Kept(name=name, path=path, template=read_template(path))
+            return SavedTemplate(name=name, path=path, template=read_template(path))
     known = ", ".join(names())
     there = f"There are {known}." if known else "There is none yet: frontburner template save NAME JOB.yaml"
     problem = f"template: there is none called '{name}'. {there}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from frontburner.credentials.private_files import keep
+from frontburner.credentials.private_files import write_private
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 
@@ -46,7 +46,7 @@ class SetupRefused(FrontburnerError):
     """A farm that can't be set up as it was asked for."""
 
 
-class Setup(BaseModel):
+class FarmSetup(BaseModel):
     """What a farm is to be.
 
     Nothing of it changes while the farm is up.
@@ -76,7 +76,7 @@ def farm_folder(home: Path) -> Path:
     return home / "manager"
 
 
-def read_setup(home: Path) -> Setup:
+def read_setup(home: Path) -> FarmSetup:
     """Return how the farm was set up last; as it comes where it never was.
 
     Raises
@@ -86,9 +86,9 @@ def read_setup(home: Path) -> Setup:
     """
     kept = _file(home)
     try:
-        return Setup.model_validate_json(kept.read_text(encoding="utf-8"))
+        return FarmSetup.model_validate_json(kept.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Setup()
+        return FarmSetup()
     except (OSError, ValidationError) as error:
         raise SetupRefused(
             reason=f"How the farm is set up can't be read from {kept}: {str(error).splitlines()[0]}.",
@@ -96,12 +96,12 @@ def read_setup(home: Path) -> Setup:
         ) from None
 
 
-def keep_setup(setup: Setup, home: Path) -> None:
+def keep_setup(setup: FarmSetup, home: Path) -> None:
     """Keep how the farm is set up. A database's address may hold a password: the file is its owner's alone."""
-    keep(_file(home), json.dumps(setup.model_dump(), indent=1).encode())
+    write_private(_file(home), json.dumps(setup.model_dump(), indent=1).encode())
 
 
-def changed(kept: Setup, given: Mapping[str, Any]) -> Setup:
+def changed(kept: FarmSetup, given: Mapping[str, Any]) -> FarmSetup:
     """Return how the farm is to be set up, with what was given now in place of what was kept.
 
     Raises
@@ -123,7 +123,7 @@ def changed(kept: Setup, given: Mapping[str, Any]) -> Setup:
     return kept.model_copy(update=wanted)
 
 
-def completed(setup: Setup, is_free: Callable[[int], bool]) -> Setup:
+def completed(setup: FarmSetup, is_free: Callable[[int], bool]) -> FarmSetup:
     """Return it with a port for every part: the usual one, or the next that is free. Ports it has are left alone."""
     ports = dict(setup.ports)
     for name, usual in USUAL_PORTS.items():

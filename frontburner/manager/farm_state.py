@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Stand(StrEnum):
+class ServiceStatus(StrEnum):
     """How a part stands."""
 
     WAITING = "waiting"
@@ -30,7 +30,7 @@ class Stand(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartState:
+class ServiceState:
     """How one part stands.
 
     Parameters
@@ -45,7 +45,7 @@ class PartState:
 
     name: str
     address: str = ""
-    stand: Stand = Stand.WAITING
+    stand: ServiceStatus = ServiceStatus.WAITING
     since_s: float = 0.0
     restarts: int = 0
     wrong: str = ""
@@ -73,7 +73,7 @@ class FarmState:
     seen_s: float
     leads: Mapping[str, str] = field(default_factory=dict)
     store: str = ""
-    parts: tuple[PartState, ...] = ()
+    parts: tuple[ServiceState, ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -83,15 +83,15 @@ class FarmState:
     @property
     def healthy(self) -> bool:
         """Whether all parts are up."""
-        return bool(self.parts) and all(part.stand is Stand.UP for part in self.parts)
+        return bool(self.parts) and all(part.stand is ServiceStatus.UP for part in self.parts)
 
     @property
     def settled(self) -> bool:
         """Whether nothing is on its way up: every part is up, or was given up, or waits for one that was."""
-        up_or_not = (Stand.UP, Stand.GIVEN_UP)
-        given_up = any(part.stand is Stand.GIVEN_UP for part in self.parts)
+        up_or_not = (ServiceStatus.UP, ServiceStatus.GIVEN_UP)
+        given_up = any(part.stand is ServiceStatus.GIVEN_UP for part in self.parts)
         return bool(self.parts) and all(
-            part.stand in up_or_not or (part.stand is Stand.WAITING and given_up) for part in self.parts
+            part.stand in up_or_not or (part.stand is ServiceStatus.WAITING and given_up) for part in self.parts
         )
 
     def document(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def read_state(home: Path) -> FarmState | None:
     """Return how the farm stands, or stood when its supervisor ended; None where there never was one."""
     try:
         told = json.loads(_file(home).read_text(encoding="utf-8"))
-        parts = tuple(PartState(**{**part, "stand": Stand(part["stand"])}) for part in told.pop("parts"))
+        parts = tuple(ServiceState(**{**part, "stand": ServiceStatus(part["stand"])}) for part in told.pop("parts"))
         return FarmState(**told, parts=parts)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -117,13 +117,13 @@ def write_state(state: FarmState, home: Path) -> None:
     passing.replace(path)
 
 
-def standing_farm(home: Path) -> FarmState | None:
+def running_farm(home: Path) -> FarmState | None:
     """Return the farm whose supervisor runs on this machine, if one does."""
     state = read_state(home)
     return state if state is not None and state.alive else None
 
 
-def moved(part: PartState, stand: Stand, *, now_s: float, wrong: str = "", **changes: Any) -> PartState:  # noqa: ANN401
+def moved(part: ServiceState, stand: ServiceStatus, *, now_s: float, wrong: str = "", **changes: Any) -> ServiceState:  # noqa: ANN401
     """Return a part that stands otherwise from now on; since when doesn't change where the stand doesn't."""
     since_s = part.since_s if part.stand is stand and part.since_s else now_s
     return replace(part, stand=stand, since_s=since_s, wrong=wrong, **changes)

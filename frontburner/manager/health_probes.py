@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpx
 
 if TYPE_CHECKING:
-    from frontburner.credentials.authority import Papers
+    from frontburner.credentials.authority import CertificateFiles
 
 ANSWER_TIMEOUT_S = 10.0
 _REFUSED = 500
@@ -24,7 +24,7 @@ class Probe(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class HttpProbe:
     """A part is up that answers at an address.
 
     Parameters
@@ -36,7 +36,7 @@ class Answers:
     """
 
     url: str
-    papers: Papers | None = None
+    papers: CertificateFiles | None = None
     refusing: bool = False
 
     async def ask(self) -> str:
@@ -50,7 +50,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class NodeProbe:
     """A node is up that has joined the scheduler.
 
     Parameters
@@ -72,7 +72,7 @@ class Joined:
         return "" if self.node in names else "it hasn't joined the scheduler"
 
 
-async def _get(url: str, papers: Papers | None) -> httpx.Response:
+async def _get(url: str, papers: CertificateFiles | None) -> httpx.Response:
     verify: ssl.SSLContext | bool = False
     if papers is not None:
         verify = ssl.create_default_context(cafile=papers.authority)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from frontburner.manager.farm_setup import read_setup
-from frontburner.manager.farm_state import standing_farm
+from frontburner.manager.farm_state import running_farm
 from frontburner.settings import Settings, environment
 
 TOLD = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
@@ -15,7 +15,7 @@ TOLD = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
 def environment_here() -> dict[str, str]:
     """Return what leads a command to the farm that is up here, the keys of its store among it; empty without one."""
     home = Settings().home.expanduser().absolute()
-    if standing_farm(home) is None:
+    if running_farm(home) is None:
         return {}
     from frontburner.manager.services import commands_environment
 

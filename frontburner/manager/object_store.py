@@ -9,14 +9,14 @@ import json
 import secrets
 from typing import TYPE_CHECKING
 
-from frontburner.credentials.private_files import keep
+from frontburner.credentials.private_files import write_private
 from frontburner.manager.farm_setup import LOOPBACK, SEAWEEDFS, farm_folder, weed_program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frontburner.credentials.authority import Papers
-    from frontburner.manager.farm_setup import Setup
+    from frontburner.credentials.authority import CertificateFiles
+    from frontburner.manager.farm_setup import FarmSetup
 
 BUCKET = "farm"
 REGION = "us-east-1"
@@ -29,12 +29,12 @@ key = "{papers.key}"
 """
 
 
-def store_address(setup: Setup) -> str:
+def store_address(setup: FarmSetup) -> str:
     """Return where jobs keep pictures that don't say where, and scene files; empty where that is each job's own."""
     return f"s3://{BUCKET}" if setup.store == SEAWEEDFS else setup.store
 
 
-def store_environment(setup: Setup, home: Path, papers: Papers | None = None) -> dict[str, str]:
+def store_environment(setup: FarmSetup, home: Path, papers: CertificateFiles | None = None) -> dict[str, str]:
     """Return what opens the store: nothing but for the S3 server of the farm's own. Its keys are made once and kept.
 
     Parameters
@@ -52,12 +52,12 @@ def store_environment(setup: Setup, home: Path, papers: Papers | None = None) ->
     return {**_keys(home), "AWS_ENDPOINT_URL": s3_url(setup), "AWS_REGION": REGION, **proof}
 
 
-def s3_url(setup: Setup) -> str:
+def s3_url(setup: FarmSetup) -> str:
     """Return where the farm's own S3 server is reached."""
     return f"http://{LOOPBACK}:{setup.ports['s3']}" if setup.alone else f"https://{setup.host}:{setup.ports['s3']}"
 
 
-def seaweedfs(setup: Setup, home: Path) -> tuple[str, ...]:
+def seaweedfs(setup: FarmSetup, home: Path) -> tuple[str, ...]:
     """Return what runs the S3 server: no telemetry, no page of its own, no bucket but the farm's."""
     data, ports = farm_folder(home) / "store", setup.ports
     data.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def seaweedfs(setup: Setup, home: Path) -> tuple[str, ...]:
     )
 
 
-def s3_front(setup: Setup, home: Path, papers: Papers) -> tuple[str, tuple[str, ...]]:
+def s3_front(setup: FarmSetup, home: Path, papers: CertificateFiles) -> tuple[str, tuple[str, ...]]:
     """Return the folder and the program of the S3 server's door: it hears only those whom the farm has certified.
 
     Its port for others of its kind does so, too, which only a file can tell it.
@@ -92,8 +92,8 @@ def s3_front(setup: Setup, home: Path, papers: Papers) -> tuple[str, tuple[str, 
         "credentials": [{"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    keep(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
-    keep(folder / "security.toml", _SECURITY.format(papers=papers).encode())
+    write_private(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
+    write_private(folder / "security.toml", _SECURITY.format(papers=papers).encode())
     return str(folder), (
         weed_program(),
         "s3",
@@ -118,5 +118,5 @@ def _keys(home: Path) -> dict[str, str]:
     kept = farm_folder(home) / "store-keys.json"
     if not kept.exists():
         made = {"AWS_ACCESS_KEY_ID": secrets.token_hex(10).upper(), "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30)}
-        keep(kept, json.dumps(made).encode())
+        write_private(kept, json.dumps(made).encode())
     return dict(json.loads(kept.read_text(encoding="utf-8")))

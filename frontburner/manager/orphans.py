@@ -15,7 +15,7 @@ MARK = "FRONTBURNER_FARM"
 GONE_S = 10.0
 
 
-def leftovers(folder: Path) -> list[psutil.Process]:
+def orphans_of(folder: Path) -> list[psutil.Process]:
     """Return the processes of the farm in a folder that don't come from this process."""
     own = psutil.Process().pid
     found = []
@@ -26,12 +26,12 @@ def leftovers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def end_leftovers(folder: Path) -> int:
+def end_orphans(folder: Path) -> int:
     """End these processes; returns how many there were.
 
     They are killed: what they do is kept by others, and one way for every kind of loss is one that works.
     """
-    found = leftovers(folder)
+    found = orphans_of(folder)
     for process in found:
         with suppress(psutil.Error):
             process.kill()

@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frontburner.credentials.private_files import keep
+from frontburner.credentials.private_files import write_private
 from frontburner.manager.farm_setup import farm_folder
 from frontburner.manager.outage import seen_to, went_down_at
-from frontburner.manager.run_recovery import Rescue
+from frontburner.manager.run_recovery import RunRecovery
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 
@@ -79,14 +79,14 @@ def deploy(client: SyncPrefectClient, folder: Path) -> None:
             remedy="Mend it: the worker is started again by itself.",
             retryable=True,
         )
-    keep(noted, now.encode())
+    write_private(noted, now.encode())
     _say(f"{folder / 'prefect.yaml'} is deployed.")
 
 
 def rescue(client: SyncPrefectClient, pool: str) -> None:
     """Have runs go on that were under way when the farm, or this worker, went down."""
     home = Settings().home
-    found = Rescue(client=client, pool=pool, down_at=went_down_at(home))
+    found = RunRecovery(client=client, pool=pool, down_at=went_down_at(home))
     for said in found.give_back():
         _say(said)
     if found.down_at is not None:

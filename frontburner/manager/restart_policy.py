@@ -13,14 +13,14 @@ MOST_IN_A_ROW = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RestartPolicy:
     """How often a part has ended without having been up for long."""
 
     in_a_row: int = 0
 
-    def after(self, up_s: float) -> Patience:
+    def after(self, up_s: float) -> RestartPolicy:
         """Return it after one more end, of a part that had been up for so many seconds."""
-        return Patience(1 if up_s >= STEADY_S else self.in_a_row + 1)
+        return RestartPolicy(1 if up_s >= STEADY_S else self.in_a_row + 1)
 
     @property
     def over(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from frontburner.control.desired_state import Wish, wish_of
+from frontburner.control.desired_state import DesiredState, desired_state_of
 from frontburner.events import RunState
 from frontburner.record.registry import places
 from frontburner.record.snapshot import status_of
@@ -34,7 +34,7 @@ DEPLOYMENT = "render/still"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rescue:
+class RunRecovery:
     """Sees to what was under way.
 
     Parameters
@@ -108,7 +108,7 @@ class Rescue:
                 continue
             try:
                 status = status_of(place.store, place.job_id)
-                wanted = wish_of(place.store, place.job_id) is Wish.RUN
+                wanted = desired_state_of(place.store, place.job_id) is DesiredState.RUN
             except FrontburnerError:
                 continue  # its store is away: it can't be told, and couldn't be rendered
             last = datetime.fromisoformat(status.last) if status.last else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Service:
     """A part of a farm: a program that is to run for as long as the farm is up.
 
     Parameters

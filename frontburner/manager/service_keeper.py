@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from frontburner.manager.farm_state import PartState, Stand, moved
-from frontburner.manager.orphans import end_leftovers
-from frontburner.manager.restart_policy import MOST_IN_A_ROW, Patience
-from tasks.process.lifeline import tethered
+from frontburner.manager.farm_state import ServiceState, ServiceStatus, moved
+from frontburner.manager.orphans import end_orphans
+from frontburner.manager.restart_policy import MOST_IN_A_ROW, RestartPolicy
+from tasks.process.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from frontburner.cluster.log_files import RotatingLog
-    from frontburner.manager.service import Part
+    from frontburner.manager.service import Service
 
 LOOK_S = 0.5
 """Seconds between two looks at a part that comes up."""
@@ -33,7 +33,7 @@ LAST_LINES = 3
 
 
 @dataclass(slots=True, kw_only=True)
-class Keeper:
+class ServiceKeeper:
     """Keeps one part.
 
     Parameters
@@ -48,21 +48,21 @@ class Keeper:
         Returns the parts it waits for that aren't up.
     """
 
-    part: Part
+    part: Service
     environment: Mapping[str, str]
     folder: Path
     log: RotatingLog
-    tell: Callable[[PartState], None]
-    needed: Callable[[Part], list[str]]
-    state: PartState = field(init=False)
+    tell: Callable[[ServiceState], None]
+    needed: Callable[[Service], list[str]]
+    state: ServiceState = field(init=False)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
     _starts: int = field(init=False, default=0)
-    _patience: Patience = field(init=False, default_factory=Patience)
+    _patience: RestartPolicy = field(init=False, default_factory=RestartPolicy)
     _again: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.state = PartState(name=self.part.name, address=self.part.address)
-        self._move(Stand.WAITING)
+        self.state = ServiceState(name=self.part.name, address=self.part.address)
+        self._move(ServiceStatus.WAITING)
 
     async def keep(self) -> None:
         """Keep the part until this is cancelled."""
@@ -71,7 +71,7 @@ class Keeper:
             self._start()
             began_s, up_s = time.monotonic(), 0.0
             wrong = await self._attend()
-            if self.state.stand in (Stand.UP, Stand.SILENT):
+            if self.state.stand in (ServiceStatus.UP, ServiceStatus.SILENT):
                 up_s = time.monotonic() - began_s
             await self.end()
             await self._rest(wrong, up_s)
@@ -96,19 +96,19 @@ class Keeper:
 
     def ended(self) -> None:
         """Take note that the part was ended because the farm is."""
-        self._move(Stand.ENDED, pid=0)
+        self._move(ServiceStatus.ENDED, pid=0)
 
     async def _wait_for_others(self) -> None:
         while missing := self.needed(self.part):
-            self._move(Stand.WAITING, f"for {' and '.join(missing)}")
+            self._move(ServiceStatus.WAITING, f"for {' and '.join(missing)}")
             await asyncio.sleep(LOOK_S)
 
     def _start(self) -> None:
-        end_leftovers(self.folder)
+        end_orphans(self.folder)
         self.log.note(f"{self.part.name} is started")
         with self.log.open() as sink:
             self._process = subprocess.Popen(
-                tethered(self.part.command, ends=self.part.ends),
+                end_with_parent(self.part.command, ends=self.part.ends),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -116,8 +116,8 @@ class Keeper:
                 cwd=self.part.folder or self.folder,
                 start_new_session=True,  # Ctrl-C reaches the supervisor, which ends the parts in their order
             )
-        wrong = self.state.wrong if self.state.stand is Stand.RESTARTING else ""
-        self._move(Stand.STARTING, wrong, pid=self._process.pid, restarts=self._starts)
+        wrong = self.state.wrong if self.state.stand is ServiceStatus.RESTARTING else ""
+        self._move(ServiceStatus.STARTING, wrong, pid=self._process.pid, restarts=self._starts)
         self._starts += 1
 
     async def _attend(self) -> str:
@@ -129,9 +129,9 @@ class Keeper:
             silence = await self._asked()
             if not silence:
                 answered_s, was_up = time.monotonic(), True
-                self._move(Stand.UP)
+                self._move(ServiceStatus.UP)
             elif was_up:
-                self._move(Stand.SILENT, silence)
+                self._move(ServiceStatus.SILENT, silence)
             patience_s = HUNG_S if was_up else self.part.within_s
             if time.monotonic() - answered_s > patience_s:
                 return f"{silence} for {patience_s:.0f} s"
@@ -165,15 +165,15 @@ class Keeper:
         self._again.clear()
         if self._patience.over:
             why = f"it didn't stay up {MOST_IN_A_ROW} times in a row; the last time, {wrong}"
-            self._move(Stand.GIVEN_UP, why, pid=0)
+            self._move(ServiceStatus.GIVEN_UP, why, pid=0)
             await self._again.wait()
-            self._patience = Patience()
+            self._patience = RestartPolicy()
         else:
-            self._move(Stand.RESTARTING, wrong, pid=0)
+            self._move(ServiceStatus.RESTARTING, wrong, pid=0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._again.wait(), self._patience.wait_s)
 
-    def _move(self, stand: Stand, wrong: str = "", **changes: int) -> None:
+    def _move(self, stand: ServiceStatus, wrong: str = "", **changes: int) -> None:
         before = self.state
         self.state = moved(before, stand, now_s=time.time(), wrong=wrong, **changes)
         if self.state != before:

@@ -18,10 +18,10 @@ from locket import LockError, lock_file
 from frontburner.cluster.log_files import RotatingLog
 from frontburner.cluster.running_farms import began_s_of
 from frontburner.manager.farm_setup import farm_folder
-from frontburner.manager.farm_state import FarmState, PartState, Stand, write_state
-from frontburner.manager.orphans import end_leftovers
+from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, write_state
+from frontburner.manager.orphans import end_orphans
 from frontburner.manager.outage import note_outage
-from frontburner.manager.service_keeper import Keeper
+from frontburner.manager.service_keeper import ServiceKeeper
 from frontburner.manager.upgrade import VERSION, note_versions
 from storage.errors import FrontburnerError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frontburner.manager.service import Part
+    from frontburner.manager.service import Service
 
 WRITE_S = 2.0
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -59,13 +59,13 @@ class Supervisor:
     """
 
     home: Path
-    parts: Sequence[Part]
+    parts: Sequence[Service]
     environment: Mapping[str, str]
     leads: Mapping[str, str]
     store: str = ""
     own_database: bool = True
     say: Callable[[str], None]
-    _keepers: dict[str, Keeper] = field(init=False, default_factory=dict)
+    _keepers: dict[str, ServiceKeeper] = field(init=False, default_factory=dict)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _state: FarmState = field(init=False)
 
@@ -78,7 +78,7 @@ class Supervisor:
             When another supervisor runs it.
         """
         with _alone(farm_folder(self.home)):
-            end_leftovers(farm_folder(self.home))
+            end_orphans(farm_folder(self.home))
             for line in note_versions(self.home, own_database=self.own_database):
                 self.say(line)
             note_outage(self.home)
@@ -100,7 +100,7 @@ class Supervisor:
         )  # fmt: skip
         logs = farm_folder(self.home) / "logs"
         for part in self.parts:
-            self._keepers[part.name] = Keeper(
+            self._keepers[part.name] = ServiceKeeper(
                 part=part, environment=self.environment, folder=farm_folder(self.home),
                 log=RotatingLog(logs / f"{part.name}.log"), tell=self._take, needed=self._missing,
             )  # fmt: skip
@@ -137,17 +137,17 @@ class Supervisor:
             for keeper in now:
                 keeper.ended()
                 del left[keeper.part.name]
-            end_leftovers(farm_folder(self.home))  # runs of jobs outlive the worker that began them
+            end_orphans(farm_folder(self.home))  # runs of jobs outlive the worker that began them
         self._write()
 
     def _try_again(self) -> None:
         for keeper in self._keepers.values():
             keeper.try_again()
 
-    def _missing(self, part: Part) -> list[str]:
-        return [name for name in part.needs if self._keepers[name].state.stand is not Stand.UP]
+    def _missing(self, part: Service) -> list[str]:
+        return [name for name in part.needs if self._keepers[name].state.stand is not ServiceStatus.UP]
 
-    def _take(self, part: PartState) -> None:
+    def _take(self, part: ServiceState) -> None:
         wrong = f": {part.wrong}" if part.wrong else ""
         self.say(f"{part.name} is {part.stand}{wrong}")
         self._write()

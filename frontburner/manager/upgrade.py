@@ -8,7 +8,7 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from frontburner.credentials.private_files import keep
+from frontburner.credentials.private_files import write_private
 from frontburner.manager.farm_setup import SetupRefused, farm_folder
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def note_versions(home: Path, *, own_database: bool) -> list[str]:
     if last != now["prefect"] and own_database:
         said += _copy(farm_folder(home) / "prefect" / "prefect.db", last)
     if now != before:
-        keep(noted, json.dumps(now, indent=1).encode())
+        write_private(noted, json.dumps(now, indent=1).encode())
     return said
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from frontburner.control.desired_state import MOST_URGENT, Wish, prioritise, someone
-from frontburner.monitor.farm_source import Again
-from frontburner.monitor.refusals import Nonsense
-from frontburner.record.registry import NotNow
+from frontburner.control.desired_state import MOST_URGENT, DesiredState, current_user, set_priority
+from frontburner.monitor.farm_source import RunAgain
+from frontburner.monitor.refusals import BadRequest
+from frontburner.record.registry import StoreUnreachable
 
 if TYPE_CHECKING:
     from frontburner.monitor.farm_source import FarmSource
@@ -54,15 +54,15 @@ def given_from(document: object) -> Given:
         return Given.model_validate(document)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise Nonsense(reason=f"What was asked can't be read: {wrong}.", remedy="") from None
+        raise BadRequest(reason=f"What was asked can't be read: {wrong}.", remedy="") from None
 
 
 def _suspend(source: FarmSource, place: Place, given: Given, say: Say) -> None:
-    source.wish(place, Wish.SUSPEND_NOW if given.now else Wish.SUSPEND, say)
+    source.wish(place, DesiredState.SUSPEND_NOW if given.now else DesiredState.SUSPEND, say)
 
 
 def _cancel(source: FarmSource, place: Place, _: Given, say: Say) -> None:
-    source.wish(place, Wish.CANCEL, say)
+    source.wish(place, DesiredState.CANCEL, say)
 
 
 def _resume(source: FarmSource, place: Place, _: Given, say: Say) -> None:
@@ -70,14 +70,14 @@ def _resume(source: FarmSource, place: Place, _: Given, say: Say) -> None:
 
 
 def _rerun(source: FarmSource, place: Place, given: Given, say: Say) -> None:
-    again = Again(frames=given.frames, failed=given.failed, missing=given.missing, new_seed=given.new_seed)
+    again = RunAgain(frames=given.frames, failed=given.failed, missing=given.missing, new_seed=given.new_seed)
     source.go_on(place, again, say)
 
 
 def _priority(_: FarmSource, place: Place, given: Given, say: Say) -> None:
     if given.priority is None:
-        raise NotNow(reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
-    prioritise(place.store, place.job_id, given.priority, at=datetime.now().astimezone(), by=someone())
+        raise StoreUnreachable(reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
+    set_priority(place.store, place.job_id, given.priority, at=datetime.now().astimezone(), by=current_user())
     say(f"{place.job_id} has priority {given.priority} from now on.")
 
 
@@ -91,7 +91,7 @@ OF_JOBS: Mapping[str, Callable[[FarmSource, Place, Given, Say], None]] = {
 
 
 def _pause(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
-    return "stand", {"paused": someone()}, f"The node {name} takes no more work when its unit has ended."
+    return "stand", {"paused": current_user()}, f"The node {name} takes no more work when its unit has ended."
 
 
 def _take_work(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
@@ -99,7 +99,7 @@ def _take_work(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
 
 
 def _drain(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
-    return "stand", {"draining": someone()}, f"The node {name} leaves when its unit has ended."
+    return "stand", {"draining": current_user()}, f"The node {name} leaves when its unit has ended."
 
 
 def _remove(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
@@ -107,7 +107,7 @@ def _remove(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
 
 
 def _exclude(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
-    return "exclude", {"job": _job(given), "by": someone()}, f"{given.job} no longer gets {name}."
+    return "exclude", {"job": _job(given), "by": current_user()}, f"{given.job} no longer gets {name}."
 
 
 def _include(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
@@ -137,7 +137,7 @@ OF_NODES: Mapping[str, Callable[[str, Given], tuple[str, dict[str, Any], str]]] 
 
 def _job(given: Given) -> str:
     if not given.job:
-        raise Nonsense(reason="No job was named.", remedy="Name the job the node is kept from.")
+        raise BadRequest(reason="No job was named.", remedy="Name the job the node is kept from.")
     return given.job
 
 
@@ -157,7 +157,7 @@ async def steer_job(
     """
     act = OF_JOBS.get(name)
     if act is None:
-        raise Nonsense(reason=f"'{name}' is nothing that can be done to a job.", remedy=_known(OF_JOBS))
+        raise BadRequest(reason=f"'{name}' is nothing that can be done to a job.", remedy=_known(OF_JOBS))
     said: list[str] = []
     task = asyncio.create_task(asyncio.to_thread(act, source, place, given, said.append))
     done, _ = await asyncio.wait({task}, timeout=ANSWERS_WITHIN_S)
@@ -172,7 +172,7 @@ async def steer_node(source: FarmSource, node: str, name: str, given: Given) -> 
     """Do something to a node; returns what is to be said of it."""
     act = OF_NODES.get(name)
     if act is None:
-        raise Nonsense(reason=f"'{name}' is nothing that can be done to a node.", remedy=_known(OF_NODES))
+        raise BadRequest(reason=f"'{name}' is nothing that can be done to a node.", remedy=_known(OF_NODES))
     call, what, said = act(node, given)
     await asyncio.to_thread(lambda: source.steer(call, node=node, **what))
     return [said]

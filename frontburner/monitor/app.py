@@ -22,9 +22,9 @@ from frontburner.jobs.job import JobRefused
 from frontburner.monitor import actions, thumbnails
 from frontburner.monitor.hub import FARM, JOB, NODE, Hub
 from frontburner.monitor.page_permissions import document, everyone, refusal
-from frontburner.monitor.refusals import Nonsense, NotTaken, by_field
-from frontburner.monitor.submit_page import SubmitDesk
-from frontburner.record.registry import NotNow, UnknownJob
+from frontburner.monitor.refusals import BadRequest, RequestRefused, by_field
+from frontburner.monitor.submit_page import SubmitPage
+from frontburner.record.registry import StoreUnreachable, UnknownJob
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from frontburner.monitor.drop_submission import Reception
+    from frontburner.monitor.drop_submission import DropHandler
     from frontburner.monitor.farm_source import FarmSource
     from frontburner.monitor.page_permissions import May, Right
     from frontburner.monitor.thumbnails import Image
@@ -56,7 +56,7 @@ def monitor(
     *,
     may: May = everyone,
     hosts: Sequence[str] = LOOPBACK,
-    reception: Reception | None = None,
+    reception: DropHandler | None = None,
     who: Callable[[Request], str] = lambda _: "",
 ) -> Starlette:
     """Make the app.
@@ -74,8 +74,8 @@ def monitor(
     who
         What whoever asks is called.
     """
-    desk = _Desk(hub=Hub(source=source), source=source, may=may)
-    submit = SubmitDesk(hub=desk.hub, reception=reception, may=may, who=who)
+    desk = _Pages(hub=Hub(source=source), source=source, may=may)
+    submit = SubmitPage(hub=desk.hub, reception=reception, may=may, who=who)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -134,7 +134,7 @@ class _Safe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
+class _Pages:
     """Answers requests."""
 
     hub: Hub
@@ -275,13 +275,13 @@ def _told(_: Request, error: Exception) -> Response:
         case JobRefused():
             status = 400
             told |= {"reason": str(error), "fields": by_field(error.problems)}
-        case Nonsense():
+        case BadRequest():
             status = 400
-        case NotTaken():
+        case RequestRefused():
             status = error.status
         case UnknownJob():
             status = 404
-        case NotNow():
+        case StoreUnreachable():
             status = 409
         case _:
             pass

@@ -18,7 +18,7 @@ from frontburner.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from frontburner.control.background_run import Launched
+    from frontburner.control.background_run import BackgroundRun
     from frontburner.jobs.job import RenderJob
 
 LOOK_EVERY_S = 0.5
@@ -41,7 +41,7 @@ class Begun:
     fails: Callable[[], Awaitable[str]] | None = None
 
 
-class Reception(Protocol):
+class DropHandler(Protocol):
     """Takes scenes, and has them rendered."""
 
     @property
@@ -68,7 +68,7 @@ class Reception(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class OwnReception:
+class LocalDropHandler:
     """Whoever reaches the page is at home: scenes are kept in `FRONTBURNER_HOME`, rendered as from Python.
 
     Parameters
@@ -105,7 +105,7 @@ class OwnReception:
         return Begun(job_id=job.job_id, said=said, fails=lambda: _end_of(started))
 
 
-async def _end_of(started: Launched) -> str:
+async def _end_of(started: BackgroundRun) -> str:
     while not started.over:
         await asyncio.sleep(LOOK_EVERY_S)
     return f"It couldn't begin: {started.last_words()} Its log: {started.log}" if started.process.returncode else ""

@@ -9,7 +9,7 @@ from frontburner.jobs.files import is_job_file
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import make_job
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.monitor.refusals import NotTaken
+from frontburner.monitor.refusals import RequestRefused
 from storage.errors import FrontburnerError
 from tasks.errors import NodeNotReady
 from tasks.node.renderer_process import RendererProcess
@@ -39,7 +39,7 @@ def scenes_in(folder: Path) -> list[str]:
     named = _numbered(str(path.relative_to(folder)) for path in files if not is_job_file(path))
     if not named:
         known = ", ".join(sorted(set(SUFFIXES) - set(_REHEARSALS)))
-        raise NotTaken(
+        raise RequestRefused(
             reason="There is no scene among the files.", remedy=f"A scene's name ends in one of {known}. Drop it too."
         )
     return sorted(named, key=lambda name: (name.endswith(_REHEARSALS), name.count("/"), name))[:MOST_SCENES]

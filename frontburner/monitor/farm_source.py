@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from frontburner.control.desired_state import Wish, express, someone
+from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
 from frontburner.record.snapshot import status_of
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
@@ -24,17 +24,17 @@ WENT_WRONG = (2, 3)
 """Exit codes of a command that did not do what it was asked for."""
 LAST_LINES = 5
 _ASKED = {
-    Wish.SUSPEND: "it is suspended when the units under way have ended.",
-    Wish.SUSPEND_NOW: "it is suspended; units under way are rendered again later.",
-    Wish.CANCEL: "it is cancelled; what is finished is kept.",
-    Wish.RUN: "it goes on.",
+    DesiredState.SUSPEND: "it is suspended when the units under way have ended.",
+    DesiredState.SUSPEND_NOW: "it is suspended; units under way are rendered again later.",
+    DesiredState.CANCEL: "it is cancelled; what is finished is kept.",
+    DesiredState.RUN: "it goes on.",
 }
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class RunAgain:
     """What of a job is to be run again, as `frontburner job rerun` has it."""
 
     frames: str = ""
@@ -63,11 +63,11 @@ class FarmSource(Protocol):
         """Have the arbiter change something."""
         ...
 
-    def wish(self, place: Place, wish: Wish, say: Say) -> None:
+    def wish(self, place: Place, wish: DesiredState, say: Say) -> None:
         """Suspend or cancel a job, and return when its run has ended."""
         ...
 
-    def go_on(self, place: Place, again: Again | None, say: Say) -> None:
+    def go_on(self, place: Place, again: RunAgain | None, say: Say) -> None:
         """Go on with a job, or run it again; returns once that is under way, and raises what kept it from beginning."""
         ...
 
@@ -105,15 +105,15 @@ class LocalFarm:
         """Have the arbiter change something."""
         self._call(call, **what)
 
-    def wish(self, place: Place, wish: Wish, say: Say) -> None:
+    def wish(self, place: Place, wish: DesiredState, say: Say) -> None:
         """Suspend or cancel a job; one that has no run is cancelled where Prefect holds it."""
         if status_of(place.store, place.job_id).open:
-            express(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=someone())
+            set_desired_state(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=current_user())
             say(f"{place.job_id}: {_ASKED[wish]}")
         else:
-            self._command(place, "cancel" if wish is Wish.CANCEL else "suspend", say=say)
+            self._command(place, "cancel" if wish is DesiredState.CANCEL else "suspend", say=say)
 
-    def go_on(self, place: Place, again: Again | None, say: Say) -> None:
+    def go_on(self, place: Place, again: RunAgain | None, say: Say) -> None:
         """Go on as the command does: at the job's Prefect deployment, or in a process of its own on this machine."""
         if again is None:
             self._command(place, "resume", say=say)
@@ -124,10 +124,10 @@ class LocalFarm:
         """Check a node."""
         from frontburner.cluster.farm_checks import farm_check
         from frontburner.cluster.running_farms import find_scheduler
-        from tasks.node.node_checks import Inquiry
+        from tasks.node.node_checks import NodeInquiry
 
         with farm_check(find_scheduler(self.scheduler)) as farm:
-            return farm.nodes(Inquiry(renderers=(), scene="", store_url=""), [node])[0].document()
+            return farm.nodes(NodeInquiry(renderers=(), scene="", store_url=""), [node])[0].document()
 
     def _command(self, place: Place, *words: str, say: Say) -> None:
         """Give a command of `frontburner job` in a process that outlives this one, and wait for its end.

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from frontburner.monitor import node_rows
-from frontburner.monitor.job_watch import Watched, trouble
+from frontburner.monitor.job_watch import JobWatch, trouble
 from frontburner.monitor.json_patch import patch, without_none
 from storage.errors import FrontburnerError
 
@@ -52,7 +52,7 @@ class Hub:
     """
 
     source: FarmSource
-    jobs: dict[str, Watched] = field(init=False, default_factory=dict)
+    jobs: dict[str, JobWatch] = field(init=False, default_factory=dict)
     snapshot: Mapping[str, Any] = field(init=False, default_factory=dict)
     expected: dict[str, str] = field(init=False, default_factory=dict)
     """Jobs that were asked for here, and what is said of them until they are there."""
@@ -133,7 +133,7 @@ class Hub:
         self.jobs = {
             place.job_id: kept
             if (kept := self.jobs.get(place.job_id)) and kept.place.store.url == place.store.url
-            else Watched(place=place)
+            else JobWatch(place=place)
             for place in places
         }
         for place in places:  # its note tells of the last run
@@ -153,7 +153,7 @@ class Hub:
                 task.add_done_callback(lambda _, job_id=job_id: self._looking.pop(job_id, None))  # type: ignore[misc]
         return list(self._looking.values())
 
-    async def _look(self, watched: Watched, *, whole: bool) -> None:
+    async def _look(self, watched: JobWatch, *, whole: bool) -> None:
         async with self._slots:
             try:
                 await asyncio.to_thread(watched.look, datetime.now().astimezone(), whole=whole)

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from frontburner import events as ev
 from frontburner.events import RunState
 from frontburner.monitor.json_patch import without_none
-from frontburner.monitor.node_activity import Doings
-from frontburner.monitor.picture_rows import Pictures
+from frontburner.monitor.node_activity import NodeActivities
+from frontburner.monitor.picture_rows import PictureRows
 from frontburner.record.event_codec import decode
 from frontburner.reports.report import Report
 from frontburner.reports.summary import summary
@@ -37,8 +37,8 @@ class Live:
     """
 
     report: Report = field(default_factory=Report)
-    pictures: Pictures = field(default_factory=Pictures)
-    doings: Doings = field(default_factory=Doings)
+    pictures: PictureRows = field(default_factory=PictureRows)
+    doings: NodeActivities = field(default_factory=NodeActivities)
     lines: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
     """What happened of late: its number, when, in words."""
     deadline: ev.DeadlineJudged | None = None

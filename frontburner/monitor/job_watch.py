@@ -14,7 +14,7 @@ from frontburner.events import RunState
 from frontburner.monitor.job_rows import Live, details, row, title
 from frontburner.record.event_log import read
 from frontburner.record.job_status import SILENT_AFTER
-from frontburner.record.snapshot import Standing, is_gone
+from frontburner.record.snapshot import Snapshot, is_gone
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import HOUSE
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from frontburner.monitor.node_activity import Doing
+    from frontburner.monitor.node_activity import NodeActivity
     from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import Place
 
@@ -31,7 +31,7 @@ REST_LOOK_S = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Watched:
+class JobWatch:
     """A job, and what was last known of it.
 
     Parameters
@@ -44,12 +44,12 @@ class Watched:
     row: dict[str, Any] = field(init=False, default_factory=dict)
     details: dict[str, Any] = field(init=False, default_factory=dict)
     live: Live | None = field(init=False, default=None)
-    doings: dict[str, Doing] = field(init=False, default_factory=dict)
+    doings: dict[str, NodeActivity] = field(init=False, default_factory=dict)
     """What its nodes do, where a run is under way; a copy, as the fold goes on in another thread."""
     outputs: dict[int, tuple[str, ...]] = field(init=False, default_factory=dict)
     """Files of the frames that are in place."""
     due_s: float = field(init=False, default=0.0)
-    _standing: Standing = field(init=False)
+    _standing: Snapshot = field(init=False)
     _heard_s: float | None = field(init=False, default=None)
     _told: tuple[object, ...] = field(init=False, default=())
     _noted: tuple[int, str] = field(init=False, default=(0, ""))
@@ -59,7 +59,7 @@ class Watched:
     _report: tuple[str, dict[str, Any] | None, bool] = field(init=False, default=("", None, False))
 
     def __post_init__(self) -> None:
-        self._standing = Standing(store=self.place.store, job_id=self.place.job_id)
+        self._standing = Snapshot(store=self.place.store, job_id=self.place.job_id)
 
     @property
     def running(self) -> bool:

@@ -39,7 +39,7 @@ class Mishap:
 
 
 @dataclass(slots=True, kw_only=True)
-class Doing:
+class NodeActivity:
     """What a node did of late, and what it has under way since when."""
 
     spans: deque[Span] = field(default_factory=lambda: deque(maxlen=SPANS_KEPT))
@@ -51,7 +51,7 @@ class Doing:
     lost: str = ""
     """When it was lost, until it is back."""
 
-    def copy(self) -> Doing:
+    def copy(self) -> NodeActivity:
         """Return it as it is now, for those who read it while it goes on."""
         return replace(self, spans=self.spans.copy(), mishaps=self.mishaps.copy(), under_way=dict(self.under_way))
 
@@ -71,10 +71,10 @@ class Doing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Doings:
+class NodeActivities:
     """What the nodes of a job did, folded from its events."""
 
-    nodes: dict[str, Doing] = field(default_factory=dict)
+    nodes: dict[str, NodeActivity] = field(default_factory=dict)
 
     def take(self, event: ev.Event, at: str) -> None:
         """Fold one event in, that was told at a moment."""
@@ -85,9 +85,9 @@ class Doings:
             return
         name = getattr(event, "node", None)
         if name is not None:
-            self._take(self.nodes.setdefault(name, Doing()), event, at)
+            self._take(self.nodes.setdefault(name, NodeActivity()), event, at)
 
-    def _take(self, doing: Doing, event: Any, at: str) -> None:  # noqa: ANN401, C901 - one case an event
+    def _take(self, doing: NodeActivity, event: Any, at: str) -> None:  # noqa: ANN401, C901 - one case an event
         match event:
             case ev.NodeJoined():
                 doing.there, doing.said, doing.lost = True, "", ""
@@ -117,7 +117,7 @@ class Doings:
                 pass
 
 
-def _add(doing: Doing, block: Block, at: str, seconds: float, load_s: float, *, counts: bool) -> None:
+def _add(doing: NodeActivity, block: Block, at: str, seconds: float, load_s: float, *, counts: bool) -> None:
     to_s = datetime.fromisoformat(at).timestamp()
     doing.spans.append(
         Span(from_s=to_s - seconds, to_s=to_s, load_s=load_s, frame=block.frame, pixel_samples=block.pixel_samples,

@@ -10,7 +10,7 @@ from frontburner.monitor.json_patch import without_none
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from frontburner.monitor.node_activity import Doing
+    from frontburner.monitor.node_activity import NodeActivity
 
 GONE = "gone"
 NOT_READY = "not ready"
@@ -18,7 +18,7 @@ _TOLD = ("job", "renders", "groups", "hours", "excluded", "why", "host", "proble
          "memory_bytes", "memory_used_bytes", "cpu_percent")  # fmt: skip
 
 
-def rows(snapshot: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Doing]]) -> dict[str, dict[str, Any]]:
+def rows(snapshot: Mapping[str, Any], jobs: Mapping[str, Mapping[str, NodeActivity]]) -> dict[str, dict[str, Any]]:
     """Return a row a node, by name: those of the farm, and those that jobs under way have lost.
 
     Parameters
@@ -34,11 +34,11 @@ def rows(snapshot: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Doing]]) -
     return found
 
 
-def _at(jobs: Mapping[str, Mapping[str, Doing]], name: str) -> list[tuple[str, Doing]]:
+def _at(jobs: Mapping[str, Mapping[str, NodeActivity]], name: str) -> list[tuple[str, NodeActivity]]:
     return [(job_id, doings[name]) for job_id, doings in jobs.items() if name in doings]
 
 
-def _row(node: Mapping[str, Any], doings: list[tuple[str, Doing]]) -> dict[str, Any]:
+def _row(node: Mapping[str, Any], doings: list[tuple[str, NodeActivity]]) -> dict[str, Any]:
     told = {name: node.get(name) for name in _TOLD}
     ready = not (node["problems"] and node["state"] in ("idle", "rendering"))
     aside = next((doing.said for _, doing in doings if doing.mishaps and not doing.there and doing.said), None)
@@ -53,7 +53,7 @@ def _row(node: Mapping[str, Any], doings: list[tuple[str, Doing]]) -> dict[str, 
     )
 
 
-def _figures(doings: Iterable[Doing]) -> dict[str, Any]:
+def _figures(doings: Iterable[NodeActivity]) -> dict[str, Any]:
     """What jobs tell of a node."""
     doings = list(doings)
     under_way = {block: since for doing in doings for block, since in doing.under_way.items()}
@@ -68,7 +68,7 @@ def _figures(doings: Iterable[Doing]) -> dict[str, Any]:
     }
 
 
-def _unseen(name: str, job_id: str, doing: Doing, *, asked: bool) -> dict[str, Any]:
+def _unseen(name: str, job_id: str, doing: NodeActivity, *, asked: bool) -> dict[str, Any]:
     """A node the farm doesn't tell of: it is gone, or the farm can't be asked."""
     gone = asked or bool(doing.lost)
     why = f"The job lost it at {doing.lost[11:19]}; what it had begun is rendered elsewhere." if doing.lost else ""
@@ -91,7 +91,7 @@ def _unseen(name: str, job_id: str, doing: Doing, *, asked: bool) -> dict[str, A
 
 
 def details(
-    name: str, jobs: Mapping[str, Mapping[str, Doing]], load: Iterable[tuple[float, float, float]]
+    name: str, jobs: Mapping[str, Mapping[str, NodeActivity]], load: Iterable[tuple[float, float, float]]
 ) -> dict[str, Any]:
     """Return a node's history: what it rendered and what went wrong, and its processor and memory of late.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starlette.responses import JSONResponse
 
-from frontburner.monitor.refusals import Nonsense
+from frontburner.monitor.refusals import BadRequest
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,8 +52,8 @@ async def document(request: Request, most_bytes: int = MOST_BYTES) -> object:
     async for part in request.stream():
         body += part
         if len(body) > most_bytes:
-            raise Nonsense(reason=f"More than {most_bytes} bytes were sent.", remedy="Send less.")
+            raise BadRequest(reason=f"More than {most_bytes} bytes were sent.", remedy="Send less.")
     try:
         return json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        raise Nonsense(reason="What was sent is no JSON.", remedy="Send a JSON object.") from None
+        raise BadRequest(reason="What was sent is no JSON.", remedy="Send a JSON object.") from None

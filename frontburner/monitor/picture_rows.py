@@ -34,7 +34,7 @@ _OF_FRAMES: dict[type[ev.Event], FrameState] = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Pictures:
+class PictureRows:
     """Frames, and the parts of a still, folded from the events of a job's runs."""
 
     frames: dict[int, FrameState] = field(default_factory=dict)

@@ -15,14 +15,14 @@ TOO_MUCH, GONE, CONFLICT = 413, 404, 409
 
 
 @dataclass(kw_only=True, eq=False)
-class NotTaken(FrontburnerError):
+class RequestRefused(FrontburnerError):
     """Files or a scene that aren't taken, and why."""
 
     status: int = 400
 
 
 @dataclass(kw_only=True, eq=False)
-class Nonsense(FrontburnerError):
+class BadRequest(FrontburnerError):
     """A control that there isn't, or that was given what it can't take."""
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.monitor.dropped_files import read_scene, scenes_in
 from frontburner.monitor.page_permissions import document, refusal
-from frontburner.monitor.refusals import CONFLICT, Nonsense, NotTaken
+from frontburner.monitor.refusals import CONFLICT, BadRequest, RequestRefused
 from frontburner.monitor.upload_names import MOST_FILES
 from frontburner.monitor.zip_upload import unpack
 from frontburner.settings import Settings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from frontburner.monitor.drop_submission import Begun, Reception
+    from frontburner.monitor.drop_submission import Begun, DropHandler
     from frontburner.monitor.hub import Hub
     from frontburner.monitor.page_permissions import May
     from frontburner.monitor.uploads import Upload, Uploads
@@ -67,11 +67,11 @@ class Choice(BaseModel):
 
 
 @dataclass(slots=True, kw_only=True)
-class SubmitDesk:
+class SubmitPage:
     """Answers requests."""
 
     hub: Hub
-    reception: Reception | None
+    reception: DropHandler | None
     may: May
     who: Callable[[Request], str]
     _reading: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
@@ -170,22 +170,22 @@ class SubmitDesk:
         return JSONResponse({"said": []})
 
     @property
-    def _open(self) -> Reception:
+    def _open(self) -> DropHandler:
         if self.reception is None:
-            raise NotTaken(reason="This monitor takes no scenes.", remedy="", status=CONFLICT)
+            raise RequestRefused(reason="This monitor takes no scenes.", remedy="", status=CONFLICT)
         return self.reception
 
     @property
     def _uploads(self) -> Uploads:
         uploads = self._open.uploads
         if uploads is None:
-            raise NotTaken(reason=self._open.why_not, remedy="", status=CONFLICT)
+            raise RequestRefused(reason=self._open.why_not, remedy="", status=CONFLICT)
         return uploads
 
     def _whole(self, key: str) -> Upload:
         upload = self._uploads.of(key)
         if not upload.whole:
-            raise NotTaken(reason="Not all files are there yet.", remedy="Send them first.", status=CONFLICT)
+            raise RequestRefused(reason="Not all files are there yet.", remedy="Send them first.", status=CONFLICT)
         return upload
 
     def _check(self, folder: Path, scene: str, job: dict[str, Any]) -> None:
@@ -226,7 +226,9 @@ async def _sweep(uploads: Uploads) -> None:
 
 def _chosen(wanted: str, scenes: list[str]) -> str:
     if wanted and wanted not in scenes:
-        raise Nonsense(reason=f"{wanted[:120]!a} is none of the scenes.", remedy=f"There are {', '.join(scenes[:5])}.")
+        raise BadRequest(
+            reason=f"{wanted[:120]!a} is none of the scenes.", remedy=f"There are {', '.join(scenes[:5])}."
+        )
     return wanted or scenes[0]
 
 
@@ -235,4 +237,4 @@ def _read(model: type[Model], given: object) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
-        raise Nonsense(reason=f"What was asked can't be read: {wrong}.", remedy="") from None
+        raise BadRequest(reason=f"What was asked can't be read: {wrong}.", remedy="") from None

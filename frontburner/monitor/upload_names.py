@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from frontburner.monitor.refusals import NotTaken
+from frontburner.monitor.refusals import RequestRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,18 +31,22 @@ def safe_names(names: Sequence[str]) -> tuple[str, ...]:
         When one could lead elsewhere, is hidden, or stands for a file and a folder at once.
     """
     if not names:
-        raise NotTaken(reason="There are no files.", remedy="Drop a scene, or a folder that has one.")
+        raise RequestRefused(reason="There are no files.", remedy="Drop a scene, or a folder that has one.")
     if len(names) > MOST_FILES:
-        raise NotTaken(reason=f"{len(names):,} files are more than the {MOST_FILES:,} that are taken.", remedy=_PACK)
+        raise RequestRefused(
+            reason=f"{len(names):,} files are more than the {MOST_FILES:,} that are taken.", remedy=_PACK
+        )
     for name in names:
         why = _wrong(name)
         if why:
-            raise NotTaken(reason=f"{name[:120]!a} can't be stored: {why}.", remedy="Rename it, or leave it out.")
+            raise RequestRefused(reason=f"{name[:120]!a} can't be stored: {why}.", remedy="Rename it, or leave it out.")
     folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
     twice = next((name for nth, name in enumerate(sorted(names)) if nth and name == sorted(names)[nth - 1]), None)
     clash = twice or next((name for name in names if name in folders), None)
     if clash is not None:
-        raise NotTaken(reason=f"{clash!a} is there twice, or a file and a folder.", remedy="Leave one of them out.")
+        raise RequestRefused(
+            reason=f"{clash!a} is there twice, or a file and a folder.", remedy="Leave one of them out."
+        )
     tops = {name.partition("/")[0] for name in names}
     inside = len(tops) == 1 and all("/" in name for name in names)
     return tuple(name.partition("/")[2] for name in names) if inside else tuple(names)

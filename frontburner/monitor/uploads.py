@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from frontburner.monitor.refusals import CONFLICT, GONE, TOO_MUCH, NotTaken
+from frontburner.monitor.refusals import CONFLICT, GONE, TOO_MUCH, RequestRefused
 from frontburner.monitor.upload_names import safe_names
 from frontburner.reports.transfer_figures import size
 from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF
@@ -97,7 +97,7 @@ class Uploads:
         """
         total = sum(sizes)
         if total > self.most_bytes:
-            raise NotTaken(
+            raise RequestRefused(
                 reason=f"The files have {size(total)}, and at most {size(self.most_bytes)} are taken.",
                 remedy="Leave out what the scene doesn't need; or put it where nodes see it, and give a job file.",
                 status=TOO_MUCH,
@@ -105,7 +105,7 @@ class Uploads:
         safe = safe_names(names)
         self.sweep()
         if len(self._under_way) >= MOST_UNDER_WAY:
-            raise NotTaken(reason="Too many scenes are on their way.", remedy="Try again soon.", status=CONFLICT)
+            raise RequestRefused(reason="Too many scenes are on their way.", remedy="Try again soon.", status=CONFLICT)
         self._make_room(total)
         key = secrets.token_hex(16)
         folder = self.place / f"{HALF}{secrets.token_hex(8)}"
@@ -123,14 +123,14 @@ class Uploads:
         """
         upload = self.of(key)
         if not 0 <= nth < len(upload.names) or nth in upload.taking:
-            raise NotTaken(reason=f"The file {nth} isn't expected.", remedy="Drop it all again.", status=CONFLICT)
+            raise RequestRefused(reason=f"The file {nth} isn't expected.", remedy="Drop it all again.", status=CONFLICT)
         upload.taking.add(nth)
         try:
             upload.digests[nth] = await self._written(upload, nth, chunks)
         except OSError as error:
             self.discard(key)
             reason = f"{upload.names[nth]} can't be written: {error.strerror}."
-            raise NotTaken(reason=reason, remedy=f"Make room in {self.place}.", status=503) from None
+            raise RequestRefused(reason=reason, remedy=f"Make room in {self.place}.", status=503) from None
         except BaseException:
             self.discard(key)
             raise
@@ -145,7 +145,7 @@ class Uploads:
         """
         upload = self._under_way.get(key)
         if upload is None:
-            raise NotTaken(reason="The scene isn't here any more.", remedy="Drop it again.", status=GONE)
+            raise RequestRefused(reason="The scene isn't here any more.", remedy="Drop it again.", status=GONE)
         upload.seen_s = self.clock()
         try:
             os.utime(upload.folder)  # a process that prunes sees that it is wanted
@@ -208,12 +208,12 @@ class Uploads:
             free = shutil.disk_usage(self.place).free - SPARE_BYTES
         except OSError as error:
             remedy = "Give leave to write there, or name another folder in FRONTBURNER_SCENES."
-            raise NotTaken(
+            raise RequestRefused(
                 reason=f"{self.place} can't be written: {error.strerror}.", remedy=remedy, status=503
             ) from None
         if total > free:
             reason = f"The files have {size(total)}, and the disk has room for {size(max(0, free))}."
-            raise NotTaken(reason=reason, remedy=f"Make room in {self.place}.", status=503)
+            raise RequestRefused(reason=reason, remedy=f"Make room in {self.place}.", status=503)
 
     async def _written(self, upload: Upload, nth: int, chunks: AsyncIterator[bytes]) -> str:
         """Write a file and return the digest of its content."""
@@ -234,7 +234,9 @@ class Uploads:
             reason = (
                 f"{name} has {'more' if there > expected else 'fewer'} bytes than the {expected} that were announced."
             )
-            raise NotTaken(reason=reason, remedy="It changed meanwhile, or the connection broke: drop it all again.")
+            raise RequestRefused(
+                reason=reason, remedy="It changed meanwhile, or the connection broke: drop it all again."
+            )
         return digest.hexdigest()
 
 

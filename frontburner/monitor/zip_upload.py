@@ -9,7 +9,7 @@ from lzma import LZMAError
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
-from frontburner.monitor.refusals import TOO_MUCH, NotTaken
+from frontburner.monitor.refusals import TOO_MUCH, RequestRefused
 from frontburner.monitor.upload_names import is_beside_the_point, safe_names
 from frontburner.reports.transfer_figures import size
 
@@ -49,15 +49,15 @@ def unpack(archive: Path, most_bytes: int) -> None:
         if error.errno not in _OF_THE_DISK:
             raise _spoiled(archive, error) from None
         reason = f"{archive.name} can't be unpacked: {error.strerror}."
-        raise NotTaken(reason=reason, remedy=f"Make room in {archive.parent.parent}.", status=503) from None
+        raise RequestRefused(reason=reason, remedy=f"Make room in {archive.parent.parent}.", status=503) from None
     except _SPOILED as error:
         raise _spoiled(archive, error) from None
     archive.unlink()
 
 
-def _spoiled(archive: Path, error: Exception) -> NotTaken:
+def _spoiled(archive: Path, error: Exception) -> RequestRefused:
     reason = f"{archive.name} can't be unpacked: {str(error).rstrip('.') or type(error).__name__}."
-    return NotTaken(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.")
+    return RequestRefused(reason=reason, remedy="Pack it again, without a password; or drop the folder itself.")
 
 
 def _unpack(packed: ZipFile, folder: Path, most_bytes: int) -> None:
@@ -71,7 +71,7 @@ def _unpack(packed: ZipFile, folder: Path, most_bytes: int) -> None:
             while chunk := source.read(READ_BYTES):
                 left -= len(chunk)  # what the zip says of its sizes need not be so
                 if left < 0:
-                    raise NotTaken(
+                    raise RequestRefused(
                         reason=f"What the zip holds has more than the {size(most_bytes)} that are taken.",
                         remedy="Leave out what the scene doesn't need.",
                         status=TOO_MUCH,

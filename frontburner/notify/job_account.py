@@ -30,7 +30,7 @@ _ENDED = (RunState.COMPLETED, RunState.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class AccountPicture:
     """A picture, under its caption. ``name`` is how a letter calls it."""
 
     name: str
@@ -39,7 +39,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class JobAccount:
     """What became of a job.
 
     Parameters
@@ -73,7 +73,7 @@ class Account:
     outputs: str
     deadline: str
     advice: str
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[AccountPicture, ...] = ()
 
     @property
     def occasion(self) -> Occasion:
@@ -117,7 +117,7 @@ class Account:
         }
 
 
-def account_of(place: Place, now: datetime, *, name: str = "picture") -> Account:
+def account_of(place: Place, now: datetime, *, name: str = "picture") -> JobAccount:
     """Tell what became of a job.
 
     Parameters
@@ -129,7 +129,7 @@ def account_of(place: Place, now: datetime, *, name: str = "picture") -> Account
     report = _report(place) if status.state in _ENDED else {}
     state, sentence, began, ended = _last(status, now)
     first = next(iter(status.written.values()), ("",))[0]
-    return Account(
+    return JobAccount(
         job_id=place.job_id,
         title=place.job_id.rpartition("-")[0] or place.job_id,
         state=state,
@@ -196,7 +196,7 @@ def _report(place: Place) -> dict[str, Any]:
     return report
 
 
-def _shown(place: Place, status: JobStatus, name: str) -> tuple[Shown, ...]:
+def _shown(place: Place, status: JobStatus, name: str) -> tuple[AccountPicture, ...]:
     """Choose pictures of a job: its contact sheet or a frame of its middle, and some of those that are flagged."""
     try:
         job = make_job(document_of(place, status))
@@ -215,7 +215,8 @@ def _shown(place: Place, status: JobStatus, name: str) -> tuple[Shown, ...]:
     except FrontburnerError:
         return ()
     return tuple(
-        Shown(name=f"{name}-{at}", caption=caption, jpeg=jpeg) for at, (caption, jpeg) in enumerate(pictures, start=1)
+        AccountPicture(name=f"{name}-{at}", caption=caption, jpeg=jpeg)
+        for at, (caption, jpeg) in enumerate(pictures, start=1)
     )
 
 

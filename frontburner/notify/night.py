@@ -14,14 +14,14 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from frontburner.notify.job_account import Account
+    from frontburner.notify.job_account import JobAccount
 
 
 def _aloud(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def accounts_since(since: datetime, now: datetime, *, say: Callable[[str], object] = _aloud) -> list[Account]:
+def accounts_since(since: datetime, now: datetime, *, say: Callable[[str], object] = _aloud) -> list[JobAccount]:
     """Tell of each job whose last run began, ended or was skipped since a moment, or is under way.
 
     Parameters

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from frontburner.notify.job_account import SKIPPED
-from tasks.notification import Letter
+from tasks.notification import Notification
 from tasks.notify_targets import Occasion
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from frontburner.notify.job_account import Account
+    from frontburner.notify.job_account import JobAccount
 
 _WORDS = {
     Occasion.DONE: ("done", "done"),
@@ -27,13 +27,13 @@ MOST_NAMED = 8
 """Frames that are named with their reasons, of each job."""
 
 
-def job_letter(account: Account, now: datetime) -> Letter:
+def job_notification(account: JobAccount, now: datetime) -> Notification:
     """Tell of one job that has ended."""
     word = account.state if account.state == SKIPPED else _WORDS[account.occasion][0]
     return _letter(f"{account.title}: {word}", [account], heading=account.title, now=now)
 
 
-def morning_letter(accounts: Sequence[Account], *, since: datetime, now: datetime) -> Letter:
+def morning_report(accounts: Sequence[JobAccount], *, since: datetime, now: datetime) -> Notification:
     """Tell of all jobs of a night, those that need someone first."""
     order = [Occasion.FAILED, Occasion.FLAGGED, Occasion.DONE]
     ranked = sorted(accounts, key=lambda account: order.index(account.occasion))
@@ -41,7 +41,7 @@ def morning_letter(accounts: Sequence[Account], *, since: datetime, now: datetim
     return _letter(f"{heading}: {summary(ranked)}", ranked, heading=heading, now=now)
 
 
-def summary(accounts: Sequence[Account]) -> str:
+def summary(accounts: Sequence[JobAccount]) -> str:
     """Count jobs by what became of them."""
     if not accounts:
         return "nothing was rendered"
@@ -52,7 +52,7 @@ def summary(accounts: Sequence[Account]) -> str:
     return ", ".join(f"{count} {words}" for words, count in counts.items())
 
 
-def as_page(letter: Letter) -> str:
+def as_page(letter: Notification) -> str:
     """Return a letter's page with its pictures inside, for a browser."""
     page = letter.html
     for name, jpeg in letter.pictures.items():
@@ -60,7 +60,7 @@ def as_page(letter: Letter) -> str:
     return page
 
 
-def _letter(subject: str, accounts: Sequence[Account], *, heading: str, now: datetime) -> Letter:
+def _letter(subject: str, accounts: Sequence[JobAccount], *, heading: str, now: datetime) -> Notification:
     values = {
         "heading": heading,
         "summary": summary(accounts),
@@ -68,7 +68,7 @@ def _letter(subject: str, accounts: Sequence[Account], *, heading: str, now: dat
         "now": now,
         "most": MOST_NAMED,
     }
-    return Letter(
+    return Notification(
         subject=subject,
         text=_templates().get_template("letter.txt.j2").render(values),
         html=_templates().get_template("letter.html.j2").render(values),
@@ -104,7 +104,7 @@ def _clock(at: str, now: datetime) -> str:
     return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%a %H:%M}"
 
 
-def _word(account: Account) -> Any:  # noqa: ANN401 - a filter of jinja
+def _word(account: JobAccount) -> Any:  # noqa: ANN401 - a filter of jinja
     """State of a job in a word or two."""
     if account.occasion is Occasion.FLAGGED:
         return f"{len(account.flagged)} flagged"

@@ -13,9 +13,9 @@ from frontburner import events as ev
 from frontburner.control.halting import Halted
 from frontburner.events import aftermath as am
 from frontburner.notify.job_account import account_of
-from frontburner.notify.notification import job_letter
+from frontburner.notify.notification import job_notification
 from frontburner.record.event_log import new_run
-from frontburner.record.event_writer import Recorder
+from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import Place, register
 from frontburner.record.snapshot import status_of
 from frontburner.settings import Settings
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from frontburner.control.conditions import Conditions
     from frontburner.jobs.job import RenderJob
     from storage.objects import ObjectStore
-    from tasks.notification import Letter
+    from tasks.notification import Notification
     from tasks.notify_targets import Target
 
 
 @contextmanager
-def told(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[Any]]) -> Iterator[None]:
+def notifying(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[Any]]) -> Iterator[None]:
     """Tell those a job names how its run ended, unless someone suspended or cancelled it.
 
     Parameters
@@ -60,7 +60,7 @@ def told(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[Any]]
     _tell(job, store, targets, after)
 
 
-def send(letter: Letter, names: Iterable[str], after: Sequence[PrefectFuture[Any]] = ()) -> list[tuple[str, str]]:
+def send(letter: Notification, names: Iterable[str], after: Sequence[PrefectFuture[Any]] = ()) -> list[tuple[str, str]]:
     """Send a letter to targets, each a step of the flow; returns those it didn't reach, and why."""
     failed, before = [], [allow_failure(step) for step in after]
     sending = {name: send_letter.submit(name, letter, str(Settings().home), wait_for=before) for name in names}
@@ -85,7 +85,7 @@ def _tell(
         failed = [(name, str(error)) for name in targets]
     else:
         hear = {name: target for name, target in targets.items() if account.occasion in target.on}
-        failed = send(job_letter(account, now), hear, after)
+        failed = send(job_notification(account, now), hear, after)
     for name, reason in failed:
         get_run_logger().error("%s couldn't be told: %s", name, reason)
         ev.announce(am.NotSent(at_s=0.0, target=name, reason=reason))
@@ -119,5 +119,5 @@ def _record_skip(job: RenderJob, store: ObjectStore, why: str) -> None:
         return datetime.now().astimezone()
 
     run = new_run(store, job.job_id, now(), "skipped")
-    with Recorder(store=store, job_id=job.job_id, run=run, now=now) as recorder:
+    with EventWriter(store=store, job_id=job.job_id, run=run, now=now) as recorder:
         recorder.take(am.RunSkipped(at_s=0.0, why=why))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Resting:
+class Backoff:
     """Blocks, and when each may be handed out again."""
 
     _blocks: list[tuple[float, Block]] = field(default_factory=list)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class ShareTerms:
     """On what terms a job takes nodes.
 
     Parameters
@@ -36,7 +36,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ShareClaim:
     """What a job claims of the farm.
 
     Parameters
@@ -54,7 +54,7 @@ class Claim:
     job: str
     priority: int = 50
     age: int = 0
-    terms: Terms = Terms()
+    terms: ShareTerms = ShareTerms()
     renderer: str = ""
     barred: frozenset[str] = frozenset()
     wants: int | None = None
@@ -68,7 +68,7 @@ class Claim:
 
 
 def share(
-    claims: Sequence[Claim],
+    claims: Sequence[ShareClaim],
     nodes: Collection[str],
     licences: Mapping[str, int],
     previous: Mapping[str, Collection[str]],
@@ -101,7 +101,7 @@ def share(
 class _Licences:
     """How many nodes may render with each renderer at once, and where jobs do that have no right to the node."""
 
-    def __init__(self, most: Mapping[str, int], claims: Collection[Claim]) -> None:
+    def __init__(self, most: Mapping[str, int], claims: Collection[ShareClaim]) -> None:
         self.renderer = {claim.job: claim.renderer for claim in claims if claim.renderer in most}
         self.busy: dict[str, set[str]] = {renderer: set() for renderer in most}
         for claim in claims:
@@ -152,7 +152,7 @@ class _Sharing:
 
     def __init__(
         self,
-        claims: Sequence[Claim],
+        claims: Sequence[ShareClaim],
         nodes: Collection[str],
         licences: Mapping[str, int],
         previous: Mapping[str, Collection[str]],
@@ -212,7 +212,7 @@ class _Sharing:
                     asking.append((owner, node))
         return False
 
-    def _in_order(self, claim: Claim, nodes: Sequence[str], busy: Collection[str]) -> list[str]:
+    def _in_order(self, claim: ShareClaim, nodes: Sequence[str], busy: Collection[str]) -> list[str]:
         """Nodes a job can have, as it likes them: its own of before, where it is busy, those that nobody had."""
 
         def dislike(node: str) -> tuple[bool, bool, bool, bool]:

@@ -57,7 +57,7 @@ class _Hand:
     counted: bool = False
 
 
-class UnderWay:
+class InFlight:
     """Assignments by ticket, and the work that is left in them without looking at each."""
 
     def __init__(self) -> None:

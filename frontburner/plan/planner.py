@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
-from frontburner.plan.backoff import Resting
+from frontburner.plan.backoff import Backoff
 from frontburner.plan.block import Block, overlaps, subtract
 from frontburner.plan.cost_map import CostMap
-from frontburner.plan.in_flight import UnderWay
+from frontburner.plan.in_flight import InFlight
 from frontburner.plan.learning import Learning
 from frontburner.plan.passes import turns
 from frontburner.plan.pool import Pool
-from frontburner.plan.speculation import Races, Settlement
-from frontburner.plan.stragglers import Tail
-from frontburner.plan.unit_sizer import Cutter, Mode
+from frontburner.plan.speculation import Speculation, SpeculationResult
+from frontburner.plan.stragglers import Stragglers
+from frontburner.plan.unit_sizer import Mode, UnitSizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,15 +70,15 @@ class Planner:
     align_px: tuple[int, int] = (8, 1)
     limited: bool = False
     learning: Learning = field(init=False)
-    under_way: UnderWay = field(init=False, default_factory=UnderWay)
+    in_flight: InFlight = field(init=False, default_factory=InFlight)
     reused: list[Block] = field(init=False, default_factory=list)
     ends_in_s: float = field(init=False, default=inf)
     """Seconds until the job's time is up: units are cut so that they end before it."""
     _pool: Pool = field(init=False)
-    _races: Races = field(init=False, default_factory=Races)
-    _tail: Tail = field(init=False)
-    cutter: Cutter = field(init=False)
-    resting: Resting = field(init=False, default_factory=Resting)
+    _speculation: Speculation = field(init=False, default_factory=Speculation)
+    _stragglers: Stragglers = field(init=False)
+    sizer: UnitSizer = field(init=False)
+    backoff: Backoff = field(init=False, default_factory=Backoff)
     """Work that failed and waits before it is handed out again."""
     most_px: dict[str, float] = field(init=False, default_factory=dict)
     """Pixels a unit may have at most on nodes whose memory is short."""
@@ -88,11 +88,11 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.learning = Learning(cost=CostMap(self.size))
-        self._tail = Tail(learning=self.learning, under_way=self.under_way, races=self._races)
+        self._stragglers = Stragglers(learning=self.learning, in_flight=self.in_flight, speculation=self._speculation)
         blocks = [block for work, samples in turns(self.frames, self.passes) for block in self._missing(work, samples)]
         self._pool = Pool(blocks, whole=self.region)
-        self.cutter = Cutter(
-            pool=self._pool, learning=self.learning, under_way=self.under_way, frames=len(self.frames),
+        self.sizer = UnitSizer(
+            pool=self._pool, learning=self.learning, in_flight=self.in_flight, frames=len(self.frames),
             region=self.region, passes=self.passes, mode=self.mode, align_px=self.align_px, limited=self.limited,
             most_px=self.most_px,
         )  # fmt: skip
@@ -114,7 +114,7 @@ class Planner:
 
     def pending(self, frame: int) -> bool:
         """Whether anything of a frame is still to be rendered."""
-        return bool(self._pool.of_frame(frame) or self.under_way.of_frame(frame) or self.resting.of_frame(frame))
+        return bool(self._pool.of_frame(frame) or self.in_flight.of_frame(frame) or self.backoff.of_frame(frame))
 
     def join(self, node: str) -> None:
         """Count a node in."""
@@ -126,42 +126,44 @@ class Planner:
 
     def next_blocks(self, node: str, now_s: float) -> list[Block]:
         """Take the next unit for a node out of the pool: one block, or several short ones. Empty if there is none."""
-        blocks = self.cutter.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
+        blocks = self.sizer.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
         if not blocks and self.exhausted:
-            late = self._tail.take_over(node, now_s, done_s=self._done_s, alone=self.mode is Mode.FRAMES)
+            late = self._stragglers.take_over(node, now_s, done_s=self._done_s, alone=self.mode is Mode.FRAMES)
             if late is not None:
                 self._pool.put(0, [late])
-                blocks = self.cutter.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
+                blocks = self.sizer.unit(node, now_s, done_s=self._done_s, ends_in_s=self.ends_in_s)
         return blocks
 
     def start(self, units: Mapping[int, Block], node: str, now_s: float) -> None:
         """Note that a node was given blocks."""
         speed, known = self.learning.speed(node), self.cost.measured
         seconds = [self._takes_s(block, node, of=len(units)) for block in units.values()]
-        self.under_way.start(units, node, now_s=now_s, speed=speed, seconds=seconds, known=known)
+        self.in_flight.start(units, node, now_s=now_s, speed=speed, seconds=seconds, known=known)
         for ticket, block in units.items():
-            self._races.started(ticket, block)
+            self._speculation.started(ticket, block)
 
-    def finish(self, ticket: int, now_s: float, *, render_s: float | None, costs: CostGrid | None = None) -> Settlement:
+    def finish(
+        self, ticket: int, now_s: float, *, render_s: float | None, costs: CostGrid | None = None
+    ) -> SpeculationResult:
         """Take in a finished unit, and settle what it decides.
 
         ``render_s`` is None for a unit that was found finished.
         """
-        ended = self.under_way.end(ticket, now_s=now_s)
+        ended = self.in_flight.end(ticket, now_s=now_s)
         if ended is None:
-            return Settlement()
+            return SpeculationResult()
         if render_s is not None:
             self._learn(ended, render_s, costs)
         if self.cost.measured:  # before, prices are no seconds
             self._done_s += self.learning.price(ended.block)
-        return self._settle(self._races.finished(ticket, ended.block), ended.block.frame)
+        return self._settle(self._speculation.finished(ticket, ended.block), ended.block.frame)
 
-    def gone(self, ticket: int, now_s: float, *, failed: bool) -> tuple[Settlement, bool]:
+    def gone(self, ticket: int, now_s: float, *, failed: bool) -> tuple[SpeculationResult, bool]:
         """Take back a unit that failed or whose node is gone: what that settles, and whether it is still wanted."""
-        ended = self.under_way.end(ticket, now_s=now_s)
+        ended = self.in_flight.end(ticket, now_s=now_s)
         if ended is None:
-            return Settlement(), False
-        settlement, wanted = self._races.gone(ticket, ended.block, failed=failed)
+            return SpeculationResult(), False
+        settlement, wanted = self._speculation.gone(ticket, ended.block, failed=failed)
         return self._settle(settlement, ended.block.frame), wanted
 
     def learn_overhead(self, seconds: float) -> None:
@@ -183,50 +185,50 @@ class Planner:
 
     def wake(self, now_s: float) -> bool:
         """Return work that has rested enough to the pool; whether there was any."""
-        rested = self.resting.due(now_s)
+        rested = self.backoff.due(now_s)
         for block in rested:
             self.give_back(block)
         return bool(rested)
 
     def call_back(self, ticket: int, now_s: float) -> Assignment | None:
         """Forget a unit that nobody needs any more."""
-        return self.under_way.end(ticket, now_s=now_s)
+        return self.in_flight.end(ticket, now_s=now_s)
 
     def abandon(self, frame: int) -> tuple[int, ...]:
         """Drop what is left of a frame; returns the tickets that are under way."""
         self._abandoned.add(frame)
         self._pool.drop(frame)
-        self.resting.drop(frame)
-        tickets = {assignment.ticket for assignment in self.under_way if assignment.block.frame == frame}
-        self._races.drop(tickets)
+        self.backoff.drop(frame)
+        tickets = {assignment.ticket for assignment in self.in_flight if assignment.block.frame == frame}
+        self._speculation.drop(tickets)
         return tuple(sorted(tickets))
 
-    def drop_after(self, frame: int, sample_stop: int) -> Settlement:
+    def drop_after(self, frame: int, sample_stop: int) -> SpeculationResult:
         """Drop what is left of a frame from a number of samples on; nothing of it is taken back.
 
         Pieces of a race that are finished count: the unit that might have been faster is called back.
         """
         self._stops[frame] = sample_stop
-        for work in (self._pool, self.resting):
+        for work in (self._pool, self.backoff):
             work.drop(frame, lambda block: block.samples.stop > sample_stop)
         tickets = {
             assignment.ticket
-            for assignment in self.under_way
+            for assignment in self.in_flight
             if assignment.block.frame == frame and assignment.block.samples.stop > sample_stop
         }
-        return Settlement(counted=self._races.drop(tickets), call_back=tuple(sorted(tickets)))
+        return SpeculationResult(counted=self._speculation.drop(tickets), call_back=tuple(sorted(tickets)))
 
     def seconds_left(self, now_s: float) -> float | None:
         """Seconds until the job ends, if all goes on as it does; None while nothing is known."""
         if not self.cost.measured or not self.learning.farm_speed:
             return None
-        return (self._pool.price(self._price) + self.under_way.work_left(now_s)) / self.learning.farm_speed
+        return (self._pool.price(self._price) + self.in_flight.work_left(now_s)) / self.learning.farm_speed
 
     def _learn(self, ended: Assignment, render_s: float, costs: CostGrid | None) -> None:
         known = self.cost.measured
         self.learning.finished(ended.block, ended.node, render_s=render_s, costs=costs)
         if self.cost.measured and not known:  # until now, units under way were counted in pixels
-            self.under_way.foresee(lambda one: self._takes_s(one.block, one.node, of=one.of))
+            self.in_flight.foresee(lambda one: self._takes_s(one.block, one.node, of=one.of))
 
     def _takes_s(self, block: Block, node: str, *, of: int) -> float:
         """Seconds a block should take that goes out with others in one unit."""
@@ -247,9 +249,9 @@ class Planner:
                 self.reused.append(Block(frame=work.frame, samples=samples, region=region))
         return [Block(frame=work.frame, samples=samples, region=piece) for piece in subtract(self.region, done)]
 
-    def _settle(self, settlement: Settlement, frame: int) -> Settlement:
+    def _settle(self, settlement: SpeculationResult, frame: int) -> SpeculationResult:
         """Take the pieces of a race that is over out of the pool."""
         if settlement.drop is not None:
-            for work in (self._pool, self.resting):
+            for work in (self._pool, self.backoff):
                 work.drop(frame, lambda block: block.race == settlement.drop)
         return settlement

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class SpeculationResult:
     """What the end of a unit decides.
 
     Parameters
@@ -43,81 +43,81 @@ class _Race:
     alone: bool = False  # the unit it began with is gone: its pieces are all there is
 
 
-class Races:
+class Speculation:
     """All races, each known by the ticket of the unit that is raced."""
 
     def __init__(self) -> None:
-        self._races: dict[int, _Race] = {}
+        self._speculation: dict[int, _Race] = {}
         self._barred: set[int] = set()
 
     def __contains__(self, ticket: int) -> bool:
-        return ticket in self._races
+        return ticket in self._speculation
 
     def may_begin(self, ticket: int, block: Block) -> bool:
         """Whether a unit can be raced: not twice, not a piece of another race."""
-        return block.race is None and ticket not in self._races and ticket not in self._barred
+        return block.race is None and ticket not in self._speculation and ticket not in self._barred
 
     def begin(self, assignment: Assignment) -> Block:
         """Begin a race; what is returned goes to the pool, to be cut and given to other nodes."""
         ticket, block = assignment.ticket, assignment.block
-        self._races[ticket] = _Race(left_px=block.region.area)
+        self._speculation[ticket] = _Race(left_px=block.region.area)
         return block.racing(ticket, assignment.node)
 
     def started(self, ticket: int, block: Block) -> None:
         """Note that a node has a piece."""
         if block.race is not None:
-            self._races[block.race].running.add(ticket)
+            self._speculation[block.race].running.add(ticket)
 
-    def finished(self, ticket: int, block: Block) -> Settlement:
+    def finished(self, ticket: int, block: Block) -> SpeculationResult:
         """Settle what a finished unit decides."""
         if block.race is None:
-            race = self._races.pop(ticket, None)
-            return Settlement(counted=(ticket,)) if race is None else _won_by(ticket, race)
-        race = self._races[block.race]
+            race = self._speculation.pop(ticket, None)
+            return SpeculationResult(counted=(ticket,)) if race is None else _won_by(ticket, race)
+        race = self._speculation[block.race]
         race.running.discard(ticket)
         race.left_px -= block.region.area
         if race.alone:
             if not race.left_px:
-                del self._races[block.race]
-            return Settlement(counted=(ticket,))
+                del self._speculation[block.race]
+            return SpeculationResult(counted=(ticket,))
         race.finished.append(ticket)
         if race.left_px:
-            return Settlement()
-        del self._races[block.race]
-        return Settlement(counted=tuple(race.finished), call_back=(block.race,))
+            return SpeculationResult()
+        del self._speculation[block.race]
+        return SpeculationResult(counted=tuple(race.finished), call_back=(block.race,))
 
-    def gone(self, ticket: int, block: Block, *, failed: bool) -> tuple[Settlement, bool]:
+    def gone(self, ticket: int, block: Block, *, failed: bool) -> tuple[SpeculationResult, bool]:
         """Settle what a unit that failed or was lost decides, and say whether its pixels are still to be rendered.
 
         The pieces of a unit that is gone are all of it. A piece that failed ends its race: the unit goes on alone.
         """
-        race = self._races.get(ticket if block.race is None else block.race)
+        race = self._speculation.get(ticket if block.race is None else block.race)
         if race is None:
-            return Settlement(), True
+            return SpeculationResult(), True
         if block.race is None:
             race.alone = True
-            return Settlement(counted=tuple(race.finished)), False
+            return SpeculationResult(counted=tuple(race.finished)), False
         race.running.discard(ticket)
         if failed and not race.alone:
             return self.call_off(block.race), False
-        return Settlement(), True
+        return SpeculationResult(), True
 
-    def call_off(self, ticket: int) -> Settlement:
+    def call_off(self, ticket: int) -> SpeculationResult:
         """End a race without a winner; its unit isn't raced again."""
-        race = self._races.pop(ticket)
+        race = self._speculation.pop(ticket)
         self._barred.add(ticket)
-        return Settlement(superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket)
+        return SpeculationResult(superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket)
 
     def drop(self, tickets: set[int]) -> tuple[int, ...]:
         """Forget races over units that are called back; returns the pieces of them that are finished.
 
         No other unit has their pixels any more.
         """
-        dropped = [self._races.pop(ticket) for ticket in sorted(tickets & self._races.keys())]
+        dropped = [self._speculation.pop(ticket) for ticket in sorted(tickets & self._speculation.keys())]
         return tuple(ticket for race in dropped for ticket in race.finished)
 
 
-def _won_by(ticket: int, race: _Race) -> Settlement:
-    return Settlement(
+def _won_by(ticket: int, race: _Race) -> SpeculationResult:
+    return SpeculationResult(
         counted=(ticket,), superseded=tuple(race.finished), call_back=tuple(sorted(race.running)), drop=ticket
     )

@@ -30,7 +30,7 @@ BLIND_FRAME = 250_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class UnitOutlook:
     """What is known when a node asks. Work is in seconds of a node of speed 1.
 
     Parameters
@@ -96,7 +96,7 @@ class Outlook:
         return self.ends_in_s / TIME_PART * self.speed
 
 
-def unit_work(outlook: Outlook) -> float:
+def unit_work(outlook: UnitOutlook) -> float:
     """Work the next unit should hold, in seconds of a node of speed 1.
 
     Shares of what is left make units shrink towards the end (factoring: Hummel, Schonberg, Flynn 1992), the more
@@ -106,7 +106,7 @@ def unit_work(outlook: Outlook) -> float:
     return max(min(outlook.cautious_s, outlook.timely_s, longest(outlook)), floor, outlook.overhead_s * outlook.speed)
 
 
-def longest(outlook: Outlook) -> float:
+def longest(outlook: UnitOutlook) -> float:
     """Work a unit may hold at most, so that a node that dies or is slower than thought holds up little."""
     speed = outlook.speed
     left_s = outlook.share_s / speed

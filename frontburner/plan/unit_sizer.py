@@ -8,13 +8,13 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from frontburner.plan.split_region import cut_off
-from frontburner.plan.unit_cost import BLIND_FRAME, BLIND_PART, OVERHEAD_LIMIT, Outlook, unit_work
+from frontburner.plan.unit_cost import BLIND_FRAME, BLIND_PART, OVERHEAD_LIMIT, UnitOutlook, unit_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from frontburner.plan.block import Block
-    from frontburner.plan.in_flight import UnderWay
+    from frontburner.plan.in_flight import InFlight
     from frontburner.plan.learning import Learning
     from frontburner.plan.pool import Pool
     from tasks.spec import Region, SampleRange
@@ -33,7 +33,7 @@ class Mode(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Cutter:
+class UnitSizer:
     """Decides how much a node gets, and takes it from the pool.
 
     Parameters
@@ -48,7 +48,7 @@ class Cutter:
 
     pool: Pool
     learning: Learning
-    under_way: UnderWay
+    in_flight: InFlight
     frames: int
     region: Region
     passes: Sequence[SampleRange]
@@ -95,7 +95,7 @@ class Cutter:
         self.pool.put(index, [block.part(region) for region in rest])
         return block.part(piece)
 
-    def _company(self, first: Block, node: str, outlook: Outlook) -> Iterable[Block]:
+    def _company(self, first: Block, node: str, outlook: UnitOutlook) -> Iterable[Block]:
         """Take more whole frames for a unit whose frame is far shorter than what a unit costs besides."""
         if not self.learning.cost.measured or not self._groups(first) or node in self.most_px:
             return
@@ -114,7 +114,7 @@ class Cutter:
         """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
         return len(self.passes) == 1 and block.region == self.region and block.race is None and not block.failures
 
-    def _target(self, block: Block, outlook: Outlook) -> tuple[float, float]:
+    def _target(self, block: Block, outlook: UnitOutlook) -> tuple[float, float]:
         """Price that the unit of this node should have, and may have at most, in the unit of `CostMap.predict`."""
         if self.mode is Mode.FRAMES:
             return inf, inf
@@ -140,18 +140,18 @@ class Cutter:
             return False
         return self.frames == 1 or not self.learning.cost.measured
 
-    def _outlook(self, block: Block, node: str, now_s: float, *, done_s: float, ends_in_s: float) -> Outlook:
+    def _outlook(self, block: Block, node: str, now_s: float, *, done_s: float, ends_in_s: float) -> UnitOutlook:
         """What is known when a node asks and is to have a block, or a part of it."""
         learning, known = self.learning, self.learning.cost.measured
         frame = block.frame if self.mode is Mode.TILES else None
         state = learning.nodes.get(node)
         pool_s = self.pool.price(self._price, frame=frame, samples=block.samples if self.limited else None)
         farm_speed = learning.farm_speed or 1.0
-        return Outlook(
+        return UnitOutlook(
             pool_s=pool_s,
-            hands_s=self.under_way.work_left(now_s) if known else 0.0,
-            together_s=self.under_way.together_s(pool_s, farm_speed, now_s) if known else pool_s / farm_speed,
-            busy_s=self.under_way.busy_s(node, now_s) if known else 0.0,
+            hands_s=self.in_flight.work_left(now_s) if known else 0.0,
+            together_s=self.in_flight.together_s(pool_s, farm_speed, now_s) if known else pool_s / farm_speed,
+            busy_s=self.in_flight.busy_s(node, now_s) if known else 0.0,
             speed=learning.speed(node),
             overhead_s=learning.overhead_s,
             deviation=learning.deviation(block, node),

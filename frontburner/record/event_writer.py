@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from frontburner import events as ev
 from frontburner.record.event_codec import encode
 from frontburner.record.event_log import part_key, position, read
-from frontburner.record.snapshot import Standing
+from frontburner.record.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
-__all__ = ["Recorder", "read"]
+__all__ = ["EventWriter", "read"]
 
 FLUSH_EVERY_S = 2.0
 HEARTBEAT_EVERY_S = 5.0
@@ -36,7 +36,7 @@ MOST_WAITING = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Recorder:
+class EventWriter:
     """Writes the record of one run; an observer of the job's events.
 
     Parameters
@@ -58,7 +58,7 @@ class Recorder:
     _part: list[str] = field(init=False, default_factory=list)
     _written: int = field(init=False, default=0)
     _parts: int = field(init=False, default=0)
-    _standing: Standing = field(init=False)
+    _standing: Snapshot = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _wake: threading.Event = field(init=False, default_factory=threading.Event)
     _ended: bool = field(init=False, default=False)
@@ -66,7 +66,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         """Begin to write."""
-        self._standing = Standing(store=self.store, job_id=self.job_id)
+        self._standing = Snapshot(store=self.store, job_id=self.job_id)
         self._thread = threading.Thread(target=self._write_on, name="history", daemon=True)
         self._thread.start()
         return self

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import encoding_of
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.record.registry import NotNow, document_of
+from frontburner.record.registry import StoreUnreachable, document_of
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.many import at_once
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def footage_in(place: Place) -> tuple[RenderJob, Footage]:
-    """Return a job and its frames; those that aren't in place have no files. Raises `NotNow`."""
+    """Return a job and its frames; those that aren't in place have no files. Raises `StoreUnreachable`."""
     status = status_of(place.store, place.job_id)
     job = make_job(document_of(place, status))
     if not status.written:
-        raise NotNow(reason=f"No frame of {place.job_id} is in place.", remedy="Render it first.")
+        raise StoreUnreachable(reason=f"No frame of {place.job_id} is in place.", remedy="Render it first.")
     return job, footage_of_status(place.store, status, job)
 
 

@@ -28,7 +28,7 @@ class UnknownJob(FrontburnerError):
 
 
 @dataclass(kw_only=True, eq=False)
-class NotNow(FrontburnerError):
+class StoreUnreachable(FrontburnerError):
     """Something that can't be done to a job, or not as it stands."""
 
 

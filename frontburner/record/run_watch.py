@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.events import RunState
 from frontburner.record.job_status import LISTEN_FOR, SILENT_AFTER
-from frontburner.record.snapshot import Standing, is_gone
+from frontburner.record.snapshot import Snapshot, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +21,18 @@ LOOK_EVERY_S = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
-class Watch:
+class RunWatch:
     """Watches the run of a job from outside.
 
     Whether it is lost is told by how long nothing new is heard of it, not by comparing this machine's clock with its.
     """
 
     place: Place
-    standing: Standing = field(init=False)
+    standing: Snapshot = field(init=False)
     _heard_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.standing = Standing(store=self.place.store, job_id=self.place.job_id)
+        self.standing = Snapshot(store=self.place.store, job_id=self.place.job_id)
         self._heard_s = time.monotonic()
 
     def begin(self) -> JobStatus:

@@ -32,7 +32,7 @@ _FOLDER = f"{HOUSE}/standing/"
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class Snapshot:
     """The fold over all runs of a job up to a position of its record.
 
     Parameters
@@ -94,7 +94,7 @@ class Standing:
 
 def status_of(store: ObjectStore, job_id: str) -> JobStatus:
     """Return how a job stands; where its process is gone from this machine, that it is lost."""
-    status = Standing(store=store, job_id=job_id).catch_up()
+    status = Snapshot(store=store, job_id=job_id).catch_up()
     if status.open and is_gone(status.run):
         status.state = RunState.LOST
     return status

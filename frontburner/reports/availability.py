@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Shifts:
+class Availability:
     """The times each node was there; a node may come and go more than once."""
 
     _times: dict[str, list[tuple[float, float]]] = field(default_factory=dict)

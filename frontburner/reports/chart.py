@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from frontburner.reports.chart_colours import FRAMES, LOADING, PASSES, THERE, WASTED, Hues
-from frontburner.reports.timeline import Doing
+from frontburner.reports.chart_colours import FRAMES, LOADING, PASSES, THERE, WASTED, ChartColours
+from frontburner.reports.timeline import Activity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +114,7 @@ def _draw_nodes(axes: Axes, report: Report) -> None:
     axes.set_xlabel(f"{scale.unit} since the first unit was handed out")
     _name_rows(axes, list(rows))
     _frame(axes)
-    hues = Hues.of(report)
+    hues = ChartColours.of(report)
     _draw_shifts(axes, report, rows, scale)
     _draw_bars(axes, report, rows, scale, hues)
     _draw_marks(axes, report, rows, scale)
@@ -144,7 +144,7 @@ def _draw_shifts(axes: Axes, report: Report, rows: dict[str, int], scale: _Scale
     _fill(axes, spans, [THERE] * len(spans), height=1.0 if len(rows) > NAMED_ROWS else 0.82)
 
 
-def _draw_bars(axes: Axes, report: Report, rows: dict[str, int], scale: _Scale, hues: Hues) -> None:
+def _draw_bars(axes: Axes, report: Report, rows: dict[str, int], scale: _Scale, hues: ChartColours) -> None:
     from matplotlib.colors import to_rgb
 
     spans, colours, wasted = [], [], []
@@ -156,7 +156,7 @@ def _draw_bars(axes: Axes, report: Report, rows: dict[str, int], scale: _Scale, 
             colour = to_rgb(hues.colour(bar))
             spans.append(span)
             colours.append(tuple(part * c + (1 - part) * g for c, g in zip(colour, ground, strict=True)))
-            if bar.doing is Doing.WASTED:
+            if bar.doing is Activity.WASTED:
                 wasted.append(span)
     crowded = len(rows) > NAMED_ROWS
     height = 1.0 if crowded else 0.82
@@ -219,7 +219,7 @@ def _draw_ends(axes: Axes, report: Report, scale: _Scale) -> None:
     axes.axvline(scale(report.ended_s), color=INK, linestyle="-", linewidth=1.0, label=words)
 
 
-def _draw_key(axes: Axes, report: Report, hues: Hues) -> None:
+def _draw_key(axes: Axes, report: Report, hues: ChartColours) -> None:
     from matplotlib.patches import Patch
 
     patches = [Patch(facecolor=colour, label=words) for words, colour in hues.key()]

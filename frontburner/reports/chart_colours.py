@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from frontburner.reports.timeline import Bar, Doing
+from frontburner.reports.timeline import Activity, Bar
 
 if TYPE_CHECKING:
     from frontburner.reports.report import Report
@@ -16,17 +16,17 @@ FRAMES = "viridis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hues:
+class ChartColours:
     """Colours of bars: by frame where there are several, by pass in a still."""
 
     frames: tuple[int, int] | None
     passes: tuple[tuple[int, str], ...]
 
     @classmethod
-    def of(cls, report: Report) -> Hues:
+    def of(cls, report: Report) -> ChartColours:
         """Colours for what was rendered."""
         hues = sorted(
-            {bar.hue for bars in report.timeline.bars.values() for bar in bars if bar.doing is Doing.RENDERING}
+            {bar.hue for bars in report.timeline.bars.values() for bar in bars if bar.doing is Activity.RENDERING}
         )
         if report.frames > 1 and hues:
             return cls(frames=(hues[0], max(hues[-1], hues[0] + 1)), passes=())
@@ -36,8 +36,8 @@ class Hues:
 
     def colour(self, bar: Bar) -> Any:  # noqa: ANN401 - whatever Matplotlib takes for a colour
         """Colour of a bar."""
-        if bar.doing is not Doing.RENDERING:
-            return LOADING if bar.doing is Doing.LOADING else WASTED
+        if bar.doing is not Activity.RENDERING:
+            return LOADING if bar.doing is Activity.LOADING else WASTED
         if self.frames is None:
             return self._pass_colour(bar.hue)
         from matplotlib import colormaps

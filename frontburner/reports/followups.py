@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class AfterFigures:
+class FollowupFigures:
     """Folded from a job's events. ``failed`` are movies and sheets that couldn't be made, and why."""
 
     checked: int = 0

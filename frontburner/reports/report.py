@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.events.aftermath import Aftermath
-from frontburner.reports.availability import Shifts
-from frontburner.reports.followups import AfterFigures
+from frontburner.reports.availability import Availability
+from frontburner.reports.followups import FollowupFigures
 from frontburner.reports.picture_results import PictureFigures
 from frontburner.reports.predictions import Predictions
-from frontburner.reports.timeline import Doing, Timeline
-from frontburner.reports.transfer_figures import SceneFigures
+from frontburner.reports.timeline import Activity, Timeline
+from frontburner.reports.transfer_figures import TransferFigures
 
 if TYPE_CHECKING:
     from frontburner.plan.block import Block
@@ -56,7 +56,7 @@ class Report:
     pictures: PictureFigures = field(default_factory=PictureFigures)
     notes: tuple[str, ...] = ()
     nodes: dict[str, NodeFigures] = field(default_factory=dict)
-    shifts: Shifts = field(default_factory=Shifts)
+    shifts: Availability = field(default_factory=Availability)
     timeline: Timeline = field(default_factory=Timeline)
     rendered_px: Region | None = None
     """The smallest region that holds all units."""
@@ -64,8 +64,8 @@ class Report:
     measured: ev.FarmMeasured | None = None
     predictions: Predictions = field(default_factory=Predictions)
     deadline: ev.DeadlineJudged | None = None
-    after: AfterFigures = field(default_factory=AfterFigures)
-    scene: SceneFigures = field(default_factory=SceneFigures)
+    after: FollowupFigures = field(default_factory=FollowupFigures)
+    scene: TransferFigures = field(default_factory=TransferFigures)
 
     def take(self, event: ev.Event) -> None:
         """Fold one event in."""
@@ -141,7 +141,7 @@ class Report:
     def _waste(self, event: ev.UnitWasted) -> None:
         if event.finished_s is None:
             self._ended(event.node, event.at_s).wasted_s += event.seconds
-            self.timeline.add(event.node, Doing.WASTED, ended_s=event.at_s, seconds=event.seconds)
+            self.timeline.add(event.node, Activity.WASTED, ended_s=event.at_s, seconds=event.seconds)
             return
         figures = self.nodes[event.node]
         figures.busy_s -= event.seconds
@@ -169,9 +169,9 @@ class Report:
             self.probe_units += 1
             self.probe_s += rendering_s
         self.predictions.take(predicted_s=event.predicted_s, measured_s=rendering_s)
-        self.timeline.add(event.node, Doing.LOADING, ended_s=event.at_s - rendering_s, seconds=record.load_s)
+        self.timeline.add(event.node, Activity.LOADING, ended_s=event.at_s - rendering_s, seconds=record.load_s)
         hue = event.block.frame if self.frames > 1 else event.block.samples.start
-        self.timeline.add(event.node, Doing.RENDERING, ended_s=event.at_s, seconds=rendering_s, hue=hue)
+        self.timeline.add(event.node, Activity.RENDERING, ended_s=event.at_s, seconds=rendering_s, hue=hue)
 
     @property
     def began_s(self) -> float:

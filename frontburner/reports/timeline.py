@@ -12,7 +12,7 @@ FINEST = 1 / 4096
 """Bars are first merged within this part of the job's time: less than a dot of the chart."""
 
 
-class Doing(StrEnum):
+class Activity(StrEnum):
     """What a node spends time on."""
 
     LOADING = "loading"
@@ -24,7 +24,7 @@ class Doing(StrEnum):
 class Bar:
     """A stretch of a node's time. ``busy_s`` of it were spent; less than all where bars were merged over gaps."""
 
-    doing: Doing
+    doing: Activity
     hue: int
     from_s: float
     to_s: float
@@ -47,7 +47,7 @@ class Timeline:
     _ends_s: float = 0.0
     _grain_s: float = 0.0
 
-    def add(self, node: str, doing: Doing, *, ended_s: float, seconds: float, hue: int = 0) -> None:
+    def add(self, node: str, doing: Activity, *, ended_s: float, seconds: float, hue: int = 0) -> None:
         """Add what a node did until now."""
         if seconds <= 0:
             return
@@ -67,9 +67,9 @@ class Timeline:
     def waste(self, node: str, *, ended_s: float, seconds: float) -> None:
         """Mark a unit's bar as wasted, unless it has been merged with more that wasn't."""
         for bar in reversed(self.bars.get(node, ())):
-            if bar.from_s < ended_s and bar.doing is Doing.RENDERING:
+            if bar.from_s < ended_s and bar.doing is Activity.RENDERING:
                 if bar.busy_s <= 2 * seconds:
-                    bar.doing = Doing.WASTED
+                    bar.doing = Activity.WASTED
                 return
 
     def fail(self, node: str, at_s: float) -> None:

@@ -9,7 +9,7 @@ from frontburner import events as ev
 
 
 @dataclass(slots=True)
-class SceneFigures:
+class TransferFigures:
     """How much of a scene was sent to the store, and fetched by each node."""
 
     sent: ev.SceneSent | None = None

@@ -39,7 +39,7 @@ _OVER = (RunState.COMPLETED, RunState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class SceneClaim:
     """What a job has to do with a scene.
 
     Parameters
@@ -62,7 +62,7 @@ def places() -> list[Path]:
     return [place for place in found if place.is_dir()]
 
 
-def claims() -> dict[Path, list[Claim]]:
+def claims() -> dict[Path, list[SceneClaim]]:
     """Jobs that render dropped scenes, by the scene's folder, of all stores that are known here.
 
     Raises
@@ -70,7 +70,7 @@ def claims() -> dict[Path, list[Claim]]:
     FrontburnerError
         When a store can't be read: a job of it might need any scene.
     """
-    kept, found = places(), dict[Path, list[Claim]]()
+    kept, found = places(), dict[Path, list[SceneClaim]]()
     for status in at_once(lambda job: status_of(*job), _jobs(kept)):
         folder = _folder(str(status.job.get("scene", "")), kept)
         if folder is not None:
@@ -78,7 +78,7 @@ def claims() -> dict[Path, list[Claim]]:
     return found
 
 
-def groups(place: Path, claimed: Mapping[Path, Sequence[Claim]], *, now_s: float) -> list[Group]:
+def groups(place: Path, claimed: Mapping[Path, Sequence[SceneClaim]], *, now_s: float) -> list[Group]:
     """Return the scenes of a place, each as what stays or goes together; what else lies there is left alone."""
     with os.scandir(place) as entries:
         found = sorted(Path(each.path) for each in entries if each.is_dir(follow_symlinks=False))
@@ -128,12 +128,12 @@ def _folder(scene: str, kept: Sequence[Path]) -> Path | None:
     return next((each for each in path.parents if each.parent in kept), None)
 
 
-def _claim(status: JobStatus) -> Claim:
+def _claim(status: JobStatus) -> SceneClaim:
     last_s = datetime.fromisoformat(status.last).timestamp() if status.last else 0.0
-    return Claim(over=status.state in _OVER, last_s=last_s)
+    return SceneClaim(over=status.state in _OVER, last_s=last_s)
 
 
-def _scene(folder: Path, claimed: Sequence[Claim], now_s: float) -> Group | None:
+def _scene(folder: Path, claimed: Sequence[SceneClaim], now_s: float) -> Group | None:
     held = _held(folder)
     if held is None:
         return None

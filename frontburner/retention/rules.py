@@ -106,7 +106,7 @@ def groups(entries: Iterable[Entry]) -> list[Group]:
     ]
 
 
-def doomed(found: Sequence[Group], policy: Policy, *, now_s: float) -> list[Group]:
+def removable(found: Sequence[Group], policy: Policy, *, now_s: float) -> list[Group]:
     """Choose what goes, the oldest first."""
     running = {group.name for group in found if group.kind is Kind.RECORDS and now_s - group.newest_s < RUNS_S}
     removable = sorted(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import get_run_logger
 
 from frontburner import events as ev
-from frontburner.cluster.fan_out import ask_node
+from frontburner.cluster.fan_out import run_on_node
 from frontburner.events import aftermath as am
 from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import format_frames
@@ -37,7 +37,7 @@ AGAIN_THE_SAME = "; rendered again, it came out the same: it is the scene's own"
 
 
 @dataclass(slots=True, kw_only=True)
-class Afterwards:
+class AfterFrames:
     """What a job wants of its frames besides that they are in place.
 
     Parameters
@@ -87,7 +87,7 @@ class Afterwards:
         files = [files_of(record) for record in self._records.values()]
         chunks = [files[start : start + MEASURED_AT_ONCE] for start in range(0, len(files), MEASURED_AT_ONCE)]
         self._measured = {}
-        for found in ask_node(self.client, measure_frames, chunks, self.store.url, heed=self.heed):
+        for found in run_on_node(self.client, measure_frames, chunks, self.store.url, heed=self.heed):
             for one in found:
                 self._measured |= one if isinstance(one, dict) else {}
 
@@ -115,13 +115,13 @@ class Afterwards:
         facts = f"frames {format_frames(frames)} · {size.width}×{size.height} · {renderer}"
         flags = {finding.frame: finding.fault.value for finding in self._found}
         return self._made(
-            ask_node(self.client, sheet_of, [self._footage], flags, facts, self.store.url, heed=self.heed)
+            run_on_node(self.client, sheet_of, [self._footage], flags, facts, self.store.url, heed=self.heed)
         )
 
     def make_movie(self, codec: Codec) -> Product:
         """Have a node make a movie."""
         fps, footage = parse_fps(self.job.fps), [self._footage]
-        return self._made(ask_node(self.client, movie_of, footage, codec, fps, self.store.url, heed=self.heed))
+        return self._made(run_on_node(self.client, movie_of, footage, codec, fps, self.store.url, heed=self.heed))
 
     def take(self, product: str, made: Product) -> None:
         """Report what was made."""

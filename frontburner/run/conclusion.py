@@ -10,7 +10,7 @@ from frontburner.control.halting import JobFailed
 from frontburner.reports.chart import draw
 from frontburner.reports.summary import markdown
 from storage.objects import HOUSE
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
@@ -44,7 +44,7 @@ def conclude(job: RenderJob, report: Report, store: ObjectStore, artifacts: Arti
     document = report.document()
     artifacts.report(markdown(document))
     written = json.dumps(document, indent=1).encode()
-    Patience().call(partial(store.write, f"{HOUSE}/jobs/{job.job_id}.json", written))
+    StoreRetry().call(partial(store.write, f"{HOUSE}/jobs/{job.job_id}.json", written))
     _raise_what_failed(job, report, document)
     return document
 

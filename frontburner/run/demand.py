@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from frontburner.plan.planner import Planner
-    from frontburner.run.limit_tracking import Limiter
+    from frontburner.run.limit_tracking import LimitTracking
 
 LOOK_S = 2.0
 """Nobody acts upon it sooner."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Need:
+class Demand:
     """What is left of a job, in seconds of one node like those it has."""
 
     clock: Callable[[], float]
     _looked_s: float = field(init=False, default=-math.inf)
     _work_s: float | None = field(init=False, default=None)
 
-    def work_s(self, planner: Planner, limiter: Limiter) -> float | None:
+    def work_s(self, planner: Planner, limiter: LimitTracking) -> float | None:
         """Return it as it was at the last look; None while nothing is known."""
         now_s = self.clock()
         if now_s - self._looked_s >= LOOK_S:

@@ -15,22 +15,22 @@ from frontburner import events as ev
 from frontburner.cluster.build_choice import choose_build
 from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.cluster.node_processes import farm_client
-from frontburner.cluster.scheduler_connection import TIMEOUT_S, Connection, FarmLost
+from frontburner.cluster.scheduler_connection import TIMEOUT_S, FarmLost, SchedulerConnection
 from frontburner.control.conditions import note_scene
-from frontburner.control.desired_state import WishWatch
-from frontburner.control.halting import Halt, Halted, Halting, end_state, stay_suspended
+from frontburner.control.desired_state import DesiredStateWatch
+from frontburner.control.halting import Halted, HaltKind, HaltWatch, end_state, stay_suspended
 from frontburner.jobs.deadline import DeadlineWatch, next_moment
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.notify.run_notifications import told
+from frontburner.notify.run_notifications import notifying
 from frontburner.reports.report import Report
-from frontburner.run.after_frames import Afterwards
+from frontburner.run.after_frames import AfterFrames
 from frontburner.run.conclusion import conclude
 from frontburner.run.prefect_artifacts import Artifacts
 from frontburner.run.previews import parts_folder
 from frontburner.run.recording import deployed, recorded
 from frontburner.run.rendering import Rendering
 from frontburner.run.rounds import Round, announce_plan, in_place, laid_out
-from frontburner.run.scene_transfer import Journey
+from frontburner.run.scene_transfer import SceneTransfer
 from frontburner.run.step_watch import StepWatch
 from frontburner.settings import Settings
 from storage.errors import StoreError
@@ -75,14 +75,14 @@ class JobRun:
     pictures: dict[int, FrameRecord] = field(init=False, default_factory=dict)
     """Frames that are in place, of those this run is for."""
     layout: Layout = field(init=False)
-    journey: Journey = field(init=False)
+    journey: SceneTransfer = field(init=False)
     farm: DaskFarm = field(init=False)
     report: Report = field(init=False)
     artifacts: Artifacts = field(init=False)
-    halting: Halting = field(init=False)
-    connection: Connection = field(init=False)
+    halting: HaltWatch = field(init=False)
+    connection: SchedulerConnection = field(init=False)
     steps: StepWatch = field(init=False)
-    afterwards: Afterwards = field(init=False)
+    afterwards: AfterFrames = field(init=False)
     _deadline: DeadlineWatch | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
     _round: Round = field(init=False)
@@ -101,7 +101,7 @@ class JobRun:
         """Keep the run's record and figures, heed what ends it, and notify those the job names when it has ended."""
         try:
             with (
-                told(self.job, self.store, after=self.steps.last),
+                notifying(self.job, self.store, after=self.steps.last),
                 self._connected() as scheduler,
                 recorded(self.job, self.store, scheduler),
                 self.steps.ending(),
@@ -113,7 +113,7 @@ class JobRun:
                         note_scene(self.job, self.store, self.journey.manifest)
         except Halted as halted:
             # Suspended where Prefect has a deployment to resume it from, else cancelled: whoever called calls again.
-            if halted.how is Halt.SUSPENDED and deployed():
+            if halted.how is HaltKind.SUSPENDED and deployed():
                 raise stay_suspended() from None
             self.result = end_state(halted)
         except Pause:
@@ -164,7 +164,7 @@ class JobRun:
         """Render what is missing, and return the job's chunks as they begin."""
         self.layout = laid_out(self.job, self._build, self.journey)
         self.report.notes, self.report.renderer = self.layout.notes, f"{self.job.renderer_name} {self._build}"
-        found = self._round.missing(self.job, self.layout, self.store)
+        found = self._round.missing_work(self.job, self.layout, self.store)
         announce_plan(self.job, self.layout, found, self.store, self.clock())
         self.pictures |= {record.frame: record for record in found.in_place}
         self.farm.open(self._build, self.layout.unit, self.layout.shows(parts_folder(self.job.job_id)))
@@ -250,11 +250,11 @@ class JobRun:
     @contextmanager
     def _connected(self) -> Iterator[str]:
         """Have what the run needs besides the farm's nodes; gives the scheduler's address."""
-        with farm_client() as client, WishWatch(store=self.store, job_id=self.job.job_id) as watch:
-            self.connection = Connection(client=client)
+        with farm_client() as client, DesiredStateWatch(store=self.store, job_id=self.job.job_id) as watch:
+            self.connection = SchedulerConnection(client=client)
             self.report = Report(job_id=self.job.job_id)
-            self.halting = Halting(job_id=self.job.job_id, watch=watch, clock=self.clock)
-            self.afterwards = Afterwards(
+            self.halting = HaltWatch(job_id=self.job.job_id, watch=watch, clock=self.clock)
+            self.afterwards = AfterFrames(
                 job=self.job, store=self.store, client=client, pictures=self.pictures, clock=self.clock,
                 heed=self.steps.heed_in_step,
             )  # fmt: skip
@@ -285,8 +285,8 @@ class JobRun:
     def _query(self) -> SceneQuery:
         return SceneQuery(renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job))
 
-    def _journey(self) -> Journey:
-        return Journey(
+    def _journey(self) -> SceneTransfer:
+        return SceneTransfer(
             scene=self.job.scene,
             query=self._query(),
             farm=self.farm,

@@ -71,7 +71,7 @@ class _Spent(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Limiter:
+class LimitTracking:
     """Ends frames by their limits; an observer of the job's events, between dispatcher and finisher.
 
     Parameters

@@ -16,11 +16,11 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 
 from frontburner import events as ev
-from frontburner.control.desired_state import Wish, express
-from frontburner.control.halting import Halt, Halted, JobFailed
+from frontburner.control.desired_state import DesiredState, set_desired_state
+from frontburner.control.halting import Halted, HaltKind, JobFailed
 from frontburner.control.single_run import wait_for_earlier_run
 from frontburner.record.event_log import new_run
-from frontburner.record.event_writer import Recorder
+from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import prefect_api, register
 from frontburner.settings import Settings
 
@@ -61,16 +61,16 @@ def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[Non
 
     register(job.job_id, job.out)
     wait_for_earlier_run(store, job.job_id, say=get_run_logger().info)
-    express(store, job.job_id, Wish.RUN, at=_now())
+    set_desired_state(store, job.job_id, DesiredState.RUN, at=_now())
     run = new_run(store, job.job_id, _now(), secrets.token_hex(3))
-    with Recorder(store=store, job_id=job.job_id, run=run, now=_now) as recorder:
+    with EventWriter(store=store, job_id=job.job_id, run=run, now=_now) as recorder:
         unobserve = ev.observe(recorder.take)
         try:
             ev.announce(_started(job, scheduler))
             yield
             end(ev.RunState.COMPLETED)
         except Halted as halted:
-            suspended = halted.how is Halt.SUSPENDED
+            suspended = halted.how is HaltKind.SUSPENDED
             end(ev.RunState.SUSPENDED if suspended else ev.RunState.CANCELLED)
             raise
         except Pause:

@@ -11,25 +11,25 @@ from frontburner import events as ev
 from frontburner.cluster.noise_measurement import DaskMeasurer
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.plan.planner import Planner
-from frontburner.run.demand import Need
+from frontburner.run.demand import Demand
 from frontburner.run.finishing import Finisher, StillFinisher
-from frontburner.run.limit_tracking import Limiter
+from frontburner.run.limit_tracking import LimitTracking
 from frontburner.run.previews import Previews, parts_folder
 from frontburner.run.step_states import SequenceSteps, Steps, StillSteps
-from frontburner.run.unit_cleanup import Leftovers
+from frontburner.run.unit_cleanup import UnitCleanup
 from storage.errors import FrontburnerError
 from tasks.errors import BadTile
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from frontburner.cluster.dask_farm import DaskFarm
-    from frontburner.control.halting import Halting
+    from frontburner.control.halting import HaltWatch
     from frontburner.jobs.deadline import DeadlineWatch
     from frontburner.jobs.job import RenderJob
     from frontburner.jobs.layout import Layout
-    from frontburner.jobs.missing import Missing
+    from frontburner.jobs.missing import MissingWork
     from frontburner.plan.block import Block
     from frontburner.run.chunks import Chunk, Stage
     from frontburner.run.prefect_artifacts import Artifacts
@@ -70,11 +70,11 @@ class Rendering:
 
     job: RenderJob
     layout: Layout
-    found: Missing
+    found: MissingWork
     farm: DaskFarm
     store: ObjectStore
     clock: Callable[[], float]
-    halting: Halting
+    halting: HaltWatch
     heed: Callable[[], None]
     artifacts: Artifacts
     between: Callable[[], None]
@@ -84,17 +84,17 @@ class Rendering:
     _steps: Steps = field(init=False)
     _finisher: Finisher | StillFinisher = field(init=False)
     _dispatcher: Dispatcher = field(init=False)
-    _limiter: Limiter = field(init=False)
+    _limiter: LimitTracking = field(init=False)
     _previews: Previews = field(init=False)
-    _leftovers: Leftovers = field(init=False)
-    _need: Need = field(init=False)
+    _leftovers: UnitCleanup = field(init=False)
+    _need: Demand = field(init=False)
     _undecided: bool = field(init=False, default=False)
     """Whether a frame is rendered of which a measurement has yet to say whether that is enough."""
     _rendered_again: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         layout, frames = self.layout, [work.frame for work in self.found.wanted]
-        self._leftovers, self._need = Leftovers(store=self.store), Need(clock=self.clock)
+        self._leftovers, self._need = UnitCleanup(store=self.store), Demand(clock=self.clock)
         self._planner = Planner(
             frames=self.found.wanted,
             size=next(iter(layout.frames.values())).size,
@@ -113,7 +113,7 @@ class Rendering:
             recover=self._recover,
         )
         self._previews = Previews(farm=self.farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
-        self._limiter = Limiter(
+        self._limiter = LimitTracking(
             layout=layout,
             frames=frames,
             clock=self.clock,
@@ -185,7 +185,7 @@ class Rendering:
 
     def _recover(self, ticket: int, block: Block) -> bool:
         """Look whether a lost unit was stored by its node before it died."""
-        there = Ledger(store=self.store).has(self.layout.unit(block))
+        there = UnitLedger(store=self.store).has(self.layout.unit(block))
         if there:
             self.farm.load(ticket, block)
         return there
@@ -196,7 +196,7 @@ class Rendering:
         self.heed()
         self.between()
         work_s = self._need.work_s(self._planner, self._limiter)
-        self._share(exhausted=self._planner.exhausted and not self._planner.resting, work_s=work_s)
+        self._share(exhausted=self._planner.exhausted and not self._planner.backoff, work_s=work_s)
         self._undecided = self._limiter.poll()
         self._planner.ends_in_s = self._limiter.ends_in_s()
         if not self.halting.paused:
@@ -255,7 +255,7 @@ class Rendering:
         self._rendered_again.add(frame)
         ev.announce(ev.UnitDamaged(at_s=self.clock(), node="", frame=frame, reason=error.reason))
         get_run_logger().warning("frame %d is rendered again: %s", frame, error.reason)
-        Ledger(store=self.store).forget((self.layout.frames[frame],))
+        UnitLedger(store=self.store).forget((self.layout.frames[frame],))
         self._limiter.render_again(frame)
         self._dispatcher.render_again(frame)
 

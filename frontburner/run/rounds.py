@@ -11,14 +11,14 @@ from prefect.states import Completed
 from frontburner import events as ev
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.layout import Layout, lay_out
-from frontburner.jobs.missing import Missing, missing
+from frontburner.jobs.missing import MissingWork, missing_work
 from frontburner.run.chunks import Chunk, Stage, frames_title
 from storage.objects import HOUSE
 from tasks.renderers import renderer
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
-    from frontburner.run.scene_transfer import Journey
+    from frontburner.run.scene_transfer import SceneTransfer
     from storage.objects import ObjectStore
 
 
@@ -38,17 +38,17 @@ class Round:
     only: str
     because: str = ""
 
-    def missing(self, job: RenderJob, layout: Layout, store: ObjectStore) -> Missing:
+    def missing_work(self, job: RenderJob, layout: Layout, store: ObjectStore) -> MissingWork:
         """Look what is missing. Frames to render again are discarded once, however often the run is resumed."""
         mark = f"{HOUSE}/jobs/{job.job_id}/again/{_flow_run()}{self.because}"
         again = "" if self.again and store.exists(mark) else self.again
-        found = missing(layout, store, again=again, only=self.only)
+        found = missing_work(layout, store, again=again, only=self.only)
         if self.again:
             store.create(mark, b"1")
         return found
 
 
-def laid_out(job: RenderJob, build: str, journey: Journey) -> Layout:
+def laid_out(job: RenderJob, build: str, journey: SceneTransfer) -> Layout:
     """Lay out a job whose scene is open."""
     return lay_out(
         job,
@@ -60,7 +60,7 @@ def laid_out(job: RenderJob, build: str, journey: Journey) -> Layout:
     )
 
 
-def announce_plan(job: RenderJob, layout: Layout, found: Missing, store: ObjectStore, at_s: float) -> None:
+def announce_plan(job: RenderJob, layout: Layout, found: MissingWork, store: ObjectStore, at_s: float) -> None:
     """Announce what is in place, and what is to be rendered."""
     for record in found.in_place:
         outputs = tuple(store.locate(key) for key in record.files)
@@ -80,7 +80,7 @@ def announce_plan(job: RenderJob, layout: Layout, found: Missing, store: ObjectS
     )
 
 
-def in_place(found: Missing) -> Chunk:
+def in_place(found: MissingWork) -> Chunk:
     """Return a chunk of the frames that need nothing any more."""
     frames = tuple(record.frame for record in found.in_place)
     chunk = Chunk(stage=Stage.FINISH, title=frames_title(frames), frames=frames)

@@ -16,13 +16,13 @@ from frontburner import events as ev
 from frontburner.cluster.futures import error_of
 from frontburner.dispatch.messages import Fetched
 from frontburner.reports.transfer_figures import size
-from frontburner.run.scene_upload import Sending
+from frontburner.run.scene_upload import SceneUpload
 from frontburner.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
 from storage.files import FileStore
 from storage.objects import open_store
 from tasks.errors import NodeNotReady, SceneError
-from tasks.job_context import Travel
+from tasks.job_context import SceneTravel
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.scene_tasks import open_scene, open_sent_scene
 from tasks.scene.fetching import differs
@@ -43,7 +43,7 @@ LOOK_EVERY_S = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
-class Journey:
+class SceneTransfer:
     """The way of a scene to the nodes of a farm.
 
     Parameters
@@ -67,7 +67,7 @@ class Journey:
     heed: Callable[[], None]
     say: Callable[[str], None]
     _opened: OpenedScene | None = field(init=False, default=None)
-    _sending: Sending | None = field(init=False, default=None)
+    _sending: SceneUpload | None = field(init=False, default=None)
     _arrived: bool = field(init=False, default=False)
     """Whether all that can be sent is in the store."""
     _told_s: float = field(init=False, default=0.0)
@@ -93,19 +93,19 @@ class Journey:
             When it can't be opened, or when no node sees it and it mustn't be sent.
         """
         self._opened = self._open()
-        if self.farm.travel is Travel.NO or (self.farm.travel is Travel.AUTO and not self._others()):
+        if self.farm.travel is SceneTravel.NO or (self.farm.travel is SceneTravel.AUTO and not self._others()):
             self._look_for(self.manifest)
         self._keep_manifest()
         others = self._others()
-        if self.farm.travel is Travel.NO and others and len(others) == len(self.farm.admission.differing):
+        if self.farm.travel is SceneTravel.NO and others and len(others) == len(self.farm.admission.differing):
             raise self._unlike(others)
-        if not self.must_be_sent and self.farm.travel is not Travel.NO:
+        if not self.must_be_sent and self.farm.travel is not SceneTravel.NO:
             self.say(f"The scene is used where it lies: all nodes have the same {len(self.manifest.files)} files.")
 
     @property
     def must_be_sent(self) -> bool:
         """Whether there are nodes that need it sent, or the job wants that."""
-        return self.farm.travel is Travel.YES or (self.farm.travel is Travel.AUTO and bool(self._others()))
+        return self.farm.travel is SceneTravel.YES or (self.farm.travel is SceneTravel.AUTO and bool(self._others()))
 
     def send(self) -> None:
         """Send the scene, and prove on a node that it is the same there. Raises `SceneError` when it isn't."""
@@ -113,7 +113,7 @@ class Journey:
 
     def poll(self) -> None:
         """Send the scene when a node has come that doesn't see it, and let it take part when all is there."""
-        if self._arrived or self.farm.travel is not Travel.AUTO:
+        if self._arrived or self.farm.travel is not SceneTravel.AUTO:
             return
         if self._sending is None and self._others():
             self._begin_sending()
@@ -132,7 +132,7 @@ class Journey:
         return {name: why for name, why in self.farm.admission.differing.items() if why}
 
     def _open(self) -> OpenedScene:
-        if self.farm.travel is Travel.YES:
+        if self.farm.travel is SceneTravel.YES:
             return self._open_here()
         own = {scene.frame: [scene.path] for scene in self.query.frames}
         self._look_for(self._aside(manifest_of, own, self.scene))
@@ -142,7 +142,7 @@ class Journey:
             self._describe(opened)
             same = not self._aside(conflicts, opened.manifest.files)
             return opened if same else self._open_here()  # what this machine has is what is to be rendered
-        if self.farm.travel is Travel.NO:
+        if self.farm.travel is SceneTravel.NO:
             raise self._unlike(self._others())
         return self._open_here()
 
@@ -192,14 +192,14 @@ class Journey:
             )
         self._opened.infos[first] = info
 
-    def _begin_sending(self) -> Sending:
+    def _begin_sending(self) -> SceneUpload:
         why = next(iter(self._others().items()), None)
         because = f"since it isn't the same on {why[0]}: {why[1]}" if why else "as the job wants it."
         self.say(f"The scene is sent, {len(self.manifest.files)} files, {because}")
-        self._sending = Sending(manifest=self.manifest, files=FileStore(store=open_store(self.farm.desk.files)))
+        self._sending = SceneUpload(manifest=self.manifest, files=FileStore(store=open_store(self.farm.desk.files)))
         return self._sending
 
-    def _end_sending(self, sending: Sending) -> None:
+    def _end_sending(self, sending: SceneUpload) -> None:
         try:
             sending.check()
         except FileChanged as error:
@@ -213,7 +213,7 @@ class Journey:
             f"{sending.seconds:.1f} s" + (f"; {size(there)} were in the store." if there else ".")
         )
 
-    def _end_late(self, sending: Sending) -> None:
+    def _end_late(self, sending: SceneUpload) -> None:
         """Have nodes take part that didn't see the scene, or say why they can't."""
         try:
             self._end_sending(sending)
@@ -221,14 +221,14 @@ class Journey:
             self._arrived = True
             self.farm.admission.refuse(str(error))
 
-    def _tell(self, sending: Sending, *, now: bool = False) -> None:
+    def _tell(self, sending: SceneUpload, *, now: bool = False) -> None:
         """Say how much is there, from time to time; and once what the store has against it."""
         at_s = self.clock()
         if sending.trouble is not None:
             ev.announce(ev.StoreAway(at_s=at_s, reason=sending.trouble.reason, remedy=sending.trouble.remedy))
             sending.trouble = None
-        under_way = sending.there_bytes < sending.size_bytes
-        if now or (under_way and at_s - self._told_s >= TELL_EVERY_S):
+        in_flight = sending.there_bytes < sending.size_bytes
+        if now or (in_flight and at_s - self._told_s >= TELL_EVERY_S):
             self._told_s = at_s
             ev.announce(
                 ev.SceneSent(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UnitCancelled
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from storage.errors import StoreError
@@ -21,7 +21,7 @@ AT_ONCE = 4
 
 
 @dataclass(slots=True, kw_only=True)
-class Sending:
+class SceneUpload:
     """Files on their way to the store, from threads of its own.
 
     Parameters
@@ -92,7 +92,7 @@ class Sending:
             counted += size_bytes
             self._count(size_bytes, sent=sent)
 
-        Patience(called_back=self._stopped.is_set, waits=self._wait).call(put)
+        StoreRetry(called_back=self._stopped.is_set, waits=self._wait).call(put)
 
     def _count(self, size_bytes: int, *, sent: bool = False) -> None:
         if self._stopped.is_set():

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from storage.errors import StoreError
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.still_parts import clear_parts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FRAMES_AT_ONCE = 256
 
 
 @dataclass(slots=True, kw_only=True)
-class Leftovers:
+class UnitCleanup:
     """Deletes units, now or later, on a thread of its own: nobody who hands out work waits for it.
 
     Parameters
@@ -50,7 +50,7 @@ class Leftovers:
         while self._frames:
             some = list(islice(self._frames, FRAMES_AT_ONCE))
             try:
-                Ledger(store=self.store).forget(frame for frame, _ in some)
+                UnitLedger(store=self.store).forget(frame for frame, _ in some)
                 for parts in {parts for _, parts in some if parts}:
                     clear_parts(parts, self.store)
             except StoreError:

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from frontburner.control.background_run import Launched, launch
-from frontburner.control.desired_state import Wish
+from frontburner.control.background_run import BackgroundRun, launch
+from frontburner.control.desired_state import DesiredState
 from frontburner.control.intake import absolute, prove
-from frontburner.control.resume import Choice, Here, Wanted
+from frontburner.control.resume import Choice, LocalRun, ResumeRequest
 from frontburner.control.resume import rerun as run_again
 from frontburner.control.resume import resume as go_on
-from frontburner.control.stop import ask
+from frontburner.control.stop import request_stop
 from frontburner.events import RunState
 from frontburner.jobs.job import JobRefused, RenderJob
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.record.job_status import JobStatus
 from frontburner.record.registry import Place, UnknownJob, places
 from frontburner.record.registry import find as find_place
-from frontburner.record.run_watch import LOOK_EVERY_S, Watch
+from frontburner.record.run_watch import LOOK_EVERY_S, RunWatch
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 
@@ -56,15 +56,15 @@ class Job:
     """
 
     place: Place
-    _watch: Watch = field(init=False, repr=False)
-    _launched: Launched | None = field(init=False, default=None, repr=False)
+    _watch: RunWatch = field(init=False, repr=False)
+    _launched: BackgroundRun | None = field(init=False, default=None, repr=False)
     _runs_before: int = field(init=False, default=-1, repr=False)
     """Runs it had when another one was asked for from here."""
     _asked: bool = field(init=False, default=False, repr=False)
     """Whether it was Prefect that was asked."""
 
     def __post_init__(self) -> None:
-        self._watch = Watch(place=self.place)
+        self._watch = RunWatch(place=self.place)
 
     @property
     def job_id(self) -> str:
@@ -117,11 +117,11 @@ class Job:
         now
             End the units under way too: they are rendered again when it goes on.
         """
-        self._ask(Wish.SUSPEND_NOW if now else Wish.SUSPEND)
+        self._ask(DesiredState.SUSPEND_NOW if now else DesiredState.SUSPEND)
 
     def cancel(self) -> None:
         """End its renderers within seconds. What is finished is kept, and `resume` still goes on."""
-        self._ask(Wish.CANCEL)
+        self._ask(DesiredState.CANCEL)
 
     def resume(self, *, nodes: int = 0) -> None:
         """Go on with it, whatever ended it: at its Prefect deployment where it has one, else by a process from here."""
@@ -139,28 +139,28 @@ class Job:
         missing
             Of the frames named, only those that aren't in place.
         """
-        wanted = Wanted(frames=frames, failed=failed, missing=missing)
+        wanted = ResumeRequest(frames=frames, failed=failed, missing=missing)
         self._go(lambda here: run_again(self.place, wanted, here), nodes)
 
-    def _go(self, act: Callable[[Here[Launched]], Launched | None], nodes: int) -> None:
+    def _go(self, act: Callable[[LocalRun[BackgroundRun]], BackgroundRun | None], nodes: int) -> None:
         """Have another run of it begin, unless there is nothing to do."""
         runs = self._watch.look().runs
         self._launched, self._asked = None, False
 
-        def render(read: Callable[[], RenderJob], choice: Choice) -> Launched:
+        def render(read: Callable[[], RenderJob], choice: Choice) -> BackgroundRun:
             return launch(absolute(read()), choice, nodes=nodes)
 
         def asked() -> None:
             self._asked = True
 
-        self._launched = act(Here(render=render, say=_LOG.info, asked=asked))
+        self._launched = act(LocalRun(render=render, say=_LOG.info, asked=asked))
         if self._launched is not None or self._asked:
             self._runs_before = runs
 
-    def _ask(self, wish: Wish) -> None:
+    def _ask(self, wish: DesiredState) -> None:
         while self.status().runs <= self._runs_before and not self._over:
             time.sleep(LOOK_EVERY_S)  # a run that begins takes it that it is wanted
-        ask(self.place, wish, _LOG.info)
+        request_stop(self.place, wish, _LOG.info)
 
     @property
     def _over(self) -> bool:

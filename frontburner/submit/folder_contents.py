@@ -24,7 +24,7 @@ _PASSING = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~", "@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
+class FolderEntry:
     """Something to render.
 
     Parameters
@@ -78,7 +78,7 @@ class Settling:
     settle_s: float
     _seen: dict[Path, tuple[Signature, float]] = field(init=False, default_factory=dict)
 
-    def complete(self, drops: Iterable[Drop], now_s: float) -> list[Drop]:
+    def complete(self, drops: Iterable[FolderEntry], now_s: float) -> list[FolderEntry]:
         """Return the drops that are complete, the one that came to rest first before all others."""
         seen: dict[Path, tuple[Signature, float]] = {}
         ready = []
@@ -95,7 +95,7 @@ class Settling:
         return [drop for _, drop in sorted(ready, key=lambda each: (each[0], each[1].path))]
 
 
-def drops_in(folder: Path) -> list[Drop]:
+def entries_in(folder: Path) -> list[FolderEntry]:
     """Return what lies in a folder to be rendered."""
     entries = [path for path in sorted(folder.iterdir()) if _counts(path)]
     jobs = {path: _scene_of(path) for path in entries if path.is_file() and is_job_file(path)}
@@ -105,30 +105,32 @@ def drops_in(folder: Path) -> list[Drop]:
         if path.is_dir() and path.name not in (DONE, FAILED, PICTURES):
             found.append(_whole(path))
         elif path not in jobs and path not in scenes and _is_scene(path):
-            found.append(Drop(path=path, render=path, others=_files(path)[1:]))
+            found.append(FolderEntry(path=path, render=path, others=_files(path)[1:]))
     return found
 
 
-def _job(path: Path, scene: Path | None, folder: Path) -> Drop:
+def _job(path: Path, scene: Path | None, folder: Path) -> FolderEntry:
     """Return a job file with the scene it names, where that lies beside it."""
     if scene is None or scene.parent != folder:
-        return Drop(path=path, render=path)
+        return FolderEntry(path=path, render=path)
     files = _files(scene)
-    return Drop(path=path, render=path, others=files, missing=None if files else scene)
+    return FolderEntry(path=path, render=path, others=files, missing=None if files else scene)
 
 
-def _whole(folder: Path) -> Drop:
+def _whole(folder: Path) -> FolderEntry:
     """Return a folder that was dropped: its one job file, or else its one scene, is what is rendered."""
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and _counts(path)]
     candidates: Sequence[Path] = [path for path in files if is_job_file(path)] or [
         path for path in files if _is_scene(path)
     ]
     if len(candidates) == 1:
-        return Drop(path=folder, render=candidates[0])
+        return FolderEntry(path=folder, render=candidates[0])
     if not candidates:
-        return Drop(path=folder, problem="There is no scene and no job file in the folder, at its top.")
+        return FolderEntry(path=folder, problem="There is no scene and no job file in the folder, at its top.")
     names = ", ".join(path.name for path in candidates[:5])
-    return Drop(path=folder, problem=f"The folder has several scenes or jobs: {names}. Add a job file that names one.")
+    return FolderEntry(
+        path=folder, problem=f"The folder has several scenes or jobs: {names}. Add a job file that names one."
+    )
 
 
 def _counts(path: Path) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ANSWER_S = 60.0
 
 
-def hand_over(member: Membership, document: Mapping[str, Any]) -> dict[str, str]:
+def submit_through_gateway(member: Membership, document: Mapping[str, Any]) -> dict[str, str]:
     """Give a job document to the farm; returns what the job and its run are called there.
 
     Raises

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from watchfiles import watch
 
-from frontburner.control.intake import Form, read_job
+from frontburner.control.intake import JobInput, read_job
 from frontburner.events import RunState
 from frontburner.jobs.durations import format_span
 from frontburner.jobs.files import is_job_file, read_document
 from frontburner.submit.api import Job, NotCompleted, submit
-from frontburner.submit.folder_contents import DONE, FAILED, PICTURES, Drop, Settling, drops_in
+from frontburner.submit.folder_contents import DONE, FAILED, PICTURES, FolderEntry, Settling, entries_in
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Interrupted(FrontburnerError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Inbox:
+class WatchedFolder:
     """Renders what is dropped into a folder, one after the other.
 
     Parameters
@@ -56,7 +56,7 @@ class Inbox:
 
     folder: Path
     given: Mapping[str, Any]
-    form: Form
+    form: JobInput
     settle_s: float
     stopped: threading.Event
     say: Callable[[str], None]
@@ -84,7 +84,7 @@ class Inbox:
 
     def _render_complete(self) -> bool:
         """Render what is complete. Returns whether there is, or was, something to render."""
-        drops = [drop for drop in drops_in(self.folder) if not self._holds(drop)]
+        drops = [drop for drop in entries_in(self.folder) if not self._holds(drop)]
         for drop in self._settling.complete(drops, time.monotonic()):
             if self.stopped.is_set():
                 break
@@ -92,10 +92,10 @@ class Inbox:
                 self._take(drop)
         return bool(drops)
 
-    def _holds(self, drop: Drop) -> bool:
+    def _holds(self, drop: FolderEntry) -> bool:
         return drop.path in self._held and self._held[drop.path] == drop.signature()
 
-    def _take(self, drop: Drop) -> None:
+    def _take(self, drop: FolderEntry) -> None:
         """Render a drop, and put it where it belongs then."""
         began_s, outputs = time.monotonic(), tuple[str, ...]()
         try:
@@ -115,7 +115,7 @@ class Inbox:
             self.say(f"{drop.name}: {len(outputs)} pictures in {took}, {outputs[-1] if outputs else 'none'}")
             self._move(drop, DONE, "\n".join(outputs))
 
-    def _rendered(self, drop: Drop) -> tuple[str, ...]:
+    def _rendered(self, drop: FolderEntry) -> tuple[str, ...]:
         if drop.render is None or drop.missing is not None:
             problem = drop.problem or f"The scene {drop.missing} that it names isn't there."
             raise FrontburnerError(reason=problem, remedy="Drop all of it again.")
@@ -139,11 +139,11 @@ class Inbox:
         own = "out" in self.given or "://" in out
         return {**self.given, "out": out if own else str(self.folder / Path(out).expanduser())}
 
-    def _fail(self, drop: Drop, error: FrontburnerError) -> None:
+    def _fail(self, drop: FolderEntry, error: FrontburnerError) -> None:
         self.say(f"{drop.name}: {error}")
         self._move(drop, FAILED, str(error))
 
-    def _move(self, drop: Drop, where: str, note: str) -> None:
+    def _move(self, drop: FolderEntry, where: str, note: str) -> None:
         """Move a drop and what belongs to it, with a note beside it."""
         place = self.folder / where
         try:

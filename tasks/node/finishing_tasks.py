@@ -11,12 +11,12 @@ from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.node.unit_task import tile_of
 from tasks.picture.frame_output import FrameRecord, PictureOrder, Stitched, put_together, without_noise, write
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.job_context import Desk
+    from tasks.job_context import JobContext
     from tasks.spec import Tile, UnitSpec
 
 
@@ -31,7 +31,10 @@ def _stitched_bytes(stitched: Stitched) -> int:
 
 
 def finish_frames(
-    tiles: Sequence[Sequence[Tile | UnitSpec]], orders: Sequence[PictureOrder], desk: Desk, metadata: dict[str, str]
+    tiles: Sequence[Sequence[Tile | UnitSpec]],
+    orders: Sequence[PictureOrder],
+    desk: JobContext,
+    metadata: dict[str, str],
 ) -> list[FrameRecord | FrontburnerError]:
     """Stitch, encode and write frames, one after the other.
 
@@ -43,7 +46,7 @@ def finish_frames(
     return [_finished(own, order, desk, metadata) for own, order in zip(tiles, orders, strict=True)]
 
 
-def stitch_frame(tiles: Sequence[Tile | UnitSpec], order: PictureOrder, desk: Desk) -> Stitched:
+def stitch_frame(tiles: Sequence[Tile | UnitSpec], order: PictureOrder, desk: JobContext) -> Stitched:
     """Stitch a frame; its picture stays on this node until it is written."""
     return put_together([tile_of(tile, desk) for tile in tiles], order)
 
@@ -53,13 +56,13 @@ def denoise_frame(stitched: Stitched) -> Stitched:
     return without_noise(stitched)
 
 
-def write_frame(stitched: Stitched, order: PictureOrder, desk: Desk, metadata: dict[str, str]) -> FrameRecord:
+def write_frame(stitched: Stitched, order: PictureOrder, desk: JobContext, metadata: dict[str, str]) -> FrameRecord:
     """Encode and write a frame's picture."""
-    return Patience().call(partial(write, stitched, order, open_store(desk.store_url), metadata))
+    return StoreRetry().call(partial(write, stitched, order, open_store(desk.store_url), metadata))
 
 
 def _finished(
-    tiles: Sequence[Tile | UnitSpec], order: PictureOrder, desk: Desk, metadata: dict[str, str]
+    tiles: Sequence[Tile | UnitSpec], order: PictureOrder, desk: JobContext, metadata: dict[str, str]
 ) -> FrameRecord | FrontburnerError:
     try:
         stitched = stitch_frame(tiles, order, desk)

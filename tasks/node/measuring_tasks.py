@@ -13,13 +13,13 @@ from tasks.picture.products import ahead, measure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.job_context import Desk
+    from tasks.job_context import JobContext
     from tasks.picture.frame_reading import FrameFiles
     from tasks.picture.inspection import Figures, Finding
     from tasks.spec import Region, Tile, UnitSpec
 
 
-def take_pass(before: Moments | None, tiles: Sequence[Tile | UnitSpec], region: Region, desk: Desk) -> Moments:
+def take_pass(before: Moments | None, tiles: Sequence[Tile | UnitSpec], region: Region, desk: JobContext) -> Moments:
     """Take a complete pass in. Raises `BadTile` when it isn't complete."""
     return gather_pass(before, [tile_of(tile, desk) for tile in tiles], region)
 

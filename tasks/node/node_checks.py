@@ -36,7 +36,7 @@ _GIVES_WAY = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class NodeInquiry:
     """What is to be checked.
 
     Parameters
@@ -74,7 +74,7 @@ class Attempt:
     tried: tuple[Tried, ...] = ()
 
 
-def checkup(inquiry: Inquiry, *, node: str, threads: int, logs: Path, busy: bool = False) -> Readiness:
+def checkup(inquiry: NodeInquiry, *, node: str, threads: int, logs: Path, busy: bool = False) -> Readiness:
     """Check this machine.
 
     Parameters
@@ -158,7 +158,7 @@ def _tries(name: str, afresh: bool, measure: bool) -> Attempt:  # noqa: FBT001 -
     return attempt(name, afresh=afresh, measure=measure)
 
 
-def _renderer_check(name: str, attempt: Attempt | FrontburnerError, inquiry: Inquiry, *, busy: bool) -> Check:
+def _renderer_check(name: str, attempt: Attempt | FrontburnerError, inquiry: NodeInquiry, *, busy: bool) -> Check:
     if isinstance(attempt, FrontburnerError):
         return Check(name=name, grade=Grade.FAILS, reason=attempt.reason, remedy=attempt.remedy)
     failed = [one.verdict for one in attempt.tried if not one.verdict.ok]

@@ -29,8 +29,8 @@ from tasks.errors import ProgramFailed, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
 from tasks.node.renderer_call import Call, Phase, Witness, check, never, nobody
-from tasks.process.exit_status import ending
-from tasks.process.hang_detection import STILL_S, Stillness, cpu_s
+from tasks.process.exit_status import exit_sentence
+from tasks.process.hang_detection import STILL_S, HangDetection, cpu_s
 from tasks.process.memory import MemoryWatch
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class _Running:
     def answer(self, call: Call) -> renderer_child.Answer:
         """Put a call to the child and wait for its answer."""
         future = self.pool.schedule(renderer_child.answer, call.said, timeout=call.timeout_s)
-        stillness = Stillness(partial(cpu_s, self.process.pid or 0))
+        stillness = HangDetection(partial(cpu_s, self.process.pid or 0))
         while not wait([future], timeout=POLL_S).done:
             call.look(Phase.RENDERING)
             call.still = stillness.look(time.monotonic())
@@ -213,7 +213,7 @@ class RendererProcess:
             )  # fmt: skip
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
-            reason = f"The renderer process {ending(running.process.exitcode)}."
+            reason = f"The renderer process {exit_sentence(running.process.exitcode)}."
         except BaseException:
             self._end()
             raise

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.node.unit_task import in_renderer, scene_for
-from tasks.scene.fetching import Place
+from tasks.scene.fetching import SceneLocation
 from tasks.scene.frame_scenes import OpenedScene, SceneQuery, inspect_frames, listed
 
 if TYPE_CHECKING:
-    from tasks.job_context import Desk
+    from tasks.job_context import JobContext
     from tasks.renderers.base import SceneInfo
 
 
@@ -19,10 +19,10 @@ def open_scene(query: SceneQuery) -> OpenedScene:
     return listed(query, in_renderer(inspect_frames, query))
 
 
-def open_sent_scene(query: SceneQuery, manifest: str, desk: Desk) -> SceneInfo:
+def open_sent_scene(query: SceneQuery, manifest: str, desk: JobContext) -> SceneInfo:
     """Read a job's first frame in this node's renderer, from the files as the node has them now."""
     first = query.frames[0]
-    place = Place(scene=first.path, frame=first.frame, manifest=manifest)
+    place = SceneLocation(scene=first.path, frame=first.frame, manifest=manifest)
     with scene_for(place, desk) as path:
         own = replace(query, frames=(replace(first, path=path),))
         return in_renderer(inspect_frames, own)[first.frame]

@@ -9,13 +9,13 @@ from distributed import get_worker
 from distributed.worker import thread_state
 
 from tasks.node.renderer_call import check
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from distributed import Worker
 
     from storage.errors import StoreError
-    from tasks.job_context import Desk
+    from tasks.job_context import JobContext
     from tasks.node.renderer_call import Phase
     from tasks.spec import UnitSpec
 
@@ -24,7 +24,7 @@ SAYS_AFTER_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Line:
+class UnitChannel:
     """Line from the thread that renders a unit to the job's dispatcher: what it says, and hears of the unit."""
 
     worker: Worker
@@ -36,7 +36,7 @@ class Line:
     _phase: Phase | None = None
 
     @classmethod
-    def of(cls, desk: Desk, ticket: int) -> Line:
+    def of(cls, desk: JobContext, ticket: int) -> UnitChannel:
         """Line of the unit this thread renders."""
         worker = get_worker()
         return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=desk.topic, ticket=ticket)
@@ -66,9 +66,9 @@ class Line:
             self._phase = phase
             self.say(phase=phase.value, seconds=seconds)
 
-    def patience(self) -> Patience:
+    def patience(self) -> StoreRetry:
         """Return what waits for the store while somebody wants the unit."""
-        return Patience(called_back=self.called_back, waits=self._say_store_away)
+        return StoreRetry(called_back=self.called_back, waits=self._say_store_away)
 
     def called_back(self) -> bool:
         """Whether the scheduler no longer wants the task this thread runs."""

@@ -31,7 +31,7 @@ that took 2.6 ms, a key of a long listing 0.1 to 0.5 ms; in a folder 0.2 and 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class UnitLedger:
     """Finished units by what they are: frame, region and range of samples can be read off an object's key."""
 
     store: ObjectStore

@@ -20,23 +20,23 @@ from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
 from tasks.errors import NodeNotReady
 from tasks.node.renderer_process import RendererProcess
-from tasks.node.unit_channel import Line, fetched
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_channel import UnitChannel, fetched
+from tasks.node.unit_ledger import UnitLedger
 from tasks.node.versions import versions
 from tasks.picture.noise import Moments
 from tasks.picture.still_parts import show_part
 from tasks.picture.stitch import check_tile
-from tasks.scene.fetching import AtHand, Place, Progress, at_hand
+from tasks.scene.fetching import LocalScene, Progress, SceneLocation, local_scene
 from tasks.scene.frame_scenes import builds
 from tasks.spec import Tile, UnitRecord, UnitSpec
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from distributed import Worker
 
-    from tasks.job_context import Desk
+    from tasks.job_context import JobContext
     from tasks.node.renderer_child import Rendered
 
 T = TypeVar("T")
@@ -95,18 +95,18 @@ def _moments_bytes(moments: Moments) -> int:
     return moments.nbytes
 
 
-def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
+def render_unit(unit: UnitSpec, desk: JobContext, ticket: int) -> Tile:
     """Render a unit on this node and store it; a unit that is in the store already is loaded instead.
 
     The tile stays in this worker's memory for the stitch; the stored copy is the fallback. Its record is sent
     to the dispatcher by the job's topic, so pixels never pass through the submitting machine.
     """
-    node, ledger, line = this_node(), Ledger(store=_store(desk.store_url)), Line.of(desk, ticket)
+    node, ledger, line = this_node(), UnitLedger(store=_store(desk.store_url)), UnitChannel.of(desk, ticket)
     tile, short = _stored_or_away(ledger, unit, line), False
     if tile is None:
-        place = Place(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
+        place = SceneLocation(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
         progress = Progress(say=line.say_fetched, look=line.look)
-        with at_hand(place, desk, node=node.name, patience=line.patience(), progress=progress) as scene:
+        with local_scene(place, desk, node=node.name, patience=line.patience(), progress=progress) as scene:
             own = replace(unit, frame=replace(unit.frame, scene=scene.scene))
             rendered = _after(scene, node.process.render(own, cancelled=line.called_back, witness=line.witness))
         # Counted back from its end: before it began, the unit may have waited for another one.
@@ -121,7 +121,7 @@ def render_unit(unit: UnitSpec, desk: Desk, ticket: int) -> Tile:
 
 
 @contextmanager
-def scene_for(place: Place, desk: Desk) -> Iterator[str]:
+def scene_for(place: SceneLocation, desk: JobContext) -> Iterator[str]:
     """Have a frame's scene on this node; gives its path here."""
     worker = get_worker()
     name = str(worker.name)
@@ -129,19 +129,19 @@ def scene_for(place: Place, desk: Desk) -> Iterator[str]:
     def say(fetched_bytes: int, size_bytes: int, seconds: float) -> None:
         worker.log_event(desk.topic, fetched(0, name, fetched_bytes, size_bytes, seconds))
 
-    with at_hand(place, desk, node=name, patience=Patience(), progress=Progress(say=say)) as scene:
+    with local_scene(place, desk, node=name, patience=StoreRetry(), progress=Progress(say=say)) as scene:
         yield scene.scene
 
 
-def render_units(units: Sequence[UnitSpec], desk: Desk, tickets: Sequence[int]) -> None:
+def render_units(units: Sequence[UnitSpec], desk: JobContext, tickets: Sequence[int]) -> None:
     """Render short units one after the other, in one task. Their tiles stay in the store alone."""
     for unit, ticket in zip(units, tickets, strict=True):
         render_unit(unit, desk, ticket)
 
 
-def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
+def load_unit(unit: UnitSpec, desk: JobContext) -> Tile:
     """Load a finished unit from the store; rendered again, and told of, when its object is damaged or gone."""
-    line, ledger = Line.of(desk, 0), Ledger(store=_store(desk.store_url))
+    line, ledger = UnitChannel.of(desk, 0), UnitLedger(store=_store(desk.store_url))
     tile = line.patience().call(lambda: _stored(ledger, unit, line))
     if tile is None:
         if not line.told_damage:
@@ -150,12 +150,12 @@ def load_unit(unit: UnitSpec, desk: Desk) -> Tile:
     return tile
 
 
-def tile_of(tile: Tile | UnitSpec, desk: Desk) -> Tile:
+def tile_of(tile: Tile | UnitSpec, desk: JobContext) -> Tile:
     """Return a tile as it is, or load what of it lies in the store alone."""
     return tile if isinstance(tile, Tile) else load_unit(tile, desk)
 
 
-def record_of(tile: Tile | UnitSpec, desk: Desk) -> UnitRecord:
+def record_of(tile: Tile | UnitSpec, desk: JobContext) -> UnitRecord:
     """Return a tile's record."""
     return tile_of(tile, desk).record
 
@@ -206,7 +206,7 @@ def threads() -> int:
     return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 
-def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
+def _stored_or_away(ledger: UnitLedger, unit: UnitSpec, line: UnitChannel) -> Tile | None:
     """Load a unit that is in the store; of a store that is away that isn't known, and the unit is rendered."""
     try:
         return _stored(ledger, unit, line)
@@ -216,7 +216,7 @@ def _stored_or_away(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
         return None
 
 
-def _stored(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
+def _stored(ledger: UnitLedger, unit: UnitSpec, line: UnitChannel) -> Tile | None:
     if not ledger.has(unit):
         return None
     try:
@@ -231,7 +231,7 @@ def _stored(ledger: Ledger, unit: UnitSpec, line: Line) -> Tile | None:
     return replace(tile, record=replace(tile.record, reused=True))
 
 
-def _after(scene: AtHand, rendered: Rendered) -> Rendered:
+def _after(scene: LocalScene, rendered: Rendered) -> Rendered:
     """Count the time that went into fetching a scene as that of opening it."""
     return replace(rendered, load_s=rendered.load_s + scene.fetched_s, wall_s=rendered.wall_s + scene.fetched_s)
 

@@ -15,7 +15,7 @@ from storage.many import delete, listed
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
-    from tasks.job_context import Showing
+    from tasks.job_context import PreviewSettings
     from tasks.spec import Tile, UnitSpec
 
 PICTURE_PX = 960
@@ -27,13 +27,13 @@ def part_key(folder: str, place: str) -> str:
     return f"{folder}/{place}.jpg"
 
 
-def show_part(tile: Tile, unit: UnitSpec, showing: Showing, store: ObjectStore) -> None:
+def show_part(tile: Tile, unit: UnitSpec, showing: PreviewSettings, store: ObjectStore) -> None:
     """Keep a unit's pixels as a small picture, if that can be."""
     with suppress(Exception):  # whatever it is, the unit counts
         store.write(part_key(showing.folder, unit.place), _part(tile, showing))
 
 
-def _part(tile: Tile, showing: Showing) -> bytes:
+def _part(tile: Tile, showing: PreviewSettings) -> bytes:
     scale = min(1.0, PICTURE_PX / max(showing.region.width, showing.region.height))
     longest_px = max(1, round(max(tile.region.width, tile.region.height) * scale))
     means = tile.sums[..., :3] / np.float32(tile.samples.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 
-def ending(code: int | None) -> str:
+def exit_sentence(code: int | None) -> str:
     """Say how a process ended by its exit code (negative: the signal that ended it)."""
     if code is None or code >= 0:
         return f"ended with exit code {code}"

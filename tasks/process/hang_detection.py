@@ -27,7 +27,7 @@ def cpu_s(pid: int) -> float:
 
 
 @dataclass(slots=True)
-class Stillness:
+class HangDetection:
     """Watches a renderer's processor time.
 
     Parameters

@@ -23,7 +23,7 @@ _TETHER = (
 )
 
 
-def tethered(command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM) -> list[str]:
+def end_with_parent(command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM) -> list[str]:
     """Return what runs a program so that it gets a signal when the process that starts it ends, however it ends.
 
     The system sends it when the *thread* that started the program ends: start it from one that lasts.

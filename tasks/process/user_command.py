@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError
-from tasks.process.exit_status import ending
+from tasks.process.exit_status import exit_sentence
 from tasks.process.lifeline import ask_for_death_signal, guarded
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class CommandFailed(FrontburnerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class UserCommand:
     """A command to run once.
 
     Parameters
@@ -54,7 +54,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def run(command: Command, stop: threading.Event | None = None) -> None:
+def run(command: UserCommand, stop: threading.Event | None = None) -> None:
     """Run it to its end; whatever it started ends with it.
 
     Parameters
@@ -89,10 +89,10 @@ def run(command: Command, stop: threading.Event | None = None) -> None:
             process.kill()
             raise
     if code:
-        raise _failed(command, ending(code))
+        raise _failed(command, exit_sentence(code))
 
 
-def _wait(process: subprocess.Popen[bytes], command: Command, stop: threading.Event) -> int:
+def _wait(process: subprocess.Popen[bytes], command: UserCommand, stop: threading.Event) -> int:
     """Wait until it ends; returns its exit code."""
     ends_s = time.monotonic() + (command.timeout_s or float("inf"))
     while not stop.is_set():
@@ -105,7 +105,7 @@ def _wait(process: subprocess.Popen[bytes], command: Command, stop: threading.Ev
     raise _failed(command, "was stopped")
 
 
-def _failed(command: Command, how: str) -> CommandFailed:
+def _failed(command: UserCommand, how: str) -> CommandFailed:
     lines = Path(command.log).read_text(errors="replace").strip().splitlines()
     words = "\n".join(lines[-LAST_LINES:])
     said = f" It said last:\n{words}\n" if words else " It said nothing."

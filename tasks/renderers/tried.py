@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.process.hang_detection import Stillness, cpu_s
+from tasks.process.hang_detection import HangDetection, cpu_s
 from tasks.renderers.diagnosis.findings import Ending
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def tried(command: Sequence[str], environment: Mapping[str, str], *, most_s: flo
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", start_new_session=True,
     )  # fmt: skip
-    stillness = Stillness(partial(cpu_s, process.pid), still_s=still_s, look_s=min(1.0, still_s / 4))
+    stillness = HangDetection(partial(cpu_s, process.pid), still_s=still_s, look_s=min(1.0, still_s / 4))
     still = late = False
     with process:
         try:

@@ -17,8 +17,8 @@ from storage.errors import CorruptObject, MissingObject
 from storage.files import FileStore
 from storage.objects import open_store
 from tasks.errors import NoRoomForScene, SceneError
-from tasks.job_context import Travel
-from tasks.recently import Recently
+from tasks.job_context import SceneTravel
+from tasks.recently import RecentFindings
 from tasks.renderers.travelled import in_tree
 from tasks.scene.manifest import Manifest, SceneFile, differences
 from tasks.scene.scene_cache import LOOK_EVERY_S, SceneCache
@@ -26,19 +26,19 @@ from tasks.scene.scene_cache import LOOK_EVERY_S, SceneCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.job_context import Desk
-    from tasks.store_retry import Patience
+    from tasks.job_context import JobContext
+    from tasks.store_retry import StoreRetry
 
 CACHE_VARIABLE, LIMIT_VARIABLE = "FRONTBURNER_CACHE", "FRONTBURNER_CACHE_GB"
 LIMIT_GB = 50.0
 TELL_EVERY_S = 2.0
-_same = Recently(for_s=LOOK_EVERY_S)
+_same = RecentFindings(for_s=LOOK_EVERY_S)
 TRIES = 2
 """How often a file that arrives damaged is fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SceneLocation:
     """Where a frame's scene lies where the job comes from, and the digest of the manifest of its files."""
 
     scene: str
@@ -47,7 +47,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AtHand:
+class LocalScene:
     """A scene file as this machine has it, and the seconds that went into having it."""
 
     scene: str
@@ -114,7 +114,9 @@ def cache() -> SceneCache:
 
 
 @contextmanager
-def at_hand(place: Place, desk: Desk, *, node: str, patience: Patience, progress: Progress) -> Iterator[AtHand]:
+def local_scene(
+    place: SceneLocation, desk: JobContext, *, node: str, patience: StoreRetry, progress: Progress
+) -> Iterator[LocalScene]:
     """Have a frame's scene on this machine for as long as the context lasts.
 
     Raises
@@ -123,20 +125,20 @@ def at_hand(place: Place, desk: Desk, *, node: str, patience: Patience, progress
         When it isn't the same here and doesn't travel, or what was sent of it is no longer in the store.
     """
     if not place.manifest:
-        yield AtHand(scene=place.scene)
+        yield LocalScene(scene=place.scene)
         return
     manifest = patience.call(partial(_manifest, desk.files, place.manifest))
-    why = "" if desk.travel is Travel.YES else _differences(manifest, place.frame)
-    if not why and desk.travel is not Travel.YES:
-        yield AtHand(scene=place.scene)
+    why = "" if desk.travel is SceneTravel.YES else _differences(manifest, place.frame)
+    if not why and desk.travel is not SceneTravel.YES:
+        yield LocalScene(scene=place.scene)
         return
-    if desk.travel is Travel.NO:
+    if desk.travel is SceneTravel.NO:
         raise differs(why, scene=place.scene, node=node)
     files, own = FileStore(store=open_store(desk.files)), cache()
     fetch = _Fetch(files=files, scene=place.scene, patience=patience, progress=progress)
     with own.holding(manifest, place.frame, fetch, progress.begin) as tree:
         progress.end()
-        yield AtHand(scene=str(in_tree(tree, place.scene)), fetched_s=progress.seconds)
+        yield LocalScene(scene=str(in_tree(tree, place.scene)), fetched_s=progress.seconds)
 
 
 def differences_here(files: tuple[SceneFile, ...]) -> str:
@@ -159,7 +161,7 @@ class _Fetch:
 
     files: FileStore
     scene: str
-    patience: Patience
+    patience: StoreRetry
     progress: Progress
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:

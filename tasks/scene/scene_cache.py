@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tasks.content_digests import content_of
 from tasks.errors import NoRoomForScene
 from tasks.file_locks import held, is_held
-from tasks.recently import Recently
+from tasks.recently import RecentFindings
 from tasks.renderers.travelled import in_tree, tree_name
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ LOOK_EVERY_S = 10.0
 _ABANDONED_S = 24 * 3600.0
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
-_in_place = Recently(for_s=LOOK_EVERY_S)
+_in_place = RecentFindings(for_s=LOOK_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from frontburner.chains.chain import Chain, read_chain
 from frontburner.chains.marks import mark_of
 from frontburner.cli.chain import checked
 from frontburner.jobs.job import JobRefused
-from tasks.process.user_command import Command, CommandFailed, run
+from tasks.process.user_command import CommandFailed, UserCommand, run
 from tests.end_to_end.conftest import until
 
 SHOT = """
@@ -119,8 +119,8 @@ def test_a_command_is_complete_until_what_it_reads_changes_or_what_it_writes_is_
     assert mark_of(other, next(stage for stage in other.stages if stage.name == "sim")).log != mark.log
 
 
-def command(folder: Path, *arguments: str, timeout_s: float | None = None) -> Command:
-    return Command(arguments=arguments, folder=str(folder), log=str(folder / "logs" / "a.log"), timeout_s=timeout_s)
+def command(folder: Path, *arguments: str, timeout_s: float | None = None) -> UserCommand:
+    return UserCommand(arguments=arguments, folder=str(folder), log=str(folder / "logs" / "a.log"), timeout_s=timeout_s)
 
 
 def test_a_command_s_words_are_kept_and_no_shell_reads_its_arguments(folder: Path) -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.cli import app
-from frontburner.control.desired_state import Wish, WishWatch, priority_of, wish_of
-from frontburner.control.resume import Choice, Wanted, choose
+from frontburner.control.desired_state import DesiredState, DesiredStateWatch, desired_state_of, priority_of
+from frontburner.control.resume import Choice, ResumeRequest, choose
 from frontburner.jobs.job import JobRefused
-from frontburner.record.event_writer import Recorder
+from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import register
 from frontburner.record.snapshot import status_of
 from storage.objects import open_store
@@ -59,31 +59,31 @@ def command(*words: str) -> int:
 
 
 @contextmanager
-def running(store: ObjectStore, awaited: threading.Event | None = None) -> Iterator[list[Wish]]:
+def running(store: ObjectStore, awaited: threading.Event | None = None) -> Iterator[list[DesiredState]]:
     """A run of job-1 that says what it does and heeds what is wanted, as one does that renders.
 
     Suspended, it ends when its last unit does, which is ``awaited``.
     """
-    heard: list[Wish] = []
+    heard: list[DesiredState] = []
     over = threading.Event()
 
     def run() -> None:
         with (
-            Recorder(store=store, job_id="job-1", run="run-1", now=now, flush_every_s=0.02) as recorder,
-            WishWatch(store=store, job_id="job-1", every_s=0.02) as watch,
+            EventWriter(store=store, job_id="job-1", run="run-1", now=now, flush_every_s=0.02) as recorder,
+            DesiredStateWatch(store=store, job_id="job-1", every_s=0.02) as watch,
         ):
             recorder.take(started(**HERE, job=JOB))
             recorder.take(planned())
             recorder.take(ev.UnitStarted(at_s=1, node="n1", block=BLOCK))
             begun.set()
-            while watch.wish is Wish.RUN and not over.wait(0.02):
+            while watch.wish is DesiredState.RUN and not over.wait(0.02):
                 pass
             heard.append(watch.wish)
-            if watch.wish is Wish.SUSPEND:
+            if watch.wish is DesiredState.SUSPEND:
                 recorder.take(ev.JobSuspending(at_s=2, why="its suspension was asked for"))
                 assert awaited is not None
                 awaited.wait(TIMEOUT_S)
-            state = ev.RunState.CANCELLED if watch.wish is Wish.CANCEL else ev.RunState.SUSPENDED
+            state = ev.RunState.CANCELLED if watch.wish is DesiredState.CANCEL else ev.RunState.SUSPENDED
             recorder.take(ev.RunEnded(at_s=3, state=state))
 
     begun = threading.Event()
@@ -112,17 +112,17 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
     monkeypatch.setattr("frontburner.cli.job._say", say)
     with running(house, awaited) as heard:
         assert command("suspend", "job-1") == 0
-    assert heard == [Wish.SUSPEND]
+    assert heard == [DesiredState.SUSPEND]
     assert awaited.is_set()
     assert said[-1] == "job-1: suspended. To go on: frontburner job resume job-1"
 
 
 @pytest.mark.parametrize(
     ("words", "wish", "state"),
-    [(("suspend", "--now"), Wish.SUSPEND_NOW, "suspended"), (("cancel",), Wish.CANCEL, "cancelled")],
+    [(("suspend", "--now"), DesiredState.SUSPEND_NOW, "suspended"), (("cancel",), DesiredState.CANCEL, "cancelled")],
 )
 def test_a_run_is_ended_at_once(
-    house: ObjectStore, capsys: Capture, words: tuple[str, ...], wish: Wish, state: str
+    house: ObjectStore, capsys: Capture, words: tuple[str, ...], wish: DesiredState, state: str
 ) -> None:
     with running(house) as heard:
         assert command(words[0], "job-1", *words[1:]) == 0
@@ -136,7 +136,7 @@ def test_a_job_that_is_suspended_can_be_cancelled(house: ObjectStore, capsys: Ca
     assert status_of(house, "job-1").state is ev.RunState.CANCELLED
     assert command("suspend", "job-1") == 0
     assert "isn't running: cancelled" in capsys.readouterr().err
-    assert wish_of(house, "job-1") is Wish.RUN
+    assert desired_state_of(house, "job-1") is DesiredState.RUN
 
 
 def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
@@ -156,7 +156,7 @@ def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
 
 
 def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: Capture) -> None:
-    slow = Recorder(
+    slow = EventWriter(
         store=house, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_every_s=0.02
     )
     over = threading.Event()
@@ -244,7 +244,7 @@ def test_log_follows_a_run_to_its_end(house: ObjectStore, monkeypatch: pytest.Mo
         cancelled = beside.submit(cancel)
         assert command("log", "job-1", "--follow", "--last", "1", "--json") == 0
         assert cancelled.result() == 0
-    assert heard == [Wish.CANCEL]
+    assert heard == [DesiredState.CANCEL]
     what = [found for line in lines if (found := json.loads(line)["what"]) != "alive"]
     assert what[0] in {"job planned", "unit started"}
     assert what[-1] == "run ended"
@@ -261,23 +261,23 @@ def test_a_wrong_name_and_a_job_nobody_recorded(house: ObjectStore, capsys: Capt
 @pytest.mark.parametrize(
     ("wanted", "choice"),
     [
-        (Wanted(), Choice()),
-        (Wanted(missing=True), Choice()),
-        (Wanted(frames="10-12"), Choice(again="10-12", only="10-12")),
-        (Wanted(frames="10-12", missing=True), Choice(only="10-12")),
-        (Wanted(failed=True), Choice(only="2,7")),
-        (Wanted(failed=True, frames="5-9"), Choice(only="7")),
-        (Wanted(failed=True, frames="1"), None),
+        (ResumeRequest(), Choice()),
+        (ResumeRequest(missing=True), Choice()),
+        (ResumeRequest(frames="10-12"), Choice(again="10-12", only="10-12")),
+        (ResumeRequest(frames="10-12", missing=True), Choice(only="10-12")),
+        (ResumeRequest(failed=True), Choice(only="2,7")),
+        (ResumeRequest(failed=True, frames="5-9"), Choice(only="7")),
+        (ResumeRequest(failed=True, frames="1"), None),
     ],
 )
-def test_what_is_run_again(house: ObjectStore, wanted: Wanted, choice: Choice | None) -> None:
+def test_what_is_run_again(house: ObjectStore, wanted: ResumeRequest, choice: Choice | None) -> None:
     record(house, "run-1", started(), *(ev.FrameFailed(at_s=1, frame=frame, reason="?") for frame in (7, 2)))
     assert choose(wanted, status_of(house, "job-1")) == choice
 
 
 def test_frames_that_can_t_be_read_are_refused(house: ObjectStore, capsys: Capture) -> None:
     with pytest.raises(JobRefused, match="refused"):
-        choose(Wanted(frames="ten"), status_of(house, "job-1"))
+        choose(ResumeRequest(frames="ten"), status_of(house, "job-1"))
     record(house, "run-1", started(job=JOB), ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
     assert command("rerun", "job-1", "--frames", "9-1") == 2
     assert "did you mean 1-9?" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.cli.display import Display
-from frontburner.cli.job_arguments import Lines
+from frontburner.cli.job_arguments import JobArguments
 from frontburner.events.staging import in_stage
 from tests.record.recorded_runs import finished, planned
 
@@ -48,7 +48,7 @@ def test_a_person_is_told_of_which_stage(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_program_is_told_of_which_stage() -> None:
     out, now_s = io.StringIO(), iter(range(100))
-    tell(Lines(out, clock=lambda: next(now_s)))
+    tell(JobArguments(out, clock=lambda: next(now_s)))
     found = [json.loads(line) for line in out.getvalue().splitlines()]
     far = {each["in"]: (each["done"], each["frames"]) for each in found if each["what"] == "progress"}
     assert far == {"beauty": (0.75, 1), "proof": (0.25, 2)}

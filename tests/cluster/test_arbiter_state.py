@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from frontburner.cluster.arbiter_state import Hold, NodeSeen, Roll
-from frontburner.cluster.node_settings import Standing, Standings
-from frontburner.plan.fair_share import Terms
+from frontburner.cluster.arbiter_state import ArbiterState, Hold, NodeSeen
+from frontburner.cluster.node_settings import NodeSetting, NodeSettings
+from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import Check, Grade, Readiness
 
 if TYPE_CHECKING:
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)  # a Monday
 
 
-def roll(*nodes: str, **standings: Standing) -> Roll:
-    found = Roll(Standings(nodes=dict(standings)))
+def roll(*nodes: str, **standings: NodeSetting) -> ArbiterState:
+    found = ArbiterState(NodeSettings(nodes=dict(standings)))
     for node in nodes:
         found.nodes[node] = NodeSeen(address=f"tcp://{node}", host=f"host-{node}")
     return found
 
 
-def enrol(farm: Roll, job: str, priority: int = 50, **terms: Any) -> None:
-    farm.enrol(topic=job, job=job, client="c", priority=priority, renderer="null", host="host-a", terms=Terms(**terms))
+def enrol(farm: ArbiterState, job: str, priority: int = 50, **terms: Any) -> None:
+    farm.enrol(
+        topic=job, job=job, client="c", priority=priority, renderer="null", host="host-a", terms=ShareTerms(**terms)
+    )
 
 
 def test_a_node_is_handed_over_when_the_unit_of_the_job_before_has_ended() -> None:
@@ -65,14 +67,14 @@ def test_a_node_between_two_units_of_a_job_is_not_given_to_another_by_their_numb
 @pytest.mark.parametrize(
     ("standing", "why"),
     [
-        (Standing(paused="ann"), "it is paused by ann"),
-        (Standing(draining="ann"), "it drains, as ann wants it, and leaves then"),
-        (Standing(in_use="somebody types"), "its machine is in use: somebody types"),
-        (Standing(hours="mon-fri 19:00-07:00"), "its hours begin at 19:00"),
-        (Standing(hours="sat-sun"), "its hours begin at Sat 00:00"),
+        (NodeSetting(paused="ann"), "it is paused by ann"),
+        (NodeSetting(draining="ann"), "it drains, as ann wants it, and leaves then"),
+        (NodeSetting(in_use="somebody types"), "its machine is in use: somebody types"),
+        (NodeSetting(hours="mon-fri 19:00-07:00"), "its hours begin at 19:00"),
+        (NodeSetting(hours="sat-sun"), "its hours begin at Sat 00:00"),
     ],
 )
-def test_a_node_that_takes_no_work_is_nobodys_and_says_why(standing: Standing, why: str) -> None:
+def test_a_node_that_takes_no_work_is_nobodys_and_says_why(standing: NodeSetting, why: str) -> None:
     farm = roll("a", "b", a=standing)
     enrol(farm, "job")
     holds = farm.share(NOON)["job"]
@@ -82,7 +84,9 @@ def test_a_node_that_takes_no_work_is_nobodys_and_says_why(standing: Standing, w
 
 
 def test_a_job_is_kept_from_nodes_it_is_not_to_have() -> None:
-    farm = roll("a", "b", "c", b=Standing(excluded={"job": "ann"}, groups=("gpu",)), c=Standing(groups=("gpu", "big")))
+    farm = roll(
+        "a", "b", "c", b=NodeSetting(excluded={"job": "ann"}, groups=("gpu",)), c=NodeSetting(groups=("gpu", "big"))
+    )
     enrol(farm, "job", groups=("gpu",))
     holds = farm.share(NOON)["job"]
     assert holds["a"][Hold.EXCLUDED] == "it is in none of the job's groups: gpu"
@@ -93,7 +97,7 @@ def test_a_job_is_kept_from_nodes_it_is_not_to_have() -> None:
 
 
 def test_a_licence_is_free_only_when_the_last_unit_that_used_it_has_ended() -> None:
-    farm = roll("a", "b", b=Standing(excluded={"urgent": "ann"}))
+    farm = roll("a", "b", b=NodeSetting(excluded={"urgent": "ann"}))
     farm.standings.licences["null"] = 1
     enrol(farm, "first")
     farm.share(NOON)
@@ -119,12 +123,12 @@ def test_a_job_without_more_work_leaves_its_idle_nodes_to_others() -> None:
 
 def test_how_nodes_stand_is_kept_but_for_what_passes(tmp_path: Path) -> None:
     file = tmp_path / "kept" / "standings.json"
-    first = Standings(kept_in=file)
-    lasting = Standing(paused="ann", groups=("gpu",), hours="sat-sun 00:00-24:00", excluded={"job": "bob"})
+    first = NodeSettings(kept_in=file)
+    lasting = NodeSetting(paused="ann", groups=("gpu",), hours="sat-sun 00:00-24:00", excluded={"job": "bob"})
     first.change("a", paused="ann", groups=("gpu",), hours=lasting.hours, excluded={"job": "bob"}, draining="ann")
     first.change("b", in_use="somebody types")
     first.license("null", 2)
-    second = Standings(kept_in=file)
+    second = NodeSettings(kept_in=file)
     second.load()
     assert (second.nodes, second.licences) == ({"a": lasting}, {"null": 2})
 
@@ -133,7 +137,7 @@ def test_how_nodes_stand_is_kept_but_for_what_passes(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_put_aside(tmp_path: Path, text: str) -> None:
     file = tmp_path / "standings.json"
     file.write_text(text)
-    standings = Standings(kept_in=file)
+    standings = NodeSettings(kept_in=file)
     standings.load()
     assert (standings.nodes, standings.licences) == ({}, {})
     assert file.with_suffix(".unreadable").read_text() == text
@@ -142,9 +146,11 @@ def test_what_cannot_be_read_is_put_aside(tmp_path: Path, text: str) -> None:
 
 
 def test_the_next_moment_to_look_again_is_when_hours_begin_or_end() -> None:
-    standings = Standings(nodes={"a": Standing(hours="mon-fri 19:00-07:00"), "b": Standing(hours="mon 00:00-13:00")})
+    standings = NodeSettings(
+        nodes={"a": NodeSetting(hours="mon-fri 19:00-07:00"), "b": NodeSetting(hours="mon 00:00-13:00")}
+    )
     assert standings.next_change(NOON) == timedelta(hours=1).total_seconds()
-    assert Standings().next_change(NOON) is None
+    assert NodeSettings().next_change(NOON) is None
 
 
 def test_what_a_check_found_is_told_with_the_node_and_another_version_too() -> None:

@@ -17,9 +17,9 @@ from tornado.ioloop import IOLoop
 
 from frontburner import events as ev
 from frontburner.cluster import running_farms
-from frontburner.cluster.clock_jump import SILENCE, ClockWatch, WallClock
+from frontburner.cluster.clock_jump import SILENCE, ClockJump, ClockJumpWatch
 from frontburner.control.single_run import wait_for_earlier_run
-from frontburner.dispatch.overhead import Gaps
+from frontburner.dispatch.overhead import Overhead
 from frontburner.plan.in_flight import Assignment
 from frontburner.record.event_log import new_run
 from frontburner.record.job_status import SILENT_AFTER
@@ -48,8 +48,8 @@ class Clocks:
         self.steady_s += seconds
 
     @property
-    def wall(self) -> WallClock:
-        return WallClock(wall=lambda: self.wall_s, steady=lambda: self.steady_s)
+    def wall(self) -> ClockJump:
+        return ClockJump(wall=lambda: self.wall_s, steady=lambda: self.steady_s)
 
 
 @pytest.mark.parametrize("moved_s", [HOUR_S, -HOUR_S, 10.0])
@@ -86,8 +86,8 @@ class ShiftedTime:
         return time.time() + self.shift_s
 
     @property
-    def wall(self) -> WallClock:
-        return WallClock(wall=self.now)
+    def wall(self) -> ClockJump:
+        return ClockJump(wall=self.now)
 
 
 def on_dask(act: Callable[[Scheduler, Worker], Awaitable[None]]) -> None:
@@ -121,7 +121,7 @@ def test_a_worker_beats_on_when_its_clock_is_set_back(monkeypatch: pytest.Monkey
     shifted = ShiftedTime(monkeypatch)
 
     async def act(scheduler: Scheduler, worker: Worker) -> None:
-        watch = ClockWatch(server=worker, clock=shifted.wall)
+        watch = ClockJumpWatch(server=worker, clock=shifted.wall)
         await beat(scheduler)
         shifted.shift_s = -HOUR_S
         due_s = worker.periodic_callbacks["heartbeat"]._next_timeout
@@ -145,7 +145,7 @@ def test_no_worker_is_taken_for_silent_because_the_scheduler_s_clock_is_set(
 
     async def act(scheduler: Scheduler, worker: Worker) -> None:
         monkeypatch.setattr(scheduler, "restart_workers", restart)
-        watch = asyncio.create_task(ClockWatch(server=scheduler, clock=shifted.wall).run())
+        watch = asyncio.create_task(ClockJumpWatch(server=scheduler, clock=shifted.wall).run())
         await asyncio.sleep(0)
         worker.periodic_callbacks["heartbeat"].stop()
         search = scheduler.periodic_callbacks[SILENCE].callback
@@ -165,7 +165,7 @@ def test_a_stream_that_waits_for_a_moment_of_the_old_clock_sends_on(monkeypatch:
     shifted = ShiftedTime(monkeypatch)
 
     async def act(scheduler: Scheduler, worker: Worker) -> None:
-        watch = ClockWatch(server=worker, clock=shifted.wall)
+        watch = ClockJumpWatch(server=worker, clock=shifted.wall)
         worker.batched_stream.next_deadline = shifted.now() + HOUR_S  # what the clock's step makes of some milliseconds
         worker.batched_stream.send({"op": "log-event", "topic": "here", "msg": 1})
         for _ in range(3):
@@ -179,7 +179,7 @@ def test_a_stream_that_waits_for_a_moment_of_the_old_clock_sends_on(monkeypatch:
 
 
 def test_a_gap_over_which_a_node_s_clock_was_set_teaches_nothing() -> None:
-    gaps, now_s = Gaps(), 100.0
+    gaps, now_s = Overhead(), 100.0
 
     def ends(clock_s: float) -> float | None:
         nonlocal now_s
@@ -195,7 +195,7 @@ def test_a_gap_over_which_a_node_s_clock_was_set_teaches_nothing() -> None:
 
 
 def test_what_a_node_opens_for_a_unit_is_part_of_what_the_unit_costs_besides() -> None:
-    gaps, found = Gaps(), []
+    gaps, found = Overhead(), []
     for number, load_s in enumerate((20.0, 0.0, 0.4)):
         now_s = 100.0 + 5 * number
         done = Assignment(ticket=1, block=BLOCK, node="n1", given_s=now_s - 5, begins_s=0, takes_s=4, predicted_s=4)

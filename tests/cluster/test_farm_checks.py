@@ -9,10 +9,10 @@ from distributed import Client, LocalCluster
 
 from frontburner.cluster import farm_checks
 from frontburner.cluster.arbiter_calls import ask, install
-from frontburner.cluster.farm_checks import FarmCheck, agreeing, beacon, scheduler_checks, waves
+from frontburner.cluster.farm_checks import FarmCheck, agreeing, clock_reading, scheduler_checks, waves
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.node.node_checks import Inquiry
+from tasks.node.node_checks import NodeInquiry
 from tasks.node.readiness import Check, Grade, Readiness
 from tasks.node.versions import versions
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NULL = Inquiry(renderers=("null",), measure=False)
+NULL = NodeInquiry(renderers=("null",), measure=False)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def node(name: str, *, build: str = "", scene: str = "") -> Readiness:
 def test_every_node_is_checked_and_what_passed_is_known_from_then_on(client: Client, tmp_path: Path) -> None:
     scene = tmp_path / "scene.json"
     scene.write_text("{}")
-    found = FarmCheck(client=client).nodes(Inquiry(renderers=("null",), measure=False, scene=str(scene)))
+    found = FarmCheck(client=client).nodes(NodeInquiry(renderers=("null",), measure=False, scene=str(scene)))
     assert [readiness.node for readiness in found] == ["0", "1"]
     for readiness in found:
         assert readiness.ok, readiness.problems
@@ -62,7 +62,7 @@ def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    inquiry = Inquiry(renderers=("null",), measure=False, store_url=str(tmp_path / "store"), beacon="gone")
+    inquiry = NodeInquiry(renderers=("null",), measure=False, store_url=str(tmp_path / "store"), beacon="gone")
     (readiness,) = FarmCheck(client=client).nodes(inquiry, ["1"])
     assert [check.name for check in readiness.problems] == ["cache folder", "store"]
     reason = f"cache folder: The cache folder {tmp_path / 'file' / 'frontburner'} isn't a folder."
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_
 def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other_version(inquiry: Inquiry) -> dict[str, Any]:
+    def other_version(inquiry: NodeInquiry) -> dict[str, Any]:
         from distributed import get_worker
 
         if str(get_worker().name) == "0":
@@ -111,7 +111,7 @@ def test_a_scheduler_that_is_not_there_is_told() -> None:
 
 def test_a_beacon_is_there_while_nodes_look_and_gone_afterwards(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    with beacon(store.url) as key:
+    with clock_reading(store.url) as key:
         assert store.exists(key)
     assert list(store.list()) == []
 

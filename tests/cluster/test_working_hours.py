@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.cluster.working_hours import DAY_MIN, DAYS, Hours, Stretch, hours_text, parse_hours
+from frontburner.cluster.working_hours import DAY_MIN, DAYS, TimeSpan, WorkingHours, hours_text, parse_hours
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK_MIN = 7 * DAY_MIN
 
 stretches = st.builds(
-    lambda first, length, start, stop: Stretch(
+    lambda first, length, start, stop: TimeSpan(
         days=tuple((first + n) % 7 for n in range(length)), start_min=start, stop_min=stop
     ),
     st.integers(0, 6), st.integers(1, 7), st.integers(0, DAY_MIN - 1), st.integers(0, DAY_MIN),
 )  # fmt: skip
-hours = st.builds(lambda found: Hours(stretches=tuple(found)), st.lists(stretches, max_size=3))
+hours = st.builds(lambda found: WorkingHours(stretches=tuple(found)), st.lists(stretches, max_size=3))
 moments = st.integers(0, WEEK_MIN - 1).map(lambda minute: MONDAY + timedelta(minutes=minute))
 
 
@@ -41,14 +41,14 @@ def test_nights_and_weekends(moment: str, is_open: bool) -> None:
 
 
 @given(hours)
-def test_hours_read_as_they_are_written(found: Hours) -> None:
+def test_hours_read_as_they_are_written(found: WorkingHours) -> None:
     again = parse_hours(hours_text(found))
     minutes = [MONDAY + timedelta(minutes=minute) for minute in range(0, WEEK_MIN, 7)]
     assert [again.open(moment) for moment in minutes] == [found.open(moment) for moment in minutes]
 
 
 @given(hours, st.integers(0, 6), st.integers(0, DAY_MIN - 1))
-def test_a_moment_is_in_the_hours_when_a_minute_of_a_stretch_is(found: Hours, day: int, minute: int) -> None:
+def test_a_moment_is_in_the_hours_when_a_minute_of_a_stretch_is(found: WorkingHours, day: int, minute: int) -> None:
     """Against the minutes of the week, each stretch laid down from each of its days' starts."""
     covered = set()
     for stretch in found.stretches:
@@ -61,7 +61,7 @@ def test_a_moment_is_in_the_hours_when_a_minute_of_a_stretch_is(found: Hours, da
 
 
 @given(hours, moments)
-def test_nothing_changes_before_the_next_change(found: Hours, moment: datetime) -> None:
+def test_nothing_changes_before_the_next_change(found: WorkingHours, moment: datetime) -> None:
     change = found.next_change(moment)
     ends = change or moment + timedelta(days=8)
     step = max(timedelta(minutes=1), (ends - moment) / 50)

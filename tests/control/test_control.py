@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.control.desired_state import (
-    Wish,
-    WishWatch,
+    DesiredState,
+    DesiredStateWatch,
     cancelled_by,
-    express,
-    prioritise,
+    current_user,
+    desired_state_of,
     priority_of,
-    someone,
-    wish_of,
+    set_desired_state,
+    set_priority,
 )
-from frontburner.control.halting import Halt, Halted
+from frontburner.control.halting import Halted, HaltKind
 from frontburner.control.single_run import wait_for_earlier_run
 from storage.objects import HOUSE, open_store
 from tests.end_to_end.conftest import until
@@ -34,65 +34,65 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_nobody_has_said_anything(store: ObjectStore) -> None:
-    assert wish_of(store, "job-1") is Wish.RUN
+    assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
-@pytest.mark.parametrize("wish", list(Wish))
-def test_a_wish_is_kept_for_its_job_alone(store: ObjectStore, wish: Wish) -> None:
-    express(store, "job-1", Wish.CANCEL, at=NOW)
-    express(store, "job-1", wish, at=NOW)
-    assert wish_of(store, "job-1") is wish
-    assert wish_of(store, "job-2") is Wish.RUN
+@pytest.mark.parametrize("wish", list(DesiredState))
+def test_a_wish_is_kept_for_its_job_alone(store: ObjectStore, wish: DesiredState) -> None:
+    set_desired_state(store, "job-1", DesiredState.CANCEL, at=NOW)
+    set_desired_state(store, "job-1", wish, at=NOW)
+    assert desired_state_of(store, "job-1") is wish
+    assert desired_state_of(store, "job-2") is DesiredState.RUN
 
 
 @pytest.mark.parametrize("torn", [b'{"wish": "fly"}', b"", b"[]", b'{"wish": {}}', b"\xff"])
 def test_a_wish_that_can_t_be_read_is_none(store: ObjectStore, torn: bytes) -> None:
     store.write(f"{HOUSE}/jobs/job-1/wish.json", torn)
-    assert wish_of(store, "job-1") is Wish.RUN
+    assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
 def test_a_priority_from_outside_is_kept(store: ObjectStore) -> None:
     assert priority_of(store, "job-1") is None
-    prioritise(store, "job-1", -5, at=NOW, by=someone())
+    set_priority(store, "job-1", -5, at=NOW, by=current_user())
     assert priority_of(store, "job-1") == -5
-    assert wish_of(store, "job-1") is Wish.RUN
+    assert desired_state_of(store, "job-1") is DesiredState.RUN
     store.write(f"{HOUSE}/jobs/job-1/priority.json", b'{"priority": "high"}')
     assert priority_of(store, "job-1") is None
 
 
-def heard(watch: WishWatch) -> tuple[Wish, int | None]:
+def heard(watch: DesiredStateWatch) -> tuple[DesiredState, int | None]:
     return watch.wish, watch.priority
 
 
 def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    with WishWatch(store=store, job_id="job-1", every_s=0.01) as watch:
+    with DesiredStateWatch(store=store, job_id="job-1", every_s=0.01) as watch:
         assert watch.priority is None
-        express(store, "job-1", Wish.SUSPEND, at=NOW)
-        prioritise(store, "job-1", 7, at=NOW)
-        until(lambda: heard(watch) == (Wish.SUSPEND, 7))
+        set_desired_state(store, "job-1", DesiredState.SUSPEND, at=NOW)
+        set_priority(store, "job-1", 7, at=NOW)
+        until(lambda: heard(watch) == (DesiredState.SUSPEND, 7))
         with away(tmp_path / "store"):
             with pytest.raises(Exception, match="store"):
                 store.read("anything")
             watch._look()
-            assert heard(watch) == (Wish.SUSPEND, 7)
+            assert heard(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "store").rename(tmp_path / "unmounted")
         watch._look()
-        assert heard(watch) == (Wish.SUSPEND, 7)
+        assert heard(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "unmounted").rename(tmp_path / "store")
-        express(store, "job-1", Wish.RUN, at=NOW)
-        until(lambda: watch.wish is Wish.RUN)
+        set_desired_state(store, "job-1", DesiredState.RUN, at=NOW)
+        until(lambda: watch.wish is DesiredState.RUN)
 
 
 def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: ObjectStore) -> None:
     stop = threading.Event()
     with cancelled_by(stop):
-        watch = WishWatch(store=store, job_id="job-1")
-    other = WishWatch(store=store, job_id="job-1")
-    assert watch.wish is Wish.RUN
+        watch = DesiredStateWatch(store=store, job_id="job-1")
+    other = DesiredStateWatch(store=store, job_id="job-1")
+    assert watch.wish is DesiredState.RUN
     stop.set()
-    assert (watch.wish, other.wish) == (Wish.CANCEL, Wish.RUN)
-    assert wish_of(store, "job-1") is Wish.RUN, "nobody else hears of it"
+    assert (watch.wish, other.wish) == (DesiredState.CANCEL, DesiredState.RUN)
+    assert desired_state_of(store, "job-1") is DesiredState.RUN, "nobody else hears of it"
 
 
 def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: ObjectStore) -> None:
@@ -100,14 +100,14 @@ def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: Ob
     stop = threading.Event()
     with cancelled_by(stop), pytest.raises(Halted) as halted:
         wait_for_earlier_run(store, "job-1", say=lambda _: None, sleep=lambda _: stop.set())
-    assert halted.value.how is Halt.CANCELLED
+    assert halted.value.how is HaltKind.CANCELLED
 
 
 def test_a_store_that_hangs_holds_nobody_up(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        with WishWatch(store=s3_store, job_id="job-1", every_s=0.01) as watch:
+        with DesiredStateWatch(store=s3_store, job_id="job-1", every_s=0.01) as watch:
             asked, _ = silent.accept()
-            assert watch.wish is Wish.RUN
+            assert watch.wish is DesiredState.RUN
         with asked:
             assert watch._thread.is_alive(), "it still waits for an answer"

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Failed, Pending, Running, Scheduled, Suspended
 
 from frontburner.cluster.prefect_server import embedded_server
-from frontburner.control.deployments import Deployed, NotThere, deployed
+from frontburner.control.deployments import DeployedRun, DeploymentMissing, deployed_run
 from tests.record.recorded_runs import started
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ class Farm:
             self.client.set_flow_run_state(run.id, state)
         return run
 
-    def of(self, run: FlowRun, *servers: str) -> Deployed:
+    def of(self, run: FlowRun, *servers: str) -> DeployedRun:
         """What a job knows of that run."""
-        return Deployed(flow_run=run.id, deployment=self.deployment, servers=servers or (self.url,))
+        return DeployedRun(flow_run=run.id, deployment=self.deployment, servers=servers or (self.url,))
 
     def state(self, run: FlowRun) -> State[Any]:
         """How it stands."""
@@ -154,29 +154,29 @@ def test_the_server_that_knows_the_run_is_found(farm: Farm) -> None:
     run = farm.run(Pending(), Running(), Failed())
     farm.of(run, f"http://127.0.0.1:{port}/api", farm.url).go_on(lost=False)
     assert len(farm.others(run)) == 1
-    with pytest.raises(NotThere, match=rf"127\.0\.0\.1:{port}/api doesn't answer"):
+    with pytest.raises(DeploymentMissing, match=rf"127\.0\.0\.1:{port}/api doesn't answer"):
         farm.of(run, f"http://127.0.0.1:{port}/api").go_on(lost=False)
 
 
 def test_what_prefect_doesn_t_know_is_not_done_there(farm: Farm) -> None:
-    stranger = Deployed(flow_run=uuid4(), deployment=farm.deployment, servers=[farm.url])
-    with pytest.raises(NotThere, match="doesn't know its run"):
+    stranger = DeployedRun(flow_run=uuid4(), deployment=farm.deployment, servers=[farm.url])
+    with pytest.raises(DeploymentMissing, match="doesn't know its run"):
         stranger.go_on(lost=False)
     run = farm.run(Pending(), Running(), Failed())
-    with pytest.raises(NotThere, match="doesn't know its run or its deployment"):
-        Deployed(flow_run=run.id, deployment=uuid4(), servers=[farm.url]).go_on(lost=False)
-    with pytest.raises(NotThere, match=r"nothing says which server.*PREFECT_API_URL"):
-        Deployed(flow_run=run.id, deployment=farm.deployment, servers=[]).go_on(lost=False)
+    with pytest.raises(DeploymentMissing, match="doesn't know its run or its deployment"):
+        DeployedRun(flow_run=run.id, deployment=uuid4(), servers=[farm.url]).go_on(lost=False)
+    with pytest.raises(DeploymentMissing, match=r"nothing says which server.*PREFECT_API_URL"):
+        DeployedRun(flow_run=run.id, deployment=farm.deployment, servers=[]).go_on(lost=False)
     with pytest.raises(ObjectNotFound):
         farm.client.read_flow_run(stranger.flow_run)
 
 
 def test_only_runs_of_deployments_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deployed(None, {}) is None
-    assert deployed(started(flow_run=str(uuid4())), {}) is None
+    assert deployed_run(None, {}) is None
+    assert deployed_run(started(flow_run=str(uuid4())), {}) is None
     run = started(flow_run=str(UUID(int=1)), deployment=str(UUID(int=2)), prefect_api="http://there:4200/api")
     with temporary_settings({PREFECT_API_URL: "http://here:4200/api"}):
-        found = deployed(run, {"prefect_api": "http://there:4200/api"})
-    assert found == Deployed(
+        found = deployed_run(run, {"prefect_api": "http://there:4200/api"})
+    assert found == DeployedRun(
         flow_run=UUID(int=1), deployment=UUID(int=2), servers=["http://here:4200/api", "http://there:4200/api"]
     )

@@ -13,7 +13,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from frontburner.control.desired_state import Wish, express
+from frontburner.control.desired_state import DesiredState, set_desired_state
 from tests.end_to_end.conftest import until
 from tests.faults.__main__ import JOBS, OPTIONS, calm_pictures
 from tests.faults.stage import S3, Stage, scene
@@ -27,7 +27,7 @@ WORKS_S = 3.0
 """How long at most a job goes on before it is suspended again."""
 
 
-def suspend(stage: Stage, kind: str, wish: Wish, chance: random.Random) -> dict[str, object] | None:
+def suspend(stage: Stage, kind: str, wish: DesiredState, chance: random.Random) -> dict[str, object] | None:
     """Suspend a job once; returns how soon that took effect, or nothing if the job was through before."""
     out, journal = f"s3://{BUCKET}/{kind}", stage.folder / f"{kind}.journal"
     assert stage.command is not None
@@ -44,7 +44,7 @@ def suspend(stage: Stage, kind: str, wish: Wish, chance: random.Random) -> dict[
         return None
     (job_id,) = {key.split("/")[2] for key in stage.store(out).list("_frontburner/jobs/job-") if key.count("/") > 2}
     asked_s = time.time()
-    express(stage.store(out), job_id, wish, at=datetime.now().astimezone())
+    set_desired_state(stage.store(out), job_id, wish, at=datetime.now().astimezone())
     code = command.wait(WAIT_S)
     ended_s = time.time()
     if code == 0:
@@ -83,7 +83,7 @@ def measure(stage: Stage, tries: int, chance: random.Random) -> dict[str, object
             code: int | None = None
             while code != 0:
                 stage.command = stage.spawn(*command)
-                wish = chance.choice((Wish.SUSPEND, Wish.SUSPEND_NOW))
+                wish = chance.choice((DesiredState.SUSPEND, DesiredState.SUSPEND_NOW))
                 told = suspend(stage, name, wish, chance) if len(found) < tries else None
                 if told is not None:
                     found.append(told)
@@ -99,7 +99,7 @@ def measure(stage: Stage, tries: int, chance: random.Random) -> dict[str, object
                 (mine[key] == calm[kind][key]).all() for key in mine
             )  # fmt: skip
     latencies = [float(str(told["last_unit_begun_s"])) for told in found]
-    at_once = [float(str(told["ended_s"])) for told in found if told["wish"] == Wish.SUSPEND_NOW.value]
+    at_once = [float(str(told["ended_s"])) for told in found if told["wish"] == DesiredState.SUSPEND_NOW.value]
     return {
         "tries": len(found),
         "jobs": jobs,

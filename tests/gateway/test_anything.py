@@ -25,7 +25,7 @@ from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import new_key, request_for
 from frontburner.credentials.tokens import Role, TokenRefused, Tokens, read_token
 from frontburner.gateway.gateway import Gateway
-from frontburner.gateway.submit_policy import Places
+from frontburner.gateway.submit_policy import AllowedPlaces
 from frontburner.jobs.field_values import one_line
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from storage.errors import FrontburnerError
@@ -58,7 +58,7 @@ class Inside:
     def __init__(self, folder: Path) -> None:
         self.authority = Authority.open(folder / "gate")
         self.tokens = Tokens(path=folder / "gate" / "tokens.json", clock=lambda: datetime.now(UTC))
-        places = Places(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
+        places = AllowedPlaces(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
         gateway = Gateway(
             authority=self.authority, tokens=self.tokens, prefect="http://127.0.0.1:9", scheduler="tls://m:8786",
             places=places, failures=10**9,
@@ -200,7 +200,7 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     scenes, pictures = tmp_path / "scenes", tmp_path / "pictures"
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
-    places = Places(scenes=[str(scenes)], pictures=[str(pictures), "s3://farm/pictures"])
+    places = AllowedPlaces(scenes=[str(scenes)], pictures=[str(pictures), "s3://farm/pictures"])
     tried, taken = 0, 0
 
     @settings(max_examples=EXAMPLES, **_ANY)
@@ -235,7 +235,7 @@ def test_scenes_and_pictures_stay_where_a_farm_allows_them(tmp_path: Path, scene
     scenes = tmp_path / "scenes"
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
-    places = Places(scenes=[str(scenes)], pictures=[str(tmp_path / "pictures"), "s3://farm/pictures"])
+    places = AllowedPlaces(scenes=[str(scenes)], pictures=[str(tmp_path / "pictures"), "s3://farm/pictures"])
     with pytest.raises(FrontburnerError):
         places.confine(make_job({"scene": scene} | ({"out": out} if out else {})))
     good = places.confine(make_job({"scene": "still.json"}))

@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 from frontburner.credentials.certificates import new_key, request_for
 from frontburner.gateway.auth_middleware import COOKIE, KNOWN_BYTES, STRANGER_BYTES
 from frontburner.gateway.serve import tokens_of
-from frontburner.gateway.submit_policy import Places
+from frontburner.gateway.submit_policy import AllowedPlaces
 from frontburner.jobs.job import JobRefused, make_job
 from tasks.node.versions import versions
 from tests.end_to_end.conftest import TIMEOUT_S
@@ -481,7 +481,7 @@ def test_a_submitted_job_reaches_prefect_with_its_scene_and_place_as_the_farm_al
 
 def test_a_farm_that_allows_no_scenes_says_how_to() -> None:
     with pytest.raises(JobRefused) as refused:
-        Places(scenes=(), pictures=()).confine(make_job({"scene": "still.json"}))
+        AllowedPlaces(scenes=(), pictures=()).confine(make_job({"scene": "still.json"}))
     assert "Set FRONTBURNER_SCENES on the manager" in str(refused.value)
 
 

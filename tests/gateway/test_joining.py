@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cluster.running_farms import NoFarm, find_scheduler
-from frontburner.credentials.joining import NotLetIn, gateway_of, join, log_in, rejoin
+from frontburner.credentials.joining import JoinRefused, gateway_of, join, log_in, rejoin
 from frontburner.credentials.membership import adopt_person, forget, membership
 from frontburner.credentials.tokens import read_token
 from frontburner.settings import Settings
@@ -54,7 +54,7 @@ def test_the_gateway_is_found_from_what_people_type(given: str, found: str) -> N
     "given", ["", "http://manager", "https://a@b", "https://m/x", "tls://m:port", "tls://", "a b://c"]
 )
 def test_what_is_no_address_is_refused(given: str) -> None:
-    with pytest.raises(NotLetIn, match="isn't the address of a farm"):
+    with pytest.raises(JoinRefused, match="isn't the address of a farm"):
         gateway_of(given)
 
 
@@ -91,7 +91,7 @@ def test_those_who_may_less_are_told_so_by_commands_that_ask_for_more(gate: Gate
 def test_another_manager_is_told_nothing(gate: Gate, home: Path, tmp_path: Path) -> None:
     token = gate.token("operate")
     with gateway(tmp_path / "imposter") as imposter:
-        with pytest.raises(NotLetIn, match="isn't the farm this token is for"):
+        with pytest.raises(JoinRefused, match="isn't the farm this token is for"):
             log_in(imposter.url, token, home)
         secret = token.split(".")[2]
         assert secret not in str(imposter.prefect.heard)
@@ -113,12 +113,12 @@ def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> No
 
 
 def test_roles_and_commands_must_fit(gate: Gate, home: Path) -> None:
-    with pytest.raises(NotLetIn, match="a node needs one of its own kind"):
+    with pytest.raises(JoinRefused, match="a node needs one of its own kind"):
         join(gate.url, gate.token("operate"), home, "n30")
     shown = read_token(gate.token("look"))
     with pytest.raises(FrontburnerError, match="isn't known here, or was taken back"):
         log_in(gate.url, str(replace(shown, secret="A" * 43)), home)
-    with pytest.raises(NotLetIn, match="isn't the farm this token is for"):
+    with pytest.raises(JoinRefused, match="isn't the farm this token is for"):
         log_in(gate.url, str(replace(shown, authority="0" * 64)), home)
 
 
@@ -127,12 +127,12 @@ def test_other_versions_are_named_with_how_to_mend_them(
 ) -> None:
     mine = versions() | {"numpy": "1.0"}
     monkeypatch.setattr("frontburner.credentials.joining.versions", lambda: mine)
-    with pytest.raises(NotLetIn, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
+    with pytest.raises(JoinRefused, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
         join(gate.url, gate.token("node"), home, "n31")
     assert not refused.value.retryable
 
 
 def test_who_doesnt_answer_is_named(home: Path, gate: Gate) -> None:
-    with pytest.raises(NotLetIn, match="doesn't answer") as refused:
+    with pytest.raises(JoinRefused, match="doesn't answer") as refused:
         log_in("https://127.0.0.1:9", gate.token("look"), home)
     assert refused.value.retryable

@@ -16,7 +16,7 @@ from frontburner.cluster.node_processes import local_nodes
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.dask_security import FarmSecurity, security_for
 from frontburner.credentials.joining import join, log_in
-from frontburner.credentials.tls_probe import TurnedAway, turned_away
+from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
 from tests.gateway.conftest import gateway
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from distributed import SpecCluster
 
-    from frontburner.credentials.authority import Papers
+    from frontburner.credentials.authority import CertificateFiles
     from tests.gateway.conftest import Gate
 
 
@@ -60,7 +60,7 @@ def places(farm: SpecCluster, name: str) -> list[tuple[str, int]]:
     return []
 
 
-def accepts(place: tuple[str, int], papers: Papers) -> bool:
+def accepts(place: tuple[str, int], papers: CertificateFiles) -> bool:
     """Whether whoever has these papers is heard at a place: Dask says the first word then."""
     context = FarmSecurity(papers).get_connection_args("worker")["ssl_context"]
     with (
@@ -72,7 +72,7 @@ def accepts(place: tuple[str, int], papers: Papers) -> bool:
     return False
 
 
-def comes_to_refuse(place: tuple[str, int], papers: Papers) -> None:
+def comes_to_refuse(place: tuple[str, int], papers: CertificateFiles) -> None:
     until(lambda: not accepts(place, papers))
 
 
@@ -136,15 +136,15 @@ def test_whom_a_scheduler_turns_away_is_told_why(
     home = tmp_path / "desk"
     member = log_in(gate.url, gate.token("operate", "anna"), home)
     monkeypatch.setenv("FRONTBURNER_HOME", str(home))
-    assert turned_away(farm.scheduler_address) is None
+    assert tls_refusal(farm.scheduler_address) is None
     other = Authority.open(tmp_path / "other").certificate.public_bytes(Encoding.PEM)
     ours = member.papers.authority.read_bytes()
     member.papers.authority.write_bytes(other)
-    with pytest.raises(TurnedAway, match="isn't the farm that let this machine in"):
+    with pytest.raises(TlsRefused, match="isn't the farm that let this machine in"):
         call(farm.scheduler_address, "snapshot")
     member.papers.authority.write_bytes(ours)
     assert manager.run("token", "revoke", "anna").returncode == 0
-    with pytest.raises(TurnedAway, match="was taken back on the manager") as away:
+    with pytest.raises(TlsRefused, match="was taken back on the manager") as away:
         call(farm.scheduler_address, "snapshot")
     assert "--role operate" in away.value.remedy
-    assert turned_away("tls://127.0.0.1:9") is None, "of who isn't there nothing is known"
+    assert tls_refusal("tls://127.0.0.1:9") is None, "of who isn't there nothing is known"

@@ -26,7 +26,7 @@ from frontburner.credentials.identity import security_at
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.content_digests import content_of
-from tasks.job_context import Desk
+from tasks.job_context import JobContext
 from tasks.node.unit_task import render_unit
 from tasks.renderers.null import BUILD
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
@@ -115,7 +115,7 @@ def test_a_unit_is_rendered_between_parties_that_prove_themselves(farm: SpecClus
         size=Size(width=24, height=16), samples=4,
     )  # fmt: skip
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=4))
-    desk = Desk(store_url=open_store(str(tmp_path / "store")).url, topic="")
+    desk = JobContext(store_url=open_store(str(tmp_path / "store")).url, topic="")
     with connected(farm.scheduler_address) as client:
         tile = client.submit(render_unit, unit, desk, 0, pure=False).result(TIMEOUT_S)
     assert tile.sums.shape[:2] == (16, 24)

@@ -9,7 +9,14 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from frontburner import events as ev
-from frontburner.jobs.deadline import DeadlineWatch, Outlook, Verdict, next_moment, nodes_wanted, uncertainty
+from frontburner.jobs.deadline import (
+    DeadlineForecast,
+    DeadlineVerdict,
+    DeadlineWatch,
+    next_moment,
+    nodes_wanted,
+    uncertainty,
+)
 from frontburner.plan.planner import FrameWork, Planner
 from tasks.spec import SampleRange, Size
 
@@ -40,37 +47,37 @@ def test_what_is_no_time_is_answered_with_what_is(text: str) -> None:
         next_moment(text, NIGHT)
 
 
-def outlook(spare_min: float, **others: Any) -> Outlook:
+def outlook(spare_min: float, **others: Any) -> DeadlineForecast:
     due = datetime(2026, 3, 1, 8, 0, tzinfo=BERLIN)
     values: dict[str, Any] = {"uncertainty_s": 120.0, "nodes": 4, "nodes_wanted": 4}
-    return Outlook(due=due, expected_end=due - timedelta(minutes=spare_min), **values | others)
+    return DeadlineForecast(due=due, expected_end=due - timedelta(minutes=spare_min), **values | others)
 
 
 @pytest.mark.parametrize(
     ("what", "verdict", "sentence"),
     [
-        (outlook(12), Verdict.ON_TIME, "On time for 08:00: 12 min to spare (± 2 min)."),
-        (outlook(200), Verdict.ON_TIME, "On time for 08:00: 3 h 20 min to spare (± 2 min)."),
+        (outlook(12), DeadlineVerdict.ON_TIME, "On time for 08:00: 12 min to spare (± 2 min)."),
+        (outlook(200), DeadlineVerdict.ON_TIME, "On time for 08:00: 3 h 20 min to spare (± 2 min)."),
         (
             outlook(-25, nodes_wanted=6),
-            Verdict.LATE,
+            DeadlineVerdict.LATE,
             "Late for 08:00 by 25 min (± 2 min). 2 more nodes like these would make it, or fewer samples.",
         ),
         (
             outlook(-1, nodes_wanted=5),
-            Verdict.CLOSE,
+            DeadlineVerdict.CLOSE,
             "It will be close for 08:00: 60 s late (± 2 min). 1 more node like these would make it, or fewer samples.",
         ),
-        (outlook(1), Verdict.CLOSE, "It will be close for 08:00: 60 s to spare (± 2 min)."),
+        (outlook(1), DeadlineVerdict.CLOSE, "It will be close for 08:00: 60 s to spare (± 2 min)."),
         (
             outlook(-180, nodes_wanted=0),
-            Verdict.LATE,
+            DeadlineVerdict.LATE,
             "Late for 08:00 by 3 h (± 2 min). The deadline has passed, or is too near for any number of nodes.",
         ),
     ],
 )
 def test_it_is_said_whether_it_will_be_ready_and_what_would_help(
-    what: Outlook, verdict: Verdict, sentence: str
+    what: DeadlineForecast, verdict: DeadlineVerdict, sentence: str
 ) -> None:
     assert what.verdict is verdict
     assert what.sentence() == sentence

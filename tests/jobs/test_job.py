@@ -16,8 +16,8 @@ from frontburner.jobs.files import read_document
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import Format, JobRefused, RenderJob, make_job
 from frontburner.jobs.regions import parse_region, parse_size
-from frontburner.plan.fair_share import Terms
-from tasks.job_context import Travel
+from frontburner.plan.fair_share import ShareTerms
+from tasks.job_context import SceneTravel
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 
@@ -213,8 +213,10 @@ def test_numbers_stand_for_their_text() -> None:
     assert (job.frames, job.camera, job.name) == ("12", "0", "7")
 
 
-@pytest.mark.parametrize(("given", "meant"), [(True, Travel.YES), (False, Travel.NO), ("yes", Travel.YES)])
-def test_yes_and_no_may_be_json_s_own(given: object, meant: Travel) -> None:
+@pytest.mark.parametrize(
+    ("given", "meant"), [(True, SceneTravel.YES), (False, SceneTravel.NO), ("yes", SceneTravel.YES)]
+)
+def test_yes_and_no_may_be_json_s_own(given: object, meant: SceneTravel) -> None:
     assert make_job({**SCENE, "travel": given}).travel is meant
 
 
@@ -243,7 +245,7 @@ def test_another_document_is_another_job(name: str) -> None:
 
 def test_a_job_stays_the_same_however_it_gets_its_nodes() -> None:
     assert make_job({**SCENE, **OTHER_WAY}).job_id == make_job(SCENE).job_id
-    assert make_job({**SCENE, **OTHER_WAY}).terms == Terms(
+    assert make_job({**SCENE, **OTHER_WAY}).terms == ShareTerms(
         min_nodes=1, max_nodes=3, groups=("gpu", "night"), local=False
     )
 

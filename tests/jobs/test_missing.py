@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.jobs.missing import missing
+from frontburner.jobs.missing import missing_work
 from storage.objects import HOUSE, open_store
 from tasks.limits import Reached
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.frame_output import record_key
 from tasks.spec import UnitSpec
 from tests.node.test_unit_ledger import tile
@@ -44,7 +44,7 @@ def put_in_place(store: ObjectStore, numbers: Iterable[int], layout: Layout = LA
 def render(store: ObjectStore, numbers: Iterable[int]) -> None:
     for number in numbers:
         unit = UnitSpec(frame=LAYOUT.frames[number], region=LAYOUT.region, samples=LAYOUT.passes[0])
-        Ledger(store=store).create(unit, tile(unit))
+        UnitLedger(store=store).create(unit, tile(unit))
 
 
 def test_what_is_in_place_is_not_wanted_and_what_is_rendered_is_known(store: ObjectStore) -> None:
@@ -54,7 +54,7 @@ def test_what_is_in_place_is_not_wanted_and_what_is_rendered_is_known(store: Obj
     store.write(record_key(LAYOUT.orders[9].keys[1]), b"{")
     put_in_place(store, [10], layout_of(FRAMES, samples=32, size="24x16", formats=["exr", "png"]))
     render(store, (8, 35))
-    found = missing(LAYOUT, store)
+    found = missing_work(LAYOUT, store)
     assert [work.frame for work in found.wanted] == [7, 8, 9, 10, *range(31, 41)]
     assert [record.frame for record in found.in_place] == [1, 2, 3, 4, 5, 6, *range(11, 31)]
     rendered = ((LAYOUT.passes[0], LAYOUT.region),)
@@ -65,7 +65,7 @@ def test_what_is_in_place_is_not_wanted_and_what_is_rendered_is_known(store: Obj
 
 def test_only_some_frames_are_looked_at(store: ObjectStore) -> None:
     put_in_place(store, range(1, 31))
-    found = missing(LAYOUT, store, only="30-33")
+    found = missing_work(LAYOUT, store, only="30-33")
     assert [work.frame for work in found.wanted] == [31, 32, 33]
     assert [record.frame for record in found.in_place] == [30]
 
@@ -73,7 +73,7 @@ def test_only_some_frames_are_looked_at(store: ObjectStore) -> None:
 def test_frames_that_are_rendered_again_begin_anew(store: ObjectStore) -> None:
     put_in_place(store, range(1, 31))
     render(store, (5, 6, 7))
-    found = missing(LAYOUT, store, again="1-6")
+    found = missing_work(LAYOUT, store, again="1-6")
     assert [(work.frame, len(work.done)) for work in found.wanted if work.frame < 31] == [(n, 0) for n in range(1, 7)]
     assert len(list(store.list(f"{HOUSE}/units/"))) == 1
     assert all(store.exists(key) for key in LAYOUT.orders[1].keys), "the old picture stays until the new one is there"
@@ -81,11 +81,11 @@ def test_frames_that_are_rendered_again_begin_anew(store: ObjectStore) -> None:
 
 def test_a_resume_reads_records_and_asks_for_nothing_else_one_by_one(tmp_path: Path) -> None:
     store = counting(open_store(str(tmp_path)))
-    assert len(missing(LAYOUT, store).wanted) == FRAMES
+    assert len(missing_work(LAYOUT, store).wanted) == FRAMES
     assert store.calls == {"list": 4}
     put_in_place(store, range(1, FRAMES + 1))
     store.calls.clear()
-    assert len(missing(LAYOUT, store).in_place) == FRAMES
+    assert len(missing_work(LAYOUT, store).in_place) == FRAMES
     assert {name: count for name, count in store.calls.items() if name != "keys"} == {"list": 2, "read": 2 * FRAMES}
 
 
@@ -98,7 +98,7 @@ def test_other_jobs_in_the_store_cost_a_resume_nothing(tmp_path: Path) -> None:
     })  # fmt: skip
     put_in_place(store, others.orders, others)
     store.calls.clear()
-    assert len(missing(LAYOUT, store).in_place) == 30
+    assert len(missing_work(LAYOUT, store).in_place) == 30
     assert store.calls["keys"] == 2 * 60
 
 
@@ -113,6 +113,6 @@ def test_calls_do_not_wait_for_one_another(waits: str, tmp_path: Path) -> None:
             together.wait(30)
 
     store = counting(inner, meet)
-    look = partial(missing, LAYOUT, store)
+    look = partial(missing_work, LAYOUT, store)
     found = look() if waits == "read" else look(again=f"1-{FRAMES}")
     assert len(found.in_place) + len(found.wanted) == FRAMES

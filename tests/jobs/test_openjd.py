@@ -25,7 +25,7 @@ from frontburner.jobs.openjd import export, from_range, load, to_range
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frontburner.control.intake import Form
+    from frontburner.control.intake import JobInput
 
 BASE = Path("/shows/one")
 WALK: dict[str, Any] = {
@@ -63,7 +63,7 @@ def told(line: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> RenderJob:
     """The job that the command makes of a command line."""
     heard: dict[str, Any] = {}
 
-    def run(scene: str, given: dict[str, Any], form: Form, **_: Any) -> int:
+    def run(scene: str, given: dict[str, Any], form: JobInput, **_: Any) -> int:
         heard.update({"scene": scene, **given})
         return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cli import app
-from frontburner.control.intake import Form, read_job
+from frontburner.control.intake import JobInput, read_job
 from frontburner.jobs.job import JobRefused
 from frontburner.jobs.template import JobTemplate, TemplateRefused
 from frontburner.jobs.templates import load, names, read_template, save
@@ -53,10 +53,10 @@ def problems(error: pytest.ExceptionInfo[JobRefused]) -> str:
 def test_a_template_makes_a_job_of_a_scene_and_its_variables(home: Path) -> None:
     save("turntable", written(home, TURNTABLE))
     (home / "model.json").write_text("{}")
-    plain = read_job("model.json", {}, Form(template="turntable"))
+    plain = read_job("model.json", {}, JobInput(template="turntable"))
     assert (plain.frames, plain.samples, plain.view, plain.title) == ("1-24", 64, "srgb", "turn-64x")
     assert plain.parameters == {"price": "$5", "spin": "24"}
-    fast = read_job("model.json", {"seed": "7"}, Form(template="turntable", values=("quality=8", "look=aces")))
+    fast = read_job("model.json", {"seed": "7"}, JobInput(template="turntable", values=("quality=8", "look=aces")))
     assert (fast.samples, fast.view, fast.seed, fast.frames) == (8, "aces", 7, "1-24")
 
 
@@ -64,14 +64,14 @@ def test_a_job_file_and_options_go_before_the_template(home: Path) -> None:
     save("turntable", written(home, TURNTABLE))
     (home / "model.json").write_text("{}")
     written(home, "scene: model.json\nsamples: 3", "shot.yaml")
-    job = read_job("shot.yaml", {"name": "mine"}, Form(template="turntable"))
+    job = read_job("shot.yaml", {"name": "mine"}, JobInput(template="turntable"))
     assert (job.samples, job.frames, job.title) == (3, "1-24", "mine")
 
 
 def test_a_template_may_name_its_scene_beside_itself(home: Path) -> None:
     (home / "model.json").write_text("{}")
     save("whole", written(home, "scene: model.json\nsamples: 3"))
-    assert read_job("", {}, Form(template="whole")).scene == str(home / "model.json")
+    assert read_job("", {}, JobInput(template="whole")).scene == str(home / "model.json")
     with pytest.raises(JobRefused) as refused:
         read_job("", {})
     assert problems(refused).startswith("scene: is missing. It is The scene file")
@@ -90,7 +90,7 @@ def test_a_wrong_value_is_named(home: Path, values: tuple[str, ...], words: str)
     save("turntable", written(home, TURNTABLE))
     (home / "model.json").write_text("{}")
     with pytest.raises(JobRefused) as refused:
-        read_job("model.json", {}, Form(template="turntable", values=values))
+        read_job("model.json", {}, JobInput(template="turntable", values=values))
     assert words in problems(refused)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cluster.running_farms import began_s_of
-from frontburner.manager.farm_setup import SEAWEEDFS, Setup, completed, farm_folder, keep_setup
+from frontburner.manager.farm_setup import SEAWEEDFS, FarmSetup, completed, farm_folder, keep_setup
 from frontburner.manager.farm_state import FarmState, write_state
 from frontburner.manager.local_farm import TOLD, use_farm_here
 
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
     farm_folder(tmp_path).mkdir()
-    keep_setup(completed(Setup(store=SEAWEEDFS), lambda _: True), tmp_path)
+    keep_setup(completed(FarmSetup(store=SEAWEEDFS), lambda _: True), tmp_path)
     now_s, pid = time.time(), os.getpid()
     state = FarmState(pid=pid, began_s=began_s_of(pid), version="1", started_s=now_s, seen_s=now_s)
     write_state(state, tmp_path)

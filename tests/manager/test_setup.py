@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from frontburner.manager.farm_setup import (
     USUAL_PORTS,
-    Setup,
+    FarmSetup,
     SetupRefused,
     changed,
     completed,
@@ -19,15 +19,15 @@ from frontburner.manager.farm_setup import (
     keep_setup,
     read_setup,
 )
-from frontburner.manager.restart_policy import LONGEST_S, MOST_IN_A_ROW, STEADY_S, Patience
+from frontburner.manager.restart_policy import LONGEST_S, MOST_IN_A_ROW, STEADY_S, RestartPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_what_was_asked_for_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
-    assert read_setup(tmp_path) == Setup()
-    asked = changed(Setup(), {"nodes": 3, "database": "postgresql://farm:secret@db/prefect", "store": None})
+    assert read_setup(tmp_path) == FarmSetup()
+    asked = changed(FarmSetup(), {"nodes": 3, "database": "postgresql://farm:secret@db/prefect", "store": None})
     keep_setup(asked, tmp_path)
     kept = read_setup(tmp_path)
     assert kept == asked
@@ -57,23 +57,23 @@ def test_what_makes_no_sense_is_refused(asked: dict[str, object], why: str) -> N
     from storage.errors import FrontburnerError
 
     with pytest.raises(FrontburnerError, match=why):
-        changed(Setup(), asked)
+        changed(FarmSetup(), asked)
 
 
 @given(st.sets(st.sampled_from([*USUAL_PORTS.values(), *(port + 10_000 for port in USUAL_PORTS.values())])))
 def test_each_part_has_a_port_of_its_own_that_was_free_and_keeps_it(taken: set[int]) -> None:
-    ports = completed(Setup(), lambda port: port not in taken).ports
+    ports = completed(FarmSetup(), lambda port: port not in taken).ports
     assert ports.keys() == USUAL_PORTS.keys()
     assert len(set(ports.values())) == len(ports)
     assert not taken & set(ports.values())
-    assert completed(Setup(ports=ports), lambda _: False).ports == ports
+    assert completed(FarmSetup(ports=ports), lambda _: False).ports == ports
     if not taken:
         assert ports == USUAL_PORTS
 
 
 @given(st.lists(st.floats(min_value=0, max_value=2 * STEADY_S), min_size=1, max_size=30))
 def test_a_part_is_given_up_only_after_short_lives_in_a_row(lives: list[float]) -> None:
-    patience, in_a_row = Patience(), 0
+    patience, in_a_row = RestartPolicy(), 0
     for up_s in lives:
         patience = patience.after(up_s)
         in_a_row = 1 if up_s >= STEADY_S else in_a_row + 1

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from frontburner.manager.farm_setup import farm_folder
-from frontburner.manager.farm_state import FarmState, PartState, Stand, read_state, standing_farm
+from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, read_state, running_farm
 from frontburner.manager.orphans import MARK
 from frontburner.manager.outage import went_down_at
 from tests.end_to_end.conftest import TIMEOUT_S, until
@@ -76,7 +76,7 @@ class Farm:
         found: FarmState = until(self._own)
         return found
 
-    def part(self, name: str) -> PartState:
+    def part(self, name: str) -> ServiceState:
         return next(part for part in self.state.parts if part.name == name)
 
     def up(self) -> None:
@@ -139,20 +139,20 @@ def test_parts_come_up_in_their_order_are_started_again_and_end_together(
     farm.up()
     since = {part.name: part.since_s for part in farm.state.parts}
     assert since["store"] <= since["scheduler"] <= since["worker"]
-    assert standing_farm(home) == read_state(home)
+    assert running_farm(home) == read_state(home)
 
     os.kill(farm.part("scheduler").pid, signal.SIGKILL)
     until(lambda: farm.part("scheduler").restarts == 1 and farm.state.healthy)
     assert (farm.part("store").restarts, farm.part("worker").restarts) == (0, 0)
 
     os.kill(farm.part("store").pid, signal.SIGSTOP)
-    until(lambda: farm.part("store").stand is Stand.SILENT)
+    until(lambda: farm.part("store").stand is ServiceStatus.SILENT)
     until(lambda: farm.part("store").restarts == 1 and farm.state.healthy)
 
     said = farm.end()
     assert "scheduler is restarting: it was ended by signal 9" in said
-    assert [part.stand for part in farm.state.parts] == [Stand.ENDED] * 3
-    assert standing_farm(home) is None
+    assert [part.stand for part in farm.state.parts] == [ServiceStatus.ENDED] * 3
+    assert running_farm(home) is None
     assert not of_farm(home)
 
 
@@ -160,10 +160,10 @@ def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_ag
     home: Path, begin: Callable[..., Farm]
 ) -> None:
     farm = begin("store", "broken", "worker")
-    until(lambda: farm.part("broken").stand is Stand.GIVEN_UP)
+    until(lambda: farm.part("broken").stand is ServiceStatus.GIVEN_UP)
     assert "the disk of the broken part is on fire" in farm.part("broken").wrong
     assert "exit code 1" in farm.part("broken").wrong
-    until(lambda: (farm.part("worker").stand, farm.part("worker").wrong) == (Stand.WAITING, "for broken"))
+    until(lambda: (farm.part("worker").stand, farm.part("worker").wrong) == (ServiceStatus.WAITING, "for broken"))
     until(lambda: farm.state.settled)
     assert not farm.state.healthy
     tries = farm.part("broken").restarts
@@ -188,7 +188,7 @@ def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_o
         farm.process.kill()
         farm.process.communicate(timeout=TIMEOUT_S)
         until(lambda: [process.pid for process in of_farm(home)] == [orphan.pid])
-        assert standing_farm(home) is None
+        assert running_farm(home) is None
         last_seen_s = read_state(home).seen_s  # type: ignore[union-attr]
 
         third = begin("store", "worker")

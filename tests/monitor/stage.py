@@ -16,7 +16,7 @@ from PIL import Image
 
 from frontburner import events as ev
 from frontburner.monitor.app import monitor
-from frontburner.monitor.drop_submission import Begun, OwnReception
+from frontburner.monitor.drop_submission import Begun, LocalDropHandler
 from frontburner.monitor.page_permissions import everyone
 from frontburner.plan.block import Block
 from frontburner.record.event_codec import encode
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frontburner.control.desired_state import Wish
-    from frontburner.monitor.farm_source import Again
+    from frontburner.control.desired_state import DesiredState
+    from frontburner.monitor.farm_source import RunAgain
     from frontburner.monitor.page_permissions import May
     from storage.objects import ObjectStore
 
@@ -144,11 +144,11 @@ class Stage:
             raise FrontburnerError(reason=self.refuses, remedy="")
         self.calls.append((call, what))
 
-    def wish(self, place: Place, wish: Wish, say: Callable[[str], None]) -> None:
+    def wish(self, place: Place, wish: DesiredState, say: Callable[[str], None]) -> None:
         self.calls.append((wish.value, {"job": place.job_id}))
         say(f"{place.job_id}: {wish.value}")
 
-    def go_on(self, place: Place, again: Again | None, say: Callable[[str], None]) -> None:
+    def go_on(self, place: Place, again: RunAgain | None, say: Callable[[str], None]) -> None:
         self.calls.append(("go on", {"job": place.job_id, "again": again}))
         say(f"{place.job_id} goes on.")
 
@@ -170,7 +170,7 @@ class Stage:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reception(OwnReception):
+class Reception(LocalDropHandler):
     """Takes and reads scenes as the monitor of one's own does; what it would have rendered is noted."""
 
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -269,7 +269,9 @@ def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
 
 
 @contextmanager
-def serving(stage: Any, may: May = everyone, *, port: int = 0, reception: OwnReception | None = None) -> Iterator[str]:
+def serving(
+    stage: Any, may: May = everyone, *, port: int = 0, reception: LocalDropHandler | None = None
+) -> Iterator[str]:
     """Serve the monitor of a source on loopback; gives its address."""
     config = uvicorn.Config(
         monitor(stage, may=may, reception=reception),

@@ -13,14 +13,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from frontburner import events as ev
-from frontburner.control.desired_state import Wish, priority_of, wish_of
+from frontburner.control.desired_state import DesiredState, desired_state_of, priority_of
 from frontburner.monitor import actions
 from frontburner.monitor.app import SAFE, monitor
-from frontburner.monitor.farm_source import Again, LocalFarm
+from frontburner.monitor.farm_source import LocalFarm, RunAgain
 from frontburner.monitor.hub import FARM
 from frontburner.monitor.json_patch import merged
 from frontburner.monitor.page_permissions import everyone
-from frontburner.record.snapshot import Standing
+from frontburner.record.snapshot import Snapshot
 from storage.errors import FrontburnerError
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import (
@@ -228,8 +228,8 @@ def test_a_part_that_comes_in_a_moment_or_has_gone_is_no_error(stage: Stage) -> 
         ("cancel", {}, ("cancel", {"job": JOB})),
         ("resume", {}, ("go on", {"job": JOB, "again": None})),
         ("rerun", {"frames": "1-2", "missing": True},
-         ("go on", {"job": JOB, "again": Again(frames="1-2", missing=True)})),
-        ("rerun", {"failed": True}, ("go on", {"job": JOB, "again": Again(failed=True)})),
+         ("go on", {"job": JOB, "again": RunAgain(frames="1-2", missing=True)})),
+        ("rerun", {"failed": True}, ("go on", {"job": JOB, "again": RunAgain(failed=True)})),
     ],
 )  # fmt: skip
 def test_jobs_are_steered(stage: Stage, action: str, given: dict[str, Any], call: tuple[str, Any]) -> None:
@@ -365,11 +365,11 @@ def test_a_real_job_is_asked_by_its_store_and_its_commands(tmp_path: Path, monke
     telling = running.telling(JOB)
     telling.tell(started(JOB))
     telling.write()
-    Standing(store=running.store, job_id=JOB).keep(always=True)
+    Snapshot(store=running.store, job_id=JOB).keep(always=True)
     (place,) = running.places()
     farm = LocalFarm(out=running.store.url)
-    farm.wish(place, Wish.SUSPEND, said.append)
-    assert wish_of(running.store, JOB) is Wish.SUSPEND
+    farm.wish(place, DesiredState.SUSPEND, said.append)
+    assert desired_state_of(running.store, JOB) is DesiredState.SUSPEND
     telling.tell(ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
     telling.write()
     farm.go_on(place, None, said.append)
@@ -379,4 +379,4 @@ def test_a_real_job_is_asked_by_its_store_and_its_commands(tmp_path: Path, monke
         f"{JOB} is completed. To render of it what isn't in place any more: frontburner job rerun",
     ]
     with pytest.raises(FrontburnerError, match="frames: '9-' is not a frame"):
-        farm.go_on(place, Again(frames="9-"), said.append)
+        farm.go_on(place, RunAgain(frames="9-"), said.append)

@@ -17,7 +17,7 @@ from storage.objects import open_store
 from tasks.errors import NodeNotReady
 from tasks.node import unit_task
 from tasks.node.machine_checks import machine_checks
-from tasks.node.node_checks import Inquiry, checkup
+from tasks.node.node_checks import NodeInquiry, checkup
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from
 from tasks.node.self_check import check_node
 from tasks.node.store_checks import scene_check, store_check
@@ -114,7 +114,7 @@ def test_a_limit_on_memory_is_told(tmp_path: Path) -> None:
 
 
 def test_the_null_renderer_passes_and_nothing_else_is_tried(tmp_path: Path) -> None:
-    readiness = checkup(Inquiry(renderers=NULL), node="n", threads=1, logs=tmp_path)
+    readiness = checkup(NodeInquiry(renderers=NULL), node="n", threads=1, logs=tmp_path)
     assert readiness.builds == {"null": ("1 null",)}
     assert readiness.ok
     assert readiness.of("mitsuba") is None
@@ -124,7 +124,7 @@ def test_the_null_renderer_passes_and_nothing_else_is_tried(tmp_path: Path) -> N
 def test_where_nothing_can_be_written_that_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
-    readiness = checkup(Inquiry(renderers=NULL), node="n", threads=1, logs=tmp_path / "file" / "logs")
+    readiness = checkup(NodeInquiry(renderers=NULL), node="n", threads=1, logs=tmp_path / "file" / "logs")
     assert [(check.name, check.reason) for check in readiness.problems] == [
         ("temporary folder", f"The temporary folder {tmp_path / 'file'} isn't a folder."),
         ("log folder", f"The log folder {tmp_path / 'file' / 'logs'} isn't a folder."),
@@ -202,7 +202,7 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(unit_task, "_node", None)
     monkeypatch.setattr(unit_task, "_builds", {})
     plugin = site / "mitsuba" / "plugins" / "sphere.so"
-    sound, inquiry = plugin.read_bytes(), Inquiry(renderers=("mitsuba",), measure=False)
+    sound, inquiry = plugin.read_bytes(), NodeInquiry(renderers=("mitsuba",), measure=False)
     one_node = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
     with one_node as cluster, Client(cluster) as client:
 
@@ -229,7 +229,7 @@ def test_the_speed_of_a_node_that_renders_is_not_measured_and_that_is_said(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/nowhere/libLLVM.so")
-    inquiry = Inquiry(renderers=("mitsuba",), afresh=False)
+    inquiry = NodeInquiry(renderers=("mitsuba",), afresh=False)
     readiness = checkup(inquiry, node="n", threads=1, logs=tmp_path, busy=True)
     check = found(list(readiness.checks), "mitsuba")
     assert check.ok, check.reason

@@ -12,8 +12,8 @@ import pytest
 from storage.errors import CorruptObject, MissingObject, StoreError, StoreFull
 from storage.objects import open_store
 from tasks.errors import UnitCancelled
-from tasks.node.unit_ledger import Ledger
-from tasks.store_retry import LONGEST_WAIT_S, Patience
+from tasks.node.unit_ledger import UnitLedger
+from tasks.store_retry import LONGEST_WAIT_S, StoreRetry
 from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.node.test_unit_ledger import UNIT, assert_same, tile
@@ -41,8 +41,8 @@ class Time:
         for moment_s in [moment_s for moment_s in self.at if moment_s <= self.now_s]:
             self.at.pop(moment_s)()
 
-    def patience(self, **options: object) -> Patience:
-        return Patience(clock=self.clock, sleep=self.sleep, **options)  # type: ignore[arg-type]
+    def patience(self, **options: object) -> StoreRetry:
+        return StoreRetry(clock=self.clock, sleep=self.sleep, **options)  # type: ignore[arg-type]
 
 
 def away() -> StoreError:
@@ -61,7 +61,7 @@ def test_a_tile_outlives_a_store_that_cannot_be_reached_for_a_while(
 
     with proxy(s3_server["AWS_ENDPOINT_URL"], request=judge) as relay:
         monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
-        ledger = Ledger(store=replace(s3_store, read_timeout_s=TIMEOUT_S))
+        ledger = UnitLedger(store=replace(s3_store, read_timeout_s=TIMEOUT_S))
         assert time.patience(waits=told.append).call(lambda: ledger.create(UNIT, tile()))
         assert 20.0 <= time.now_s <= 20.0 + LONGEST_WAIT_S
         assert len(told) == 1
@@ -76,7 +76,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_tile_outlives_a_full_disk(small_disk: Path) -> None:
-    ledger, time = Ledger(store=open_store(str(small_disk / "store"))), Time()
+    ledger, time = UnitLedger(store=open_store(str(small_disk / "store"))), Time()
     told: list[StoreError] = []
     filler = small_disk / "filler"
     with suppress(OSError):

@@ -14,7 +14,7 @@ import pytest
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import HOUSE, open_store
 from storage.units import pack
-from tasks.node.unit_ledger import Ledger, record_from
+from tasks.node.unit_ledger import UnitLedger, record_from
 from tasks.spec import Region, SampleRange, UnitSpec
 from tests.picture.tiles import frame_of, noise, passes_of, record_of, tile_of
 from tests.storage.counting import counting
@@ -46,13 +46,13 @@ def only_key(store: ObjectStore) -> str:
 
 
 def test_a_finished_unit_comes_back_as_it_was(store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     assert ledger.create(UNIT, tile())
     assert_same(ledger.load(UNIT), tile())
 
 
 def test_the_first_of_two_results_is_kept(store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     assert ledger.create(UNIT, tile())
     assert not ledger.create(UNIT, tile(seed=1))
     assert_same(ledger.load(UNIT), tile())
@@ -60,12 +60,12 @@ def test_the_first_of_two_results_is_kept(store: ObjectStore) -> None:
 
 def test_a_unit_that_is_not_there_is_missing(store: ObjectStore) -> None:
     with pytest.raises(MissingObject):
-        Ledger(store=store).load(UNIT)
-    assert Ledger(store=store).finished([FRAME]) == {}
+        UnitLedger(store=store).load(UNIT)
+    assert UnitLedger(store=store).finished([FRAME]) == {}
 
 
 def test_a_discarded_unit_can_be_made_again(store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     ledger.create(UNIT, tile())
     ledger.discard(UNIT)
     ledger.discard(UNIT)
@@ -93,7 +93,7 @@ def damaged(data: bytes, how: str) -> bytes:
 
 @pytest.mark.parametrize("how", ["cut short", "one bit", "nothing", "no record", "another version's record", "no json"])
 def test_a_damaged_unit_is_told_and_can_be_made_again(how: str, store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     ledger.create(UNIT, tile())
     key = only_key(store)
     store.write(key, damaged(store.read(key), how))
@@ -106,7 +106,7 @@ def test_a_damaged_unit_is_told_and_can_be_made_again(how: str, store: ObjectSto
 
 
 def test_what_is_listed_is_what_was_made(store: ObjectStore) -> None:
-    draw, ledger = random.Random(7), Ledger(store=store)
+    draw, ledger = random.Random(7), UnitLedger(store=store)
     expected: dict[str, set[tuple[SampleRange, Region]]] = {}
     frames = [frame_of(frame=number, width=70_000, height=70_000, samples=2**20) for number in (1, 2, 3)]
     for _ in range(25):
@@ -123,7 +123,7 @@ def test_what_is_listed_is_what_was_made(store: ObjectStore) -> None:
 
 
 def test_other_objects_are_not_taken_for_units(store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     ledger.create(UNIT, tile())
     for key in (f"{HOUSE}/units/readme.txt", f"{HOUSE}/units/{'a' * 64}/s0-1.unit", f"{HOUSE}/frames/x.json", "a.exr"):
         store.write(key, b"x")
@@ -132,7 +132,7 @@ def test_other_objects_are_not_taken_for_units(store: ObjectStore) -> None:
 
 
 def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
-    ledger, other = Ledger(store=store), frame_of(frame=2)
+    ledger, other = UnitLedger(store=store), frame_of(frame=2)
     units = [UnitSpec(frame=frame, region=UNIT.region, samples=samples)
              for frame in (FRAME, other) for samples in passes_of(0, 4, 16)]  # fmt: skip
     for unit in units:
@@ -150,7 +150,7 @@ def test_units_are_those_of_the_frames_however_they_are_listed(
     price: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.node.unit_ledger._LISTING", price)
-    ledger = Ledger(store=open_store(str(tmp_path)))
+    ledger = UnitLedger(store=open_store(str(tmp_path)))
     for frame in (*MANY, *(frame_of(frame=number, seed=7) for number in range(1, 9))):
         unit = replace(UNIT, frame=frame)
         ledger.create(unit, tile(unit))
@@ -164,16 +164,16 @@ def test_few_frames_are_not_looked_for_among_the_units_of_all_jobs(tmp_path: Pat
         path = tmp_path / f"{HOUSE}/units/{sha256(str(n).encode()).hexdigest()}/s0-4_x0-24_y8-16.unit"
         path.parent.mkdir(parents=True)
         path.touch()
-    Ledger(store=store).create(UNIT, tile())
+    UnitLedger(store=store).create(UNIT, tile())
     store.calls.clear()
-    assert Ledger(store=store).finished([FRAME, *MANY]).keys() == {FRAME.digest}
+    assert UnitLedger(store=store).finished([FRAME, *MANY]).keys() == {FRAME.digest}
     assert store.calls["list"] == 2 + len(MANY)
     assert store.calls["keys"] < 3000 // 100
-    assert not Ledger(store=store).finished([])
+    assert not UnitLedger(store=store).finished([])
 
 
 def test_the_scenes_path_does_not_matter_and_its_content_does(store: ObjectStore) -> None:
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     ledger.create(UNIT, tile())
     moved = replace(FRAME, scene="/other/room.xml")
     assert ledger.load(UnitSpec(frame=moved, region=UNIT.region, samples=UNIT.samples))
@@ -191,5 +191,5 @@ def test_negative_zero_and_the_smallest_values_are_kept(store: ObjectStore) -> N
     sums = noise(FRAME, region=UNIT.region)
     sums[0, 0, :3] = -0.0, np.float32(1e-45), np.finfo(np.float32).max
     made = tile_of(FRAME, UNIT.region, UNIT.samples, sums)
-    Ledger(store=store).create(UNIT, made)
-    assert_same(Ledger(store=store).load(UNIT), made)
+    UnitLedger(store=store).create(UNIT, made)
+    assert_same(UnitLedger(store=store).load(UNIT), made)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.notification import Letter, NotDelivered, deliver
+from tasks.notification import Notification, NotificationFailed, deliver
 from tasks.notify_targets import Occasion, UnknownTarget, read_targets
 from tasks.picture.contact_sheet import small
 from tests.notify.hearing import PASSWORD, TOKEN
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.notify.hearing import Heard
 
 JPEG = small(np.full((90, 160, 3), 200, np.uint8), max_px=720)
-LETTER = Letter(
+LETTER = Notification(
     subject="walk: done – küche",
     text="48 frames",
     html='<p>48 frames</p><img src="cid:picture-1">',
@@ -64,7 +64,7 @@ def test_any_service_apprise_knows_gets_text_and_picture(heard: Heard) -> None:
     heard.status = 200
     send(heard, "other")  # its own form of body: that it was taken is what counts
     heard.status = 500
-    with pytest.raises(NotDelivered, match="the json service didn't take it"):
+    with pytest.raises(NotificationFailed, match="the json service didn't take it"):
         send(heard, "other")
 
 
@@ -74,7 +74,7 @@ def test_what_goes_wrong_is_told_without_a_secret(name: str, fault: str, heard: 
     heard.status = 403
     text = (heard.home / "notify.yaml").read_text().replace(PASSWORD, "wrong-" + PASSWORD)
     (heard.home / "notify.yaml").write_text(text)
-    with pytest.raises(NotDelivered, match=fault) as caught:
+    with pytest.raises(NotificationFailed, match=fault) as caught:
         send(heard, name)
     told = f"{caught.value!r} {caught.value} {read_targets(heard.home, [name])!r}"
     assert PASSWORD not in told
@@ -85,7 +85,7 @@ def test_a_server_that_isn_t_there_is_worth_another_try(heard: Heard) -> None:
     heard.smtp_port = heard.http_port = 1
     heard.describe()
     for name in ("studio", "hook"):
-        with pytest.raises(NotDelivered) as caught:
+        with pytest.raises(NotificationFailed) as caught:
             send(heard, name)
         assert caught.value.retryable
 
@@ -135,7 +135,7 @@ def test_a_target_that_makes_no_sense_is_told_where(described: object, fault: st
 def test_a_password_never_goes_over_the_net_unencrypted(heard: Heard) -> None:
     mail = {"to": ["a@b"], "from": "a@b", "server": "mail.studio.test", "security": "none", "password": PASSWORD}
     heard.describe(open={"email": mail})
-    with pytest.raises(NotDelivered, match="for all to read"):
+    with pytest.raises(NotificationFailed, match="for all to read"):
         send(heard, "open")
 
 

@@ -15,7 +15,7 @@ from frontburner.events import aftermath as am
 from frontburner.jobs.job import make_job
 from frontburner.notify.job_account import account_of
 from frontburner.notify.night import accounts_since
-from frontburner.notify.notification import as_page, job_letter, morning_letter
+from frontburner.notify.notification import as_page, job_notification, morning_report
 from frontburner.record.registry import Place, register
 from frontburner.submit.schedules import forecast
 from storage.images import encode_png
@@ -95,7 +95,7 @@ def test_an_account_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path,
 
 def test_the_morning_letter_tells_of_all_jobs_the_broken_ones_first(tmp_path: Path, scene: Path) -> None:
     whole_night(tmp_path, scene)
-    letter = morning_letter(accounts_since(TEN - timedelta(hours=1), NOW), since=TEN, now=NOW)
+    letter = morning_report(accounts_since(TEN - timedelta(hours=1), NOW), since=TEN, now=NOW)
     assert letter.subject.endswith("1 not done, 1 done with frames that stand out, 1 done")
     places = [letter.text.index(f"\n{name}: ") for name in ("broken", "dark", "good")]
     assert places == sorted(places)
@@ -111,7 +111,7 @@ def test_the_morning_letter_tells_of_all_jobs_the_broken_ones_first(tmp_path: Pa
 def test_jobs_of_earlier_nights_are_left_out(tmp_path: Path, scene: Path) -> None:
     whole_night(tmp_path, scene)
     assert accounts_since(TEN + timedelta(hours=1), NOW) == []
-    letter = morning_letter([], since=TEN, now=NOW)
+    letter = morning_report([], since=TEN, now=NOW)
     assert "No job ran in this time." in letter.text
     assert "No job ran in this time." in letter.html
 
@@ -127,7 +127,7 @@ def test_a_skipped_run_is_told_with_its_reason(tmp_path: Path, scene: Path) -> N
         "it was due 9 h ago",
         Occasion.DONE,
     )
-    assert job_letter(account, NOW).subject == "late: skipped"
+    assert job_notification(account, NOW).subject == "late: skipped"
 
 
 def test_a_run_that_comes_too_late_is_skipped(tmp_path: Path, scene: Path) -> None:

@@ -14,7 +14,7 @@ from storage.errors import StoreError
 from storage.local import LocalStore
 from storage.objects import open_store
 from storage.view import View
-from tasks.job_context import Showing
+from tasks.job_context import PreviewSettings
 from tasks.picture.still_parts import PICTURE_PX, clear_parts, part_key, show_part
 from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord, UnitSpec
 
@@ -41,8 +41,8 @@ def tile(spec: UnitSpec, light: float) -> Tile:
     return Tile(region=spec.region, samples=spec.samples, channels=("R", "G", "B", "A"), sums=sums, record=record)
 
 
-def showing(size: Size, **how: object) -> Showing:
-    return Showing(**{"folder": FOLDER, "region": size.whole, "view": View.SRGB, "exposure_stops": 0.0, **how})  # type: ignore[arg-type]
+def showing(size: Size, **how: object) -> PreviewSettings:
+    return PreviewSettings(**{"folder": FOLDER, "region": size.whole, "view": View.SRGB, "exposure_stops": 0.0, **how})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("stops", "level"), [(0.0, 137), (2.0, 255)])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation.farm import Run
     from frontburner.plan.block import Block
     from frontburner.plan.in_flight import Assignment
-    from frontburner.plan.speculation import Settlement
+    from frontburner.plan.speculation import SpeculationResult
 
 SIZE = Size(width=640, height=360)
 WHOLE = SIZE.whole
@@ -74,11 +74,11 @@ class Nodes:
 
     def block(self, ticket: int) -> Block:
         """What a ticket under way is for."""
-        assignment = self.planner.under_way.get(ticket)
+        assignment = self.planner.in_flight.get(ticket)
         assert assignment is not None
         return assignment.block
 
-    def finish(self, ticket: int, render_s: float | None = 1.0, **more: Any) -> Settlement:
+    def finish(self, ticket: int, render_s: float | None = 1.0, **more: Any) -> SpeculationResult:
         """Have a unit end well."""
         block = self.block(ticket)
         settlement = self.planner.finish(ticket, self.now_s, render_s=render_s, **more)
@@ -86,9 +86,9 @@ class Nodes:
         self._settle(settlement)
         return settlement
 
-    def gone(self, ticket: int, *, failed: bool) -> Settlement:
+    def gone(self, ticket: int, *, failed: bool) -> SpeculationResult:
         """Have a unit fail, or be lost."""
-        assignment = self.planner.under_way.get(ticket)
+        assignment = self.planner.in_flight.get(ticket)
         assert assignment is not None
         block = assignment.block.failed_on(assignment.node) if failed else assignment.block
         settlement, wanted = self.planner.gone(ticket, self.now_s, failed=failed)
@@ -100,8 +100,8 @@ class Nodes:
     def lose(self, node: str) -> None:
         """Have a node go away with all it has."""
         self.planner.leave(node)
-        for assignment in self.planner.under_way.of_node(node):
-            if self.planner.under_way.get(assignment.ticket) is not None:
+        for assignment in self.planner.in_flight.of_node(node):
+            if self.planner.in_flight.get(assignment.ticket) is not None:
                 self.gone(assignment.ticket, failed=False)
 
     def abandon(self, frame: int) -> None:
@@ -109,7 +109,7 @@ class Nodes:
         for ticket in self.planner.abandon(frame):
             self._call_back(ticket)
 
-    def end(self, frame: int, sample_stop: int) -> Settlement:
+    def end(self, frame: int, sample_stop: int) -> SpeculationResult:
         """Have a frame end at a number of samples."""
         settlement = self.planner.drop_after(frame, sample_stop)
         self._settle(settlement)
@@ -127,7 +127,7 @@ class Nodes:
                     blocks.append(block)
         return blocks
 
-    def _settle(self, settlement: Settlement) -> None:
+    def _settle(self, settlement: SpeculationResult) -> None:
         for ticket in settlement.counted:
             self.counted[ticket] = self.waiting.pop(ticket)
         for ticket in settlement.superseded:
@@ -157,7 +157,7 @@ class Turmoil(Nodes):
         """Blocks that count."""
         acts = [self._ask, self._ask, self._ask, self._end, self._end, self._fail, self._leave, self._join]
         acts += [self._abandon] if frames_fail else []
-        while len(self.planner.under_way) or not self.planner.exhausted:
+        while len(self.planner.in_flight) or not self.planner.exhausted:
             self.now_s += self.random.choice([0.0, 0.01, 1.0, 60.0])
             self.random.choice(acts)(self.random.choice(sorted(self.speeds)))
         return list(self.counted.values())
@@ -171,8 +171,8 @@ class Turmoil(Nodes):
                 self.raced.append(race)
 
     def _any(self) -> Assignment | None:
-        under_way = list(self.planner.under_way)
-        return self.random.choice(under_way) if under_way else None
+        in_flight = list(self.planner.in_flight)
+        return self.random.choice(in_flight) if in_flight else None
 
     def _end(self, _: str) -> None:
         assignment = self._any()

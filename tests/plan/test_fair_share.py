@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.plan.fair_share import Claim, Terms, share
+from frontburner.plan.fair_share import ShareClaim, ShareTerms, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,17 +19,17 @@ names = st.frozensets(st.sampled_from(NODES), max_size=4)
 
 
 @st.composite
-def terms(draw: st.DrawFn) -> Terms:
+def terms(draw: st.DrawFn) -> ShareTerms:
     least = draw(st.integers(0, 3))
     most = draw(st.none() | st.integers(least, 6))
-    return Terms(min_nodes=least, max_nodes=most)
+    return ShareTerms(min_nodes=least, max_nodes=most)
 
 
 @st.composite
 def farms(draw: st.DrawFn, *, barred: bool = True) -> dict[str, Any]:
     count = draw(st.integers(1, 5))
     claims = [
-        Claim(
+        ShareClaim(
             job=f"j{n}",
             priority=draw(st.sampled_from([20, 50, 80])),
             age=n,
@@ -56,7 +56,7 @@ def counts(shares: Mapping[str, Collection[str]]) -> dict[str, int]:
     return {job: len(nodes) for job, nodes in shares.items()}
 
 
-def using(renderer: str, claims: Sequence[Claim], shares: Mapping[str, Collection[str]]) -> set[str]:
+def using(renderer: str, claims: Sequence[ShareClaim], shares: Mapping[str, Collection[str]]) -> set[str]:
     own = [claim for claim in claims if claim.renderer == renderer]
     return {node for claim in own for node in {*claim.busy, *shares[claim.job]}}
 
@@ -106,7 +106,7 @@ def test_a_higher_priority_lacks_nothing_that_a_lower_one_has_beyond_its_minimum
 
 @given(farms(barred=False))
 def test_equals_have_equally_much_and_the_eldest_the_rest(farm: dict[str, Any]) -> None:
-    claims = [replace(claim, terms=Terms(), wants=None, priority=50) for claim in farm["claims"]]
+    claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     shares = counts(share(claims, farm["nodes"], {}, farm["previous"]))
     each, rest = divmod(len(farm["nodes"]), len(claims))
     assert shares == {claim.job: each + (claim.age < rest) for claim in claims}
@@ -128,22 +128,22 @@ def test_what_was_shared_out_stays(farm: dict[str, Any]) -> None:
 
 @given(farms(barred=False), st.sampled_from([20, 50, 80]))
 def test_when_a_job_comes_no_node_goes_from_one_of_the_others_to_another(farm: dict[str, Any], priority: int) -> None:
-    claims = [replace(claim, terms=Terms(), wants=None, priority=50) for claim in farm["claims"]]
+    claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     before = share(claims, farm["nodes"], {}, farm["previous"])
-    after = share([*claims, Claim(job="new", age=99, priority=priority)], farm["nodes"], {}, before)
+    after = share([*claims, ShareClaim(job="new", age=99, priority=priority)], farm["nodes"], {}, before)
     assert all(after[claim.job] <= before[claim.job] for claim in claims)
 
 
 def test_jobs_swap_so_that_one_that_can_use_only_a_few_has_its_own() -> None:
-    picky = Claim(job="picky", age=1, barred=frozenset({"n1", "n2"}))
-    easy = Claim(job="easy", age=0, terms=Terms(max_nodes=2))
+    picky = ShareClaim(job="picky", age=1, barred=frozenset({"n1", "n2"}))
+    easy = ShareClaim(job="easy", age=0, terms=ShareTerms(max_nodes=2))
     shares = share([easy, picky], ["n0", "n1", "n2"], {}, {"easy": ["n0", "n1"]})
     assert shares == {"easy": {"n1", "n2"}, "picky": {"n0"}}
 
 
 def test_a_job_with_its_last_units_keeps_the_nodes_they_are_on_and_no_others_that_are_wanted() -> None:
-    ending = Claim(job="ending", age=0, wants=1, busy=frozenset({"n2"}))
-    other = Claim(job="other", age=1)
+    ending = ShareClaim(job="ending", age=0, wants=1, busy=frozenset({"n2"}))
+    other = ShareClaim(job="other", age=1)
     shares = share([ending, other], NODES[:4], {}, {"ending": NODES[:4]})
     assert shares == {"ending": {"n2"}, "other": {"n0", "n1", "n3"}}
     alone = share([ending], NODES[:4], {}, {"ending": NODES[:4]})

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.plan.unit_cost import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, WHOLE_RISK, Outlook, longest, unit_work
+from frontburner.plan.unit_cost import OVERHEAD_LIMIT, RAMP, RISK, SHORT_S, WHOLE_RISK, UnitOutlook, longest, unit_work
 
-PLENTY = Outlook(
+PLENTY = UnitOutlook(
     pool_s=400.0, hands_s=80.0, together_s=60.0, busy_s=0.0, speed=2.0, overhead_s=0.01, deviation=0.1, largest_s=100.0,
     speed_deviation=0.0, done_s=0.0,
 )  # fmt: skip
@@ -18,9 +18,9 @@ positive = st.floats(0.001, 1e6)
 
 
 @st.composite
-def outlooks(draw: st.DrawFn) -> Outlook:
+def outlooks(draw: st.DrawFn) -> UnitOutlook:
     speed = draw(st.floats(0.01, 100))
-    return Outlook(
+    return UnitOutlook(
         pool_s=draw(positive), hands_s=draw(st.floats(0, 1e6)), together_s=draw(positive),
         busy_s=draw(st.floats(0, 10)), speed=speed, overhead_s=draw(st.floats(0, 10)), deviation=draw(st.floats(0, 3)),
         largest_s=draw(st.just(0.0) | positive), speed_deviation=draw(st.floats(0, 1)),
@@ -29,7 +29,7 @@ def outlooks(draw: st.DrawFn) -> Outlook:
 
 
 @given(outlook=outlooks())
-def test_a_unit_is_within_its_share_and_its_limits(outlook: Outlook) -> None:
+def test_a_unit_is_within_its_share_and_its_limits(outlook: UnitOutlook) -> None:
     work, least = unit_work(outlook), outlook.overhead_s * outlook.speed
     assert work <= max(outlook.share_s, least)
     floor = min(outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed, outlook.share_s)
@@ -40,7 +40,7 @@ def test_a_unit_is_within_its_share_and_its_limits(outlook: Outlook) -> None:
 
 
 @given(outlook=outlooks(), factor=st.floats(1, 10))
-def test_the_less_is_known_the_less_a_node_gets(outlook: Outlook, factor: float) -> None:
+def test_the_less_is_known_the_less_a_node_gets(outlook: UnitOutlook, factor: float) -> None:
     worse = replace(outlook, deviation=outlook.deviation * factor)
     assert worse.cautious_s <= outlook.cautious_s <= outlook.share_s
     assert longest(replace(outlook, speed_deviation=outlook.speed_deviation * factor)) <= longest(outlook)
@@ -66,7 +66,7 @@ def test_little_of_a_short_sequence_is_lost_with_a_frame() -> None:
 
 
 @given(outlook=outlooks())
-def test_nobody_waits_longer_for_a_unit_that_is_too_large_than_another_unit_costs(outlook: Outlook) -> None:
+def test_nobody_waits_longer_for_a_unit_that_is_too_large_than_another_unit_costs(outlook: UnitOutlook) -> None:
     ends_s = outlook.share_s / outlook.speed  # when all would end, if they end together
     assert outlook.most_s / outlook.speed == pytest.approx(ends_s + outlook.overhead_s)
     assert unit_work(outlook) <= outlook.most_s * (1 + 1e-9)

@@ -31,7 +31,7 @@ class Raced(Nodes):
         for ticket in self.first:
             self.now_s += 4.0
             self.finish(ticket, 4.0)
-        planner.mode = planner.cutter.mode = mode
+        planner.mode = planner.sizer.mode = mode
         self.now_s += 60.0
         planner.join("c")
         self.pieces = [*self.give("a"), *self.rest("c")]
@@ -47,7 +47,7 @@ class Raced(Nodes):
         frames = [work.frame for work in self.planner.frames]
         assert_covered_once(self.counted.values(), frames=frames, region=SIZE.whole, passes=ALL)
         assert not self.waiting
-        assert not len(self.planner.under_way)
+        assert not len(self.planner.in_flight)
         assert self.planner.exhausted
 
 
@@ -107,9 +107,9 @@ def test_the_pieces_are_all_there_is_when_the_units_node_fails_or_is_lost(failed
 def test_a_piece_whose_node_is_lost_is_given_again_and_the_race_goes_on() -> None:
     raced = Raced()
     raced.lose("c")
-    assert raced.planner.under_way.get(raced.slow)
+    assert raced.planner.in_flight.get(raced.slow)
     for ticket in [*raced.pieces, *raced.rest("a")]:
-        if raced.planner.under_way.get(ticket):
+        if raced.planner.in_flight.get(ticket):
             raced.finish(ticket)
     assert raced.called_back == [raced.slow]
     raced.assert_whole()
@@ -201,12 +201,12 @@ def test_what_is_done_twice_is_a_bounded_part_of_the_job() -> None:
         nodes.now_s += 1.0
         nodes.finish(ticket, 1.0)
     nodes.now_s += 1e4
-    races = 0
+    speculation = 0
     while tickets := nodes.give("a"):
         assert nodes.block(tickets[0]).race
-        races += 1
+        speculation += 1
         nodes.gone(tickets[0], failed=True)  # so that no race pays off
-    assert 1 <= races <= math.ceil(WASTE_LIMIT * 40)
+    assert 1 <= speculation <= math.ceil(WASTE_LIMIT * 40)
 
 
 def test_pieces_that_are_finished_count_when_their_frame_is_ended_early() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.plan.block import Block
-from frontburner.record.event_writer import Recorder, read
+from frontburner.record.event_writer import EventWriter, read
 from tasks.spec import Region, SampleRange, UnitRecord
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def ended(state: ev.RunState, sentence: str = "") -> ev.RunEnded:
 
 def record(store: ObjectStore, run: str, *events: ev.Event, job_id: str = "job-1", at: datetime = NOW) -> None:
     """Have a run record these events, from its beginning to its end."""
-    with Recorder(store=store, job_id=job_id, run=run, now=lambda: at) as recorder:
+    with EventWriter(store=store, job_id=job_id, run=run, now=lambda: at) as recorder:
         for event in events:
             recorder.take(event)
 

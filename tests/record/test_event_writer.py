@@ -14,7 +14,7 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.record.event_codec import NAMES, decode, encode
-from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, Recorder, read
+from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, EventWriter, read
 from storage.objects import HOUSE, open_store
 from tasks.picture.inspection import Fault
 from tasks.spec import SampleRange
@@ -91,7 +91,7 @@ def test_arrays_are_left_out_and_numbers_stay_numbers() -> None:
 
 def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
         recorder.take(started())
         until(lambda: told(store))
         with away(tmp_path / "store"):
@@ -104,7 +104,7 @@ def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
 
 def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=600) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=600) as recorder:
         recorder.take(started())
         until(lambda: words(store) == ["run started"])
         recorder.take(ev.JobSuspending(at_s=1.0, why="asked"))
@@ -113,7 +113,7 @@ def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
 
 def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
     with recorder:
         recorder.take(started())
         until(lambda: told(store))
@@ -127,7 +127,7 @@ def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path:
 
 def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_within_s=0.3)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_within_s=0.3)
     with away(tmp_path / "store"):
         began_s = time.monotonic()
         with recorder:
@@ -140,7 +140,7 @@ def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, mo
     assert MOST_WAITING > 10_000
     monkeypatch.setattr("frontburner.record.event_writer.MOST_WAITING", 10)
     store = open_store(str(tmp_path / "store"))
-    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
         for done in range(15):
             recorder.take(finished(done))
     assert words(store) == ["unit finished"] * 10 + ["events dropped"]
@@ -163,7 +163,7 @@ def test_a_lost_reply_loses_and_doubles_nothing(
     direct = s3_server["AWS_ENDPOINT_URL"]
     with proxy(direct, reply=lose) as relay:
         monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
-        with Recorder(store=s3_store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.02) as recorder:
+        with EventWriter(store=s3_store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.02) as recorder:
             for done in range(40):
                 recorder.take(finished(done))
                 until(lambda: lost[0] >= 6 or not recorder._waiting)
@@ -175,7 +175,7 @@ def test_a_lost_reply_loses_and_doubles_nothing(
 def test_a_quiet_run_says_that_it_is_alive(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     step_s = HEARTBEAT_EVERY_S / 50
-    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=step_s):
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=step_s):
         until(lambda: "alive" in words(store))
 
 
@@ -190,7 +190,7 @@ def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: P
     store = open_store(str(tmp_path / "store"))
     line = len(json.dumps(encode(finished(1), NOW)))
     count = 3 * PART_BYTES // line
-    with Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
         for done in range(count):
             recorder.take(finished(done))
     assert [event["pixel_samples_done"] for event in told(store)] == list(range(count))
@@ -202,7 +202,7 @@ def list_after(store: ObjectStore, position: str) -> list[tuple[str, dict[str, A
 
 
 def test_reading_goes_on_where_it_was(store: ObjectStore) -> None:
-    recorder = Recorder(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
     position, seen = "", []
     with recorder:
         for done in range(5):

@@ -12,7 +12,7 @@ import pytest
 from frontburner import events as ev
 from frontburner.record.event_codec import encode
 from frontburner.record.job_status import RUNS_KEPT, SILENT_AFTER, status
-from frontburner.record.snapshot import Standing, jobs_in, status_of
+from frontburner.record.snapshot import Snapshot, jobs_in, status_of
 from storage.errors import StoreError
 from storage.objects import HOUSE, open_store
 from tests.record.recorded_runs import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told
@@ -125,7 +125,7 @@ def test_the_whole_record_need_not_be_read(store: ObjectStore) -> None:
 
 def test_what_is_kept_of_a_long_job_is_written_no_more_often_than_pays(tmp_path: Path) -> None:
     store = counting(open_store(str(tmp_path)))
-    standing = Standing(store=store, job_id="job-1")
+    standing = Snapshot(store=store, job_id="job-1")
     written = [encode(ev.FrameWritten(at_s=2, frame=n, outputs=(f"{n:06d}.exr",)), NOW) for n in range(20_000)]
     standing.catch_up()
     part, sizes = 400, []

@@ -19,7 +19,7 @@ from frontburner.plan.block import Block
 from frontburner.reports.chart import draw
 from frontburner.reports.chart_colours import LOADING, PASSES, WASTED
 from frontburner.reports.report import Report
-from frontburner.reports.timeline import Doing, Timeline
+from frontburner.reports.timeline import Activity, Timeline
 from frontburner.run.conclusion import keep_chart
 from frontburner.run.prefect_artifacts import Artifacts
 from storage.objects import open_store
@@ -176,7 +176,7 @@ def test_bars_are_bounded_where_nodes_are_more_than_they() -> None:
     timeline = Timeline(most=10)
     for turn in range(20):
         for node in range(25):
-            timeline.add(f"{node}", Doing.RENDERING, ended_s=turn + 1.0, seconds=1.0)
+            timeline.add(f"{node}", Activity.RENDERING, ended_s=turn + 1.0, seconds=1.0)
     assert set(timeline.bars) == {f"{node}" for node in range(25)}
     assert timeline.count <= 50
     assert sum(bar.busy_s for bars in timeline.bars.values() for bar in bars) == pytest.approx(500)
@@ -187,7 +187,7 @@ def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() 
     later = (1000.0, 1000.2, 2000.0, 2000.2, 2000.4)
     units = [(1.0, 1.0, 7), (1.2, 0.1, 8), *((ended_s, 0.1, 9) for ended_s in later)]
     for ended_s, seconds, hue in units:
-        timeline.add("a", Doing.RENDERING, ended_s=ended_s, seconds=seconds, hue=hue)
+        timeline.add("a", Activity.RENDERING, ended_s=ended_s, seconds=seconds, hue=hue)
     assert timeline.count == 3
     first = timeline.bars["a"][0]
     assert (first.hue, first.from_s, first.to_s) == (7, 0.0, 1.2)
@@ -197,12 +197,12 @@ def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() 
 def test_bars_that_nobody_timed_are_drawn_too() -> None:
     timeline = Timeline(most=10)
     for _ in range(30):
-        timeline.add("a", Doing.RENDERING, ended_s=0.0, seconds=1.0)
+        timeline.add("a", Activity.RENDERING, ended_s=0.0, seconds=1.0)
     assert sum(bar.busy_s for bar in timeline.bars["a"]) == pytest.approx(30)
 
 
 def test_units_told_of_at_once_lie_one_after_the_other() -> None:
     timeline = Timeline()
     for hue in range(3):
-        timeline.add("a", Doing.RENDERING, ended_s=10.0, seconds=2.0, hue=hue)
+        timeline.add("a", Activity.RENDERING, ended_s=10.0, seconds=2.0, hue=hue)
     assert [(bar.hue, bar.from_s, bar.to_s) for bar in timeline.bars["a"]] == [(0, 4, 6), (1, 6, 8), (2, 8, 10)]

@@ -11,10 +11,10 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.plan.block import Block
-from frontburner.reports.availability import Shifts
+from frontburner.reports.availability import Availability
 from frontburner.reports.report import Report
 from frontburner.reports.summary import markdown, summary
-from frontburner.reports.timeline import Doing, Timeline
+from frontburner.reports.timeline import Activity, Timeline
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, UnitRecord
 
@@ -155,7 +155,7 @@ def test_the_ideal_ends_before_nodes_that_are_not_needed_come() -> None:
 
 
 def test_a_node_that_comes_again_counts_for_the_times_it_was_there() -> None:
-    shifts = Shifts()
+    shifts = Availability()
     for come_s, go_s in ((0.0, 2.0), (5.0, 6.0)):
         shifts.come("a", come_s)
         shifts.go("a", go_s)
@@ -203,10 +203,10 @@ def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
 
 def test_a_bar_that_stands_for_more_than_the_wasted_unit_keeps_its_colour() -> None:
     timeline = Timeline()
-    timeline.add("a", Doing.RENDERING, ended_s=9.0, seconds=9.0)
+    timeline.add("a", Activity.RENDERING, ended_s=9.0, seconds=9.0)
     timeline.waste("a", ended_s=9.0, seconds=2.0)
     timeline.waste("nobody", ended_s=9.0, seconds=2.0)
-    assert [bar.doing for bar in timeline.bars["a"]] == [Doing.RENDERING]
+    assert [bar.doing for bar in timeline.bars["a"]] == [Activity.RENDERING]
 
 
 def test_a_node_that_came_when_all_was_handed_out_is_idle_from_then_on() -> None:

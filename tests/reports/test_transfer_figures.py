@@ -9,7 +9,7 @@ from frontburner.cli.display import Display
 from frontburner.cluster.node_messages import message_of
 from frontburner.dispatch.messages import Fetched
 from frontburner.reports.summary import _scene
-from frontburner.reports.transfer_figures import SceneFigures
+from frontburner.reports.transfer_figures import TransferFigures
 
 if TYPE_CHECKING:
     import pytest
@@ -26,7 +26,7 @@ def fetched(node: str, done: int, of: int, seconds: float) -> ev.SceneFetched:
 
 
 def test_what_was_sent_and_fetched_is_added_up_by_node() -> None:
-    figures = SceneFigures()
+    figures = TransferFigures()
     assert figures.document() is None
     for event in (
         sent(3, 40, 0), sent(40, 40, 30, 2.5), fetched("a", 0, 40, 0), fetched("a", 10, 40, 1), fetched("a", 40, 40, 4),

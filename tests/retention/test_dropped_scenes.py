@@ -12,9 +12,9 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.cli.store_commands import prune, size
-from frontburner.control.desired_state import Wish
-from frontburner.control.resume import Here, Wanted, rerun, resume
-from frontburner.control.stop import ask
+from frontburner.control.desired_state import DesiredState
+from frontburner.control.resume import LocalRun, ResumeRequest, rerun, resume
+from frontburner.control.stop import request_stop
 from frontburner.record.registry import find, register
 from frontburner.record.snapshot import status_of
 from frontburner.retention import dropped_scenes
@@ -109,7 +109,7 @@ def test_a_job_that_may_go_on_keeps_its_scene_until_it_is_cancelled(desk: Desk, 
     assert prune(older_than="30d", budget_gb=0) == 0
     assert desk.left() == {"ball-0123456789abcdef"}
     if state is not None:
-        ask(find("ball-1"), Wish.CANCEL, lambda _: None)
+        request_stop(find("ball-1"), DesiredState.CANCEL, lambda _: None)
         assert status_of(desk.store, "ball-1").state is ev.RunState.CANCELLED
         assert prune(older_than="30d") == 0
         assert desk.left() == {"ball-0123456789abcdef"}, "it was cancelled just now, and may be run again"
@@ -162,11 +162,11 @@ def test_a_scene_that_was_asked_for_again_waits_for_that_job(desk: Desk) -> None
 def test_a_scene_whose_job_goes_on_waits_for_it(desk: Desk, state: ev.RunState) -> None:
     scene = desk.drop()
     desk.job(scene, state)
-    again = Here(render=lambda *_: None, say=lambda _: None)
+    again = LocalRun(render=lambda *_: None, say=lambda _: None)
     if state is ev.RunState.CANCELLED:
         resume(find("ball-1"), again)
     else:
-        rerun(find("ball-1"), Wanted(), again)
+        rerun(find("ball-1"), ResumeRequest(), again)
     assert prune(older_than="0.001s", budget_gb=0) == 0
     assert desk.left() == {"ball-0123456789abcdef"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.retention.rules import FRESH_S, RUNS_S, Kind, Policy, doomed, groups, sizes
+from frontburner.retention.rules import FRESH_S, RUNS_S, Kind, Policy, groups, removable, sizes
 from storage.objects import HOUSE, Entry
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -36,7 +36,7 @@ def entries(*keys: str, age_s: float = 40 * DAY_S, size_bytes: int = 10) -> list
 
 
 def gone(found: Sequence[Entry], policy: Policy) -> set[str]:
-    return {key for group in doomed(groups(found), policy, now_s=NOW_S) for key in group.keys}
+    return {key for group in removable(groups(found), policy, now_s=NOW_S) for key in group.keys}
 
 
 def test_what_is_old_goes_but_pictures_summaries_and_what_others_put_there() -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
-from frontburner.cli.notify_commands import Told
+from frontburner.cli.notify_commands import CommandReport
 from frontburner.cli.render import run as run_command_line
-from frontburner.control.intake import Form
+from frontburner.control.intake import JobInput
 from frontburner.manager.local_farm import TOLD, use_farm_here
 from frontburner.record.registry import prefect_api
 from frontburner.settings import Settings, environment, settings_for
-from tasks.process.user_command import Command, run
+from tasks.process.user_command import UserCommand, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def test_what_is_started_for_a_job_finds_the_job_s_farm(tmp_path: Path, monkeypa
     ask = [sys.executable, "-c", "import os; print(os.environ['FRONTBURNER_SCHEDULER'])"]
     with settings_for(FRONTBURNER_SCHEDULER="tcp://own:8786"):
         assert subprocess.check_output(ask, env=environment(), text=True).strip() == "tcp://own:8786"
-        run(Command(arguments=tuple(ask), folder=str(tmp_path), log=str(log), environment=environment()))
+        run(UserCommand(arguments=tuple(ask), folder=str(tmp_path), log=str(log), environment=environment()))
         use_farm_here()
     assert not any(name in os.environ for name in TOLD), "a job that has a farm needs no other"
     assert log.read_text().strip() == "tcp://own:8786"
@@ -138,6 +138,6 @@ def test_a_cluster_that_is_named_comes_before_the_farm_of_this_machine(
     (tmp_path / "scene.json").write_text("{}")
     (tmp_path / "slurm.yaml").write_text("cluster: {kind: local}")
     scene, cluster = str(tmp_path / "scene.json"), str(tmp_path / "slurm.yaml")
-    assert run_command_line(scene, {}, Form(), nodes=0, told=Told.LINES, cluster=cluster) == 0
+    assert run_command_line(scene, {}, JobInput(), nodes=0, told=CommandReport.LINES, cluster=cluster) == 0
     assert seen == [(cluster, "")]
     assert (Settings().cluster, Settings().scheduler) == ("", "tcp://of-the-machine:8786")

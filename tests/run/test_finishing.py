@@ -13,7 +13,7 @@ from frontburner.jobs.layout import Layout, lay_out
 from frontburner.run.chunks import Stage
 from frontburner.run.finishing import COLLECT_S, TASK_BYTES, WAITING_BYTES, Finisher, StillFinisher
 from storage.errors import FrontburnerError, StoreError
-from tasks.job_context import Desk
+from tasks.job_context import JobContext
 from tasks.node.finishing_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
 from tasks.picture.frame_output import FrameRecord
 from tasks.renderers.base import Capabilities, SceneInfo
@@ -57,7 +57,7 @@ class Farm:
     futures: list[Future] = field(default_factory=list)
     unloaded: list[int] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
-    desk: Desk = field(default_factory=lambda: Desk(store_url="/x", topic=""))
+    desk: JobContext = field(default_factory=lambda: JobContext(store_url="/x", topic=""))
     admission: Any = field(default_factory=lambda: SimpleNamespace(addresses={"a": "", "b": ""}))
 
     def submit(self, work: Any, *args: Any, priority: int = 0) -> Future:  # noqa: ARG002 - as the farm has it

@@ -20,8 +20,8 @@ from frontburner.plan.planner import FrameWork, Planner
 from frontburner.record.event_codec import encode
 from frontburner.record.job_status import JobStatus, fold
 from frontburner.reports.report import Report
-from frontburner.run.demand import Need
-from frontburner.run.limit_tracking import Limiter
+from frontburner.run.demand import Demand
+from frontburner.run.limit_tracking import LimitTracking
 from tests.run.test_limit_tracking import SIZE, FakeMeasurement, layout_of
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ class Farm:
             limited=bool(layout.limits),
         )  # fmt: skip
         dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
-        limiter = Limiter(
+        limiter = LimitTracking(
             layout=layout, frames=frames, clock=farm.clock, dispatcher=dispatcher, measurer=Quick(farm, dispatcher),
             finish=lambda frame, _, __: ev.announce(
                 ev.FrameWritten(at_s=farm.now_s, frame=frame, outputs=(f"{frame}.exr",), reached=None)
             ),
         )  # fmt: skip
-        need, clock = Need(clock=farm.clock), farm.clock
+        need, clock = Demand(clock=farm.clock), farm.clock
         watch = DeadlineWatch(due=NOW + timedelta(days=1), now=lambda: NOW, clock=clock, say=lambda _: None)
         dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
 

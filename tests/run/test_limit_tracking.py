@@ -16,7 +16,7 @@ from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.plan.planner import FrameWork, Planner
-from frontburner.run.limit_tracking import Limiter
+from frontburner.run.limit_tracking import LimitTracking
 from tasks.limits import EndedBy, Ending
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scene.frame_scenes import FrameScene
@@ -71,7 +71,7 @@ class Stage:
     forecast: Callable[[float | None], float | None] | None = None
     farm: FakeFarm = field(init=False)
     dispatcher: Dispatcher = field(init=False)
-    limiter: Limiter = field(init=False)
+    limiter: LimitTracking = field(init=False)
     pictures: dict[int, tuple[list[Block], Ending | None]] = field(init=False, default_factory=dict)
     measured: list[tuple[int, int]] = field(init=False, default_factory=list)
     dropped: list[int] = field(init=False, default_factory=list)
@@ -87,7 +87,7 @@ class Stage:
             limited=bool(self.layout.limits),
         )  # fmt: skip
         self.dispatcher = Dispatcher(planner=planner, farm=self.farm, clock=self.farm.clock)
-        self.limiter = Limiter(
+        self.limiter = LimitTracking(
             layout=self.layout, frames=list(self.layout.frames), clock=self.farm.clock, dispatcher=self.dispatcher,
             measurer=self, finish=self.finish,
         )  # fmt: skip

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.control.desired_state import WishWatch
-from frontburner.control.halting import Halted, Halting
+from frontburner.control.desired_state import DesiredStateWatch
+from frontburner.control.halting import Halted, HaltWatch
 from frontburner.dispatch.messages import Failed, Finished, Joined
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import lay_out
-from frontburner.jobs.missing import missing
+from frontburner.jobs.missing import missing_work
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.run.chunks import Stage
 from frontburner.run.rendering import Rendering
 from storage.images import decode_exr
 from storage.objects import open_store
 from tasks.errors import UnitFailed
-from tasks.job_context import Desk
-from tasks.node.unit_ledger import Ledger
+from tasks.job_context import JobContext
+from tasks.node.unit_ledger import UnitLedger
 from tasks.renderers.base import SceneInfo
 from tasks.renderers.null import Null, gradient
 from tasks.spec import Size, Tile, UnitRecord
@@ -73,7 +73,7 @@ class Here:
     """A farm of two nodes in this process, which draw gradients and spoil the tiles a test names."""
 
     def __init__(self, store_url: str, spoil: Callable[[Tile, int], Tile | UnitFailed]) -> None:
-        self.desk, self._spoil = Desk(store_url=store_url, topic=""), spoil
+        self.desk, self._spoil = JobContext(store_url=store_url, topic=""), spoil
         self.admission = SimpleNamespace(addresses={"a": "", "b": ""})
         self.patience_s, self.priority, self.store_url = 60.0, 50, store_url
         self.unit_for: Callable[[Block], UnitSpec] = cast("Any", None)
@@ -101,7 +101,7 @@ class Here:
             if isinstance(tile, UnitFailed):
                 self._news.append(Failed(ticket=ticket, error=tile))
                 continue
-            Ledger(store=self._store).create(unit, tile)
+            UnitLedger(store=self._store).create(unit, tile)
             self.tiles[ticket] = tile
             self._news.append(Finished(ticket=ticket, record=record))
 
@@ -113,7 +113,7 @@ class Here:
         self.forget(tickets)
 
     def load(self, ticket: int, block: Block) -> None:
-        self.tiles[ticket] = Ledger(store=self._store).load(self.unit_for(block))
+        self.tiles[ticket] = UnitLedger(store=self._store).load(self.unit_for(block))
 
     def tile(self, ticket: int) -> Any:
         return self.tiles[ticket]
@@ -150,10 +150,10 @@ class Studio:
         self.farm.unit_for = self.layout.unit
 
     def render(self, at_chunk: Callable[[Chunk], None] = lambda _: None) -> None:
-        watch = WishWatch(store=self.store, job_id=self.job.job_id)
-        halting = Halting(job_id=self.job.job_id, watch=watch, clock=time.monotonic)
+        watch = DesiredStateWatch(store=self.store, job_id=self.job.job_id)
+        halting = HaltWatch(job_id=self.job.job_id, watch=watch, clock=time.monotonic)
         rendering = Rendering(
-            job=self.job, layout=self.layout, found=missing(self.layout, self.store), farm=cast("Any", self.farm),
+            job=self.job, layout=self.layout, found=missing_work(self.layout, self.store), farm=cast("Any", self.farm),
             store=self.store, clock=time.monotonic, halting=halting, heed=lambda: None,
             artifacts=cast("Any", SimpleNamespace(progress=lambda _: None, preview=lambda *_: None)),
             between=lambda: None, written=lambda _: None,
@@ -187,7 +187,7 @@ def test_a_sequence_is_rendered_chunk_by_chunk_and_every_picture_is_right(tmp_pa
     assert all(chunk.ended for chunk in studio.chunks)
     assert sorted(event.frame for event in studio.of(ev.FrameWritten)) == list(range(1, 31))
     assert not studio.farm.tiles, "nothing is held of frames that are in place"
-    assert not Ledger(store=studio.store).finished(studio.layout.frames.values())
+    assert not UnitLedger(store=studio.store).finished(studio.layout.frames.values())
 
 
 def test_a_still_is_rendered_pass_by_pass_then_stitched_denoised_and_written(tmp_path: Path) -> None:

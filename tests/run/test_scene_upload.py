@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from frontburner.run.scene_upload import Sending
+from frontburner.run.scene_upload import SceneUpload
 from storage import files as files_module
 from storage.errors import FileChanged, StoreError
 from storage.files import FileStore
@@ -66,12 +66,12 @@ def scene(tmp_path: Path) -> Manifest:
 
 def test_each_content_is_sent_once_and_counted(scene: Manifest, tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    first = Sending(manifest=scene, files=FileStore(store=store))
+    first = SceneUpload(manifest=scene, files=FileStore(store=store))
     until(first.done)
     first.check()
     assert first.there_bytes == first.sent_bytes == first.size_bytes == 8 * PART_BYTES
     assert len(list(store.list())) == 8
-    second = Sending(manifest=scene, files=FileStore(store=store))
+    second = SceneUpload(manifest=scene, files=FileStore(store=store))
     until(second.done)
     assert (second.there_bytes, second.sent_bytes) == (8 * PART_BYTES, 0)
 
@@ -79,7 +79,7 @@ def test_each_content_is_sent_once_and_counted(scene: Manifest, tmp_path: Path) 
 def test_what_was_sent_before_it_was_stopped_is_not_sent_again(scene: Manifest, tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     gate = Gate(store, takes=3)
-    sending = Sending(manifest=scene, files=FileStore(store=gate))
+    sending = SceneUpload(manifest=scene, files=FileStore(store=gate))
     until(lambda: gate.taken > 3 and sending.sent_bytes == 3 * PART_BYTES)
     stopping = threading.Thread(target=sending.stop)
     stopping.start()
@@ -88,7 +88,7 @@ def test_what_was_sent_before_it_was_stopped_is_not_sent_again(scene: Manifest, 
     stopping.join()
     there = len(list(store.list()))
     assert 3 <= there < 8
-    again = Sending(manifest=scene, files=FileStore(store=store))
+    again = SceneUpload(manifest=scene, files=FileStore(store=store))
     until(again.done)
     again.check()
     assert again.sent_bytes == (8 - there) * PART_BYTES
@@ -96,7 +96,7 @@ def test_what_was_sent_before_it_was_stopped_is_not_sent_again(scene: Manifest, 
 
 def test_a_store_that_is_away_for_a_moment_is_told_of_and_waited_for(scene: Manifest, tmp_path: Path) -> None:
     gate = Gate(open_store(str(tmp_path / "store")), away=2)
-    sending = Sending(manifest=scene, files=FileStore(store=gate))
+    sending = SceneUpload(manifest=scene, files=FileStore(store=gate))
     until(sending.done)
     sending.check()
     assert sending.trouble is not None
@@ -107,7 +107,7 @@ def test_a_store_that_is_away_for_a_moment_is_told_of_and_waited_for(scene: Mani
 def test_a_file_that_is_another_one_by_now_ends_it(scene: Manifest, tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     (tmp_path / "sea1.vdb").write_bytes(os.urandom(2 * PART_BYTES))
-    sending = Sending(manifest=scene, files=FileStore(store=store))
+    sending = SceneUpload(manifest=scene, files=FileStore(store=store))
     until(sending.done)
     with pytest.raises(FileChanged, match=r"sea1\.vdb"):
         sending.check()

@@ -6,10 +6,10 @@ from threading import Event
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from frontburner.run.unit_cleanup import Leftovers
+from frontburner.run.unit_cleanup import UnitCleanup
 from storage.errors import StoreError
 from storage.objects import open_store
-from tasks.node.unit_ledger import Ledger
+from tasks.node.unit_ledger import UnitLedger
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 from tests.node.test_unit_ledger import tile
 from tests.storage.counting import counting
@@ -34,13 +34,13 @@ def units_of(*numbers: int) -> list[UnitSpec]:
 
 def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    ledger = Ledger(store=store)
+    ledger = UnitLedger(store=store)
     units = units_of(1, 2, 3)
     for unit in units:
         ledger.create(unit, tile(unit))
-    leftovers = Leftovers(store=store)
+    leftovers = UnitCleanup(store=store)
     away = StoreError(reason="It is away.", remedy="Wait.", url=store.url, retryable=True)
-    with patch.object(Ledger, "forget", side_effect=away):
+    with patch.object(UnitLedger, "forget", side_effect=away):
         leftovers.add(units[0].frame)
         leftovers.clear()
     assert [ledger.has(unit) for unit in units] == [True, True, True]
@@ -52,12 +52,12 @@ def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path
 def test_nobody_waits_for_a_store_that_takes_its_time(tmp_path: Path) -> None:
     answers, units = Event(), units_of(*range(1, 31))
     store = counting(open_store(str(tmp_path)), lambda name: name != "delete" or answers.wait(60))
-    leftovers = Leftovers(store=store)
+    leftovers = UnitCleanup(store=store)
     for unit in units:
-        Ledger(store=store).create(unit, tile(unit))
+        UnitLedger(store=store).create(unit, tile(unit))
     for unit in units:
         leftovers.add(unit.frame)  # or the test would take half an hour
-    assert all(Ledger(store=store).has(unit) for unit in units)
+    assert all(UnitLedger(store=store).has(unit) for unit in units)
     answers.set()
     leftovers.clear()
-    assert not any(Ledger(store=store).has(unit) for unit in units)
+    assert not any(UnitLedger(store=store).has(unit) for unit in units)

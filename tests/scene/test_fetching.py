@@ -13,13 +13,13 @@ import pytest
 from storage.files import FileStore
 from storage.objects import HOUSE, open_store
 from tasks.errors import SceneError, UnitCancelled
-from tasks.job_context import Desk, Travel
-from tasks.recently import Recently
+from tasks.job_context import JobContext, SceneTravel
+from tasks.recently import RecentFindings
 from tasks.renderers.null import BUILD, Null
 from tasks.scene import fetching, scene_cache
-from tasks.scene.fetching import Place, Progress, at_hand
+from tasks.scene.fetching import Progress, SceneLocation, local_scene
 from tasks.scene.manifest import Manifest, manifest_of
-from tasks.store_retry import Patience
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ class Shot:
     def inspect(self, path: str) -> SceneInfo:
         return Null().inspect(Path(path), build=BUILD, frame=1, parameters=())
 
-    def have(self, stack: ExitStack, travel: Travel = Travel.AUTO) -> str:
+    def have(self, stack: ExitStack, travel: SceneTravel = SceneTravel.AUTO) -> str:
         """Have the scene, for as long as a stack lasts; its path."""
 
         def look() -> None:
@@ -64,10 +64,10 @@ class Shot:
                 raise UnitCancelled(reason="Called back.", remedy="", unit="")
 
         progress = Progress(say=lambda fetched, size, _: self.told.append((fetched, size)), look=look)
-        place = Place(scene=str(self.scene), frame=1, manifest=self.manifest.digest)
-        desk = Desk(store_url=self.store.url, topic="", travel=travel)
-        patience = Patience(for_s=0.0)
-        return stack.enter_context(at_hand(place, desk, node="n1", patience=patience, progress=progress)).scene
+        place = SceneLocation(scene=str(self.scene), frame=1, manifest=self.manifest.digest)
+        desk = JobContext(store_url=self.store.url, topic="", travel=travel)
+        patience = StoreRetry(for_s=0.0)
+        return stack.enter_context(local_scene(place, desk, node="n1", patience=patience, progress=progress)).scene
 
     def hide(self) -> None:
         for name in ("shot", "library"):
@@ -78,7 +78,7 @@ class Shot:
 def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shot:
     monkeypatch.setenv("FRONTBURNER_CACHE", str(tmp_path / "cache"))
     for module, name in ((fetching, "_same"), (scene_cache, "_in_place")):
-        monkeypatch.setattr(module, name, Recently(for_s=0.0))  # files are looked at every time
+        monkeypatch.setattr(module, name, RecentFindings(for_s=0.0))  # files are looked at every time
     return Shot(tmp_path)
 
 
@@ -114,14 +114,14 @@ def test_it_is_fetched_where_one_of_its_files_is_another(shot: Shot, stack: Exit
 
 
 def test_it_may_be_fetched_by_all(shot: Shot, stack: ExitStack) -> None:
-    assert shot.have(stack, Travel.YES) != str(shot.scene)
+    assert shot.have(stack, SceneTravel.YES) != str(shot.scene)
 
 
 def test_where_it_must_not_travel_node_file_and_difference_are_named(shot: Shot, stack: ExitStack) -> None:
-    assert shot.have(stack, Travel.NO) == str(shot.scene)
+    assert shot.have(stack, SceneTravel.NO) == str(shot.scene)
     (shot.folder / "shot/wood.bin").write_bytes(b"iron")
     with pytest.raises(SceneError, match=r"null\.json isn't the same on n1 .*wood\.bin has 4 bytes here, not 4000"):
-        shot.have(stack, Travel.NO)
+        shot.have(stack, SceneTravel.NO)
 
 
 def parts(shot: Shot, name: str) -> list[str]:

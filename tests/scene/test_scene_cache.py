@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from tasks.errors import NoRoomForScene
-from tasks.recently import Recently
+from tasks.recently import RecentFindings
 from tasks.scene import scene_cache
 from tasks.scene.manifest import Manifest, SceneFile
 from tasks.scene.scene_cache import SceneCache
@@ -25,7 +25,7 @@ KB = 1000
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have files looked at every time."""
-    monkeypatch.setattr(scene_cache, "_in_place", Recently(for_s=0.0))
+    monkeypatch.setattr(scene_cache, "_in_place", RecentFindings(for_s=0.0))
 
 
 UNLIMITED = 10**9
@@ -241,7 +241,7 @@ def test_files_are_not_looked_at_again_for_every_unit_unless_some_were_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(scene_cache, "_in_place", Recently(for_s=10.0, clock=lambda: now[0]))
+    monkeypatch.setattr(scene_cache, "_in_place", RecentFindings(for_s=10.0, clock=lambda: now[0]))
     looked: list[str] = []
     intact = scene_cache._is_intact
 

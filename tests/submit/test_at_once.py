@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.render import render
 from frontburner import events as ev
-from frontburner.cluster.ephemeral_farm import whole_farm
+from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import absolute
 from frontburner.jobs.job import RenderJob
 from frontburner.manager.local_farm import TOLD
@@ -81,6 +81,6 @@ def test_two_jobs_on_farms_of_their_own_use_each_its_own(
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     for name in TOLD:
         monkeypatch.delenv(name)
-    runs = both(scene, lambda: whole_farm(1, lambda _: None))
+    runs = both(scene, lambda: ephemeral_farm(1, lambda _: None))
     assert len({run.scheduler for run in runs}) == len({run.prefect_api for run in runs}) == 2
     assert not any(name in os.environ for name in TOLD)

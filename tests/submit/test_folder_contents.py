@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.submit.folder_contents import MISSING_S, Settling, drops_in
+from frontburner.submit.folder_contents import MISSING_S, Settling, entries_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def test_scenes_jobs_and_folders_are_drops_and_nothing_else(tmp_path: Path) -> N
                  "pictures/a.png", "shop/shop.xml", "shop/wood.png"):  # fmt: skip
         put(tmp_path / name)
     put(tmp_path / "tonight.yaml", "scene: /far/away.blend")
-    found = {drop.name: drop for drop in drops_in(tmp_path)}
+    found = {drop.name: drop for drop in entries_in(tmp_path)}
     assert set(found) == {"room.blend", "walk.xml", "ball.pov", "cube.GLB", "tonight.yaml", "shop"}
     assert found["walk.xml"].others == (tmp_path / "walk.keys.yaml",)
     assert found["shop"].render == tmp_path / "shop" / "shop.xml"
@@ -33,17 +33,17 @@ def test_scenes_jobs_and_folders_are_drops_and_nothing_else(tmp_path: Path) -> N
 
 def test_a_scene_that_a_job_names_is_part_of_it(tmp_path: Path) -> None:
     job = put(tmp_path / "job.yaml", "scene: room.xml\nsamples: 3")
-    (drop,) = drops_in(tmp_path)
+    (drop,) = entries_in(tmp_path)
     assert drop.missing == tmp_path / "room.xml"
     room, keys = put(tmp_path / "room.xml"), put(tmp_path / "room.keys.yaml")
-    (drop,) = drops_in(tmp_path)
+    (drop,) = entries_in(tmp_path)
     assert (drop.render, drop.others, drop.missing) == (job, (room, keys), None)
 
 
 def test_one_scene_a_frame_is_part_of_the_job_that_names_them(tmp_path: Path) -> None:
     put(tmp_path / "job.yaml", "scene: shot.####.xml")
     frames = tuple(put(tmp_path / f"shot.000{number}.xml") for number in (1, 2))
-    (drop,) = drops_in(tmp_path)
+    (drop,) = entries_in(tmp_path)
     assert drop.others == frames
 
 
@@ -57,11 +57,11 @@ def test_one_scene_a_frame_is_part_of_the_job_that_names_them(tmp_path: Path) ->
 def test_a_folder_of_which_it_can_t_be_told_what_to_render(tmp_path: Path, names: tuple[str, ...], words: str) -> None:
     for name in names:
         put(tmp_path / "drop" / name)
-    (drop,) = drops_in(tmp_path)
+    (drop,) = entries_in(tmp_path)
     assert drop.render is None
     assert words in drop.problem
     put(tmp_path / "drop" / "job.yaml", "scene: a.xml")
-    (drop,) = drops_in(tmp_path)
+    (drop,) = entries_in(tmp_path)
     assert (drop.render, drop.problem) == (tmp_path / "drop" / "job.yaml", "")
 
 
@@ -69,7 +69,7 @@ def test_a_drop_is_complete_when_nothing_of_it_changed_for_a_while(tmp_path: Pat
     settling = Settling(settle_s=3)
 
     def complete(now_s: float) -> list[str]:
-        return [drop.name for drop in settling.complete(drops_in(tmp_path), now_s)]
+        return [drop.name for drop in settling.complete(entries_in(tmp_path), now_s)]
 
     put(tmp_path / "b.xml", "")
     assert complete(0) == []
@@ -90,6 +90,6 @@ def test_a_job_waits_for_its_scene_but_not_for_ever(tmp_path: Path) -> None:
     settling = Settling(settle_s=3)
     put(tmp_path / "job.yaml", "scene: room.xml")
     for now_s in (0.0, 4.0, MISSING_S - 1):
-        assert settling.complete(drops_in(tmp_path), now_s) == []
-    (drop,) = settling.complete(drops_in(tmp_path), MISSING_S)
+        assert settling.complete(entries_in(tmp_path), now_s) == []
+    (drop,) = settling.complete(entries_in(tmp_path), MISSING_S)
     assert drop.missing == tmp_path / "room.xml"

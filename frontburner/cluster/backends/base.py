@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from frontburner.cluster.node_log import last_words
 from frontburner.cluster.node_processes import CONFIG, scheduler_spec
 from frontburner.cluster.running_farms import registered
-from frontburner.cluster.scaling import ByWork
+from frontburner.cluster.scaling import ScaleByWork
 from frontburner.jobs.durations import parse_span
 from storage.errors import FrontburnerError
 
@@ -31,7 +31,7 @@ IDLE_LOOKS = 5
 """A node that was spare at so many looks in a row goes."""
 
 
-class ClusterKind(Protocol):
+class ClusterBackend(Protocol):
     """A document that a farm is started from."""
 
     @property
@@ -56,7 +56,7 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Scaled(Document, ABC):
+class ScaledBackend(Document, ABC):
     """A cluster whose nodes come and go with the work."""
 
     kind: str
@@ -115,7 +115,7 @@ class Scaled(Document, ABC):
 
     @contextmanager
     def opened(self, standings: Path | None = None) -> Iterator[str]:
-        """Run a scheduler here and nodes on the cluster, as `ClusterKind` says."""
+        """Run a scheduler here and nodes on the cluster, as `ClusterBackend` says."""
         scheduler = scheduler_spec(
             host=self.host, port=self.port, standings=standings, patience_s=parse_span(self.wait)
         )
@@ -130,8 +130,8 @@ class Scaled(Document, ABC):
                     retryable=False,
                 ) from None
             cluster.adapt(
-                Adaptive=ByWork, minimum=self.least, maximum=self.most, interval=f"{LOOK_S} s", wait_count=IDLE_LOOKS,
-                end_within_s=parse_span(self.end_within),
+                Adaptive=ScaleByWork, minimum=self.least, maximum=self.most, interval=f"{LOOK_S} s",
+                wait_count=IDLE_LOOKS, end_within_s=parse_span(self.end_within),
             )  # fmt: skip
             with registered(cluster.scheduler_address):
                 yield cluster.scheduler_address

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import dask.config
 from pydantic import Field
 
-from frontburner.cluster.backends.base import NoCluster, Scaled
+from frontburner.cluster.backends.base import NoCluster, ScaledBackend
 from frontburner.cluster.node_processes import CONFIG, TASKS_PER_NODE
 from frontburner.settings import Settings
 from tasks.node.unit_task import CHECK_VARIABLE, THREADS_VARIABLE
@@ -28,7 +28,7 @@ SYSTEMS = {
 }
 
 
-class JobQueueCluster(Scaled):
+class JobQueueCluster(ScaledBackend):
     """Nodes as batch jobs. This machine must be one that batch jobs can be given from."""
 
     kind: Literal["slurm", "pbs", "sge", "lsf", "oar", "moab", "htcondor"]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from distributed import Nanny
 from pydantic import Field
 
-from frontburner.cluster.backends.base import Scaled
+from frontburner.cluster.backends.base import ScaledBackend
 from frontburner.cluster.node_processes import cores, default_nodes, node_options
-from frontburner.cluster.slot_cluster import PlacesCluster
+from frontburner.cluster.slot_cluster import SlotCluster
 
 if TYPE_CHECKING:
     from distributed import SpecCluster
 
 
-class LocalCluster(Scaled):
+class LocalCluster(ScaledBackend):
     """Processes of this machine."""
 
     kind: Literal["local"]
@@ -27,4 +27,4 @@ class LocalCluster(Scaled):
         threads = self.threads or max(1, cores() // self.most)
         options = {**node_options(threads=threads, stays=stays), "host": self.host}
         places = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(self.most)}
-        return PlacesCluster(places, scheduler)
+        return SlotCluster(places, scheduler)

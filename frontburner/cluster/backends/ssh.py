@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from frontburner.cluster.backends.base import NoCluster, Scaled
-from frontburner.cluster.slot_cluster import PlacesCluster
+from frontburner.cluster.backends.base import NoCluster, ScaledBackend
+from frontburner.cluster.slot_cluster import SlotCluster
 from frontburner.cluster.ssh_node import Login, SshNode
 from frontburner.settings import environment
 
@@ -19,7 +19,7 @@ PASSED_ON = ("AWS_",)
 """How what nodes get of this machine's environment begins: where the pictures' store is."""
 
 
-class SshCluster(Scaled):
+class SshCluster(ScaledBackend):
     """A node on each of some machines."""
 
     kind: Literal["ssh"]
@@ -65,7 +65,7 @@ class SshCluster(Scaled):
         logins = [Login.read(host, user=self.user, key=self.key, known_hosts=self.known_hosts) for host in self.hosts]
         passed_on = {name: value for name, value in environment().items() if name.startswith(PASSED_ON)}
         shared = {"python": self.python, "threads": self.threads, "stays": stays, "environment": passed_on}
-        return PlacesCluster(
+        return SlotCluster(
             {login.name: {"cls": SshNode, "options": {"login": login, **shared}} for login in logins}, scheduler
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.exit_status import ending
+from tasks.process.exit_status import exit_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class Program:
         except (EOFError, OSError):
             code = self._process.wait()
             raise ProgramFailed(
-                reason=f"{self.path} {ending(code)}.",
+                reason=f"{self.path} {exit_sentence(code)}.",
                 remedy="Try it by hand if it happens again.",
                 retryable=True,
                 killed=code == -signal.SIGKILL,

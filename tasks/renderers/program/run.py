@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.exit_status import ending
-from tasks.process.hang_detection import STILL_S, Stillness, cpu_s
+from tasks.process.exit_status import exit_sentence
+from tasks.process.hang_detection import STILL_S, HangDetection, cpu_s
 from tasks.process.lifeline import ask_for_death_signal, guarded
 from tasks.renderers.program.failures import Failure, Found, find, worst
 
@@ -165,7 +165,7 @@ def _started(program: Program) -> subprocess.Popen[bytes]:
 def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> None:
     """Follow its output to the end. End it when it can't succeed any more."""
     began_s = time.monotonic()
-    stillness = Stillness(partial(cpu_s, process.pid), program.still_s)
+    stillness = HangDetection(partial(cpu_s, process.pid), program.still_s)
     for line in _lines(process):
         if line:
             _hear(program, line, told)
@@ -246,7 +246,7 @@ def _unexplained(program: Program, told: Told, code: int) -> ProgramFailed:
     last = next((line.strip() for line in reversed(told.lines) if line.strip()), "")
     said = f", and said last: {last[:300]}" if last else ""
     return ProgramFailed(
-        reason=f"{program.name} {ending(code)}{_how_far(told)}{said}.".replace("..", "."),
+        reason=f"{program.name} {exit_sentence(code)}{_how_far(told)}{said}.".replace("..", "."),
         remedy="",
         retryable=True,
         killed=code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False,
