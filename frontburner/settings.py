@@ -129,7 +129,7 @@ def membership_fields(home: Path, member: str) -> dict[str, Any] | None:
     note = home / "farm" / member / "farm.json"
     try:
         fields: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise unreadable_membership(note, error) from None

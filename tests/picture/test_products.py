@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -19,12 +22,12 @@ from storage.view import View
 from tasks.picture.contact_sheet import chosen
 from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
 from tasks.picture.inspection import Fault
-from tasks.picture.movie import RECIPES, Codec, MovieFailed, facts
+from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode, facts
 from tasks.picture.products import inspect, make_movie, make_sheet
 from tests.picture.footage import HEIGHT, HOW, WIDTH, footage, picture, store_frame
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 NTSC = Fraction(24000, 1001)
 
@@ -53,6 +56,23 @@ def test_a_movie_holds_every_frame_in_its_colours_and_says_which_they_are(
         shown = read_shown(own.frames[at], house, HOW, deep=False)
         wrong = np.abs(frame[:HEIGHT, :WIDTH].astype(int) - shown.astype(int))
         assert wrong.mean() < 3, f"frame {at + 1} is another picture, or has other colours"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs scheduling policies")
+@pytest.mark.parametrize("codec", Codec)
+def test_an_encoder_takes_no_priority_over_other_programs(codec: Codec, house: ObjectStore, tmp_path: Path) -> None:
+    own = footage(house)
+    policies = set()
+
+    def pictures() -> Iterator[tuple[int, Any]]:
+        for at, frame in enumerate(own.frames):
+            yield at, read_shown(frame, house, HOW, deep=RECIPES[codec].deep)
+            for thread in Path("/proc/self/task").iterdir():
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    policies.add(os.sched_getscheduler(int(thread.name)))
+
+    encode(pictures(), tmp_path / f"movie{RECIPES[codec].suffix}", codec=codec, fps=NTSC)
+    assert policies == {os.SCHED_OTHER}
 
 
 def test_a_gap_is_an_error_and_leaves_no_movie(house: ObjectStore) -> None:
