@@ -20,7 +20,7 @@ from frontburner.chains.marks import mark_of
 from frontburner.chains.outcomes import ChainFailed, Outcome
 from frontburner.control.desired_state import cancelled_by
 from frontburner.events import StageState
-from frontburner.events.staging import in_stage
+from frontburner.events.context import in_stage
 from frontburner.jobs.durations import parse_span
 from frontburner.run.step_watch import thread_of
 from storage.errors import FrontburnerError

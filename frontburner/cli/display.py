@@ -12,7 +12,7 @@ from rich.text import Text
 
 from frontburner import events as ev
 from frontburner.cli.progress_bar import Bar
-from frontburner.events.staging import stage_here
+from frontburner.events.context import current_stage
 from frontburner.reports.summary import summary
 
 
@@ -69,7 +69,7 @@ class Display:
                     why = f": {event.reason}" if event.reason else ""
                     self.say(f"{name}: {state}{why}", error=state is ev.StageState.FAILED)
                 case _:
-                    self._stages.get(stage_here(), self._bar).take(event)
+                    self._stages.get(current_stage(), self._bar).take(event)
 
     def summary(self, report: dict[str, Any]) -> None:
         """Say where the pictures are and what the job came to; of a chain, each of its jobs."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from frontburner.events import Alive
+from frontburner.events import Heartbeat
 from frontburner.record.event_codec import NAMES
 from frontburner.record.event_log import read, read_last
 from frontburner.record.run_watch import RunWatch
@@ -32,7 +32,7 @@ class EventFilter:
         return (
             (not self.node or event.get("node") == self.node)
             and (self.frame is None or event.get("frame") == self.frame)
-            and (self.heartbeats or NAMES.get(str(event["what"])) is not Alive)
+            and (self.heartbeats or NAMES.get(str(event["what"])) is not Heartbeat)
         )
 
 

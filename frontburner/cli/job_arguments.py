@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from frontburner import events as ev
-from frontburner.events.staging import stage_here
+from frontburner.events.context import current_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class _Count:
                 self.written += 1
             case ev.JobPlanned():
                 self.total, self.frames = event.pixel_samples, event.frames
-            case ev.GoalMoved(pixel_samples=goal):
+            case ev.ExpectedWorkChanged(pixel_samples=goal):
                 self.total = goal
             case ev.UnitReused():
                 self.done = event.pixel_samples_done
@@ -88,7 +88,7 @@ class JobArguments:
                     self.stage(name)
                 case ev.StageEnded(name=name, state=state, reason=reason):
                     self._tell("stage ended", name=name, state=state.value, reason=reason)
-            count = self._counts.get(stage_here(), self._counts[""])
+            count = self._counts.get(current_stage(), self._counts[""])
             count.take(event)
             self._progress(count)
 
@@ -132,6 +132,6 @@ class JobArguments:
                    written=count.written, nodes=len(count.nodes))  # fmt: skip
 
     def _tell(self, what: str, **told: object) -> None:
-        stage = stage_here()
+        stage = current_stage()
         with self._lock:
             print(json.dumps({"what": what, **({"in": stage} if stage else {}), **told}), file=self._out, flush=True)

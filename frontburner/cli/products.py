@@ -128,7 +128,7 @@ def _lines(found: Sequence[Finding], frames: int) -> Iterator[str]:
 
 def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
     """Keep what was found in the job's record, unless a run of it is writing there."""
-    from frontburner.events import aftermath as am
+    from frontburner import events as ev
     from frontburner.record.event_log import new_run
     from frontburner.record.event_writer import EventWriter
     from frontburner.record.snapshot import status_of
@@ -141,9 +141,9 @@ def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
 
     run = new_run(place.store, place.job_id, now(), "checked")
     with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
-        recorder.take(am.FramesChecked(at_s=0.0, frames=frames))
+        recorder.take(ev.FramesChecked(at_s=0.0, frames=frames))
         for one in found:
-            recorder.take(am.FrameFlagged(at_s=0.0, frame=one.frame, fault=one.fault, sentence=one.sentence))
+            recorder.take(ev.FrameFlagged(at_s=0.0, frame=one.frame, fault=one.fault, sentence=one.sentence))
 
 
 @contextmanager

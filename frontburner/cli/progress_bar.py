@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.events import aftermath as am
 from frontburner.reports.transfer_figures import size
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Bar:
             case ev.NodeWithheld(node=node, why=why):
                 self._nodes.discard(node)
                 self.say(f"{node} gets no more units for now: {why}")
-            case ev.StoreAway(reason=reason, remedy=remedy):
+            case ev.StoreUnavailable(reason=reason, remedy=remedy):
                 self.say(f"{reason} {remedy} Units are tried again until it works.")
             case ev.UnitDamaged(frame=frame, reason=reason):
                 self.say(f"Frame {frame}: {reason} It is rendered again.")
@@ -97,13 +96,13 @@ class Bar:
                 self.say(f"Frame {event.frame} failed: {event.reason}{words}", error=True)
             case ev.FrameWritten():
                 self._written += 1
-            case am.FrameFlagged():
+            case ev.FrameFlagged():
                 self.say(f"Frame {event.frame} is flagged: {event.sentence}")
-            case am.ProductMade(product=product) | am.ProductFailed(product=product):
+            case ev.ProductMade(product=product) | ev.ProductFailed(product=product):
                 self.show(f"made the {product}")
-            case am.NotSent(target=target, reason=reason):
+            case ev.NotificationFailed(target=target, reason=reason):
                 self.say(f"{target} couldn't be told: {reason}", error=True)
-            case ev.GoalMoved() | ev.PassMeasured() | ev.TimeUp() | ev.DeadlineJudged():
+            case ev.ExpectedWorkChanged() | ev.PassMeasured() | ev.TimeLimitReached() | ev.DeadlineForecast():
                 self._take_limits(event)
         self._count()
 
@@ -123,15 +122,15 @@ class Bar:
 
     def _take_limits(self, event: ev.Event) -> None:
         match event:
-            case ev.GoalMoved(pixel_samples=goal):
+            case ev.ExpectedWorkChanged(pixel_samples=goal):
                 self._total = goal
             case ev.PassMeasured(noise=float(noise)):
                 self._noise = f"noise {noise:.1%} · "
-            case ev.TimeUp(early=True):
+            case ev.TimeLimitReached(early=True):
                 self.say(
                     "The time is up before the first pass is complete: it goes on until no pixel is without light."
                 )
-            case ev.DeadlineJudged(news=True, sentence=sentence):
+            case ev.DeadlineForecast(news=True, sentence=sentence):
                 self.say(sentence)
 
     def _count(self) -> None:

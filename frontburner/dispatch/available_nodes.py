@@ -62,7 +62,7 @@ class AvailableNodes:
         now_s = self.settlement.clock()
         why = self.health.set_aside(node, self.settlement.planner.nodes.keys(), now_s)
         if why:
-            ev.announce(ev.NodeSetAside(at_s=now_s, node=node, reason=why))
+            ev.announce(ev.NodeExcluded(at_s=now_s, node=node, reason=why))
             self._keep_from(node, f"it is set aside. {why}")
 
     def pardon(self, node: str) -> None:

@@ -204,8 +204,8 @@ class Dispatcher:
         self.farm.start(units, node)
         self._settlement.capacity.see(node)
         for block in units.values():
-            if block.race is not None:
-                self._see_race(block.race, by=node)
+            if block.duplicate_of is not None:
+                self._see_race(block.duplicate_of, by=node)
             ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
 
     def _see_race(self, ticket: int, *, by: str) -> None:

@@ -57,7 +57,7 @@ class NodeHealth:
         if own is not None:
             own.strikes = own.blamed = 0
         to_blame = [name for name in block.avoid - {node} if name in self._nodes and self._nodes[name].strikes]
-        if not block.failures or block.race is not None:  # then some are only slow
+        if not block.failures or block.duplicate_of is not None:  # then some are only slow
             return []
         for name in to_blame:
             self._nodes[name].blamed += 1

@@ -156,7 +156,7 @@ class Recovery:
     def _see_store_away(self, node: str, error: FrontburnerError) -> None:
         now_s = self.settlement.clock()
         if self._store.begins(node, error, now_s):
-            ev.announce(ev.StoreAway(at_s=now_s, reason=error.reason, remedy=error.remedy))
+            ev.announce(ev.StoreUnavailable(at_s=now_s, reason=error.reason, remedy=error.remedy))
 
     def _check_late(self, now_s: float) -> None:
         in_flight = self._planner.in_flight

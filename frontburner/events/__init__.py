@@ -1,12 +1,22 @@
-"""What happens in a job, as facts in the past tense. Progress, report and artifacts are folds over them."""
+"""What happens in a job, as facts in the past tense: record, report, progress and notifications are made of them."""
 
 from __future__ import annotations
 
-from frontburner.events.announcing import Event, Observer, announce, observe
-from frontburner.events.goals import DeadlineJudged, GoalMoved, PassMeasured, PreviewMade, TimeUp
+from frontburner.events.context import Event, Observer, announce, observe
+from frontburner.events.followups import (
+    FollowUp,
+    FrameFlagged,
+    FramesChecked,
+    NotificationFailed,
+    ProductFailed,
+    ProductMade,
+    RunSkipped,
+)
 from frontburner.events.runs import (
-    Alive,
+    DeadlineForecast,
     EventsDropped,
+    ExpectedWorkChanged,
+    Heartbeat,
     JobSuspending,
     RunEnded,
     RunStarted,
@@ -14,6 +24,7 @@ from frontburner.events.runs import (
     StageBegan,
     StageEnded,
     StageState,
+    TimeLimitReached,
 )
 from frontburner.events.work import (
     FarmMeasured,
@@ -21,14 +32,16 @@ from frontburner.events.work import (
     FrameRendered,
     FrameWritten,
     JobPlanned,
+    NodeExcluded,
     NodeJoined,
     NodeLost,
     NodeRefused,
-    NodeSetAside,
     NodeWithheld,
+    PassMeasured,
+    PreviewMade,
     SceneFetched,
     SceneSent,
-    StoreAway,
+    StoreUnavailable,
     UnitAttemptFailed,
     UnitDamaged,
     UnitFinished,
@@ -39,9 +52,11 @@ from frontburner.events.work import (
 )
 
 __all__ = [
-    "Alive", "DeadlineJudged", "Event", "EventsDropped", "FarmMeasured", "FrameFailed", "FrameRendered",
-    "FrameWritten", "GoalMoved", "JobPlanned", "JobSuspending", "NodeJoined", "NodeLost", "NodeRefused",
-    "NodeSetAside", "NodeWithheld", "Observer", "PassMeasured", "PreviewMade", "RunEnded", "RunStarted", "RunState",
-    "SceneFetched", "SceneSent", "StageBegan", "StageEnded", "StageState", "StoreAway", "TimeUp", "UnitAttemptFailed",
-    "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
+    "DeadlineForecast", "Event", "EventsDropped", "ExpectedWorkChanged", "FarmMeasured", "FollowUp", "FrameFailed",
+    "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobPlanned", "JobSuspending",
+    "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld", "NotificationFailed", "Observer",
+    "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded", "RunSkipped", "RunStarted", "RunState",
+    "SceneFetched", "SceneSent", "StageBegan", "StageEnded", "StageState", "StoreUnavailable", "TimeLimitReached",
+    "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted",
+    "announce", "observe",
 ]  # fmt: skip

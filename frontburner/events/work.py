@@ -1,11 +1,11 @@
-"""What happens to a job's scene, nodes, units and frames."""
+"""Events of a job's scene, nodes, units and frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from frontburner.events.announcing import Event
+from frontburner.events.context import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlanned(Event):
-    """The job's scene was read and its work laid out."""
+    """The job's scene was read, and its work is known."""
 
     job_id: str
     frames: int
     pixel_samples: int
     reused_frames: int
     probe: SampleRange | None = None
-    """The samples that are rendered first to measure the picture, where there is such a pass."""
+    """Samples of the first pass, where it also measures what the picture costs."""
     numbers: str = ""
-    """The numbers of the frames, such as 1-48."""
+    """Frame numbers, such as 1-48."""
     size: Size | None = None
     region: Region | None = None
     """The part of each frame that is rendered."""
@@ -37,12 +37,12 @@ class JobPlanned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSent(Event):
-    """So much of the scene's files is in the store, where nodes fetch them; equal when all are there.
+    """Progress of sending the scene's files to the store: done when ``there_bytes`` equals ``size_bytes``.
 
     Parameters
     ----------
     sent_bytes
-        What of it had to be stored: the rest was there.
+        Part of it that was sent: the rest was in the store already.
     """
 
     there_bytes: int
@@ -53,7 +53,7 @@ class SceneSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFetched(Event):
-    """A node has fetched so much of the files of a frame's scene; equal when all are there."""
+    """Progress of a node that fetches a scene: done when ``fetched_bytes`` equals ``size_bytes``."""
 
     node: str
     fetched_bytes: int
@@ -63,14 +63,14 @@ class SceneFetched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeJoined(Event):
-    """A node is there and can be given work."""
+    """A node can be given units."""
 
     node: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRefused(Event):
-    """A node is there but can't render this job, and why."""
+    """A node can't render this job."""
 
     node: str
     reason: str
@@ -78,23 +78,23 @@ class NodeRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeWithheld(Event):
-    """A node is there but isn't given more for now, and why; it may render what it has begun."""
+    """A node gets no more units for now; it may finish the one it renders."""
 
     node: str
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSetAside(Event):
-    """A node failed where others succeeded, and gets no more for a while."""
+class NodeExcluded(Event):
+    """A node gets no units for a while, since units failed on it that succeeded on others."""
 
     node: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreAway(Event):
-    """Units come to nothing because of the store; they are tried again until it is there."""
+class StoreUnavailable(Event):
+    """Units can't be stored; they are retried until the store works again."""
 
     reason: str
     remedy: str = ""
@@ -102,7 +102,7 @@ class StoreAway(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitDamaged(Event):
-    """A unit in the store turned out to be damaged or gone, and is rendered again by ``node``."""
+    """A unit in the store is damaged or missing; ``node`` renders it again."""
 
     node: str
     frame: int
@@ -111,7 +111,7 @@ class UnitDamaged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReused(Event):
-    """A unit was found in the store. ``pixel_samples_done`` is as in `UnitFinished`."""
+    """A unit was already in the store. ``pixel_samples_done`` is as in `UnitFinished`."""
 
     block: Block
     pixel_samples_done: int = 0
@@ -119,7 +119,7 @@ class UnitReused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLost(Event):
-    """A node went away; what it had under way goes back to the pool."""
+    """A node is gone; its units in flight are rendered again."""
 
     node: str
     units: int
@@ -127,7 +127,7 @@ class NodeLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitStarted(Event):
-    """A unit was handed to a node."""
+    """A unit was given to a node."""
 
     node: str
     block: Block
@@ -140,11 +140,11 @@ class UnitFinished(Event):
     Parameters
     ----------
     predicted_s
-        Seconds of rendering that were expected when the node was given the unit; None where nothing was known.
+        Expected seconds of rendering when the node was given the unit; None if nothing was known.
     seconds_left
-        Seconds until the job ends, as far as is known.
+        Estimated seconds until the job ends; None if nothing is known.
     pixel_samples_done
-        Pixels × samples that count by now, in all, those of earlier runs included: each once, whoever rendered it.
+        Pixels × samples done so far, earlier runs included, each counted once.
     """
 
     node: str
@@ -157,7 +157,7 @@ class UnitFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTakenOver(Event):
-    """Idle nodes, ``by`` first, are given the pixels of a unit that ``node`` takes too long for; the first counts."""
+    """A straggler on ``node`` is rendered on idle nodes too, ``by`` first; whoever finishes first counts."""
 
     node: str
     block: Block
@@ -166,12 +166,12 @@ class UnitTakenOver(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitWasted(Event):
-    """A node spent seconds on pixels that came from elsewhere first, or that nobody wants any more.
+    """A node rendered pixels that another node finished first, or that are no longer needed.
 
     Parameters
     ----------
     finished_s
-        When it finished the unit: its seconds were told of as rendered then. None where it was called back.
+        When it finished the unit, and a `UnitFinished` counted these seconds; None if the unit was cancelled.
     """
 
     node: str
@@ -182,16 +182,16 @@ class UnitWasted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmMeasured(Event):
-    """What dispatch learnt of nodes and picture, told when it ends.
+    """What was learnt about nodes and picture, announced when dispatch ends.
 
     Parameters
     ----------
     speeds
-        Speed of each node that rendered, relative to each other.
+        Speeds of the nodes that rendered, relative to each other.
     rates
-        Seconds a pixel and sample, rows of cells, of a node of speed 1.
+        Seconds per pixel and sample on a node of speed 1, shape (rows, columns) of cells.
     cell_px
-        Edge of a cell.
+        Edge of a cell in pixels.
     """
 
     speeds: Mapping[str, float]
@@ -201,7 +201,7 @@ class FarmMeasured(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitAttemptFailed(Event):
-    """One attempt to render a unit failed; it will be tried again unless its frame failed with it."""
+    """An attempt to render a unit failed; the unit is retried unless its frame failed too."""
 
     node: str
     block: Block
@@ -216,8 +216,37 @@ class FrameRendered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassMeasured(Event):
+    """A pass of a frame is complete, and the noise of the picture so far was measured.
+
+    Parameters
+    ----------
+    samples
+        Samples every pixel has.
+    noise
+        As in `tasks.picture.noise`; None after the first pass.
+    samples_wanted
+        Samples expected to bring the noise down to the job's limit, if it has one.
+    """
+
+    frame: int
+    samples: int
+    noise: float | None
+    samples_wanted: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewMade(Event):
+    """A preview of a still is in the store."""
+
+    frame: int
+    samples: int
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFailed(Event):
-    """A frame can't be finished, and why."""
+    """A frame can't be finished."""
 
     frame: int
     reason: str

@@ -143,7 +143,7 @@ def nodes_wanted(*, nodes: int, left_s: float, available_s: float) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class DeadlineWatch:
-    """Follows a job's forecasts; an observer of its events that announces `DeadlineJudged`.
+    """Follows a job's forecasts; an observer of its events that announces `DeadlineForecast`.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class DeadlineWatch:
             self._said = now_s, outlook.verdict, outlook.remedy
             self.say(outlook.sentence())
         ev.announce(
-            ev.DeadlineJudged(
+            ev.DeadlineForecast(
                 at_s=now_s, due=self.due.isoformat(), expected_end=outlook.expected_end.isoformat(timespec="seconds"),
                 spare_s=outlook.spare_s, sentence=outlook.sentence(), news=news,
             )
@@ -208,7 +208,7 @@ class DeadlineWatch:
             sentence = f"Not ready for {self.due:%H:%M}: frames failed."
         self.say(sentence)
         ev.announce(
-            ev.DeadlineJudged(
+            ev.DeadlineForecast(
                 at_s=self.clock(), due=self.due.isoformat(), expected_end=now.isoformat(timespec="seconds"),
                 spare_s=spare_s, sentence=sentence, news=True, made_it=made_it,
             )

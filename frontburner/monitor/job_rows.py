@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 LINES_KEPT = 200
 _FIRST = ("at", "what", "node", "frame")
-_DULL = (ev.UnitStarted, ev.UnitFinished, ev.UnitReused, ev.FrameRendered, ev.Alive, ev.FarmMeasured, ev.GoalMoved)
+_DULL = (
+    ev.UnitStarted,
+    ev.UnitFinished,
+    ev.UnitReused,
+    ev.FrameRendered,
+    ev.Heartbeat,
+    ev.FarmMeasured,
+    ev.ExpectedWorkChanged,
+)
 """What happens too often to be read as it goes by; the nodes and frames themselves show it."""
 
 
@@ -41,7 +49,7 @@ class Live:
     doings: NodeActivities = field(default_factory=NodeActivities)
     lines: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
     """What happened of late: its number, when, in words."""
-    deadline: ev.DeadlineJudged | None = None
+    deadline: ev.DeadlineForecast | None = None
     noise: float | None = None
     began: datetime | None = None
     now: datetime | None = None
@@ -59,7 +67,7 @@ class Live:
         match event:
             case None:
                 return
-            case ev.Alive(at_s=at_s):
+            case ev.Heartbeat(at_s=at_s):
                 self.report.ended_s = max(self.report.ended_s, at_s)
                 return
             case ev.RunStarted():
@@ -71,7 +79,7 @@ class Live:
         self.pictures.take(event)
         self.doings.take(event, told["at"])
         match event:
-            case ev.DeadlineJudged():
+            case ev.DeadlineForecast():
                 self.deadline = event
             case ev.PassMeasured(noise=float(noise)):
                 self.noise = noise

@@ -93,7 +93,7 @@ class NodeActivities:
                 doing.there, doing.said, doing.lost = True, "", ""
             case ev.NodeWithheld(why=why):
                 doing.there, doing.said = False, why
-            case ev.NodeRefused(reason=reason) | ev.NodeSetAside(reason=reason):
+            case ev.NodeRefused(reason=reason) | ev.NodeExcluded(reason=reason):
                 doing.there, doing.said = False, reason
                 doing.mishaps.append(Mishap(at=at, words=reason))
             case ev.NodeLost(units=units):

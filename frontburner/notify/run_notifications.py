@@ -11,7 +11,6 @@ from prefect.context import FlowRunContext
 
 from frontburner import events as ev
 from frontburner.control.halting import Halted
-from frontburner.events import aftermath as am
 from frontburner.notify.job_account import account_of
 from frontburner.notify.notification import job_notification
 from frontburner.record.event_log import new_run
@@ -88,7 +87,7 @@ def _tell(
         failed = send(job_notification(account, now), hear, after)
     for name, reason in failed:
         get_run_logger().error("%s couldn't be told: %s", name, reason)
-        ev.announce(am.NotSent(at_s=0.0, target=name, reason=reason))
+        ev.announce(ev.NotificationFailed(at_s=0.0, target=name, reason=reason))
 
 
 def skipped(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -> str:
@@ -120,4 +119,4 @@ def _record_skip(job: RenderJob, store: ObjectStore, why: str) -> None:
 
     run = new_run(store, job.job_id, now(), "skipped")
     with EventWriter(store=store, job_id=job.job_id, run=run, now=now) as recorder:
-        recorder.take(am.RunSkipped(at_s=0.0, why=why))
+        recorder.take(ev.RunSkipped(at_s=0.0, why=why))

@@ -26,7 +26,7 @@ class Block:
     failures: int = 0
     avoid: frozenset[str] = frozenset()
     losses: int = 0
-    race: int | None = None
+    duplicate_of: int | None = None
 
     @property
     def pixel_samples(self) -> int:
@@ -37,9 +37,9 @@ class Block:
         """The same work, for a part of its region."""
         return replace(self, region=region)
 
-    def racing(self, ticket: int, node: str) -> Block:
+    def as_duplicate(self, ticket: int, node: str) -> Block:
         """The same work as that of a unit which a node has under way, for other nodes."""
-        return replace(self, race=ticket, avoid=self.avoid | {node})
+        return replace(self, duplicate_of=ticket, avoid=self.avoid | {node})
 
     def failed_on(self, node: str) -> Block:
         """The same work after one more failed attempt."""

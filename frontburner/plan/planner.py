@@ -253,5 +253,5 @@ class Planner:
         """Take the pieces of a race that is over out of the pool."""
         if settlement.drop is not None:
             for work in (self._pool, self.backoff):
-                work.drop(frame, lambda block: block.race == settlement.drop)
+                work.drop(frame, lambda block: block.duplicate_of == settlement.drop)
         return settlement

@@ -55,51 +55,51 @@ class Speculation:
 
     def may_begin(self, ticket: int, block: Block) -> bool:
         """Whether a unit can be raced: not twice, not a piece of another race."""
-        return block.race is None and ticket not in self._speculation and ticket not in self._barred
+        return block.duplicate_of is None and ticket not in self._speculation and ticket not in self._barred
 
     def begin(self, assignment: Assignment) -> Block:
         """Begin a race; what is returned goes to the pool, to be cut and given to other nodes."""
         ticket, block = assignment.ticket, assignment.block
         self._speculation[ticket] = _Race(left_px=block.region.area)
-        return block.racing(ticket, assignment.node)
+        return block.as_duplicate(ticket, assignment.node)
 
     def started(self, ticket: int, block: Block) -> None:
         """Note that a node has a piece."""
-        if block.race is not None:
-            self._speculation[block.race].running.add(ticket)
+        if block.duplicate_of is not None:
+            self._speculation[block.duplicate_of].running.add(ticket)
 
     def finished(self, ticket: int, block: Block) -> SpeculationResult:
         """Settle what a finished unit decides."""
-        if block.race is None:
+        if block.duplicate_of is None:
             race = self._speculation.pop(ticket, None)
             return SpeculationResult(counted=(ticket,)) if race is None else _won_by(ticket, race)
-        race = self._speculation[block.race]
+        race = self._speculation[block.duplicate_of]
         race.running.discard(ticket)
         race.left_px -= block.region.area
         if race.alone:
             if not race.left_px:
-                del self._speculation[block.race]
+                del self._speculation[block.duplicate_of]
             return SpeculationResult(counted=(ticket,))
         race.finished.append(ticket)
         if race.left_px:
             return SpeculationResult()
-        del self._speculation[block.race]
-        return SpeculationResult(counted=tuple(race.finished), call_back=(block.race,))
+        del self._speculation[block.duplicate_of]
+        return SpeculationResult(counted=tuple(race.finished), call_back=(block.duplicate_of,))
 
     def gone(self, ticket: int, block: Block, *, failed: bool) -> tuple[SpeculationResult, bool]:
         """Settle what a unit that failed or was lost decides, and say whether its pixels are still to be rendered.
 
         The pieces of a unit that is gone are all of it. A piece that failed ends its race: the unit goes on alone.
         """
-        race = self._speculation.get(ticket if block.race is None else block.race)
+        race = self._speculation.get(ticket if block.duplicate_of is None else block.duplicate_of)
         if race is None:
             return SpeculationResult(), True
-        if block.race is None:
+        if block.duplicate_of is None:
             race.alone = True
             return SpeculationResult(counted=tuple(race.finished)), False
         race.running.discard(ticket)
         if failed and not race.alone:
-            return self.call_off(block.race), False
+            return self.call_off(block.duplicate_of), False
         return SpeculationResult(), True
 
     def call_off(self, ticket: int) -> SpeculationResult:

@@ -112,7 +112,9 @@ class UnitSizer:
 
     def _groups(self, block: Block) -> bool:
         """Whether a block may share a unit with others: a whole frame that nobody has failed on."""
-        return len(self.passes) == 1 and block.region == self.region and block.race is None and not block.failures
+        return (
+            len(self.passes) == 1 and block.region == self.region and block.duplicate_of is None and not block.failures
+        )
 
     def _target(self, block: Block, outlook: UnitOutlook) -> tuple[float, float]:
         """Price that the unit of this node should have, and may have at most, in the unit of `CostMap.predict`."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from frontburner import events as ev
-from frontburner.events import aftermath as am
 from frontburner.plan.block import Block
 from tasks.limits import reached_from
 from tasks.picture.inspection import Fault
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 NAMES: dict[str, type[ev.Event]] = {
     "run started": ev.RunStarted,
-    "alive": ev.Alive,
+    "alive": ev.Heartbeat,
     "events dropped": ev.EventsDropped,
     "job suspending": ev.JobSuspending,
     "run ended": ev.RunEnded,
@@ -40,9 +39,9 @@ NAMES: dict[str, type[ev.Event]] = {
     "node joined": ev.NodeJoined,
     "node refused": ev.NodeRefused,
     "node withheld": ev.NodeWithheld,
-    "node set aside": ev.NodeSetAside,
+    "node set aside": ev.NodeExcluded,
     "node lost": ev.NodeLost,
-    "store away": ev.StoreAway,
+    "store away": ev.StoreUnavailable,
     "unit damaged": ev.UnitDamaged,
     "unit reused": ev.UnitReused,
     "unit started": ev.UnitStarted,
@@ -56,15 +55,15 @@ NAMES: dict[str, type[ev.Event]] = {
     "frame written": ev.FrameWritten,
     "pass measured": ev.PassMeasured,
     "preview made": ev.PreviewMade,
-    "goal moved": ev.GoalMoved,
-    "time up": ev.TimeUp,
-    "deadline judged": ev.DeadlineJudged,
-    "frames checked": am.FramesChecked,
-    "frame flagged": am.FrameFlagged,
-    "product made": am.ProductMade,
-    "product failed": am.ProductFailed,
-    "not sent": am.NotSent,
-    "run skipped": am.RunSkipped,
+    "goal moved": ev.ExpectedWorkChanged,
+    "time up": ev.TimeLimitReached,
+    "deadline judged": ev.DeadlineForecast,
+    "frames checked": ev.FramesChecked,
+    "frame flagged": ev.FrameFlagged,
+    "product made": ev.ProductMade,
+    "product failed": ev.ProductFailed,
+    "not sent": ev.NotificationFailed,
+    "run skipped": ev.RunSkipped,
 }
 """What each event is called in a record. No name is ever given to another one."""
 

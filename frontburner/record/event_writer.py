@@ -98,7 +98,7 @@ class EventWriter:
             self._wake.clear()
             quiet_s = 0.0 if self._waiting else quiet_s + self.flush_every_s
             if quiet_s >= HEARTBEAT_EVERY_S:
-                self._add(ev.Alive(at_s=0.0))
+                self._add(ev.Heartbeat(at_s=0.0))
             self._flush()
         ends_s = time.monotonic() + self.close_within_s
         while not self._flush(closing=True) and time.monotonic() < ends_s:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.events import RunState
-from frontburner.events import aftermath as am
 from frontburner.record.event_codec import decode
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _fold_job(found: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one ca
         case ev.JobPlanned():
             found.frames = max(found.frames, event.frames)  # a run may be for some of the job's frames only
             found.pixel_samples, found.pixel_samples_done = event.pixel_samples, 0
-        case ev.GoalMoved():
+        case ev.ExpectedWorkChanged():
             found.pixel_samples = event.pixel_samples
         case ev.UnitReused():
             found.pixel_samples_done = max(found.pixel_samples_done, event.pixel_samples_done)
@@ -196,13 +195,13 @@ def _fold_job(found: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one ca
             found.written[event.frame] = event.outputs
         case ev.FrameFailed():
             found.failed[event.frame] = (event.reason, event.last_words)
-        case am.FramesChecked():
+        case ev.FramesChecked():
             found.flagged = {}
-        case am.FrameFlagged():
+        case ev.FrameFlagged():
             found.flagged[event.frame] = (event.fault.value, event.sentence)
-        case am.ProductMade():
+        case ev.ProductMade():
             found.products[event.product] = event.output
-        case am.RunSkipped():
+        case ev.RunSkipped():
             found.skipped = (found.last, event.why)
         case ev.JobSuspending():
             found.state, found.sentence = RunState.ENDING, event.why
@@ -244,7 +243,7 @@ def _fold_node(node: NodeStatus, event: ev.Event) -> None:  # noqa: C901 - one c
             node.state = f"withheld: {event.why}"
         case ev.NodeRefused():
             node.state = f"takes no part: {event.reason}"
-        case ev.NodeSetAside():
+        case ev.NodeExcluded():
             node.state = f"set aside: {event.reason}"
         case ev.NodeLost():
             node.state, node.under_way = "gone", []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from frontburner.events import aftermath as am
+from frontburner import events as ev
 
 if TYPE_CHECKING:
     from frontburner.events import Event
@@ -23,13 +23,13 @@ class FollowupFigures:
     def take(self, event: Event) -> None:
         """Fold one event in."""
         match event:
-            case am.FramesChecked():
+            case ev.FramesChecked():
                 self.checked, self.flagged = event.frames, {}
-            case am.FrameFlagged():
+            case ev.FrameFlagged():
                 self.flagged[event.frame] = {"fault": event.fault.value, "sentence": event.sentence}
-            case am.ProductMade():
+            case ev.ProductMade():
                 self.products[event.product] = event.output
-            case am.ProductFailed():
+            case ev.ProductFailed():
                 self.failed[event.product] = event.reason
             case _:
                 pass

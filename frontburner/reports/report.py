@@ -7,7 +7,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
-from frontburner.events.aftermath import Aftermath
 from frontburner.reports.availability import Availability
 from frontburner.reports.followups import FollowupFigures
 from frontburner.reports.picture_results import PictureFigures
@@ -63,14 +62,14 @@ class Report:
     planned: ev.JobPlanned | None = None
     measured: ev.FarmMeasured | None = None
     predictions: Predictions = field(default_factory=Predictions)
-    deadline: ev.DeadlineJudged | None = None
+    deadline: ev.DeadlineForecast | None = None
     after: FollowupFigures = field(default_factory=FollowupFigures)
     scene: TransferFigures = field(default_factory=TransferFigures)
 
     def take(self, event: ev.Event) -> None:
         """Fold one event in."""
         self.after.take(event)
-        if isinstance(event, Aftermath):
+        if isinstance(event, ev.FollowUp):
             return
         self.ended_s = max(self.ended_s, event.at_s)
         self.scene.take(event)
@@ -80,9 +79,9 @@ class Report:
                 self._plan(event)
             case ev.FarmMeasured():
                 self.measured = event
-            case ev.DeadlineJudged():
+            case ev.DeadlineForecast():
                 self.deadline = event
-            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeSetAside() | ev.NodeLost():
+            case ev.NodeJoined() | ev.NodeRefused() | ev.NodeWithheld() | ev.NodeExcluded() | ev.NodeLost():
                 self._take_node(event)
             case _:
                 self._take_unit(event)
@@ -94,7 +93,7 @@ class Report:
         self.planned, self.job_id, self.frames = event, event.job_id, max(self.frames, event.frames)
 
     def _take_node(
-        self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeSetAside | ev.NodeLost
+        self, event: ev.NodeJoined | ev.NodeRefused | ev.NodeWithheld | ev.NodeExcluded | ev.NodeLost
     ) -> None:
         match event:
             case ev.NodeJoined():
@@ -104,7 +103,7 @@ class Report:
                 self.notes += (f"{event.node} took no part: {event.reason}",)
             case ev.NodeWithheld():
                 self.shifts.go(event.node, event.at_s)
-            case ev.NodeSetAside():
+            case ev.NodeExcluded():
                 self.set_aside[event.node] = event.reason
             case ev.NodeLost():
                 self.shifts.go(event.node, event.at_s)

@@ -9,7 +9,6 @@ from prefect import get_run_logger
 
 from frontburner import events as ev
 from frontburner.cluster.fan_out import run_on_node
-from frontburner.events import aftermath as am
 from frontburner.jobs.fps import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
@@ -100,11 +99,11 @@ class AfterFrames:
             get_run_logger().info("rendered once more, since they stand out: %s", frames)
             return frames
         self._found = tuple(judged_again(found, self._before, self._measured)) if self._before else found
-        ev.announce(am.FramesChecked(at_s=self.clock(), frames=len(self._records)))
+        ev.announce(ev.FramesChecked(at_s=self.clock(), frames=len(self._records)))
         for finding in self._found:
             get_run_logger().warning("frame %d is flagged: %s", finding.frame, finding.sentence)
             ev.announce(
-                am.FrameFlagged(at_s=self.clock(), frame=finding.frame, fault=finding.fault, sentence=finding.sentence)
+                ev.FrameFlagged(at_s=self.clock(), frame=finding.frame, fault=finding.fault, sentence=finding.sentence)
             )
         return ""
 
@@ -126,12 +125,12 @@ class AfterFrames:
     def take(self, product: str, made: Product) -> None:
         """Report what was made."""
         output = self.store.locate(made.key)
-        ev.announce(am.ProductMade(at_s=self.clock(), product=product, output=output, reused=made.reused))
+        ev.announce(ev.ProductMade(at_s=self.clock(), product=product, output=output, reused=made.reused))
 
     def fail(self, product: str, error: Exception) -> None:
         """Report what couldn't be made: it fails no other."""
         get_run_logger().error("no %s: %s", product, error)
-        ev.announce(am.ProductFailed(at_s=self.clock(), product=product, reason=str(error)))
+        ev.announce(ev.ProductFailed(at_s=self.clock(), product=product, reason=str(error)))
 
     @property
     def _footage(self) -> Footage:

@@ -196,7 +196,7 @@ class LimitTracking:
         goal = round(self.dispatcher.pixel_samples_done + left)
         if abs(goal - self._goal) > GOAL_STEP * self._goal:
             self._goal = goal
-            ev.announce(ev.GoalMoved(at_s=self.clock(), pixel_samples=goal))
+            ev.announce(ev.ExpectedWorkChanged(at_s=self.clock(), pixel_samples=goal))
 
     def _follow(self, progress: FrameProgress) -> None:
         """Take in what was measured, and begin to measure the next pass that is complete."""
@@ -233,7 +233,9 @@ class LimitTracking:
         self._time_up = True
         open_frames = self._progress.begin_all()
         if open_frames:
-            ev.announce(ev.TimeUp(at_s=self.clock(), early=not all(progress.complete(0) for progress in open_frames)))
+            ev.announce(
+                ev.TimeLimitReached(at_s=self.clock(), early=not all(progress.complete(0) for progress in open_frames))
+            )
         for progress in open_frames:
             self._end(progress, EndedBy.TIME, self.layout.passes[0].stop)
 

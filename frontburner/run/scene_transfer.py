@@ -225,7 +225,7 @@ class SceneTransfer:
         """Say how much is there, from time to time; and once what the store has against it."""
         at_s = self.clock()
         if sending.trouble is not None:
-            ev.announce(ev.StoreAway(at_s=at_s, reason=sending.trouble.reason, remedy=sending.trouble.remedy))
+            ev.announce(ev.StoreUnavailable(at_s=at_s, reason=sending.trouble.reason, remedy=sending.trouble.remedy))
             sending.trouble = None
         in_flight = sending.there_bytes < sending.size_bytes
         if now or (in_flight and at_s - self._told_s >= TELL_EVERY_S):

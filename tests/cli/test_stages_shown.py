@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner import events as ev
 from frontburner.cli.display import Display
 from frontburner.cli.job_arguments import JobArguments
-from frontburner.events.staging import in_stage
+from frontburner.events.context import in_stage
 from tests.record.recorded_runs import finished, planned
 
 if TYPE_CHECKING:

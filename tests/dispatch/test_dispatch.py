@@ -31,7 +31,9 @@ def test_all_frames_are_rendered_and_each_pixel_once(frames: int, mode: Mode) ->
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b", speed=3), cost=cost_of(10))
     run = render(planner, farm)
     assert_complete(run, planner)
-    raced = {a.ticket for a in farm.attempts if a.block.race is not None} | {a.block.race for a in farm.attempts}
+    raced = {a.ticket for a in farm.attempts if a.block.duplicate_of is not None} | {
+        a.block.duplicate_of for a in farm.attempts
+    }
     assert all(a.outcome == "ok" and a.block in run.blocks for a in farm.attempts if a.ticket not in raced)
     assert {attempt.node for attempt in farm.rendered} == {"a", "b"}
     assert [event.frame for event in run.of(ev.FrameRendered)] == list(run.frames)

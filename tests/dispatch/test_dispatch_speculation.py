@@ -31,7 +31,7 @@ class Stuck(CostField):
 
     def __call__(self, block: Block) -> float:
         seconds = super().__call__(block)
-        return seconds * self.factor if block.frame == self.frame and block.race is None else seconds
+        return seconds * self.factor if block.frame == self.frame and block.duplicate_of is None else seconds
 
 
 def raced(
@@ -47,7 +47,7 @@ def raced(
 
 
 def pieces(farm: FakeFarm) -> list[Attempt]:
-    return [attempt for attempt in farm.attempts if attempt.block.race is not None]
+    return [attempt for attempt in farm.attempts if attempt.block.duplicate_of is not None]
 
 
 @pytest.mark.parametrize("mode", [Mode.FRAMES, Mode.AUTO])
@@ -57,7 +57,9 @@ def test_a_stuck_unit_is_taken_over_and_called_back(mode: Mode) -> None:
     for over in run.of(ev.UnitTakenOver):
         assert over.by != over.node
         assert over.block.frame == 10
-    stuck = next(attempt for attempt in farm.attempts if attempt.block.frame == 10 and attempt.block.race is None)
+    stuck = next(
+        attempt for attempt in farm.attempts if attempt.block.frame == 10 and attempt.block.duplicate_of is None
+    )
     assert stuck.ticket in farm.stopped
     assert [event.node for event in run.of(ev.UnitTakenOver)] == [stuck.node]
 
@@ -77,21 +79,21 @@ def test_a_race_is_announced_before_its_first_piece_and_once() -> None:
     for event in run.events:
         if isinstance(event, ev.UnitTakenOver):
             seen.append(event)
-        if isinstance(event, ev.UnitStarted) and event.block.race is not None:
+        if isinstance(event, ev.UnitStarted) and event.block.duplicate_of is not None:
             assert seen
-    assert len(seen) == len({event.block.race for event in run.of(ev.UnitStarted)} - {None})
+    assert len(seen) == len({event.block.duplicate_of for event in run.of(ev.UnitStarted)} - {None})
 
 
 def test_a_piece_that_fails_leaves_the_frame_to_its_unit() -> None:
-    fault = Fault(where=lambda attempt: attempt.block.race is not None, script=["crash"])
+    fault = Fault(where=lambda attempt: attempt.block.duplicate_of is not None, script=["crash"])
     farm, run = raced(factor=5.0, faults=[fault])
     assert len(run.of(ev.UnitTakenOver)) == len(run.of(ev.UnitAttemptFailed)) == 1
     (rendered,) = [attempt for attempt in farm.rendered if attempt.block.frame == 10]
-    assert rendered.block.race is None
+    assert rendered.block.duplicate_of is None
 
 
 def test_a_piece_that_can_never_be_rendered_fails_its_frame_and_no_other() -> None:
-    fault = Fault(where=lambda attempt: attempt.block.race is not None, script=["fatal"])
+    fault = Fault(where=lambda attempt: attempt.block.duplicate_of is not None, script=["fatal"])
     planner = planner_of(12, mode=Mode.FRAMES)
     farm = FakeFarm(*NODES, cost=Stuck(10.0, frame=10, factor=40.0), faults=[fault])
     run = render(planner, farm)

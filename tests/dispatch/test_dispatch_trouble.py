@@ -78,7 +78,7 @@ def test_a_frame_fails_with_the_renderers_last_words_and_the_others_go_on() -> N
     assert sorted(run.frames) == [1, 3, 4, 5]
     (failed,) = run.of(ev.FrameFailed)
     assert (failed.frame, failed.last_words) == (2, "segmentation fault")
-    assert not run.of(ev.NodeSetAside), "a bad unit is no bad node"
+    assert not run.of(ev.NodeExcluded), "a bad unit is no bad node"
 
 
 def test_units_do_not_fail_because_most_nodes_are_bad() -> None:
@@ -88,7 +88,7 @@ def test_units_do_not_fail_because_most_nodes_are_bad() -> None:
     farm = FakeFarm(*bad, *nodes("good"), cost=cost_of(60), faults=[fault])
     run = render(planner, farm, attempts=3)
     assert_complete(run, planner)
-    assert {event.node for event in run.of(ev.NodeSetAside)} == {"b1", "b2", "b3", "b4"}
+    assert {event.node for event in run.of(ev.NodeExcluded)} == {"b1", "b2", "b3", "b4"}
 
 
 def test_a_scene_that_is_missing_on_one_node_fails_no_frame() -> None:
@@ -96,7 +96,7 @@ def test_a_scene_that_is_missing_on_one_node_fails_no_frame() -> None:
     farm = FakeFarm(*nodes("unmounted", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("unmounted"), then="fatal")])
     run = render(planner, farm)
     assert_complete(run, planner)
-    (event,) = run.of(ev.NodeSetAside)
+    (event,) = run.of(ev.NodeExcluded)
     assert event.node == "unmounted"
     assert "The scene is broken." in event.reason
 
@@ -119,7 +119,7 @@ def test_a_node_that_fails_where_others_succeed_is_set_aside_with_its_reason() -
     farm = FakeFarm(*nodes("bad", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("bad"), then="crash")])
     run = render(planner, farm)
     assert_complete(run, planner)
-    (event,) = run.of(ev.NodeSetAside)
+    (event,) = run.of(ev.NodeExcluded)
     assert event.node == "bad"
     assert "The renderer on bad crashed." in event.reason
     assert len([attempt for attempt in farm.attempts if attempt.node == "bad"]) <= 4
@@ -130,7 +130,7 @@ def test_no_node_is_set_aside_for_a_frame_that_fails_everywhere() -> None:
     fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
     run = render(planner, FakeFarm(*nodes("a", "b"), cost=cost_of(1), faults=[fault]))
     assert {event.frame for event in run.events if isinstance(event, ev.FrameFailed)} == {3}
-    assert not [event for event in run.events if isinstance(event, ev.NodeSetAside)]
+    assert not [event for event in run.events if isinstance(event, ev.NodeExcluded)]
 
 
 def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> None:
@@ -138,7 +138,7 @@ def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> N
     farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(40), faults=[Fault(where=on("bad"), then="crash")])
     run = render(planner, farm)
     assert_complete(run, planner)
-    set_aside = [event.at_s for event in run.of(ev.NodeSetAside)]
+    set_aside = [event.at_s for event in run.of(ev.NodeExcluded)]
     came = [event.at_s for event in run.of(ev.NodeJoined) if event.node == "bad"][1:]
     assert len(set_aside) >= 3
     aside = [there - gone for gone, there in zip(set_aside, came, strict=False)]
@@ -150,7 +150,7 @@ def test_a_node_that_recovers_works_again() -> None:
     farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(20), faults=[Fault(where=on("bad"), script=["crash"] * 3)])
     run = render(planner, farm)
     assert_complete(run, planner)
-    assert run.of(ev.NodeSetAside)
+    assert run.of(ev.NodeExcluded)
     assert sum(attempt.node == "bad" for attempt in farm.rendered) > 5
 
 
@@ -162,7 +162,7 @@ def test_the_last_node_is_never_set_aside() -> None:
     run = render(planner, farm)
     assert set(run.frames) >= set(range(1, 31, 2))
     assert run.frames.keys() | run.dispatcher.failed_frames.keys() == set(range(1, 31))
-    assert not [event for event in run.of(ev.NodeSetAside) if event.at_s > 41.0]
+    assert not [event for event in run.of(ev.NodeExcluded) if event.at_s > 41.0]
 
 
 def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() -> None:
@@ -172,7 +172,7 @@ def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() 
     farm = FakeFarm(*nodes("bad"), good, cost=cost_of(4), faults=faults)
     run = render(planner, farm)
     assert_complete(run, planner)
-    (event,) = run.of(ev.NodeSetAside)
+    (event,) = run.of(ev.NodeExcluded)
     assert event.at_s < 45.0
     again = next(attempt.began_s for attempt in farm.attempts if attempt.node == "bad" and attempt.began_s > event.at_s)
     assert again == pytest.approx(45.0, abs=1)
@@ -185,7 +185,7 @@ def aside_and(*at: tuple[float, Message]) -> tuple[FakeFarm, Run]:
     farm = Agenda(*nodes("bad", "a"), at=at, cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
     assert_complete(run, planner)
-    (event,) = run.of(ev.NodeSetAside)
+    (event,) = run.of(ev.NodeExcluded)
     assert event.at_s < 100.0
     return farm, run
 
@@ -196,7 +196,7 @@ def began_after(farm: FakeFarm, node: str, at_s: float) -> float:
 
 def test_that_another_job_hands_it_back_does_not_pardon_a_node() -> None:
     farm, run = aside_and((100.0, Withheld(node="bad", why="another job has it")), (110.0, Joined(node="bad")))
-    (event,) = run.of(ev.NodeSetAside)
+    (event,) = run.of(ev.NodeExcluded)
     assert began_after(farm, "bad", 100.0) >= event.at_s + ASIDE_S - 1
 
 
@@ -217,7 +217,7 @@ def test_a_node_that_is_started_anew_is_pardoned() -> None:
     farm = FakeFarm(bad, *nodes("a"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
     assert_complete(run, planner)
-    assert run.of(ev.NodeSetAside)
+    assert run.of(ev.NodeExcluded)
     assert began_after(farm, "bad", 100.0) == pytest.approx(120.0, abs=1)
 
 
@@ -246,9 +246,9 @@ def test_a_store_that_is_away_for_a_while_fails_no_frame_and_no_node() -> None:
     farm = FakeFarm(*nodes("a", "b", "c"), cost=cost_of(4), faults=[away])
     run = render(planner, farm, attempts=1)
     assert_complete(run, planner)
-    assert not run.of(ev.NodeSetAside)
+    assert not run.of(ev.NodeExcluded)
     assert not run.of(ev.UnitAttemptFailed)
-    (told,) = run.of(ev.StoreAway)
+    (told,) = run.of(ev.StoreUnavailable)
     assert (told.reason, told.remedy) == ("The server is away.", "Start it.")
     assert away.struck < 90, "it is tried ever more seldom"
 
@@ -279,8 +279,8 @@ def test_a_node_that_alone_cannot_reach_the_store_is_set_aside() -> None:
     farm = FakeFarm(*nodes("cut off", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("cut off"), then="store")])
     run = render(planner, farm)
     assert_complete(run, planner)
-    assert [event.node for event in run.of(ev.NodeSetAside)] == ["cut off"]
-    assert len(run.of(ev.StoreAway)) == 1, "told once, though it comes and goes"
+    assert [event.node for event in run.of(ev.NodeExcluded)] == ["cut off"]
+    assert len(run.of(ev.StoreUnavailable)) == 1, "told once, though it comes and goes"
 
 
 # Units that take too long.
@@ -361,7 +361,7 @@ def test_a_node_whose_memory_is_short_gets_smaller_units() -> None:
     rendered = [attempt.block.region.area for attempt in farm.rendered if attempt.node == "small"]
     assert max(rendered) <= most_px
     assert sum(rendered) > 640 * 360, "it does its part"
-    assert not run.of(ev.NodeSetAside)
+    assert not run.of(ev.NodeExcluded)
     assert max(a.block.region.area for a in farm.rendered if a.node == "large") == 640 * 360
 
 

@@ -13,7 +13,6 @@ from distributed import Client
 from frontburner import events as ev
 from frontburner.cli import main
 from frontburner.cluster.dask_farm import DaskFarm
-from frontburner.events import aftermath as am
 from frontburner.reports.report import Report
 from tasks.picture.frame_output import FrameRecord
 
@@ -41,7 +40,7 @@ def held() -> dict[str, int]:
 
 def see(event: ev.Event) -> None:
     """Tell when the moment has come."""
-    if isinstance(event, am.FramesChecked):
+    if isinstance(event, ev.FramesChecked):
         Path(os.environ["HELD"]).write_text(json.dumps(held()))
 
 

@@ -97,7 +97,7 @@ def test_a_forecast_is_as_sure_as_the_last_ones_agree() -> None:
     assert uncertainty([*wild, (900.0, 1010.0), (1000.0, 1010.0)]) == pytest.approx(0.5)
 
 
-def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineJudged], list[str], float]:
+def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineForecast], list[str], float]:
     """Render a job of 1000 node-seconds that is due some seconds after its start."""
     size = Size(width=640, height=360)
     passes = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=64))
@@ -111,10 +111,10 @@ def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineJudged], l
         clock=farm.clock,
         say=said.append,
     )
-    told: list[ev.DeadlineJudged] = []
+    told: list[ev.DeadlineForecast] = []
 
     def listen(event: ev.Event) -> None:
-        if isinstance(event, ev.DeadlineJudged):
+        if isinstance(event, ev.DeadlineForecast):
             told.append(event)
 
     with ev.observe(watch.take), ev.observe(listen):
@@ -158,6 +158,6 @@ def test_a_job_with_frames_missing_is_not_ready() -> None:
     with ev.observe(told.append):
         watch.end(complete=False)
     (event,) = told
-    assert isinstance(event, ev.DeadlineJudged)
+    assert isinstance(event, ev.DeadlineForecast)
     assert event.made_it is False
     assert said == ["Not ready for 23:15: frames failed."]

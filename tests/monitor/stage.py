@@ -81,7 +81,7 @@ class Telling:
     def write(self) -> None:
         """Write what is new, with a sign of life at its end, in parts as a run writes them."""
         with self.lock:
-            self.lines.append(json.dumps(encode(ev.Alive(at_s=0.0), now())))
+            self.lines.append(json.dumps(encode(ev.Heartbeat(at_s=0.0), now())))
             while self.lines:
                 part, self.lines = self.lines[:LINES_A_PART], self.lines[LINES_A_PART:]
                 self.store.write(part_key(self.job_id, self.run, self.parts), "\n".join([*part, ""]).encode())

@@ -91,7 +91,7 @@ def test_a_record_tells_every_event_again() -> None:
         ev.FrameFailed(at_s=3, frame=3, reason="It is broken.", last_words="oh"),
         ev.PassMeasured(at_s=3, frame=1, samples=4, noise=0.1),
         ev.PreviewMade(at_s=3, frame=1, samples=4, caption="4 of 64"),
-        ev.DeadlineJudged(at_s=4, due="d", expected_end="e", spare_s=3.0, sentence="s", news=True),
+        ev.DeadlineForecast(at_s=4, due="d", expected_end="e", spare_s=3.0, sentence="s", news=True),
         ev.RunEnded(at_s=5, state=ev.RunState.FAILED, sentence="1 of 3 frames failed"),
     ]
     assert [decode(each, event.at_s) for each, event in zip(told(*events), events, strict=True)] == events
@@ -132,7 +132,7 @@ def test_a_row_tells_how_far_a_job_is_and_when_it_is_ready() -> None:
         finished("n1", block(1, stop=64), 11, done=whole, left_s=120.0),
         ev.FrameWritten(at_s=12, frame=1, outputs=("/x/a.png",)),
         ev.UnitStarted(at_s=12, node="n1", block=block(2, stop=64)),
-        ev.DeadlineJudged(at_s=12, due="2026-03-02T12:05:00+00:00", expected_end="2026-03-02T12:02:00+00:00",
+        ev.DeadlineForecast(at_s=12, due="2026-03-02T12:05:00+00:00", expected_end="2026-03-02T12:02:00+00:00",
                           spare_s=180.0, sentence="Ready in time.", news=True),
     ]  # fmt: skip
     found = row_of(events, 15)
@@ -251,7 +251,8 @@ def test_a_live_fold_has_a_place_for_every_event() -> None:
     found = live(
         started(JOB), planned(JOB, "1", 1),
         ev.UnitWasted(at_s=1, node="nobody", block=block(), seconds=1, finished_s=0.5),
-        ev.SceneFetched(at_s=1, node="n1", fetched_bytes=1, size_bytes=2, seconds=1), ev.TimeUp(at_s=2, early=False),
-        ev.GoalMoved(at_s=2, pixel_samples=5), ev.StoreAway(at_s=2, reason="It is away."),
+        ev.SceneFetched(at_s=1, node="n1", fetched_bytes=1, size_bytes=2, seconds=1),
+        ev.TimeLimitReached(at_s=2, early=False),
+        ev.ExpectedWorkChanged(at_s=2, pixel_samples=5), ev.StoreUnavailable(at_s=2, reason="It is away."),
     )  # fmt: skip
     assert [said for _, _, said in found.lines][-1].startswith("store away")

@@ -11,7 +11,6 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.control.conditions import Conditions, note_scene, unchanged
-from frontburner.events import aftermath as am
 from frontburner.jobs.job import make_job
 from frontburner.notify.job_account import account_of
 from frontburner.notify.night import accounts_since
@@ -69,7 +68,7 @@ def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.R
 
 
 def flagged(frame: int) -> ev.Event:
-    return am.FrameFlagged(at_s=9, frame=frame, fault=Fault.BLACK, sentence="black: its brightest pixel is 0.0000")
+    return ev.FrameFlagged(at_s=9, frame=frame, fault=Fault.BLACK, sentence="black: its brightest pixel is 0.0000")
 
 
 def whole_night(tmp_path: Path, scene: Path) -> None:
@@ -77,7 +76,7 @@ def whole_night(tmp_path: Path, scene: Path) -> None:
     night(tmp_path, scene, "good", written(open_store(job.out), job, 4), state=ev.RunState.COMPLETED)
     failed = [ev.FrameFailed(at_s=5, frame=frame, reason=FAULT, last_words="fatal") for frame in (3, 4)]
     night(tmp_path, scene, "broken", *failed, state=ev.RunState.FAILED, why="1 of 4 frames failed")
-    night(tmp_path, scene, "dark", am.FramesChecked(at_s=8, frames=3), flagged(2), state=ev.RunState.COMPLETED)
+    night(tmp_path, scene, "dark", ev.FramesChecked(at_s=8, frames=3), flagged(2), state=ev.RunState.COMPLETED)
 
 
 def test_an_account_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path, scene: Path) -> None:
@@ -120,7 +119,7 @@ def test_a_skipped_run_is_told_with_its_reason(tmp_path: Path, scene: Path) -> N
     job = job_in(tmp_path, scene, "late")
     register(job.job_id, job.out)
     store = open_store(job.out)
-    record(store, "run-1", am.RunSkipped(at_s=0, why="it was due 9 h ago"), job_id=job.job_id, at=TEN)
+    record(store, "run-1", ev.RunSkipped(at_s=0, why="it was due 9 h ago"), job_id=job.job_id, at=TEN)
     account = account_of(Place(job_id=job.job_id, store=store), NOW)
     assert (account.state, account.sentence, account.occasion) == (
         "skipped",

@@ -166,7 +166,7 @@ class Turmoil(Nodes):
         if node not in self.planner.nodes:
             return
         for ticket in self.give(node):
-            race = self.block(ticket).race
+            race = self.block(ticket).duplicate_of
             if race is not None and race not in self.raced:
                 self.raced.append(race)
 

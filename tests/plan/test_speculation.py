@@ -56,7 +56,7 @@ def test_pieces_cover_the_unit_and_its_own_node_gets_none_of_them() -> None:
     assert len(raced.pieces) > 1
     blocks = [raced.block(ticket) for ticket in raced.pieces]
     assert_covered_once(blocks, frames=[8], region=SIZE.whole, passes=ALL)
-    assert {block.race for block in blocks} == {raced.slow}
+    assert {block.duplicate_of for block in blocks} == {raced.slow}
     raced.gone(raced.pieces[0], failed=False)
     assert raced.give("b") == []
 
@@ -174,7 +174,7 @@ def test_only_a_node_that_has_nothing_races() -> None:
     assert nodes.give("a") == []
     nodes.finish(held, 1.0)
     (piece,) = nodes.give("a")
-    assert nodes.block(piece).race == slow
+    assert nodes.block(piece).duplicate_of == slow
 
 
 def test_a_unit_that_ends_soon_anyway_is_left_alone() -> None:
@@ -203,7 +203,7 @@ def test_what_is_done_twice_is_a_bounded_part_of_the_job() -> None:
     nodes.now_s += 1e4
     speculation = 0
     while tickets := nodes.give("a"):
-        assert nodes.block(tickets[0]).race
+        assert nodes.block(tickets[0]).duplicate_of
         speculation += 1
         nodes.gone(tickets[0], failed=True)  # so that no race pays off
     assert 1 <= speculation <= math.ceil(WASTE_LIMIT * 40)

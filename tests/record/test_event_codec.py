@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FROZEN = """
 run started: RunStarted job_id job host pid flow_run deployment scheduler prefect_api
-alive: Alive
+alive: Heartbeat
 events dropped: EventsDropped count
 job suspending: JobSuspending why
 run ended: RunEnded state sentence
@@ -25,9 +25,9 @@ scene fetched: SceneFetched node fetched_bytes size_bytes seconds
 node joined: NodeJoined node
 node refused: NodeRefused node reason
 node withheld: NodeWithheld node why
-node set aside: NodeSetAside node reason
+node set aside: NodeExcluded node reason
 node lost: NodeLost node units
-store away: StoreAway reason remedy
+store away: StoreUnavailable reason remedy
 unit damaged: UnitDamaged node frame reason
 unit reused: UnitReused block pixel_samples_done
 unit started: UnitStarted node block
@@ -41,14 +41,14 @@ frame failed: FrameFailed frame reason last_words
 frame written: FrameWritten frame outputs reached
 pass measured: PassMeasured frame samples noise samples_wanted
 preview made: PreviewMade frame samples caption
-goal moved: GoalMoved pixel_samples
-time up: TimeUp early
-deadline judged: DeadlineJudged due expected_end spare_s sentence news made_it
+goal moved: ExpectedWorkChanged pixel_samples
+time up: TimeLimitReached early
+deadline judged: DeadlineForecast due expected_end spare_s sentence news made_it
 frames checked: FramesChecked frames
 frame flagged: FrameFlagged frame fault sentence
 product made: ProductMade product output reused
 product failed: ProductFailed product reason
-not sent: NotSent target reason
+not sent: NotificationFailed target reason
 run skipped: RunSkipped why
 """
 """Names, classes and fields as records have them. A line may be added, or a field that has a default; nothing else."""
@@ -70,7 +70,7 @@ def test_names_and_fields_are_as_they_ever_were() -> None:
 
 def test_every_kind_of_event_has_a_name() -> None:
     named = {kind.__name__ for kind in NAMES.values()}
-    assert {kind.__name__ for kind in of(ev.Event)} - named <= {"Aftermath"}, (
+    assert {kind.__name__ for kind in of(ev.Event)} - named <= {"FollowUp"}, (
         "give it one in frontburner.record.event_codec"
     )
     assert len(named) == len(NAMES)

@@ -184,7 +184,7 @@ def test_wasted_seconds_are_no_efficiency_and_the_tail_is_what_idle_nodes_wait()
 def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
     # b finished its piece at 4, and a the whole unit at 10: the piece of b doesn't count.
     plan = ev.JobPlanned(at_s=0, job_id="j", frames=1, pixel_samples=1, reused_frames=0, probe=BLOCK.samples)
-    piece = replace(BLOCK, race=1)
+    piece = replace(BLOCK, duplicate_of=1)
     waste = ev.UnitWasted(at_s=10.0, node="b", block=piece, seconds=3.0, finished_s=4.0)
     events = [plan, *joined("a", "b"), finished(4.0, "b", 4.0, load_s=1.0, block=piece)]
     events += [finished(7.0, "b", 3.0, block=piece), finished(10.0, "a", 10.0)]
@@ -313,7 +313,7 @@ def written(*reached_by_frame: Reached) -> list[ev.Event]:
 
 
 def judged(made_it: bool | None, expected_end: str) -> ev.Event:
-    return ev.DeadlineJudged(
+    return ev.DeadlineForecast(
         at_s=9.0, due="2026-03-01T08:00:00+00:00", expected_end=expected_end, spare_s=0.0, sentence="", news=True,
         made_it=made_it,
     )  # fmt: skip
@@ -356,7 +356,7 @@ def test_a_node_that_is_withheld_is_there_until_its_unit_ends() -> None:
 
 def test_what_was_wrong_with_nodes_and_units_is_told() -> None:
     events = (
-        ev.NodeSetAside(at_s=5.0, node="b", reason="3 units in a row failed on it."),
+        ev.NodeExcluded(at_s=5.0, node="b", reason="3 units in a row failed on it."),
         ev.UnitDamaged(at_s=6.0, node="a", frame=1, reason="The object is damaged."),
     )
     document = folded(*EVENTS, *events).document()

@@ -199,7 +199,7 @@ def test_what_is_needed_is_told_from_the_second_pass_on() -> None:
     first, *told = stage.of(ev.PassMeasured)
     assert first.noise is None
     assert all(event.samples_wanted == pytest.approx(400) for event in told)
-    goals = [event.pixel_samples for event in stage.of(ev.GoalMoved)]
+    goals = [event.pixel_samples for event in stage.of(ev.ExpectedWorkChanged)]
     assert goals[-1] == pytest.approx(432 * SIZE.whole.area, rel=0.1)
     left = [(event.at_s, event.seconds_left) for event in stage.of(ev.UnitFinished)]
     end_s = next(at_s for at_s, event in ((e.at_s, e) for e in stage.events) if isinstance(event, ev.FrameRendered))
@@ -261,7 +261,7 @@ def test_to_ask_when_the_job_ends_changes_nothing() -> None:
     stage.forecast = ask
     stage.run()
     assert any(whole is not None and limited is not None and limited < whole for whole, limited in asked)
-    assert stage.of(ev.GoalMoved)
+    assert stage.of(ev.ExpectedWorkChanged)
 
 
 def test_what_was_measured_of_a_frame_is_let_go_with_it() -> None:
@@ -284,7 +284,7 @@ def test_when_the_time_is_up_the_picture_has_all_that_is_finished(nodes: Sequenc
     assert ending.seconds == pytest.approx(ended_s, abs=0.5)
     first = [block for block in blocks if block.samples == stage.layout.passes[0]]
     assert_covered_once(first, frames=[1], region=SIZE.whole, passes=stage.layout.passes[:1])
-    (told,) = stage.of(ev.TimeUp)
+    (told,) = stage.of(ev.TimeLimitReached)
     assert told.early == (first_s > limit_s)
 
 
@@ -298,7 +298,7 @@ def test_little_is_called_back_when_the_time_is_up(frame_s: float) -> None:
 def test_a_time_too_short_for_the_first_pass_is_overrun_until_no_pixel_is_without_light() -> None:
     stage = Stage(layout=layout_of(time_limit="5s"), frame_s=40_000).run()
     assert {block.samples for block in stage.pictures[1][0]} >= {stage.layout.passes[0]}
-    assert stage.of(ev.TimeUp)[0].early
+    assert stage.of(ev.TimeLimitReached)[0].early
     assert stage.pictures[1][1] is not None
     assert stage.pictures[1][1].seconds > 5
 
@@ -306,7 +306,7 @@ def test_a_time_too_short_for_the_first_pass_is_overrun_until_no_pixel_is_withou
 def test_a_picture_that_is_ready_before_its_time_is_up_has_all_its_samples() -> None:
     stage = Stage(layout=layout_of(time_limit="1h", samples=64), frame_s=1000).run()
     assert stage.stop_of() == 64
-    assert not stage.of(ev.TimeUp)
+    assert not stage.of(ev.TimeLimitReached)
 
 
 @pytest.mark.parametrize(("noise", "by"), [(0.05, EndedBy.NOISE), (0.01, EndedBy.TIME)])
@@ -325,7 +325,7 @@ def test_without_limits_a_picture_is_finished_at_once_and_its_passes_are_shown()
     assert stage.farm.now_s < 200
     quick = Stage(layout=layout).run()
     assert [event.samples for event in quick.of(ev.PassMeasured)] == [samples.stop for samples in layout.passes[:-1]]
-    assert not quick.of(ev.GoalMoved)
+    assert not quick.of(ev.ExpectedWorkChanged)
 
 
 def test_a_limited_layout_is_what_the_tests_think_it_is() -> None:
