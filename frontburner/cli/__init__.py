@@ -203,10 +203,10 @@ def _as_whoever_is_logged_in() -> None:
 
     home = Settings().home
     if (home / "farm").exists():
-        from frontburner.credentials.membership import adopt_person
+        from frontburner.credentials.membership import apply_login
         from storage.errors import FrontburnerError
 
         try:
-            adopt_person(home)
+            apply_login(home)
         except FrontburnerError as error:
             print(error, file=sys.stderr)

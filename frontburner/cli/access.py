@@ -16,7 +16,7 @@ from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from frontburner.credentials.authority import Authority
-    from frontburner.credentials.tokens import Tokens
+    from frontburner.credentials.tokens import TokenStore
 
 TOKEN_VARIABLE = "FRONTBURNER_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -51,11 +51,11 @@ def add(name: str, *, role: str, expires: str = "", json: Flag = False) -> int:
         if role not in {one.value for one in Role}:
             raise FrontburnerError(reason=f"role: {role!r} isn't one.", remedy=f"Roles are {', '.join(Role)}.")
         try:
-            lasts = timedelta(seconds=parse_span(expires)) if expires else None
+            lifetime = timedelta(seconds=parse_span(expires)) if expires else None
         except ValueError as error:
             raise FrontburnerError(reason=f"expires: {error}", remedy="Give a time such as 12h or 30d.") from None
         authority, tokens = _here()
-        shown = str(tokens.add(name, Role(role), authority=authority.fingerprint, lasts=lasts))
+        shown = str(tokens.add(name, Role(role), authority=authority.fingerprint, lifetime=lifetime))
         print(json_.dumps({"name": name, "role": role, "token": shown}) if json else shown)
         print("This is the only time it is shown. Give it to nobody else.", file=sys.stderr)
         return OK
@@ -73,7 +73,7 @@ def list_(*, json: Flag = False) -> int:
         found = [
             {
                 "name": token.name, "role": token.role.value, "made": token.made, "expires": token.expires,
-                "over": token.over(now), "node": token.node,
+                "over": token.is_expired(now), "node": token.node,
             }
             for token in tokens.all()
         ]  # fmt: skip
@@ -131,10 +131,10 @@ def login(farm: str, *, token: GivenToken = "") -> int:
     """
 
     def act() -> int:
-        from frontburner.credentials.joining import gateway_of, log_in
+        from frontburner.credentials.joining import gateway_url, log_in
         from frontburner.settings import Settings
 
-        member = log_in(gateway_of(farm), given(token), Settings().home)
+        member = log_in(gateway_url(farm), given(token), Settings().home)
         reach = (
             f"Commands use its scheduler {member.scheduler}." if member.scheduler else "Its page is " + member.gateway
         )
@@ -148,10 +148,10 @@ def logout() -> int:
     """Forget the farm this user is logged in to: its address, the token and the certificate."""
 
     def act() -> int:
-        from frontburner.credentials.membership import forget
+        from frontburner.credentials.membership import delete_login
         from frontburner.settings import Settings
 
-        gone = forget(Settings().home)
+        gone = delete_login(Settings().home)
         print(
             "Nobody is logged in here." if not gone else "What this machine held of the farm is gone.", file=sys.stderr
         )
@@ -177,10 +177,10 @@ def given(text: str) -> str:
     return found.strip()
 
 
-def _here() -> tuple[Authority, Tokens]:
+def _here() -> tuple[Authority, TokenStore]:
     """The authority and the tokens of the farm this machine manages; made if there are none yet."""
     from frontburner.credentials.authority import Authority
-    from frontburner.credentials.identity import gate_folder
-    from frontburner.gateway.serve import tokens_of
+    from frontburner.credentials.dask_security import credentials_folder
+    from frontburner.credentials.tokens import TokenStore
 
-    return Authority.open(gate_folder()), tokens_of(gate_folder())
+    return Authority.open(credentials_folder()), TokenStore.open(credentials_folder())

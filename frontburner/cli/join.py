@@ -41,14 +41,14 @@ def join(
 
 def _let_in(farm: str, token: str, gateway: str, name: str) -> str:
     """Have this node let in, unless it was before; returns its scheduler."""
-    from frontburner.credentials.certificates import checked_name
-    from frontburner.credentials.joining import gateway_of, join, rejoin
-    from frontburner.credentials.membership import adopt, membership
+    from frontburner.credentials.certificates import check_name
+    from frontburner.credentials.joining import gateway_url, join, renew
+    from frontburner.credentials.membership import apply_environment, read_membership
     from frontburner.settings import Settings
 
-    home, address = Settings().home, gateway_of(gateway or farm) if gateway or farm else ""
+    home, address = Settings().home, gateway_url(gateway or farm) if gateway or farm else ""
     scheduler = farm if farm.startswith("tls://") else ""
-    member = membership(home, checked_name(name))
+    member = read_membership(home, check_name(name))
     if token or member is None or (address and address != member.gateway):
         if not address:
             raise FrontburnerError(
@@ -57,7 +57,7 @@ def _let_in(farm: str, token: str, gateway: str, name: str) -> str:
             )
         member = join(address, given(token), home, name, scheduler=scheduler)
     else:
-        member = rejoin(home, name, before=RENEW) or member
+        member = renew(home, name, before=RENEW) or member
     os.environ["FRONTBURNER_MEMBER"] = name
-    adopt(member)
+    apply_environment(member)
     return scheduler or member.scheduler

@@ -18,11 +18,11 @@ def hand(scene: str, fields: Mapping[str, Any], *, as_json: bool) -> int:
     """Hand a job over, and say what it is called."""
 
     def act() -> int:
-        from frontburner.credentials.membership import membership
+        from frontburner.credentials.membership import read_membership
         from frontburner.settings import Settings
         from frontburner.submit.submit_client import submit_through_gateway
 
-        member = membership(Settings().home)
+        member = read_membership(Settings().home)
         if member is None:
             raise FrontburnerError(
                 reason="Nobody is logged in to a farm here.",

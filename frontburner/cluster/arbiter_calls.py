@@ -11,7 +11,7 @@ from distributed.comm import CommClosedError
 
 from frontburner.cluster.arbiter import PREFIX, Arbiter
 from frontburner.cluster.worker_watch import WorkerWatch
-from frontburner.credentials.identity import connection_args, security_at
+from frontburner.credentials.dask_security import connection_args, security_at
 from frontburner.credentials.tls_probe import tls_refusal
 from storage.errors import FrontburnerError
 

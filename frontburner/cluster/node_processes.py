@@ -15,7 +15,7 @@ from frontburner.cluster.node_log import NodeWorker, last_words, open_log
 from frontburner.cluster.revocation_push import RevocationPush
 from frontburner.cluster.running_farms import registered
 from frontburner.cluster.worker_watch import WorkerWatch
-from frontburner.credentials.identity import LOADER
+from frontburner.credentials.dask_security import DASK_CONFIG
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.node.renderer_child import NICE_VARIABLE
@@ -54,7 +54,7 @@ CONFIG = {
     "distributed.worker.memory.monitor-interval": "1s",
 }
 CLIENT = {
-    **LOADER,
+    **DASK_CONFIG,
     # Else it keeps what it sent last: a thousand messages, each with all that is said of a unit.
     "distributed.admin.low-level-log-length": 0,
 }

@@ -17,7 +17,7 @@ from frontburner.cluster.idle_detection import IdleDetection, others_cpu_s, term
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.node_log import last_words
 from frontburner.cluster.node_processes import CONFIG, cores, node_options
-from frontburner.credentials.identity import security_at
+from frontburner.credentials.dask_security import security_at
 from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from storage.errors import FrontburnerError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from frontburner.credentials.certificates import serials_in
+from frontburner.credentials.certificates import revoked_serials
 from frontburner.credentials.dask_security import FarmSecurity
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class RevocationPush(SchedulerPlugin):  # type: ignore[misc]
         self._scheduler = scheduler
         self._has: dict[str, bytes] = {}
         security = scheduler.security
-        revoked = security.revoked if isinstance(security, FarmSecurity) else None
+        revoked = security.revocation_list if isinstance(security, FarmSecurity) else None
         self._work = asyncio.create_task(self._run(revoked)) if revoked else None
 
     async def close(self) -> None:
@@ -59,12 +59,12 @@ class RevocationPush(SchedulerPlugin):  # type: ignore[misc]
         behind = {node for node in there if self._has.get(node) != listed}
         if not behind:
             return
-        serials = serials_in(listed)
+        serials = revoked_serials(listed)
         gone = {node for node in behind if there[node] in serials}
         for node in gone:  # the others don't hear it any more, and a job would wait for what it holds
             log.warning("The node at %s is sent away: its certificate was taken back.", node)
             await self._scheduler.remove_worker(node, stimulus_id=f"{self.name}-{node}", close=True)
-        told = self._scheduler.broadcast(msg={"op": CALL, "listed": listed}, workers=behind - gone, on_error="return")
+        told = self._scheduler.broadcast(msg={"op": CALL, "crl": listed}, workers=behind - gone, on_error="return")
         answers = await asyncio.wait_for(told, ANSWER_S)
         self._has |= {node: listed for node, answer in answers.items() if not isinstance(answer, Exception)}
 
@@ -77,4 +77,4 @@ class RevocationPush(SchedulerPlugin):  # type: ignore[misc]
 def hears(worker: Worker) -> None:
     """Have a node learn of certificates that were taken back."""
     if isinstance(worker.security, FarmSecurity):
-        worker.handlers[CALL] = worker.security.learn
+        worker.handlers[CALL] = worker.security.update_revocation_list

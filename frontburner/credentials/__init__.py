@@ -1,1 +1,1 @@
-"""Who somebody is and what they may do: certificates the farm makes itself, tokens with roles, permissions."""
+"""Who somebody is and what they may do: the farm's certificate authority, tokens with roles, and permissions."""

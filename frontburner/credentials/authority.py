@@ -1,6 +1,6 @@
 """The farm's own certificate authority: one key that never leaves its folder, and a certificate for each party.
 
-Certificates are renewed when they are asked for again, and taken back by a list that every new connection is held
+Certificates are renewed when they are requested again, and revoked by a list that every new connection is checked
 against.
 """
 
@@ -14,18 +14,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from frontburner.credentials.certificates import (
-    Kind,
-    as_hosts,
+    CertificateKind,
     certificate_bytes,
-    checked_name,
+    check_name,
     fingerprint,
     hosts_of,
     key_bytes,
-    list_of_revoked,
     new_authority,
+    normalize_hosts,
     read_key,
     read_request,
-    signed,
+    revocation_list,
+    sign_certificate,
 )
 from frontburner.credentials.private_files import locked, write_private
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-RENEW_LEFT = timedelta(days=120)
-"""A certificate that is good for no longer than this is made anew when it is asked for."""
+RENEW_BEFORE = timedelta(days=120)
+"""A certificate that expires within this time is replaced when it is requested again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateFiles:
-    """Files by which a party proves who it is, and by which it knows the others.
+    """Files by which a party proves its identity and verifies others.
 
     Parameters
     ----------
     authority
-        The certificate of the authority.
-    revoked
-        The list of certificates that were taken back, where there is one.
+        Certificate of the authority.
+    revocation_list
+        List of revoked certificates, where there is one.
     """
 
     authority: Path
     certificate: Path
     key: Path
-    revoked: Path | None = None
+    revocation_list: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Authority:
     Parameters
     ----------
     clock
-        Tells what time it is.
+        Returns the current time.
     """
 
     folder: Path
@@ -72,97 +72,104 @@ class Authority:
     @classmethod
     def open(cls, folder: Path, clock: Callable[[], datetime] | None = None) -> Authority:
         """Return the authority of a folder, made if there is none."""
-        tell = clock or now
+        clock = clock or utc_now
         with locked(folder):
             if not (folder / "authority.pem").exists():
-                _make(folder, tell())
+                _create(folder, clock())
             certificate = x509.load_pem_x509_certificate((folder / "authority.pem").read_bytes())
-        return cls(folder=folder, certificate=certificate, clock=tell)
+        return cls(folder=folder, certificate=certificate, clock=clock)
 
     @property
-    def path(self) -> Path:
-        """The file of its certificate."""
+    def certificate_path(self) -> Path:
+        """File of its certificate."""
         return self.folder / "authority.pem"
 
     @property
-    def revoked(self) -> Path:
-        """The file of the list of certificates that were taken back."""
+    def revocation_list(self) -> Path:
+        """File of the list of revoked certificates."""
         return self.folder / "revoked.pem"
 
     @property
     def fingerprint(self) -> str:
-        """What it is known by: SHA-256 of its certificate."""
+        """SHA-256 of its certificate, which tokens name."""
         return fingerprint(self.certificate)
 
-    def issue(self, kind: Kind | str, name: str, hosts: Iterable[str] = ()) -> CertificateFiles:
-        """Return a party's papers in this folder, made or renewed if that is due.
+    def issue(self, kind: CertificateKind | str, name: str, hosts: Iterable[str] = ()) -> CertificateFiles:
+        """Return a party's certificate files in this folder, made or renewed if due.
 
         Parameters
         ----------
         name
-            What the party is called.
+            Name of the party.
         hosts
             Names and addresses by which a server is reached.
         """
-        kind, wanted = Kind(kind), as_hosts(hosts)
-        stem = f"{kind}-{checked_name(name)}"
-        papers = CertificateFiles(
-            authority=self.path,
+        kind, hosts = CertificateKind(kind), normalize_hosts(hosts)
+        stem = f"{kind}-{check_name(name)}"
+        files = CertificateFiles(
+            authority=self.certificate_path,
             certificate=self.folder / f"{stem}.pem",
             key=self.folder / f"{stem}.key",
-            revoked=self.revoked,
+            revocation_list=self.revocation_list,
         )
         with locked(self.folder):
-            if not self._good(papers, wanted):
+            if not self._is_current(files, hosts):
                 key = ec.generate_private_key(ec.SECP256R1())
-                certificate = self._signed(key.public_key(), kind, name, wanted)
-                write_private(papers.key, key_bytes(key))
-                write_private(papers.certificate, certificate)
-        return papers
+                certificate = self._sign(key.public_key(), kind, name, hosts)
+                write_private(files.key, key_bytes(key))
+                write_private(files.certificate, certificate)
+        return files
 
-    def sign(self, request: bytes, kind: Kind, name: str) -> bytes:
-        """Return a certificate for the key of a request. Nothing else in the request counts.
+    def sign(self, request: bytes, kind: CertificateKind, name: str) -> bytes:
+        """Return a certificate for the key of a signing request. Nothing else in the request is used.
 
         Raises
         ------
-        NotCertified
-            When the request can't be used.
+        CertificateError
+            When the request is invalid.
         """
         key = read_request(request)
         with locked(self.folder):
-            return self._signed(key, kind, name, ())
+            return self._sign(key, kind, name, ())
 
     def revoke(self, serials: Iterable[int]) -> None:
-        """Take certificates back. Connections that begin from now on are held against the list."""
+        """Revoke certificates. All later connections are checked against the list."""
         with locked(self.folder):
-            before = x509.load_pem_x509_crl(self.revoked.read_bytes())
-            numbers = {entry.serial_number for entry in before} | set(serials)
-            key = read_key((self.folder / "authority.key").read_bytes())
-            made = list_of_revoked(
-                sorted(numbers), issuer=self.certificate, issuer_key=key, now=self.clock(), before=before
+            previous = x509.load_pem_x509_crl(self.revocation_list.read_bytes())
+            revoked = {entry.serial_number for entry in previous} | set(serials)
+            updated = revocation_list(
+                sorted(revoked),
+                issuer=self.certificate,
+                issuer_key=self._read_key(),
+                now=self.clock(),
+                previous=previous,
             )
-            write_private(self.revoked, made)
+            write_private(self.revocation_list, updated)
 
-    def _good(self, papers: CertificateFiles, hosts: Sequence[str]) -> bool:
-        if not (papers.certificate.exists() and papers.key.exists()):
+    def _is_current(self, files: CertificateFiles, hosts: Sequence[str]) -> bool:
+        if not (files.certificate.exists() and files.key.exists()):
             return False
-        certificate = x509.load_pem_x509_certificate(papers.certificate.read_bytes())
-        left = certificate.not_valid_after_utc - self.clock()
-        return left > RENEW_LEFT and hosts_of(certificate) == list(hosts)
+        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+        remaining = certificate.not_valid_after_utc - self.clock()
+        return remaining > RENEW_BEFORE and hosts_of(certificate) == list(hosts)
 
-    def _signed(self, key: ec.EllipticCurvePublicKey, kind: Kind, name: str, hosts: Sequence[str]) -> bytes:
-        own = read_key((self.folder / "authority.key").read_bytes())
-        certificate = signed(key, kind, name, hosts, issuer=self.certificate, issuer_key=own, now=self.clock())
+    def _sign(self, key: ec.EllipticCurvePublicKey, kind: CertificateKind, name: str, hosts: Sequence[str]) -> bytes:
+        certificate = sign_certificate(
+            key, kind, name, hosts, issuer=self.certificate, issuer_key=self._read_key(), now=self.clock()
+        )
         return certificate_bytes(certificate)
 
+    def _read_key(self) -> ec.EllipticCurvePrivateKey:
+        return read_key((self.folder / "authority.key").read_bytes())
 
-def now() -> datetime:
-    """Return the time on this machine's clock."""
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
-def _make(folder: Path, at: datetime) -> None:
-    key, certificate = new_authority(at)
+def _create(folder: Path, now: datetime) -> None:
+    key, certificate = new_authority(now)
     write_private(folder / "authority.key", key_bytes(key))
-    write_private(folder / "revoked.pem", list_of_revoked((), issuer=certificate, issuer_key=key, now=at))
-    write_private(folder / "authority.pem", certificate_bytes(certificate))  # the last: with it, all is there
+    write_private(folder / "revoked.pem", revocation_list((), issuer=certificate, issuer_key=key, now=now))
+    write_private(folder / "authority.pem", certificate_bytes(certificate))  # last: it marks the folder as complete

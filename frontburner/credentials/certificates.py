@@ -1,4 +1,4 @@
-"""Certificates, requests for them and the list of those taken back, made from values: no folder and no clock."""
+"""Certificates, signing requests and revocation lists, made from values: no files and no clock."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-AUTHORITY_LASTS = timedelta(days=3650)
-CERTIFICATE_LASTS = timedelta(days=365)
-CLOCKS_APART = timedelta(hours=25)
-"""A certificate is good from so long before it was made: another machine's clock or time zone may be wrong."""
-MOST_NAME = 64
+AUTHORITY_LIFETIME = timedelta(days=3650)
+CERTIFICATE_LIFETIME = timedelta(days=365)
+CLOCK_SKEW = timedelta(hours=25)
+"""Certificates are valid from this long before they were made: another machine's clock or time zone may be wrong."""
+MAX_NAME_LENGTH = 64
 
 
-class Kind(StrEnum):
-    """What a certificate makes of its owner."""
+class CertificateKind(StrEnum):
+    """What a certificate's owner may do."""
 
     SERVER = "server"
-    """The manager: its scheduler and its gateway."""
+    """Serve as the manager: its scheduler and its gateway."""
     NODE = "node"
-    """Works for the farm; it proves nothing about the name of a machine, so it can't pass for the gateway."""
+    """Work for the farm. It names no host, so it can't pass for the gateway."""
     CLIENT = "client"
-    """Calls the farm and serves nothing."""
+    """Call the farm and serve nothing."""
 
 
-USES = {
-    Kind.SERVER: (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
-    Kind.NODE: (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
-    Kind.CLIENT: (ExtendedKeyUsageOID.CLIENT_AUTH,),
+EXTENDED_KEY_USAGES = {
+    CertificateKind.SERVER: (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
+    CertificateKind.NODE: (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
+    CertificateKind.CLIENT: (ExtendedKeyUsageOID.CLIENT_AUTH,),
 }
 
 
 @dataclass(kw_only=True, eq=False)
-class NotCertified(FrontburnerError):
-    """A certificate can't be had, or what should be one can't be read."""
+class CertificateError(FrontburnerError):
+    """A certificate, signing request, revocation list or name is invalid."""
 
 
 def new_authority(now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    """Make the key and the certificate of an authority."""
+    """Return a new key and certificate of an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # Two farms' authorities have different names, so that neither is looked up for the other's certificates.
-    name = _name(f"Frontburner {x509.random_serial_number():x}"[:MOST_NAME])
+    # Each farm's authority has a different name, so that neither is looked up for the other's certificates.
+    name = _name(f"Frontburner {x509.random_serial_number():x}"[:MAX_NAME_LENGTH])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCKS_APART)
-        .not_valid_after(now + AUTHORITY_LASTS)
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -70,15 +70,15 @@ def new_authority(now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certi
     return key, certificate
 
 
-def signed(
-    key: ec.EllipticCurvePublicKey, kind: Kind, name: str, hosts: Sequence[str] = (), *,
+def sign_certificate(
+    key: ec.EllipticCurvePublicKey, kind: CertificateKind, name: str, hosts: Sequence[str] = (), *,
     issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey, now: datetime,
 ) -> x509.Certificate:  # fmt: skip
-    """Make the certificate of a party."""
+    """Return the certificate of a party."""
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_key_usage(authority=False), True),
-        (x509.ExtendedKeyUsage(USES[kind]), False),
+        (x509.ExtendedKeyUsage(EXTENDED_KEY_USAGES[kind]), False),
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
     ]
@@ -86,40 +86,40 @@ def signed(
         extensions.append((x509.SubjectAlternativeName([_host(host) for host in hosts]), False))
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name(checked_name(name), kind))
+        .subject_name(_name(check_name(name), kind))
         .issuer_name(issuer.subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCKS_APART)
-        .not_valid_after(min(now + CERTIFICATE_LASTS, issuer.not_valid_after_utc))
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(min(now + CERTIFICATE_LIFETIME, issuer.not_valid_after_utc))
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def list_of_revoked(
+def revocation_list(
     serials: Iterable[int],
     *,
     issuer: x509.Certificate,
     issuer_key: ec.EllipticCurvePrivateKey,
     now: datetime,
-    before: x509.CertificateRevocationList | None = None,
+    previous: x509.CertificateRevocationList | None = None,
 ) -> bytes:
-    """Make the list of certificates that were taken back; it holds as long as the authority does.
+    """Return a list of revoked certificates that is valid as long as its authority.
 
     Parameters
     ----------
-    before
-        The list it takes the place of. Of two lists OpenSSL believes the later one, by whole seconds.
+    previous
+        The list it replaces. Of two lists OpenSSL uses the later one, by whole seconds.
     """
-    made = now - CLOCKS_APART
-    if before is not None:
-        made = max(made, before.last_update_utc + timedelta(seconds=1))
+    updated = now - CLOCK_SKEW
+    if previous is not None:
+        updated = max(updated, previous.last_update_utc + timedelta(seconds=1))
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.subject)
-        .last_update(made)
+        .last_update(updated)
         .next_update(issuer.not_valid_after_utc)
         .add_extension(x509.CRLNumber(int(now.timestamp() * 1000)), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
@@ -130,88 +130,88 @@ def list_of_revoked(
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def is_newer_list(offered: bytes, held: bytes, authority: bytes) -> bool:
-    """Whether a list of certificates that were taken back was made after the one that is held.
+def is_newer_revocation_list(offered: bytes, current: bytes, authority: bytes) -> bool:
+    """Whether a revocation list is newer than the current one.
 
     Raises
     ------
-    NotCertified
-        When it isn't one that the authority made.
+    CertificateError
+        When the authority didn't sign it.
     """
     try:
-        listed = x509.load_pem_x509_crl(offered)
+        crl = x509.load_pem_x509_crl(offered)
         issuer = x509.load_pem_x509_certificate(authority)
-        genuine = listed.issuer == issuer.subject and listed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        genuine = crl.issuer == issuer.subject and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
     except (ValueError, TypeError):
         genuine = False
     if not genuine:
-        raise NotCertified(
-            reason="What was sent as the list of certificates that were taken back isn't one of this farm's authority.",
-            remedy="Find out who sent it: somebody may stand in between.",
+        raise CertificateError(
+            reason="The revocation list that was received isn't signed by this farm's authority.",
+            remedy="Find out who sent it: the connection may be intercepted.",
         )
-    return listed.last_update_utc > x509.load_pem_x509_crl(held).last_update_utc
+    return crl.last_update_utc > x509.load_pem_x509_crl(current).last_update_utc
 
 
-def serials_in(listed: bytes) -> frozenset[int]:
-    """Return the serial numbers in a list of certificates that were taken back."""
-    return frozenset(entry.serial_number for entry in x509.load_pem_x509_crl(listed))
+def revoked_serials(crl: bytes) -> frozenset[int]:
+    """Return the serial numbers in a revocation list."""
+    return frozenset(entry.serial_number for entry in x509.load_pem_x509_crl(crl))
 
 
 def new_key() -> bytes:
-    """Return a private key, as a file has it."""
+    """Return a new private key in PEM."""
     return key_bytes(ec.generate_private_key(ec.SECP256R1()))
 
 
-def request_for(key: bytes, name: str) -> bytes:
-    """Return a request for a certificate, signed by its key."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(checked_name(name)))
+def signing_request(key: bytes, name: str) -> bytes:
+    """Return a request for a certificate of a key, signed by it."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(check_name(name)))
     return builder.sign(read_key(key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
-    """Return the key a request is for. Nothing else in it counts.
+    """Return the public key of a signing request. Nothing else in it is used.
 
     Raises
     ------
-    NotCertified
-        When the request can't be read, isn't signed by its key, or its key isn't of the kind that is used here.
+    CertificateError
+        When the request can't be read, isn't signed by its key, or its key isn't on the curve P-256.
     """
-    why = "its key isn't one of the curve P-256, or didn't sign it"
+    problem = "its key isn't on the curve P-256, or didn't sign it"
     try:
-        asked = x509.load_pem_x509_csr(request)
-        key = asked.public_key()
-        fits = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-        if fits and asked.is_signature_valid and isinstance(key, ec.EllipticCurvePublicKey):
+        parsed = x509.load_pem_x509_csr(request)
+        key = parsed.public_key()
+        on_curve = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+        if on_curve and parsed.is_signature_valid and isinstance(key, ec.EllipticCurvePublicKey):
             return key
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes come to
-        why = f"it can't be read ({type(error).__name__})"
-    raise NotCertified(
-        reason=f"The request for a certificate can't be used: {why}.",
-        remedy="Ask with `frontburner node join` or `frontburner login`.",
+    except Exception as error:  # noqa: BLE001 - untrusted bytes may raise anything
+        problem = f"it can't be read ({type(error).__name__})"
+    raise CertificateError(
+        reason=f"The certificate signing request is invalid: {problem}.",
+        remedy="Use `frontburner node join` or `frontburner login`, which make a valid one.",
     )
 
 
-def read_key(key: bytes) -> ec.EllipticCurvePrivateKey:
-    """Return a private key from what its file holds."""
-    own = serialization.load_pem_private_key(key, password=None)
-    assert isinstance(own, ec.EllipticCurvePrivateKey)
-    return own
+def read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Return a private key from PEM."""
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return what a private key's file holds."""
+    """Return a private key as PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def certificate_bytes(certificate: x509.Certificate) -> bytes:
-    """Return what a certificate's file holds."""
+    """Return a certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def hosts_of(certificate: x509.Certificate) -> list[str]:
-    """Return the names and addresses a certificate is for."""
+    """Return the names and addresses a certificate is valid for."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -219,39 +219,39 @@ def hosts_of(certificate: x509.Certificate) -> list[str]:
     return sorted(str(name.value) for name in names)
 
 
-def as_hosts(hosts: Iterable[str]) -> list[str]:
-    """Return names and addresses as a certificate has them."""
+def normalize_hosts(hosts: Iterable[str]) -> list[str]:
+    """Return names and addresses as a certificate holds them: sorted, each once, names in IDNA."""
     return sorted({str(_host(host).value) for host in hosts})
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 of a certificate, in hexadecimal."""
+    """Return the SHA-256 of a certificate in hexadecimal."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def serial(certificate: bytes) -> int:
-    """Return the number of a certificate."""
+def serial_number(certificate: bytes) -> int:
+    """Return the serial number of a certificate."""
     return x509.load_pem_x509_certificate(certificate).serial_number
 
 
-def lasts_until(certificate: bytes) -> datetime:
-    """Return until when a certificate is good."""
+def expires_at(certificate: bytes) -> datetime:
+    """Return when a certificate expires."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
-def checked_name(name: str) -> str:
-    """Return a name that may stand in a certificate and be part of a file's name.
+def check_name(name: str) -> str:
+    """Return a name if it may be used in a certificate and in a file's name.
 
     Raises
     ------
-    NotCertified
+    CertificateError
         When it may not.
     """
-    allowed = name.isascii() and name[:1].isalnum() and all(sign.isalnum() or sign in "._-" for sign in name)
-    if not allowed or len(name) > MOST_NAME:
-        raise NotCertified(
-            reason=f"{name[:MOST_NAME]!r} can't be a name.",
-            remedy=f"Use letters, digits and . _ - ({MOST_NAME} at most, a letter or digit first).",
+    valid = name.isascii() and name[:1].isalnum() and all(char.isalnum() or char in "._-" for char in name)
+    if not valid or len(name) > MAX_NAME_LENGTH:
+        raise CertificateError(
+            reason=f"{name[:MAX_NAME_LENGTH]!r} isn't a valid name.",
+            remedy=f"Use letters, digits and . _ - ({MAX_NAME_LENGTH} at most, a letter or digit first).",
         )
     return name
 

@@ -1,4 +1,7 @@
-"""What Dask needs for connections on which both sides prove themselves: of strangers not a byte is read."""
+"""Mutual TLS for Dask: which certificate a process presents, and which certificates it refuses.
+
+Nothing is read from a peer without a certificate of the farm's authority.
+"""
 
 from __future__ import annotations
 
@@ -10,82 +13,138 @@ from weakref import WeakKeyDictionary
 from distributed.security import Security
 
 from frontburner.credentials.authority import Authority
-from frontburner.credentials.certificates import Kind, is_newer_list
+from frontburner.credentials.certificates import CertificateKind, is_newer_revocation_list
+from frontburner.credentials.membership import PERSON, read_membership
 from frontburner.credentials.private_files import write_private
+from frontburner.settings import Settings
+from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from frontburner.credentials.authority import CertificateFiles
 
-OWNERS = {Kind.SERVER: "scheduler", Kind.NODE: "manager-nodes", Kind.CLIENT: "manager"}
-"""What the manager's own parties are called in its folder."""
-_reaching: WeakKeyDictionary[ssl.SSLContext, Path] = WeakKeyDictionary()
-"""With what this process reaches others, and the list those are held against."""
+TLS = "tls://"
+DASK_CONFIG = {"distributed.client.security-loader": "frontburner.credentials.dask_security.security_loader"}
+"""Has Dask clients that others create, such as Prefect's, use this module too."""
+CERTIFICATE_NAMES = {
+    CertificateKind.SERVER: "scheduler",
+    CertificateKind.NODE: "manager-nodes",
+    CertificateKind.CLIENT: "manager",
+}
+"""Names of the manager's own certificates in its folder."""
+_client_contexts: WeakKeyDictionary[ssl.SSLContext, Path] = WeakKeyDictionary()
+"""Contexts by which this process connects to others, each with its revocation list."""
 
 
 class FarmSecurity(Security):  # type: ignore[misc]
-    """Dask's security, with certificates that were taken back refused.
+    """Dask's security, with revoked certificates refused.
 
-    A process that listens looks at the list at every new connection, so it needn't be started again. With what it
-    reaches others is told when it learns of a new list.
+    A listening process rereads the list at every new connection, so it needn't be restarted. Its outgoing
+    connections use a new list after `update_revocation_list`.
     """
 
-    def __init__(self, papers: CertificateFiles) -> None:
-        own = {
+    def __init__(self, files: CertificateFiles) -> None:
+        paths = {
             f"tls_{party}_{part}": str(path)
             for party in ("client", "scheduler", "worker")
-            for part, path in (("cert", papers.certificate), ("key", papers.key))
+            for part, path in (("cert", files.certificate), ("key", files.key))
         }
         super().__init__(
             require_encryption=True,
-            tls_ca_file=str(papers.authority),
+            tls_ca_file=str(files.authority),
             tls_min_version=ssl.TLSVersion.TLSv1_3,
-            **own,
+            **paths,
         )
-        self.revoked = papers.revoked if papers.revoked and papers.revoked.exists() else None
+        has_list = files.revocation_list and files.revocation_list.exists()
+        self.revocation_list = files.revocation_list if has_list else None
 
     def _get_tls_context(self, tls: Any, purpose: ssl.Purpose) -> ssl.SSLContext | None:  # noqa: ANN401
         context: ssl.SSLContext | None = super()._get_tls_context(tls, purpose)
-        if context is not None and self.revoked is not None:
-            hold_against(context, self.revoked)
+        if context is not None and self.revocation_list is not None:
+            refuse_revoked(context, self.revocation_list)
         return context
 
-    def learn(self, listed: bytes) -> None:
-        """Keep a list of certificates that were taken back if it is newer than ours, and heed it from now on.
+    def update_revocation_list(self, crl: bytes) -> None:
+        """Save a revocation list if it is newer than the current one, and use it from now on.
 
         Raises
         ------
-        NotCertified
-            When it isn't one that the farm's authority made.
+        CertificateError
+            When the farm's authority didn't sign it.
         """
-        if self.revoked is None:
+        if self.revocation_list is None:
             return
-        if is_newer_list(listed, self.revoked.read_bytes(), Path(self.tls_ca_file).read_bytes()):
-            write_private(self.revoked, listed)
-        for context, revoked in list(_reaching.items()):
-            if revoked == self.revoked:
-                context.load_verify_locations(cafile=str(revoked))
+        if is_newer_revocation_list(crl, self.revocation_list.read_bytes(), Path(self.tls_ca_file).read_bytes()):
+            write_private(self.revocation_list, crl)
+        for context, revocation_list in list(_client_contexts.items()):
+            if revocation_list == self.revocation_list:
+                context.load_verify_locations(cafile=str(revocation_list))
 
 
-def hold_against(context: ssl.SSLContext, revoked: Path) -> None:
-    """Have a context refuse certificates that are in a list; one that listens, as the list is at each connection."""
-    context.load_verify_locations(cafile=str(revoked))
+def refuse_revoked(context: ssl.SSLContext, revocation_list: Path) -> None:
+    """Have a context refuse certificates in a list. A listening context rereads a changed list at each connection."""
+    context.load_verify_locations(cafile=str(revocation_list))
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     if context.protocol is not ssl.PROTOCOL_TLS_SERVER:
-        _reaching[context] = revoked
+        _client_contexts[context] = revocation_list
         return
-    context.num_tickets = 0  # a session that is taken up again isn't held against the list
-    seen = [revoked.stat().st_mtime_ns]
+    context.num_tickets = 0  # a resumed session isn't checked against the list
+    loaded_ns = revocation_list.stat().st_mtime_ns
 
-    def look(_connection: ssl.SSLObject, _host: str | None, own: ssl.SSLContext) -> None:
-        changed = revoked.stat().st_mtime_ns
-        if changed != seen[0]:
-            own.load_verify_locations(cafile=str(revoked))
-            seen[0] = changed
+    def reload(_connection: ssl.SSLObject, _host: str | None, listener: ssl.SSLContext) -> None:
+        nonlocal loaded_ns
+        modified_ns = revocation_list.stat().st_mtime_ns
+        if modified_ns != loaded_ns:
+            listener.load_verify_locations(cafile=str(revocation_list))
+            loaded_ns = modified_ns
 
-    context.sni_callback = look
+    context.sni_callback = reload
 
 
-def security_for(kind: Kind | str, folder: Path) -> FarmSecurity:
-    """Return the security of one of the manager's own parties: its scheduler, its nodes, its commands."""
-    party = Kind(kind)
-    return FarmSecurity(Authority.open(folder).issue(party, OWNERS[party]))
+def credentials_folder(home: Path | None = None) -> Path:
+    """Return the folder of the authority and the tokens of the farm this machine manages."""
+    return (home or Settings().home) / "gate"
+
+
+def security_for(kind: CertificateKind | str, folder: Path) -> FarmSecurity:
+    """Return the security of the manager's own scheduler, nodes or commands."""
+    kind = CertificateKind(kind)
+    return FarmSecurity(Authority.open(folder).issue(kind, CERTIFICATE_NAMES[kind]))
+
+
+def security_at(address: str) -> FarmSecurity | None:
+    """Return the security for connections to a scheduler: a node's, the logged-in user's, or the manager's.
+
+    None for an address without TLS, which is on this machine.
+
+    Raises
+    ------
+    FrontburnerError
+        When the scheduler requires a certificate and this machine has none.
+    """
+    if not address.startswith(TLS):
+        return None
+    settings = Settings()
+    member = read_membership(settings.home, settings.member)
+    is_manager = (credentials_folder() / "authority.key").exists()
+    if member and member.has_certificate and not (is_manager and address != member.scheduler):
+        return FarmSecurity(member.files)
+    if is_manager and settings.member == PERSON:
+        return security_for(CertificateKind.NODE, credentials_folder())  # a node's: nodes run on the manager too
+    raise FrontburnerError(
+        reason=f"The scheduler {address} requires a certificate, and this machine has none.",
+        remedy="Log in with a token of the role operate: `frontburner login https://MANAGER:8700`.",
+    )
+
+
+def connection_args(address: str) -> dict[str, Any]:
+    """Return Dask's arguments for a connection to a scheduler without a client."""
+    security = security_at(address)
+    args: dict[str, Any] = security.get_connection_args("client") if security else {}
+    return args
+
+
+def security_loader(info: Mapping[str, Any]) -> FarmSecurity | None:
+    """Return the security of a Dask client for an address. Dask calls this."""
+    return security_at(str(info["address"]))

@@ -1,4 +1,4 @@
-"""What this machine holds of a farm it was let into: the farm's address, its authority, a token and a certificate."""
+"""What this machine stores about a farm it joined: the farm's address and authority, a token and a certificate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner.credentials.authority import CertificateFiles
-from frontburner.credentials.private_files import make_folder, write_private
+from frontburner.credentials.private_files import make_private_folder, write_private
 from frontburner.credentials.tokens import Role
 from frontburner.settings import membership_fields, unreadable_membership
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PERSON = "person"
-"""The name of the folder of whoever is logged in; nodes have theirs under their names."""
+"""Folder of the logged-in user; each node has one of its own name."""
 USER = "frontburner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """Being part of a farm, as a person or as a node.
+    """A person's login to a farm, or a node's registration.
 
     Parameters
     ----------
     gateway
         Address of the farm's gateway.
     scheduler
-        Address of its scheduler; empty for those who don't reach it.
+        Address of its scheduler; empty for roles that don't use it.
     token
-        What lets in at the gateway.
+        Token for the gateway.
     environment
-        What reaches the farm's store.
+        Environment variables by which the farm's store is reached.
     """
 
     folder: Path
@@ -48,59 +48,59 @@ class Membership:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def papers(self) -> CertificateFiles:
-        """Files by which it proves itself to scheduler and nodes."""
+    def files(self) -> CertificateFiles:
+        """Certificate files for connections to scheduler and nodes."""
         return CertificateFiles(
             authority=self.folder / "ca.pem",
             certificate=self.folder / "own.pem",
             key=self.folder / "own.key",
-            revoked=self.folder / "revoked.pem",
+            revocation_list=self.folder / "revoked.pem",
         )
 
     @property
-    def certified(self) -> bool:
-        """Whether it has a certificate, so that it reaches the scheduler."""
-        return self.papers.certificate.exists()
+    def has_certificate(self) -> bool:
+        """Whether it has a certificate, which the scheduler requires."""
+        return self.files.certificate.exists()
 
-    def variables(self) -> dict[str, str]:
-        """Return what a process of it needs in its environment: the store and, for people, Prefect by the gateway."""
-        own = {
+    def environment_variables(self) -> dict[str, str]:
+        """Return the environment of its processes: the store and, for people, Prefect through the gateway."""
+        prefect = {
             "PREFECT_API_URL": f"{self.gateway}{self.api}",
             "PREFECT_API_AUTH_STRING": f"{USER}:{self.token}",
-            "PREFECT_API_SSL_CERT_FILE": str(self.papers.authority),
+            "PREFECT_API_SSL_CERT_FILE": str(self.files.authority),
         }
         store = dict(self.environment)
         if store.get("AWS_ENDPOINT_URL", "").startswith("https://"):
-            store["AWS_CA_BUNDLE"] = str(self.papers.authority)
-            if self.certified:
-                store["FRONTBURNER_STORE_CERTIFICATE"] = str(self.papers.certificate)
-                store["FRONTBURNER_STORE_KEY"] = str(self.papers.key)
-        return store if self.role is Role.NODE else own | store
+            store["AWS_CA_BUNDLE"] = str(self.files.authority)
+            if self.has_certificate:
+                store["FRONTBURNER_STORE_CERTIFICATE"] = str(self.files.certificate)
+                store["FRONTBURNER_STORE_KEY"] = str(self.files.key)
+        return store if self.role is Role.NODE else prefect | store
 
-    def keep(self, *, authority: str, certificate: str = "", key: bytes = b"", revoked: str = "") -> None:
-        """Keep it, and its files, for this user alone."""
-        make_folder(self.folder)
-        papers = self.papers
-        write_private(papers.authority, authority.encode())
+    def save(self, *, authority: str, certificate: str = "", key: bytes = b"", revocation_list: str = "") -> None:
+        """Write it and its certificate files, readable by this user only."""
+        make_private_folder(self.folder)
+        files = self.files
+        write_private(files.authority, authority.encode())
         if certificate:
-            write_private(papers.key, key)
-            write_private(papers.certificate, certificate.encode())
-        if revoked and papers.revoked:
-            write_private(papers.revoked, revoked.encode())
-        told = {name: value for name, value in asdict(self).items() if name != "folder"}
-        write_private(self.folder / "farm.json", json.dumps(told, indent=1).encode())
+            write_private(files.key, key)
+            write_private(files.certificate, certificate.encode())
+        if revocation_list and files.revocation_list:
+            write_private(files.revocation_list, revocation_list.encode())
+        fields = {name: value for name, value in asdict(self).items() if name != "folder"}
+        write_private(self.folder / "farm.json", json.dumps(fields, indent=1).encode())
 
 
-def membership(home: Path, who: str = PERSON) -> Membership | None:
-    """Return what this machine holds as a person, or as a node of a name; None if it holds nothing.
+def read_membership(home: Path, name: str = PERSON) -> Membership | None:
+    """Return the membership of the logged-in user or of a node; None if there is none.
 
     Raises
     ------
     FrontburnerError
         When it can't be read.
     """
-    folder = home / "farm" / who
-    fields = membership_fields(home, who)
+    folder = home / "farm" / name
+    fields = membership_fields(home, name)
     if fields is None:
         return None
     try:
@@ -109,24 +109,24 @@ def membership(home: Path, who: str = PERSON) -> Membership | None:
         raise unreadable_membership(folder / "farm.json", error) from None
 
 
-def forget(home: Path) -> bool:
-    """Take away what this machine holds of a farm for whoever is logged in; returns whether it held anything."""
+def delete_login(home: Path) -> bool:
+    """Delete the logged-in user's membership; returns whether there was one."""
     folder = home / "farm" / PERSON
-    held = folder.exists()
+    existed = folder.exists()
     shutil.rmtree(folder, ignore_errors=True)
-    return held
+    return existed
 
 
-def adopt(member: Membership) -> None:
-    """Give this process what it needs to reach the store, and Prefect where it may, of the farm it is part of."""
-    os.environ.update(member.variables())
+def apply_environment(member: Membership) -> None:
+    """Set this process's environment so that it reaches the farm's store and, if allowed, Prefect."""
+    os.environ.update(member.environment_variables())
 
 
-def adopt_person(home: Path) -> None:
-    """Give a command what whoever is logged in needs; what is set already stays, as does a farm that is named."""
+def apply_login(home: Path) -> None:
+    """Set a command's environment from the login, unless another scheduler is named. Variables that are set stay."""
     if os.environ.get("FRONTBURNER_SCHEDULER") or not (home / "farm" / PERSON / "farm.json").exists():
         return
-    member = membership(home)
-    if member and member.certified:
-        for name, value in member.variables().items():
+    member = read_membership(home)
+    if member and member.has_certificate:
+        for name, value in member.environment_variables().items():
             os.environ.setdefault(name, value)

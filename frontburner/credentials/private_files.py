@@ -1,4 +1,4 @@
-"""Files that only their owner may read: written whole or not at all, never readable by others for a moment."""
+"""Files that only their owner may read: written whole or not at all, and never readable by others for a moment."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OWNER_ONLY = 0o600
-OWNER_FOLDER = 0o700
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 LOCK_TIMEOUT_S = 20
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Put a file in place that nobody but its owner may read."""
-    make_folder(path.parent)
-    passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    """Write a file atomically, readable by its owner only."""
+    make_private_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        passing.replace(path)
+        temporary.replace(path)
     except BaseException:
-        passing.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder that nobody but its owner may enter."""
-    folder.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter."""
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have a folder for oneself, among all processes of this machine."""
-    make_folder(folder)
+    """Hold a folder's lock, which excludes all other processes of this machine."""
+    make_private_folder(folder)
     with lock_file(str(folder / "lock"), timeout=LOCK_TIMEOUT_S):
         yield

@@ -1,6 +1,6 @@
-"""Tokens: shown once when they are made, kept as digests with the role they give, and taken back by name.
+"""Tokens: shown once when they are made, stored as digests with their role, and revoked by name.
 
-A token as shown names the farm's authority too, so whoever has it knows the farm from the first contact on.
+A token also names the farm's authority, so that its owner can verify the farm from the first contact on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from frontburner.credentials.certificates import checked_name
+from frontburner.credentials.authority import utc_now
+from frontburner.credentials.certificates import check_name
 from frontburner.credentials.private_files import locked, write_private
 from storage.errors import FrontburnerError
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = "fb1"
-_SHOWN = re.compile(r"fb1\.([0-9a-f]{12})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{64})")
+_PATTERN = re.compile(r"fb1\.([0-9a-f]{12})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{64})")
 _SECRET_BYTES = 32
-MOST_TEXT = 200
-"""What is longer is no token, and isn't looked at."""
+MAX_LENGTH = 200
+"""Longer texts are refused without parsing."""
+_GET_ANOTHER = "Get another from whoever runs the farm: frontburner token add NAME --role ROLE."
 
 
 class Role(StrEnum):
@@ -36,34 +38,34 @@ class Role(StrEnum):
     LOOK = "look"
     """See jobs, nodes and pictures."""
     SUBMIT = "submit"
-    """Give jobs too."""
+    """Submit jobs too."""
     OPERATE = "operate"
     """Everything, with full power over nodes and scheduler."""
     NODE = "node"
-    """Work for the farm."""
+    """Join as a node."""
 
 
 @dataclass(kw_only=True, eq=False)
 class TokenRefused(FrontburnerError):
-    """A token that doesn't read, isn't known, is over or was taken back."""
+    """A token is malformed, unknown, expired or revoked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What is kept of a token: all but the secret itself.
+    """What is stored of a token: everything but its secret.
 
     Parameters
     ----------
     digest
         SHA-256 of the secret.
     expires
-        When it is over; empty is never.
+        When it expires; empty is never.
     node
-        The node whose own token it is; empty is a token that lets nodes or people in.
+        The node it belongs to; empty for a token by which nodes or people join.
     parent
-        The token it was made with.
+        Key of the token it was made with.
     serials
-        Numbers of the certificates that were given for it.
+        Serial numbers of the certificates that were issued for it.
     """
 
     key: str
@@ -76,14 +78,14 @@ class Token:
     parent: str = ""
     serials: tuple[int, ...] = ()
 
-    def over(self, now: datetime) -> bool:
-        """Whether its time is over."""
+    def is_expired(self, now: datetime) -> bool:
+        """Whether it has expired."""
         return bool(self.expires) and datetime.fromisoformat(self.expires) <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewToken:
-    """A token as it is shown: what finds it, its secret, and the authority of its farm."""
+class BearerToken:
+    """A token as its owner has it: its key in the store, its secret, and the fingerprint of its farm's authority."""
 
     key: str
     secret: str = field(repr=False)
@@ -93,95 +95,95 @@ class NewToken:
         return f"{PREFIX}.{self.key}.{self.secret}.{self.authority}"
 
 
-def read_token(text: str) -> NewToken:
-    """Read a token as it is shown.
+def read_token(text: str) -> BearerToken:
+    """Parse a token.
 
     Raises
     ------
     TokenRefused
-        When it doesn't read as one. The sentence doesn't repeat it.
+        When it is malformed. The message doesn't repeat it.
     """
-    found = _SHOWN.fullmatch(text.strip()) if len(text) <= MOST_TEXT else None
-    if found is None:
+    match = _PATTERN.fullmatch(text.strip()) if len(text) <= MAX_LENGTH else None
+    if match is None:
         raise TokenRefused(
-            reason="This doesn't read as a token.",
-            remedy="Give it whole, as `frontburner token add` showed it: fb1.… with three points.",
+            reason="This isn't a token.",
+            remedy="Give all of it, as `frontburner token add` printed it: fb1.… with three points.",
         )
-    return NewToken(key=found[1], secret=found[2], authority=found[3])
+    return BearerToken(key=match[1], secret=match[2], authority=match[3])
 
 
 @dataclass(slots=True, kw_only=True)
-class Tokens:
-    """The tokens of a farm, in a file that only its owner reads. What another process changes is seen at once.
+class TokenStore:
+    """The tokens of a farm, in a file that only its owner may read. Changes by other processes apply at once.
 
     Parameters
     ----------
     clock
-        Tells what time it is.
+        Returns the current time.
     """
 
     path: Path
-    clock: Callable[[], datetime]
-    _seen: tuple[int, int, int] = field(init=False, default=(0, 0, 0))
-    _all: dict[str, Token] = field(init=False, default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
+    _version: tuple[int, int, int] = field(init=False, default=(0, 0, 0))
+    _cached: dict[str, Token] = field(init=False, default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenStore:
+        """Return the tokens in a folder of credentials."""
+        return cls(path=folder / "tokens.json")
 
     def all(self) -> list[Token]:
-        """Return all tokens, the oldest first."""
+        """Return all tokens, oldest first."""
         return sorted(self._read().values(), key=lambda token: token.made)
 
     def add(
-        self, name: str, role: Role, *, authority: str, lasts: timedelta | None = None, node: str = "", parent: str = ""
-    ) -> NewToken:
-        """Make a token. What is returned is the only time its secret can be seen.
+        self, name: str, role: Role, *, authority: str, lifetime: timedelta | None = None, node: str = "",
+        parent: str = "",
+    ) -> BearerToken:  # fmt: skip
+        """Make a token. Its secret is in the returned value and nowhere else.
 
         Raises
         ------
         FrontburnerError
-            When there is one of this name.
+            When the name is taken or invalid.
         """
-        checked_name(name)
+        check_name(name)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        made = self.clock()
+        now = self.clock()
         token = Token(
-            key=secrets.token_hex(6), name=name, role=role, digest=_digest(secret), made=made.isoformat(),
-            expires=(made + lasts).isoformat() if lasts else "", node=node, parent=parent,
+            key=secrets.token_hex(6), name=name, role=role, digest=_digest(secret), made=now.isoformat(),
+            expires=(now + lifetime).isoformat() if lifetime else "", node=node, parent=parent,
         )  # fmt: skip
         with locked(self.path.parent):
             known = self._read()
             if any(other.name == name for other in known.values()):
                 raise FrontburnerError(
-                    reason=f"There is a token called {name} already.",
-                    remedy=f"Give this one another name, or take that one back: frontburner token revoke {name}.",
+                    reason=f"A token called {name} exists already.",
+                    remedy=f"Choose another name, or revoke that one: frontburner token revoke {name}.",
                 )
             self._write({**known, token.key: token})
-        return NewToken(key=token.key, secret=secret, authority=authority)
+        return BearerToken(key=token.key, secret=secret, authority=authority)
 
     def check(self, text: str) -> Token:
-        """Return the token that is meant.
+        """Return the stored token for what a client presented.
 
         Raises
         ------
         TokenRefused
-            When it doesn't read, isn't known, or is over.
+            When it is malformed, unknown or expired.
         """
-        shown = read_token(text)
-        token = self._read().get(shown.key)
-        # One that isn't known takes as long as one that is.
-        same = hmac.compare_digest(_digest(shown.secret), token.digest if token else "0" * 64)
-        if token is None or not same:
-            raise TokenRefused(
-                reason="This token isn't known here, or was taken back.",
-                remedy="Ask whoever runs the farm for another: frontburner token add NAME --role ROLE.",
-            )
-        if token.over(self.clock()):
-            raise TokenRefused(
-                reason=f"The token {token.name} is over since {token.expires[:16]}.",
-                remedy="Ask whoever runs the farm for another: frontburner token add NAME --role ROLE.",
-            )
+        presented = read_token(text)
+        token = self._read().get(presented.key)
+        # Unknown keys are compared too, so that they take as long as known ones.
+        matches = hmac.compare_digest(_digest(presented.secret), token.digest if token else "0" * 64)
+        if token is None or not matches:
+            raise TokenRefused(reason="This token is unknown, or was revoked.", remedy=_GET_ANOTHER)
+        if token.is_expired(self.clock()):
+            raise TokenRefused(reason=f"The token {token.name} expired at {token.expires[:16]}.", remedy=_GET_ANOTHER)
         return token
 
     def revoke(self, name: str) -> list[Token]:
-        """Take a token back, and those that nodes got by it; returns them.
+        """Revoke a token and those that nodes got with it; returns them.
 
         Raises
         ------
@@ -190,25 +192,26 @@ class Tokens:
         """
         with locked(self.path.parent):
             known = self._read()
-            meant = {token.key for token in known.values() if token.name == name}
-            if not meant:
+            keys = {token.key for token in known.values() if token.name == name}
+            if not keys:
                 names = ", ".join(sorted(token.name for token in known.values()))
                 raise FrontburnerError(
-                    reason=f"No token is called {name}.", remedy=f"There are {names}." if names else "There is none."
+                    reason=f"No token is called {name}.",
+                    remedy=f"The farm's tokens are {names}." if names else "There are no tokens.",
                 )
-            gone = [token for token in known.values() if token.key in meant or token.parent in meant]
-            self._write({key: token for key, token in known.items() if token not in gone})
-        return gone
+            revoked = [token for token in known.values() if token.key in keys or token.parent in keys]
+            self._write({key: token for key, token in known.items() if token not in revoked})
+        return revoked
 
-    def certified(self, key: str, serial: int) -> None:
-        """Note that a certificate was given for a token."""
+    def add_serial(self, key: str, serial: int) -> None:
+        """Record that a certificate was issued for a token."""
         with locked(self.path.parent):
             known = self._read()
             if key in known:
                 token = known[key]
                 self._write({**known, key: replace(token, serials=(*token.serials, serial))})
 
-    def of_node(self, node: str) -> Sequence[Token]:
+    def for_node(self, node: str) -> Sequence[Token]:
         """Return the tokens of a node of this name."""
         return [token for token in self._read().values() if token.node == node]
 
@@ -216,21 +219,21 @@ class Tokens:
         try:
             stat = self.path.stat()
         except FileNotFoundError:
-            self._seen, self._all = (0, 0, 0), {}
+            self._version, self._cached = (0, 0, 0), {}
             return {}
-        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if seen != self._seen:
+        version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if version != self._version:
             document = json.loads(self.path.read_text(encoding="utf-8"))
-            self._all = {token.key: token for token in map(_token, document["tokens"])}
-            self._seen = seen
-        return dict(self._all)
+            self._cached = {token.key: token for token in map(_parse, document["tokens"])}
+            self._version = version
+        return dict(self._cached)
 
     def _write(self, tokens: dict[str, Token]) -> None:
         text = json.dumps({"tokens": [asdict(token) for token in tokens.values()]}, indent=1)
         write_private(self.path, text.encode())
 
 
-def _token(fields: dict[str, Any]) -> Token:
+def _parse(fields: dict[str, Any]) -> Token:
     return Token(**{**fields, "role": Role(fields["role"]), "serials": tuple(fields["serials"])})
 
 

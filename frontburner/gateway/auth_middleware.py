@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from frontburner.credentials.permissions import SOCKET, allowed, plain, uploads
+from frontburner.credentials.permissions import WEBSOCKET, is_allowed, is_plain_path, is_scene_upload
 from frontburner.credentials.tokens import TokenRefused
 from frontburner.gateway.pages import LOGIN_POLICY, login_page
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from frontburner.credentials.tokens import Role, Token, Tokens
+    from frontburner.credentials.tokens import Role, Token, TokenStore
     from frontburner.gateway.rate_limit import RateLimit
 
 COOKIE = "__Host-frontburner"
@@ -74,7 +74,7 @@ class AuthMiddleware:
     """
 
     inside: ASGIApp
-    tokens: Tokens
+    tokens: TokenStore
     attempts: RateLimit
     upload_bytes: int = KNOWN_BYTES
 
@@ -94,15 +94,15 @@ class AuthMiddleware:
         caller = scope["state"].get("caller")
         if caller is None:
             return STRANGER_BYTES
-        is_upload = scope["type"] == "http" and uploads(caller.role, scope["method"], scope["path"])
+        is_upload = scope["type"] == "http" and is_scene_upload(caller.role, scope["method"], scope["path"])
         return max(KNOWN_BYTES, self.upload_bytes) if is_upload else KNOWN_BYTES
 
     def _judge(self, scope: Scope) -> Response | None:
         """Return why a request isn't let in; None notes who it is from and lets it in."""
         headers, path = Headers(scope=scope), scope["path"]
-        method = SOCKET if scope["type"] == "websocket" else scope["method"]
+        method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         scope["state"] = dict(scope.get("state") or {})
-        if not plain(path):
+        if not is_plain_path(path):
             return _answer(400, "This path can't be meant.")
         if method in OPEN.get(path, ()):
             return None
@@ -113,9 +113,9 @@ class AuthMiddleware:
             token = self.tokens.check(text)
         except TokenRefused as refused:
             return self._stranger(scope, headers, refused.reason)
-        if by_cookie and (method == SOCKET or method not in _SAFE) and not same_site(headers):
+        if by_cookie and (method == WEBSOCKET or method not in _SAFE) and not same_site(headers):
             return _answer(403, "This came from another site.")
-        if not allowed(token.role, method, path):
+        if not is_allowed(token.role, method, path):
             log.info("refused to %s (%s): %s %s", token.name, token.role, method, path)
             return _answer(403, f"The token {token.name} gives the role {token.role}, which may not do this.")
         scope["state"]["caller"] = Caller(name=token.name, role=token.role, token=token)

@@ -1,4 +1,4 @@
-"""How a machine or a person is taken in: a token and a request for a certificate go in, all they need comes out."""
+"""Enrols machines and people: a token and a signing request go in, everything they need comes out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from frontburner.credentials.certificates import Kind, read_request, serial
+from frontburner.credentials.certificates import CertificateKind, read_request, serial_number
 from frontburner.credentials.permissions import API
 from frontburner.credentials.tokens import Role, Token
 from storage.errors import FrontburnerError
@@ -18,127 +18,128 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from frontburner.credentials.authority import Authority
-    from frontburner.credentials.tokens import Tokens
+    from frontburner.credentials.tokens import TokenStore
 
 NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,57}")
-MOST_VERSIONS = 32
+MAX_VERSIONS = 32
 STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION",
                    "AWS_DEFAULT_REGION", "FRONTBURNER_FILES")  # fmt: skip
-"""What of the gateway's own environment nodes and operators are given, for the store."""
+"""Variables of the gateway's own environment that nodes and operators get, for the store."""
 
 Short = Annotated[str, StringConstraints(max_length=200)]
 
 
-class Application(BaseModel):
-    """What is asked for at the door."""
+class EnrolmentRequest(BaseModel):
+    """The body of a request to ``/enrol``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, StringConstraints(max_length=58)] = ""
     request: Annotated[str, StringConstraints(max_length=8192)] = ""
-    versions: Annotated[dict[Short, Short], Field(max_length=MOST_VERSIONS)] = {}
+    versions: Annotated[dict[Short, Short], Field(max_length=MAX_VERSIONS)] = {}
 
 
 @dataclass(kw_only=True, eq=False)
-class NotTaken(FrontburnerError):
-    """Whoever asks isn't taken in, and why."""
+class EnrolmentRefused(FrontburnerError):
+    """A machine or person isn't enrolled, and why."""
 
     status: int = 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """Takes nodes and people in.
+    """Enrols nodes and people.
 
     Parameters
     ----------
     scheduler
         The scheduler's address, as nodes reach it.
     environment
-        What they need of the environment to reach the store.
+        Environment variables by which the store is reached.
     """
 
     authority: Authority
-    tokens: Tokens
+    tokens: TokenStore
     scheduler: str
     environment: Mapping[str, str]
 
-    def take(self, token: Token, body: bytes) -> dict[str, Any]:
-        """Take somebody in; returns what they need.
+    def enrol(self, token: Token, body: bytes) -> dict[str, Any]:
+        """Enrol the bearer of a token; returns the document that is sent to it.
 
         Raises
         ------
         FrontburnerError
-            When they can't be, and why.
+            When it is refused.
         """
-        asked = _read(body)
-        given: dict[str, Any] = {
+        asked = _parse(body)
+        answer: dict[str, Any] = {
             "name": token.name,
             "role": token.role,
             "api": API,
-            "ca": self.authority.path.read_text(),
+            "ca": self.authority.certificate_path.read_text(),
         }
         if token.role in (Role.LOOK, Role.SUBMIT):
-            return given
+            return answer
         self._check_versions(asked)
-        read_request(asked.request.encode())  # before anything is changed for it
-        given |= {"scheduler": self.scheduler, "environment": dict(self.environment)}
-        given["revoked"] = self.authority.revoked.read_text()
-        if token.role is Role.OPERATE:  # that of a node, since the machine may help to render, too
-            return given | {"certificate": self._certificate(asked, Kind.NODE, token.name, token.key)}
-        return given | self._node(token, asked)
+        read_request(asked.request.encode())  # refuse an invalid one before anything is changed
+        answer |= {"scheduler": self.scheduler, "environment": dict(self.environment)}
+        answer["revoked"] = self.authority.revocation_list.read_text()
+        if token.role is Role.OPERATE:
+            return answer | {"certificate": self._certificate(asked, token.name, token.key)}
+        return answer | self._enrol_node(token, asked)
 
-    def _node(self, token: Token, asked: Application) -> dict[str, Any]:
-        """Take in a node: it gets a token of its own, which lets in no other."""
+    def _enrol_node(self, token: Token, asked: EnrolmentRequest) -> dict[str, Any]:
+        """Enrol a node: it gets a token of its own, which enrols no other."""
         if not NODE_NAME.fullmatch(asked.name):
-            raise NotTaken(
-                reason=f"{asked.name!r} can't be a node's name.",
+            raise EnrolmentRefused(
+                reason=f"{asked.name!r} isn't a valid name of a node.",
                 remedy="Use letters, digits and . _ - (58 at most, a letter or digit first): --name NAME.",
             )
         if token.node:
             if token.node != asked.name:
-                raise NotTaken(
-                    reason=f"This token is that of the node {token.node}.",
-                    remedy="Give a token for new nodes.",
+                raise EnrolmentRefused(
+                    reason=f"This token belongs to the node {token.node}.",
+                    remedy="Use a token for new nodes.",
                     status=403,
                 )
-            return {"name": asked.name, "certificate": self._certificate(asked, Kind.NODE, asked.name, token.key)}
-        for other in self.tokens.of_node(asked.name):
+            return {"name": asked.name, "certificate": self._certificate(asked, asked.name, token.key)}
+        for other in self.tokens.for_node(asked.name):
             if other.parent != token.key:
-                raise NotTaken(
-                    reason=f"There is a node called {asked.name} that came with another token.",
-                    remedy=f"Give this one another name, or take that back: frontburner token revoke {other.name}.",
+                raise EnrolmentRefused(
+                    reason=f"A node called {asked.name} has joined with another token.",
+                    remedy=f"Choose another name, or revoke that node's: frontburner token revoke {other.name}.",
                 )
             self.authority.revoke(serial for gone in self.tokens.revoke(other.name) for serial in gone.serials)
-        own = self.tokens.add(
+        issued = self.tokens.add(
             f"node-{asked.name}", Role.NODE, authority=self.authority.fingerprint, node=asked.name, parent=token.key
         )
-        certificate = self._certificate(asked, Kind.NODE, asked.name, own.key)
-        return {"name": asked.name, "token": str(own), "certificate": certificate}
+        certificate = self._certificate(asked, asked.name, issued.key)
+        return {"name": asked.name, "token": str(issued), "certificate": certificate}
 
-    def _certificate(self, asked: Application, kind: Kind, name: str, key: str) -> str:
-        made = self.authority.sign(asked.request.encode(), kind, name)
-        self.tokens.certified(key, serial(made))
-        return made.decode()
+    def _certificate(self, asked: EnrolmentRequest, name: str, key: str) -> str:
+        """Issue a node's certificate; operators get one too, since their machine may run nodes."""
+        certificate = self.authority.sign(asked.request.encode(), CertificateKind.NODE, name)
+        self.tokens.add_serial(key, serial_number(certificate))
+        return certificate.decode()
 
-    def _check_versions(self, asked: Application) -> None:
-        told = differences(versions(), asked.versions)
-        told += [f"no {name} named" for name in ("frontburner", "python") if name not in asked.versions]
-        if told:
-            raise NotTaken(
-                reason=f"This machine's versions aren't those of the manager: {', '.join(told)}.",
+    def _check_versions(self, asked: EnrolmentRequest) -> None:
+        mismatches = differences(versions(), asked.versions)
+        mismatches += [f"no {name} named" for name in ("frontburner", "python") if name not in asked.versions]
+        if mismatches:
+            raise EnrolmentRefused(
+                reason=f"This machine's versions differ from the manager's: {', '.join(mismatches)}.",
                 remedy="Install the same Frontburner here, with the same Python (make env, from the same source).",
             )
 
 
-def _read(body: bytes) -> Application:
+def _parse(body: bytes) -> EnrolmentRequest:
     try:
-        return Application.model_validate_json(body)
+        return EnrolmentRequest.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"][:1]) or "body"
-        raise NotTaken(
-            reason=f"What was sent doesn't read as an application: {where}: {first['msg']}",
-            remedy="Ask with `frontburner node join` or `frontburner login`.",
+        raise EnrolmentRefused(
+            reason=f"The body isn't a valid enrolment request: {where}: {first['msg']}",
+            remedy="Use `frontburner node join` or `frontburner login`.",
             status=400,
         ) from None

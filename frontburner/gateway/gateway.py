@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from frontburner.credentials.permissions import JOBS, PEOPLE, PREFECT
 from frontburner.credentials.tokens import TokenRefused
 from frontburner.gateway.auth_middleware import COOKIE, AuthMiddleware, presented, same_site
-from frontburner.gateway.enrolment import Enrolment, NotTaken
+from frontburner.gateway.enrolment import Enrolment, EnrolmentRefused
 from frontburner.gateway.pages import LOGIN_POLICY, home_page, login_page
 from frontburner.gateway.proxy import Proxy
 from frontburner.gateway.rate_limit import AT_ONCE, RateLimit
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from frontburner.credentials.authority import Authority
-    from frontburner.credentials.tokens import Tokens
+    from frontburner.credentials.tokens import TokenStore
 
 BODY_S = 10.0
 """A stranger's request is read for so long at most."""
@@ -66,7 +66,7 @@ class Gateway:
     """
 
     authority: Authority
-    tokens: Tokens
+    tokens: TokenStore
     prefect: str
     scheduler: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class _Desk:
 
     async def certificate(self, _request: Request) -> Response:
         """Give the authority's certificate, which whoever has a token knows by its fingerprint."""
-        return Response(self.gateway.authority.path.read_bytes(), media_type="application/x-pem-file")
+        return Response(self.gateway.authority.certificate_path.read_bytes(), media_type="application/x-pem-file")
 
     async def enrol(self, request: Request) -> Response:
         """Take a node or a person in."""
@@ -137,7 +137,7 @@ class _Desk:
         )  # fmt: skip
         try:
             body = await _soon(request)
-            given = await asyncio.to_thread(office.take, token, body)
+            given = await asyncio.to_thread(office.enrol, token, body)
         except FrontburnerError as error:
             return _sentence(error, getattr(error, "status", 400))
         log.info("took in %s by the token %s", given["name"], token.name)
@@ -153,7 +153,7 @@ class _Desk:
             typed = parse_qs((await _soon(request)).decode("utf-8", "replace"), max_num_fields=4)
             text = typed.get("token", [""])[0].strip()
             token = self.gateway.tokens.check(text)
-        except (NotTaken, ValueError):
+        except (EnrolmentRefused, ValueError):
             return _login("That couldn't be read.", 400)
         except TokenRefused as refused:
             answer = self._stranger(request, refused)
@@ -212,7 +212,7 @@ async def _soon(request: Request) -> bytes:
         async with asyncio.timeout(BODY_S):
             return await request.body()
     except TimeoutError:
-        raise NotTaken(reason="The body didn't come in time.", remedy="Ask again.", status=408) from None
+        raise EnrolmentRefused(reason="The body didn't come in time.", remedy="Ask again.", status=408) from None
 
 
 def _login(problem: str = "", status: int = 200) -> Response:

@@ -16,11 +16,11 @@ import psutil
 import uvicorn
 from cyclopts import App
 
-from frontburner.credentials.authority import Authority, now
-from frontburner.credentials.certificates import Kind
-from frontburner.credentials.identity import gate_folder
+from frontburner.credentials.authority import Authority
+from frontburner.credentials.certificates import CertificateKind
+from frontburner.credentials.dask_security import credentials_folder
 from frontburner.credentials.permissions import may
-from frontburner.credentials.tokens import Tokens
+from frontburner.credentials.tokens import TokenStore
 from frontburner.gateway.enrolment import STORE_VARIABLES
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.rate_limit import AT_ONCE
@@ -79,11 +79,6 @@ class GatewaySettings:
     monitor: bool = False
 
 
-def tokens_of(folder: Path) -> Tokens:
-    """Return the tokens that are kept in a gate's folder."""
-    return Tokens(path=folder / "tokens.json", clock=now)
-
-
 def serve(settings: GatewaySettings) -> None:
     """Run the gateway until the process is told to end."""
     asyncio.run(_serve(settings))
@@ -107,7 +102,7 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, C
     places = AllowedPlaces(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
     gateway = Gateway(
         authority=authority,
-        tokens=tokens_of(settings.folder),
+        tokens=TokenStore.open(settings.folder),
         prefect=settings.prefect,
         scheduler=settings.scheduler,
         environment=_store() if settings.environment is None else settings.environment,
@@ -156,7 +151,7 @@ async def _renew(context: ssl.SSLContext, settings: GatewaySettings) -> None:
 
 
 def _papers(authority: Authority, settings: GatewaySettings) -> CertificateFiles:
-    return authority.issue(Kind.SERVER, "gateway", [*own_names(), *settings.names])
+    return authority.issue(CertificateKind.SERVER, "gateway", [*own_names(), *settings.names])
 
 
 def _store() -> dict[str, str]:
@@ -206,7 +201,7 @@ def main(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     serve(
         GatewaySettings(
-            folder=folder or gate_folder(),
+            folder=folder or credentials_folder(),
             prefect=prefect,
             scheduler=scheduler,
             host=host,

@@ -7,7 +7,7 @@ import sys
 
 from frontburner.cluster.node_processes import local_nodes
 from frontburner.cluster.stop_signal import stop_signal
-from frontburner.credentials.certificates import Kind
+from frontburner.credentials.certificates import CertificateKind
 from frontburner.credentials.dask_security import security_for
 from frontburner.settings import Settings
 
@@ -28,7 +28,7 @@ def main() -> None:
             standings=home / "standings.json",
             health_port=given.health_port,
             host=given.host,
-            security=security_for(Kind.SERVER, home / "gate") if given.host else None,
+            security=security_for(CertificateKind.SERVER, home / "gate") if given.host else None,
         ) as farm,
     ):
         print(f"The scheduler listens at {farm.scheduler_address}.", file=sys.stderr, flush=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from frontburner.cluster.node_processes import cores, default_nodes
 from frontburner.cluster.prefect_server import server_command, server_environment, server_url
 from frontburner.credentials.authority import Authority
-from frontburner.credentials.certificates import Kind
-from frontburner.credentials.dask_security import OWNERS
+from frontburner.credentials.certificates import CertificateKind
+from frontburner.credentials.dask_security import CERTIFICATE_NAMES, credentials_folder
 from frontburner.manager.farm_setup import LOOPBACK, SEAWEEDFS, farm_folder
 from frontburner.manager.health_probes import HttpProbe, NodeProbe
 from frontburner.manager.object_store import s3_front, s3_url, seaweedfs, store_address, store_environment
@@ -22,6 +22,7 @@ from frontburner.manager.service_environment import prefect_variables
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from frontburner.credentials.authority import CertificateFiles
     from frontburner.manager.farm_setup import FarmSetup
 
 POOL = "frontburner"
@@ -51,7 +52,7 @@ def environment_of(setup: FarmSetup, home: Path) -> dict[str, str]:
 def commands_environment(setup: FarmSetup, home: Path) -> dict[str, str]:
     """Return what commands on this machine need to use the farm: where it is, who they are, the keys of its store."""
     store = store_address(setup)
-    papers = None if setup.alone else Authority.open(gate_folder(home)).issue(Kind.CLIENT, OWNERS[Kind.CLIENT])
+    papers = None if setup.alone else _client_files(home)
     return {
         **leads(setup),
         **({"FRONTBURNER_FILES": store} if store else {}),
@@ -77,11 +78,6 @@ def gateway_address(setup: FarmSetup) -> str:
     return "" if setup.alone else f"https://{setup.host}:{setup.ports['gateway']}"
 
 
-def gate_folder(home: Path) -> Path:
-    """Return the folder of the farm's authority and its tokens."""
-    return home / "gate"
-
-
 def _stores(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
     if setup.store != SEAWEEDFS:
         return ()
@@ -89,7 +85,7 @@ def _stores(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
     store = Service(name="store", command=seaweedfs(setup, home), address=inner, probe=HttpProbe(inner, refusing=True))
     if setup.alone:
         return (store,)
-    papers = Authority.open(gate_folder(home)).issue(Kind.SERVER, "s3", [setup.host])
+    papers = Authority.open(credentials_folder(home)).issue(CertificateKind.SERVER, "s3", [setup.host])
     folder, command = s3_front(setup, home, papers)
     url = s3_url(setup)
     probe = HttpProbe(url, papers=papers, refusing=True)
@@ -125,17 +121,17 @@ def _scheduler(setup: FarmSetup) -> Service:
 
 def _gateway(setup: FarmSetup, home: Path) -> Service:
     """Make the one part that hears people and machines nobody knows yet."""
-    url, authority = gateway_address(setup), Authority.open(gate_folder(home))
+    url = gateway_address(setup)
     return Service(
         name="gateway",
         command=(
-            sys.executable, "-m", "frontburner.gateway.serve", "--folder", str(gate_folder(home)),
+            sys.executable, "-m", "frontburner.gateway.serve", "--folder", str(credentials_folder(home)),
             "--prefect", server_url(setup.ports["prefect"]).removesuffix("/api"),
             "--scheduler", scheduler_address(setup), "--host", setup.host, "--port", str(setup.ports["gateway"]),
             "--name", setup.host,
         ),
         address=url,
-        probe=HttpProbe(f"{url}/health", papers=authority.issue(Kind.CLIENT, OWNERS[Kind.CLIENT])),
+        probe=HttpProbe(f"{url}/health", papers=_client_files(home)),
         needs=("prefect", "scheduler"),
     )  # fmt: skip
 
@@ -171,6 +167,11 @@ def _nodes(setup: FarmSetup, needs: tuple[str, ...]) -> tuple[Service, ...]:
         )
         for index, name in enumerate(names)
     )
+
+
+def _client_files(home: Path) -> CertificateFiles:
+    authority = Authority.open(credentials_folder(home))
+    return authority.issue(CertificateKind.CLIENT, CERTIFICATE_NAMES[CertificateKind.CLIENT])
 
 
 def _health(port: int) -> str:

@@ -28,7 +28,7 @@ def submit_through_gateway(member: Membership, document: Mapping[str, Any]) -> d
     FrontburnerError
         When the farm isn't there, or doesn't let whoever is logged in submit.
     """
-    trusted = ssl.create_default_context(cafile=str(member.papers.authority))
+    trusted = ssl.create_default_context(cafile=str(member.files.authority))
     headers = {"authorization": f"Bearer {member.token}"}
     try:
         with httpx.Client(verify=trusted, trust_env=False, timeout=ANSWER_S) as client:

@@ -23,8 +23,8 @@ from starlette.routing import Route, WebSocketRoute
 from frontburner.cluster.node_processes import CONFIG, node_options
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.dask_security import security_for
-from frontburner.credentials.tokens import Role
-from frontburner.gateway.serve import GatewaySettings, server, tokens_of
+from frontburner.credentials.tokens import Role, TokenStore
+from frontburner.gateway.serve import GatewaySettings, server
 from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of the tests here
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Gate:
 
     def token(self, role: str, name: str = "", **more: Any) -> str:
         """Make a token."""
-        made = tokens_of(self.folder).add(
+        made = TokenStore.open(self.folder).add(
             name or f"t{time.monotonic_ns()}", Role(role), authority=self.authority.fingerprint, **more
         )
         return str(made)
@@ -98,7 +98,7 @@ class Gate:
             yield client
 
     def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.authority.path))
+        return ssl.create_default_context(cafile=str(self.authority.certificate_path))
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frontburner.credentials.authority import Authority
-from frontburner.credentials.certificates import new_key, request_for
-from frontburner.credentials.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.credentials.certificates import new_key, signing_request
+from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedPlaces
 from frontburner.jobs.field_values import one_line
@@ -57,7 +57,7 @@ class Inside:
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority.open(folder / "gate")
-        self.tokens = Tokens(path=folder / "gate" / "tokens.json", clock=lambda: datetime.now(UTC))
+        self.tokens = TokenStore(path=folder / "gate" / "tokens.json", clock=lambda: datetime.now(UTC))
         places = AllowedPlaces(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
         gateway = Gateway(
             authority=self.authority, tokens=self.tokens, prefect="http://127.0.0.1:9", scheduler="tls://m:8786",
@@ -131,7 +131,7 @@ def test_requests_of_strangers(inside: Inside, capsys: pytest.CaptureFixture[str
 
 def test_applications_with_a_token(inside: Inside, capsys: pytest.CaptureFixture[str]) -> None:
     token = str(inside.tokens.add("rack", Role.NODE, authority=inside.authority.fingerprint))
-    good = {"name": "n1", "request": request_for(new_key(), "n1").decode(), "versions": versions()}
+    good = {"name": "n1", "request": signing_request(new_key(), "n1").decode(), "versions": versions()}
     request = good["request"]
     assert isinstance(request, str)
     spoiled = st.tuples(st.integers(0, len(request) - 1), st.characters()).map(

@@ -19,9 +19,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from frontburner.credentials.certificates import new_key, request_for
+from frontburner.credentials.certificates import new_key, signing_request
+from frontburner.credentials.tokens import TokenStore
 from frontburner.gateway.auth_middleware import COOKIE, KNOWN_BYTES, STRANGER_BYTES
-from frontburner.gateway.serve import tokens_of
 from frontburner.gateway.submit_policy import AllowedPlaces
 from frontburner.jobs.job import JobRefused, make_job
 from tasks.node.versions import versions
@@ -166,7 +166,7 @@ def test_a_token_that_is_taken_back_is_refused_at_once(gate: Gate) -> None:
     token = gate.token("look", "for-a-while")
     with gate.client(token) as client:
         assert client.get("/whoami").status_code == 200
-        tokens_of(gate.folder).revoke("for-a-while")
+        TokenStore.open(gate.folder).revoke("for-a-while")
         assert client.get("/whoami").status_code == 401
 
 
@@ -380,7 +380,7 @@ def test_a_web_socket_of_another_site_is_refused(gate: Gate, origin: str, refuse
 
 
 def _application(name: str = "n7", **changes: object) -> dict[str, object]:
-    asked = {"name": name, "request": request_for(new_key(), "x").decode(), "versions": versions()}
+    asked = {"name": name, "request": signing_request(new_key(), "x").decode(), "versions": versions()}
     return asked | changes
 
 

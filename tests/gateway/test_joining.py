@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cluster.running_farms import NoFarm, find_scheduler
-from frontburner.credentials.joining import JoinRefused, gateway_of, join, log_in, rejoin
-from frontburner.credentials.membership import adopt_person, forget, membership
+from frontburner.credentials.joining import JoinRefused, gateway_url, join, log_in, renew
+from frontburner.credentials.membership import apply_login, delete_login, read_membership
 from frontburner.credentials.tokens import read_token
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
      ("tls://[fd00::1]:8786", "https://[fd00::1]:8700")],
 )  # fmt: skip
 def test_the_gateway_is_found_from_what_people_type(given: str, found: str) -> None:
-    assert gateway_of(given) == found
+    assert gateway_url(given) == found
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_gateway_is_found_from_what_people_type(given: str, found: str) -> N
 )
 def test_what_is_no_address_is_refused(given: str) -> None:
     with pytest.raises(JoinRefused, match="isn't the address of a farm"):
-        gateway_of(given)
+        gateway_url(given)
 
 
 def test_an_operator_logs_in_and_commands_find_the_farm(
@@ -63,27 +63,27 @@ def test_an_operator_logs_in_and_commands_find_the_farm(
 ) -> None:
     token = gate.token("operate", "op")
     member = log_in(gate.url, token, home)
-    assert (member.name, member.role, member.certified) == ("op", "operate", True)
+    assert (member.name, member.role, member.has_certificate) == ("op", "operate", True)
     assert find_scheduler("") == Settings().scheduler == "tls://farm.studio:8786"
     assert {stat.S_IMODE(path.stat().st_mode) for path in member.folder.iterdir() if path.is_file()} == {0o600}
     with monkeypatch.context() as own:
         own.setenv("PREFECT_API_URL", "http://mine:4200/api")
-        adopt_person(home)
+        apply_login(home)
         assert os.environ["PREFECT_API_URL"] == "http://mine:4200/api"
         assert os.environ["PREFECT_API_AUTH_STRING"] == f"frontburner:{token}"
         assert os.environ["AWS_SECRET_ACCESS_KEY"] == STORE["AWS_SECRET_ACCESS_KEY"]
         for name in ("PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE", *STORE):
             own.delenv(name)
     assert token not in repr(member)
-    assert forget(home)
-    assert membership(home) is None
+    assert delete_login(home)
+    assert read_membership(home) is None
     assert Settings().scheduler == ""
 
 
 @pytest.mark.parametrize("role", ["look", "submit"])
 def test_those_who_may_less_are_told_so_by_commands_that_ask_for_more(gate: Gate, home: Path, role: str) -> None:
     member = log_in(gate.url, gate.token(role), home)
-    assert not member.certified
+    assert not member.has_certificate
     with pytest.raises(NoFarm, match="asks for one that may operate"):
         find_scheduler("")
 
@@ -95,7 +95,7 @@ def test_another_manager_is_told_nothing(gate: Gate, home: Path, tmp_path: Path)
             log_in(imposter.url, token, home)
         secret = token.split(".")[2]
         assert secret not in str(imposter.prefect.heard)
-    assert membership(home) is None
+    assert read_membership(home) is None
 
 
 def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> None:
@@ -103,20 +103,20 @@ def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> No
     member = join(gate.url, rack, home, "n20")
     assert member.token != rack
     assert rack not in "".join(path.read_text() for path in member.folder.iterdir() if path.is_file())
-    assert rejoin(home, "n20", before=timedelta(days=1)) == member
-    before = member.papers.certificate.read_bytes()
-    renewed = rejoin(home, "n20", before=timedelta(days=400))
+    assert renew(home, "n20", before=timedelta(days=1)) == member
+    before = member.files.certificate.read_bytes()
+    renewed = renew(home, "n20", before=timedelta(days=400))
     assert renewed is not None
-    assert renewed.papers.certificate.read_bytes() != before
+    assert renewed.files.certificate.read_bytes() != before
     assert renewed.token == member.token
-    assert rejoin(home, "n21", before=timedelta(days=1)) is None
+    assert renew(home, "n21", before=timedelta(days=1)) is None
 
 
 def test_roles_and_commands_must_fit(gate: Gate, home: Path) -> None:
-    with pytest.raises(JoinRefused, match="a node needs one of its own kind"):
+    with pytest.raises(JoinRefused, match="a node needs one of the role node"):
         join(gate.url, gate.token("operate"), home, "n30")
     shown = read_token(gate.token("look"))
-    with pytest.raises(FrontburnerError, match="isn't known here, or was taken back"):
+    with pytest.raises(FrontburnerError, match="is unknown, or was revoked"):
         log_in(gate.url, str(replace(shown, secret="A" * 43)), home)
     with pytest.raises(JoinRefused, match="isn't the farm this token is for"):
         log_in(gate.url, str(replace(shown, authority="0" * 64)), home)

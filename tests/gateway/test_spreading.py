@@ -95,7 +95,7 @@ def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
         assert done.returncode == 0, done.stderr
 
     lost, stolen, good = (
-        join(gate.url, gate.token("node", name), tmp_path / "others", f"of-{name}").papers
+        join(gate.url, gate.token("node", name), tmp_path / "others", f"of-{name}").files
         for name in ("lost", "stolen", "good")
     )
     with ExitStack() as stack:
@@ -125,7 +125,7 @@ def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
         assert places(farm, "n2"), "of nodes, only the one whose certificate was taken back is sent away"
         _, said = first.communicate(timeout=TIMEOUT_S)
         assert first.returncode == 2
-        assert "the certificate of this machine was taken back on the manager" in said
+        assert "the certificate of this machine was revoked on the manager" in said
         assert "frontburner node join --token TOKEN" in said
         ended(again)
 
@@ -138,13 +138,13 @@ def test_whom_a_scheduler_turns_away_is_told_why(
     monkeypatch.setenv("FRONTBURNER_HOME", str(home))
     assert tls_refusal(farm.scheduler_address) is None
     other = Authority.open(tmp_path / "other").certificate.public_bytes(Encoding.PEM)
-    ours = member.papers.authority.read_bytes()
-    member.papers.authority.write_bytes(other)
-    with pytest.raises(TlsRefused, match="isn't the farm that let this machine in"):
+    ours = member.files.authority.read_bytes()
+    member.files.authority.write_bytes(other)
+    with pytest.raises(TlsRefused, match="isn't the farm this machine joined"):
         call(farm.scheduler_address, "snapshot")
-    member.papers.authority.write_bytes(ours)
+    member.files.authority.write_bytes(ours)
     assert manager.run("token", "revoke", "anna").returncode == 0
-    with pytest.raises(TlsRefused, match="was taken back on the manager") as away:
+    with pytest.raises(TlsRefused, match="was revoked on the manager") as away:
         call(farm.scheduler_address, "snapshot")
     assert "--role operate" in away.value.remedy
     assert tls_refusal("tls://127.0.0.1:9") is None, "of who isn't there nothing is known"

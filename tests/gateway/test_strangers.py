@@ -21,8 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frontburner.cluster.arbiter_calls import call, connected
-from frontburner.credentials.dask_security import security_for
-from frontburner.credentials.identity import security_at
+from frontburner.credentials.dask_security import security_at, security_for
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.content_digests import content_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.credentials.tokens import Role, TokenRefused, Tokens, read_token
+from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def tokens(tmp_path: Path, clock: Clock) -> Tokens:
-    return Tokens(path=tmp_path / "gate" / "tokens.json", clock=clock)
+def tokens(tmp_path: Path, clock: Clock) -> TokenStore:
+    return TokenStore(path=tmp_path / "gate" / "tokens.json", clock=clock)
 
 
-def test_what_was_shown_is_known_and_what_is_kept_doesnt_tell_it(tokens: Tokens) -> None:
+def test_what_was_shown_is_known_and_what_is_kept_doesnt_tell_it(tokens: TokenStore) -> None:
     shown = tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     assert tokens.check(str(shown)).name == "anna"
     kept = tokens.path.read_text()
@@ -46,7 +46,7 @@ def test_what_was_shown_is_known_and_what_is_kept_doesnt_tell_it(tokens: Tokens)
     assert read_token(f" {shown}\n").authority == AUTHORITY
 
 
-def test_another_secret_is_refused_as_one_that_isnt_known(tokens: Tokens) -> None:
+def test_another_secret_is_refused_as_one_that_isnt_known(tokens: TokenStore) -> None:
     shown = tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     other = str(shown).replace(shown.secret, "A" * len(shown.secret))
     unknown = str(shown).replace(shown.key, "0" * len(shown.key))
@@ -60,26 +60,26 @@ def test_another_secret_is_refused_as_one_that_isnt_known(tokens: Tokens) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "fb1", "fb1.0.0.0", "x" * 10_000, f"fb1.{'0' * 12}.{'é' * 43}.{AUTHORITY}"])
-def test_what_isnt_a_token_is_refused_and_not_repeated(tokens: Tokens, text: str) -> None:
+def test_what_isnt_a_token_is_refused_and_not_repeated(tokens: TokenStore, text: str) -> None:
     with pytest.raises(TokenRefused) as refused:
         tokens.check(text)
     assert len(text) < 8 or text not in str(refused.value)
 
 
-def test_it_is_over_when_its_time_is(tokens: Tokens, clock: Clock) -> None:
-    shown = str(tokens.add("anna", Role.LOOK, authority=AUTHORITY, lasts=timedelta(days=30)))
+def test_it_is_over_when_its_time_is(tokens: TokenStore, clock: Clock) -> None:
+    shown = str(tokens.add("anna", Role.LOOK, authority=AUTHORITY, lifetime=timedelta(days=30)))
     clock.at += timedelta(days=30) - timedelta(seconds=1)
     assert tokens.check(shown).name == "anna"
     clock.at += timedelta(seconds=1)
-    with pytest.raises(TokenRefused, match="is over since 2026-03-31"):
+    with pytest.raises(TokenRefused, match="expired at 2026-03-31"):
         tokens.check(shown)
 
 
-def test_taking_back_is_seen_by_other_processes_and_takes_what_nodes_got_by_it(tokens: Tokens, clock: Clock) -> None:
-    gateway = Tokens(path=tokens.path, clock=clock)
+def test_revocation_applies_to_other_processes_and_to_tokens_of_nodes(tokens: TokenStore, clock: Clock) -> None:
+    gateway = TokenStore(path=tokens.path, clock=clock)
     rack = tokens.add("rack", Role.NODE, authority=AUTHORITY)
     own = tokens.add("node-n7", Role.NODE, authority=AUTHORITY, node="n7", parent=rack.key)
-    tokens.certified(own.key, 77)
+    tokens.add_serial(own.key, 77)
     anna = tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     assert gateway.check(str(own)).serials == (77,)
     gone = tokens.revoke("rack")
@@ -90,12 +90,12 @@ def test_taking_back_is_seen_by_other_processes_and_takes_what_nodes_got_by_it(t
     assert gateway.check(str(anna)).name == "anna"
 
 
-def test_names_are_given_once_and_unknown_ones_are_told(tokens: Tokens) -> None:
+def test_names_are_given_once_and_unknown_ones_are_told(tokens: TokenStore) -> None:
     tokens.add("anna", Role.LOOK, authority=AUTHORITY)
-    with pytest.raises(FrontburnerError, match="There is a token called anna already"):
+    with pytest.raises(FrontburnerError, match="A token called anna exists already"):
         tokens.add("anna", Role.OPERATE, authority=AUTHORITY)
-    with pytest.raises(FrontburnerError, match="There are anna"):
+    with pytest.raises(FrontburnerError, match="tokens are anna"):
         tokens.revoke("berta")
-    with pytest.raises(FrontburnerError, match="can't be a name"):
+    with pytest.raises(FrontburnerError, match="isn't a valid name"):
         tokens.add("../anna", Role.LOOK, authority=AUTHORITY)
     assert [token["name"] for token in json.loads(tokens.path.read_text())["tokens"]] == ["anna"]

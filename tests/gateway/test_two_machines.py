@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.gateway.serve import tokens_of
+from frontburner.credentials.tokens import TokenStore
 from frontburner.manager.service_environment import prefect_variables
 from storage.images import decode_exr
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect_at, until
@@ -53,8 +53,8 @@ def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about
         let_in, may_operate = gate.token("node", "rack"), gate.token("operate", "anna")
         refused = node.run("node", "join", gate.url, "--token", may_operate, "--name", "n1")
         assert refused.returncode == 2
-        assert "a node needs one of its own kind" in refused.stderr
-        assert "asks for a certificate" in operator.run("node", "list", "--scheduler", cluster.scheduler_address).stderr
+        assert "a node needs one of the role node" in refused.stderr
+        assert "requires a certificate" in operator.run("node", "list", "--scheduler", cluster.scheduler_address).stderr
         joining = ("node", "join", gate.url, "--name", "n1", "--threads", "1")
         with node.start(*joining, FRONTBURNER_TOKEN=let_in) as joined:
             try:
@@ -69,7 +69,7 @@ def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about
                 assert set(report["per_node"]) == {"n1"}
                 pixels = decode_exr(next(out.glob("*.exr")).read_bytes())[0]
                 assert pixels.shape[:2] == (48, 64)
-                assert len(tokens_of(gate_folder).of_node("n1")) == 1
+                assert len(TokenStore.open(gate_folder).for_node("n1")) == 1
                 own = json.loads((node.home / "farm" / "n1" / "farm.json").read_text())["token"]
             finally:
                 joined.terminate()
