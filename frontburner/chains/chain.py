@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from frontburner.jobs.document_errors import sentences
+from frontburner.jobs.document_errors import problems_of
 from frontburner.jobs.durations import parse_span
-from frontburner.jobs.field_values import plain, words
-from frontburner.jobs.files import beside, read_document
+from frontburner.jobs.field_values import comma_list, number_to_text
 from frontburner.jobs.job import JobRefused, RenderJob
+from frontburner.jobs.job_files import read_document, with_scene_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ FIELD = "stages"
 
 def _arguments(value: object) -> object:
     """Take numbers for their text; a line that a shell would split is no argument list."""
-    return [plain(each) for each in value] if isinstance(value, list) else value
+    return [number_to_text(each) for each in value] if isinstance(value, list) else value
 
 
 class Stage(BaseModel):
@@ -32,7 +32,7 @@ class Stage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="What others call it in after.", pattern=r"^\w[\w.+-]{0,99}$")
-    after: Annotated[list[str], BeforeValidator(words)] = Field(
+    after: Annotated[list[str], BeforeValidator(comma_list)] = Field(
         default=[], description="Stages that must be complete before it begins."
     )
     job: RenderJob | None = Field(None, description="The job to render.")
@@ -41,12 +41,12 @@ class Stage(BaseModel):
     )
     folder: str = Field("", description="Where the command runs; empty is the chain's own folder.")
     time_limit: str = Field("", description="End the command after this time, such as 30m; empty is no limit.")
-    reads: Annotated[list[str], BeforeValidator(words)] = Field(
+    reads: Annotated[list[str], BeforeValidator(comma_list)] = Field(
         default=[],
         description="Files and folders the command depends on: when one changes, it runs again. "
         "Files among its arguments count anyway.",
     )
-    writes: Annotated[list[str], BeforeValidator(words)] = Field(
+    writes: Annotated[list[str], BeforeValidator(comma_list)] = Field(
         default=[], description="Files and folders the command makes: when one isn't there, it runs again."
     )
 
@@ -136,7 +136,7 @@ def read_chain(path: Path, given: Mapping[str, Any]) -> Chain:
     try:
         return Chain.model_validate(whole)
     except ValidationError as error:
-        problems = sentences(error, Chain, "a chain", where=lambda location: _where(location, stages))
+        problems = problems_of(error, Chain, "a chain", name=lambda location: _where(location, stages))
         raise JobRefused(reason=f"The chain {path} was refused:", remedy="", problems=problems) from None
 
 
@@ -145,7 +145,7 @@ def _with_job(path: Path, stage: object, given: Mapping[str, Any]) -> object:
     if not isinstance(stage, dict) or not isinstance(stage.get("job"), dict | str):
         return stage
     job = stage["job"]
-    whole = read_document(path.parent / job) if isinstance(job, str) else beside(path, job)
+    whole = read_document(path.parent / job) if isinstance(job, str) else with_scene_beside(path, job)
     return stage | {"job": whole | dict(given)}
 
 

@@ -76,8 +76,8 @@ def import_openjd(
 
     def act() -> int:
         from frontburner.control.intake import pairs_of
-        from frontburner.jobs.files import read_document
         from frontburner.jobs.job import make_job
+        from frontburner.jobs.job_files import read_document
         from frontburner.jobs.openjd import load
 
         document = load(read_document(template), template.absolute().parent, pairs_of(values or ()))

@@ -35,7 +35,7 @@ def movie(
     """
 
     def act() -> int:
-        from frontburner.jobs.fps import parse_fps
+        from frontburner.jobs.field_values import parse_fps
         from frontburner.jobs.job import make_job
         from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find

@@ -17,8 +17,8 @@ from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED as REFUSED_BEFORE
 from frontburner.control.intake import JobInput, absolute, read_job
 from frontburner.control.resume import Choice
-from frontburner.jobs.files import is_job_file, read_document
 from frontburner.jobs.job import JobRefused
+from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.settings import settings_for
 from storage.errors import FrontburnerError

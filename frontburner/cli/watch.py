@@ -12,7 +12,7 @@ from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.cluster.stop_signal import stop_signal
 from frontburner.jobs.durations import parse_span
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.jobs.template import ANY_SCENE
+from frontburner.jobs.templates import PLACEHOLDER_SCENE
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.submit.watched_folder import WatchedFolder
 from storage.errors import FrontburnerError
@@ -62,7 +62,7 @@ def _checked(folder: Path, given: dict[str, Any], form: JobInput, settle: str) -
         problems.append(f"settle: '{settle}' {error}")
     if problems:
         raise JobRefused(reason="The folder can't be watched:", remedy="", problems=tuple(problems))
-    make_job({"scene": ANY_SCENE} | form.filled() | given)
+    make_job({"scene": PLACEHOLDER_SCENE} | form.filled() | given)
     return settle_s
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frontburner.jobs.files import is_job_file, read_document
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
+from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.jobs.templates import load
 from frontburner.settings import Settings

@@ -1,1 +1,1 @@
-"""What a user wants rendered: the job document, its fields as people write them, its templates and its layout."""
+"""The job document: its fields and their syntax, its templates, identity and layout."""

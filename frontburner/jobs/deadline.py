@@ -1,4 +1,4 @@
-"""Whether a job will be ready in time: said from the first measurement on, never acted upon. No clock of its own."""
+"""Deadlines: forecasts of whether a job will be ready in time, which are reported and never acted upon."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from frontburner.jobs.durations import format_span
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LEAST_UNCERTAINTY = 0.05
-"""Part of the time left by which no forecast is thought to be surer."""
-
-SAY_EVERY_S = 600.0
-CORRECT_AFTER_S = 60.0
-TELL_EVERY_S = 2.0
-GRAMMAR = "Write a time such as 08:00, or a date and time such as 2026-03-01T08:00."
+MIN_UNCERTAINTY = 0.05
+"""Uncertainty of any forecast at least, as a fraction of the time left."""
+LOG_EVERY_S = 600.0
+LOG_CHANGED_REMEDY_AFTER_S = 60.0
+ANNOUNCE_EVERY_S = 2.0
+TIME_SYNTAX = "Write a time such as 08:00, or a date and time such as 2026-03-01T08:00."
 
 
 class DeadlineVerdict(StrEnum):
@@ -35,16 +34,16 @@ class DeadlineVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineForecast:
-    """What is expected of a job with a deadline.
+    """A forecast for a job with a deadline.
 
     Parameters
     ----------
     due, expected_end
-        Moments; both have a time zone.
+        Both have a time zone.
     uncertainty_s
-        How far the end may be off, either way.
+        How far off the end may be, either way.
     nodes_wanted
-        Nodes like the present ones, in all, with which it would be ready; 0 when no number would help.
+        Nodes like the present ones, in total, with which it would be ready in time; 0 when no number would do.
     """
 
     due: datetime
@@ -60,28 +59,27 @@ class DeadlineForecast:
 
     @property
     def verdict(self) -> DeadlineVerdict:
-        """Whether it will be ready, as far as can be said."""
+        """Whether it will be ready in time; close within the uncertainty."""
         if abs(self.spare_s) <= self.uncertainty_s:
             return DeadlineVerdict.CLOSE
         return DeadlineVerdict.ON_TIME if self.spare_s > 0 else DeadlineVerdict.LATE
 
     def sentence(self) -> str:
-        """Say it to a person, with what would help."""
+        """Return the forecast for a person to read, with what would help."""
         due = f"{self.due:%H:%M}"
-        off = f"(± {format_span(self.uncertainty_s)})"
+        margin = f"(± {format_span(self.uncertainty_s)})"
         if self.verdict is DeadlineVerdict.ON_TIME:
-            return f"On time for {due}: {format_span(self.spare_s)} to spare {off}."
+            return f"On time for {due}: {format_span(self.spare_s)} to spare {margin}."
         if self.verdict is DeadlineVerdict.CLOSE:
             side = "to spare" if self.spare_s >= 0 else "late"
-            return f"It will be close for {due}: {format_span(abs(self.spare_s))} {side} {off}.{self._help()}"
-        return f"Late for {due} by {format_span(-self.spare_s)} {off}.{self._help()}"
+            return f"It will be close for {due}: {format_span(abs(self.spare_s))} {side} {margin}.{self.remedy}"
+        return f"Late for {due} by {format_span(-self.spare_s)} {margin}.{self.remedy}"
 
     @property
     def remedy(self) -> str:
-        """What would help, as the end of a sentence; empty when nothing needs to."""
-        return "" if self.verdict is DeadlineVerdict.ON_TIME else self._help()
-
-    def _help(self) -> str:
+        """What would help, to be appended to a sentence; empty when on time."""
+        if self.verdict is DeadlineVerdict.ON_TIME:
+            return ""
         if not self.nodes_wanted:
             return " The deadline has passed, or is too near for any number of nodes."
         more = self.nodes_wanted - self.nodes
@@ -91,19 +89,19 @@ class DeadlineForecast:
 
 
 def deadline_text(value: object) -> object:
-    """Take what YAML makes of ``18:30`` (minutes) and of a date and time for their text."""
+    """Convert what YAML makes of ``18:30`` (an integer) and of a date and time back to text."""
     if isinstance(value, datetime):
         return value.isoformat()
     return f"{value // 60}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def next_moment(text: str, now: datetime) -> datetime:
-    """Read a deadline: the next time the clock shows it, or the moment itself.
+    """Read a deadline: a time of day means its next occurrence, today or tomorrow.
 
     Parameters
     ----------
     text
-        ``08:00``, or an ISO date and time; without a time zone it is that of ``now``.
+        ``08:00``, or an ISO date and time; without a time zone, that of ``now`` counts.
     now
         With a time zone.
 
@@ -119,54 +117,55 @@ def next_moment(text: str, now: datetime) -> datetime:
             return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
         today = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
     except ValueError:
-        raise ValueError(f"'{text}' is not a time. {GRAMMAR}") from None
+        raise ValueError(f"'{text}' is not a time. {TIME_SYNTAX}") from None
     return today if today > now else today + timedelta(days=1)
 
 
 def uncertainty(forecasts: Sequence[tuple[float, float]]) -> float:
-    """How far a forecast may be off: as far as those of the last half of the time lie apart.
+    """Return how far off a forecast may be: the spread of the forecasts made in the second half of the elapsed time.
 
     Parameters
     ----------
     forecasts
-        When each was made and what end it said, both in seconds; at least one.
+        When each was made and the end it forecast, both in seconds; at least one.
     """
     now_s, end_s = forecasts[-1]
     recent = [end for at_s, end in forecasts if at_s >= now_s / 2]
-    return max(max(recent) - min(recent), LEAST_UNCERTAINTY * (end_s - now_s))
+    return max(max(recent) - min(recent), MIN_UNCERTAINTY * (end_s - now_s))
 
 
 def nodes_wanted(*, nodes: int, left_s: float, available_s: float) -> int:
-    """Nodes that would do in the time there is what these do in the time left; 0 when there is none."""
+    """Return how many such nodes would finish in the available time, in total; 0 when no time is available."""
     return math.ceil(nodes * left_s / available_s - 1e-9) if available_s > 0 else 0
 
 
 @dataclass(slots=True, kw_only=True)
 class DeadlineWatch:
-    """Follows a job's forecasts; an observer of its events that announces `DeadlineForecast`.
+    """Observes the events of a job with a deadline, and announces a `events.DeadlineForecast` whenever its forecast changes.
 
     Parameters
     ----------
     due
         The deadline.
     now, clock
-        The wall clock, and seconds on the job's own clock.
-    say
-        Called with a sentence for the log: at first, when the verdict changes, what would help has changed
-        for a minute, and every ten minutes.
+        The wall clock, and seconds since the job began.
+    log
+        Called with the forecast as a sentence: the first, one with another verdict, one whose remedy changed if the
+        last is a minute old, and else one every ten minutes.
     """
 
     due: datetime
     now: Callable[[], datetime]
     clock: Callable[[], float]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     _forecasts: deque[tuple[float, float]] = field(init=False, default_factory=lambda: deque(maxlen=500))
     _nodes: set[str] = field(init=False, default_factory=set)
-    _told_s: float = field(init=False, default=-math.inf)
-    _said: tuple[float, DeadlineVerdict | None, str] = field(init=False, default=(-math.inf, None, ""))
+    _announced_s: float = field(init=False, default=-math.inf)
+    _logged: tuple[float, DeadlineVerdict | None, str] = field(init=False, default=(-math.inf, None, ""))
+    """When a forecast was last logged, with its verdict and remedy."""
 
     def take(self, event: ev.Event) -> None:
-        """Note what is forecast."""
+        """Follow the nodes and the forecasts of the job's end."""
         match event:
             case ev.NodeJoined(node=node):
                 self._nodes.add(node)
@@ -178,43 +177,43 @@ class DeadlineWatch:
                 pass
 
     def poll(self) -> None:
-        """Tell what is expected, as soon as anything is."""
+        """Announce the forecast, once there is one."""
         now_s = self.clock()
-        if not self._forecasts or now_s - self._told_s < TELL_EVERY_S:
+        if not self._forecasts or now_s - self._announced_s < ANNOUNCE_EVERY_S:
             return
-        self._told_s = now_s
-        outlook = self._outlook(now_s)
-        said_s, verdict, remedy = self._said
-        since_s = SAY_EVERY_S if outlook.remedy == remedy else CORRECT_AFTER_S
-        news = outlook.verdict is not verdict or now_s - said_s >= since_s
+        self._announced_s = now_s
+        forecast = self._forecast(now_s)
+        logged_s, verdict, remedy = self._logged
+        interval_s = LOG_EVERY_S if forecast.remedy == remedy else LOG_CHANGED_REMEDY_AFTER_S
+        news = forecast.verdict is not verdict or now_s - logged_s >= interval_s
         if news:
-            self._said = now_s, outlook.verdict, outlook.remedy
-            self.say(outlook.sentence())
-        ev.announce(
-            ev.DeadlineForecast(
-                at_s=now_s, due=self.due.isoformat(), expected_end=outlook.expected_end.isoformat(timespec="seconds"),
-                spare_s=outlook.spare_s, sentence=outlook.sentence(), news=news,
-            )
-        )  # fmt: skip
+            self._logged = now_s, forecast.verdict, forecast.remedy
+            self.log(forecast.sentence())
+        self._announce(forecast.expected_end, forecast.spare_s, forecast.sentence(), news=news)
 
     def end(self, *, complete: bool = True) -> None:
-        """Tell whether it was ready in time, when it is; a job that ended without all its pictures wasn't."""
+        """Announce whether the job was ready in time; one that ended with frames missing wasn't."""
         now = self.now()
         spare_s = (self.due - now).total_seconds()
         made_it = complete and spare_s >= 0
-        words = f"{format_span(spare_s)} to spare" if spare_s >= 0 else f"{format_span(-spare_s)} late"
-        sentence = f"Ready at {now:%H:%M:%S}: {words} for {self.due:%H:%M}."
+        margin = f"{format_span(spare_s)} to spare" if spare_s >= 0 else f"{format_span(-spare_s)} late"
+        sentence = f"Ready at {now:%H:%M:%S}: {margin} for {self.due:%H:%M}."
         if not complete:
             sentence = f"Not ready for {self.due:%H:%M}: frames failed."
-        self.say(sentence)
+        self.log(sentence)
+        self._announce(now, spare_s, sentence, news=True, made_it=made_it)
+
+    def _announce(
+        self, end: datetime, spare_s: float, sentence: str, *, news: bool, made_it: bool | None = None
+    ) -> None:
         ev.announce(
             ev.DeadlineForecast(
-                at_s=self.clock(), due=self.due.isoformat(), expected_end=now.isoformat(timespec="seconds"),
-                spare_s=spare_s, sentence=sentence, news=True, made_it=made_it,
+                at_s=self.clock(), due=self.due.isoformat(), expected_end=end.isoformat(timespec="seconds"),
+                spare_s=spare_s, sentence=sentence, news=news, made_it=made_it,
             )
         )  # fmt: skip
 
-    def _outlook(self, now_s: float) -> DeadlineForecast:
+    def _forecast(self, now_s: float) -> DeadlineForecast:
         now, (_, end_s) = self.now(), self._forecasts[-1]
         left_s = max(0.0, end_s - now_s)
         return DeadlineForecast(

@@ -1,4 +1,4 @@
-"""What is wrong with a document a user wrote, in sentences: its field, what was given, what would be right."""
+"""Validation errors of a document a user wrote, as sentences: the field, what was given, what would be right."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ def _dotted(location: Location) -> str:
     return ".".join(str(part) for part in location)
 
 
-def sentences(
-    error: ValidationError, model: type[BaseModel], what: str, *, where: Callable[[Location], str] = _dotted
+def problems_of(
+    error: ValidationError, model: type[BaseModel], kind: str, *, name: Callable[[Location], str] = _dotted
 ) -> tuple[str, ...]:
     """Return a sentence for each problem of a document.
 
     Parameters
     ----------
-    model
+    model, kind
         What it should be, and what that is called, such as ``a job``.
-    where
-        Names a place in it.
+    name
+        Names a place in the document.
     """
-    return tuple(_sentence(problem, model, what, where) for problem in error.errors(include_url=False))
+    return tuple(_sentence(problem, model, kind, name) for problem in error.errors(include_url=False))
 
 
-def _sentence(problem: ErrorDetails, model: type[BaseModel], what: str, name: Callable[[Location], str]) -> str:
-    where = name(problem["loc"]) or what.rpartition(" ")[2]
-    own = len(problem["loc"]) == 1
+def _sentence(problem: ErrorDetails, model: type[BaseModel], kind: str, name: Callable[[Location], str]) -> str:
+    place = name(problem["loc"]) or kind.rpartition(" ")[2]
+    top_level = len(problem["loc"]) == 1
     given = problem.get("input")
     if problem["type"] == "extra_forbidden":
-        known = f"is not a field of {what}. Fields are {', '.join(model.model_fields)}." if own else "is no field here."
-        return f"{where}: {known}"
+        fields = ", ".join(model.model_fields)
+        return f"{place}: " + (f"is not a field of {kind}. Fields are {fields}." if top_level else "is no field here.")
     if problem["type"] == "missing":
-        means = model.model_fields[str(problem["loc"][0])].description if own else ""
-        return f"{where}: is missing." + (f" It is {means}" if means else "")
+        meaning = model.model_fields[str(problem["loc"][0])].description if top_level else ""
+        return f"{place}: is missing." + (f" It is {meaning}" if meaning else "")
     text = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
     if not problem["loc"]:
         return text  # about several fields at once: the sentence names them
-    told = f"'{given}'" in text or (problem["type"] == "value_error" and isinstance(given, dict))
-    shown = "" if told else f"{given!r}: "
-    return f"{where}: {shown}{text}"
+    names_value = f"'{given}'" in text or (problem["type"] == "value_error" and isinstance(given, dict))
+    return f"{place}: {text}" if names_value else f"{place}: {given!r}: {text}"

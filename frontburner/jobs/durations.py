@@ -1,4 +1,4 @@
-"""Spans of time as people write and say them: ``1h30m`` becomes seconds, and seconds become ``25 min``."""
+"""Durations as people write them: ``1h30m`` becomes seconds, and seconds become ``25 min``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import re
 
 
 def parse_span(text: str) -> float:
-    """Read a span of time such as ``90s``, ``1h30m`` or ``30d``, in seconds. Raises ValueError with a sentence."""
-    match = re.fullmatch(
-        r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.replace(" ", "")
-    )
+    """Read a duration such as ``90s``, ``1h30m`` or ``30d``, in seconds. Raises ValueError with a sentence."""
+    number = r"(\d+(?:\.\d+)?)"
+    match = re.fullmatch(rf"(?:{number}d)?(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.replace(" ", ""))
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0,) * 4
     span_s = days * 86400 + hours * 3600 + minutes * 60 + seconds
     if not span_s:
@@ -18,7 +17,7 @@ def parse_span(text: str) -> float:
 
 
 def parse_age(text: str) -> float:
-    """Read an age such as ``30d``, ``2w`` or any span of time, in seconds. Raises ValueError with a sentence."""
+    """Read an age such as ``30d``, ``2w`` or any duration, in seconds. Raises ValueError with a sentence."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([dw])", text.replace(" ", ""))
     if match:
         return float(match[1]) * (86_400 if match[2] == "d" else 7 * 86_400)
@@ -29,7 +28,7 @@ def parse_age(text: str) -> float:
 
 
 def format_span(seconds: float) -> str:
-    """Return a span of time as people say it: ``40 s``, ``25 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    """Format a duration for prose: ``40 s``, ``25 min``, ``3 h 5 min``, ``2 d 4 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -43,7 +42,7 @@ def format_span(seconds: float) -> str:
 
 
 def clock_span(seconds: float | None) -> str:
-    """A span of time as a clock shows it; empty where none is known."""
+    """Format a duration as ``h:mm:ss`` or ``m:ss``; empty for None."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Frame numbers as people write them: ``1-48,60,70-90x2`` becomes a sorted tuple of numbers, and back."""
+"""Frame numbers as people write them: ``1-48,60,70-90x2`` to a sorted tuple of numbers, and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 MAX_FRAMES = 1_000_000
 _PART = re.compile(r"^\s*(\d+)\s*(?:-\s*(\d+)\s*(?:x\s*(\d+)\s*)?)?$")
-GRAMMAR = "Write frames as numbers and ranges, with a step after x: 12 or 1-48 or 1-48,60,70-90x2."
+FRAMES_SYNTAX = "Write frames as numbers and ranges, with a step after x: 12 or 1-48 or 1-48,60,70-90x2."
 
 
 def parse_frames(text: str) -> tuple[int, ...]:
@@ -25,7 +25,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     Raises
     ------
     ValueError
-        With one sentence that names the part that can't be read, and the grammar.
+        With a sentence that names the part that can't be read, and the syntax.
     """
     frames: set[int] = set()
     for part in text.split(","):
@@ -38,7 +38,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
 def _parse_part(part: str) -> range:
     match = _PART.match(part)
     if match is None:
-        raise ValueError(f"'{part.strip()}' is not a frame or a range of frames. {GRAMMAR}")
+        raise ValueError(f"'{part.strip()}' is not a frame or a range of frames. {FRAMES_SYNTAX}")
     first, last, step = (int(group) if group else None for group in match.groups())
     assert first is not None
     if last is None:
@@ -53,7 +53,7 @@ def _parse_part(part: str) -> range:
 
 
 def format_frames(frames: tuple[int, ...]) -> str:
-    """Write ascending frames as short as possible; `parse_frames` reads it back."""
+    """Format ascending frames as briefly as possible; `parse_frames` reads it back."""
     parts: list[str] = []
     index = 0
     while index < len(frames):
@@ -70,7 +70,7 @@ def format_frames(frames: tuple[int, ...]) -> str:
 
 
 def _end_of_run(frames: tuple[int, ...], start: int) -> int:
-    """Index behind the longest evenly spaced run that begins at ``start``."""
+    """Return the index after the longest evenly spaced run that starts at ``start``."""
     stop = start + 1
     while stop < len(frames) and (
         stop == start + 1 or frames[stop] - frames[stop - 1] == frames[start + 1] - frames[start]

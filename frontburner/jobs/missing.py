@@ -1,4 +1,4 @@
-"""What of a job is still to be rendered: frames that aren't in place, and of those what the store doesn't have."""
+"""What of a job is still to be rendered: frames that aren't in place, and which of their units the store lacks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingWork:
-    """Frames to be rendered, and those whose files are in place."""
+    """Frames still to be rendered, and records of those whose files are in place."""
 
     wanted: tuple[FrameWork, ...]
     in_place: tuple[FrameRecord, ...]
 
 
 def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: str = "") -> MissingWork:
-    """Look at what is there.
+    """Compare a job with what the store has of it.
 
     Parameters
     ----------
     again
-        Frames to render again: what is there of them is discarded first. Empty is none.
+        Frames to render again: what exists of them is discarded first. Empty is none.
     only
-        The frames that are looked at; empty is all.
+        Frames to consider; empty is all.
 
     Raises
     ------
@@ -40,30 +40,30 @@ def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: s
         When the job has no such frames.
     """
     ledger = UnitLedger(store=store)
-    frames = _chosen(only, layout, "only") or tuple(layout.orders)
-    anew = _chosen(again, layout, "again")
-    discard((layout.orders[number] for number in anew), store)
-    ledger.forget(layout.frames[number] for number in anew)
-    in_place = finished_many({number: layout.orders[number] for number in frames}, store)
-    wanted = [layout.frames[number] for number in frames if number not in in_place]
+    frames = _selected(only, layout, "only") or tuple(layout.orders)
+    discarded = _selected(again, layout, "again")
+    discard((layout.orders[frame] for frame in discarded), store)
+    ledger.forget(layout.frames[frame] for frame in discarded)
+    in_place = finished_many({frame: layout.orders[frame] for frame in frames}, store)
+    wanted = [layout.frames[frame] for frame in frames if frame not in in_place]
     units = ledger.finished(wanted)
     return MissingWork(
-        wanted=tuple(FrameWork(frame=each.frame, done=tuple(units.get(each.digest, ()))) for each in wanted),
+        wanted=tuple(FrameWork(frame=spec.frame, done=tuple(units.get(spec.digest, ()))) for spec in wanted),
         in_place=tuple(in_place.values()),
     )
 
 
-def _chosen(text: str, layout: Layout, field: str) -> tuple[int, ...]:
-    """Read a choice among the job's frames."""
+def _selected(text: str, layout: Layout, field: str) -> tuple[int, ...]:
+    """Read a selection of the job's frames."""
     if not text.strip():
         return ()
     try:
-        chosen = parse_frames(text)
+        selected = parse_frames(text)
     except ValueError as error:
         raise JobRefused(reason="The run was refused:", remedy="", problems=(f"{field}: {error}",)) from None
-    unknown = tuple(sorted(set(chosen) - set(layout.orders)))
+    unknown = tuple(sorted(set(selected) - set(layout.orders)))
     if unknown:
-        has = format_frames(tuple(sorted(layout.orders)))
-        problem = f"{field}: the job has no frames {format_frames(unknown)}; it has {has}."
+        all_frames = format_frames(tuple(sorted(layout.orders)))
+        problem = f"{field}: the job has no frames {format_frames(unknown)}; it has {all_frames}."
         raise JobRefused(reason="The run was refused:", remedy="", problems=(problem,))
-    return chosen
+    return selected

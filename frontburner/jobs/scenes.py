@@ -29,7 +29,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     scene = Path(job.scene).expanduser().absolute()
     numbered = animation.is_numbered(scene)
     if not numbered:
-        _require([scene])
+        _require_files([scene])
     keys = animation.animation_of(scene)
     if job.frames:
         frames = parse_frames(job.frames)
@@ -38,12 +38,12 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     elif numbered:
         frames = animation.frames_on_disk(scene)
         if not frames:
-            _require([animation.scene_at(scene, 1)])
+            _require_files([animation.scene_at(scene, 1)])
     else:
         frames = frames_of(scene) or (1,)
     paths = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
     if numbered:
-        _require(list(paths.values()))
+        _require_files(list(paths.values()))
     return tuple(
         FrameScene(frame=frame, path=str(path), parameters=_parameters(job, keys.at(frame)))
         for frame, path in paths.items()
@@ -51,7 +51,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
 
 
 def _parameters(job: RenderJob, keyed: Parameters) -> Parameters:
-    """Values at a frame: the job's own go before those of the keys file."""
+    """Return the parameters of a frame: the job's own override those of the keys file."""
     return tuple(sorted((dict(keyed) | job.parameters).items()))
 
 
@@ -65,15 +65,15 @@ def _frames_of_keys(scene: Path, text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _require(paths: list[Path]) -> None:
-    """Refuse a job whose scene isn't there."""
+def _require_files(paths: list[Path]) -> None:
+    """Refuse a job whose scene files are missing."""
     missing = [path for path in paths if not path.is_file()]
     if not missing:
         return
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-    what = "is a folder, not a scene file" if missing[0].is_dir() else "does not exist"
+    problem = "is a folder, not a scene file" if missing[0].is_dir() else "does not exist"
     raise JobRefused(
         reason="The job was refused before anything started:",
         remedy="",
-        problems=(f"scene: {missing[0]} {what}{more}. Check the path.",),
+        problems=(f"scene: {missing[0]} {problem}{more}. Check the path.",),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from frontburner.jobs.files import is_job_file
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import make_job
+from frontburner.jobs.job_files import is_job_file
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.monitor.refusals import RequestRefused
 from storage.errors import FrontburnerError

@@ -9,7 +9,7 @@ from prefect import get_run_logger
 
 from frontburner import events as ev
 from frontburner.cluster.fan_out import run_on_node
-from frontburner.jobs.fps import parse_fps
+from frontburner.jobs.field_values import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
 from tasks.node.measuring_tasks import measure_frames

@@ -167,7 +167,7 @@ class JobRun:
         found = self._round.missing_work(self.job, self.layout, self.store)
         announce_plan(self.job, self.layout, found, self.store, self.clock())
         self.pictures |= {record.frame: record for record in found.in_place}
-        self.farm.open(self._build, self.layout.unit, self.layout.shows(parts_folder(self.job.job_id)))
+        self.farm.open(self._build, self.layout.unit, self.layout.preview_settings(parts_folder(self.job.job_id)))
         if found.in_place:
             yield in_place(found)
         with self._deadline_watched():
@@ -261,7 +261,7 @@ class JobRun:
             self.artifacts = Artifacts(job_id=self.job.job_id, clock=self.clock)
             if self.job.finish_by:
                 due = next_moment(self.job.finish_by, _now())
-                self._deadline = DeadlineWatch(due=due, now=_now, clock=self.clock, say=get_run_logger().info)
+                self._deadline = DeadlineWatch(due=due, now=_now, clock=self.clock, log=get_run_logger().info)
             unobserve = ev.observe(self.report.take)
             try:
                 yield client.scheduler.address

@@ -16,7 +16,7 @@ from watchfiles import watch
 from frontburner.control.intake import JobInput, read_job
 from frontburner.events import RunState
 from frontburner.jobs.durations import format_span
-from frontburner.jobs.files import is_job_file, read_document
+from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.submit.api import Job, NotCompleted, submit
 from frontburner.submit.folder_contents import DONE, FAILED, PICTURES, FolderEntry, Settling, entries_in
 from storage.errors import FrontburnerError

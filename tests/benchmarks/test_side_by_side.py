@@ -12,7 +12,7 @@ from benchmarks.modes import judged
 from benchmarks.modes import shown as shown_modes
 from benchmarks.ratios import against, better_of, noise, predicted, spread, table, turn
 from benchmarks.side_by_side import ALONE, BUCKETS, EVERYONE, OURS, PLANS, WORKS, Contest, quick, shown
-from frontburner.jobs.regions import parse_size
+from frontburner.jobs.field_values import parse_size
 from frontburner.plan.unit_sizer import Mode
 from tasks.spec import SampleRange
 

@@ -26,7 +26,7 @@ from frontburner.credentials.certificates import new_key, signing_request
 from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedPlaces
-from frontburner.jobs.field_values import one_line
+from frontburner.jobs.field_values import require_one_line
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from storage.errors import FrontburnerError
 from tasks.node.versions import versions
@@ -218,7 +218,7 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert ".." not in job.out.split("/")
         assert "/" not in job.title
         for value in (job.scene, job.out, job.camera, *job.groups, *job.parameters, *job.parameters.values()):
-            assert one_line(value) == value
+            assert require_one_line(value) == value
 
     submit()
     assert taken, "some must be right, or nothing was tried"

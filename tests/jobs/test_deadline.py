@@ -93,7 +93,7 @@ def test_nodes_that_would_make_it_are_counted() -> None:
 def test_a_forecast_is_as_sure_as_the_last_ones_agree() -> None:
     assert uncertainty([(10, 1000)]) == pytest.approx(0.05 * 990)
     wild = [(10.0, 5000.0), (60.0, 900.0), (100.0, 1300.0)]
-    assert uncertainty(wild) == pytest.approx(400)  # what was said at 10 s is forgotten by then
+    assert uncertainty(wild) == pytest.approx(400)  # what was logged at 10 s is forgotten by then
     assert uncertainty([*wild, (900.0, 1010.0), (1000.0, 1010.0)]) == pytest.approx(0.5)
 
 
@@ -104,60 +104,60 @@ def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineForecast],
     planner = Planner(frames=[FrameWork(frame=1)], size=size, region=size.whole, passes=passes)
     cost = CostField(hills(640, 360, total_s=1000, samples=64))
     farm = FakeFarm(*(FakeNode(name=f"n{i}") for i in range(nodes)), cost=cost)
-    said: list[str] = []
+    logged: list[str] = []
     watch = DeadlineWatch(
         due=NIGHT + timedelta(seconds=due_s),
         now=lambda: NIGHT + timedelta(seconds=farm.now_s),
         clock=farm.clock,
-        say=said.append,
+        log=logged.append,
     )
-    told: list[ev.DeadlineForecast] = []
+    announced: list[ev.DeadlineForecast] = []
 
     def listen(event: ev.Event) -> None:
         if isinstance(event, ev.DeadlineForecast):
-            told.append(event)
+            announced.append(event)
 
     with ev.observe(watch.take), ev.observe(listen):
         render(planner, farm, between=watch.poll)
         watch.end()
-    return told, said, farm.now_s
+    return announced, logged, farm.now_s
 
 
 def test_a_job_that_will_be_ready_says_so_within_its_first_minute_and_was() -> None:
-    told, said, ended_s = watched(700)
-    assert told[0].at_s < 60
-    assert said[0].startswith("On time for 22:26: ")
-    assert said[-1].startswith("Ready at 22:23:")
-    assert told[-1].made_it
-    assert told[-1].spare_s == pytest.approx(700 - ended_s)
-    assert all(event.made_it is None for event in told[:-1])
-    late = [event for event in told if event.at_s > 250]
+    announced, logged, ended_s = watched(700)
+    assert announced[0].at_s < 60
+    assert logged[0].startswith("On time for 22:26: ")
+    assert logged[-1].startswith("Ready at 22:23:")
+    assert announced[-1].made_it
+    assert announced[-1].spare_s == pytest.approx(700 - ended_s)
+    assert all(event.made_it is None for event in announced[:-1])
+    late = [event for event in announced if event.at_s > 250]
     assert all(abs(event.spare_s - (700 - ended_s)) < 100 for event in late)
 
 
 def test_a_job_that_will_be_late_says_so_within_its_first_minute_and_how_many_nodes_it_lacks() -> None:
-    told, said, _ = watched(260)
-    assert next(event for event in told if "Late" in event.sentence).at_s < 60
-    minute = [event.sentence for event in told if event.at_s < 60]
+    announced, logged, _ = watched(260)
+    assert next(event for event in announced if "Late" in event.sentence).at_s < 60
+    minute = [event.sentence for event in announced if event.at_s < 60]
     assert any("2 more nodes like these would make it" in sentence for sentence in minute)
-    assert any("3 more nodes like these would make it" in words for words in said), "corrected as time runs away"
-    assert told[-1].made_it is False
-    assert "late for 22:19" in said[-1]
+    assert any("3 more nodes like these would make it" in words for words in logged), "corrected as time runs away"
+    assert announced[-1].made_it is False
+    assert "late for 22:19" in logged[-1]
 
 
 def test_the_log_has_a_line_when_it_is_news_and_not_all_the_time() -> None:
-    told, said, _ = watched(700)
-    assert len(told) > 50
-    assert len(said) == sum(event.news for event in told) < 8
+    announced, logged, _ = watched(700)
+    assert len(announced) > 50
+    assert len(logged) == sum(event.news for event in announced) < 8
 
 
 def test_a_job_with_frames_missing_is_not_ready() -> None:
-    said: list[str] = []
-    told: list[ev.Event] = []
-    watch = DeadlineWatch(due=NIGHT + timedelta(hours=1), now=lambda: NIGHT, clock=lambda: 0.0, say=said.append)
-    with ev.observe(told.append):
+    logged: list[str] = []
+    announced: list[ev.Event] = []
+    watch = DeadlineWatch(due=NIGHT + timedelta(hours=1), now=lambda: NIGHT, clock=lambda: 0.0, log=logged.append)
+    with ev.observe(announced.append):
         watch.end(complete=False)
-    (event,) = told
+    (event,) = announced
     assert isinstance(event, ev.DeadlineForecast)
     assert event.made_it is False
-    assert said == ["Not ready for 23:15: frames failed."]
+    assert logged == ["Not ready for 23:15: frames failed."]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frontburner.jobs.frames import GRAMMAR, MAX_FRAMES, format_frames, parse_frames
+from frontburner.jobs.frames import FRAMES_SYNTAX, MAX_FRAMES, format_frames, parse_frames
 
 frames = st.sets(st.integers(0, 400) | st.integers(0, 10**9), min_size=1, max_size=60).map(lambda s: tuple(sorted(s)))
 
@@ -49,13 +49,13 @@ def test_what_is_no_frame_is_named_with_the_grammar(text: str) -> None:
     with pytest.raises(ValueError, match="is not a frame or a range of frames") as refusal:
         parse_frames(text)
     assert str(refusal.value).startswith(tuple(f"'{part}' is not" for part in text.split(",")))
-    assert str(refusal.value).endswith(GRAMMAR)
+    assert str(refusal.value).endswith(FRAMES_SYNTAX)
 
 
 def test_only_the_part_that_is_wrong_is_named() -> None:
     with pytest.raises(ValueError, match=r"^'6O' is not") as refusal:
         parse_frames("1-48, 6O, 70")
-    assert "1-48," not in str(refusal.value).replace(GRAMMAR, "")
+    assert "1-48," not in str(refusal.value).replace(FRAMES_SYNTAX, "")
 
 
 def test_a_range_that_ends_before_it_begins_is_turned_round_for_the_user() -> None:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.jobs.durations import format_span, parse_span
-from frontburner.jobs.files import read_document
+from frontburner.jobs.field_values import parse_region, parse_size
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import Format, JobRefused, RenderJob, make_job
-from frontburner.jobs.regions import parse_region, parse_size
+from frontburner.jobs.job_files import read_document
 from frontburner.plan.fair_share import ShareTerms
 from tasks.job_context import SceneTravel
 from tasks.limits import Limits

@@ -123,7 +123,7 @@ def test_what_a_task_can_t_have_is_left_out_and_said() -> None:
     notes = "\n".join(exported.notes)
     assert "priority is left out: a task renders one frame." in notes
     assert "finish_by is left out" in notes
-    assert "Scene has no default: it lies outside /shows/one." in notes
+    assert "Scene has no default: it is outside /shows/one." in notes
     decode_job_template(template=exported.template)
 
 

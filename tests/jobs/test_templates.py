@@ -10,8 +10,7 @@ import pytest
 from frontburner.cli import app
 from frontburner.control.intake import JobInput, read_job
 from frontburner.jobs.job import JobRefused
-from frontburner.jobs.template import JobTemplate, TemplateRefused
-from frontburner.jobs.templates import load, names, read_template, save
+from frontburner.jobs.templates import JobTemplate, TemplateRefused, load, names, read_template, save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +107,7 @@ def test_a_variable_without_default_must_be_given() -> None:
     ("text", "words"),
     [
         ("job: {samples: $quality}", "samples: $quality is not a variable of the template. Add it to its variables."),
-        ("variables: {quality: 4}\njob: {seed: 3}", "variables: quality stands nowhere in the job."),
+        ("variables: {quality: 4}\njob: {seed: 3}", "variables: quality is not used in the job."),
         ("job: {sample: 3}", "sample: is not a field of a job. Fields are scene, "),
         ("variables: {q: 4}\njob: {samples: '$q $'}", "samples: '$q $' has a $ that names no variable."),
         ("variables: {a-b: 4}\njob: {samples: 3}", "'a-b' can't name a variable."),

@@ -86,7 +86,7 @@ class Farm:
             ),
         )  # fmt: skip
         need, clock = Demand(clock=farm.clock), farm.clock
-        watch = DeadlineWatch(due=NOW + timedelta(days=1), now=lambda: NOW, clock=clock, say=lambda _: None)
+        watch = DeadlineWatch(due=NOW + timedelta(days=1), now=lambda: NOW, clock=clock, log=lambda _: None)
         dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
 
         def between() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from frontburner.chains.chain import read_chain
-from frontburner.jobs.template import JobTemplate
+from frontburner.jobs.templates import JobTemplate
 from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_its_python_runs(desk: Path, scene: Callable[..., Path], monkeypatch: py
 
 def test_its_template_is_one() -> None:
     template = JobTemplate.model_validate(read_yaml(block("turntable.yaml")))
-    template.prove()
+    template.check()
     assert template.fill({"shot": "12"})["name"] == "turn-12"
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from frontburner.jobs.fps import parse_fps
+from frontburner.jobs.field_values import parse_fps
 
 
 @pytest.mark.parametrize(

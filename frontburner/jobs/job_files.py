@@ -1,4 +1,4 @@
-"""Job files: which files they are, and what they say, unchecked."""
+"""Job files (YAML or JSON): telling them from scenes, and reading them unchecked."""
 
 from __future__ import annotations
 
@@ -28,21 +28,19 @@ def read_document(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text) if path.suffix.lower() == ".json" else read_yaml(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise JobRefused(
-            reason=f"The job file {path} can't be read:", remedy="", problems=(" ".join(str(error).split()),)
-        ) from None
+        raise _refused(f"The job file {path} can't be read:", " ".join(str(error).split())) from None
     if not isinstance(document, dict):
-        raise JobRefused(
-            reason=f"The job file {path} holds no job:",
-            remedy="",
-            problems=("it must be a list of fields, such as 'scene: room.xml'.",),
-        )
-    return beside(path, document)
+        raise _refused(f"The job file {path} holds no job:", "it must be a list of fields, such as 'scene: room.xml'.")
+    return with_scene_beside(path, document)
 
 
-def beside(path: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a job document that was read from a file, with its relative scene taken as relative to that."""
+def with_scene_beside(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document read from a file, its relative scene taken as relative to that file."""
     scene = document.get("scene")
     if isinstance(scene, str) and scene and not scene.startswith("$") and not Path(scene).is_absolute():
         return document | {"scene": str(path.parent / Path(scene).expanduser())}
     return document
+
+
+def _refused(reason: str, problem: str) -> JobRefused:
+    return JobRefused(reason=reason, remedy="", problems=(problem,))
