@@ -141,7 +141,7 @@ def nodes_wanted(*, nodes: int, left_s: float, available_s: float) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class DeadlineWatch:
-    """Observes the events of a job with a deadline, and announces a `events.DeadlineForecast` whenever its forecast changes.
+    """Observes the events of a job with a deadline, and announces a forecast of its end every few seconds.
 
     Parameters
     ----------
