@@ -67,11 +67,18 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
 
 def top(*, scheduler: Scheduler = "", out: Out = None) -> int:
     """Show the farm in this terminal, as it changes: jobs and nodes, and keys that suspend, resume, pause and drain."""
-    from frontburner.monitor.terminal import Top
+    from tasks.extras import NotInstalled, require
 
     if not sys.stdout.isatty():
         print("There is no terminal here. `frontburner job list` and `node list` print the same once.", file=sys.stderr)
         return REFUSED
+    try:
+        require("textual", "The monitor in a terminal")
+    except NotInstalled as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    from frontburner.monitor.terminal import Top
+
     Top(_farm(scheduler, out)).run()
     return OK
 

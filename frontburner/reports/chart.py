@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.reports.chart_colours import FRAMES, LOADING, PASSES, THERE, WASTED, ChartColours
 from frontburner.reports.timeline import Activity
+from tasks.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,7 @@ def draw(report: Report) -> bytes:
 
 
 def _figure(report: Report) -> Figure:
+    require("matplotlib", "The chart")
     from matplotlib.figure import Figure
 
     title: dict[str, Any] = {

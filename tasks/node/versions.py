@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGES = ("distributed", "numpy", "mitsuba", "drjit")
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDERS = ("flows", "frontburner", "tasks", "storage")
 _DIGITS = 8
 
 
@@ -45,7 +46,7 @@ def _version(package: str) -> str:
 def _source() -> str:
     """Digest of the source, which a version alone doesn't tell apart."""
     digest = hashlib.sha256()
-    for folder in ("flows", "frontburner", "tasks", "storage"):
+    for folder in _FOLDERS:
         for path in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:_DIGITS]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.extras import require
 from tasks.spec import Aov
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def denoised(picture: Picture) -> Picture:
 
     Albedo and normal help where the picture has them. Light brighter than white is kept (``hdr``).
     """
+    require("pyoidn", "Denoising")
     import pyoidn
 
     guides = {guide.value: _channels(picture, guide) for guide in GUIDES}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage.errors import FrontburnerError
+from tasks.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -132,6 +133,7 @@ def encode(pictures: Iterable[tuple[int, Shown]], path: Path, *, codec: Codec, f
         When there are no pictures, they differ in size, the encoder refuses them, or the file doesn't hold as many
         frames as were given.
     """
+    require("av", "A movie")
     recipe = RECIPES[codec]
     with _in_words(codec):
         count = _write(pictures, path, recipe, fps)
