@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.memory import Sampler, figures
 from benchmarks.memory_plot import draw
 from frontburner.cluster.prefect_server import embedded_server
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -200,8 +200,10 @@ def _held(folder: Path) -> dict[str, int]:
     database = (folder / "home" / "prefect").glob("*.db*")
     return {
         "prefect": sum(path.stat().st_size for path in database),
-        "records": _size(path for out in folder.glob("out-*") for path in (out / HOUSE / "jobs").rglob("*")),
-        "of_pictures": _size(path for out in folder.glob("out-*") for path in (out / HOUSE / "files").rglob("*")),
+        "records": _size(folder.glob(f"out-*/{INTERNAL_PREFIX}/jobs/**/*")),
+        "of_pictures": _size(
+            path for out in folder.glob("out-*") for path in (out / INTERNAL_PREFIX / "files").rglob("*")
+        ),
         "logs": _size((folder / "home" / "logs").rglob("*")),
     }
 

@@ -1,4 +1,4 @@
-"""The base of every error Frontburner raises: what happened, what to do, whether to try again."""
+"""The errors Frontburner raises: each says what happened, what to do, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(kw_only=True, eq=False)
 class FrontburnerError(Exception):
-    """An error with its cause and its remedy in plain words.
+    """Base of all errors: a cause and its remedy, in plain words.
 
     Parameters
     ----------
     reason
-        One sentence that names the cause.
+        One sentence: the cause.
     remedy
-        One sentence that says what to do.
+        One sentence: what to do about it.
     retryable
         Whether the same call may succeed when it is made again.
     """
@@ -31,14 +31,14 @@ class FrontburnerError(Exception):
         return f"{self.reason} {self.remedy}".strip()
 
     def __init_subclass__(cls) -> None:
-        # Prefect logs errors by their repr: a sentence for every kind, where a dataclass would list its fields.
+        # Prefect logs the repr of errors: make it a sentence, where a dataclass would list its fields.
         cls.__repr__ = FrontburnerError.__repr__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions pickle by position; ours are keyword-only and cross process borders.
+        # Exceptions pickle by position; ours are keyword-only and cross process boundaries.
         return _rebuild, (type(self), {f.name: getattr(self, f.name) for f in fields(self)})
 
 
@@ -54,18 +54,18 @@ class StoreError(FrontburnerError):
     key: str = ""
 
     @property
-    def passes(self) -> bool:
-        """Whether it may be over soon, without anything done about the call that met it."""
+    def temporary(self) -> bool:
+        """Whether the store may recover while the caller waits."""
         return self.retryable
 
 
 @dataclass(kw_only=True, eq=False)
 class StoreFull(StoreError):
-    """A store has no room left, until somebody makes some."""
+    """A store has no space left."""
 
     @property
-    def passes(self) -> bool:
-        """It is over when there is room."""
+    def temporary(self) -> bool:
+        """Always: it recovers once somebody frees space."""
         return True
 
 
@@ -81,6 +81,21 @@ class MissingObject(StoreError):
 
 @dataclass(kw_only=True, eq=False)
 class FileChanged(FrontburnerError):
-    """A file doesn't hold what it was said to hold."""
+    """A file's content doesn't match its digest."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a low-level error means; ``reason`` has placeholders such as ``{url}``."""
+
+    reason: str
+    remedy: str
+    retryable: bool = False
+    error_type: type[StoreError] = StoreError
+
+    def to_error(self, *, url: str, key: str, **names: str) -> StoreError:
+        """Return the error, with the placeholders of its reason filled in."""
+        reason = self.reason.format(url=url, **names)
+        return self.error_type(reason=reason, remedy=self.remedy, retryable=self.retryable, url=url, key=key)

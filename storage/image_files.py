@@ -1,4 +1,4 @@
-"""Image files in memory. OpenImageIO knows only paths, so each passes through a private folder."""
+"""Image files in memory. OpenImageIO takes only paths, so each goes through a temporary folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from storage.disk_errors import translate
+from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, StoreError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FORMATS = {"exr": "openexr", "png": "png", "jpg": "jpeg"}
-# No deflate stream grows more than 1032-fold: a damaged size is caught before memory is taken for it.
+# Deflate expands data at most 1032-fold: a corrupt size is caught before memory is allocated for it.
 _DEFLATE_RATIO = 1100
 
 
@@ -39,11 +39,11 @@ def write_image(
     pixels
         (H, W, C).
     formats
-        How values are stored, once or for each channel: ``half``, ``float``, ``uint8`` or ``uint16``.
+        Storage type of the values, one for all channels or one for each: ``half``, ``float``, ``uint8`` or ``uint16``.
     attributes
-        What else the file is to say, by OpenImageIO's names.
+        Further attributes of the file, by OpenImageIO's names.
     channels
-        Names of the channels, where the file has any.
+        Names of the channels, if the format has any.
     """
     import OpenImageIO
 
@@ -56,14 +56,14 @@ def write_image(
     # An empty date keeps the clock out of the file: equal pixels make equal bytes.
     for name, value in {"DateTime": "", **attributes}.items():
         spec.attribute(name, value)
-    with _private_file(kind) as path:
+    with _temporary_file(kind) as path:
         output = OpenImageIO.ImageOutput.create(_FORMATS[kind])
-        # OpenImageIO checks its arrays, but some libraries beneath read strided ones wrongly.
-        whole = np.ascontiguousarray(pixels)
+        # Some libraries below OpenImageIO read strided arrays wrongly.
+        contiguous = np.ascontiguousarray(pixels)
         if output is None:
-            raise _not_written(kind, OpenImageIO.geterror())
-        if not (output.open(str(path), spec) and output.write_image(whole) and output.close()):
-            raise _not_written(kind, output.geterror())
+            raise _write_failed(kind, OpenImageIO.geterror())
+        if not (output.open(str(path), spec) and output.write_image(contiguous) and output.close()):
+            raise _write_failed(kind, output.geterror())
         return path.read_bytes()
 
 
@@ -77,32 +77,31 @@ def read_image(kind: str, data: bytes, *, key: str = "") -> tuple[npt.NDArray[np
     """
     import OpenImageIO
 
-    with _private_file(kind) as path:
+    with _temporary_file(kind) as path:
         path.write_bytes(data)
         source = OpenImageIO.ImageInput.open(str(path))
         if source is None or source.format_name() != _FORMATS[kind]:
-            raise damaged(_fault(OpenImageIO.geterror) or f"it is no {kind} file", key=key)
+            raise corrupt_image(_message(OpenImageIO.geterror) or f"it is no {kind} file", key=key)
         if source.spec().image_bytes(native=True) > _DEFLATE_RATIO * len(data):
-            raise damaged("it claims more pixels than it can hold", key=key)
-        pixels, fault = source.read_image("float"), _fault(source.geterror)
+            raise corrupt_image("it claims more pixels than it can hold", key=key)
+        pixels, message = source.read_image("float"), _message(source.geterror)
         source.close()
-        if pixels is None or fault:
-            raise damaged(fault, key=key)
+        if pixels is None or message:
+            raise corrupt_image(message, key=key)
         return np.ascontiguousarray(pixels), source.spec()
 
 
-def _fault(words: Callable[[], str]) -> str:
-    """Return OpenImageIO's words for its last failure, if it can say them."""
+def _message(get_error: Callable[[], str]) -> str:
+    """Return OpenImageIO's message for its last failure, if it can be decoded."""
     try:
-        return words()
-    except UnicodeDecodeError:
-        # They quote the damaged file.
+        return get_error()
+    except UnicodeDecodeError:  # it quotes the damaged file
         return "its header is unreadable"
 
 
-def damaged(fault: str, *, key: str) -> CorruptObject:
+def corrupt_image(message: str, *, key: str) -> CorruptObject:
     """Error for an image file whose content is not the one that was written."""
-    detail = " ".join(fault.split())[:200]
+    detail = " ".join(message.split())[:200]
     return CorruptObject(
         reason=f"The image {key!r} is truncated or damaged: {detail}.",
         remedy="Delete it and render its frame again.",
@@ -111,16 +110,16 @@ def damaged(fault: str, *, key: str) -> CorruptObject:
     )
 
 
-def _not_written(kind: str, fault: str) -> StoreError:
+def _write_failed(kind: str, message: str) -> StoreError:
     return StoreError(
-        reason=f"The {kind} file can't be written in {gettempdir()}: {' '.join(fault.split())[:200]}.",
+        reason=f"The {kind} file can't be written in {gettempdir()}: {' '.join(message.split())[:200]}.",
         remedy="Check that this folder has free space, or set TMPDIR to another one.",
         url=gettempdir(),
     )
 
 
 @contextmanager
-def _private_file(kind: str) -> Iterator[Path]:
-    """Path for one file in a folder of its own, which is gone when the context ends."""
-    with translate(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
+def _temporary_file(kind: str) -> Iterator[Path]:
+    """Path for one file in a temporary folder, which is removed when the context ends."""
+    with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
         yield Path(folder) / f"image.{kind}"

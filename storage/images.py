@@ -1,4 +1,4 @@
-"""Pictures as files: EXR keeps every linear value and channel, PNG and previews show a view of it."""
+"""Encode and decode pictures: EXR keeps every linear value and channel, PNG and previews show a view of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from storage.errors import StoreError
-from storage.image_files import damaged, read_image, write_image
+from storage.image_files import corrupt_image, read_image, write_image
 from storage.view import View, apply_view
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def encode_exr(pixels: Floats, channels: Sequence[str], *, half: bool, metadata:
     pixels
         float32 (H, W, C), linear Rec.709, colours premultiplied; finite.
     channels
-        C different names.
+        C distinct names.
     half
-        Store 16-bit floats, which end at ±65504: larger values become that. Depth and normals stay 32-bit.
+        Store 16-bit floats, clipped to ±65504. Depth and normals stay 32-bit.
     metadata
-        Kept exactly, and readable in other programs as ``frontburner/NAME``.
+        Stored exactly, and readable in other programs as ``frontburner/NAME``.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def encode_exr(pixels: Floats, channels: Sequence[str], *, half: bool, metadata:
     """
     names = tuple(channels)
     if pixels.ndim != 3 or pixels.shape[2] != len(names) or len(set(names)) != len(names):
-        message = f"{len(names)} different channel names are needed for pixels (H, W, C), not {pixels.shape}"
+        message = f"{len(names)} distinct channel names are needed for pixels (H, W, C), not {pixels.shape}"
         raise ValueError(message)
     _require_finite(pixels)
     formats = tuple("half" if half and not _is_precise(name) else "float" for name in names)
@@ -60,37 +60,37 @@ def encode_exr(pixels: Floats, channels: Sequence[str], *, half: bool, metadata:
 
 
 def decode_exr(data: bytes, *, key: str = "") -> tuple[Floats, tuple[str, ...], dict[str, str | int | float]]:
-    """Read an EXR file that `encode_exr` made: all of it, or nothing.
+    """Read an EXR file that `encode_exr` made, and verify it.
 
     Returns
     -------
     tuple
-        Pixels, float32 (H, W, C); names of the channels; metadata. All as they were given to `encode_exr`.
+        Pixels, float32 (H, W, C); names of the channels; metadata; all as they were given to `encode_exr`.
 
     Raises
     ------
     storage.errors.CorruptObject
         Pixels, names or metadata are not the ones that were written.
     """
-    return _as_written(*read_image("exr", data, key=key), key=key)
+    return _verified(*read_image("exr", data, key=key), key=key)
 
 
-def _as_written(pixels: Floats, spec: Any, *, key: str) -> tuple[Floats, tuple[str, ...], dict[str, str | int | float]]:  # noqa: ANN401 - OpenImageIO has no types
-    """Return what a file of `encode_exr` holds, if it holds what its record says."""
+def _verified(pixels: Floats, spec: Any, *, key: str) -> tuple[Floats, tuple[str, ...], dict[str, str | int | float]]:  # noqa: ANN401 - OpenImageIO has no types
+    """Return the content of a file of `encode_exr`, if it matches the digest in its record."""
     try:
         record = json.loads(spec.getattribute(_RECORD))
         names, metadata = tuple(record["channels"]), dict(record["metadata"])
         ordered = np.ascontiguousarray(pixels[..., [spec.channelnames.index(name) for name in names]])
         intact = record["sha256"] == _digest(ordered, names, metadata)
     except (TypeError, KeyError, ValueError, AttributeError):
-        raise damaged("it has no record of its content", key=key) from None
+        raise corrupt_image("it has no record of its content", key=key) from None
     if not intact:
-        raise damaged("its content doesn't match its record", key=key)
+        raise corrupt_image("its content doesn't match its record", key=key)
     return ordered, names, metadata
 
 
 def decode_colours(data: bytes, *, key: str = "") -> Floats:
-    """Read the colours of an EXR file, whoever made it: float32 (H, W, 3), linear, premultiplied.
+    """Read the colours of any EXR file: float32 (H, W, 3), linear, premultiplied.
 
     Raises
     ------
@@ -99,13 +99,13 @@ def decode_colours(data: bytes, *, key: str = "") -> Floats:
     """
     pixels, spec = read_image("exr", data, key=key)
     if spec.getattribute(_RECORD) is not None:
-        pixels, names, _ = _as_written(pixels, spec, key=key)
+        pixels, names, _ = _verified(pixels, spec, key=key)
     else:
         names = tuple(spec.channelnames)
     try:
         colours = [names.index(name) for name in "RGB"]
     except ValueError:
-        raise damaged("it has no channels R, G and B", key=key) from None
+        raise corrupt_image("it has no channels R, G and B", key=key) from None
     return np.ascontiguousarray(pixels[..., colours])
 
 
@@ -117,9 +117,9 @@ def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_sto
     pixels
         float32 (H, W, 3 or 4), linear Rec.709, premultiplied; finite.
     bits
-        Bits a channel. Colours of 8 bits are dithered in a fixed pattern, so that gradients show no bands.
+        Bits per channel. 8-bit colours are dithered in a fixed pattern, so that gradients show no bands.
     view, exposure_stops
-        How linear light becomes colours.
+        How linear values become colours.
 
     Raises
     ------
@@ -136,17 +136,17 @@ def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_sto
     planes = [colours] if coverage.min() == levels else [colours, coverage]
     attributes = {
         "oiio:ColorSpace": "lin_rec709_scene" if view is View.RAW else "srgb_rec709_scene",
-        # Or OpenImageIO would divide by alpha once more.
+        # Otherwise OpenImageIO divides by alpha again.
         "oiio:UnassociatedAlpha": 1,
         # Three times faster than the default, files 3 % larger.
         "png:compressionLevel": 4,
     }
-    whole = np.concatenate(planes, axis=2).astype(kind)
-    return write_image("png", whole, formats=(kind.__name__,), attributes=attributes)
+    quantized = np.concatenate(planes, axis=2).astype(kind)
+    return write_image("png", quantized, formats=(kind.__name__,), attributes=attributes)
 
 
 def encode_preview(pixels: Floats, *, max_px: int, view: View, exposure_stops: float = 0.0) -> bytes:
-    """Make a small JPEG over black, of at most ``max_px`` pixels a side, even of pixels that aren't finite.
+    """Make a small JPEG over black, of at most ``max_px`` pixels a side. Pixels may be non-finite.
 
     Parameters
     ----------
@@ -155,27 +155,27 @@ def encode_preview(pixels: Floats, *, max_px: int, view: View, exposure_stops: f
     """
     finite = np.nan_to_num(pixels[..., :_RGB], nan=0.0, posinf=_HALF_MAX, neginf=0.0)
     shown = apply_view(_shrink(finite, max_px), view, exposure_stops=exposure_stops)
-    whole = np.floor(shown * 255 + 0.5).astype(np.uint8)
-    return write_image("jpg", whole, formats=("uint8",), attributes={"Compression": "jpeg:85"})
+    quantized = np.floor(shown * 255 + 0.5).astype(np.uint8)
+    return write_image("jpg", quantized, formats=("uint8",), attributes={"Compression": "jpeg:85"})
 
 
 def _require_finite(pixels: Floats) -> None:
     if not np.isfinite(pixels).all():
-        wrong = int(np.count_nonzero(~np.isfinite(pixels).all(axis=2)))
+        count = int(np.count_nonzero(~np.isfinite(pixels).all(axis=2)))
         raise StoreError(
-            reason=f"{wrong} of the picture's pixels are infinite or not numbers.",
+            reason=f"{count} of the picture's pixels are infinite or not numbers.",
             remedy="Look for extreme lights or materials, or render the frame with another seed.",
             url="",
         )
 
 
 def _is_precise(channel: str) -> bool:
-    """Whether a channel is data that 16 bits would spoil."""
+    """Whether a channel needs more than 16 bits."""
     return channel.partition(".")[0] in _PRECISE_LAYERS
 
 
 def _as_stored(pixels: Floats, formats: tuple[str, ...]) -> Floats:
-    """Values as they come back from the file."""
+    """Values as they will be read back from the file."""
     stored = np.array(pixels, dtype=np.float32, order="C")
     for index, name in enumerate(formats):
         if name == "half":
@@ -184,18 +184,18 @@ def _as_stored(pixels: Floats, formats: tuple[str, ...]) -> Floats:
 
 
 def _digest(pixels: Floats, channels: Sequence[str], metadata: Metadata) -> str:
-    """SHA-256 of all that a file says."""
+    """SHA-256 of the content of a file."""
     text = json.dumps([pixels.shape, channels, dict(metadata)], sort_keys=True)
     return hashlib.sha256(text.encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
 def _attribute(value: str | float) -> str | int | float:
-    """Value as an EXR attribute, which knows only 32-bit integers."""
+    """Value as an EXR attribute; integers beyond 32 bits become text."""
     return str(value) if isinstance(value, int) and value not in _INT32 else value
 
 
 def _straight(pixels: Floats) -> tuple[Floats, Floats]:
-    """Colours not multiplied by alpha, and alpha from 0 to 1; both (H, W, n)."""
+    """Unassociated colours, and alpha from 0 to 1; both (H, W, n)."""
     if pixels.shape[2] not in (_RGB, _RGBA):
         message = f"a PNG holds 3 or 4 channels, not {pixels.shape[2]}"
         raise ValueError(message)
@@ -208,7 +208,7 @@ def _straight(pixels: Floats) -> tuple[Floats, Floats]:
 
 
 def _bayer(height: int, width: int) -> Floats:
-    """Thresholds between 0 and 1 of an 8 × 8 ordered dither, (H, W, 1)."""
+    """Thresholds between 0 and 1 of an 8 × 8 ordered (Bayer) dither, (H, W, 1)."""
     tile = np.zeros((1, 1))
     for _ in range(3):
         tile = np.block([[4 * tile, 4 * tile + 2], [4 * tile + 3, 4 * tile + 1]])
@@ -218,7 +218,7 @@ def _bayer(height: int, width: int) -> Floats:
 
 
 def _shrink(rgb: Floats, max_px: int) -> Floats:
-    """Picture of at most this size, averaged in linear light."""
+    """Scale a picture down to at most this size, averaging linear values."""
     import OpenImageIO
 
     height, width = rgb.shape[:2]

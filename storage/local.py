@@ -1,4 +1,4 @@
-"""Objects as files under one folder: complete and on the disk before they get their name, at once."""
+"""Objects as files under one folder: complete and flushed to disk before they atomically get their name."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.disk_errors import translate
+from storage.disk_errors import translate_os_errors
 from storage.errors import MissingObject
-from storage.objects import HOUSE, Entry, check_key, prove
+from storage.objects import INTERNAL_PREFIX, Entry, check_key, verify_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
-# Keys never start with a dot, so nothing in here can be taken for an object.
-_SCRATCH = f"{HOUSE}/.tmp"
-_ABANDONED_S = 24 * 3600.0
+# Keys never start with a dot, so nothing in here can be mistaken for an object.
+_SCRATCH = f"{INTERNAL_PREFIX}/.tmp"
+_ABANDONED_AFTER_S = 24 * 3600.0
 _TRIES = 8
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 
@@ -34,9 +34,9 @@ class LocalStore:
 
     An object is written to a hidden scratch folder, flushed to the disk, and then gets its name: by a hard
     link (``create``, which the kernel refuses if the name is taken) or by a rename (``write``). Where the
-    drive has no hard links, ``create`` looks and renames under a file lock instead. That lock ends with its
-    process, so a crash blocks nobody, and the rename still shows readers all or nothing; but it only excludes
-    machines whose mounts share locks.
+    drive has no hard links, ``create`` checks and renames under a file lock instead. That lock ends with its
+    process, so a crash blocks nobody, and readers still see all or nothing; but it only excludes machines whose
+    mounts share locks.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class LocalStore:
 
     @classmethod
     def at(cls, path: str) -> LocalStore:
-        """Store in this folder; a relative one is taken from the current directory now, for good."""
+        """Store in this folder; a relative one is resolved against the current directory now."""
         return cls(root=Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - absolute() keeps '..'
 
     @property
@@ -59,8 +59,8 @@ class LocalStore:
     def create(self, key: str, data: bytes) -> bool:
         """Store an object unless there is one already."""
         path = self._path(key)
-        with translate(self.url, key):
-            if _is_taken(path):
+        with translate_os_errors(self.url, key):
+            if _exists(path):
                 return False
             with self._scratch_file(data) as scratch:
                 lock = self.root / _SCRATCH / "lock"
@@ -71,14 +71,14 @@ class LocalStore:
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing whatever was there."""
         path = self._path(key)
-        with translate(self.url, key), self._scratch_file(data) as scratch:
+        with translate_os_errors(self.url, key), self._scratch_file(data) as scratch:
             _in_folder(path.parent, lambda: scratch.replace(path))
             _flush_folder(path.parent)
 
     def read(self, key: str) -> bytes:
         """All bytes of an object."""
         path = self._path(key)
-        with translate(self.url, key):
+        with translate_os_errors(self.url, key):
             try:
                 return path.read_bytes()
             except (FileNotFoundError, NotADirectoryError):
@@ -88,30 +88,30 @@ class LocalStore:
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
         path = self._path(key)
-        with translate(self.url, key):
+        with translate_os_errors(self.url, key):
             return (mode := _mode(path)) is not None and stat.S_ISREG(mode)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Keys that start with this text, sorted."""
+        """Keys that start with this prefix, sorted."""
         if folder := prefix.rpartition("/")[0]:
             check_key(folder, url=self.url)
-        with translate(self.url, prefix):
+        with translate_os_errors(self.url, prefix):
             return iter(sorted(self._keys(prefix)))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Keys that start with this text, sorted, with sizes and ages."""
+        """Keys that start with this prefix, sorted, with sizes and times."""
         found = []
-        with translate(self.url, prefix):
+        with translate_os_errors(self.url, prefix):
             for key in self.list(prefix):
                 with suppress(FileNotFoundError):  # deleted meanwhile
-                    told = (self.root / key).stat()
-                    found.append(Entry(key=key, size_bytes=told.st_size, modified_s=told.st_mtime))
+                    info = (self.root / key).stat()
+                    found.append(Entry(key=key, size_bytes=info.st_size, modified_s=info.st_mtime))
         return iter(found)
 
     def delete(self, key: str) -> None:
         """Remove an object and the folders that are empty without it, or do nothing if there is none."""
         path = self._path(key)
-        with translate(self.url, key), suppress(FileNotFoundError, NotADirectoryError):
+        with translate_os_errors(self.url, key), suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
         with suppress(OSError):
             for folder in path.relative_to(self.root).parents[:-1]:
@@ -122,26 +122,26 @@ class LocalStore:
         return str(self._path(key))
 
     def check(self) -> None:
-        """Prove that objects can be created, read and deleted, and clear away what killed writers left."""
-        prove(self)
-        self._sweep(before_s=time() - _ABANDONED_S)
+        """Check that objects can be created, read and deleted, and remove scratch files of killed writers."""
+        verify_store(self)
+        self._sweep(before_s=time() - _ABANDONED_AFTER_S)
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key, url=self.url)
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        """Keys that start with this text, in no order. Folders in which there can be none are left alone."""
+        """Keys that start with this prefix, in no order. Folders that can't contain any are skipped."""
         folder, _, start = prefix.rpartition("/")
-        for place, folders, files in os.walk(self.root / folder, onerror=_unless_missing):
+        for parent, folders, files in os.walk(self.root / folder, onerror=_raise_unless_missing):
             folders[:] = [name for name in folders if name.startswith(start) and not name.startswith(".")]
             for name in files:
                 if name.startswith(start) and not name.startswith("."):
-                    yield (Path(place) / name).relative_to(self.root).as_posix()
-            start = ""  # that was for the first folder alone
+                    yield (Path(parent) / name).relative_to(self.root).as_posix()
+            start = ""  # it applies to the first folder only
 
     @contextmanager
     def _scratch_file(self, data: bytes) -> Iterator[Path]:
-        """Flushed hidden file with these bytes, gone when the context ends however that happens."""
+        """Flushed hidden file with these bytes, removed when the context ends."""
         folder = self.root / _SCRATCH
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / secrets.token_hex(16)
@@ -163,22 +163,22 @@ class LocalStore:
                     path.unlink(missing_ok=True)
 
 
-def _in_folder(folder: Path, act: Callable[[], T]) -> T:
-    """Act in a folder that is made first; anew each time a `delete` takes it away as empty in between."""
+def _in_folder(folder: Path, action: Callable[[], T]) -> T:
+    """Act in a folder that is made first, and again each time a `delete` removes it as empty in between."""
     for _ in range(_TRIES):
         with suppress(FileNotFoundError):
             folder.mkdir(parents=True, exist_ok=True)
-            return act()
+            return action()
     folder.mkdir(parents=True, exist_ok=True)
-    return act()
+    return action()
 
 
 def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:
-    """Give a finished file its name unless the name is taken."""
+    """Give a finished file its name unless the name is in use."""
     try:
         path.hardlink_to(scratch)
     except FileExistsError:
-        _is_taken(path)
+        _exists(path)
         return False
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
@@ -188,19 +188,19 @@ def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:
 
 
 def _name_under_lock(scratch: Path, path: Path, *, lock: Path) -> bool:
-    """Do the same on a drive without hard links, among all who can see each other's locks."""
+    """Do the same on a drive without hard links, among all processes that see each other's locks."""
     import fcntl
 
-    with lock.open("ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if _is_taken(path):
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _exists(path):
             return False
         scratch.replace(path)
         return True
 
 
-def _is_taken(path: Path) -> bool:
-    """Whether an object has this name; a folder that has it is an error."""
+def _exists(path: Path) -> bool:
+    """Whether an object has this name; a folder of this name is an error."""
     mode = _mode(path)
     if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -208,7 +208,7 @@ def _is_taken(path: Path) -> bool:
 
 
 def _mode(path: Path) -> int | None:
-    """Type and permission bits of what has this name, if anything does."""
+    """Type and permission bits of a path; None if there is nothing."""
     # Path.exists() and is_file() hide permission errors on newer Pythons.
     try:
         return path.stat().st_mode
@@ -217,7 +217,7 @@ def _mode(path: Path) -> int | None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a new name outlive a power cut, where the drive can."""
+    """Make a new name survive a power cut, where the drive supports it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
@@ -226,7 +226,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unless_missing(error: OSError) -> None:
-    """Let a walk pass over folders that are not there; everything else ends it."""
+def _raise_unless_missing(error: OSError) -> None:
+    """Let a walk skip folders that don't exist; any other error ends it."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error

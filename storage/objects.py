@@ -1,4 +1,4 @@
-"""What every object store promises: whole objects, created exclusively or replaced atomically."""
+"""The contract of every object store: whole objects, created exclusively or replaced atomically."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from storage.errors import CorruptObject, StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOUSE = "_frontburner"
-"""Folder of everything in a store that isn't a picture."""
+INTERNAL_PREFIX = "_frontburner"
+"""Everything in a store that isn't a picture has a key under this prefix."""
 
 _SEGMENT_BYTES = 255
 _KEY_BYTES = 800
@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An object as a listing tells of it; ``modified_s`` is when it was stored, in seconds since 1970 on its server."""
+    """An object in a listing; ``modified_s`` is when it was stored, in seconds since 1970 by the server's clock."""
 
     key: str
     size_bytes: int
@@ -32,17 +32,17 @@ class Entry:
 
 @runtime_checkable
 class ObjectStore(Protocol):
-    """Named byte strings. A reader sees all of an object or none of it, whoever dies while writing.
+    """Named byte strings. A reader sees all of an object or none of it, even if a writer is killed.
 
     Keys are relative POSIX paths such as ``units/ab/abc.unit``. No segment is empty or starts with a dot, and
     a key is never also the folder of another one. A store is cheap to construct, holds no connection until it
-    is used, may be shared by threads, and pickles without credentials. Everything that goes wrong is a
+    is used, may be shared by threads, and pickles without credentials. Every failure raises a
     `storage.errors.StoreError`.
     """
 
     @property
     def url(self) -> str:
-        """The address `open_store` makes an equal store from."""
+        """The address from which `open_store` makes an equal store."""
         ...
 
     def create(self, key: str, data: bytes) -> bool:
@@ -51,7 +51,7 @@ class ObjectStore(Protocol):
         Returns
         -------
         bool
-            Whether it was this call that stored the object. False leaves the one that was there untouched.
+            Whether this call stored the object. If False, the one that was there is untouched.
         """
         ...
 
@@ -68,11 +68,11 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Keys that start with this text, sorted. Text, not folder: end it with ``/`` to mean a folder."""
+        """Keys that start with this prefix, sorted. It is text: end it with ``/`` to mean a folder."""
         ...
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """List as `list` does, with sizes and ages. What is stored or deleted meanwhile may be in it or not."""
+        """List as `list` does, with sizes and times. Objects stored or deleted meanwhile may be in it or not."""
         ...
 
     def delete(self, key: str) -> None:
@@ -80,20 +80,20 @@ class ObjectStore(Protocol):
         ...
 
     def locate(self, key: str) -> str:
-        """Give what a user opens: a path or an ``s3://`` address."""
+        """Return the path or ``s3://`` address by which a user opens an object."""
         ...
 
     def check(self) -> None:
-        """Prove that objects can be created, read and deleted, or raise the one error that says why not."""
+        """Check that objects can be created, read and deleted; raises the error that says why not."""
         ...
 
 
 def open_store(url: str) -> ObjectStore:
-    """Store at an address: a local path, ``file:///path`` or ``s3://bucket/prefix``.
+    """Return the store at a local path, ``file:///path`` or ``s3://bucket/prefix``.
 
     Touches neither disk nor network: call its ``check`` for that.
     """
-    # Imported late: both build on this module, and only one of them is needed.
+    # Imported late: both import this module, and only one of them is needed.
     if url.startswith("s3://"):
         from storage.s3 import S3Store
 
@@ -104,7 +104,7 @@ def open_store(url: str) -> ObjectStore:
 
 
 def check_key(key: str, *, url: str) -> str:
-    """Return the key if it is fit for every store, else raise a `StoreError` that says why not."""
+    """Return the key if it is valid in every store, else raise a `StoreError` that says why not."""
     segments = key.split("/")
     if not key or "" in segments:
         fault = "is empty, absolute or has an empty segment"
@@ -120,10 +120,10 @@ def check_key(key: str, *, url: str) -> str:
     raise StoreError(reason=reason, remedy="Use a relative path such as 'shots/a/0001.exr'.", url=url, key=key)
 
 
-def prove(store: ObjectStore) -> None:
-    """Create, read and delete one small object; what every store's ``check`` does."""
+def verify_store(store: ObjectStore) -> None:
+    """Create, read and delete a small object, as every store's ``check`` does."""
     token = secrets.token_hex(8)
-    key, data = f"{HOUSE}/check/{token}", token.encode()
+    key, data = f"{INTERNAL_PREFIX}/check/{token}", token.encode()
     created = store.create(key, data)
     try:
         intact = created and store.read(key) == data and not store.create(key, b"other")
@@ -131,15 +131,15 @@ def prove(store: ObjectStore) -> None:
         store.delete(key)
     if not intact:
         raise CorruptObject(
-            reason=f"{store.url} gave back other bytes than were stored, or let an object be created twice.",
-            remedy="Use one that honours exclusive creation, such as SeaweedFS, Amazon S3 or a local disk.",
+            reason=f"{store.url} returned other bytes than were stored, or let an object be created twice.",
+            remedy="Use a store that supports exclusive creation, such as SeaweedFS, Amazon S3 or a local disk.",
             url=store.url,
             key=key,
         )
 
 
 def _local_path(url: str) -> str:
-    """Local path a URL stands for."""
+    """Return the local path of a URL."""
     scheme, separator, _ = url.partition("://")
     if url and not separator:
         return url

@@ -7,21 +7,21 @@ import re
 import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import StoreError
-from storage.objects import Entry, check_key, prove
-from storage.s3_errors import failures, is_missing, is_taken, translate
+from storage.objects import Entry, check_key, verify_store
+from storage.s3_errors import already_exists, is_missing, s3_failures, translate_s3_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WRITER = "frontburner-writer"
-_CONNECT_S = 5
-_CHECK_S = 8.0
+_CONNECT_TIMEOUT_S = 5
+_CHECK_TIMEOUT_S = 8.0
 _TRIES = 2
-_SLOWEST_BYTES_S = 64_000
+_MIN_BYTES_PER_S = 64_000
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
@@ -31,11 +31,11 @@ class S3Store:
 
     Reads ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``, ``AWS_ENDPOINT_URL_S3`` or
     ``AWS_ENDPOINT_URL``, and ``AWS_REGION`` or ``AWS_DEFAULT_REGION`` whenever it is used; also ``AWS_CA_BUNDLE``, the
-    authority that certified the server, and ``FRONTBURNER_STORE_CERTIFICATE`` and ``FRONTBURNER_STORE_KEY``, files by
-    which to prove who we are to a server that wants that before it hears anything.
+    authority that certified the server, and ``FRONTBURNER_STORE_CERTIFICATE`` and ``FRONTBURNER_STORE_KEY``, files of
+    the client certificate for a server that asks for one (mutual TLS).
 
-    Every creation carries a token of its own. When a reply is lost, the request is sent again and then finds
-    an object; the token on that object tells whether it is our own (``create`` returns True) or another's.
+    Every creation carries a unique token. When a reply is lost, the request is sent again and then finds an
+    object; the token on that object tells whether this store created it (``create`` returns True) or another.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class S3Store:
     prefix
         Folder inside the bucket; empty for all of it.
     read_timeout_s
-        Seconds a connection may stay silent. A silent one is tried again, so that a write fails after twice
-        and a read after four times as long.
+        Seconds without data after which a connection times out. Requests are retried, so that a write fails after
+        twice and a read after four times as long.
     """
 
     bucket: str
@@ -58,7 +58,7 @@ class S3Store:
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         prefix = prefix.rstrip("/")
         if not _BUCKET.fullmatch(bucket):
-            # The address may hold a secret that was meant for the environment, so it isn't repeated.
+            # The address may contain a secret that was meant for the environment: don't repeat it.
             raise StoreError(
                 reason="The address of an S3 store must be s3://bucket or s3://bucket/prefix.",
                 remedy="Put the credentials and the endpoint into AWS_* environment variables.",
@@ -78,18 +78,18 @@ class S3Store:
         path, writer = self._path(key), secrets.token_hex(16)
         with self._connected(key) as s3:
             try:
-                s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer}, timeout=self._patience_s(data))
-            except failures() as error:
-                if not is_taken(error):
+                s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer}, timeout=self._write_timeout_s(data))
+            except s3_failures() as error:
+                if not already_exists(error):
                     raise
-                return _is_by(writer, s3, path)
+                return _is_written_by(writer, s3, path)
             return True
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing whatever was there."""
         path = self._path(key)
         with self._connected(key) as s3:
-            s3.pipe_file(path, data, timeout=self._patience_s(data))
+            s3.pipe_file(path, data, timeout=self._write_timeout_s(data))
 
     def read(self, key: str) -> bytes:
         """All bytes of an object."""
@@ -110,22 +110,22 @@ class S3Store:
             return True
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Keys that start with this text, sorted."""
+        """Keys that start with this prefix, sorted."""
         return (entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Keys that start with this text, sorted, with sizes and ages."""
+        """Keys that start with this prefix, sorted, with sizes and times."""
         if folder := prefix.rpartition("/")[0]:
             check_key(folder, url=self.url)
         root = f"{self.prefix}/" if self.prefix else ""
         with self._connected(prefix) as s3:
             found = [
                 Entry(
-                    key=told["Key"].removeprefix(root),
-                    size_bytes=told["Size"],
-                    modified_s=told["LastModified"].timestamp(),
+                    key=item["Key"].removeprefix(root),
+                    size_bytes=item["Size"],
+                    modified_s=item["LastModified"].timestamp(),
                 )
-                for told in _contents(s3, self.bucket, root + prefix)
+                for item in _list_objects(s3, self.bucket, root + prefix)
             ]
         return iter(sorted((entry for entry in found if not entry.key.endswith("/")), key=lambda entry: entry.key))
 
@@ -140,13 +140,13 @@ class S3Store:
         return f"s3://{self._path(key)}"
 
     def check(self) -> None:
-        """Prove that objects can be created, read and deleted."""
-        prove(replace(self, read_timeout_s=_CHECK_S))
+        """Check that objects can be created, read and deleted."""
+        verify_store(replace(self, read_timeout_s=_CHECK_TIMEOUT_S))
 
-    def _patience_s(self, data: bytes) -> float:
+    def _write_timeout_s(self, data: bytes) -> float:
         """Seconds a write may take."""
-        # While a write waits for the server's leave to send its data, no other time-out is running.
-        return _TRIES * self.read_timeout_s + len(data) / _SLOWEST_BYTES_S
+        # While a write waits for the server's 100 Continue, no other timeout is running.
+        return _TRIES * self.read_timeout_s + len(data) / _MIN_BYTES_PER_S
 
     def _path(self, key: str) -> str:
         check_key(key, url=self.url)
@@ -154,28 +154,25 @@ class S3Store:
 
     @contextmanager
     def _connected(self, key: str) -> Iterator[Any]:
-        """File system to use for one key, with its errors in plain words."""
-        access = _Access.from_environment(self.url)
-        with translate(url=self.url, key=key, bucket=self.bucket, endpoint=access.endpoint):
-            yield _connections.get(access, read_timeout_s=self.read_timeout_s)
+        """File system for one key, with its errors translated."""
+        credentials = _Credentials.from_environment(self.url)
+        with translate_s3_errors(url=self.url, key=key, bucket=self.bucket, endpoint=credentials.endpoint):
+            yield _connections.get(credentials, read_timeout_s=self.read_timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Access:
-    """Where the server is and who we are."""
+class _Credentials:
+    """Address of the server, and credentials."""
 
-    key: str
-    secret: str
-    token: str | None
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
     endpoint: str | None
     region: str | None
     certificate: tuple[str, str] | None = None
 
-    def __repr__(self) -> str:
-        return f"_Access(endpoint={self.endpoint!r})"
-
     @classmethod
-    def from_environment(cls, url: str) -> _Access:
+    def from_environment(cls, url: str) -> _Credentials:
         """Read the AWS variables."""
         key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
         if not key or not secret:
@@ -200,44 +197,44 @@ def _certificate() -> tuple[str, str] | None:
 
 
 class _Connections:
-    """One set of connections a server for all stores and threads of a process. They don't survive a fork."""
+    """Connections to each server, shared by all stores and threads of a process. They don't survive a fork."""
 
     def __init__(self) -> None:
         self.forget()
         os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Start afresh, even if a thread of the parent held the lock when the process was forked."""
+        """Drop all connections, even if a thread of the parent held the lock when the process was forked."""
         self._lock = threading.Lock()
-        self._open: dict[tuple[_Access, float], Any] = {}
+        self._open: dict[tuple[_Credentials, float], Any] = {}
 
-    def get(self, access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
+    def get(self, credentials: _Credentials, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
         """Return the connections to this server, opened when first asked for."""
         with self._lock:
-            if (access, read_timeout_s) not in self._open:
-                self._open[access, read_timeout_s] = _connect(access, read_timeout_s=read_timeout_s)
-            return self._open[access, read_timeout_s]
+            if (credentials, read_timeout_s) not in self._open:
+                self._open[credentials, read_timeout_s] = _connect(credentials, read_timeout_s=read_timeout_s)
+            return self._open[credentials, read_timeout_s]
 
 
 _connections = _Connections()
 
 
-def _connect(access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
-    # s3fs takes a third of a second to import, which stores on a disk needn't pay.
+def _connect(credentials: _Credentials, *, read_timeout_s: float) -> Any:  # noqa: ANN401 - s3fs has no types
+    # s3fs takes a third of a second to import, which stores on a disk don't need.
     from s3fs import S3FileSystem
 
     s3 = S3FileSystem(
-        key=access.key,
-        secret=access.secret,
-        token=access.token,
-        endpoint_url=access.endpoint,
-        client_kwargs={"region_name": access.region or "us-east-1"},
+        key=credentials.key,
+        secret=credentials.secret,
+        token=credentials.token,
+        endpoint_url=credentials.endpoint,
+        client_kwargs={"region_name": credentials.region or "us-east-1"},
         config_kwargs={
-            "connect_timeout": _CONNECT_S,
+            "connect_timeout": _CONNECT_TIMEOUT_S,
             "read_timeout": read_timeout_s,
             "retries": {"total_max_attempts": 1},
             "max_pool_connections": 32,
-            **({"client_cert": access.certificate} if access.certificate else {}),
+            **({"client_cert": credentials.certificate} if credentials.certificate else {}),
         },
         use_listings_cache=False,
         skip_instance_cache=True,
@@ -246,16 +243,16 @@ def _connect(access: _Access, *, read_timeout_s: float) -> Any:  # noqa: ANN401 
     return s3
 
 
-def _is_by(writer: str, s3: Any, path: str) -> bool:  # noqa: ANN401 - s3fs has no types
-    """Whether an object carries this token; one that has gone again was another's."""
+def _is_written_by(writer: str, s3: Any, path: str) -> bool:  # noqa: ANN401 - s3fs has no types
+    """Whether an object carries this token; one that is gone again was another writer's."""
     try:
         return bool(s3.metadata(path).get(_WRITER) == writer)
     except FileNotFoundError:
         return False
 
 
-def _contents(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - s3fs has no types
-    """What is told of all objects of a bucket that start with this text."""
+def _list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - s3fs has no types
+    """Listing items of all objects of a bucket whose keys start with this prefix."""
     page: dict[str, Any] = {"IsTruncated": True}
     while page["IsTruncated"]:
         token = page.get("NextContinuationToken")

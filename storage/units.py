@@ -1,4 +1,4 @@
-"""Finished units as objects: a unit is done if and only if its object exists, which proves itself intact."""
+"""Finished units as objects with a checksum: a unit is done if and only if its object exists and is intact."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _AXES = 3
 
 
 def pack(sums: npt.NDArray[np.float32], metadata: Mapping[str, str]) -> bytes:
-    """Make the object of a finished unit: a mark, a SHA-256 of the rest, and a safetensors file.
+    """Make the object of a finished unit: magic bytes, a SHA-256 of the rest, and a safetensors file.
 
     Parameters
     ----------
     sums
         float32 (H, W, C): sums over the unit's samples.
     metadata
-        What to keep with the pixels.
+        Stored with the pixels.
     """
     from safetensors.numpy import save
 
     if sums.dtype != np.float32 or sums.ndim != _AXES:
         message = f"sums must be float32 (H, W, C), not {sums.dtype} {sums.shape}"
         raise TypeError(message)
-    # As an array: safetensors has metadata of its own, but can't read it back from memory.
+    # As an array: safetensors can't read its own metadata back from memory.
     text = np.frombuffer(json.dumps(dict(metadata), sort_keys=True).encode(), np.uint8)
     body: bytes = save({"sums": np.ascontiguousarray(sums), "metadata": text})
     return _MAGIC + hashlib.sha256(body).digest() + body
@@ -48,28 +48,23 @@ def unpack(data: bytes, *, key: str, url: str = "") -> tuple[npt.NDArray[np.floa
     Parameters
     ----------
     data
-        What `pack` made.
+        As `pack` made it.
     key, url
-        Where it came from, for the error.
+        Where it came from, for error messages.
     """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     body = memoryview(data)[len(_MAGIC) + _HASH_BYTES :]
     if data[: len(_MAGIC)] != _MAGIC:
         _refuse("isn't a unit", key=key, url=url)
     if hashlib.sha256(body).digest() != data[len(_MAGIC) : len(_MAGIC) + _HASH_BYTES]:
         _refuse("is truncated or damaged", key=key, url=url)
-    return _parse(bytes(body), key=key, url=url)
-
-
-def _parse(body: bytes, *, key: str, url: str) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
-    """Return what is in a safetensors file whose bytes are known to be the ones that were written."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
-        arrays = load(body)
+        arrays = load(bytes(body))
         sums, metadata = arrays["sums"], json.loads(arrays["metadata"].tobytes())
     except (SafetensorError, KeyError, ValueError):
-        _refuse("doesn't hold what a unit holds", key=key, url=url)
+        _refuse("doesn't hold a unit", key=key, url=url)
     if sums.dtype != np.float32 or sums.ndim != _AXES:
         _refuse(f"holds {sums.dtype} {sums.shape} instead of float32 (H, W, C)", key=key, url=url)
     return sums, metadata
@@ -78,8 +73,7 @@ def _parse(body: bytes, *, key: str, url: str) -> tuple[npt.NDArray[np.float32],
 def _refuse(fault: str, *, key: str, url: str) -> NoReturn:
     raise CorruptObject(
         reason=f"The object {key!r} {fault}.",
-        remedy="Discard it, and it is rendered again.",
-        retryable=False,
+        remedy="Delete it, and the unit is rendered again.",
         url=url,
         key=key,
     )

@@ -1,4 +1,4 @@
-"""From linear light to what a screen shows. The same light always makes the same colours."""
+"""View transforms from linear values to display colours. The same values always give the same colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# A named version of the ACES configuration that is built into the library: "default" changes with it.
+# A fixed version of the ACES configuration built into the library: "default" changes with its releases.
 _ACES = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
 _LIMIT = 65504.0
 _ACES_SOURCE = "Linear Rec.709 (sRGB)"
@@ -21,25 +21,25 @@ _ACES_VIEW = "ACES 1.0 - SDR Video"
 
 
 class View(StrEnum):
-    """How linear light becomes the values of a PNG or a preview."""
+    """How linear values become the colours of a PNG or a preview."""
 
     SRGB = "srgb"
-    """The sRGB curve; what is brighter than white is clipped."""
+    """The sRGB curve; values above 1 are clipped."""
     ACES = "aces"
     """The ACES 1.3 tone mapping for SDR video, which rolls highlights off."""
     RAW = "raw"
-    """Linear values as they are, clipped: for data, not for looking at."""
+    """Linear values, clipped: for data, not for display."""
 
 
 def apply_view(rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0) -> npt.NDArray[np.float32]:
-    """Turn linear Rec.709 into values for a display.
+    """Convert linear Rec.709 to display values.
 
     Parameters
     ----------
     rgb
         float32 (H, W, 3), linear, not premultiplied.
     exposure_stops
-        Brightening by powers of two before anything else.
+        Exposure in powers of two, applied first.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def apply_view(rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: floa
     """
     with np.errstate(over="ignore"):
         exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
-    # Far beyond what any view tells apart, and safe from overflow inside it.
+    # Far beyond what any view distinguishes, and safe from overflow inside it.
     exposed = np.clip(exposed, -_LIMIT, _LIMIT)
     match view:
         case View.SRGB:

@@ -64,7 +64,7 @@ class StoreRetry:
             try:
                 return act()
             except StoreError as error:
-                if not error.passes or self.clock() + wait_s > ends_s:
+                if not error.temporary or self.clock() + wait_s > ends_s:
                     raise
                 if not self._told:
                     self._told = True

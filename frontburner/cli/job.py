@@ -45,10 +45,10 @@ def list_(*, out: Out = None, json: Json = False) -> int:
     def act() -> int:
         from frontburner.cli.tables import jobs_table
         from frontburner.record.registry import places
-        from storage.many import at_once
+        from storage.bulk import map_concurrently
 
         found, trouble = [], ""
-        for place, told in at_once(_told, places(out)):
+        for place, told in map_concurrently(_told, places(out)):
             if isinstance(told, FrontburnerError):
                 trouble = str(told)
                 print(f"{place.job_id} can't be told: {told}", file=sys.stderr)

@@ -13,7 +13,7 @@ from frontburner.cluster.admission import CHECK_PRIORITY
 from frontburner.cluster.arbiter_calls import ask, call, connected
 from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from storage.errors import FrontburnerError
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from, with_checks
 from tasks.node.self_check import check_node
 from tasks.node.versions import differences, versions
@@ -142,7 +142,7 @@ def clock_reading(url: str) -> Iterator[str]:
     StoreError
         When it can't be put there.
     """
-    store, key = open_store(url), f"{HOUSE}/check/{secrets.token_hex(8)}"
+    store, key = open_store(url), f"{INTERNAL_PREFIX}/check/{secrets.token_hex(8)}"
     store.create(key, b"here")
     try:
         yield key

@@ -12,7 +12,7 @@ from frontburner.jobs.durations import format_span
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.identity import canonical
 from tasks.scene.manifest import Manifest, differences
 
@@ -85,4 +85,4 @@ def _frames(job: RenderJob) -> str:
 
 
 def _key(job: RenderJob) -> str:
-    return f"{HOUSE}/jobs/{job.job_id}/scene.json"
+    return f"{INTERNAL_PREFIX}/jobs/{job.job_id}/scene.json"

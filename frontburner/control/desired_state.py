@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.errors import MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,4 +162,4 @@ def _said(store: ObjectStore, job_id: str, what: str) -> Any:  # noqa: ANN401 - 
 
 
 def _key(job_id: str, what: str) -> str:
-    return f"{HOUSE}/jobs/{job_id}/{what}.json"
+    return f"{INTERNAL_PREFIX}/jobs/{job_id}/{what}.json"

@@ -108,7 +108,7 @@ class StoreTrouble:
 
     @property
     def _passes(self) -> bool:
-        return isinstance(self._error, StoreError) and self._error.passes
+        return isinstance(self._error, StoreError) and self._error.temporary
 
     def check(self, busy: AbstractSet[str], now_s: float) -> None:
         """Give up when there was nothing but trouble for too long.

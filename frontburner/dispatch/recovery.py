@@ -204,7 +204,7 @@ class Recovery:
         try:
             return self.recover(lost.ticket, lost.block)
         except StoreError as error:
-            if not error.passes:
+            if not error.temporary:
                 raise
             self._see_store_away(lost.node, error)
             return False

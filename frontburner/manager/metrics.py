@@ -16,9 +16,9 @@ from frontburner.record.registry import places
 from frontburner.record.snapshot import status_of
 from frontburner.retention.rules import Kind, sizes
 from frontburner.retention.stores import holdings
+from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, StoreError
-from storage.many import at_once
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -69,7 +69,7 @@ def read(snapshot: Mapping[str, Any] | None, *, now: datetime, stores: bool = Fa
         Whether to add up what stores hold, which lists all their objects.
     """
     known = places()[:MOST_JOBS]
-    jobs = tuple(figures for figures in at_once(_figures, known) if figures is not None)
+    jobs = tuple(figures for figures in map_concurrently(_figures, known) if figures is not None)
     held = holdings(known) if stores else []
     return Reading(now=now, snapshot=snapshot, jobs=jobs, stores={
         holding.name: sizes(holding.groups(now.timestamp())) for holding in held
@@ -157,7 +157,7 @@ def _figures(place: Place) -> JobFigures | None:
     except StoreError:
         return None
     try:
-        report = json.loads(place.store.read(f"{HOUSE}/jobs/{place.job_id}.json"))
+        report = json.loads(place.store.read(f"{INTERNAL_PREFIX}/jobs/{place.job_id}.json"))
         return JobFigures(status=status, efficiency=float(report["efficiency"]))
     except (FrontburnerError, ValueError, KeyError, TypeError):
         return JobFigures(status=status)

@@ -16,7 +16,7 @@ from frontburner.record.event_log import read
 from frontburner.record.job_status import SILENT_AFTER
 from frontburner.record.snapshot import Snapshot, is_gone
 from storage.errors import FrontburnerError, MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +123,7 @@ class JobWatch:
         """Read the report of the last run once it has ended."""
         version = "" if running else status.last
         if version != self._report[0]:
-            folder, job_id = f"{HOUSE}/jobs", self.place.job_id
+            folder, job_id = f"{INTERNAL_PREFIX}/jobs", self.place.job_id
             report = _document(self.place, f"{folder}/{job_id}.json") if version else None
             chart = bool(version) and self.place.store.exists(f"{folder}/{job_id}.png")
             self._report = version, report, chart

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.run.previews import parts_folder
 from storage.errors import CorruptObject, MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.picture.frame_output import preview_key
 from tasks.picture.still_parts import part_key
 
@@ -77,7 +77,7 @@ def file(place: Place, outputs: Sequence[str], ending: str) -> Image | None:
 
 def chart(place: Place) -> Image | None:
     """Return the chart of what each node did when."""
-    return _read(place.store, f"{HOUSE}/jobs/{place.job_id}.png", "image/png")
+    return _read(place.store, f"{INTERNAL_PREFIX}/jobs/{place.job_id}.png", "image/png")
 
 
 def _keys(store: ObjectStore, outputs: Sequence[str]) -> list[str]:

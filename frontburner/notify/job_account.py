@@ -16,7 +16,7 @@ from frontburner.record.recorded_frames import footage_of_status
 from frontburner.record.registry import document_of
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.notify_targets import Occasion
 from tasks.picture.products import SHEET, preview_of, sheet_preview
 
@@ -190,7 +190,7 @@ def _deadline(report: dict[str, Any]) -> str:
 
 def _report(place: Place) -> dict[str, Any]:
     try:
-        report: dict[str, Any] = json.loads(place.store.read(f"{HOUSE}/jobs/{place.job_id}.json"))
+        report: dict[str, Any] = json.loads(place.store.read(f"{INTERNAL_PREFIX}/jobs/{place.job_id}.json"))
     except (MissingObject, ValueError):
         return {}
     return report

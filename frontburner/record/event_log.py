@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ def position(key: str, line: int) -> str:
 
 
 def _folder(job_id: str) -> str:
-    return f"{HOUSE}/jobs/{job_id}/events/"
+    return f"{INTERNAL_PREFIX}/jobs/{job_id}/events/"
 
 
 def new_run(store: ObjectStore, job_id: str, now: datetime, ending: str) -> str:

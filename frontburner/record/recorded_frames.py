@@ -11,8 +11,8 @@ from frontburner.jobs.layout import encoding_of
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.record.registry import StoreUnreachable, document_of
 from frontburner.record.snapshot import status_of
+from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, MissingObject
-from storage.many import at_once
 from tasks.picture.frame_output import record_key
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.products import Footage
@@ -40,7 +40,7 @@ def footage_of_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> 
         return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
 
     frames = sorted({*_frames(job), *status.written, *status.failed})
-    return Footage(title=job.title, frames=tuple(at_once(files, frames)), encoding=encoding_of(job))
+    return Footage(title=job.title, frames=tuple(map_concurrently(files, frames)), encoding=encoding_of(job))
 
 
 def _frames(job: RenderJob) -> list[int]:

@@ -17,7 +17,7 @@ from frontburner.events import RunState
 from frontburner.record.event_log import read
 from frontburner.record.job_status import JobStatus, fold
 from storage.errors import MissingObject
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _STATUS: TypeAdapter[JobStatus] = TypeAdapter(JobStatus)
-_FOLDER = f"{HOUSE}/standing/"
+_FOLDER = f"{INTERNAL_PREFIX}/standing/"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from frontburner.record.registry import places as jobs_here
 from frontburner.record.snapshot import jobs_in, status_of
 from frontburner.retention.rules import FRESH_S, Group, Kind
 from frontburner.settings import Settings, listed
-from storage.many import at_once
+from storage.bulk import map_concurrently
 from storage.objects import open_store
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def claims() -> dict[Path, list[SceneClaim]]:
         When a store can't be read: a job of it might need any scene.
     """
     kept, found = places(), dict[Path, list[SceneClaim]]()
-    for status in at_once(lambda job: status_of(*job), _jobs(kept)):
+    for status in map_concurrently(lambda job: status_of(*job), _jobs(kept)):
         folder = _folder(str(status.job.get("scene", "")), kept)
         if folder is not None:
             found.setdefault(folder, []).append(_claim(status))

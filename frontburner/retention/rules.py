@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,11 +39,11 @@ class Kind(StrEnum):
 
 
 _PATTERNS = (
-    (Kind.UNITS, re.compile(rf"{HOUSE}/units/([0-9a-f]+)/.*")),
-    (Kind.SCENES, re.compile(rf"{HOUSE}/(?:assets|scenes)/(.*)")),
-    (Kind.RECORDS, re.compile(rf"{HOUSE}/jobs/([^/]+)/.*")),
-    (Kind.PICTURES, re.compile(rf"{HOUSE}/files/(.*)\.json")),
-    (Kind.SUMMARIES, re.compile(rf"{HOUSE}/(.*)")),
+    (Kind.UNITS, re.compile(rf"{INTERNAL_PREFIX}/units/([0-9a-f]+)/.*")),
+    (Kind.SCENES, re.compile(rf"{INTERNAL_PREFIX}/(?:assets|scenes)/(.*)")),
+    (Kind.RECORDS, re.compile(rf"{INTERNAL_PREFIX}/jobs/([^/]+)/.*")),
+    (Kind.PICTURES, re.compile(rf"{INTERNAL_PREFIX}/files/(.*)\.json")),
+    (Kind.SUMMARIES, re.compile(rf"{INTERNAL_PREFIX}/(.*)")),
 )
 
 

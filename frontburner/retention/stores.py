@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from frontburner.retention import dropped_scenes
 from frontburner.retention.rules import groups
-from storage.disk_errors import translate
-from storage.many import delete
+from storage.bulk import delete_all
+from storage.disk_errors import translate_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +60,7 @@ class Store:
 
     def remove(self, group: Group) -> None:
         """Delete its objects."""
-        delete(self.store, group.keys)
+        delete_all(self.store, group.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,17 @@ class DroppedScenes:
 
     def groups(self, now_s: float) -> list[Group]:
         """All its scenes."""
-        with translate(self.name, ""):
+        with translate_os_errors(self.name, ""):
             return dropped_scenes.groups(self.place, {}, now_s=now_s)
 
     def judged(self, now_s: float) -> list[Group]:
         """All of them, and which of them jobs need, of all stores that are known here."""
-        with translate(self.name, ""):
+        with translate_os_errors(self.name, ""):
             return dropped_scenes.groups(self.place, dropped_scenes.claims(), now_s=now_s)
 
     def remove(self, group: Group) -> None:
         """Remove a scene."""
-        with translate(self.name, group.name):
+        with translate_os_errors(self.name, group.name):
             dropped_scenes.remove(self.place, group)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner.control.halting import JobFailed
 from frontburner.reports.chart import draw
 from frontburner.reports.summary import markdown
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def keep_chart(job_id: str, report: Report, store: ObjectStore, artifacts: Artifacts) -> None:
     """Draw the chart of a job. Its pictures are in place: nothing that goes wrong here fails it."""
-    key = f"{HOUSE}/jobs/{job_id}.png"
+    key = f"{INTERNAL_PREFIX}/jobs/{job_id}.png"
     try:
         if report.units or not store.exists(key):  # the chart of a run that did something is worth more
             png = draw(report)
@@ -44,7 +44,7 @@ def conclude(job: RenderJob, report: Report, store: ObjectStore, artifacts: Arti
     document = report.document()
     artifacts.report(markdown(document))
     written = json.dumps(document, indent=1).encode()
-    StoreRetry().call(partial(store.write, f"{HOUSE}/jobs/{job.job_id}.json", written))
+    StoreRetry().call(partial(store.write, f"{INTERNAL_PREFIX}/jobs/{job.job_id}.json", written))
     _raise_what_failed(job, report, document)
     return document
 

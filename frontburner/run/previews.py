@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.picture.frame_output import show_early
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHOW_EVERY_S = 5.0
 
 def parts_folder(job_id: str) -> str:
     """Folder of a store in which the parts of a still are shown while it is rendered."""
-    return f"{HOUSE}/jobs/{job_id}/parts"
+    return f"{INTERNAL_PREFIX}/jobs/{job_id}/parts"
 
 
 @dataclass(slots=True, kw_only=True)

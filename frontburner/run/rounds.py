@@ -13,7 +13,7 @@ from frontburner.jobs.frames import format_frames
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.jobs.missing import MissingWork, missing_work
 from frontburner.run.chunks import Chunk, Stage, frames_title
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.renderers import renderer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Round:
 
     def missing_work(self, job: RenderJob, layout: Layout, store: ObjectStore) -> MissingWork:
         """Look what is missing. Frames to render again are discarded once, however often the run is resumed."""
-        mark = f"{HOUSE}/jobs/{job.job_id}/again/{_flow_run()}{self.because}"
+        mark = f"{INTERNAL_PREFIX}/jobs/{job.job_id}/again/{_flow_run()}{self.because}"
         again = "" if self.again and store.exists(mark) else self.again
         found = missing_work(layout, store, again=again, only=self.only)
         if self.again:

@@ -19,7 +19,7 @@ from frontburner.reports.transfer_figures import size
 from frontburner.run.scene_upload import SceneUpload
 from frontburner.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
-from storage.files import FileStore
+from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.errors import NodeNotReady, SceneError
 from tasks.job_context import SceneTravel

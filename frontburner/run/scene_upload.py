@@ -14,7 +14,7 @@ from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from storage.errors import StoreError
-    from storage.files import FileStore
+    from storage.file_store import FileStore
     from tasks.scene.manifest import Manifest, SceneFile
 
 AT_ONCE = 4
@@ -85,7 +85,7 @@ class SceneUpload:
             nonlocal counted
             self._count(-counted)  # a file that is tried again is counted again
             counted = 0
-            self.files.put(Path(file.path), file.sha256, tell=tell)
+            self.files.put(Path(file.path), file.sha256, report=tell)
 
         def tell(size_bytes: int, *, sent: bool) -> None:
             nonlocal counted

@@ -8,9 +8,9 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from storage.bulk import MAX_CONCURRENCY, delete_all, list_all
 from storage.errors import CorruptObject
-from storage.many import AT_ONCE, delete, listed
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from storage.units import pack, unpack
 from tasks.spec import CostGrid, Region, SampleRange, Tile, UnitRecord
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.spec import FrameSpec, UnitSpec
 
-_UNITS = f"{HOUSE}/units/"
+_UNITS = f"{INTERNAL_PREFIX}/units/"
 _KEY = re.compile(rf"{_UNITS}([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
 _SAMPLE, _SAMPLES = "00", 256
 """Digests are evenly spread: a store holds about so many times what it holds of frames whose digests begin so."""
@@ -73,7 +73,7 @@ class UnitLedger:
         """
         own = {frame.digest for frame in frames}
         found: dict[str, list[tuple[SampleRange, Region]]] = defaultdict(list)
-        for key in listed(self.store, self._where(own)):
+        for key in list_all(self.store, self._where(own)):
             match = _KEY.fullmatch(key)
             if match is not None and match[1] in own:
                 s0, s1, x0, x1, y0, y1 = map(int, match.groups()[1:])
@@ -83,11 +83,11 @@ class UnitLedger:
 
     def forget(self, frames: Iterable[FrameSpec]) -> None:
         """Remove all units of some frames, once their pictures are in place."""
-        delete(self.store, listed(self.store, (f"{_folder(frame)}/" for frame in frames)))
+        delete_all(self.store, list_all(self.store, (f"{_folder(frame)}/" for frame in frames)))
 
     def _where(self, digests: AbstractSet[str]) -> list[str]:
         """Texts that the keys of some frames' units start with: one for each frame, or what all units start with."""
-        if len(digests) > AT_ONCE:
+        if len(digests) > MAX_CONCURRENCY:
             sample = len(list(self.store.list(f"{_UNITS}{_SAMPLE}")))
             if len(digests) * _LISTING >= sample * _SAMPLES:
                 return [_UNITS]

@@ -211,7 +211,7 @@ def _stored_or_away(ledger: UnitLedger, unit: UnitSpec, line: UnitChannel) -> Ti
     try:
         return _stored(ledger, unit, line)
     except StoreError as error:
-        if not error.passes:
+        if not error.temporary:
             raise
         return None
 

@@ -10,10 +10,10 @@ from functools import partial
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
+from storage.bulk import MAX_CONCURRENCY, delete_all, list_all, map_concurrently
 from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
-from storage.many import AT_ONCE, at_once, delete, listed
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.identity import canonical
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.picture.denoise import denoised
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
 PREVIEW_PX = 720
-_RECORDS = f"{HOUSE}/files/"
+_RECORDS = f"{INTERNAL_PREFIX}/files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,12 +216,12 @@ def finished_many(orders: Mapping[int, PictureOrder], store: ObjectStore) -> dic
     Of many frames two listings tell what there is, as the keys of a job begin alike: only records are read then.
     """
     look = finished
-    if len(orders) > AT_ONCE:
+    if len(orders) > MAX_CONCURRENCY:
         look = _recorded
         start = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
-        there = set(listed(store, (start, f"{_RECORDS}{start}")))
+        there = set(list_all(store, (start, f"{_RECORDS}{start}")))
         orders = {n: one for n, one in orders.items() if all({key, record_key(key)} <= there for key in one.keys)}
-    found = zip(orders, at_once(partial(look, store=store), orders.values()), strict=True)
+    found = zip(orders, map_concurrently(partial(look, store=store), orders.values()), strict=True)
     return {frame: record for frame, record in found if record is not None}
 
 
@@ -243,7 +243,7 @@ def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
 
 def discard(orders: Iterable[PictureOrder], store: ObjectStore) -> None:
     """Have frames count as not in place. Their files stay until others replace them."""
-    delete(store, (record_key(key) for order in orders for key in order.keys))
+    delete_all(store, (record_key(key) for order in orders for key in order.keys))
 
 
 def record_key(key: str) -> str:
@@ -253,7 +253,7 @@ def record_key(key: str) -> str:
 
 def preview_key(key: str) -> str:
     """Key of the small picture of a frame, by the first of its files."""
-    return f"{HOUSE}/previews/{key}.jpg"
+    return f"{INTERNAL_PREFIX}/previews/{key}.jpg"
 
 
 def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:

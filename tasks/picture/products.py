@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.disk_errors import translate
+from storage.bulk import map_concurrently
+from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, MissingObject
-from storage.many import at_once
 from storage.objects import open_store
 from tasks.identity import canonical
 from tasks.picture.contact_sheet import Cell, chosen, sheet, small, smaller
@@ -96,7 +96,7 @@ def make_movie(
     order = _order(footage, codec=codec, fps=str(fps), recipe=canonical(RECIPES[codec]))
     if reuse and _is_there(key, order, store):
         return Product(key=key, reused=True)
-    with translate(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
+    with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
         path = Path(folder) / f"movie{RECIPES[codec].suffix}"
         encode(_pictures(footage, store, deep=RECIPES[codec].deep, tell=tell), path, codec=codec, fps=fps)
         _put(key, path.read_bytes(), order, store)
@@ -183,7 +183,7 @@ def measure(files: FrameFiles, store: ObjectStore) -> dict[int, Figures] | Findi
 
 def ahead(act: Callable[[S], T], values: Iterable[S]) -> Iterator[T]:
     """Do something to each frame, one or two ahead of time: as pictures they are large."""
-    return at_once(act, values, most=READERS)
+    return map_concurrently(act, values, limit=READERS)
 
 
 def _require_all(footage: Footage) -> None:

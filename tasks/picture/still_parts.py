@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from storage.bulk import delete_all, list_all
 from storage.images import encode_preview
-from storage.many import delete, listed
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -42,4 +42,4 @@ def _part(tile: Tile, showing: PreviewSettings) -> bytes:
 
 def clear_parts(folder: str, store: ObjectStore) -> None:
     """Delete the parts of a still whose picture is in place."""
-    delete(store, listed(store, [f"{folder}/"]))
+    delete_all(store, list_all(store, [f"{folder}/"]))

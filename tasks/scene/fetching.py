@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from platformdirs import user_cache_path
 
 from storage.errors import CorruptObject, MissingObject
-from storage.files import FileStore
+from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.errors import NoRoomForScene, SceneError
 from tasks.job_context import SceneTravel
@@ -167,7 +167,7 @@ class _Fetch:
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
         for tries_left in reversed(range(TRIES)):
             try:
-                self.files.fetch(file.sha256, file.size_bytes, into, call=self.patience.call, tell=self.progress.add)
+                self.files.fetch(file.sha256, file.size_bytes, into, retry=self.patience.call, report=self.progress.add)
             except MissingObject as error:
                 raise self._lost(file, f"isn't in {self.files.store.url} any more") from error
             except CorruptObject as error:

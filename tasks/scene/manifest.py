@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tasks.content_digests import content_of
 from tasks.errors import SceneError
 from tasks.identity import canonical
@@ -153,4 +153,4 @@ def _files(documents: Iterable[Mapping[str, object]]) -> tuple[SceneFile, ...]:
 
 
 def _key(digest: str) -> str:
-    return f"{HOUSE}/scenes/{digest}.json"
+    return f"{INTERNAL_PREFIX}/scenes/{digest}.json"

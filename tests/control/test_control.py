@@ -21,7 +21,7 @@ from frontburner.control.desired_state import (
 )
 from frontburner.control.halting import Halted, HaltKind
 from frontburner.control.single_run import wait_for_earlier_run
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tests.end_to_end.conftest import until
 from tests.record.recorded_runs import away, drive, record, started
 
@@ -47,7 +47,7 @@ def test_a_wish_is_kept_for_its_job_alone(store: ObjectStore, wish: DesiredState
 
 @pytest.mark.parametrize("torn", [b'{"wish": "fly"}', b"", b"[]", b'{"wish": {}}', b"\xff"])
 def test_a_wish_that_can_t_be_read_is_none(store: ObjectStore, torn: bytes) -> None:
-    store.write(f"{HOUSE}/jobs/job-1/wish.json", torn)
+    store.write(f"{INTERNAL_PREFIX}/jobs/job-1/wish.json", torn)
     assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
@@ -56,7 +56,7 @@ def test_a_priority_from_outside_is_kept(store: ObjectStore) -> None:
     set_priority(store, "job-1", -5, at=NOW, by=current_user())
     assert priority_of(store, "job-1") == -5
     assert desired_state_of(store, "job-1") is DesiredState.RUN
-    store.write(f"{HOUSE}/jobs/job-1/priority.json", b'{"priority": "high"}')
+    store.write(f"{INTERNAL_PREFIX}/jobs/job-1/priority.json", b'{"priority": "high"}')
     assert priority_of(store, "job-1") is None
 
 

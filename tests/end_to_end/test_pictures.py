@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from storage.images import decode_exr
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tests.end_to_end.conftest import ROOT, TIMEOUT_S, until
 from tests.turnstile import Turnstile
 
@@ -72,7 +72,7 @@ def test_pictures_go_to_s3(studio: Studio, s3_server: dict[str, str], monkeypatc
 
 
 def stored(out: Path) -> set[str]:
-    return {path.name for path in (out / HOUSE / "units").rglob("*.unit")} if out.exists() else set()
+    return {path.name for path in (out / INTERNAL_PREFIX / "units").rglob("*.unit")} if out.exists() else set()
 
 
 def journal(scene: Path) -> list[str]:

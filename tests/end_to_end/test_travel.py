@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from storage.images import decode_exr
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio, until
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def digests(*files: Path) -> set[str]:
 
 
 def sent(out: Path) -> list[str]:
-    return sorted(path.name for path in (out / HOUSE / "assets").glob("*/*"))
+    return sorted(path.name for path in (out / INTERNAL_PREFIX / "assets").glob("*/*"))
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def assert_as_in_place(farm: Farm, scene: Path, report: dict[str, Any], *fields:
         node.wait(timeout=TIMEOUT_S)
     place, said = farm.render(scene, *fields, "--out", farm.studio.folder / "place")
     assert place["scene"] is None, said
-    assert not (farm.studio.folder / "place" / HOUSE / "assets").exists()
+    assert not (farm.studio.folder / "place" / INTERNAL_PREFIX / "assets").exists()
     np.testing.assert_array_equal(pixels(report), pixels(place))
 
 
@@ -243,7 +243,7 @@ def test_a_scene_that_must_not_travel_keeps_nodes_out_that_have_another_one(farm
     report, said = farm.render(scene, "--out", farm.studio.folder / "out", "--travel", "no")
     assert list(report["per_node"]) == ["good"]
     assert f"stale takes no part: The scene null.json {told}" in said
-    assert not (farm.studio.folder / "out" / HOUSE / "assets").exists()
+    assert not (farm.studio.folder / "out" / INTERNAL_PREFIX / "assets").exists()
 
 
 def test_a_node_that_comes_later_and_does_not_see_the_scene_has_it_sent(farm: Farm, desk: Path) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from storage.images import decode_exr
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.faults.stage import S3
 from tests.turnstile import Turnstile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def stored(out: Path) -> list[Path]:
-    return sorted((out / HOUSE / "units").rglob("*.unit")) if out.exists() else []
+    return sorted((out / INTERNAL_PREFIX / "units").rglob("*.unit")) if out.exists() else []
 
 
 def ended(command: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Self
 import psutil
 
 from frontburner.cluster.prefect_server import embedded_server
-from storage.objects import HOUSE, ObjectStore, open_store
+from storage.objects import INTERNAL_PREFIX, ObjectStore, open_store
 from tests.storage import seaweed
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Stage:
 
     def units(self, out: str) -> list[str]:
         """Keys of the units that are stored."""
-        return list(self.store(out).list(f"{HOUSE}/units/"))
+        return list(self.store(out).list(f"{INTERNAL_PREFIX}/units/"))
 
     def processes(self) -> list[psutil.Process]:
         """All processes of this studio but the S3 server."""

@@ -13,7 +13,7 @@ from s3fs import S3FileSystem
 
 from storage.errors import CorruptObject, StoreError
 from storage.images import decode_exr
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 from storage.units import unpack
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def pictures(store: ObjectStore) -> tuple[Pictures, list[str]]:
     found: Pictures = {}
     unreadable = []
     for key in store.list():
-        if key.startswith(HOUSE) or not key.endswith(".exr"):
+        if key.startswith(INTERNAL_PREFIX) or not key.endswith(".exr"):
             continue
         try:
             found[key] = decode_exr(store.read(key))[0]
@@ -68,7 +68,7 @@ def rerendered(store: ObjectStore, journal: Path) -> tuple[int, list[str]]:
 def _stored_at_s(store: ObjectStore) -> dict[str, float]:
     """When each unit was stored, by the server's clock, which is ours."""
     s3, root = S3FileSystem(use_listings_cache=False), store.url.removeprefix("s3://")
-    details = s3.find(f"{root}/{HOUSE}/units", detail=True)
+    details = s3.find(f"{root}/{INTERNAL_PREFIX}/units", detail=True)
     return {name.removeprefix(f"{root}/"): info["LastModified"].timestamp() for name, info in details.items()}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.jobs.missing import missing_work
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.limits import Reached
 from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.frame_output import record_key
@@ -75,7 +75,7 @@ def test_frames_that_are_rendered_again_begin_anew(store: ObjectStore) -> None:
     render(store, (5, 6, 7))
     found = missing_work(LAYOUT, store, again="1-6")
     assert [(work.frame, len(work.done)) for work in found.wanted if work.frame < 31] == [(n, 0) for n in range(1, 7)]
-    assert len(list(store.list(f"{HOUSE}/units/"))) == 1
+    assert len(list(store.list(f"{INTERNAL_PREFIX}/units/"))) == 1
     assert all(store.exists(key) for key in LAYOUT.orders[1].keys), "the old picture stays until the new one is there"
 
 

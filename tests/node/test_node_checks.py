@@ -149,7 +149,7 @@ def test_a_store_that_is_another_one_of_the_same_name_is_told(tmp_path: Path) ->
 def test_a_store_that_is_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "store").touch()
     check = store_check(str(tmp_path / "store"))
-    assert "A file stands where" in check.reason
+    assert "There is a file where" in check.reason
 
 
 def test_a_scene_is_read_and_its_digest_told(tmp_path: Path) -> None:

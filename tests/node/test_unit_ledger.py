@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from storage.errors import CorruptObject, MissingObject
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from storage.units import pack
 from tasks.node.unit_ledger import UnitLedger, record_from
 from tasks.spec import Region, SampleRange, UnitSpec
@@ -41,7 +41,7 @@ def assert_same(found: Tile, made: Tile) -> None:
 
 
 def only_key(store: ObjectStore) -> str:
-    (key,) = store.list(f"{HOUSE}/units/")
+    (key,) = store.list(f"{INTERNAL_PREFIX}/units/")
     return key
 
 
@@ -125,8 +125,9 @@ def test_what_is_listed_is_what_was_made(store: ObjectStore) -> None:
 def test_other_objects_are_not_taken_for_units(store: ObjectStore) -> None:
     ledger = UnitLedger(store=store)
     ledger.create(UNIT, tile())
-    for key in (f"{HOUSE}/units/readme.txt", f"{HOUSE}/units/{'a' * 64}/s0-1.unit", f"{HOUSE}/frames/x.json", "a.exr"):
-        store.write(key, b"x")
+    for key in ("units/readme.txt", f"units/{'a' * 64}/s0-1.unit", "frames/x.json"):
+        store.write(f"{INTERNAL_PREFIX}/{key}", b"x")
+    store.write("a.exr", b"x")
     for many in ([FRAME], [FRAME, *MANY]):
         assert ledger.finished(many) == {FRAME.digest: [(UNIT.samples, UNIT.region)]}
 
@@ -142,7 +143,7 @@ def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
     assert found.keys() == {other.digest}
     assert len(found[other.digest]) == 2
     ledger.forget([FRAME, other])
-    assert not list(store.list(f"{HOUSE}/units/"))
+    assert not list(store.list(f"{INTERNAL_PREFIX}/units/"))
 
 
 @pytest.mark.parametrize("price", [0, 10, 10**9], ids=["each frame's own", "as it pays", "those of all"])
@@ -161,7 +162,7 @@ def test_units_are_those_of_the_frames_however_they_are_listed(
 def test_few_frames_are_not_looked_for_among_the_units_of_all_jobs(tmp_path: Path) -> None:
     store = counting(open_store(str(tmp_path)))
     for n in range(3000):
-        path = tmp_path / f"{HOUSE}/units/{sha256(str(n).encode()).hexdigest()}/s0-4_x0-24_y8-16.unit"
+        path = tmp_path / f"{INTERNAL_PREFIX}/units/{sha256(str(n).encode()).hexdigest()}/s0-4_x0-24_y8-16.unit"
         path.parent.mkdir(parents=True)
         path.touch()
     UnitLedger(store=store).create(UNIT, tile())

@@ -18,7 +18,7 @@ from frontburner.notify.notification import as_page, job_notification, morning_r
 from frontburner.record.registry import Place, register
 from frontburner.submit.schedules import forecast
 from storage.images import encode_png
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from storage.view import View
 from tasks.notify_targets import Occasion
 from tasks.picture.inspection import Fault
@@ -63,7 +63,7 @@ def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.R
     register(job.job_id, job.out)
     record(store, "run-1", begun, planned(4), *frames, *events, ended(state, why), job_id=job.job_id, at=TEN)
     report = {"efficiency": 0.83, "units": 9, "nodes": 3}
-    store.write(f"{HOUSE}/jobs/{job.job_id}.json", json.dumps(report).encode())
+    store.write(f"{INTERNAL_PREFIX}/jobs/{job.job_id}.json", json.dumps(report).encode())
     return Place(job_id=job.job_id, store=store)
 
 

@@ -15,7 +15,7 @@ import pytest
 from frontburner import events as ev
 from frontburner.record.event_codec import NAMES, decode, encode
 from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, EventWriter, read
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.picture.inspection import Fault
 from tasks.spec import SampleRange
 from tests.end_to_end.conftest import until
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
-EVENTS = f"{HOUSE}/jobs/job-1/events/"
+EVENTS = f"{INTERNAL_PREFIX}/jobs/job-1/events/"
 
 
 def test_events_of_all_runs_come_back_in_order(store: ObjectStore) -> None:

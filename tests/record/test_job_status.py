@@ -14,7 +14,7 @@ from frontburner.record.event_codec import encode
 from frontburner.record.job_status import RUNS_KEPT, SILENT_AFTER, status
 from frontburner.record.snapshot import Snapshot, jobs_in, status_of
 from storage.errors import StoreError
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tests.record.recorded_runs import BLOCK, NOW, away, drive, ended, finished, planned, record, started, told
 from tests.storage.counting import counting
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
-STANDING = f"{HOUSE}/standing/job-1.json"
+STANDING = f"{INTERNAL_PREFIX}/standing/job-1.json"
 
 
 def test_a_running_job(store: ObjectStore) -> None:
@@ -117,7 +117,7 @@ def test_what_is_kept_says_the_same_as_the_whole_record(store: ObjectStore) -> N
 def test_the_whole_record_need_not_be_read(store: ObjectStore) -> None:
     runs(store)
     whole = status_of(store, "job-1")
-    store.write(f"{HOUSE}/jobs/job-1/events/run-1-000000.jsonl", b"no longer read")
+    store.write(f"{INTERNAL_PREFIX}/jobs/job-1/events/run-1-000000.jsonl", b"no longer read")
     assert status_of(store, "job-1") == whole
     record(store, "run-3", started())
     assert (status_of(store, "job-1").runs, status_of(store, "job-1").written) == (3, whole.written)

@@ -26,7 +26,7 @@ from frontburner.record.event_log import read
 from frontburner.record.job_status import status
 from frontburner.record.snapshot import jobs_in, status_of
 from storage.errors import MissingObject
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -103,7 +103,7 @@ def test_the_monitor_shows_the_same_of_each(store: ObjectStore, job_id: str) -> 
     for each in told(store, job_id):
         live.take(each)
     try:
-        report = json.loads(store.read(f"{HOUSE}/jobs/{job_id}.json"))
+        report = json.loads(store.read(f"{INTERNAL_PREFIX}/jobs/{job_id}.json"))
     except MissingObject:
         report = None
     assert within(AS_READ[job_id]["row"], plain(row(known, known.stand(NOW), NOW, live=live, report=report)))

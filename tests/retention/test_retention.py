@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.retention.rules import FRESH_S, RUNS_S, Kind, Policy, groups, removable, sizes
-from storage.objects import HOUSE, Entry
+from storage.objects import INTERNAL_PREFIX, Entry
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 NOW_S = 1_000_000_000.0
 DAY_S = 86_400.0
-UNIT = f"{HOUSE}/units/{'a' * 64}/s0-4_x0-8_y0-8.unit"
-LATER_UNIT = f"{HOUSE}/units/{'a' * 64}/s4-8_x0-8_y0-8.unit"
-ASSET = f"{HOUSE}/assets/ab/abcd"
-RECORD = f"{HOUSE}/jobs/room-1/events/20250101-1-000000.jsonl"
-REPORT = f"{HOUSE}/jobs/room-1.json"
-PICTURE, PICTURE_RECORD = "room.0001.exr", f"{HOUSE}/files/room.0001.exr.json"
+UNIT = f"{INTERNAL_PREFIX}/units/{'a' * 64}/s0-4_x0-8_y0-8.unit"
+LATER_UNIT = f"{INTERNAL_PREFIX}/units/{'a' * 64}/s4-8_x0-8_y0-8.unit"
+ASSET = f"{INTERNAL_PREFIX}/assets/ab/abcd"
+RECORD = f"{INTERNAL_PREFIX}/jobs/room-1/events/20250101-1-000000.jsonl"
+REPORT = f"{INTERNAL_PREFIX}/jobs/room-1.json"
+PICTURE, PICTURE_RECORD = "room.0001.exr", f"{INTERNAL_PREFIX}/files/room.0001.exr.json"
 STRANGER = "notes.txt"
 ALL = (UNIT, ASSET, RECORD, REPORT, PICTURE, PICTURE_RECORD, STRANGER)
 
@@ -61,7 +61,7 @@ def test_nothing_a_running_job_needs_goes() -> None:
 
 
 def test_a_budget_takes_the_oldest_first_and_no_more_than_it_must() -> None:
-    units = [f"{HOUSE}/units/{digit * 64}/s0-4_x0-8_y0-8.unit" for digit in "123"]
+    units = [f"{INTERNAL_PREFIX}/units/{digit * 64}/s0-4_x0-8_y0-8.unit" for digit in "123"]
     found = [entry for age, key in enumerate(units, 1) for entry in entries(key, age_s=age * DAY_S)]
     assert gone(found, Policy(budget_bytes=20)) == {units[2]}
     assert gone(found, Policy(budget_bytes=15)) == {units[2], units[1]}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from frontburner.run.scene_upload import SceneUpload
-from storage import files as files_module
+from storage import file_store as file_store_module
 from storage.errors import FileChanged, StoreError
-from storage.files import FileStore
+from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.scene.manifest import Manifest, manifest_of
 from tests.end_to_end.conftest import TIMEOUT_S, until
@@ -27,7 +27,7 @@ PART_BYTES = 100_000
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files_module, "PART_BYTES", PART_BYTES)
+    monkeypatch.setattr(file_store_module, "PART_BYTES", PART_BYTES)
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.files import FileStore
-from storage.objects import HOUSE, open_store
+from storage.file_store import FileStore
+from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.errors import SceneError, UnitCancelled
 from tasks.job_context import JobContext, SceneTravel
 from tasks.recently import RecentFindings
@@ -126,7 +126,7 @@ def test_where_it_must_not_travel_node_file_and_difference_are_named(shot: Shot,
 
 def parts(shot: Shot, name: str) -> list[str]:
     digest = next(file.sha256 for file in shot.manifest.files if file.path.endswith(name))
-    return list(shot.store.list(f"{HOUSE}/assets/{digest[:2]}/{digest}/"))
+    return list(shot.store.list(f"{INTERNAL_PREFIX}/assets/{digest[:2]}/{digest}/"))
 
 
 def test_what_is_no_longer_in_the_store_is_named(shot: Shot, stack: ExitStack) -> None:

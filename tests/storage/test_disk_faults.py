@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.disk_errors import translate
+from storage.disk_errors import translate_os_errors
 from storage.errors import StoreError
 from storage.local import LocalStore
-from storage.objects import HOUSE, open_store
+from storage.objects import INTERNAL_PREFIX, open_store
 from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def scratch_files(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / HOUSE / ".tmp").glob("*") if path.name != "lock")
+    return sorted(path.name for path in (root / INTERNAL_PREFIX / ".tmp").glob("*") if path.name != "lock")
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -65,7 +65,7 @@ def test_no_permission(method: str) -> None:
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "store").write_bytes(b"")
     store = open_store(str(tmp_path / "store"))
-    with pytest.raises(StoreError, match=r"A file stands where .*store needs a folder.* Move it away"):
+    with pytest.raises(StoreError, match=r"There is a file where .*store needs a folder.* Move it away"):
         store.check()
     assert not store.exists("a")
     assert list(store.list()) == []
@@ -150,7 +150,7 @@ def test_a_limit_on_file_sizes(tmp_path: Path) -> None:
     ],
 )
 def test_other_errors_have_words_too(number: int, words: str, *, retryable: bool) -> None:
-    with pytest.raises(StoreError, match=words) as caught, translate("/srv/{farm}", "k"):
+    with pytest.raises(StoreError, match=words) as caught, translate_os_errors("/srv/{farm}", "k"):
         raise OSError(number, os.strerror(number))
     assert caught.value.retryable == retryable
     assert caught.value.remedy

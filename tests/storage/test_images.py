@@ -158,7 +158,7 @@ def test_values_that_are_no_numbers_are_refused(value: float) -> None:
 
 def test_channels_must_fit() -> None:
     for names in ("RGB", "RGBB"):
-        with pytest.raises(ValueError, match="different channel names"):
+        with pytest.raises(ValueError, match="distinct channel names"):
             encode_exr(plain(), names, half=True, metadata={})
 
 

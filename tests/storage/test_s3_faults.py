@@ -16,8 +16,8 @@ import pytest
 from botocore.exceptions import ClientError, SSLError
 
 from storage.errors import MissingObject, StoreError
-from storage.s3 import S3Store, _Access
-from storage.s3_errors import translate
+from storage.s3 import S3Store, _Credentials
+from storage.s3_errors import translate_s3_errors
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy
 
@@ -171,9 +171,9 @@ def test_other_failures_have_words_too() -> None:
 
 
 def translated() -> AbstractContextManager[None]:
-    return translate(url="s3://farm/x", key="k", bucket="farm", endpoint="http://s3:8333")
+    return translate_s3_errors(url="s3://farm/x", key="k", bucket="farm", endpoint="http://s3:8333")
 
 
 def test_credentials_are_not_shown(s3_store: ObjectStore) -> None:
-    assert "secret" not in repr(_Access.from_environment(s3_store.url))
+    assert "secret" not in repr(_Credentials.from_environment(s3_store.url))
     assert "secret" not in repr(s3_store)

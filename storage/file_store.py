@@ -1,4 +1,4 @@
-"""Files in an object store, by what they hold: one that is there is never stored again, whoever needs it."""
+"""Files in an object store, addressed by their content: a file is stored once, whoever needs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from storage.errors import CorruptObject, FileChanged
-from storage.objects import HOUSE
+from storage.objects import INTERNAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,22 +17,15 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
 
-    Call = Callable[[Callable[[], bytes]], bytes]
-    Tell = Callable[[int], object]
-
-    class TellSent(Protocol):
-        """Hears of parts that are in the store."""
+    class UploadProgress(Protocol):
+        """Called with the size of each part that is in the store."""
 
         def __call__(self, size_bytes: int, *, sent: bool) -> object:
-            """Take in so many bytes."""
+            """Count these bytes; ``sent`` is False where they were there before."""
 
 
 PART_BYTES = 32 << 20
-"""A file is stored in parts of this size: none is held in memory whole, and a broken upload goes on at its part."""
-
-
-def _once(act: Callable[[], bytes]) -> bytes:
-    return act()
+"""Files are stored in parts of this size: none is held in memory whole, and an interrupted upload resumes at a part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,43 +34,43 @@ class FileStore:
 
     store: ObjectStore
 
-    def put(self, path: Path, sha256: str, *, tell: TellSent = lambda size_bytes, sent: None) -> None:  # noqa: ARG005
+    def put(self, path: Path, sha256: str, *, report: UploadProgress = lambda size_bytes, sent: None) -> None:  # noqa: ARG005
         """Store a file unless it is there.
 
         Parameters
         ----------
-        tell
-            Called with the bytes of what was there and of each part that had to be sent; what it raises ends the
-            upload.
+        report
+            Called with the bytes that were there, and with those of each part that is sent; an exception it raises
+            ends the upload.
 
         Raises
         ------
         FileChanged
-            When the file doesn't hold what ``sha256`` says. Nothing of it is left in the store then.
+            When the file doesn't match ``sha256``. Nothing of it is left in the store then.
         """
         size_bytes = path.stat().st_size
         missing = [key for key in _keys(sha256, size_bytes) if not self.store.exists(key)]
-        tell(size_bytes - sum(_part_bytes(key, size_bytes) for key in missing), sent=False)
+        report(size_bytes - sum(_part_bytes(key, size_bytes) for key in missing), sent=False)
         if not missing:
             return
-        made = []
-        whole = hashlib.sha256()
+        created = []
+        digest = hashlib.sha256()
         try:
             with path.open("rb") as file:
                 for key in _keys(sha256, size_bytes):
                     data = file.read(PART_BYTES)
-                    whole.update(data)
+                    digest.update(data)
                     if key in missing:
-                        made += [key] if self.store.create(key, data) else []
-                        tell(len(data), sent=True)
+                        created += [key] if self.store.create(key, data) else []
+                        report(len(data), sent=True)
                 changed = bool(file.read(1)) or os.fstat(file.fileno()).st_size != size_bytes
         except FileNotFoundError:
             changed = True
-        if changed or whole.hexdigest() != sha256:
-            for key in made:
+        if changed or digest.hexdigest() != sha256:
+            for key in created:
                 self.store.delete(key)
             raise FileChanged(
-                reason=f"The file {path} isn't what it was: it changed, or another lies at its path here.",
+                reason=f"The file {path} changed since the job started, or is another file on this machine.",
                 remedy="Start the job again.",
                 path=str(path),
             )
@@ -88,16 +81,16 @@ class FileStore:
         size_bytes: int,
         into: BinaryIO,
         *,
-        call: Call = _once,
-        tell: Tell = lambda size_bytes: None,  # noqa: ARG005
+        retry: Callable[[Callable[[], bytes]], bytes] = lambda read: read(),
+        report: Callable[[int], object] = lambda size_bytes: None,  # noqa: ARG005
     ) -> None:
         """Write a file's content, part by part.
 
         Parameters
         ----------
-        call
-            Calls what reads a part, and may do so again.
-        tell
+        retry
+            Calls the function that reads a part, more than once if it likes.
+        report
             Called with the bytes of each part.
 
         Raises
@@ -105,18 +98,18 @@ class FileStore:
         MissingObject
             When a part isn't in the store.
         CorruptObject
-            When the parts aren't what was stored.
+            When the content doesn't match ``sha256``.
         """
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for key in _keys(sha256, size_bytes):
-            data = call(partial(self.store.read, key))
+            data = retry(partial(self.store.read, key))
             into.write(data)
-            whole.update(data)
-            tell(len(data))
-        if whole.hexdigest() != sha256:
+            digest.update(data)
+            report(len(data))
+        if digest.hexdigest() != sha256:
             raise CorruptObject(
                 reason=f"The file {_folder(sha256)!r} in {self.store.url} is damaged.",
-                remedy="Run the job again: it is sent anew.",
+                remedy="Run the job again: it is sent again.",
                 url=self.store.url,
                 key=_folder(sha256),
             )
@@ -128,11 +121,11 @@ class FileStore:
 
 
 def _folder(sha256: str) -> str:
-    return f"{HOUSE}/assets/{sha256[:2]}/{sha256}"
+    return f"{INTERNAL_PREFIX}/assets/{sha256[:2]}/{sha256}"
 
 
 def _keys(sha256: str, size_bytes: int) -> list[str]:
-    """Keys of a file's parts in order: each says the first byte it holds."""
+    """Keys of a file's parts in order; each ends with the offset of its first byte."""
     return [f"{_folder(sha256)}/{start}" for start in range(0, size_bytes, PART_BYTES)]
 
 

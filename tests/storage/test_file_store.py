@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage import files as files_module
+from storage import file_store as file_store_module
 from storage.errors import CorruptObject, FileChanged, MissingObject
-from storage.files import FileStore
+from storage.file_store import FileStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +23,11 @@ PART_BYTES = 100_000
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files_module, "PART_BYTES", PART_BYTES)
+    monkeypatch.setattr(file_store_module, "PART_BYTES", PART_BYTES)
 
 
-class Told:
-    """Bytes that were there, and bytes that were sent."""
+class Progress:
+    """Bytes that were in the store, and bytes that were sent."""
 
     def __init__(self) -> None:
         self.there_bytes = self.sent_bytes = 0
@@ -55,46 +55,46 @@ def fetched(files: FileStore, sha256: str, size_bytes: int) -> bytes:
 @pytest.mark.parametrize("size_bytes", [0, 1, PART_BYTES, PART_BYTES + 1, 5 * PART_BYTES])
 def test_a_file_comes_back_as_it_was_and_is_sent_once(store: ObjectStore, tmp_path: Path, size_bytes: int) -> None:
     files, (path, sha256, data) = FileStore(store=store), made(tmp_path, size_bytes)
-    first, second = Told(), Told()
-    files.put(path, sha256, tell=first)
+    first, second = Progress(), Progress()
+    files.put(path, sha256, report=first)
     assert (first.there_bytes, first.sent_bytes) == (0, size_bytes)
     assert fetched(files, sha256, size_bytes) == data
     twin = tmp_path / "twin.exr"
     twin.write_bytes(data)
-    files.put(twin, sha256, tell=second)
+    files.put(twin, sha256, report=second)
     assert (second.there_bytes, second.sent_bytes) == (size_bytes, 0)
 
 
 def test_an_upload_that_broke_off_goes_on_where_it_was(store: ObjectStore, tmp_path: Path) -> None:
     files, (path, sha256, data) = FileStore(store=store), made(tmp_path, 5 * PART_BYTES)
-    told = Told()
+    progress = Progress()
 
-    def break_off(size_bytes: int, *, sent: bool) -> None:
-        told(size_bytes, sent=sent)
-        if told.sent_bytes == 2 * PART_BYTES:
+    def abort(size_bytes: int, *, sent: bool) -> None:
+        progress(size_bytes, sent=sent)
+        if progress.sent_bytes == 2 * PART_BYTES:
             raise ConnectionAbortedError
 
     with pytest.raises(ConnectionAbortedError):
-        files.put(path, sha256, tell=break_off)
+        files.put(path, sha256, report=abort)
     with pytest.raises(MissingObject):
         fetched(files, sha256, len(data))
-    again = Told()
-    files.put(path, sha256, tell=again)
-    assert (again.there_bytes, again.sent_bytes) == (2 * PART_BYTES, 3 * PART_BYTES)
+    second = Progress()
+    files.put(path, sha256, report=second)
+    assert (second.there_bytes, second.sent_bytes) == (2 * PART_BYTES, 3 * PART_BYTES)
     assert fetched(files, sha256, len(data)) == data
 
 
 def test_a_file_that_changes_while_it_is_sent_leaves_nothing_wrong_behind(store: ObjectStore, tmp_path: Path) -> None:
     files, (path, sha256, data) = FileStore(store=store), made(tmp_path, 3 * PART_BYTES)
 
-    def meddle(size_bytes: int, *, sent: bool) -> None:
+    def overwrite(size_bytes: int, *, sent: bool) -> None:
         if sent:
             with path.open("r+b") as file:
                 file.seek(2 * PART_BYTES)
                 file.write(b"other bytes")
 
     with pytest.raises(FileChanged, match=r"tex\.png"):
-        files.put(path, sha256, tell=meddle)
+        files.put(path, sha256, report=overwrite)
     assert not list(store.list())
     path.write_bytes(data + b"more")
     with pytest.raises(FileChanged):
