@@ -73,7 +73,7 @@ def unpack(data: bytes, *, key: str, url: str = "") -> tuple[npt.NDArray[np.floa
 def _refuse(fault: str, *, key: str, url: str) -> NoReturn:
     raise CorruptObject(
         reason=f"The object {key!r} {fault}.",
-        remedy="Delete it, and the unit is rendered again.",
+        remedy="Discard it, and it is rendered again.",
         url=url,
         key=key,
     )
