@@ -1,1 +1,1 @@
-"""Who may come in: certificates the farm makes itself, tokens with roles, and the one port strangers can reach."""
+"""The gateway: the one port that people and machines outside the farm reach, behind tokens and permissions."""

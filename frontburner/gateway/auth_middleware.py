@@ -1,11 +1,12 @@
-"""The door of the gateway: nobody gets past it without a token that gives the right, and no more bytes than allowed."""
+"""Authenticates every request to the gateway: checks tokens and permissions, limits bodies and failed attempts."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import logging
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,26 +17,28 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from frontburner.credentials.permissions import WEBSOCKET, is_allowed, is_plain_path, is_scene_upload
 from frontburner.credentials.tokens import TokenRefused
-from frontburner.gateway.pages import LOGIN_POLICY, login_page
+from frontburner.gateway.pages import PAGE_CSP, login_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from frontburner.credentials.tokens import Role, Token, TokenStore
-    from frontburner.gateway.rate_limit import RateLimit
 
 COOKIE = "__Host-frontburner"
-"""Browsers take a cookie of such a name only if it is secure and for this host alone."""
-OPEN = {"/health": ("GET", "HEAD"), "/ca.pem": ("GET",), "/enrol": ("POST",), "/login": ("GET", "POST")}
-"""What answers without a token, and to which methods; /enrol and /login read one themselves."""
-STRANGER_BYTES = 16_384
-KNOWN_BYTES = 16 * 1024 * 1024
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Browsers accept a cookie with this prefix only if it is secure and for this host alone."""
+PUBLIC_ROUTES = {"/health": ("GET", "HEAD"), "/ca.pem": ("GET",), "/enrol": ("POST",), "/login": ("GET", "POST")}
+"""Routes without a token, and their methods; /enrol and /login check one themselves."""
+ANONYMOUS_MAX_BYTES = 16_384
+MAX_BYTES = 16 * 1024 * 1024
+MAX_FAILURES = 20
+FAILURE_INTERVAL_S = 2.0
+MAX_ADDRESSES = 10_000
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY_VIOLATION = 1008
-_MOST_DIGITS = 20
-_HEADERS = {
+_MAX_LENGTH_DIGITS = 20
+_SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -45,16 +48,16 @@ _HEADERS = {
 log = logging.getLogger(__name__)
 
 
-class TooLarge(HTTPException):
-    """A request's body has more bytes than allowed. Starlette answers so too, where it is behind the door."""
+class BodyTooLarge(HTTPException):
+    """A request's body is larger than allowed. Starlette answers it too, when an app behind the middleware reads it."""
 
-    def __init__(self, most_bytes: int) -> None:
-        super().__init__(413, f"More than {most_bytes} bytes aren't taken here.")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(413, f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever was let in: the routes behind the door find it in ``request.state.caller``."""
+    """Who made a request that was let through; routes find it in ``request.state.caller``."""
 
     name: str
     role: Role
@@ -62,121 +65,153 @@ class Caller:
 
 
 @dataclass(slots=True, kw_only=True)
-class AuthMiddleware:
-    """Lets in or refuses, then hands on.
+class RateLimit:
+    """Limits failed attempts by address: several at once, then one in a while.
 
     Parameters
     ----------
-    inside
-        What is behind the door.
-    upload_bytes
-        The most bytes of a file of a scene, from those who may submit.
+    clock
+        Monotonic seconds.
+    max_failures
+        Failures in a row until an address must wait.
+    interval_s
+        Seconds until one more attempt is allowed.
     """
 
-    inside: ASGIApp
+    clock: Callable[[], float]
+    max_failures: int = MAX_FAILURES
+    interval_s: float = FAILURE_INTERVAL_S
+    _left: OrderedDict[str, tuple[float, float]] = field(init=False, default_factory=OrderedDict)
+
+    def fail(self, address: str) -> float:
+        """Count a failed attempt; returns the seconds until the next one is allowed, 0.0 if it is at once."""
+        left, seen_s = self._left.pop(address, (float(self.max_failures), self.clock()))
+        left = min(float(self.max_failures), left + (self.clock() - seen_s) / self.interval_s) - 1.0
+        self._left[address] = (max(left, -1.0), self.clock())
+        while len(self._left) > MAX_ADDRESSES:
+            self._left.popitem(last=False)
+        return max(0.0, -left * self.interval_s)
+
+    def refuse(self, address: str) -> Response | None:
+        """Count a failed attempt; returns the answer for a client that must wait, if it must."""
+        wait_s = self.fail(address)
+        return error_response(429, "Too many attempts.", {"retry-after": str(int(wait_s) + 1)}) if wait_s else None
+
+
+@dataclass(slots=True, kw_only=True)
+class AuthMiddleware:
+    """Passes allowed requests on to an application, and answers the others.
+
+    Parameters
+    ----------
+    app
+        The application behind it.
+    upload_bytes
+        Maximum size of an uploaded scene file.
+    """
+
+    app: ASGIApp
     tokens: TokenStore
-    attempts: RateLimit
-    upload_bytes: int = KNOWN_BYTES
+    rate_limit: RateLimit
+    upload_bytes: int = MAX_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request or a web socket."""
         if scope["type"] == "lifespan":
-            await self.inside(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        refusal = self._judge(scope)
+        refusal = self._authenticate(scope)
         if refusal is not None:
-            await _refuse(scope, receive, send, refusal)
+            await _send_refusal(scope, receive, send, refusal)
             return
-        await self._hand_on(scope, receive, send, self._most_bytes(scope))
+        await self._pass_on(scope, receive, send, self._max_bytes(scope))
 
-    def _most_bytes(self, scope: Scope) -> int:
-        """Return how large the body of a request may be that was let in."""
+    def _max_bytes(self, scope: Scope) -> int:
         caller = scope["state"].get("caller")
         if caller is None:
-            return STRANGER_BYTES
+            return ANONYMOUS_MAX_BYTES
         is_upload = scope["type"] == "http" and is_scene_upload(caller.role, scope["method"], scope["path"])
-        return max(KNOWN_BYTES, self.upload_bytes) if is_upload else KNOWN_BYTES
+        return max(MAX_BYTES, self.upload_bytes) if is_upload else MAX_BYTES
 
-    def _judge(self, scope: Scope) -> Response | None:
-        """Return why a request isn't let in; None notes who it is from and lets it in."""
+    def _authenticate(self, scope: Scope) -> Response | None:
+        """Return why a request is refused; None lets it through, with its caller noted in the scope's state."""
         headers, path = Headers(scope=scope), scope["path"]
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         scope["state"] = dict(scope.get("state") or {})
         if not is_plain_path(path):
-            return _answer(400, "This path can't be meant.")
-        if method in OPEN.get(path, ()):
+            return error_response(400, "The path is ambiguous.")
+        if method in PUBLIC_ROUTES.get(path, ()):
             return None
-        text, by_cookie = presented(headers)
+        text, by_cookie = presented_token(headers)
         if text is None:
-            return self._stranger(scope, headers, "No token was given.")
+            return self._unauthenticated(scope, headers, "No token was given.")
         try:
             token = self.tokens.check(text)
         except TokenRefused as refused:
-            return self._stranger(scope, headers, refused.reason)
-        if by_cookie and (method == WEBSOCKET or method not in _SAFE) and not same_site(headers):
-            return _answer(403, "This came from another site.")
+            return self._unauthenticated(scope, headers, refused.reason)
+        if by_cookie and (method == WEBSOCKET or method not in _SAFE_METHODS) and not is_same_origin(headers):
+            return error_response(403, "The request came from another site.")
         if not is_allowed(token.role, method, path):
             log.info("refused to %s (%s): %s %s", token.name, token.role, method, path)
-            return _answer(403, f"The token {token.name} gives the role {token.role}, which may not do this.")
+            return error_response(403, f"The token {token.name} has the role {token.role}, which may not do this.")
         scope["state"]["caller"] = Caller(name=token.name, role=token.role, token=token)
         return None
 
-    def _stranger(self, scope: Scope, headers: Headers, why: str) -> Response:
+    def _unauthenticated(self, scope: Scope, headers: Headers, reason: str) -> Response:
         address = scope["client"][0] if scope.get("client") else ""
-        wait_s = self.attempts.fail(address)
-        if wait_s:
-            return _answer(429, "Too many attempts.", {"retry-after": str(int(wait_s) + 1)})
-        log.info("refused a stranger at %s: %s", address, why)
+        if (answer := self.rate_limit.refuse(address)) is not None:
+            return answer
+        log.info("refused a client without a valid token at %s: %s", address, reason)
         if "text/html" in headers.get("accept", "") and scope["type"] == "http" and scope["method"] == "GET":
-            return HTMLResponse(login_page(), status_code=401, headers={"content-security-policy": LOGIN_POLICY})
-        return _answer(401, why, {"www-authenticate": "Bearer"})
+            return HTMLResponse(login_page(), status_code=401, headers={"content-security-policy": PAGE_CSP})
+        return error_response(401, reason, {"www-authenticate": "Bearer"})
 
-    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, most_bytes: int) -> None:
-        """Have a request answered, with its body counted and our headers on the answer."""
-        begun, read_bytes = False, 0
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
+        """Have the application answer, with the body's size limited and headers added to the answer."""
+        has_started, read_bytes = False, 0
 
-        async def counted() -> Message:
+        async def limited_receive() -> Message:
             nonlocal read_bytes
             message = await receive()
             read_bytes += len(message.get("body", b""))
-            if read_bytes > most_bytes:
-                raise TooLarge(most_bytes)
+            if read_bytes > max_bytes:
+                raise BodyTooLarge(max_bytes)
             return message
 
-        async def marked(message: Message) -> None:
-            nonlocal begun
+        async def send_with_headers(message: Message) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
-                begun = True
-                mark(message)
+                has_started = True
+                add_headers(message)
             await send(message)
 
-        if scope["type"] == "http" and _said_bytes(scope) > most_bytes:
-            await _refuse(scope, receive, send, _answer(413, TooLarge(most_bytes).detail))
+        if scope["type"] == "http" and _content_length(scope) > max_bytes:
+            await _send_refusal(scope, receive, send, error_response(413, BodyTooLarge(max_bytes).detail))
             return
         try:
-            await self.inside(scope, counted, marked)
-        except TooLarge as error:
-            if begun:
+            await self.app(scope, limited_receive, send_with_headers)
+        except BodyTooLarge as error:
+            if has_started:
                 raise
-            await _refuse(scope, receive, send, _answer(413, error.detail))
+            await _send_refusal(scope, receive, send, error_response(413, error.detail))
 
 
-def presented(headers: Headers) -> tuple[str | None, bool]:
-    """Return the token a request brings, and whether it is a browser's cookie that does."""
-    scheme, _, rest = headers.get("authorization", "").partition(" ")
+def presented_token(headers: Headers) -> tuple[str | None, bool]:
+    """Return a request's token, and whether it comes from a cookie."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return rest.strip(), False
+        return credentials.strip(), False
     if scheme.lower() == "basic":
         try:
-            pair = base64.b64decode(rest.strip(), validate=True).decode("ascii")
+            decoded = base64.b64decode(credentials.strip(), validate=True).decode("ascii")
         except (binascii.Error, ValueError):
             return "", False
-        return pair.partition(":")[2], False
+        return decoded.partition(":")[2], False
     return cookies(headers).get(COOKIE), True
 
 
 def cookies(headers: Headers) -> Mapping[str, str]:
-    """Return a request's cookies; those that can't be read aren't there."""
+    """Return a request's cookies; none if they can't be parsed."""
     jar = SimpleCookie()
     try:
         jar.load(headers.get("cookie", ""))
@@ -185,33 +220,34 @@ def cookies(headers: Headers) -> Mapping[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def mark(message: Message) -> None:
-    """Give an answer the headers all answers have."""
+def add_headers(message: Message) -> None:
+    """Add the headers of every answer to the start of one."""
     headers = MutableHeaders(scope=message)
-    for name, value in _HEADERS.items():
+    for name, value in _SECURITY_HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("cache-control", "private, no-cache" if "etag" in headers else "no-store")
 
 
-def same_site(headers: Headers) -> bool:
-    """Whether a browser says that a page of ours asks. All browsers do with what may change something."""
+def is_same_origin(headers: Headers) -> bool:
+    """Whether the Origin header names this host. All browsers send it with requests that may change something."""
     try:
         return urlsplit(headers.get("origin", "")).netloc == headers.get("host", "") != ""
     except ValueError:
         return False
 
 
-def _said_bytes(scope: Scope) -> int:
-    said = Headers(scope=scope).get("content-length", "0")
-    return int(said[:_MOST_DIGITS]) if said.isascii() and said.isdecimal() else 0
+def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer that says why a request is refused."""
+    return JSONResponse({"reason": reason}, status_code=status, headers=headers)
 
 
-def _answer(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"reason": why}, status_code=status, headers=dict(headers or {}))
+def _content_length(scope: Scope) -> int:
+    text = Headers(scope=scope).get("content-length", "0")
+    return int(text[:_MAX_LENGTH_DIGITS]) if text.isascii() and text.isdecimal() else 0
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
-    """Say no: to a web socket before it is open, so that it learns the status."""
+async def _send_refusal(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    """Send a refusal; a web socket gets it before it is accepted, so that its client sees the status."""
     if scope["type"] == "websocket":
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
@@ -219,9 +255,9 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) 
         await answer(scope, receive, send)
         return
 
-    async def marked(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            mark(message)
+            add_headers(message)
         await send(message)
 
-    await answer(scope, receive, marked)
+    await answer(scope, receive, send_with_headers)

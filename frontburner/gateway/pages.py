@@ -1,4 +1,4 @@
-"""The two pages of the gateway's own: where a token is typed, and what there is to see."""
+"""The gateway's own two pages: the sign-in form, and the home page of a farm without a monitor."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ STYLE = (
     "input{background:#24211d;border-color:#7c756a}a{color:#f0a06a}[role=alert]{color:#ff9d9d}}"
 )
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-LOGIN_POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'"
+PAGE_CSP = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'"
 
 
 def login_page(problem: str = "") -> str:
-    """Return the page on which a token is typed."""
+    """Return the sign-in page."""
     alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
     return _page(
         "Frontburner: sign in",
-        "<h1>Frontburner</h1><p>This farm wants a token. Whoever runs it makes one with "
+        "<h1>Frontburner</h1><p>Sign in with a token. Whoever runs the farm makes one with "
         "<code>frontburner token add</code>.</p>"
         f"{alert}"
         '<form method="post" action="/login"><label for="token">Token</label>'
@@ -39,7 +39,7 @@ def login_page(problem: str = "") -> str:
 
 
 def home_page(name: str, role: str) -> str:
-    """Return the page of a farm that has no monitor."""
+    """Return the home page of a farm without a monitor."""
     return _page(
         "Frontburner",
         f"<h1>Frontburner</h1><p>You are {escape(name)}; you may {escape(role)}.</p>"

@@ -1,6 +1,6 @@
-"""Hands requests and web sockets on to the Prefect server behind the gateway, without what let them in.
+"""Forwards requests and web sockets to the Prefect server behind the gateway, without the token that let them in.
 
-The server listens on loopback and believes everyone; who may ask it what is decided before it is asked.
+The server listens on loopback and has no authentication of its own; permissions are checked before a request gets here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from frontburner.credentials.permissions import API, PREFECT
-from frontburner.gateway.auth_middleware import COOKIE, cookies
+from frontburner.gateway.auth_middleware import COOKIE, cookies, error_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
     from websockets.asyncio.client import ClientConnection
 
-ANSWER_S = 90.0
-CONNECT_S = 5.0
-SOCKET_BYTES = 16 * 1024 * 1024
-_GONE = 1011
-_PASSING = frozenset(
+TIMEOUT_S = 90.0
+CONNECT_TIMEOUT_S = 5.0
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_INTERNAL_ERROR = 1011
+_NOT_FORWARDED = frozenset(
     {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
         "upgrade", "authorization", "cookie", "content-length", "expect",
     }
 )  # fmt: skip
-"""Headers that concern one connection alone, or ours."""
+"""Headers of a single connection, and those that carry the token."""
 
 log = logging.getLogger(__name__)
 
@@ -62,141 +62,138 @@ class Proxy:
     def __post_init__(self) -> None:
         self.server = self.server.rstrip("/").removesuffix("/api")
         self.client = httpx.AsyncClient(
-            base_url=self.server, trust_env=False, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S)
+            base_url=self.server, trust_env=False, timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         )
 
     async def http(self, request: Request) -> Response:
-        """Hand a request on, and its answer back."""
-        path = inner_path(request.url.path)
-        asked = self.client.build_request(
+        """Forward a request, and return the server's answer."""
+        path = server_path(request.url.path)
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        forwarded = self.client.build_request(
             request.method,
             httpx.URL(f"{self.server}{quote(path)}", query=request.scope["query_string"]),
-            headers=_asking(request.headers),
-            content=_body(request) if _has_body(request) else None,
+            headers=_request_headers(request.headers),
+            content=request.stream() if has_body else None,
         )
         try:
-            answer = await self.client.send(asked, stream=True)
+            answer = await self.client.send(forwarded, stream=True)
         except (httpx.HTTPError, ClientDisconnect) as error:
             log.warning("Prefect didn't answer %s %s: %s", request.method, path, type(error).__name__)
-            return JSONResponse({"reason": "The Prefect server doesn't answer. It may just be starting."}, 503)
+            return error_response(503, "The Prefect server doesn't answer. It may just be starting.")
         if path == f"{PREFECT}/ui-settings" and answer.is_success:
-            return await _own_settings(request, answer)
+            return await _ui_settings(request, answer)
         return StreamingResponse(
-            _read(answer), status_code=answer.status_code, headers=_answering(answer.headers, request)
+            _stream(answer), status_code=answer.status_code, headers=_response_headers(answer.headers, request)
         )
 
     async def socket(self, socket: WebSocket) -> None:
-        """Hand a web socket on, both ways, until either end closes it."""
-        at = urlsplit(self.server)
+        """Forward a web socket both ways until either end closes it."""
         query = socket.scope["query_string"].decode("latin-1")
-        address = f"ws://{at.netloc}{quote(inner_path(socket.url.path))}{'?' if query else ''}{query}"
-        wanted = [Subprotocol(name) for name in socket.scope.get("subprotocols", ())]
+        path = quote(server_path(socket.url.path))
+        address = f"ws://{urlsplit(self.server).netloc}{path}{'?' if query else ''}{query}"
+        subprotocols = [Subprotocol(name) for name in socket.scope.get("subprotocols", ())]
         try:
             async with connect(
-                address, subprotocols=wanted or None, max_size=SOCKET_BYTES, proxy=None, open_timeout=CONNECT_S
+                address,
+                subprotocols=subprotocols or None,
+                max_size=MAX_MESSAGE_BYTES,
+                proxy=None,
+                open_timeout=CONNECT_TIMEOUT_S,
             ) as server:
                 await socket.accept(subprotocol=server.subprotocol)
-                await _both_ways(socket, server)
+                await _forward_both_ways(socket, server)
         except (OSError, TimeoutError, WebSocketException) as error:
-            log.warning("Prefect took no web socket at %s: %s", socket.url.path, type(error).__name__)
+            log.warning("Prefect refused a web socket at %s: %s", socket.url.path, type(error).__name__)
         if socket.application_state is not WebSocketState.DISCONNECTED:
-            with suppress(WebSocketDisconnect, RuntimeError):  # the other end has hung up
-                await socket.close(_GONE)
+            with suppress(WebSocketDisconnect, RuntimeError):  # the client is gone already
+                await socket.close(_INTERNAL_ERROR)
 
     async def close(self) -> None:
         """Close the connections to the server."""
         await self.client.aclose()
 
 
-def inner_path(path: str) -> str:
+def server_path(path: str) -> str:
     """Return the path at the server: its API has no prefix there, its pages have the same."""
     return path.removeprefix(PREFECT) if path == API or path.startswith(f"{API}/") else path
 
 
-def outer_place(location: str) -> str:
-    """Return where the server's redirection leads from outside."""
-    at = urlsplit(location)
-    path = f"{PREFECT}{at.path}" if at.path == "/api" or at.path.startswith("/api/") else at.path
-    return f"{path}?{at.query}" if at.query else path
+def gateway_location(location: str) -> str:
+    """Return the server's redirect target as a path at the gateway."""
+    url = urlsplit(location)
+    path = f"{PREFECT}{url.path}" if url.path == "/api" or url.path.startswith("/api/") else url.path
+    return f"{path}?{url.query}" if url.query else path
 
 
-async def _own_settings(request: Request, answer: httpx.Response) -> Response:
-    """Tell Prefect's pages that its API is where they came from."""
+def without_token(text: str) -> str:
+    """Return a web socket's first message without the token that Prefect's clients send in it."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return text
+    is_auth = isinstance(message, dict) and message.get("type") == "auth"
+    return json.dumps(message | {"token": None}) if is_auth else text
+
+
+async def _ui_settings(request: Request, answer: httpx.Response) -> Response:
+    """Answer Prefect's pages with the address of the API at the gateway."""
     await answer.aread()
     await answer.aclose()
-    told = answer.json() | {"api_url": f"https://{request.headers.get('host', '')}{API}", "auth": None}
-    return JSONResponse(told)
+    api_url = f"https://{request.headers.get('host', '')}{API}"
+    return JSONResponse(answer.json() | {"api_url": api_url, "auth": None})
 
 
-async def _both_ways(socket: WebSocket, server: ClientConnection) -> None:
-    ways = {asyncio.ensure_future(_inwards(socket, server)), asyncio.ensure_future(_outwards(socket, server))}
+async def _forward_both_ways(socket: WebSocket, server: ClientConnection) -> None:
+    tasks = {asyncio.ensure_future(_to_server(socket, server)), asyncio.ensure_future(_to_client(socket, server))}
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _inwards(socket: WebSocket, server: ClientConnection) -> None:
-    first = True
+async def _to_server(socket: WebSocket, server: ClientConnection) -> None:
+    is_first = True
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        if text is not None and first:
+        if text is not None and is_first:
             text = without_token(text)
-        first = False
+        is_first = False
         await server.send(message.get("bytes") or b"" if text is None else text)
 
 
-async def _outwards(socket: WebSocket, server: ClientConnection) -> None:
+async def _to_client(socket: WebSocket, server: ClientConnection) -> None:
     try:
         async for data in server:
             if isinstance(data, str):
                 await socket.send_text(data)
             else:
                 await socket.send_bytes(data)
-        await socket.close(server.close_code or _GONE, server.close_reason)
+        await socket.close(server.close_code or _INTERNAL_ERROR, server.close_reason)
     except (ConnectionClosed, WebSocketDisconnect, RuntimeError):
         return
 
 
-def without_token(text: str) -> str:
-    """Return a web socket's first message without the token Prefect's clients send in it."""
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return text
-    return json.dumps(told | {"token": None}) if isinstance(told, dict) and told.get("type") == "auth" else text
-
-
-def _asking(headers: Headers) -> list[tuple[str, str]]:
-    kept = [(name, value) for name, value in headers.items() if name not in _PASSING]
+def _request_headers(headers: Headers) -> list[tuple[str, str]]:
+    forwarded = [(name, value) for name, value in headers.items() if name not in _NOT_FORWARDED]
     others = "; ".join(f"{name}={value}" for name, value in cookies(headers).items() if name != COOKIE)
-    return [*kept, *([("cookie", others)] if others else [])]
+    return [*forwarded, *([("cookie", others)] if others else [])]
 
 
-def _answering(headers: httpx.Headers, request: Request) -> dict[str, str]:
-    kept = {name: value for name, value in headers.items() if name not in _PASSING - {"content-length"}}
-    if "location" in kept:
-        kept["location"] = outer_place(kept["location"])
+def _response_headers(headers: httpx.Headers, request: Request) -> dict[str, str]:
+    forwarded = {name: value for name, value in headers.items() if name not in _NOT_FORWARDED - {"content-length"}}
+    if "location" in forwarded:
+        forwarded["location"] = gateway_location(forwarded["location"])
     if request.method == "HEAD":
-        kept.pop("transfer-encoding", None)
-    return kept
+        forwarded.pop("transfer-encoding", None)
+    return forwarded
 
 
-def _has_body(request: Request) -> bool:
-    return "content-length" in request.headers or "transfer-encoding" in request.headers
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        yield chunk
-
-
-async def _read(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _stream(answer: httpx.Response) -> AsyncIterator[bytes]:
     try:
         async for chunk in answer.aiter_raw():
             yield chunk

@@ -21,11 +21,13 @@ from frontburner.credentials.certificates import CertificateKind
 from frontburner.credentials.dask_security import credentials_folder
 from frontburner.credentials.permissions import may
 from frontburner.credentials.tokens import TokenStore
+from frontburner.gateway.auth_middleware import MAX_FAILURES
 from frontburner.gateway.enrolment import STORE_VARIABLES
 from frontburner.gateway.gateway import Gateway
-from frontburner.gateway.rate_limit import AT_ONCE
-from frontburner.gateway.submit_policy import AllowedPlaces
+from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandler
 from frontburner.manager.metrics_app import MetricsApp
+from frontburner.monitor.app import monitor
+from frontburner.monitor.farm_source import LocalFarm
 from frontburner.settings import Settings, listed
 
 if TYPE_CHECKING:
@@ -34,38 +36,36 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
 
-from frontburner.credentials.authority import CertificateFiles
-
 PORT = 8700
-RENEW_EVERY_S = 24 * 3600
-MOST_CONNECTIONS = 1000
-STOP_S = 5
+RENEW_INTERVAL_S = 24 * 3600
+MAX_CONNECTIONS = 1000
+SHUTDOWN_TIMEOUT_S = 5
 
 app = App(name="frontburner.gateway.serve", help="The gateway of a farm.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """How a gateway is run.
+    """Settings of a gateway.
 
     Parameters
     ----------
     host, port
         Where it listens.
     folder
-        The folder of the authority and the tokens.
+        Folder of the authority and the tokens.
     prefect
         Address of the Prefect server, on loopback.
     scheduler
         Address of the scheduler, as nodes reach it.
     names
-        Names and addresses by which people and nodes reach this machine, besides those it knows itself.
+        Names and addresses by which this machine is reached, besides those it knows itself.
     environment
-        What nodes and operators need of the environment to reach the store; None is what this process has.
-    failures
-        So many attempts to get in may fail in a row from one address, before it has to wait.
+        Environment variables by which nodes and operators reach the store; None takes them from this process.
+    max_failures
+        Failed attempts in a row from one address until it must wait.
     monitor
-        Whether the monitor is shown to whoever may look.
+        Whether the monitor is served.
     """
 
     folder: Path
@@ -75,41 +75,35 @@ class GatewaySettings:
     port: int = PORT
     names: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
-    failures: int = AT_ONCE
+    max_failures: int = MAX_FAILURES
     monitor: bool = False
 
 
-def serve(settings: GatewaySettings) -> None:
-    """Run the gateway until the process is told to end."""
-    asyncio.run(_serve(settings))
-
-
-def own_names() -> list[str]:
+def local_names() -> list[str]:
     """Return the names and addresses this machine knows of itself."""
-    found = {"localhost", "127.0.0.1", socket.gethostname(), socket.getfqdn()}
+    names = {"localhost", "127.0.0.1", socket.gethostname(), socket.getfqdn()}
     for addresses in psutil.net_if_addrs().values():
-        found |= {at.address for at in addresses if at.family is socket.AF_INET}
-    return sorted(name for name in found if name and len(name.encode()) < 64)
+        names |= {address.address for address in addresses if address.family is socket.AF_INET}
+    return sorted(name for name in names if name and len(name.encode()) < 64)
 
 
-def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, CertificateFiles]:
-    """Return the server, its TLS and its papers; nothing listens yet."""
-    authority = Authority.open(settings.folder)
-    papers = _papers(authority, settings)
+def create_server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext]:
+    """Return the server and its TLS context; nothing listens yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
-    context.load_cert_chain(papers.certificate, papers.key)
-    places = AllowedPlaces(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
+    _load_certificate(context, settings)
+    locations = AllowedLocations(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
+    store = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
     gateway = Gateway(
-        authority=authority,
+        authority=Authority.open(settings.folder),
         tokens=TokenStore.open(settings.folder),
         prefect=settings.prefect,
         scheduler=settings.scheduler,
-        environment=_store() if settings.environment is None else settings.environment,
-        failures=settings.failures,
-        inside={"/": _monitor(settings, places)} if settings.monitor else {},
+        environment=store if settings.environment is None else settings.environment,
+        max_failures=settings.max_failures,
+        apps={"/": _monitor(settings, locations)} if settings.monitor else {},
         metrics=MetricsApp(scheduler=lambda: settings.scheduler),
-        places=places,
+        locations=locations,
         upload_bytes=Settings().upload,
     )
     config = uvicorn.Config(
@@ -125,56 +119,50 @@ def server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLContext, C
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=STOP_S,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    return uvicorn.Server(config), context, papers
+    return uvicorn.Server(config), context
 
 
 async def _serve(settings: GatewaySettings) -> None:
-    running, context, _ = server(settings)
-    renewing = asyncio.ensure_future(_renew(context, settings))
+    server, context = create_server(settings)
+    renewal = asyncio.ensure_future(_renew(context, settings))
     try:
-        await running.serve()
+        await server.serve()
     finally:
-        renewing.cancel()
+        renewal.cancel()
         with suppress(asyncio.CancelledError):
-            await renewing
+            await renewal
 
 
 async def _renew(context: ssl.SSLContext, settings: GatewaySettings) -> None:
-    """Take up a new certificate whenever the old one is about to be over."""
     while True:
-        await asyncio.sleep(RENEW_EVERY_S)
-        papers = _papers(Authority.open(settings.folder), settings)
-        context.load_cert_chain(papers.certificate, papers.key)
+        await asyncio.sleep(RENEW_INTERVAL_S)
+        _load_certificate(context, settings)
 
 
-def _papers(authority: Authority, settings: GatewaySettings) -> CertificateFiles:
-    return authority.issue(CertificateKind.SERVER, "gateway", [*own_names(), *settings.names])
+def _load_certificate(context: ssl.SSLContext, settings: GatewaySettings) -> None:
+    """Load the gateway's certificate, made or renewed if due."""
+    authority = Authority.open(settings.folder)
+    files = authority.issue(CertificateKind.SERVER, "gateway", [*local_names(), *settings.names])
+    context.load_cert_chain(files.certificate, files.key)
 
 
-def _store() -> dict[str, str]:
-    return {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
+def _monitor(settings: GatewaySettings, locations: AllowedLocations) -> Starlette:
+    """Return the monitor of this farm, whose controls check the caller's role."""
 
-
-def _monitor(settings: GatewaySettings, places: AllowedPlaces) -> Starlette:
-    """Return the monitor of this farm; each of its controls asks what the caller's token allows."""
-    from frontburner.gateway.drop_handler import GatewayDropHandler
-    from frontburner.monitor.app import monitor
-    from frontburner.monitor.farm_source import LocalFarm
-
-    def allows(request: Request, right: str) -> bool:
-        return may(request.state.caller.role, right)
+    def allows(request: Request, permission: str) -> bool:
+        return may(request.state.caller.role, permission)
 
     def caller(request: Request) -> str:
         return str(request.state.caller.name)
 
     prefect = settings.prefect.rstrip("/").removesuffix("/api")
-    reception = GatewayDropHandler(places=places, prefect=prefect, most_bytes=Settings().upload)
-    # Which names lead here is the certificate's business: a page of another site can't have one for its own.
+    drop_handler = GatewayDropHandler(locations=locations, prefect=prefect, max_bytes=Settings().upload)
     source = LocalFarm(scheduler=settings.scheduler, out=None)
-    return monitor(source, may=allows, hosts=["*"], reception=reception, who=caller)
+    # Any host name is accepted: browsers allow only names in the certificate, which no other site has.
+    return monitor(source, may=allows, hosts=["*"], reception=drop_handler, who=caller)
 
 
 @app.default
@@ -195,21 +183,20 @@ def main(
     folder
         Folder of the authority and the tokens; empty is that of FRONTBURNER_HOME.
     name
-        Names by which this machine is reached, besides its own; several times for several.
+        Name by which this machine is reached, besides its own; may be repeated.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    serve(
-        GatewaySettings(
-            folder=folder or credentials_folder(),
-            prefect=prefect,
-            scheduler=scheduler,
-            host=host,
-            port=port,
-            names=name,
-            monitor=True,
-        )
+    settings = GatewaySettings(
+        folder=folder or credentials_folder(),
+        prefect=prefect,
+        scheduler=scheduler,
+        host=host,
+        port=port,
+        names=name,
+        monitor=True,
     )
+    asyncio.run(_serve(settings))
 
 
 if __name__ == "__main__":

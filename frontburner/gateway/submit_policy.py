@@ -1,32 +1,35 @@
-"""Jobs from people who may only submit: checked as documents, and kept to the scenes and places a farm allows."""
+"""Jobs from people who may only submit: confined to the farm's scene and picture locations, rendered by Prefect."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
-from frontburner.retention.dropped_scenes import want
+from frontburner.jobs.scenes import frame_scenes
+from frontburner.monitor.drop_submission import Begun
+from frontburner.monitor.uploads import Uploads
+from frontburner.retention.dropped_scenes import SUBMITTED, want
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEPLOYMENT = "render/still"
-ANSWER_S = 30.0
+TIMEOUT_S = 30.0
 
 
 @dataclass(kw_only=True, eq=False)
-class NotSubmitted(FrontburnerError):
-    """A job that was right, and still couldn't be given to Prefect."""
+class SubmitFailed(FrontburnerError):
+    """Prefect didn't accept a valid job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllowedPlaces:
-    """Where scenes of submitted jobs may lie, and where their pictures may go.
+class AllowedLocations:
+    """Where scenes of submitted jobs may be, and where their pictures may go.
 
     Parameters
     ----------
@@ -40,87 +43,132 @@ class AllowedPlaces:
     pictures: Sequence[str]
 
     def confine(self, job: RenderJob) -> RenderJob:
-        """Return a job with its scene and place as the manager has them.
+        """Return a job with the absolute paths of its scene and output, links and ``..`` resolved.
 
         Raises
         ------
         JobRefused
-            When either lies elsewhere. Links and steps up are followed first.
+            When either is outside the allowed locations.
         """
-        scene = _inside(job.scene, self.scenes, "scene", "FRONTBURNER_SCENES")
-        pictures = self.pictures[0] if "out" not in job.model_fields_set and self.pictures else job.out
-        if "://" not in pictures:
-            out = _inside(
-                pictures, [place for place in self.pictures if "://" not in place], "out", "FRONTBURNER_PICTURES"
-            )
+        scene = _resolve(job.scene, self.scenes, "scene", "FRONTBURNER_SCENES")
+        out = self.pictures[0] if "out" not in job.model_fields_set and self.pictures else job.out
+        if "://" in out:
+            _check_url(out, [location for location in self.pictures if "://" in location])
         else:
-            out = _below(pictures, [place for place in self.pictures if "://" in place])
+            folders = [location for location in self.pictures if "://" not in location]
+            out = _resolve(out, folders, "out", "FRONTBURNER_PICTURES")
         return job.model_copy(update={"scene": scene, "out": out})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitPolicy:
-    """Gives jobs to the deployment of a Prefect server.
+class DeploymentSubmitter:
+    """Submits jobs as runs of a deployment.
 
     Parameters
     ----------
     client
-        Reaches the server.
+        Client of the Prefect server.
     """
 
-    places: AllowedPlaces
+    locations: AllowedLocations
     client: httpx.AsyncClient
 
     async def submit(self, document: dict[str, Any], by: str) -> dict[str, str]:
-        """Check a job document and have it rendered; returns what the run and the job are called.
+        """Check a job document and start its run; returns the ids of the job and the flow run.
 
         Raises
         ------
         FrontburnerError
-            When the document is refused, or Prefect doesn't take it.
+            When the document is refused, or Prefect doesn't accept it.
         """
-        job = self.places.confine(make_job(document))
+        job = self.locations.confine(make_job(document))
         want(job.scene)
         fields = job.model_dump(mode="json", include=job.model_fields_set | {"scene", "out"})
         try:
-            found = await self.client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=ANSWER_S)
-            found.raise_for_status()
-            made = await self.client.post(
-                f"/api/deployments/{found.json()['id']}/create_flow_run",
+            deployment = await self.client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=TIMEOUT_S)
+            deployment.raise_for_status()
+            run = await self.client.post(
+                f"/api/deployments/{deployment.json()['id']}/create_flow_run",
                 json={"parameters": {"job": fields}, "tags": [f"by:{by}"], "state": {"type": "SCHEDULED"}},
-                timeout=ANSWER_S,
+                timeout=TIMEOUT_S,
             )
-            made.raise_for_status()
+            run.raise_for_status()
         except (httpx.HTTPError, ValueError, LookupError) as error:
-            raise NotSubmitted(
-                reason=f"Prefect didn't take the job: {type(error).__name__}.",
-                remedy=f"See whether its server runs and has the deployment {DEPLOYMENT} (prefect deploy --all).",
+            raise SubmitFailed(
+                reason=f"Prefect didn't accept the job: {type(error).__name__}.",
+                remedy=f"Check that its server runs and has the deployment {DEPLOYMENT} (prefect deploy --all).",
                 retryable=True,
             ) from None
-        return {"job": job.job_id, "flow_run": made.json()["id"]}
+        return {"job": job.job_id, "flow_run": run.json()["id"]}
 
 
-def _inside(path: str, folders: Sequence[str], field: str, variable: str) -> str:
+@dataclass(slots=True, kw_only=True)
+class GatewayDropHandler:
+    """Handles scenes that are dropped on the monitor's page by those who may submit.
+
+    Parameters
+    ----------
+    locations
+        The scenes are stored in the first of its scene folders.
+    prefect
+        Address of the Prefect server, on loopback.
+    max_bytes
+        Maximum size of a scene.
+    """
+
+    locations: AllowedLocations
+    prefect: str
+    max_bytes: int
+    uploads: Uploads | None = field(init=False, default=None)
+    why_not: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if self.locations.scenes and self.locations.pictures:
+            folder = Path(self.locations.scenes[0]).expanduser().resolve() / SUBMITTED
+            self.uploads = Uploads(place=folder, most_bytes=self.max_bytes)
+        else:
+            self.why_not = (
+                "This farm doesn't accept scenes from people yet. Set the folders of scenes and of pictures on the "
+                "manager: FRONTBURNER_SCENES and FRONTBURNER_PICTURES."
+            )
+
+    def out(self, scene: str) -> str:
+        """Return where a scene's pictures go: a folder of its own."""
+        return f"{self.locations.pictures[0].rstrip('/')}/{scene}" if self.locations.pictures else ""
+
+    def check(self, document: dict[str, Any]) -> RenderJob:
+        """Return the job of a document, confined to the allowed locations."""
+        job = self.locations.confine(make_job(document))
+        frame_scenes(job)
+        return job
+
+    async def submit(self, document: dict[str, Any], by: str) -> Begun:
+        """Submit a job to the deployment."""
+        async with httpx.AsyncClient(base_url=self.prefect, trust_env=False) as client:
+            ids = await DeploymentSubmitter(locations=self.locations, client=client).submit(document, by)
+        return Begun(job_id=ids["job"], said="Prefect has the run: a worker of the farm starts it within moments.")
+
+
+def _resolve(path: str, folders: Sequence[str], field: str, variable: str) -> str:
     if not folders:
-        raise _refused(f"{field}: this farm takes none from its submitters yet. Set {variable} on the manager.")
+        raise _refused(f"{field}: this farm accepts none from submitters yet. Set {variable} on the manager.")
     try:
         for folder in folders:
             root = Path(folder).expanduser().resolve()
-            found = (root / Path(path)).resolve()
-            if found.is_relative_to(root):
-                return str(found)
+            resolved = (root / Path(path)).resolve()
+            if resolved.is_relative_to(root):
+                return str(resolved)
     except (ValueError, OSError, RuntimeError):
-        raise _refused(f"{field}: {path[:200]!r}: can't be a path.") from None
+        raise _refused(f"{field}: {path[:200]!r}: isn't a valid path.") from None
     raise _refused(f"{field}: {path[:200]!r}: lies outside of {', '.join(folders)}.")
 
 
-def _below(url: str, places: Sequence[str]) -> str:
+def _check_url(url: str, locations: Sequence[str]) -> None:
     parts = url.partition("://")[2].split("/")
-    if not any(part in (".", "..") for part in parts) and url.isprintable():
-        for place in places:
-            if url == place or url.startswith(f"{place.rstrip('/')}/"):
-                return url
-    raise _refused(f"out: {url[:200]!r}: lies outside of {', '.join(places) or 'what this farm allows'}.")
+    is_plain = url.isprintable() and not any(part in (".", "..") for part in parts)
+    if is_plain and any(url == location or url.startswith(f"{location.rstrip('/')}/") for location in locations):
+        return
+    raise _refused(f"out: {url[:200]!r}: lies outside of {', '.join(locations) or 'what this farm allows'}.")
 
 
 def _refused(problem: str) -> JobRefused:

@@ -24,7 +24,7 @@ from frontburner.cluster.node_processes import CONFIG, node_options
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.dask_security import security_for
 from frontburner.credentials.tokens import Role, TokenStore
-from frontburner.gateway.serve import GatewaySettings, server
+from frontburner.gateway.serve import GatewaySettings, create_server
 from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of the tests here
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
     config = uvicorn.Config(behind.app(), log_config=None, ws="websockets-sansio", lifespan="off")
     with serving(uvicorn.Server(config)) as port:
         usual = {"prefect": f"http://127.0.0.1:{port}/api", "scheduler": "tls://farm.studio:8786", "environment": STORE}
-        own, _, _ = server(GatewaySettings(folder=folder, **(usual | settings)))
+        own, _ = create_server(GatewaySettings(folder=folder, **(usual | settings)))
         with serving(own) as at:
             yield Gate(url=f"https://127.0.0.1:{at}", folder=folder, authority=Authority.open(folder), prefect=behind)
 
@@ -132,10 +132,10 @@ def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
 @contextmanager
 def running(*, encrypted: bool, folder: Path, nodes: int = 0) -> Iterator[SpecCluster]:
     """A scheduler, with or without papers, and its nodes."""
-    security = {kind: security_for(kind, folder) if encrypted else None for kind in ("server", "node", "client")}
+    security = {kind: security_for(kind, folder) if encrypted else None for kind in ("create_server", "node", "client")}
     scheduler = {
         "host": "127.0.0.1", "port": 0, "protocol": "tls" if encrypted else "tcp", "dashboard": False,
-        "dashboard_address": "127.0.0.1:0", "security": security["server"],
+        "dashboard_address": "127.0.0.1:0", "security": security["create_server"],
     }  # fmt: skip
     node = {**node_options(threads=1), "host": "127.0.0.1", "security": security["node"], "protocol": "tls"}
     workers = {f"node-{n}": {"cls": Nanny, "options": node} for n in range(nodes)}
@@ -158,5 +158,5 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRONTBURNER_SCENES", str(scenes))
         patch.setenv("FRONTBURNER_PICTURES", f"{home / 'pictures'},s3://farm/pictures")
-        with gateway(home / "gate", failures=1_000_000) as running:
+        with gateway(home / "gate", max_failures=1_000_000) as running:
             yield running

@@ -25,7 +25,7 @@ from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import new_key, signing_request
 from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
 from frontburner.gateway.gateway import Gateway
-from frontburner.gateway.submit_policy import AllowedPlaces
+from frontburner.gateway.submit_policy import AllowedLocations
 from frontburner.jobs.field_values import require_one_line
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from storage.errors import FrontburnerError
@@ -58,10 +58,10 @@ class Inside:
     def __init__(self, folder: Path) -> None:
         self.authority = Authority.open(folder / "gate")
         self.tokens = TokenStore(path=folder / "gate" / "tokens.json", clock=lambda: datetime.now(UTC))
-        places = AllowedPlaces(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
+        places = AllowedLocations(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
         gateway = Gateway(
             authority=self.authority, tokens=self.tokens, prefect="http://127.0.0.1:9", scheduler="tls://m:8786",
-            places=places, failures=10**9,
+            locations=places, max_failures=10**9,
         )  # fmt: skip
         transport = httpx.ASGITransport(app=gateway.app(), raise_app_exceptions=True)
         self.client = httpx.AsyncClient(transport=transport, base_url="https://farm", trust_env=False)
@@ -200,7 +200,7 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     scenes, pictures = tmp_path / "scenes", tmp_path / "pictures"
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
-    places = AllowedPlaces(scenes=[str(scenes)], pictures=[str(pictures), "s3://farm/pictures"])
+    places = AllowedLocations(scenes=[str(scenes)], pictures=[str(pictures), "s3://farm/pictures"])
     tried, taken = 0, 0
 
     @settings(max_examples=EXAMPLES, **_ANY)
@@ -235,7 +235,7 @@ def test_scenes_and_pictures_stay_where_a_farm_allows_them(tmp_path: Path, scene
     scenes = tmp_path / "scenes"
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
-    places = AllowedPlaces(scenes=[str(scenes)], pictures=[str(tmp_path / "pictures"), "s3://farm/pictures"])
+    places = AllowedLocations(scenes=[str(scenes)], pictures=[str(tmp_path / "pictures"), "s3://farm/pictures"])
     with pytest.raises(FrontburnerError):
         places.confine(make_job({"scene": scene} | ({"out": out} if out else {})))
     good = places.confine(make_job({"scene": "still.json"}))

@@ -21,8 +21,8 @@ from websockets.typing import Subprotocol
 
 from frontburner.credentials.certificates import new_key, signing_request
 from frontburner.credentials.tokens import TokenStore
-from frontburner.gateway.auth_middleware import COOKIE, KNOWN_BYTES, STRANGER_BYTES
-from frontburner.gateway.submit_policy import AllowedPlaces
+from frontburner.gateway.auth_middleware import ANONYMOUS_MAX_BYTES, COOKIE, MAX_BYTES
+from frontburner.gateway.submit_policy import AllowedLocations
 from frontburner.jobs.job import JobRefused, make_job
 from tasks.node.versions import versions
 from tests.end_to_end.conftest import TIMEOUT_S
@@ -202,18 +202,18 @@ def test_the_sign_in_page_says_what_is_wrong_and_echoes_nothing(gate: Gate, toke
 
 def test_bodies_are_limited_before_and_after_the_door(gate: Gate) -> None:
     with gate.client() as client:
-        assert client.post("/login", content=b"x" * (STRANGER_BYTES + 1)).status_code == 413
-        assert client.post("/login", content=iter([b"x" * STRANGER_BYTES, b"x"])).status_code == 413
+        assert client.post("/login", content=b"x" * (ANONYMOUS_MAX_BYTES + 1)).status_code == 413
+        assert client.post("/login", content=iter([b"x" * ANONYMOUS_MAX_BYTES, b"x"])).status_code == 413
     with gate.client(gate.token("operate")) as client:
-        assert client.post("/prefect/api/logs/", content=b"x" * (KNOWN_BYTES + 1)).status_code == 413
+        assert client.post("/prefect/api/logs/", content=b"x" * (MAX_BYTES + 1)).status_code == 413
         assert client.post("/prefect/api/logs/", content=b"x" * 100_000).status_code == 200
 
 
 def test_a_file_of_a_scene_may_be_larger_than_all_else_from_those_who_may_submit(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FRONTBURNER_UPLOAD", str(KNOWN_BYTES + 2_000_000))
-    larger, too_large = b"x" * (KNOWN_BYTES + 1_000_000), b"x" * (KNOWN_BYTES + 3_000_000)
+    monkeypatch.setenv("FRONTBURNER_UPLOAD", str(MAX_BYTES + 2_000_000))
+    larger, too_large = b"x" * (MAX_BYTES + 1_000_000), b"x" * (MAX_BYTES + 3_000_000)
     file = f"/api/submissions/{'0' * 32}/0"
     with gateway(tmp_path_factory.mktemp("bringing") / "gate") as gate:
         with gate.client(gate.token("submit")) as client:
@@ -450,7 +450,7 @@ def test_secrets_are_in_no_log(gate: Gate, caplog: pytest.LogCaptureFixture) -> 
         _socket(gate, "/prefect/api/events/in", own)
     _socket(gate, "/prefect/api/events/in", token)
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("frontburner."))
-    assert "took in n-no-log" in ours
+    assert "enrolled n-no-log" in ours
     for secret in (token, rack, own, STORE["AWS_SECRET_ACCESS_KEY"]):
         assert secret.split(".")[-2 if "." in secret else 0] not in ours
 
@@ -481,7 +481,7 @@ def test_a_submitted_job_reaches_prefect_with_its_scene_and_place_as_the_farm_al
 
 def test_a_farm_that_allows_no_scenes_says_how_to() -> None:
     with pytest.raises(JobRefused) as refused:
-        AllowedPlaces(scenes=(), pictures=()).confine(make_job({"scene": "still.json"}))
+        AllowedLocations(scenes=(), pictures=()).confine(make_job({"scene": "still.json"}))
     assert "Set FRONTBURNER_SCENES on the manager" in str(refused.value)
 
 

@@ -49,7 +49,7 @@ def test_what_is_wrong_is_said_field_by_field(gate: Gate, home: Path, capsys: py
 def test_who_may_only_look_is_told_so(gate: Gate, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log_in(gate.url, gate.token("look", "emil"), home)
     assert command("still.json") == 2
-    assert "gives the role look, which may not do this" in capsys.readouterr().err
+    assert "has the role look, which may not do this" in capsys.readouterr().err
 
 
 def test_without_a_login_it_is_said_how_to(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
