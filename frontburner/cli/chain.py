@@ -12,7 +12,7 @@ from frontburner.chains.marks import mark_of
 from frontburner.cli.notify_commands import Stopped
 from frontburner.cli.render import check_nodes, conduct, terminable
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
-from frontburner.control.intake import REFUSED, absolute, prove
+from frontburner.control.intake import REFUSED, check_job, with_absolute_paths
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
@@ -56,7 +56,9 @@ def checked(chain: Chain) -> Chain:
     problems = [problem for stage in chain.stages for problem in _problems(chain, stage)]
     if problems:
         raise JobRefused(reason=REFUSED, remedy="", problems=tuple(problems))
-    stages = [stage.model_copy(update={"job": absolute(stage.job)} if stage.job else {}) for stage in chain.stages]
+    stages = [
+        stage.model_copy(update={"job": with_absolute_paths(stage.job)} if stage.job else {}) for stage in chain.stages
+    ]
     return chain.model_copy(update={"stages": stages})
 
 
@@ -73,7 +75,7 @@ def _problems(chain: Chain, stage: Stage) -> Iterator[str]:
     if stage.after:
         return  # its scene may be made by what comes before
     try:
-        prove(stage.job)
+        check_job(stage.job)
     except JobRefused as refused:
         yield from (f"{stage.name}: {problem}" for problem in refused.problems)
     except FrontburnerError as error:

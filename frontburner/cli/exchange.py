@@ -75,12 +75,12 @@ def import_openjd(
     """
 
     def act() -> int:
-        from frontburner.control.intake import pairs_of
+        from frontburner.control.intake import parse_values
         from frontburner.jobs.job import make_job
         from frontburner.jobs.job_files import read_document
         from frontburner.jobs.openjd import load
 
-        document = load(read_document(template), template.absolute().parent, pairs_of(values or ()))
+        document = load(read_document(template), template.absolute().parent, parse_values(values or ()))
         make_job(document)
         _write(document, to, as_json=json)
         return OK

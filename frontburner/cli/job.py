@@ -195,10 +195,10 @@ def rerun(
     """
 
     def act() -> int:
-        from frontburner.control.resume import ResumeRequest, rerun
+        from frontburner.control.resume import RerunRequest, rerun
         from frontburner.record.registry import find
 
-        wanted = ResumeRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
+        wanted = RerunRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
         return rerun(find(name, out), wanted, here(nodes, as_json=json)) or OK
 
     return guarded(act)
@@ -239,7 +239,7 @@ def here(nodes: int, *, as_json: bool) -> LocalRun[int]:
     from frontburner.control.resume import LocalRun
 
     told = CommandReport.JSON if as_json else CommandReport.WORDS
-    return LocalRun(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), say=_say)
+    return LocalRun(render=lambda read, choice: run_job(read, nodes=nodes, told=told, choice=choice), report=_say)
 
 
 def guarded(act: Callable[[], int]) -> int:

@@ -6,14 +6,14 @@ import json
 import sys
 
 from frontburner.cli.render import run_job
-from frontburner.control.resume import Choice
+from frontburner.control.resume import FrameSelection
 from frontburner.jobs.job import make_job
 
 
 def main() -> int:
     """Render it; returns the command's exit code."""
     told = json.load(sys.stdin)
-    choice = Choice(again=told["again"], only=told["only"])
+    choice = FrameSelection(again=told["again"], only=told["only"])
     return run_job(lambda: make_job(told["job"]), nodes=told["nodes"], choice=choice)
 
 

@@ -93,7 +93,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     """
 
     def act() -> int:
-        from frontburner.control.resume import ResumeRequest, rerun
+        from frontburner.control.resume import RerunRequest, rerun
         from frontburner.jobs.frames import format_frames
         from frontburner.record.recorded_frames import footage_in
         from frontburner.record.registry import find
@@ -109,7 +109,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
             return OK
         frames = format_frames(tuple(finding.frame for finding in found))
         if rerender:
-            return rerun(place, ResumeRequest(frames=frames), here(nodes, as_json=False)) or OK
+            return rerun(place, RerunRequest(frames=frames), here(nodes, as_json=False)) or OK
         print(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}", file=sys.stderr)
         return FLAGGED
 

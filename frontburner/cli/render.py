@@ -15,8 +15,8 @@ from frontburner.chains.chain import is_chain
 from frontburner.cli.notify_commands import CommandReport, Stopped, Teller, teller_of
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED as REFUSED_BEFORE
-from frontburner.control.intake import JobInput, absolute, read_job
-from frontburner.control.resume import Choice
+from frontburner.control.intake import JobInput, read_job, with_absolute_paths
+from frontburner.control.resume import FrameSelection
 from frontburner.jobs.job import JobRefused
 from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.manager.local_farm import use_farm_here
@@ -53,11 +53,11 @@ def run_job(
     *,
     nodes: int = 0,
     told: CommandReport = CommandReport.WORDS,
-    choice: Choice | None = None,
+    choice: FrameSelection | None = None,
 ) -> int:
     """Render the job that is read, here, and return the command's exit code."""
     began_s = time.monotonic()
-    return conduct(lambda teller: _render(read(), nodes, teller, began_s, choice or Choice()), told)
+    return conduct(lambda teller: _render(read(), nodes, teller, began_s, choice or FrameSelection()), told)
 
 
 def conduct(act: Callable[[Teller], dict[str, Any]], told: CommandReport) -> int:
@@ -101,7 +101,7 @@ def check_nodes(nodes: int) -> None:
         raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
 
 
-def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: Choice) -> dict[str, Any]:
+def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: FrameSelection) -> dict[str, Any]:
     startup_s = [0.0]
 
     def observe(event: ev.Event) -> None:
@@ -117,7 +117,7 @@ def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: 
 
             teller.stage(f"opening {Path(job.scene).name}")
             try:
-                document = render(absolute(job), again=choice.again, only=choice.only)
+                document = render(with_absolute_paths(job), again=choice.again, only=choice.only)
             except CancelledRun as cancelled:
                 raise Stopped(reason=str(cancelled), remedy="") from None
             assert isinstance(document, dict)

@@ -49,11 +49,11 @@ def add(
     def act() -> int:
         from frontburner.cluster.running_farms import find_prefect
         from frontburner.control.conditions import HOUR_S, Conditions
-        from frontburner.control.intake import absolute, read_job
+        from frontburner.control.intake import read_job, with_absolute_paths
         from frontburner.jobs.durations import parse_span
         from frontburner.submit.schedules import add_job
 
-        checked = absolute(read_job(str(job), {}, here=False))
+        checked = with_absolute_paths(read_job(str(job), {}, submitted_here=False))
         late_h = 0.0 if late == "0" else _read("late", late, parse_span) / HOUR_S
         when, called = _when(cron, timezone), name or checked.title
         add_job(find_prefect(), called, checked, when, Conditions(late_h=late_h, if_changed=if_changed))

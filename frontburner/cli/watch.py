@@ -62,7 +62,7 @@ def _checked(folder: Path, given: dict[str, Any], form: JobInput, settle: str) -
         problems.append(f"settle: '{settle}' {error}")
     if problems:
         raise JobRefused(reason="The folder can't be watched:", remedy="", problems=tuple(problems))
-    make_job({"scene": PLACEHOLDER_SCENE} | form.filled() | given)
+    make_job({"scene": PLACEHOLDER_SCENE} | form.document() | given)
     return settle_s
 
 

@@ -172,28 +172,27 @@ def wait_until_recorded() -> None:
     What a client sent last is lost with its connection, unless something follows: so one more event is sent.
     """
     from prefect.client.orchestration import get_client
-    from prefect.context import FlowRunContext
     from prefect.events import emit_event
-    from prefect.events.worker import EventsWorker
 
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    from frontburner.cluster.prefect_internals import current_flow_run, flush_events
+
+    flow_run = current_flow_run()
+    if flow_run is None:
         return
     ends_s = time.monotonic() + OUTAGE_TIMEOUT_S
     with get_client(sync_client=True) as client:
         while client.api_healthcheck() is not None and time.monotonic() < ends_s:
             time.sleep(0.5)
-    emit_event("frontburner.run.ended", resource={"prefect.resource.id": f"prefect.flow-run.{context.flow_run.id}"})
-    EventsWorker.drain_all(timeout=STOP_TIMEOUT_S)
+    emit_event("frontburner.run.ended", resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}"})
+    flush_events(STOP_TIMEOUT_S)
 
 
 def drain() -> None:
     """Send what this process still has for the server, and stop sending: for just before the server ends."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
+    from frontburner.cluster.prefect_internals import flush_events, flush_logs
 
-    APILogWorker.drain_all(timeout=STOP_TIMEOUT_S)
-    EventsWorker.drain_all(timeout=STOP_TIMEOUT_S)
+    flush_logs(STOP_TIMEOUT_S)
+    flush_events(STOP_TIMEOUT_S)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What is wanted of a job that exists: said, heeded, and gone on with."""
+"""Control of jobs: intake, suspending, resuming, cancelling and rerunning, here or at a Prefect deployment."""

@@ -1,4 +1,4 @@
-"""A process of its own for a job: it goes on when whoever started it has ended, and what it says is kept."""
+"""Jobs rendered in a process of their own, which may outlive the process that started it; its output goes to a log."""
 
 from __future__ import annotations
 
@@ -11,75 +11,77 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frontburner.control.resume import Choice
+from frontburner.control.resume import FrameSelection
 from frontburner.settings import Settings, environment
 from tasks.process.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
 
-LAST_LINES = 5
+TAIL_LINES = 5
 _ROOT = Path(__file__).resolve().parents[2]
-"""Where this very code is: the process is to run no other."""
+"""Root of this very code: the process must run no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundRun:
-    """The process of a job, and its log, in which its own words begin at a byte."""
+    """The process of a job, and its log, in which its own output starts at byte ``log_start``."""
 
     process: subprocess.Popen[bytes]
     log: Path
-    begin: int
+    log_start: int
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended."""
+    def ended(self) -> bool:
+        """Whether the process has ended."""
         return self.process.poll() is not None
 
-    def last_words(self) -> str:
-        """Return the end of what it said."""
+    def log_tail(self) -> str:
+        """Return the last lines of its output."""
         with self.log.open("rb") as log:
-            log.seek(self.begin)
-            return "\n".join(log.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:])
+            log.seek(self.log_start)
+            return "\n".join(log.read().decode(errors="replace").strip().splitlines()[-TAIL_LINES:])
 
 
-def launch(job: RenderJob, choice: Choice | None = None, *, nodes: int = 0, stays: bool = True) -> BackgroundRun:
+def launch(
+    job: RenderJob, selection: FrameSelection | None = None, *, nodes: int = 0, detached: bool = True
+) -> BackgroundRun:
     """Start a process that renders a job.
 
     Parameters
     ----------
-    choice
-        What of the job it is for; None is all that is missing.
+    selection
+        Frames to render; None is all that are missing.
     nodes
-        Nodes it starts on this machine where no farm runs; 0 chooses.
-    stays
-        Whether it goes on when this process ends.
+        Nodes it starts on this machine if no farm is running; 0 chooses.
+    detached
+        Whether it continues when this process ends.
     """
-    chosen = choice or Choice()
-    told = {
+    selection = selection or FrameSelection()
+    document = {
         "job": job.model_dump(mode="json"),
-        "again": chosen.again,
-        "only": chosen.only,
+        "again": selection.again,
+        "only": selection.only,
         "nodes": nodes,
     }
     command = [sys.executable, "-m", "frontburner.cli.launched"]
-    own = environment()
-    path = os.pathsep.join(filter(None, [str(_ROOT), own.get("PYTHONPATH")]))
+    variables = environment()
+    python_path = os.pathsep.join(filter(None, [str(_ROOT), variables.get("PYTHONPATH")]))
     log = Settings().home / "logs" / "jobs" / f"{job.job_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as said:
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            command if stays else end_with_parent(command),
+            command if detached else end_with_parent(command),
             stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=said,
-            env={**own, "PYTHONPATH": path},
-            start_new_session=True,  # a terminal's Ctrl-C is for whoever started it
+            stdout=output,
+            stderr=output,
+            env={**variables, "PYTHONPATH": python_path},
+            start_new_session=True,  # a terminal's Ctrl-C is for the process that started it
         )
-        begin = said.tell()
+        log_start = output.tell()
     assert process.stdin is not None
     with process.stdin as pipe:
-        pipe.write(json.dumps(told).encode())
-    # Somebody must take its exit code, also where its starter never asks for it.
+        pipe.write(json.dumps(document).encode())
+    # Collect its exit status even if the caller never asks for it, or it would stay a zombie.
     threading.Thread(target=process.wait, name="launched-job", daemon=True).start()
-    return BackgroundRun(process=process, log=log, begin=begin)
+    return BackgroundRun(process=process, log=log, log_start=log_start)

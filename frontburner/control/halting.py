@@ -1,4 +1,4 @@
-"""What ends a run before its job is done, and how: a wish, a suspend of Prefect's, a lost farm, frames that failed."""
+"""How a run is halted before its job is done: by the desired state, by a suspension in Prefect, or by an error."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.futures import wait
 from prefect.states import Cancelled, Completed, Suspended
 
 from frontburner import events as ev
+from frontburner.cluster.prefect_internals import force_current_state, raise_if_suspended
 from frontburner.cluster.scheduler_connection import FarmLost
 from frontburner.control.desired_state import DesiredState
 from storage.errors import FrontburnerError
@@ -23,12 +22,11 @@ if TYPE_CHECKING:
 
     from frontburner.control.desired_state import DesiredStateWatch
 
-
-LONG_S = 10 * 365 * 24 * 3600
+TEN_YEARS_S = 10 * 365 * 24 * 3600
 
 
 class HaltKind(StrEnum):
-    """How a run ended that didn't end its job."""
+    """How a run ended that was halted."""
 
     SUSPENDED = "suspended"
     CANCELLED = "cancelled"
@@ -36,7 +34,7 @@ class HaltKind(StrEnum):
 
 @dataclass(kw_only=True, eq=False)
 class Halted(FrontburnerError):
-    """A run that was ended from outside. What is finished is kept."""
+    """A run that was halted from outside. What is finished is kept."""
 
     how: HaltKind
 
@@ -50,18 +48,18 @@ class JobFailed(FrontburnerError):
 
 @dataclass(slots=True, kw_only=True)
 class HaltWatch:
-    """Heeds what is wanted of a run.
+    """Checks whether a run is to be halted.
 
     Parameters
     ----------
     job_id
-        The job's, for what to do next.
+        The job's, for the remedy.
     watch
-        What is wanted of it.
+        The job's desired state.
     clock
-        Seconds on the job's own clock.
+        Seconds since the job began.
     wind_up
-        Called once when the run is to end with the units that nodes have begun.
+        Called once when the run is to end after the units that nodes have begun.
     """
 
     job_id: str
@@ -71,42 +69,42 @@ class HaltWatch:
     _pause: Pause | None = field(init=False, default=None)
     _winding_up: bool = field(init=False, default=False)
 
-    def heed(self) -> None:
-        """Look at what is wanted. Raises `Halted` where units under way are not to be waited for."""
-        match self.watch.wish:
+    def check(self) -> None:
+        """Raise `Halted` if the run is to end at once; wind up if it is to end after the units in flight."""
+        match self.watch.state:
             case DesiredState.RUN:
                 pass
             case DesiredState.SUSPEND:
-                self._begin("its suspension was asked for")
+                self._begin_winding_up("its suspension was requested")
             case DesiredState.SUSPEND_NOW:
                 raise self._halted(HaltKind.SUSPENDED)
             case DesiredState.CANCEL:
                 raise self._halted(HaltKind.CANCELLED)
         if self._pause is None:
             try:
-                wait([])  # raises when the run was suspended: a flow that waits on Dask would never notice
+                raise_if_suspended()
             except Pause as pause:
                 self._pause = pause
-                self._begin("it was suspended in Prefect")
+                self._begin_winding_up("it was suspended in Prefect")
 
     @property
     def winding_up(self) -> bool:
-        """Whether the run is to end with what nodes have begun."""
+        """Whether the run is to end after the units that nodes have begun."""
         return self._winding_up
 
     @property
     def paused(self) -> bool:
-        """Whether Prefect suspended the run: no step can be asked of it any more."""
+        """Whether Prefect suspended the run: it starts no more steps."""
         return self._pause is not None
 
-    def end(self) -> None:
-        """Raise what ended the run, if something did."""
+    def raise_if_halted(self) -> None:
+        """Raise what halts the run, if anything does; for when no unit is in flight."""
         if self._pause is not None:
             raise self._pause
         if self._winding_up:
             raise self._halted(HaltKind.SUSPENDED)
 
-    def _begin(self, why: str) -> None:
+    def _begin_winding_up(self, why: str) -> None:
         if not self._winding_up:
             self._winding_up = True
             ev.announce(ev.JobSuspending(at_s=self.clock(), why=why))
@@ -115,18 +113,18 @@ class HaltWatch:
     def _halted(self, how: HaltKind) -> Halted:
         return Halted(
             reason=f"The job {self.job_id} is {how}.",
-            remedy=f"`frontburner job resume {self.job_id}` goes on; nothing that is finished is rendered again.",
+            remedy=f"`frontburner job resume {self.job_id}` continues it; nothing that is finished is rendered again.",
             how=how,
         )
 
 
 def end_state(error: BaseException | None) -> State[None]:
-    """Return the state in which a step ends that the end of its run leaves unfinished, and the run where it is halted.
+    """Return the state of a step that the end of its run leaves unfinished; also that of a run that is halted.
 
     Parameters
     ----------
     error
-        What ended the run; None where it came to its end without the step.
+        What ended the run; None if it completed without the step.
     """
     match error:
         case None:
@@ -134,7 +132,7 @@ def end_state(error: BaseException | None) -> State[None]:
         case Halted(how=how):
             return Cancelled(name=how.value.capitalize(), message=str(error))
         case Pause():
-            return Cancelled(name=HaltKind.SUSPENDED.value.capitalize(), message="It goes on when the run is resumed.")
+            return Cancelled(name=HaltKind.SUSPENDED.value.capitalize(), message="Resume the run to continue it.")
         case FarmLost():
             return Cancelled(name="FarmLost", message=str(error))
         case _:
@@ -142,13 +140,10 @@ def end_state(error: BaseException | None) -> State[None]:
 
 
 def stay_suspended() -> Pause:
-    """Have this flow run suspended for as long as anyone likes, and return what ends it so.
+    """Suspend this flow run without a time limit, and return the exception that ends it so.
 
-    What Prefect's UI and its own functions set expires, within minutes or an hour, and the run would fail then.
+    A suspension set by Prefect's UI or its own functions expires within minutes or an hour, and the run then fails.
     """
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    state: State[None] = Suspended(timeout_seconds=LONG_S)
-    context.client.set_flow_run_state(context.flow_run.id, state, force=True)
+    state: State[None] = Suspended(timeout_seconds=TEN_YEARS_S)
+    force_current_state(state)
     return Pause(state=state)

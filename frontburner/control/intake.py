@@ -1,4 +1,4 @@
-"""The intake of jobs: read from what a user gives, and proved to be possible before anything is started."""
+"""Job intake: a job is read from what a user gives, and checked as far as possible before anything starts."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ REFUSED = "The job was refused before anything started:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobInput:
-    """A template to fill, by its name, and values for its variables as people write them: ``name=value``."""
+    """The name of a template to fill, and values of its variables as people write them: ``name=value``."""
 
     template: str = ""
     values: Sequence[str] = ()
 
-    def filled(self) -> dict[str, Any]:
-        """Return the fields it makes; none where no template is named.
+    def document(self) -> dict[str, Any]:
+        """Return the fields of the filled template; none if no template is named.
 
         Raises
         ------
         FrontburnerError
             When there is no such template, or a variable is wrong.
         """
-        values = pairs_of(self.values)
+        values = parse_values(self.values)
         if values and not self.template:
             problem = f"set: {next(iter(values))} belongs to no template. Name one: --template NAME"
             raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
         return load(self.template).template.fill(values) if self.template else {}
 
 
-def pairs_of(values: Iterable[str]) -> dict[str, str]:
+def parse_values(values: Iterable[str]) -> dict[str, str]:
     """Read values as people write them after ``--set``: ``name=value``.
 
     Raises
     ------
     JobRefused
-        When one reads otherwise.
+        When one isn't written so.
     """
     pairs = [value.partition("=") for value in values]
     for name, equals, _ in pairs:
@@ -58,74 +58,71 @@ def pairs_of(values: Iterable[str]) -> dict[str, str]:
 
 
 def document_of(scene: str) -> dict[str, Any]:
-    """Return the document of a scene, or that a job file holds; unchecked."""
+    """Return the document of a scene, or the one a job file holds; unchecked."""
     path = Path(scene)
     return read_document(path) if is_job_file(path) else {"scene": scene}
 
 
-def read_job(scene: str, given: Mapping[str, Any], form: JobInput | None = None, *, here: bool = True) -> RenderJob:
-    """Make a job of a scene or job file, and of fields that go before those of the file, and those before the form's.
+def read_job(
+    scene: str, given: Mapping[str, Any], job_input: JobInput | None = None, *, submitted_here: bool = True
+) -> RenderJob:
+    """Make a job, and check it. Fields given override those of the scene's job file, and those a template's.
 
     Parameters
     ----------
     scene
-        May be empty where the form names one.
-    here
-        As in `prove`.
+        A scene or a job file; may be empty if the template names a scene.
+    submitted_here
+        As in `check_job`.
 
     Raises
     ------
     FrontburnerError
-        As `prove` does.
+        As `check_job` does.
     """
-    document = form.filled() if form else {}
+    document = job_input.document() if job_input else {}
     if scene:
         document |= document_of(scene)
-    return checked({**document, **given}, here=here)
+    return checked_job({**document, **given}, submitted_here=submitted_here)
 
 
-def checked(document: Mapping[str, Any], *, here: bool = True) -> RenderJob:
-    """Make a job of its document, and prove that it can be rendered.
-
-    Raises
-    ------
-    FrontburnerError
-        As `prove` does.
-    """
+def checked_job(document: Mapping[str, Any], *, submitted_here: bool = True) -> RenderJob:
+    """Make a job of its document, and check it; raises as `check_job` does."""
     job = make_job(dict(document))
-    prove(job, here=here)
+    check_job(job, submitted_here=submitted_here)
     return job
 
 
-def prove(job: RenderJob, *, here: bool = True) -> None:
-    """Prove that a job can be rendered, as far as that is known: its scene, its store and whom it tells are there.
+def check_job(job: RenderJob, *, submitted_here: bool = True) -> None:
+    """Check that a job can be rendered, as far as that is known: its scene, store and notification targets exist.
 
     Parameters
     ----------
-    here
-        Whether it is given to the farm from this machine.
+    submitted_here
+        Whether it is submitted to the farm from this machine.
 
     Raises
     ------
     JobRefused
         When it can't: each problem with its field, what was given and what would be right.
     FrontburnerError
-        When its scene or its store is not as it should be.
+        When something is wrong with its scene or its store.
     """
-    if here and Settings().cluster and not Settings().scheduler:
+    settings = Settings()
+    if submitted_here and settings.cluster and not settings.scheduler:
         from frontburner.cluster.cluster_file import read_cluster
 
-        read_cluster(Settings().cluster)
-    elif here and job.local is False and not Settings().scheduler:
+        read_cluster(settings.cluster)
+    elif submitted_here and job.local is False and not settings.scheduler:
         problem = "local: no: there is only this machine. Set FRONTBURNER_SCHEDULER to a farm, or leave it out."
         raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
     frame_scenes(job)
-    read_targets(Settings().home, job.notify)
+    read_targets(settings.home, job.notify)
     open_store(job.out).check()
 
 
-def absolute(job: RenderJob) -> RenderJob:
-    """Make paths mean the same on nodes, whose working folder is another."""
+def with_absolute_paths(job: RenderJob) -> RenderJob:
+    """Make the paths of a job absolute: nodes have other working folders."""
     changes = {"scene": str(Path(job.scene).expanduser().absolute())}
     if "://" not in job.out:
         changes["out"] = str(Path(job.out).expanduser().absolute())

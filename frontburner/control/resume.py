@@ -1,14 +1,14 @@
-"""Going on with a job, and running it again: at its Prefect deployment where it has one, else here."""
+"""Resuming and rerunning jobs: at their Prefect deployment if they have one, else on this machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from frontburner.control.deployments import DeploymentMissing, deployed_run
 from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
-from frontburner.control.intake import checked
+from frontburner.control.intake import checked_job
 from frontburner.control.stop import WAIT_S
 from frontburner.events import RunState
 from frontburner.jobs.frames import format_frames, parse_frames
@@ -30,16 +30,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What of a job a run is for: frames to render again although they are in place, and the only ones it is for."""
+class FrameSelection:
+    """Frames of a run: those to render again although they are in place, and the only ones to render; empty is all."""
 
     again: str = ""
     only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeRequest:
-    """What of a job is to be run again."""
+class RerunRequest:
+    """What of a job to run again: named frames, those that failed or are missing, all with another seed."""
 
     frames: str = ""
     failed: bool = False
@@ -49,43 +49,45 @@ class ResumeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRun(Generic[T]):
-    """How a job is rendered from here, where no Prefect deployment does it, and how what happens is said.
+    """How to render a job on this machine, if no Prefect deployment does it, and how to report.
 
     Parameters
     ----------
     render
-        Renders a job, which it is given as a call that checks it first, or a choice of its frames.
-    say
-        Takes a sentence.
-    asked
+        Renders a job, given a call that makes and checks it, and a selection of its frames.
+    report
+        Called with each sentence for the user.
+    delegated
         Called when Prefect was asked to do it.
     """
 
-    render: Callable[[Callable[[], RenderJob], Choice], T]
-    say: Callable[[str], None]
-    asked: Callable[[], None] = lambda: None
+    render: Callable[[Callable[[], RenderJob], FrameSelection], T]
+    report: Callable[[str], None]
+    delegated: Callable[[], None] = lambda: None
 
 
-def resume(place: Place, here: LocalRun[T]) -> T | None:
-    """Go on with a job; returns what rendering it here returned, or None where there was nothing to do here."""
-    status = _rest(place, here.say)
+def resume(place: Place, local: LocalRun[T]) -> T | None:
+    """Resume a job; returns what rendering it here returned, or None if nothing was rendered here."""
+    status = _settled_status(place, local.report)
     if status.open:
-        here.say(f"{place.job_id} is running: there is nothing to resume.")
+        local.report(f"{place.job_id} is running: there is nothing to resume.")
         return None
     if status.state is RunState.COMPLETED:
-        here.say(f"{place.job_id} is completed. To render of it what isn't in place any more: frontburner job rerun")
+        local.report(f"{place.job_id} is completed. To render missing pictures again: frontburner job rerun")
         return None
     document = document_of(place, status)
     want(str(document.get("scene", "")))
     set_desired_state(place.store, place.job_id, DesiredState.RUN, at=datetime.now().astimezone(), by=current_user())
     lost = status.state is RunState.LOST
-    if _done_there(place, status, here, lambda there: there.go_on(lost=lost)):
+    if _delegated(place, status, local, lambda run: run.resume(lost=lost)):
         return None
-    _say_if_renamed(place, document, here.say)
-    return here.render(lambda: checked(document), Choice())
+    job_id = make_job(document).job_id
+    if job_id != place.job_id:  # another version of Frontburner named it: its record starts anew
+        local.report(f"This version names {place.job_id} {job_id}. What is finished is not rendered again.")
+    return local.render(lambda: checked_job(document), FrameSelection())
 
 
-def rerun(place: Place, wanted: ResumeRequest, here: LocalRun[T]) -> T | None:
+def rerun(place: Place, request: RerunRequest, local: LocalRun[T]) -> T | None:
     """Run a job again; returns as `resume` does."""
     status = RunWatch(place=place).begin()
     if status.open:
@@ -93,22 +95,22 @@ def rerun(place: Place, wanted: ResumeRequest, here: LocalRun[T]) -> T | None:
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
-    document, choice = document_of(place, status), choose(wanted, status)
-    if choice is None:
-        here.say(f"No frame of {place.job_id} failed in its last run.")
+    document, selection = document_of(place, status), select_frames(request, status)
+    if selection is None:
+        local.report(f"No frame of {place.job_id} failed in its last run.")
         return None
     want(str(document.get("scene", "")))
-    if wanted.new_seed:
+    if request.new_seed:
         document["seed"] = (document.get("seed", 0) + 1) % 2**32
-        here.say(f"With seed {document['seed']} it is a job of its own: {make_job(document).job_id}")
-    lost, again, only = status.state is RunState.LOST, choice.again, choice.only
-    if _done_there(place, status, here, lambda there: there.again(document, again=again, only=only, lost=lost)):
+        local.report(f"With seed {document['seed']} it is another job: {make_job(document).job_id}")
+    lost, again, only = status.state is RunState.LOST, selection.again, selection.only
+    if _delegated(place, status, local, lambda run: run.rerun(document, again=again, only=only, lost=lost)):
         return None
-    return here.render(lambda: checked(document), choice)
+    return local.render(lambda: checked_job(document), selection)
 
 
-def choose(wanted: ResumeRequest, status: JobStatus) -> Choice | None:
-    """Choose the frames of a run; None where there are none.
+def select_frames(request: RerunRequest, status: JobStatus) -> FrameSelection | None:
+    """Select the frames of a rerun; None if there are none.
 
     Raises
     ------
@@ -116,23 +118,23 @@ def choose(wanted: ResumeRequest, status: JobStatus) -> Choice | None:
         When the frames can't be read.
     """
     try:
-        named = parse_frames(wanted.frames) if wanted.frames.strip() else ()
+        named = parse_frames(request.frames) if request.frames.strip() else ()
     except ValueError as error:
         raise JobRefused(reason="The run was refused:", remedy="", problems=(f"frames: {error}",)) from None
-    if wanted.failed:
+    if request.failed:
         failed = tuple(sorted(frame for frame in status.failed if not named or frame in named))
-        return Choice(only=format_frames(failed)) if failed else None
+        return FrameSelection(only=format_frames(failed)) if failed else None
     only = format_frames(named)
-    return Choice(again="" if wanted.missing else only, only=only)
+    return FrameSelection(again="" if request.missing else only, only=only)
 
 
-def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
-    """Return how a job stands once a run that ends its units has ended."""
+def _settled_status(place: Place, report: Callable[[str], None]) -> JobStatus:
+    """Return the status of a job, after waiting for a run that is ending its units."""
     watch = RunWatch(place=place)
     status = watch.begin()
     if status.state is RunState.ENDING:
-        say(f"{place.job_id} is {status.state}; it goes on when they have ended.")
-        status = watch.wait(WAIT_S, say)
+        report(f"{place.job_id} is {status.state}; it is resumed when they have ended.")
+        status = watch.wait(WAIT_S, report)
         if status.open:
             raise FrontburnerError(
                 reason=f"The run of {place.job_id} hasn't ended its units in {WAIT_S / 60:.0f} minutes.",
@@ -142,22 +144,15 @@ def _rest(place: Place, say: Callable[[str], None]) -> JobStatus:
     return status
 
 
-def _done_there(place: Place, status: JobStatus, here: LocalRun[T], act: Callable[[DeployedRun], str]) -> bool:
-    """Have it done by Prefect if the job's last run came from a deployment. Returns whether it was."""
-    there = deployed_run(status.run, place.note)
-    if there is None:
+def _delegated(place: Place, status: JobStatus, local: LocalRun[T], act: Callable[[DeployedRun], str]) -> bool:
+    """Have Prefect do it if the job's last run came from a deployment. Returns whether it did."""
+    run = deployed_run(status.run, place.note)
+    if run is None:
         return False
     try:
-        here.say(act(there))
+        local.report(act(run))
     except DeploymentMissing as error:
-        here.say(f"{error} It is rendered here.")
+        local.report(f"{error} It is rendered here.")
         return False
-    here.asked()
+    local.delegated()
     return True
-
-
-def _say_if_renamed(place: Place, document: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Say it when another version of Frontburner named the job: its record begins anew, its work doesn't."""
-    job_id = make_job(document).job_id
-    if job_id != place.job_id:
-        say(f"This version calls {place.job_id} by another name: {job_id}. What is finished is not rendered again.")

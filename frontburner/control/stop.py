@@ -1,4 +1,4 @@
-"""Suspending and cancelling: the wish is said in the job's store, and its run is watched until it has ended."""
+"""Suspending and cancelling: the desired state is set in the job's store, and its run is watched until it ends."""
 
 from __future__ import annotations
 
@@ -19,42 +19,43 @@ if TYPE_CHECKING:
 WAIT_S = 600.0
 
 
-def request_stop(place: Place, wish: DesiredState, say: Callable[[str], None]) -> None:
-    """Say what is wanted of a job, and wait until its run has ended. What comes of it is said in sentences.
+def request_stop(place: Place, state: DesiredState, report: Callable[[str], None]) -> None:
+    """Set the desired state of a job, wait until its run has ended, and report what became of it in sentences.
 
     Raises
     ------
     FrontburnerError
-        When its run didn't heed it.
+        When its run didn't respond.
     """
     watch = RunWatch(place=place)
     status = watch.begin()
     if not status.open:
-        _ask_at_rest(place, status, wish, say)
+        _stop_without_run(place, status, state, report)
         return
-    set_desired_state(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=current_user())
-    _answer(place.job_id, watch.wait(WAIT_S, say), say)
+    set_desired_state(place.store, place.job_id, state, at=datetime.now().astimezone(), by=current_user())
+    _report_end(place.job_id, watch.wait(WAIT_S, report), report)
 
 
-def _ask_at_rest(place: Place, status: JobStatus, wish: DesiredState, say: Callable[[str], None]) -> None:
-    """Do what can be done to a job that has no run: it is cancelled, also where Prefect holds it suspended."""
-    if wish is DesiredState.CANCEL and status.runs and status.state not in (RunState.COMPLETED, RunState.CANCELLED):
-        from frontburner.control.deployments import DeploymentMissing, deployed_run
-
-        there = deployed_run(status.run, place.note)
-        try:
-            if there is not None and there.cancel():
-                say(f"{place.job_id} was {status.state}; its flow run is cancelled in Prefect.")
-        except DeploymentMissing as error:
-            say(str(error))
-        _record_end(place)
-        say(f"{place.job_id}: {RunState.CANCELLED}")
+def _stop_without_run(place: Place, status: JobStatus, state: DesiredState, report: Callable[[str], None]) -> None:
+    """Cancel a job that isn't running, also in Prefect if that holds it suspended; else report that it isn't."""
+    now = datetime.now().astimezone()
+    if state is not DesiredState.CANCEL or not status.runs or status.state in (RunState.COMPLETED, RunState.CANCELLED):
+        report(f"{place.job_id} isn't running: {status.state}. {status.advice(now)}".rstrip())
         return
-    say(f"{place.job_id} isn't running: {status.state}. {status.advice(datetime.now().astimezone())}".rstrip())
+    from frontburner.control.deployments import DeploymentMissing, deployed_run
+
+    run = deployed_run(status.run, place.note)
+    try:
+        if run is not None and run.cancel():
+            report(f"{place.job_id} was {status.state}; its flow run is cancelled in Prefect.")
+    except DeploymentMissing as error:
+        report(str(error))
+    _record_cancelled(place)
+    report(f"{place.job_id}: {RunState.CANCELLED}")
 
 
-def _record_end(place: Place) -> None:
-    """Record that a job that had no run is cancelled."""
+def _record_cancelled(place: Place) -> None:
+    """Record that a job without a run is cancelled."""
     from frontburner.record.event_log import new_run
     from frontburner.record.event_writer import EventWriter
 
@@ -62,21 +63,21 @@ def _record_end(place: Place) -> None:
         return datetime.now().astimezone()
 
     run = new_run(place.store, place.job_id, now(), "cancelled")
-    with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
-        recorder.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {current_user()}"))
+    with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as writer:
+        writer.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {current_user()}"))
 
 
-def _answer(job_id: str, status: JobStatus, say: Callable[[str], None]) -> None:
-    """Say how the job stands after all."""
+def _report_end(job_id: str, status: JobStatus, report: Callable[[str], None]) -> None:
+    """Report the state of a job after waiting for its run to end."""
     match status.state:
         case RunState.RUNNING:
             raise FrontburnerError(
-                reason=f"The run of {job_id} on {status.run.host if status.run else 'its machine'} didn't heed it in "
-                f"{WAIT_S / 60:.0f} minutes; the wish stands.",
+                reason=f"The run of {job_id} on {status.run.host if status.run else 'its machine'} didn't respond in "
+                f"{WAIT_S / 60:.0f} minutes; the request stays in force.",
                 remedy=f"See what it does: frontburner job log {job_id} --last 20",
                 retryable=True,
             )
         case RunState.ENDING:
-            say(f"{words_of(status)}. It ends by itself; --now doesn't wait for them.")
+            report(f"{words_of(status)}. It ends by itself; --now doesn't wait for them.")
         case _:
-            say(f"{words_of(status)}. {status.advice(datetime.now().astimezone())}".rstrip(" ."))
+            report(f"{words_of(status)}. {status.advice(datetime.now().astimezone())}".rstrip(" ."))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frontburner.control.background_run import launch
-from frontburner.control.intake import absolute, prove
+from frontburner.control.intake import check_job, with_absolute_paths
 from frontburner.jobs.job import make_job
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.monitor.uploads import Uploads
@@ -94,18 +94,18 @@ class LocalDropHandler:
         """Make a job, and prove it."""
         job = make_job(document)
         use_farm_here()
-        prove(job)
+        check_job(job)
         return job
 
     async def submit(self, document: dict[str, Any], by: str) -> Begun:  # noqa: ARG002 - there is nobody else here
         """Have a job rendered by a process of its own, which goes on when the monitor ends."""
-        job = absolute(make_job(document))
+        job = with_absolute_paths(make_job(document))
         started = await asyncio.to_thread(launch, job)
         said = "Its process starts on this machine; it is shown here within moments."
         return Begun(job_id=job.job_id, said=said, fails=lambda: _end_of(started))
 
 
 async def _end_of(started: BackgroundRun) -> str:
-    while not started.over:
+    while not started.ended:
         await asyncio.sleep(LOOK_EVERY_S)
-    return f"It couldn't begin: {started.last_words()} Its log: {started.log}" if started.process.returncode else ""
+    return f"It couldn't begin: {started.log_tail()} Its log: {started.log}" if started.process.returncode else ""

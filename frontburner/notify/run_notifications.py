@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import allow_failure, get_run_logger
-from prefect.context import FlowRunContext
 
 from frontburner import events as ev
+from frontburner.cluster.prefect_internals import current_flow_run
 from frontburner.control.halting import Halted
 from frontburner.notify.job_account import account_of
 from frontburner.notify.notification import job_notification
@@ -94,7 +94,7 @@ def skipped(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -
     """Say why a scheduled run is skipped, and record it; empty where it isn't."""
     if conditions is None:
         return ""
-    why = conditions.skips(job, store, due=_due(), now=datetime.now().astimezone())
+    why = conditions.why_skipped(job, store, due=_due(), now=datetime.now().astimezone())
     if why:
         register(job.job_id, job.out)
         with suppress(FrontburnerError):
@@ -104,8 +104,7 @@ def skipped(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -
 
 def _due() -> datetime | None:
     """When this flow run should have begun; None for one that was begun before and goes on."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_flow_run()
     return run.expected_start_time if run is not None and run.run_count <= 1 else None
 
 

@@ -16,7 +16,7 @@ from frontburner.cluster.build_choice import choose_build
 from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.cluster.node_processes import farm_client
 from frontburner.cluster.scheduler_connection import TIMEOUT_S, FarmLost, SchedulerConnection
-from frontburner.control.conditions import note_scene
+from frontburner.control.conditions import record_scene
 from frontburner.control.desired_state import DesiredStateWatch
 from frontburner.control.halting import Halted, HaltKind, HaltWatch, end_state, stay_suspended
 from frontburner.jobs.deadline import DeadlineWatch, next_moment
@@ -110,7 +110,7 @@ class JobRun:
                 self.result = conclude(self.job, self.report, self.store, self.artifacts)
                 if not self.only:
                     with suppress(StoreError):  # then the next scheduled run renders what is missing, as ever
-                        note_scene(self.job, self.store, self.journey.manifest)
+                        record_scene(self.job, self.store, self.journey.manifest)
         except Halted as halted:
             # Suspended where Prefect has a deployment to resume it from, else cancelled: whoever called calls again.
             if halted.how is HaltKind.SUSPENDED and deployed():
@@ -236,16 +236,16 @@ class JobRun:
     def heed(self) -> None:
         """End this run if its farm is gone or that is wanted, where no unit is under way that could end first."""
         self._heed()
-        self.halting.end()
+        self.halting.raise_if_halted()
 
     def _heed(self) -> None:
         """End this run if its farm is gone, or if that is wanted."""
         self.connection.check()
-        self.halting.heed()
+        self.halting.check()
 
     def _heed_while_lost(self) -> None:
-        self.halting.heed()
-        self.halting.end()
+        self.halting.check()
+        self.halting.raise_if_halted()
 
     @contextmanager
     def _connected(self) -> Iterator[str]:

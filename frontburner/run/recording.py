@@ -60,7 +60,7 @@ def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[Non
         ev.announce(ev.RunEnded(at_s=time.monotonic() - began_s, state=state, sentence=sentence))
 
     register(job.job_id, job.out)
-    wait_for_earlier_run(store, job.job_id, say=get_run_logger().info)
+    wait_for_earlier_run(store, job.job_id, log=get_run_logger().info)
     set_desired_state(store, job.job_id, DesiredState.RUN, at=_now())
     run = new_run(store, job.job_id, _now(), secrets.token_hex(3))
     with EventWriter(store=store, job_id=job.job_id, run=run, now=_now) as recorder:

@@ -151,7 +151,7 @@ class Rendering:
                 end()
         self._leftovers.clear()
         self._report_what_was_learnt()
-        self.halting.end()
+        self.halting.raise_if_halted()
 
     @property
     def _still(self) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.background_run import BackgroundRun, launch
 from frontburner.control.desired_state import DesiredState
-from frontburner.control.intake import absolute, prove
-from frontburner.control.resume import Choice, LocalRun, ResumeRequest
+from frontburner.control.intake import check_job, with_absolute_paths
+from frontburner.control.resume import FrameSelection, LocalRun, RerunRequest
 from frontburner.control.resume import rerun as run_again
 from frontburner.control.resume import resume as go_on
 from frontburner.control.stop import request_stop
@@ -139,7 +139,7 @@ class Job:
         missing
             Of the frames named, only those that aren't in place.
         """
-        wanted = ResumeRequest(frames=frames, failed=failed, missing=missing)
+        wanted = RerunRequest(frames=frames, failed=failed, missing=missing)
         self._go(lambda here: run_again(self.place, wanted, here), nodes)
 
     def _go(self, act: Callable[[LocalRun[BackgroundRun]], BackgroundRun | None], nodes: int) -> None:
@@ -147,13 +147,13 @@ class Job:
         runs = self._watch.look().runs
         self._launched, self._asked = None, False
 
-        def render(read: Callable[[], RenderJob], choice: Choice) -> BackgroundRun:
-            return launch(absolute(read()), choice, nodes=nodes)
+        def render(read: Callable[[], RenderJob], choice: FrameSelection) -> BackgroundRun:
+            return launch(with_absolute_paths(read()), choice, nodes=nodes)
 
         def asked() -> None:
             self._asked = True
 
-        self._launched = act(LocalRun(render=render, say=_LOG.info, asked=asked))
+        self._launched = act(LocalRun(render=render, report=_LOG.info, delegated=asked))
         if self._launched is not None or self._asked:
             self._runs_before = runs
 
@@ -165,12 +165,12 @@ class Job:
     @property
     def _over(self) -> bool:
         """Whether nothing that was asked for from here is still to begin."""
-        return not self._asked and (self._launched is None or self._launched.over)
+        return not self._asked and (self._launched is None or self._launched.ended)
 
     def _never_began(self, status: JobStatus) -> NotCompleted:
         assert self._launched is not None
         return NotCompleted(
-            reason=f"{self.job_id} couldn't begin: {self._launched.last_words() or 'its process said nothing'}",
+            reason=f"{self.job_id} couldn't begin: {self._launched.log_tail() or 'its process said nothing'}",
             remedy=f"Its log: {self._launched.log}",
             state=status.state,
         )
@@ -194,11 +194,11 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
         When its scene or its store is not as it should be.
     """
     use_farm_here()
-    prove(job)
-    whole = absolute(job)
+    check_job(job)
+    whole = with_absolute_paths(job)
     made = Job(place=Place(job_id=whole.job_id, store=open_store(whole.out)))
     made._runs_before = made.status().runs  # noqa: SLF001 - its own maker
-    made._launched = launch(whole, nodes=nodes, stays=stays)  # noqa: SLF001
+    made._launched = launch(whole, nodes=nodes, detached=stays)  # noqa: SLF001
     return made
 
 

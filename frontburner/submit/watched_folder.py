@@ -135,7 +135,7 @@ class WatchedFolder:
     def _fields(self, render: Path) -> dict[str, Any]:
         """Return the fields that go before a file's own; pictures go into the folder where nothing else is said."""
         named = read_document(render) if is_job_file(render) else {}
-        out = str(self.given.get("out") or named.get("out") or self.form.filled().get("out") or PICTURES)
+        out = str(self.given.get("out") or named.get("out") or self.form.document().get("out") or PICTURES)
         own = "out" in self.given or "://" in out
         return {**self.given, "out": out if own else str(self.folder / Path(out).expanduser())}
 

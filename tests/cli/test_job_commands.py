@@ -18,7 +18,7 @@ import pytest
 from frontburner import events as ev
 from frontburner.cli import app
 from frontburner.control.desired_state import DesiredState, DesiredStateWatch, desired_state_of, priority_of
-from frontburner.control.resume import Choice, ResumeRequest, choose
+from frontburner.control.resume import FrameSelection, RerunRequest, select_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import register
@@ -76,14 +76,14 @@ def running(store: ObjectStore, awaited: threading.Event | None = None) -> Itera
             recorder.take(planned())
             recorder.take(ev.UnitStarted(at_s=1, node="n1", block=BLOCK))
             begun.set()
-            while watch.wish is DesiredState.RUN and not over.wait(0.02):
+            while watch.state is DesiredState.RUN and not over.wait(0.02):
                 pass
-            heard.append(watch.wish)
-            if watch.wish is DesiredState.SUSPEND:
-                recorder.take(ev.JobSuspending(at_s=2, why="its suspension was asked for"))
+            heard.append(watch.state)
+            if watch.state is DesiredState.SUSPEND:
+                recorder.take(ev.JobSuspending(at_s=2, why="its suspension was requested"))
                 assert awaited is not None
                 awaited.wait(TIMEOUT_S)
-            state = ev.RunState.CANCELLED if watch.wish is DesiredState.CANCEL else ev.RunState.SUSPENDED
+            state = ev.RunState.CANCELLED if watch.state is DesiredState.CANCEL else ev.RunState.SUSPENDED
             recorder.take(ev.RunEnded(at_s=3, state=state))
 
     begun = threading.Event()
@@ -261,23 +261,23 @@ def test_a_wrong_name_and_a_job_nobody_recorded(house: ObjectStore, capsys: Capt
 @pytest.mark.parametrize(
     ("wanted", "choice"),
     [
-        (ResumeRequest(), Choice()),
-        (ResumeRequest(missing=True), Choice()),
-        (ResumeRequest(frames="10-12"), Choice(again="10-12", only="10-12")),
-        (ResumeRequest(frames="10-12", missing=True), Choice(only="10-12")),
-        (ResumeRequest(failed=True), Choice(only="2,7")),
-        (ResumeRequest(failed=True, frames="5-9"), Choice(only="7")),
-        (ResumeRequest(failed=True, frames="1"), None),
+        (RerunRequest(), FrameSelection()),
+        (RerunRequest(missing=True), FrameSelection()),
+        (RerunRequest(frames="10-12"), FrameSelection(again="10-12", only="10-12")),
+        (RerunRequest(frames="10-12", missing=True), FrameSelection(only="10-12")),
+        (RerunRequest(failed=True), FrameSelection(only="2,7")),
+        (RerunRequest(failed=True, frames="5-9"), FrameSelection(only="7")),
+        (RerunRequest(failed=True, frames="1"), None),
     ],
 )
-def test_what_is_run_again(house: ObjectStore, wanted: ResumeRequest, choice: Choice | None) -> None:
+def test_what_is_run_again(house: ObjectStore, wanted: RerunRequest, choice: FrameSelection | None) -> None:
     record(house, "run-1", started(), *(ev.FrameFailed(at_s=1, frame=frame, reason="?") for frame in (7, 2)))
-    assert choose(wanted, status_of(house, "job-1")) == choice
+    assert select_frames(wanted, status_of(house, "job-1")) == choice
 
 
 def test_frames_that_can_t_be_read_are_refused(house: ObjectStore, capsys: Capture) -> None:
     with pytest.raises(JobRefused, match="refused"):
-        choose(ResumeRequest(frames="ten"), status_of(house, "job-1"))
+        select_frames(RerunRequest(frames="ten"), status_of(house, "job-1"))
     record(house, "run-1", started(job=JOB), ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
     assert command("rerun", "job-1", "--frames", "9-1") == 2
     assert "did you mean 1-9?" in capsys.readouterr().err

@@ -235,7 +235,7 @@ class Waiting:
         def say(_: str) -> None:
             self.said += 1
 
-        wait_for_earlier_run(self.store, "job-1", say=say, clock=lambda: self.now_s, sleep=sleep)
+        wait_for_earlier_run(self.store, "job-1", log=say, clock=lambda: self.now_s, sleep=sleep)
         return self.now_s
 
 

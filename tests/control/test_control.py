@@ -61,7 +61,7 @@ def test_a_priority_from_outside_is_kept(store: ObjectStore) -> None:
 
 
 def heard(watch: DesiredStateWatch) -> tuple[DesiredState, int | None]:
-    return watch.wish, watch.priority
+    return watch.state, watch.priority
 
 
 def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Pa
         with away(tmp_path / "store"):
             with pytest.raises(Exception, match="store"):
                 store.read("anything")
-            watch._look()
+            watch._poll()
             assert heard(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "store").rename(tmp_path / "unmounted")
-        watch._look()
+        watch._poll()
         assert heard(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "unmounted").rename(tmp_path / "store")
         set_desired_state(store, "job-1", DesiredState.RUN, at=NOW)
-        until(lambda: watch.wish is DesiredState.RUN)
+        until(lambda: watch.state is DesiredState.RUN)
 
 
 def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: ObjectStore) -> None:
@@ -89,9 +89,9 @@ def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: O
     with cancelled_by(stop):
         watch = DesiredStateWatch(store=store, job_id="job-1")
     other = DesiredStateWatch(store=store, job_id="job-1")
-    assert watch.wish is DesiredState.RUN
+    assert watch.state is DesiredState.RUN
     stop.set()
-    assert (watch.wish, other.wish) == (DesiredState.CANCEL, DesiredState.RUN)
+    assert (watch.state, other.state) == (DesiredState.CANCEL, DesiredState.RUN)
     assert desired_state_of(store, "job-1") is DesiredState.RUN, "nobody else hears of it"
 
 
@@ -99,7 +99,7 @@ def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: Ob
     record(store, "run-1", started(host="elsewhere"), at=datetime.now(UTC))
     stop = threading.Event()
     with cancelled_by(stop), pytest.raises(Halted) as halted:
-        wait_for_earlier_run(store, "job-1", say=lambda _: None, sleep=lambda _: stop.set())
+        wait_for_earlier_run(store, "job-1", log=lambda _: None, sleep=lambda _: stop.set())
     assert halted.value.how is HaltKind.CANCELLED
 
 
@@ -108,6 +108,6 @@ def test_a_store_that_hangs_holds_nobody_up(s3_store: ObjectStore, monkeypatch: 
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with DesiredStateWatch(store=s3_store, job_id="job-1", every_s=0.01) as watch:
             asked, _ = silent.accept()
-            assert watch.wish is DesiredState.RUN
+            assert watch.state is DesiredState.RUN
         with asked:
             assert watch._thread.is_alive(), "it still waits for an answer"

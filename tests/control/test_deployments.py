@@ -97,7 +97,7 @@ def long_suspended() -> State[None]:
 
 def test_a_suspended_run_is_resumed(farm: Farm) -> None:
     run = farm.run(Pending(), Running(), long_suspended())
-    assert run.name in farm.of(run).go_on(lost=False)
+    assert run.name in farm.of(run).resume(lost=False)
     assert (farm.state(run).type, farm.state(run).name) == (StateType.SCHEDULED, "Resuming")
     assert farm.others(run) == []
 
@@ -110,7 +110,7 @@ EXPIRED: State[None] = Suspended(pause_expiration_time=datetime.now(UTC) - timed
 )
 def test_a_run_that_can_t_go_on_has_another_made_just_like_it(farm: Farm, state: State[None]) -> None:
     run = farm.run(Pending(), Running(), state)
-    said = farm.of(run).go_on(lost=False)
+    said = farm.of(run).resume(lost=False)
     (other,) = farm.others(run)
     assert other.name in said
     assert (other.parameters, other.job_variables) == (PARAMETERS, ON_A_NODE)
@@ -120,7 +120,7 @@ def test_a_run_that_can_t_go_on_has_another_made_just_like_it(farm: Farm, state:
 @pytest.mark.parametrize(("lost", "then"), [(True, StateType.PENDING), (False, StateType.CANCELLED)])
 def test_a_lost_run_gives_up_its_place_and_no_other_does(farm: Farm, *, lost: bool, then: StateType) -> None:
     run = farm.run(Pending(), Running())
-    farm.of(run).go_on(lost=lost)
+    farm.of(run).resume(lost=lost)
     (other,) = farm.others(run)
     assert farm.state(run).type is (StateType.CRASHED if lost else StateType.RUNNING)
     farm.client.set_flow_run_state(other.id, Pending())  # what a worker does first
@@ -129,13 +129,13 @@ def test_a_lost_run_gives_up_its_place_and_no_other_does(farm: Farm, *, lost: bo
 
 def test_a_run_that_is_about_to_start_is_left_alone(farm: Farm) -> None:
     run = farm.run(Scheduled())
-    assert "about to start" in farm.of(run).go_on(lost=False)
+    assert "about to start" in farm.of(run).resume(lost=False)
     assert farm.others(run) == []
 
 
 def test_run_again_with_other_frames(farm: Farm) -> None:
     run = farm.run(Pending(), Running(), long_suspended())
-    farm.of(run).again({"scene": "b.xml"}, again="", only="2", lost=False)
+    farm.of(run).rerun({"scene": "b.xml"}, again="", only="2", lost=False)
     (other,) = farm.others(run)
     assert other.parameters == {"job": {"scene": "b.xml"}, "again": "", "only": "2"}
     assert farm.state(run).is_paused()
@@ -152,21 +152,21 @@ def test_the_server_that_knows_the_run_is_found(farm: Farm) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
     run = farm.run(Pending(), Running(), Failed())
-    farm.of(run, f"http://127.0.0.1:{port}/api", farm.url).go_on(lost=False)
+    farm.of(run, f"http://127.0.0.1:{port}/api", farm.url).resume(lost=False)
     assert len(farm.others(run)) == 1
     with pytest.raises(DeploymentMissing, match=rf"127\.0\.0\.1:{port}/api doesn't answer"):
-        farm.of(run, f"http://127.0.0.1:{port}/api").go_on(lost=False)
+        farm.of(run, f"http://127.0.0.1:{port}/api").resume(lost=False)
 
 
 def test_what_prefect_doesn_t_know_is_not_done_there(farm: Farm) -> None:
     stranger = DeployedRun(flow_run=uuid4(), deployment=farm.deployment, servers=[farm.url])
     with pytest.raises(DeploymentMissing, match="doesn't know its run"):
-        stranger.go_on(lost=False)
+        stranger.resume(lost=False)
     run = farm.run(Pending(), Running(), Failed())
     with pytest.raises(DeploymentMissing, match="doesn't know its run or its deployment"):
-        DeployedRun(flow_run=run.id, deployment=uuid4(), servers=[farm.url]).go_on(lost=False)
-    with pytest.raises(DeploymentMissing, match=r"nothing says which server.*PREFECT_API_URL"):
-        DeployedRun(flow_run=run.id, deployment=farm.deployment, servers=[]).go_on(lost=False)
+        DeployedRun(flow_run=run.id, deployment=uuid4(), servers=[farm.url]).resume(lost=False)
+    with pytest.raises(DeploymentMissing, match=r"the address of its server is not known.*PREFECT_API_URL"):
+        DeployedRun(flow_run=run.id, deployment=farm.deployment, servers=[]).resume(lost=False)
     with pytest.raises(ObjectNotFound):
         farm.client.read_flow_run(stranger.flow_run)
 

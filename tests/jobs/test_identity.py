@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from frontburner.control.conditions import note_scene
+from frontburner.control.conditions import record_scene
 from frontburner.jobs.identity import FIRST, HOW_FIELDS
 from frontburner.jobs.job import RenderJob, make_job
 from storage.objects import open_store
@@ -181,7 +181,7 @@ def test_what_a_scene_was_when_a_job_was_completed_is_known_as_before(tmp_path: 
     scene.write_text("<scene/>")
     job = make_job({"scene": str(scene), "frames": "1-2", "parameters": {"eye": "2"}})
     store = open_store(str(tmp_path / "out"))
-    note_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
+    record_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
     (noted,) = (tmp_path / "out").rglob("scene.json")
     frames = [{"frame": frame, "path": str(scene), "parameters": [["eye", "2"]]} for frame in (1, 2)]
     told = hashlib.sha256(json.dumps(frames, sort_keys=True).encode()).hexdigest()

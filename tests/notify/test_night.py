@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.control.conditions import Conditions, note_scene, unchanged
+from frontburner.control.conditions import Conditions, record_scene, scene_unchanged
 from frontburner.jobs.job import make_job
 from frontburner.notify.job_account import account_of
 from frontburner.notify.night import accounts_since
@@ -133,30 +133,30 @@ def test_a_run_that_comes_too_late_is_skipped(tmp_path: Path, scene: Path) -> No
     job = job_in(tmp_path, scene, "x")
     store = open_store(job.out)
     six = Conditions()
-    assert six.skips(job, store, due=NOW - timedelta(hours=5), now=NOW) == ""
-    assert six.skips(job, store, due=None, now=NOW) == ""
-    why = six.skips(job, store, due=NOW - timedelta(hours=7), now=NOW)
-    assert why == "it was due 7 h ago, and may begin 6 h late at most"
+    assert six.why_skipped(job, store, due=NOW - timedelta(hours=5), now=NOW) == ""
+    assert six.why_skipped(job, store, due=None, now=NOW) == ""
+    why = six.why_skipped(job, store, due=NOW - timedelta(hours=7), now=NOW)
+    assert why == "it was due 7 h ago, and may start 6 h late at most"
 
 
 def test_an_unchanged_scene_is_skipped_and_any_change_is_not(tmp_path: Path, scene: Path) -> None:
     place = night(tmp_path, scene, "same", state=ev.RunState.COMPLETED)
     job, store = job_in(tmp_path, scene, "same"), place.store
     wants = Conditions(if_changed=True)
-    assert not unchanged(job, store), "nothing is known yet"
-    note_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
-    assert unchanged(job, store)
-    assert "the scene is the same" in wants.skips(job, store, due=None, now=NOW)
-    assert Conditions().skips(job, store, due=None, now=NOW) == ""
+    assert not scene_unchanged(job, store), "nothing is known yet"
+    record_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
+    assert scene_unchanged(job, store)
+    assert "the scene is the same" in wants.why_skipped(job, store, due=None, now=NOW)
+    assert Conditions().why_skipped(job, store, due=None, now=NOW) == ""
     picture = store.read("same.0002.png")
     store.delete("same.0002.png")
-    assert not unchanged(job, store), "a picture is gone"
+    assert not scene_unchanged(job, store), "a picture is gone"
     store.write("same.0002.png", picture)
-    assert unchanged(job, store)
+    assert scene_unchanged(job, store)
     scene.write_text('{"samples": 4}')
-    assert wants.skips(job, store, due=None, now=NOW) == ""
+    assert wants.why_skipped(job, store, due=None, now=NOW) == ""
     scene.unlink()
-    assert not unchanged(job, store)
+    assert not scene_unchanged(job, store)
 
 
 @pytest.mark.parametrize(("took_s", "told"), [([], None), ([60.0], (60, 60, 1)), ([50.0, 70.0, 300.0], (70, 300, 3))])

@@ -13,7 +13,7 @@ import pytest
 from frontburner import events as ev
 from frontburner.cli.store_commands import prune, size
 from frontburner.control.desired_state import DesiredState
-from frontburner.control.resume import LocalRun, ResumeRequest, rerun, resume
+from frontburner.control.resume import LocalRun, RerunRequest, rerun, resume
 from frontburner.control.stop import request_stop
 from frontburner.record.registry import find, register
 from frontburner.record.snapshot import status_of
@@ -162,11 +162,11 @@ def test_a_scene_that_was_asked_for_again_waits_for_that_job(desk: Desk) -> None
 def test_a_scene_whose_job_goes_on_waits_for_it(desk: Desk, state: ev.RunState) -> None:
     scene = desk.drop()
     desk.job(scene, state)
-    again = LocalRun(render=lambda *_: None, say=lambda _: None)
+    again = LocalRun(render=lambda *_: None, report=lambda _: None)
     if state is ev.RunState.CANCELLED:
         resume(find("ball-1"), again)
     else:
-        rerun(find("ball-1"), ResumeRequest(), again)
+        rerun(find("ball-1"), RerunRequest(), again)
     assert prune(older_than="0.001s", budget_gb=0) == 0
     assert desk.left() == {"ball-0123456789abcdef"}
 

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.render import render
 from frontburner import events as ev
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
-from frontburner.control.intake import absolute
+from frontburner.control.intake import with_absolute_paths
 from frontburner.jobs.job import RenderJob
 from frontburner.manager.local_farm import TOLD
 from frontburner.settings import Settings
@@ -37,7 +37,7 @@ def both(scene: Callable[..., Path], farm: Callable[[], AbstractContextManager[A
     together = Barrier(len(FRAMES), timeout=WAIT_S)
 
     def go(name: str) -> Any:
-        job = absolute(RenderJob(scene="ball.json", name=name, frames=f"1-{FRAMES[name]}", out=name))
+        job = with_absolute_paths(RenderJob(scene="ball.json", name=name, frames=f"1-{FRAMES[name]}", out=name))
         with ev.observe(heard[name].append), farm():
             together.wait()
             report = render(job)
