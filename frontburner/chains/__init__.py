@@ -1,1 +1,1 @@
-"""Jobs and commands that depend on each other, in one document."""
+"""Chains: jobs and commands that depend on each other, in one document, run as one flow."""

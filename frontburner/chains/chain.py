@@ -1,4 +1,4 @@
-"""A chain: jobs and commands that depend on each other, such as simulation, render and proof, in one document."""
+"""The chain document: jobs and commands that depend on each other, such as simulation, render and proof."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELD = "stages"
 
 
 def _arguments(value: object) -> object:
-    """Take numbers for their text; a line that a shell would split is no argument list."""
+    """Convert numbers in a list to text; a string isn't split, since no shell reads the arguments."""
     return [number_to_text(each) for each in value] if isinstance(value, list) else value
 
 
@@ -31,9 +31,9 @@ class Stage(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="What others call it in after.", pattern=r"^\w[\w.+-]{0,99}$")
+    name: str = Field(description="Its name, for the field after of other stages.", pattern=r"^\w[\w.+-]{0,99}$")
     after: Annotated[list[str], BeforeValidator(comma_list)] = Field(
-        default=[], description="Stages that must be complete before it begins."
+        default=[], description="Stages that must be complete before it starts."
     )
     job: RenderJob | None = Field(None, description="The job to render.")
     run: Annotated[list[str], BeforeValidator(_arguments)] = Field(
@@ -44,10 +44,10 @@ class Stage(BaseModel):
     reads: Annotated[list[str], BeforeValidator(comma_list)] = Field(
         default=[],
         description="Files and folders the command depends on: when one changes, it runs again. "
-        "Files among its arguments count anyway.",
+        "Files among its arguments always count.",
     )
     writes: Annotated[list[str], BeforeValidator(comma_list)] = Field(
-        default=[], description="Files and folders the command makes: when one isn't there, it runs again."
+        default=[], description="Files and folders the command makes: when one is missing, it runs again."
     )
 
     @field_validator("time_limit")
@@ -61,14 +61,14 @@ class Stage(BaseModel):
     def _renders_or_runs(self) -> Stage:
         if bool(self.run) == bool(self.job):
             raise ValueError("must have either a job to render or a command to run.")
-        unfit = [name for name in ("folder", "time_limit", "reads", "writes") if self.job and getattr(self, name)]
-        if unfit:
-            raise ValueError(f"{unfit[0]} is for a command, and this is a job.")
+        misplaced = [name for name in ("folder", "time_limit", "reads", "writes") if self.job and getattr(self, name)]
+        if misplaced:
+            raise ValueError(f"{misplaced[0]} is for a command, and this is a job.")
         return self
 
 
 class Chain(BaseModel):
-    """Stages, each of which begins when those it comes after are complete."""
+    """Stages, each of which starts when those it depends on are complete."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,19 +83,18 @@ class Chain(BaseModel):
         if twice:
             raise ValueError(f"stages: there are two called '{twice}'.")
         for stage in self.stages:
-            strange = next((name for name in stage.after if name not in known), None)
-            if strange:
-                there = ", ".join(known)
-                raise ValueError(f"{stage.name}: after '{strange}': no stage is called so. There are {there}.")
+            unknown = next((name for name in stage.after if name not in known), None)
+            if unknown:
+                raise ValueError(f"{stage.name}: after '{unknown}': no such stage. There are {', '.join(known)}.")
         try:
             TopologicalSorter({stage.name: stage.after for stage in self.stages}).prepare()
         except CycleError as error:
-            circle = " after ".join(reversed(error.args[1]))
-            raise ValueError(f"stages: they wait for each other: {circle}. Take one of these out.") from None
+            cycle = " after ".join(reversed(error.args[1]))
+            raise ValueError(f"stages: they wait for each other: {cycle}. Take one of these out.") from None
         return self
 
     def in_order(self) -> tuple[Stage, ...]:
-        """Return the stages, each behind all it comes after, and else as they are written."""
+        """Return the stages, each behind those it depends on, otherwise in the order of the document."""
         ordered: list[Stage] = []
         waiting = list(self.stages)
         while waiting:
@@ -105,13 +104,13 @@ class Chain(BaseModel):
             ordered.append(ready)
         return tuple(ordered)
 
-    def behind(self, name: str) -> frozenset[str]:
-        """Return all stages that come after one, directly or not."""
-        found = {name}
+    def dependent_on(self, name: str) -> frozenset[str]:
+        """Return all stages that depend on one, directly or not."""
+        dependent = {name}
         for stage in self.in_order():
-            if found.intersection(stage.after):
-                found.add(stage.name)
-        return frozenset(found - {name})
+            if dependent.intersection(stage.after):
+                dependent.add(stage.name)
+        return frozenset(dependent - {name})
 
 
 def is_chain(document: Mapping[str, Any]) -> bool:
@@ -120,7 +119,7 @@ def is_chain(document: Mapping[str, Any]) -> bool:
 
 
 def read_chain(path: Path, given: Mapping[str, Any]) -> Chain:
-    """Read a chain from its file. Paths in it are relative to that; its jobs take the fields given besides.
+    """Read a chain from its file. Paths in it are relative to the file; fields given override those of its jobs.
 
     Raises
     ------
@@ -132,33 +131,33 @@ def read_chain(path: Path, given: Mapping[str, Any]) -> Chain:
     if isinstance(stages, list):
         stages = [_with_job(path, stage, given) for stage in stages]
     folder = path.parent / str(document.get("folder") or ".")
-    whole = {"name": path.stem} | document | {FIELD: stages, "folder": str(folder.absolute())}
+    document = {"name": path.stem} | document | {FIELD: stages, "folder": str(folder.absolute())}
     try:
-        return Chain.model_validate(whole)
+        return Chain.model_validate(document)
     except ValidationError as error:
-        problems = problems_of(error, Chain, "a chain", name=lambda location: _where(location, stages))
+        problems = problems_of(error, Chain, "a chain", name=lambda location: _place(location, stages))
         raise JobRefused(reason=f"The chain {path} was refused:", remedy="", problems=problems) from None
 
 
 def _with_job(path: Path, stage: object, given: Mapping[str, Any]) -> object:
-    """Have a stage's job be a document, with what the command line says of all of them."""
+    """Return a stage with its job's document, with the fields given on the command line."""
     if not isinstance(stage, dict) or not isinstance(stage.get("job"), dict | str):
         return stage
     job = stage["job"]
-    whole = read_document(path.parent / job) if isinstance(job, str) else with_scene_beside(path, job)
-    return stage | {"job": whole | dict(given)}
+    document = read_document(path.parent / job) if isinstance(job, str) else with_scene_beside(path, job)
+    return stage | {"job": document | dict(given)}
 
 
-def _where(location: tuple[int | str, ...], stages: object) -> str:
+def _place(location: tuple[int | str, ...], stages: object) -> str:
     """Name a place in a chain: a stage by its name."""
     parts: list[int | str] = list(location)
     if len(parts) > 1 and parts[0] == FIELD and isinstance(parts[1], int):
         stage = stages[parts[1]] if isinstance(stages, list) else None
-        named = isinstance(stage, dict) and stage.get("name")
-        parts[:2] = [str(named or f"stage {parts[1] + 1}")]
+        name = isinstance(stage, dict) and stage.get("name")
+        parts[:2] = [str(name or f"stage {parts[1] + 1}")]
     return ": ".join(str(part) for part in parts)
 
 
-def expected(path: str, folder: str) -> Path:
-    """Where a path of a command's stage is."""
+def resolve_path(path: str, folder: str) -> Path:
+    """Resolve a path of a command's stage, which is relative to the folder it runs in."""
     return Path(folder) / Path(path).expanduser()

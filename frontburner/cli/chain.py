@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
-from frontburner.chains.chain import Chain, Stage, expected, read_chain
-from frontburner.chains.marks import mark_of
+from frontburner.chains.chain import Chain, Stage, read_chain, resolve_path
+from frontburner.chains.stamps import stamp_of
 from frontburner.cli.notify_commands import Stopped
 from frontburner.cli.render import check_nodes, conduct, terminable
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
@@ -64,7 +64,7 @@ def checked(chain: Chain) -> Chain:
 
 def _problems(chain: Chain, stage: Stage) -> Iterator[str]:
     if stage.run:
-        program, folder = stage.run[0], expected(stage.folder or ".", chain.folder)
+        program, folder = stage.run[0], resolve_path(stage.folder or ".", chain.folder)
         found = shutil.which(str(folder / program) if "/" in program else program)
         if not folder.is_dir():
             yield f"{stage.name}: folder: {folder} is no folder."
@@ -90,7 +90,7 @@ def _forget(chain: Chain, names: str) -> None:
             commands = ", ".join(stage.name for stage in chain.stages if stage.run) or "none"
             problem = f"again: '{name}' is no command of this chain. Commands are {commands}."
             raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
-        mark_of(chain, stages[name]).clear()
+        stamp_of(chain, stages[name]).clear()
 
 
 def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:

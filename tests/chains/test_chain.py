@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from frontburner.chains.chain import Chain, read_chain
-from frontburner.chains.marks import mark_of
+from frontburner.chains.stamps import stamp_of
 from frontburner.cli.chain import checked
 from frontburner.jobs.job import JobRefused
 from tasks.process.user_command import CommandFailed, UserCommand, run
@@ -44,8 +44,8 @@ def chain(folder: Path, text: str = SHOT, **given: str) -> Chain:
 def test_stages_come_in_order_and_know_what_comes_after_them(folder: Path) -> None:
     made = chain(folder)
     assert [stage.name for stage in made.in_order()] == ["other", "sim", "render", "proof"]
-    assert made.behind("sim") == {"render", "proof"}
-    assert made.behind("other") == set()
+    assert made.dependent_on("sim") == {"render", "proof"}
+    assert made.dependent_on("other") == set()
     assert (made.name, made.folder) == ("shot", str(folder))
 
 
@@ -60,7 +60,7 @@ def test_jobs_are_read_beside_the_chain_and_take_what_the_command_says(folder: P
     ("text", "words"),
     [
         ("stages: []", "stages: "),
-        ("stages: [{name: a, after: b, run: [x]}]", "a: after 'b': no stage is called so. There are a."),
+        ("stages: [{name: a, after: b, run: [x]}]", "a: after 'b': no such stage. There are a."),
         ("stages: [{name: a, run: [x]}, {name: a, run: [y]}]", "stages: there are two called 'a'."),
         (
             "stages: [{name: a, after: b, run: [x]}, {name: b, after: a, run: [x]}]",
@@ -94,29 +94,29 @@ def test_all_that_can_be_is_checked_before_anything_is_run(folder: Path) -> None
 
 def test_a_command_is_complete_until_what_it_reads_changes_or_what_it_writes_is_gone(folder: Path) -> None:
     (sim,) = (stage for stage in chain(folder).stages if stage.name == "sim")
-    mark = mark_of(chain(folder), sim)
+    stamp = stamp_of(chain(folder), sim)
     script, made, caches = folder / "sim.sh", folder / "made.txt", folder / "caches"
     script.write_text("true")
     made.write_text("1")
     caches.mkdir()
-    assert not mark.stands()
-    mark.set()
-    assert mark.stands()
+    assert not stamp.up_to_date()
+    stamp.set()
+    assert stamp.up_to_date()
     made.unlink()
-    assert not mark.stands()
+    assert not stamp.up_to_date()
     made.write_text("what it makes may differ")
-    assert mark.stands()
+    assert stamp.up_to_date()
     script.write_text("false")
-    assert not mark.stands(), "a file among its arguments counts"
+    assert not stamp.up_to_date(), "a file among its arguments counts"
     script.write_text("true")
-    assert mark.stands()
+    assert stamp.up_to_date()
     (caches / "1.vdb").write_text("x")
-    assert not mark.stands(), "and so does all in a folder that it reads"
-    mark.set()
-    mark.clear()
-    assert not mark.stands()
+    assert not stamp.up_to_date(), "and so does all in a folder that it reads"
+    stamp.set()
+    stamp.clear()
+    assert not stamp.up_to_date()
     other = chain(folder, SHOT.replace("sim.sh, 3", "sim.sh, 4"))
-    assert mark_of(other, next(stage for stage in other.stages if stage.name == "sim")).log != mark.log
+    assert stamp_of(other, next(stage for stage in other.stages if stage.name == "sim")).log != stamp.log
 
 
 def command(folder: Path, *arguments: str, timeout_s: float | None = None) -> UserCommand:

@@ -1,4 +1,4 @@
-"""A run of a chain: each stage is a step, done where all it comes after is complete, and judged by its outcome."""
+"""A run of a chain: each stage is a step, started once all it depends on is complete, and its outcome recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import concurrent.futures
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
@@ -15,14 +15,13 @@ from prefect.exceptions import CancelledRun
 from prefect.states import Cancelled
 
 from frontburner import events as ev
-from frontburner.chains.chain import expected
-from frontburner.chains.marks import mark_of
-from frontburner.chains.outcomes import ChainFailed, Outcome
+from frontburner.chains.chain import resolve_path
+from frontburner.chains.stamps import stamp_of
+from frontburner.cluster.prefect_internals import thread_future
 from frontburner.control.desired_state import cancelled_by
 from frontburner.events import StageState
 from frontburner.events.context import in_stage
 from frontburner.jobs.durations import parse_span
-from frontburner.run.step_watch import thread_of
 from storage.errors import FrontburnerError
 from tasks.process.user_command import UserCommand, run
 
@@ -36,66 +35,94 @@ if TYPE_CHECKING:
 
     Steps = Mapping[str, PrefectFuture[Any]]
 
-_TYPES = {
+_STATE_TYPES = {
     StageState.COMPLETED: StateType.COMPLETED,
     StageState.REUSED: StateType.COMPLETED,
     StageState.FAILED: StateType.FAILED,
     StageState.LEFT_OUT: StateType.CANCELLED,
 }
-"""What the state of a step is to Prefect that ended so."""
+"""Prefect's state of a step by that of its stage."""
 
 
-class RunningChain:
-    """What the steps of a chain's run share. No dataclass: Prefect looks into those that are given to steps."""
+@dataclass(kw_only=True, eq=False)
+class ChainFailed(FrontburnerError):
+    """A chain not all of whose stages are complete; the outcome of each is in ``report``."""
+
+    report: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a stage ended, and what it made."""
+
+    name: str
+    state: StageState
+    reason: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
+    outputs: tuple[str, ...] = ()
+    report: dict[str, Any] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether stages that depend on it may start."""
+        return self.state in (StageState.COMPLETED, StageState.REUSED)
+
+
+class ChainRun:
+    """What the steps of a chain's run share. Not a dataclass: Prefect looks into those that are passed to steps."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self._stages = {stage.name: stage for stage in chain.in_order()}
-        stopped = Outcome(name="", state=StageState.LEFT_OUT, reason="since the chain was stopped")
-        self._outcomes = {name: replace(stopped, name=name) for name in self._stages}
-        self._halted: list[str] = []
+        self._outcomes = {
+            name: Outcome(name=name, state=StageState.LEFT_OUT, reason="since the chain was stopped")
+            for name in self._stages
+        }
+        self._halts: list[str] = []
+        """Messages of jobs that were suspended or cancelled."""
         self._began_s = time.monotonic()
         self._stop = threading.Event()
 
     @contextmanager
     def until_all_ended(self, steps: Steps) -> Iterator[None]:
-        """End with all steps. What ends the flow, such as Ctrl-C, reaches its main thread alone: it ends them first."""
+        """Wait for all steps at the end of the context; on an error, such as Ctrl-C in the main thread, stop them."""
         try:
             yield
         except BaseException:
             self._stop.set()
             raise
         finally:
-            concurrent.futures.wait([thread_of(step) for step in steps.values()])
+            concurrent.futures.wait([thread_future(step) for step in steps.values()])
 
-    def in_turn(self, steps: Steps) -> Iterator[Stage]:
-        """Give each stage when all it comes after has ended, whatever became of that.
+    def ready_stages(self, steps: Steps) -> Iterator[Stage]:
+        """Yield each stage when all it depends on has ended, whatever the outcome.
 
         Parameters
         ----------
         steps
-            Steps of the stages that were given.
+            Steps of the stages yielded so far.
         """
         waiting = list(self._stages.values())
         while waiting:
-            ended = {name for name, step in steps.items() if thread_of(step).done()}
+            ended = {name for name, step in steps.items() if thread_future(step).done()}
             ready = [stage for stage in waiting if ended.issuperset(stage.after)]
             yield from ready
             waiting = [stage for stage in waiting if stage not in ready]
             if not ready:
-                others = [thread_of(step) for name, step in steps.items() if name not in ended]
-                concurrent.futures.wait(others, return_when=concurrent.futures.FIRST_COMPLETED)
+                running = [thread_future(step) for name, step in steps.items() if name not in ended]
+                concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
 
-    def command(self, name: str) -> State[Any]:
+    def run_command(self, name: str) -> State[Any]:
         """Run the command of a stage; returns the state of its step."""
-        return self._do(self._stages[name], self._run)
+        return self._run_stage(self._stages[name], self._command_outcome)
 
-    def job(self, name: str, render: Callable[[RenderJob], Any]) -> State[Any]:
-        """Have the job of a stage rendered; returns the state of its step."""
-        return self._do(self._stages[name], lambda stage: self._rendered(stage, render))
+    def render_job(self, name: str, render: Callable[[RenderJob], Any]) -> State[Any]:
+        """Render the job of a stage; returns the state of its step."""
+        return self._run_stage(self._stages[name], lambda stage: self._job_outcome(stage, render))
 
     def report(self) -> dict[str, Any] | State[Any]:
-        """Return how all stages ended, in their order; a state of Prefect's if someone halted one of the jobs.
+        """Return the outcomes of all stages, in their order; a state of Prefect's if one of the jobs was halted.
 
         Raises
         ------
@@ -108,13 +135,13 @@ class RunningChain:
         if failed:
             raise ChainFailed(
                 reason=f"{len(failed)} of {len(outcomes)} stages failed; {failed[0].name}: {failed[0].reason}",
-                remedy=f"{failed[0].remedy} Then run the same chain again: it goes on where it stopped.".strip(),
+                remedy=f"{failed[0].remedy} Then run the same chain again: it resumes where it stopped.".strip(),
                 report=report,
             )
-        return Cancelled(message=self._halted[0]) if self._halted else report
+        return Cancelled(message=self._halts[0]) if self._halts else report
 
-    def _do(self, stage: Stage, act: Callable[[Stage], Outcome]) -> State[Any]:
-        """Do a stage, if all it comes after is complete."""
+    def _run_stage(self, stage: Stage, act: Callable[[Stage], Outcome]) -> State[Any]:
+        """Run a stage if all it depends on is complete."""
         with in_stage(stage.name), cancelled_by(self._stop):
             number = list(self._stages).index(stage.name) + 1
             ev.announce(ev.StageBegan(at_s=self._at_s(), name=stage.name, number=number, of=len(self._stages)))
@@ -122,69 +149,69 @@ class RunningChain:
             ended = ev.StageEnded(at_s=self._at_s(), name=stage.name, state=outcome.state, reason=outcome.reason)
             ev.announce(ended)
         name = outcome.state.title().replace(" ", "")
-        return State(type=_TYPES[outcome.state], name=name, message=outcome.reason or None)
+        return State(type=_STATE_TYPES[outcome.state], name=name, message=outcome.reason or None)
 
     def _outcome(self, stage: Stage, act: Callable[[Stage], Outcome]) -> Outcome:
         stopped = self._outcomes[stage.name]
         failed = Outcome(name=stage.name, state=StageState.FAILED)
-        missing = [name for name in stage.after if not self._outcomes[name].complete]
+        incomplete = [name for name in stage.after if not self._outcomes[name].complete]
         if self._stop.is_set():
             return stopped
-        if missing:
-            return replace(stopped, reason=f"since {missing[0]} isn't complete")
+        if incomplete:
+            return replace(stopped, reason=f"since {incomplete[0]} isn't complete")
         began_s = time.monotonic()
         try:
             outcome = act(stage)
-        except CancelledRun as cancelled:  # someone suspended or cancelled its job
-            self._halted.append(str(cancelled))
+        except CancelledRun as cancelled:  # its job was suspended or cancelled
+            self._halts.append(str(cancelled))
             outcome = replace(stopped, reason=str(cancelled))
         except FrontburnerError as error:
             report = getattr(error, "report", None)
             outcome = replace(failed, reason=error.reason, remedy=error.remedy, report=report)
-        except Exception as error:  # noqa: BLE001 - nobody foresaw it, but it is this stage's alone
+        except Exception as error:  # noqa: BLE001 - an unforeseen error fails this stage alone
             get_run_logger().exception("stage %s", stage.name)
             outcome = replace(failed, reason=f"{type(error).__name__}: {error}")
         if self._stop.is_set() and not outcome.complete:
             return stopped
         return replace(outcome, seconds=time.monotonic() - began_s)
 
-    def _rendered(self, stage: Stage, render: Callable[[RenderJob], Any]) -> Outcome:
+    def _job_outcome(self, stage: Stage, render: Callable[[RenderJob], Any]) -> Outcome:
         assert stage.job is not None
         report = render(stage.job)
         reused = report["reused_frames"] == report["frames"]
         if not reused:
-            self._clear_behind(stage)
+            self._clear_dependent_stamps(stage)
         state = StageState.REUSED if reused else StageState.COMPLETED
         return Outcome(name=stage.name, state=state, outputs=tuple(report["outputs"]), report=report)
 
-    def _run(self, stage: Stage) -> Outcome:
-        mark = mark_of(self._chain, stage)
-        if mark.stands():
+    def _command_outcome(self, stage: Stage) -> Outcome:
+        stamp = stamp_of(self._chain, stage)
+        if stamp.up_to_date():
             return Outcome(name=stage.name, state=StageState.REUSED)
-        self._clear_behind(stage)
+        self._clear_dependent_stamps(stage)
         command = UserCommand(
             arguments=tuple(stage.run),
-            folder=mark.folder,
-            log=str(mark.log),
+            folder=stamp.folder,
+            log=str(stamp.log),
             timeout_s=parse_span(stage.time_limit) if stage.time_limit else None,
         )
         get_run_logger().info("%s (in %s; log %s)", list(command.arguments), command.folder, command.log)
         run(command, self._stop)
-        unmade = [path for path in stage.writes if not expected(path, mark.folder).exists()]
-        if unmade:
+        missing = [path for path in stage.writes if not resolve_path(path, stamp.folder).exists()]
+        if missing:
             raise FrontburnerError(
-                reason=f"It ended well, but didn't write {unmade[0]}.",
-                remedy=f"See what it said: {mark.log}. Or correct what the stage says that it writes.",
+                reason=f"It succeeded, but didn't write {missing[0]}.",
+                remedy=f"See its output: {stamp.log}. Or correct the stage's field writes.",
             )
-        mark.set()
+        stamp.set()
         return Outcome(name=stage.name, state=StageState.COMPLETED)
 
-    def _clear_behind(self, stage: Stage) -> None:
-        """Have commands that come after a stage run again: it makes anew what they may use."""
-        later = self._chain.behind(stage.name)
+    def _clear_dependent_stamps(self, stage: Stage) -> None:
+        """Have commands that depend on a stage run again: it remakes what they may use."""
+        dependent = self._chain.dependent_on(stage.name)
         for each in self._chain.stages:
-            if each.name in later and each.run:
-                mark_of(self._chain, each).clear()
+            if each.name in dependent and each.run:
+                stamp_of(self._chain, each).clear()
 
     def _at_s(self) -> float:
         return time.monotonic() - self._began_s
