@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from frontburner.control.resume import LocalRun
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 OK, REFUSED, TROUBLE = 0, 2, 3
 
@@ -44,11 +44,11 @@ def list_(*, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from frontburner.cli.tables import jobs_table
-        from frontburner.record.registry import places
+        from frontburner.record.registry import list_jobs
         from storage.bulk import map_concurrently
 
         found, trouble = [], ""
-        for place, told in map_concurrently(_told, places(out)):
+        for place, told in map_concurrently(_told, list_jobs(out)):
             if isinstance(told, FrontburnerError):
                 trouble = str(told)
                 print(f"{place.job_id} can't be told: {told}", file=sys.stderr)
@@ -60,7 +60,7 @@ def list_(*, out: Out = None, json: Json = False) -> int:
     return guarded(act)
 
 
-def _told(place: Place) -> tuple[Place, JobStatus | FrontburnerError]:
+def _told(place: JobLocation) -> tuple[JobLocation, JobStatus | FrontburnerError]:
     """Return how a job stands, or why that can't be told."""
     from frontburner.record.snapshot import status_of
 
@@ -76,10 +76,10 @@ def show(name: Name, *, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from frontburner.cli.tables import job_tables
-        from frontburner.record.registry import find
+        from frontburner.record.registry import find_job
         from frontburner.record.snapshot import status_of
 
-        place = find(name, out)
+        place = find_job(name, out)
         found = status_of(place.store, place.job_id)
         print_out(found.document(_now()), job_tables(found, _now()), as_json=json)
         return OK
@@ -115,13 +115,13 @@ def log(
     def act() -> int:
         from frontburner.cli.following import EventFilter, tell
         from frontburner.cli.tables import line
-        from frontburner.record.registry import find
+        from frontburner.record.registry import find_job
 
         def show(event: dict[str, Any]) -> None:
             print(_json(event) if json else line(event), flush=True)
 
         wanted = EventFilter(node=node, frame=frame, heartbeats=json)
-        tell(find(name, out), wanted, show, last=last, follow=follow)
+        tell(find_job(name, out), wanted, show, last=last, follow=follow)
         return OK
 
     return guarded(act)
@@ -161,9 +161,9 @@ def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False)
 
     def act() -> int:
         from frontburner.control.resume import resume
-        from frontburner.record.registry import find
+        from frontburner.record.registry import find_job
 
-        return resume(find(name, out), here(nodes, as_json=json)) or OK
+        return resume(find_job(name, out), here(nodes, as_json=json)) or OK
 
     return guarded(act)
 
@@ -196,10 +196,10 @@ def rerun(
 
     def act() -> int:
         from frontburner.control.resume import RerunRequest, rerun
-        from frontburner.record.registry import find
+        from frontburner.record.registry import find_job
 
         wanted = RerunRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
-        return rerun(find(name, out), wanted, here(nodes, as_json=json)) or OK
+        return rerun(find_job(name, out), wanted, here(nodes, as_json=json)) or OK
 
     return guarded(act)
 
@@ -210,11 +210,11 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
     def act() -> int:
         from frontburner.control.desired_state import MOST_URGENT, current_user, set_priority
-        from frontburner.record.registry import StoreUnreachable, find
+        from frontburner.record.registry import JobActionRefused, find_job
 
-        place = find(name, out)
+        place = find_job(name, out)
         if not 0 <= value <= MOST_URGENT:
-            raise StoreUnreachable(
+            raise JobActionRefused(
                 reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent."
             )
         set_priority(place.store, place.job_id, value, at=_now(), by=current_user())
@@ -226,9 +226,9 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
 
 def _ask(name: str, out: str | None, wish: Any) -> int:  # noqa: ANN401 - a Wish, whose module is loaded late
     from frontburner.control.stop import request_stop
-    from frontburner.record.registry import find
+    from frontburner.record.registry import find_job
 
-    request_stop(find(name, out), wish, _say)
+    request_stop(find_job(name, out), wish, _say)
     return OK
 
 
@@ -247,11 +247,11 @@ def guarded(act: Callable[[], int]) -> int:
     from frontburner.cluster.running_farms import NoFarm
     from frontburner.jobs.job import JobRefused
     from frontburner.manager.local_farm import use_farm_here
-    from frontburner.record.registry import StoreUnreachable, UnknownJob
+    from frontburner.record.registry import JobActionRefused, UnknownJob
     from frontburner.submit.schedules import NoSchedule
     from tasks.notify_targets import UnknownTarget
 
-    refusals = (UnknownJob, StoreUnreachable, JobRefused, NoSchedule, UnknownTarget, NoFarm)
+    refusals = (UnknownJob, JobActionRefused, JobRefused, NoSchedule, UnknownTarget, NoFarm)
     try:
         use_farm_here()
         return act()

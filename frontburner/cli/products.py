@@ -14,7 +14,7 @@ from frontburner.cli.job import OK, Flag, Json, Name, Nodes, Out, app, guarded, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
     from tasks.picture.inspection import Finding
 
 FLAGGED = 1
@@ -37,13 +37,13 @@ def movie(
     def act() -> int:
         from frontburner.jobs.field_values import parse_fps
         from frontburner.jobs.job import make_job
-        from frontburner.record.recorded_frames import footage_in
-        from frontburner.record.registry import find
+        from frontburner.record.recorded_frames import load_footage
+        from frontburner.record.registry import find_job
         from tasks.picture.movie import Codec
         from tasks.picture.products import make_movie
 
-        place = find(name, out)
-        job, footage = footage_in(place)
+        place = find_job(name, out)
+        job, footage = load_footage(place)
         given = {"movie": codec} if codec else {}
         given |= {"fps": fps} if fps else {}
         job = make_job(job.model_dump() | given)
@@ -64,13 +64,13 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
 
     def act() -> int:
         from frontburner.jobs.frames import format_frames
-        from frontburner.record.recorded_frames import footage_in
-        from frontburner.record.registry import find
+        from frontburner.record.recorded_frames import load_footage
+        from frontburner.record.registry import find_job
         from frontburner.record.snapshot import status_of
         from tasks.picture.products import make_sheet
 
-        place = find(name, out)
-        _, footage = footage_in(place)
+        place = find_job(name, out)
+        _, footage = load_footage(place)
         flags = {frame: fault for frame, (fault, _) in status_of(place.store, place.job_id).flagged.items()}
         facts = f"frames {format_frames(tuple(own.frame for own in footage.frames))}"
         made = place.store.locate(make_sheet(footage, flags, facts, place.store, reuse=False).key)
@@ -95,12 +95,12 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     def act() -> int:
         from frontburner.control.resume import RerunRequest, rerun
         from frontburner.jobs.frames import format_frames
-        from frontburner.record.recorded_frames import footage_in
-        from frontburner.record.registry import find
+        from frontburner.record.recorded_frames import load_footage
+        from frontburner.record.registry import find_job
         from tasks.picture.products import inspect
 
-        place = find(name, out)
-        _, footage = footage_in(place)
+        place = find_job(name, out)
+        _, footage = load_footage(place)
         with _progress("checking", len(footage.frames)) as tell:
             found = inspect(footage, place.store, tell=tell)
         _record(place, found, len(footage.frames))
@@ -126,10 +126,10 @@ def _lines(found: Sequence[Finding], frames: int) -> Iterator[str]:
     yield f"{frames} frames checked, {len(found) or 'none'} flagged."
 
 
-def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
+def _record(place: JobLocation, found: Sequence[Finding], frames: int) -> None:
     """Keep what was found in the job's record, unless a run of it is writing there."""
     from frontburner import events as ev
-    from frontburner.record.event_log import new_run
+    from frontburner.record.event_log import new_run_name
     from frontburner.record.event_writer import EventWriter
     from frontburner.record.snapshot import status_of
 
@@ -139,7 +139,7 @@ def _record(place: Place, found: Sequence[Finding], frames: int) -> None:
     def now() -> datetime:
         return datetime.now().astimezone()
 
-    run = new_run(place.store, place.job_id, now(), "checked")
+    run = new_run_name(place.store, place.job_id, now(), "checked")
     with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
         recorder.take(ev.FramesChecked(at_s=0.0, frames=frames))
         for one in found:

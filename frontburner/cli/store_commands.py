@@ -183,13 +183,13 @@ def _now_s() -> float:
 
 
 def _holdings(out: str | None) -> Sequence[Holding]:
-    from frontburner.record.registry import places
+    from frontburner.record.registry import list_jobs
     from frontburner.retention.stores import Store, holdings
     from storage.objects import open_store
 
     if out is not None:
         return [Store(open_store(out))]
-    known = holdings(places())
+    known = holdings(list_jobs())
     if not known:
         print("No store is known here: this machine has run no job. Say which one: --out URL.", file=sys.stderr)
     return known

@@ -23,7 +23,7 @@ def jobs_table(jobs: Sequence[JobStatus], now: datetime) -> Iterator[Table | str
         yield "No job is known here. `frontburner render SCENE` runs one; --out looks in the store of others."
         return
     rows = [
-        (job.job_id, job.stand(now).value, f"{job.fraction:.0%}", _frames(job), _nodes(job), _left(job, now),
+        (job.job_id, job.state_at(now).value, f"{job.fraction:.0%}", _frames(job), _nodes(job), _left(job, now),
          _moment(job.started))
         for job in jobs
     ]  # fmt: skip
@@ -34,14 +34,14 @@ def job_tables(job: JobStatus, now: datetime) -> Iterator[Table | str]:
     """How one job stands."""
     why = f" ({job.sentence})" if job.sentence else ""
     left = f", {_left(job, now)} left" if _left(job, now) else ""
-    yield f"{job.job_id}: {job.stand(now)}{why}, {job.fraction:.0%} done, {_frames(job)} frames in place{left}"
+    yield f"{job.job_id}: {job.state_at(now)}{why}, {job.fraction:.0%} done, {_frames(job)} frames in place{left}"
     if job.advice(now):
         yield job.advice(now)
     if job.nodes:
         rows = [
             (name, node.state, str(node.units), f"{node.seconds:.1f}", str(node.failures or ""),
              "; ".join(node.under_way))
-            for name, node in sorted(job.nodes_now(now).items())
+            for name, node in sorted(job.nodes_at(now).items())
         ]  # fmt: skip
         yield ""
         yield _table(("node", "state", "units", "seconds", "failures", "under way"), rows)
@@ -62,7 +62,7 @@ def _failures(job: JobStatus) -> Iterator[str]:
 def _runs(job: JobStatus, now: datetime) -> Iterator[Sequence[str]]:
     first = job.runs - len(job.last_runs) + 1
     for number, run in enumerate(job.last_runs, start=first):
-        state = run.state if run is not job.last_runs[-1] else job.stand(now)
+        state = run.state if run is not job.last_runs[-1] else job.state_at(now)
         yield str(number), state.value, _moment(run.started), _moment(run.ended), run.host, run.flow_run
 
 

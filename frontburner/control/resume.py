@@ -13,7 +13,7 @@ from frontburner.control.stop import WAIT_S
 from frontburner.events import RunState
 from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.record.registry import StoreUnreachable, document_of
+from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.run_watch import RunWatch
 from frontburner.retention.dropped_scenes import want
 from storage.errors import FrontburnerError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from frontburner.control.deployments import DeployedRun
     from frontburner.jobs.job import RenderJob
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class LocalRun(Generic[T]):
     delegated: Callable[[], None] = lambda: None
 
 
-def resume(place: Place, local: LocalRun[T]) -> T | None:
+def resume(place: JobLocation, local: LocalRun[T]) -> T | None:
     """Resume a job; returns what rendering it here returned, or None if nothing was rendered here."""
     status = _settled_status(place, local.report)
     if status.open:
@@ -75,7 +75,7 @@ def resume(place: Place, local: LocalRun[T]) -> T | None:
     if status.state is RunState.COMPLETED:
         local.report(f"{place.job_id} is completed. To render missing pictures again: frontburner job rerun")
         return None
-    document = document_of(place, status)
+    document = job_document(place, status)
     want(str(document.get("scene", "")))
     set_desired_state(place.store, place.job_id, DesiredState.RUN, at=datetime.now().astimezone(), by=current_user())
     lost = status.state is RunState.LOST
@@ -87,15 +87,15 @@ def resume(place: Place, local: LocalRun[T]) -> T | None:
     return local.render(lambda: checked_job(document), FrameSelection())
 
 
-def rerun(place: Place, request: RerunRequest, local: LocalRun[T]) -> T | None:
+def rerun(place: JobLocation, request: RerunRequest, local: LocalRun[T]) -> T | None:
     """Run a job again; returns as `resume` does."""
-    status = RunWatch(place=place).begin()
+    status = RunWatch(place=place).confirm()
     if status.open:
-        raise StoreUnreachable(
+        raise JobActionRefused(
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
-    document, selection = document_of(place, status), select_frames(request, status)
+    document, selection = job_document(place, status), select_frames(request, status)
     if selection is None:
         local.report(f"No frame of {place.job_id} failed in its last run.")
         return None
@@ -128,10 +128,10 @@ def select_frames(request: RerunRequest, status: JobStatus) -> FrameSelection | 
     return FrameSelection(again="" if request.missing else only, only=only)
 
 
-def _settled_status(place: Place, report: Callable[[str], None]) -> JobStatus:
+def _settled_status(place: JobLocation, report: Callable[[str], None]) -> JobStatus:
     """Return the status of a job, after waiting for a run that is ending its units."""
     watch = RunWatch(place=place)
-    status = watch.begin()
+    status = watch.confirm()
     if status.state is RunState.ENDING:
         report(f"{place.job_id} is {status.state}; it is resumed when they have ended.")
         status = watch.wait(WAIT_S, report)
@@ -144,7 +144,7 @@ def _settled_status(place: Place, report: Callable[[str], None]) -> JobStatus:
     return status
 
 
-def _delegated(place: Place, status: JobStatus, local: LocalRun[T], act: Callable[[DeployedRun], str]) -> bool:
+def _delegated(place: JobLocation, status: JobStatus, local: LocalRun[T], act: Callable[[DeployedRun], str]) -> bool:
     """Have Prefect do it if the job's last run came from a deployment. Returns whether it did."""
     run = deployed_run(status.run, place.note)
     if run is None:

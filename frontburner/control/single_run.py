@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.desired_state import cancel_event
 from frontburner.control.halting import Halted, HaltKind
-from frontburner.record.job_status import LISTEN_FOR, SILENT_AFTER
-from frontburner.record.snapshot import Snapshot, is_gone
+from frontburner.record.job_status import CONFIRM_TIMEOUT, HEARTBEAT_TIMEOUT
+from frontburner.record.snapshot import Snapshot, process_is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,9 @@ def wait_for_earlier_run(
     """
     snapshot = Snapshot(store=store, job_id=job_id)
     status = snapshot.catch_up()
-    timeout = LISTEN_FOR if status.far_from(datetime.now().astimezone()) else SILENT_AFTER
+    timeout = CONFIRM_TIMEOUT if status.heartbeat_overdue(datetime.now().astimezone()) else HEARTBEAT_TIMEOUT
     position, changed_s, logged = snapshot.position, clock(), False
-    while status.open and not is_gone(status.run) and clock() - changed_s <= timeout.total_seconds():
+    while status.open and not process_is_gone(status.run) and clock() - changed_s <= timeout.total_seconds():
         if not logged:
             logged = True
             log(f"An earlier run of {job_id} hasn't recorded its end; this one starts when it has, or falls silent.")
@@ -52,4 +52,4 @@ def wait_for_earlier_run(
             )
         status = snapshot.catch_up()
         if snapshot.position != position:
-            position, changed_s, timeout = snapshot.position, clock(), SILENT_AFTER
+            position, changed_s, timeout = snapshot.position, clock(), HEARTBEAT_TIMEOUT

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
 from frontburner.events import RunEnded, RunState
-from frontburner.record.run_watch import RunWatch, words_of
+from frontburner.record.run_watch import RunWatch, describe_status
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 WAIT_S = 600.0
 
 
-def request_stop(place: Place, state: DesiredState, report: Callable[[str], None]) -> None:
+def request_stop(place: JobLocation, state: DesiredState, report: Callable[[str], None]) -> None:
     """Set the desired state of a job, wait until its run has ended, and report what became of it in sentences.
 
     Raises
@@ -28,7 +28,7 @@ def request_stop(place: Place, state: DesiredState, report: Callable[[str], None
         When its run didn't respond.
     """
     watch = RunWatch(place=place)
-    status = watch.begin()
+    status = watch.confirm()
     if not status.open:
         _stop_without_run(place, status, state, report)
         return
@@ -36,7 +36,9 @@ def request_stop(place: Place, state: DesiredState, report: Callable[[str], None
     _report_end(place.job_id, watch.wait(WAIT_S, report), report)
 
 
-def _stop_without_run(place: Place, status: JobStatus, state: DesiredState, report: Callable[[str], None]) -> None:
+def _stop_without_run(
+    place: JobLocation, status: JobStatus, state: DesiredState, report: Callable[[str], None]
+) -> None:
     """Cancel a job that isn't running, also in Prefect if that holds it suspended; else report that it isn't."""
     now = datetime.now().astimezone()
     if state is not DesiredState.CANCEL or not status.runs or status.state in (RunState.COMPLETED, RunState.CANCELLED):
@@ -54,15 +56,15 @@ def _stop_without_run(place: Place, status: JobStatus, state: DesiredState, repo
     report(f"{place.job_id}: {RunState.CANCELLED}")
 
 
-def _record_cancelled(place: Place) -> None:
+def _record_cancelled(place: JobLocation) -> None:
     """Record that a job without a run is cancelled."""
-    from frontburner.record.event_log import new_run
+    from frontburner.record.event_log import new_run_name
     from frontburner.record.event_writer import EventWriter
 
     def now() -> datetime:
         return datetime.now().astimezone()
 
-    run = new_run(place.store, place.job_id, now(), "cancelled")
+    run = new_run_name(place.store, place.job_id, now(), "cancelled")
     with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as writer:
         writer.take(RunEnded(at_s=0.0, state=RunState.CANCELLED, sentence=f"by {current_user()}"))
 
@@ -78,6 +80,6 @@ def _report_end(job_id: str, status: JobStatus, report: Callable[[str], None]) -
                 retryable=True,
             )
         case RunState.ENDING:
-            report(f"{words_of(status)}. It ends by itself; --now doesn't wait for them.")
+            report(f"{describe_status(status)}. It ends by itself; --now doesn't wait for them.")
         case _:
-            report(f"{words_of(status)}. {status.advice(datetime.now().astimezone())}".rstrip(" ."))
+            report(f"{describe_status(status)}. {status.advice(datetime.now().astimezone())}".rstrip(" ."))

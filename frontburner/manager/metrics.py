@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from frontburner.cluster.arbiter_state import NodeState
 from frontburner.events import RunState
-from frontburner.record.registry import places
+from frontburner.record.registry import list_jobs
 from frontburner.record.snapshot import status_of
 from frontburner.retention.rules import Kind, sizes
 from frontburner.retention.stores import holdings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_JOBS = 50
@@ -68,7 +68,7 @@ def read(snapshot: Mapping[str, Any] | None, *, now: datetime, stores: bool = Fa
     stores
         Whether to add up what stores hold, which lists all their objects.
     """
-    known = places()[:MOST_JOBS]
+    known = list_jobs()[:MOST_JOBS]
     jobs = tuple(figures for figures in map_concurrently(_figures, known) if figures is not None)
     held = holdings(known) if stores else []
     return Reading(now=now, snapshot=snapshot, jobs=jobs, stores={
@@ -125,7 +125,7 @@ def _of_shares(jobs: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily]
 
 
 def _of_jobs(reading: Reading) -> Iterator[GaugeMetricFamily]:
-    stand = Counter(job.status.stand(reading.now) for job in reading.jobs)
+    stand = Counter(job.status.state_at(reading.now) for job in reading.jobs)
     yield _many("frontburner_jobs", "Jobs of this machine, the last ones, by how they stand.", ("state",),
                 {(state.value,): stand[state] for state in RunState})  # fmt: skip
 
@@ -150,7 +150,7 @@ def _of_stores(stores: Mapping[str, Mapping[Kind, int]]) -> Iterator[GaugeMetric
     yield _many("frontburner_store_bytes", "What a store holds.", ("store", "kind"), told)
 
 
-def _figures(place: Place) -> JobFigures | None:
+def _figures(place: JobLocation) -> JobFigures | None:
     """Return the figures of a job; None of one whose store is away."""
     try:
         status = status_of(place.store, place.job_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.control.desired_state import DesiredState, desired_state_of
 from frontburner.events import RunState
-from frontburner.record.registry import places
+from frontburner.record.registry import list_jobs
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 MOST_TIMES = 20
 """A run that was given back so often is left alone: perhaps it is what brings the machine down."""
@@ -100,10 +100,10 @@ class RunRecovery:
     def _with_the_farm(self, ended: datetime | None) -> bool:
         return ended is not None and self.down_at is not None and ended >= self.down_at - AROUND
 
-    def _jobs_of_commands(self) -> Iterator[tuple[Place, JobStatus]]:
+    def _jobs_of_commands(self) -> Iterator[tuple[JobLocation, JobStatus]]:
         """Give the jobs that are wanted and lost their process with the farm, and had no deployment."""
         scheduler = os.environ.get("FRONTBURNER_SCHEDULER", "")
-        for place in places():
+        for place in list_jobs():
             if place.note.get("scheduler") != scheduler:
                 continue
             try:
@@ -113,5 +113,5 @@ class RunRecovery:
                 continue  # its store is away: it can't be told, and couldn't be rendered
             last = datetime.fromisoformat(status.last) if status.last else None
             ours = status.job and status.run and not status.run.deployment
-            if status.stand(datetime.now(UTC)) is RunState.LOST and wanted and ours and self._with_the_farm(last):
+            if status.state_at(datetime.now(UTC)) is RunState.LOST and wanted and ours and self._with_the_farm(last):
                 yield place, status

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from frontburner.control.desired_state import MOST_URGENT, DesiredState, current_user, set_priority
 from frontburner.monitor.farm_source import RunAgain
 from frontburner.monitor.refusals import BadRequest
-from frontburner.record.registry import StoreUnreachable
+from frontburner.record.registry import JobActionRefused
 
 if TYPE_CHECKING:
     from frontburner.monitor.farm_source import FarmSource
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 ANSWERS_WITHIN_S = 2.0
 """A control that takes longer answers that it is under way; the page shows what comes of it."""
@@ -57,31 +57,31 @@ def given_from(document: object) -> Given:
         raise BadRequest(reason=f"What was asked can't be read: {wrong}.", remedy="") from None
 
 
-def _suspend(source: FarmSource, place: Place, given: Given, say: Say) -> None:
+def _suspend(source: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
     source.wish(place, DesiredState.SUSPEND_NOW if given.now else DesiredState.SUSPEND, say)
 
 
-def _cancel(source: FarmSource, place: Place, _: Given, say: Say) -> None:
+def _cancel(source: FarmSource, place: JobLocation, _: Given, say: Say) -> None:
     source.wish(place, DesiredState.CANCEL, say)
 
 
-def _resume(source: FarmSource, place: Place, _: Given, say: Say) -> None:
+def _resume(source: FarmSource, place: JobLocation, _: Given, say: Say) -> None:
     source.go_on(place, None, say)
 
 
-def _rerun(source: FarmSource, place: Place, given: Given, say: Say) -> None:
+def _rerun(source: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
     again = RunAgain(frames=given.frames, failed=given.failed, missing=given.missing, new_seed=given.new_seed)
     source.go_on(place, again, say)
 
 
-def _priority(_: FarmSource, place: Place, given: Given, say: Say) -> None:
+def _priority(_: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
     if given.priority is None:
-        raise StoreUnreachable(reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
+        raise JobActionRefused(reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
     set_priority(place.store, place.job_id, given.priority, at=datetime.now().astimezone(), by=current_user())
     say(f"{place.job_id} has priority {given.priority} from now on.")
 
 
-OF_JOBS: Mapping[str, Callable[[FarmSource, Place, Given, Say], None]] = {
+OF_JOBS: Mapping[str, Callable[[FarmSource, JobLocation, Given, Say], None]] = {
     "suspend": _suspend,
     "cancel": _cancel,
     "resume": _resume,
@@ -143,7 +143,7 @@ def _job(given: Given) -> str:
 
 async def steer_job(
     source: FarmSource,
-    place: Place,
+    place: JobLocation,
     name: str,
     given: Given,
     late: Say = lambda said: None,  # noqa: ARG005

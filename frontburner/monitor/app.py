@@ -24,7 +24,7 @@ from frontburner.monitor.hub import FARM, JOB, NODE, Hub
 from frontburner.monitor.page_permissions import document, everyone, refusal
 from frontburner.monitor.refusals import BadRequest, RequestRefused, by_field
 from frontburner.monitor.submit_page import SubmitPage
-from frontburner.record.registry import StoreUnreachable, UnknownJob
+from frontburner.record.registry import JobActionRefused, UnknownJob
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from frontburner.monitor.farm_source import FarmSource
     from frontburner.monitor.page_permissions import May, Right
     from frontburner.monitor.thumbnails import Image
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 PAGE = Path(__file__).with_name("page")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -173,7 +173,7 @@ class _Pages:
         wanted = request.query_params.get("px", "")
         longer_px = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else thumbnails.SIZES[1]
 
-        def find(place: Place) -> Image | None:
+        def find(place: JobLocation) -> Image | None:
             outputs = self._outputs(request)
             if outputs:
                 return thumbnails.small(place, outputs, longer_px)
@@ -194,7 +194,9 @@ class _Pages:
         """The chart of a job."""
         return await self._image(request, thumbnails.chart)
 
-    async def _image(self, request: Request, find: Callable[[Place], Image | None], *, kept: bool = False) -> Response:
+    async def _image(
+        self, request: Request, find: Callable[[JobLocation], Image | None], *, kept: bool = False
+    ) -> Response:
         if (no := self._refused(request, "look")) is not None:
             return no
         image = await asyncio.to_thread(find, self._place(request))
@@ -252,7 +254,7 @@ class _Pages:
     def _refused(self, request: Request, right: Right) -> Response | None:
         return refusal(request, right, self.may)
 
-    def _place(self, request: Request) -> Place:
+    def _place(self, request: Request) -> JobLocation:
         job = request.path_params["job"]
         watched = self.hub.jobs.get(job)
         if watched is None:
@@ -281,7 +283,7 @@ def _told(_: Request, error: Exception) -> Response:
             status = error.status
         case UnknownJob():
             status = 404
-        case StoreUnreachable():
+        case JobActionRefused():
             status = 409
         case _:
             pass

@@ -17,7 +17,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 COMMAND = "import sys; from frontburner.cli import main; main()"
 WENT_WRONG = (2, 3)
@@ -51,7 +51,7 @@ class RunAgain:
 class FarmSource(Protocol):
     """A farm to look at, and to steer. All calls may block; each error is a `FrontburnerError`."""
 
-    def places(self) -> Sequence[Place]:
+    def places(self) -> Sequence[JobLocation]:
         """Jobs, and the stores their records are in, the last one first."""
         ...
 
@@ -63,11 +63,11 @@ class FarmSource(Protocol):
         """Have the arbiter change something."""
         ...
 
-    def wish(self, place: Place, wish: DesiredState, say: Say) -> None:
+    def wish(self, place: JobLocation, wish: DesiredState, say: Say) -> None:
         """Suspend or cancel a job, and return when its run has ended."""
         ...
 
-    def go_on(self, place: Place, again: RunAgain | None, say: Say) -> None:
+    def go_on(self, place: JobLocation, again: RunAgain | None, say: Say) -> None:
         """Go on with a job, or run it again; returns once that is under way, and raises what kept it from beginning."""
         ...
 
@@ -91,11 +91,11 @@ class LocalFarm:
     scheduler: str = ""
     out: str | None = None
 
-    def places(self) -> Sequence[Place]:
+    def places(self) -> Sequence[JobLocation]:
         """Jobs, the last one first."""
-        from frontburner.record.registry import places
+        from frontburner.record.registry import list_jobs
 
-        return places(self.out)
+        return list_jobs(self.out)
 
     def snapshot(self) -> Mapping[str, Any]:
         """What the arbiter tells."""
@@ -105,7 +105,7 @@ class LocalFarm:
         """Have the arbiter change something."""
         self._call(call, **what)
 
-    def wish(self, place: Place, wish: DesiredState, say: Say) -> None:
+    def wish(self, place: JobLocation, wish: DesiredState, say: Say) -> None:
         """Suspend or cancel a job; one that has no run is cancelled where Prefect holds it."""
         if status_of(place.store, place.job_id).open:
             set_desired_state(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=current_user())
@@ -113,7 +113,7 @@ class LocalFarm:
         else:
             self._command(place, "cancel" if wish is DesiredState.CANCEL else "suspend", say=say)
 
-    def go_on(self, place: Place, again: RunAgain | None, say: Say) -> None:
+    def go_on(self, place: JobLocation, again: RunAgain | None, say: Say) -> None:
         """Go on as the command does: at the job's Prefect deployment, or in a process of its own on this machine."""
         if again is None:
             self._command(place, "resume", say=say)
@@ -129,7 +129,7 @@ class LocalFarm:
         with farm_check(find_scheduler(self.scheduler)) as farm:
             return farm.nodes(NodeInquiry(renderers=(), scene="", store_url=""), [node])[0].document()
 
-    def _command(self, place: Place, *words: str, say: Say) -> None:
+    def _command(self, place: JobLocation, *words: str, say: Say) -> None:
         """Give a command of `frontburner job` in a process that outlives this one, and wait for its end.
 
         Raises

@@ -244,7 +244,7 @@ def _figures(live: Live) -> dict[str, str]:
 
 def _advice(status: JobStatus, state: RunState, now: datetime) -> str:
     """Say the one command that brings it on, as the command line does."""
-    return status.advice(now) if status.stand(now) is state else ""
+    return status.advice(now) if status.state_at(now) is state else ""
 
 
 def _efficiency(live: Live | None, report: Mapping[str, Any] | None) -> float | None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from frontburner.control.desired_state import priority_of
 from frontburner.events import RunState
 from frontburner.monitor.job_rows import Live, details, row, title
-from frontburner.record.event_log import read
-from frontburner.record.job_status import SILENT_AFTER
-from frontburner.record.snapshot import Snapshot, is_gone
+from frontburner.record.event_log import read_events
+from frontburner.record.job_status import HEARTBEAT_TIMEOUT
+from frontburner.record.snapshot import Snapshot, process_is_gone
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from frontburner.monitor.node_activity import NodeActivity
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 REST_LOOK_S = 10.0
 """A job without a run is looked at this often: another machine may go on with it."""
@@ -40,7 +40,7 @@ class JobWatch:
         Its identity, and the store of its record.
     """
 
-    place: Place
+    place: JobLocation
     row: dict[str, Any] = field(init=False, default_factory=dict)
     details: dict[str, Any] = field(init=False, default_factory=dict)
     live: Live | None = field(init=False, default=None)
@@ -102,7 +102,7 @@ class JobWatch:
 
     def _follow(self) -> None:
         self.live = self.live or Live()
-        for position, told in read(self.place.store, self.place.job_id, after=self._position):
+        for position, told in read_events(self.place.store, self.place.job_id, after=self._position):
             self.live.take(told)
             self._position = position
 
@@ -114,8 +114,8 @@ class JobWatch:
             self._heard_at = self._standing.position
         if not status.open:
             return status.state
-        heard = self._heard_s is not None and timedelta(seconds=now_s - self._heard_s) <= SILENT_AFTER
-        if is_gone(status.run) or (status.far_from(now) and not heard):
+        heard = self._heard_s is not None and timedelta(seconds=now_s - self._heard_s) <= HEARTBEAT_TIMEOUT
+        if process_is_gone(status.run) or (status.heartbeat_overdue(now) and not heard):
             return RunState.LOST
         return status.state
 
@@ -130,7 +130,7 @@ class JobWatch:
         return self._report
 
 
-def _document(place: Place, key: str) -> dict[str, Any] | None:
+def _document(place: JobLocation, key: str) -> dict[str, Any] | None:
     try:
         found: Mapping[str, Any] = json.loads(place.store.read(key))
     except (MissingObject, ValueError):

@@ -17,7 +17,7 @@ from tasks.picture.still_parts import part_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
     from storage.objects import ObjectStore
 
 SIZES = (160, 320, 720)
@@ -39,14 +39,14 @@ class Image:
 NOTHING = Image(b"", "")
 
 
-def part(place: Place, where: str) -> Image | None:
+def part(place: JobLocation, where: str) -> Image | None:
     """Return the part of a still at a place; an empty one where it isn't kept yet or any more, None of no place."""
     if not _PLACE.fullmatch(where):
         return None
     return _read(place.store, part_key(parts_folder(place.job_id), where), "image/jpeg") or NOTHING
 
 
-def small(place: Place, outputs: Sequence[str], longer_px: int) -> Image | None:
+def small(place: JobLocation, outputs: Sequence[str], longer_px: int) -> Image | None:
     """Return a small picture of a frame, by its files; None where there is nothing to make it of."""
     size = min((each for each in SIZES if each >= longer_px), default=SIZES[-1])
     for key in _keys(place.store, outputs):
@@ -58,7 +58,7 @@ def small(place: Place, outputs: Sequence[str], longer_px: int) -> Image | None:
     return None
 
 
-def early(place: Place, stem: str, longer_px: int) -> Image | None:
+def early(place: JobLocation, stem: str, longer_px: int) -> Image | None:
     """Return the preview of a still that is being rendered."""
     endings = (".exr", ".png")
     return next(
@@ -66,7 +66,7 @@ def early(place: Place, stem: str, longer_px: int) -> Image | None:
     )
 
 
-def file(place: Place, outputs: Sequence[str], ending: str) -> Image | None:
+def file(place: JobLocation, outputs: Sequence[str], ending: str) -> Image | None:
     """Return a file of a frame as it is."""
     for key in _keys(place.store, outputs):
         if key.endswith(f".{ending}"):
@@ -75,7 +75,7 @@ def file(place: Place, outputs: Sequence[str], ending: str) -> Image | None:
     return None
 
 
-def chart(place: Place) -> Image | None:
+def chart(place: JobLocation) -> Image | None:
     """Return the chart of what each node did when."""
     return _read(place.store, f"{INTERNAL_PREFIX}/jobs/{place.job_id}.png", "image/png")
 

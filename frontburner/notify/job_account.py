@@ -12,8 +12,8 @@ from frontburner.events import RunState
 from frontburner.jobs.durations import format_span
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import make_job
-from frontburner.record.recorded_frames import footage_of_status
-from frontburner.record.registry import document_of
+from frontburner.record.recorded_frames import footage_from_status
+from frontburner.record.registry import job_document
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
@@ -22,7 +22,7 @@ from tasks.picture.products import SHEET, preview_of, sheet_preview
 
 if TYPE_CHECKING:
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
 
 SKIPPED = "skipped"
 MOST_FLAGGED_SHOWN = 2
@@ -117,7 +117,7 @@ class JobAccount:
         }
 
 
-def account_of(place: Place, now: datetime, *, name: str = "picture") -> JobAccount:
+def account_of(place: JobLocation, now: datetime, *, name: str = "picture") -> JobAccount:
     """Tell what became of a job.
 
     Parameters
@@ -169,7 +169,7 @@ def _last(status: JobStatus, now: datetime) -> tuple[str, str, str, str]:
         at, why = status.skipped
         if not began or datetime.fromisoformat(at) > datetime.fromisoformat(began):
             return SKIPPED, why, at, at
-    return status.stand(now).value, status.sentence, began, ended
+    return status.state_at(now).value, status.sentence, began, ended
 
 
 def _took_s(status: JobStatus) -> float | None:
@@ -188,7 +188,7 @@ def _deadline(report: dict[str, Any]) -> str:
     return f"ready with {apart} to spare for {due:%H:%M}" if report["made_it"] else f"not ready for {due:%H:%M}"
 
 
-def _report(place: Place) -> dict[str, Any]:
+def _report(place: JobLocation) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(place.store.read(f"{INTERNAL_PREFIX}/jobs/{place.job_id}.json"))
     except (MissingObject, ValueError):
@@ -196,11 +196,11 @@ def _report(place: Place) -> dict[str, Any]:
     return report
 
 
-def _shown(place: Place, status: JobStatus, name: str) -> tuple[AccountPicture, ...]:
+def _shown(place: JobLocation, status: JobStatus, name: str) -> tuple[AccountPicture, ...]:
     """Choose pictures of a job: its contact sheet or a frame of its middle, and some of those that are flagged."""
     try:
-        job = make_job(document_of(place, status))
-        footage = footage_of_status(place.store, status, job)
+        job = make_job(job_document(place, status))
+        footage = footage_from_status(place.store, status, job)
         there = [own for own in footage.frames if own.files]
         wanted = [own for own in there if own.frame in status.flagged][:MOST_FLAGGED_SHOWN]
         good = [own for own in there if own.frame not in status.flagged]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.events import RunState
 from frontburner.notify.job_account import account_of
-from frontburner.record.registry import places
+from frontburner.record.registry import list_jobs
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def accounts_since(since: datetime, now: datetime, *, say: Callable[[str], objec
         Told of jobs whose record can't be read.
     """
     found = []
-    for at, place in enumerate(places()):
+    for at, place in enumerate(list_jobs()):
         try:
             account = account_of(place, now, name=f"job{at}")
         except FrontburnerError as error:

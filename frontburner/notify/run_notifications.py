@@ -13,9 +13,9 @@ from frontburner.cluster.prefect_internals import current_flow_run
 from frontburner.control.halting import Halted
 from frontburner.notify.job_account import account_of
 from frontburner.notify.notification import job_notification
-from frontburner.record.event_log import new_run
+from frontburner.record.event_log import new_run_name
 from frontburner.record.event_writer import EventWriter
-from frontburner.record.registry import Place, register
+from frontburner.record.registry import JobLocation, register
 from frontburner.record.snapshot import status_of
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
@@ -79,7 +79,7 @@ def _tell(
         return
     now = datetime.now().astimezone()
     try:
-        account = account_of(Place(job_id=job.job_id, store=store), now)
+        account = account_of(JobLocation(job_id=job.job_id, store=store), now)
     except FrontburnerError as error:
         failed = [(name, str(error)) for name in targets]
     else:
@@ -116,6 +116,6 @@ def _record_skip(job: RenderJob, store: ObjectStore, why: str) -> None:
     def now() -> datetime:
         return datetime.now().astimezone()
 
-    run = new_run(store, job.job_id, now(), "skipped")
+    run = new_run_name(store, job.job_id, now(), "skipped")
     with EventWriter(store=store, job_id=job.job_id, run=run, now=now) as recorder:
         recorder.take(ev.RunSkipped(at_s=0.0, why=why))

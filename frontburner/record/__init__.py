@@ -1,1 +1,1 @@
-"""What happened in a job, kept for good in its store, and how the job stands by it."""
+"""The durable record of a job in its store, and the status that follows from it."""

@@ -1,9 +1,9 @@
-"""Events as lines of a job's record, and back: the only place that knows what they are called there.
+"""Encode events as lines of a job's record, and decode them: the only module that knows their names there.
 
-A line is an object of JSON: ``at``, when it was; ``what``, the event's name in `NAMES`; and the event's fields. Records
-outlive versions of this program and of its classes, so a name stands for good for what its line says: a field may come
-to it that has a default. Whatever changes more is another event, with a name such as ``unit finished 2``, and the
-former one stays in `NAMES` for the records that have it.
+A line is a JSON object: ``at``, the time; ``what``, the event's name in `EVENT_TYPES`; and the event's fields. Records
+outlive versions of this program, so the meaning of a name is permanent: a field with a default may be added to it.
+Any other change is a new event, with a name such as ``unit finished 2``, and the former one stays in `EVENT_TYPES` for
+the records that have it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-NAMES: dict[str, type[ev.Event]] = {
+EVENT_TYPES: dict[str, type[ev.Event]] = {
     "run started": ev.RunStarted,
     "alive": ev.Heartbeat,
     "events dropped": ev.EventsDropped,
@@ -65,58 +65,58 @@ NAMES: dict[str, type[ev.Event]] = {
     "not sent": ev.NotificationFailed,
     "run skipped": ev.RunSkipped,
 }
-"""What each event is called in a record. No name is ever given to another one."""
+"""The name of each event in records. A name is never reused for another event."""
 
-_NAME_OF = {kind: name for name, kind in NAMES.items()}
+_NAMES = {event_type: name for name, event_type in EVENT_TYPES.items()}
 _FIELDS = {
-    kind: [(each.name, str(each.type).removesuffix(" | None")) for each in fields(kind) if each.name != "at_s"]
-    for kind in _NAME_OF
+    event_type: [(f.name, str(f.type).removesuffix(" | None")) for f in fields(event_type) if f.name != "at_s"]
+    for event_type in _NAMES
 }
-"""Of each kind of event its fields, and the type of each."""
-_TOLD_OF_UNITS = ("wall_s", "load_s", "cpu_s", "peak_memory_bytes", "reused")
-_NOT_TOLD_OF_UNITS = {"unit": "", "build": "", "isa": "", "started_s": 0.0}
-_MADE: dict[str, Callable[[Any], Any]] = {
-    "SampleRange": lambda told: SampleRange(**told),
-    "Size": lambda told: Size(**told),
-    "Region": lambda told: Region(**told),
+"""Name and type of each field, by type of event."""
+_UNIT_FIELDS = ("wall_s", "load_s", "cpu_s", "peak_memory_bytes", "reused")
+_UNIT_DEFAULTS = {"unit": "", "build": "", "isa": "", "started_s": 0.0}
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "SampleRange": lambda values: SampleRange(**values),
+    "Size": lambda values: Size(**values),
+    "Region": lambda values: Region(**values),
     "Reached": reached_from,
     "RunState": ev.RunState,
     "StageState": ev.StageState,
     "Fault": Fault,
     "tuple[str, ...]": tuple,
 }
-"""How values of a field's type are made of what is told; of others they are what is told."""
+"""Make a value of a field's type from its JSON value; values of other types are used as they are."""
 
 
 def encode(event: ev.Event, at: datetime) -> dict[str, Any]:
-    """Make an event plain JSON values: when, what, and its fields. Arrays are left out."""
-    told: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds"), "what": _NAME_OF[type(event)]}
+    """Return an event as plain JSON values: time, name and fields. Arrays are left out."""
+    line: dict[str, Any] = {"at": at.isoformat(timespec="milliseconds"), "what": _NAMES[type(event)]}
     for name, _ in _FIELDS[type(event)]:
-        told |= _told(name, getattr(event, name))
-    return told
+        line |= _encode_field(name, getattr(event, name))
+    return line
 
 
-def decode(told: Mapping[str, Any], at_s: float = 0.0) -> ev.Event | None:
-    """Make an event of what a record tells; None where it tells none, or another version wrote it otherwise.
+def decode(line: Mapping[str, Any], at_s: float = 0.0) -> ev.Event | None:
+    """Return the event of a line; None if it has none, or was written in a form this version can't read.
 
     Parameters
     ----------
     at_s
-        When it was, on the clock of the job.
+        Time of the event, by the job's clock.
     """
     with suppress(KeyError, TypeError, ValueError):
-        kind = NAMES[told["what"]]
-        return kind(at_s=at_s, **dict(_values(kind, told)))
+        event_type = EVENT_TYPES[line["what"]]
+        return event_type(at_s=at_s, **dict(_decode_fields(event_type, line)))
     return None
 
 
-def _told(name: str, value: object) -> dict[str, Any]:
+def _encode_field(name: str, value: object) -> dict[str, Any]:
     match value:
         case Block():
             r, s = value.region, value.samples
             return {"frame": value.frame, "samples": [s.start, s.stop], "region": [r.x0, r.y0, r.x1, r.y1]}
         case UnitRecord():
-            return {told: _plain(getattr(value, told)) for told in _TOLD_OF_UNITS}
+            return {field: _plain(getattr(value, field)) for field in _UNIT_FIELDS}
         case np.ndarray():
             return {}
         case _:
@@ -124,7 +124,7 @@ def _told(name: str, value: object) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """Make JSON values that every reader takes: no NaN, no numbers of another library."""
+    """Convert to JSON values that every parser accepts: no NaN, no NumPy scalars."""
     match value:
         case np.generic():
             return _plain(value.item())
@@ -133,33 +133,28 @@ def _plain(value: object) -> object:
         case None | bool() | int() | str():
             return value
         case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
+            return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(each) for each in value]
+            return [_plain(item) for item in value]
         case _ if is_dataclass(value):
-            return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+            return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         case _:
             return str(value)
 
 
-def _values(kind: type[ev.Event], told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the fields that are told of, each with its value; what is not told of has its default."""
-    for name, wanted in _FIELDS[kind]:
-        match wanted:
+def _decode_fields(event_type: type[ev.Event], line: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give the fields that a line has, each with its value; missing ones keep their defaults."""
+    for name, type_name in _FIELDS[event_type]:
+        match type_name:
             case "Block":
-                yield name, _block(told)
+                (start, stop), (x0, y0, x1, y1) = line["samples"], line["region"]
+                samples, region = SampleRange(start=start, stop=stop), Region(x0=x0, y0=y0, x1=x1, y1=y1)
+                yield name, Block(frame=line["frame"], samples=samples, region=region)
             case "UnitRecord":
-                known = {each.name: told[each.name] for each in fields(UnitRecord) if each.name in told}
-                yield name, UnitRecord(**{**_NOT_TOLD_OF_UNITS, **known})
+                known = {f.name: line[f.name] for f in fields(UnitRecord) if f.name in line}
+                yield name, UnitRecord(**{**_UNIT_DEFAULTS, **known})
             case "npt.NDArray[np.float64]":
                 yield name, np.zeros((0, 0))
-            case _ if name in told:
-                value, made = told[name], _MADE.get(wanted)
-                yield name, value if made is None or value is None else made(value)
-
-
-def _block(told: Mapping[str, Any]) -> Block:
-    (start, stop), (x0, y0, x1, y1) = told["samples"], told["region"]
-    return Block(
-        frame=told["frame"], samples=SampleRange(start=start, stop=stop), region=Region(x0=x0, y0=y0, x1=x1, y1=y1)
-    )
+            case _ if name in line:
+                value, decoder = line[name], _DECODERS.get(type_name)
+                yield name, value if decoder is None or value is None else decoder(value)

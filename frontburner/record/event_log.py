@@ -1,4 +1,4 @@
-"""The record of what happened in a job, as it lies in the store: lines of JSON, an object for a part of a run."""
+"""Read a job's record from its store: JSON lines, in one object for each part of a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
-def read(store: ObjectStore, job_id: str, *, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a job's record in the order it was written: a position, and what happened there.
+def read_events(store: ObjectStore, job_id: str, *, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read a job's record in the order it was written: pairs of a position and an encoded event.
 
     Parameters
     ----------
     after
-        Only what was written after this position, as given with an earlier event.
+        Read only what was written after this position, which came with an earlier event.
     """
     last, _, number = after.partition("#")
     for key in store.list(_folder(job_id)):
@@ -32,35 +32,35 @@ def read(store: ObjectStore, job_id: str, *, after: str = "") -> Iterator[tuple[
             yield from _lines(store, key, int(number) + 1 if key == last else 0)
 
 
-def read_last(
-    store: ObjectStore, job_id: str, count: int, wanted: Callable[[dict[str, Any]], bool]
+def read_last_events(
+    store: ObjectStore, job_id: str, count: int, matches: Callable[[dict[str, Any]], bool]
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Read the last events that are wanted, without reading all that came before."""
+    """Read the last ``count`` events that match, without reading the whole record."""
     found: list[tuple[str, dict[str, Any]]] = []
     for key in reversed(list(store.list(_folder(job_id)))):
-        found = [(at, told) for at, told in _lines(store, key, 0) if wanted(told)] + found
+        found = [(position, line) for position, line in _lines(store, key, 0) if matches(line)] + found
         if len(found) >= count:
             break
     return found[max(0, len(found) - count) :]
 
 
 def _lines(store: ObjectStore, key: str, first: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Events of one object from a line on. A torn line, the end of what a store lost, takes no other with it."""
+    """Encoded events of one object from a line on. Incomplete lines are skipped."""
     try:
         lines = store.read(key).decode(errors="replace").splitlines()
     except MissingObject:
         return
     for number, line in enumerate(lines[first:], start=first):
         try:
-            told = json.loads(line)
+            event = json.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict) and "what" in told and "at" in told:
-            yield position(key, number), told
+        if isinstance(event, dict) and "what" in event and "at" in event:
+            yield position_of(key, number), event
 
 
-def position(key: str, line: int) -> str:
-    """Name a line of a part; positions of a job sort as they were written only part by part."""
+def position_of(key: str, line: int) -> str:
+    """Return the position of a line. Positions of a job don't sort in the order they were written: their keys do."""
     return f"{key}#{line}"
 
 
@@ -68,23 +68,23 @@ def _folder(job_id: str) -> str:
     return f"{INTERNAL_PREFIX}/jobs/{job_id}/events/"
 
 
-def new_run(store: ObjectStore, job_id: str, now: datetime, ending: str) -> str:
-    """Name a run by its moment, or one after the last run's where clocks were set: it sorts after all before it.
+def new_run_name(store: ObjectStore, job_id: str, now: datetime, suffix: str) -> str:
+    """Name a run by its time, or just after the last run's if the clock was set back, so that it sorts last.
 
     Parameters
     ----------
-    ending
-        What tells it from another one that begins in the same moment.
+    suffix
+        Distinguishes it from another run that begins at the same time.
     """
-    moment = now.astimezone(UTC)
+    started = now.astimezone(UTC)
     for key in store.list(_folder(job_id)):
         stamp = key.removeprefix(_folder(job_id)).partition("-")[0]
         with suppress(ValueError):
-            before = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
-            moment = max(moment, before + timedelta(microseconds=1))
-    return f"{moment:{_STAMP}}-{ending}"
+            earlier = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+            started = max(started, earlier + timedelta(microseconds=1))
+    return f"{started:{_STAMP}}-{suffix}"
 
 
 def part_key(job_id: str, run: str, number: int) -> str:
-    """Key of one part of a run's record; keys of a job sort as they were written."""
+    """Key of one part of a run's record; keys of a job sort in the order they were written."""
     return f"{_folder(job_id)}{run}-{number:06d}.jsonl"

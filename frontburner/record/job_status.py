@@ -1,4 +1,4 @@
-"""How a job stands, as a fold over its record: state, frames, nodes, failures. Pure."""
+"""Status of a job, as a fold over its record: state, frames, nodes, failures. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from frontburner.events import RunState
 from frontburner.record.event_codec import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from frontburner.plan.block import Block
 
-SILENT_AFTER = timedelta(seconds=20)
-"""A run that says nothing for so long is lost: it says that it is alive every five seconds."""
-LISTEN_FOR = timedelta(seconds=10)
-"""How long a run that seems lost is listened for, where that matters: a clock may have been set."""
-RUNS_KEPT = 20
+HEARTBEAT_TIMEOUT = timedelta(seconds=20)
+"""A run whose record doesn't grow for this long is lost: it has a heartbeat every five seconds."""
+CONFIRM_TIMEOUT = timedelta(seconds=10)
+"""How long to wait for a heartbeat of a run that seems lost, since a clock may be wrong."""
+MAX_RUNS = 20
 _OPEN = (RunState.RUNNING, RunState.ENDING)
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeStatus:
-    """What a node did for a job, over all runs, and what it has under way."""
+    """What a node did for a job, over all runs, and its units in flight."""
 
     state: str = "gone"
     units: int = 0
@@ -37,7 +37,7 @@ class NodeStatus:
 
 @dataclass(slots=True, kw_only=True)
 class RunStatus:
-    """One run of a job: when it began and ended, where, and how."""
+    """One run of a job: when and where it began, and how it ended."""
 
     started: str
     host: str = ""
@@ -48,7 +48,7 @@ class RunStatus:
 
 @dataclass(slots=True, kw_only=True)
 class JobStatus:
-    """All that is told of a job. ``run_started`` is the last run's first event, as it is in the record."""
+    """Status of a job. ``run_started`` is the first event of the last run, encoded as in the record."""
 
     job_id: str
     state: RunState = RunState.LOST
@@ -59,11 +59,11 @@ class JobStatus:
     frames: int = 0
     written: dict[int, tuple[str, ...]] = field(default_factory=dict)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Reason and the renderer's last words of each frame that failed in the last run."""
+    """Reason and last output of the renderer, of each frame that failed in the last run."""
     flagged: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Fault and sentence of each frame that stood out when they were last checked."""
+    """Fault and sentence of each frame that was flagged by the last check."""
     products: dict[str, str] = field(default_factory=dict)
-    """Movies and contact sheet, and where they are."""
+    """Locations of movies and contact sheet."""
     skipped: tuple[str, str] | None = None
     """When a scheduled run was last skipped, and why."""
     pixel_samples: int = 0
@@ -75,69 +75,69 @@ class JobStatus:
 
     @property
     def fraction(self) -> float:
-        """How much of what the last run was for is done."""
+        """Fraction of the last run's work that is done."""
         if self.state is RunState.COMPLETED:
             return 1.0
         return min(1.0, self.pixel_samples_done / self.pixel_samples) if self.pixel_samples else 0.0
 
     @property
     def run(self) -> ev.RunStarted | None:
-        """How its last run began; None before the first."""
-        began = decode(self.run_started)
-        return began if isinstance(began, ev.RunStarted) else None
+        """First event of the last run; None before the first run."""
+        event = decode(self.run_started)
+        return event if isinstance(event, ev.RunStarted) else None
 
     @property
     def job(self) -> Mapping[str, Any]:
-        """The document of the job, as its last run had it; empty before the first."""
+        """Document of the job, as of its last run; empty before the first run."""
         return self.run.job if self.run else {}
 
-    def stand(self, now: datetime) -> RunState:
-        """How it stands now: a run that fell silent is lost."""
-        return RunState.LOST if self.open and self.far_from(now) else self.state
+    def state_at(self, now: datetime) -> RunState:
+        """State at a time: a run whose heartbeat is overdue is lost."""
+        return RunState.LOST if self.open and self.heartbeat_overdue(now) else self.state
 
-    def far_from(self, now: datetime) -> bool:
-        """Whether its last sign of life isn't of these seconds: it was lost long ago, or a clock is wrong."""
-        return bool(self.last) and abs(now - datetime.fromisoformat(self.last)) > SILENT_AFTER
+    def heartbeat_overdue(self, now: datetime) -> bool:
+        """Whether its last event is far from now: the run is lost, or a clock is wrong."""
+        return bool(self.last) and abs(now - datetime.fromisoformat(self.last)) > HEARTBEAT_TIMEOUT
 
     def running(self, now: datetime) -> bool:
-        """Whether a run of it is under way."""
-        return self.stand(now) in _OPEN
+        """Whether it has a run."""
+        return self.state_at(now) in _OPEN
 
     @property
     def open(self) -> bool:
-        """Whether its last run hasn't said that it ended."""
+        """Whether its last run hasn't recorded its end."""
         return self.state in _OPEN
 
     def advice(self, now: datetime) -> str:
-        """Say the one command that brings it on; empty where nothing is to be done."""
-        match self.stand(now):
+        """Return the command that continues it; empty if there is nothing to do."""
+        match self.state_at(now):
             case RunState.RUNNING | RunState.ENDING | RunState.COMPLETED:
                 return ""
             case RunState.FAILED:
-                return f"Mend the cause, then: frontburner job rerun {self.job_id} --failed"
+                return f"Fix the cause, then: frontburner job rerun {self.job_id} --failed"
             case RunState.SUSPENDED | RunState.CANCELLED | RunState.BROKEN:
-                return f"To go on: frontburner job resume {self.job_id}"
+                return f"To continue: frontburner job resume {self.job_id}"
             case RunState.LOST:
-                return f"Its process is gone without a word. To go on: frontburner job resume {self.job_id}"
+                return f"Its process ended unexpectedly. To continue: frontburner job resume {self.job_id}"
 
-    def nodes_now(self, now: datetime) -> dict[str, NodeStatus]:
-        """Return its nodes as they are now: those of a run that is lost are gone, and have nothing under way."""
+    def nodes_at(self, now: datetime) -> dict[str, NodeStatus]:
+        """Return its nodes at a time: those of a lost run are gone, with nothing in flight."""
         if self.running(now):
             return self.nodes
         return {name: replace(node, state="gone", under_way=[]) for name, node in self.nodes.items()}
 
     def document(self, now: datetime) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return it as plain JSON values."""
         return {
             "job_id": self.job_id,
-            "state": self.stand(now).value,
+            "state": self.state_at(now).value,
             "sentence": self.sentence,
             "advice": self.advice(now),
             "progress": round(self.fraction, 4),
             "frames": self.frames,
             "written": len(self.written),
             "failed": {frame: {"reason": why, "last_words": words} for frame, (why, words) in self.failed.items()},
-            "flagged": {frame: {"fault": fault, "sentence": said} for frame, (fault, said) in self.flagged.items()},
+            "flagged": {frame: {"fault": fault, "sentence": text} for frame, (fault, text) in self.flagged.items()},
             "products": self.products,
             "seconds_left": self.seconds_left,
             "runs": self.runs,
@@ -151,87 +151,79 @@ class JobStatus:
             "nodes": {
                 name: {"state": node.state, "units": node.units, "seconds": round(node.seconds, 3),
                        "failures": node.failures, "under_way": node.under_way}
-                for name, node in self.nodes_now(now).items()
+                for name, node in self.nodes_at(now).items()
             },
         }  # fmt: skip
 
 
-def status(job_id: str, told: Iterable[Mapping[str, Any]]) -> JobStatus:
-    """Fold a job's record."""
-    found = JobStatus(job_id=job_id)
-    for event in told:
-        fold(found, event)
-    return found
-
-
-def fold(found: JobStatus, told: Mapping[str, Any]) -> None:
-    """Take in one more event. One that an older or newer version wrote otherwise is left out, and no other with it."""
-    found.last = told["at"]
-    event = decode(told)
+def fold(status: JobStatus, line: Mapping[str, Any]) -> None:
+    """Fold in the next event, encoded as in the record. One that this version can't decode is skipped."""
+    status.last = line["at"]
+    event = decode(line)
     if event is None:
         return
-    with suppress(TypeError):  # a value of another type than it should be
+    with suppress(TypeError):  # a value of the wrong type
         if isinstance(event, ev.RunStarted):
-            _begin_run(found, event, told)
+            _begin_run(status, event, line)
         else:
-            _fold_job(found, event)
+            _fold_job(status, event)
         if node := getattr(event, "node", ""):
-            _fold_node(found.nodes.setdefault(node, NodeStatus()), event)
+            _fold_node(status.nodes.setdefault(node, NodeStatus()), event)
 
 
-def _fold_job(found: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one case an event
+def _fold_job(status: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one case an event
     match event:
         case ev.JobPlanned():
-            found.frames = max(found.frames, event.frames)  # a run may be for some of the job's frames only
-            found.pixel_samples, found.pixel_samples_done = event.pixel_samples, 0
+            status.frames = max(status.frames, event.frames)  # a run may be for some of the job's frames only
+            status.pixel_samples, status.pixel_samples_done = event.pixel_samples, 0
         case ev.ExpectedWorkChanged():
-            found.pixel_samples = event.pixel_samples
+            status.pixel_samples = event.pixel_samples
         case ev.UnitReused():
-            found.pixel_samples_done = max(found.pixel_samples_done, event.pixel_samples_done)
+            status.pixel_samples_done = max(status.pixel_samples_done, event.pixel_samples_done)
         case ev.UnitFinished():
-            found.pixel_samples_done = max(found.pixel_samples_done, event.pixel_samples_done)
-            found.seconds_left = event.seconds_left
+            status.pixel_samples_done = max(status.pixel_samples_done, event.pixel_samples_done)
+            status.seconds_left = event.seconds_left
         case ev.FrameWritten():
-            found.written[event.frame] = event.outputs
+            status.written[event.frame] = event.outputs
         case ev.FrameFailed():
-            found.failed[event.frame] = (event.reason, event.last_words)
+            status.failed[event.frame] = (event.reason, event.last_words)
         case ev.FramesChecked():
-            found.flagged = {}
+            status.flagged = {}
         case ev.FrameFlagged():
-            found.flagged[event.frame] = (event.fault.value, event.sentence)
+            status.flagged[event.frame] = (event.fault.value, event.sentence)
         case ev.ProductMade():
-            found.products[event.product] = event.output
+            status.products[event.product] = event.output
         case ev.RunSkipped():
-            found.skipped = (found.last, event.why)
+            status.skipped = (status.last, event.why)
         case ev.JobSuspending():
-            found.state, found.sentence = RunState.ENDING, event.why
+            status.state, status.sentence = RunState.ENDING, event.why
         case ev.RunEnded():
-            _end_run(found, event)
+            _end_run(status, event)
         case _:
             pass
 
 
-def _begin_run(found: JobStatus, event: ev.RunStarted, told: Mapping[str, Any]) -> None:
-    if found.last_runs and not found.last_runs[-1].ended:
-        found.last_runs[-1].state = RunState.LOST
-    found.runs += 1
-    found.state, found.sentence, found.failed, found.started = RunState.RUNNING, "", {}, found.last
-    found.run_started, found.seconds_left = dict(told), None
-    _nodes_gone(found)
-    run = RunStatus(started=found.last, host=event.host, flow_run=event.flow_run)
-    found.last_runs = [*found.last_runs, run][-RUNS_KEPT:]
+def _begin_run(status: JobStatus, event: ev.RunStarted, line: Mapping[str, Any]) -> None:
+    if status.last_runs and not status.last_runs[-1].ended:
+        status.last_runs[-1].state = RunState.LOST
+    status.runs += 1
+    status.state, status.sentence, status.failed, status.started = RunState.RUNNING, "", {}, status.last
+    status.run_started, status.seconds_left = dict(line), None
+    _end_nodes(status)
+    run = RunStatus(started=status.last, host=event.host, flow_run=event.flow_run)
+    status.last_runs = [*status.last_runs, run][-MAX_RUNS:]
 
 
-def _end_run(found: JobStatus, event: ev.RunEnded) -> None:
-    found.state, found.sentence = event.state, event.sentence
-    found.seconds_left = None
-    _nodes_gone(found)
-    if found.last_runs:
-        found.last_runs[-1].ended, found.last_runs[-1].state = found.last, found.state
+def _end_run(status: JobStatus, event: ev.RunEnded) -> None:
+    status.state, status.sentence = event.state, event.sentence
+    status.seconds_left = None
+    _end_nodes(status)
+    if status.last_runs:
+        status.last_runs[-1].ended, status.last_runs[-1].state = status.last, status.state
 
 
-def _nodes_gone(found: JobStatus) -> None:
-    for node in found.nodes.values():
+def _end_nodes(status: JobStatus) -> None:
+    for node in status.nodes.values():
         node.state, node.under_way = "gone", []
 
 
@@ -248,27 +240,27 @@ def _fold_node(node: NodeStatus, event: ev.Event) -> None:  # noqa: C901 - one c
         case ev.NodeLost():
             node.state, node.under_way = "gone", []
         case ev.UnitStarted():
-            node.under_way.append(_unit(event.block))
+            node.under_way.append(_unit_name(event.block))
         case ev.UnitFinished():
             node.units += 1
             node.seconds += event.record.wall_s
-            _ended(node, event.block)
+            _end_unit(node, event.block)
         case ev.UnitAttemptFailed():
             node.failures += 1
-            _ended(node, event.block)
+            _end_unit(node, event.block)
         case ev.UnitWasted():
-            _ended(node, event.block)
+            _end_unit(node, event.block)
         case _:
             pass
 
 
-def _ended(node: NodeStatus, block: Block) -> None:
-    unit = _unit(block)
+def _end_unit(node: NodeStatus, block: Block) -> None:
+    unit = _unit_name(block)
     if unit in node.under_way:
         node.under_way.remove(unit)
 
 
-def _unit(block: Block) -> str:
-    """Name a unit as a person may find it in the picture."""
+def _unit_name(block: Block) -> str:
+    """Describe a unit by its frame, samples and region."""
     samples, r = block.samples, block.region
     return f"frame {block.frame}, samples {samples.start}-{samples.stop - 1} of {r.x0},{r.y0},{r.x1},{r.y1}"

@@ -1,4 +1,4 @@
-"""A job's frames as its record tells of them, for what is made of them long after it ended."""
+"""A job's frames, from its record: for products that are made after it ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import encoding_of
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.record.registry import StoreUnreachable, document_of
+from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.snapshot import status_of
 from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, MissingObject
@@ -20,21 +20,27 @@ from tasks.picture.products import Footage
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
     from frontburner.record.job_status import JobStatus
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
     from storage.objects import ObjectStore
 
 
-def footage_in(place: Place) -> tuple[RenderJob, Footage]:
-    """Return a job and its frames; those that aren't in place have no files. Raises `StoreUnreachable`."""
+def load_footage(place: JobLocation) -> tuple[RenderJob, Footage]:
+    """Return a job and its frames; missing ones have no files.
+
+    Raises
+    ------
+    JobActionRefused
+        When no frame was written.
+    """
     status = status_of(place.store, place.job_id)
-    job = make_job(document_of(place, status))
+    job = make_job(job_document(place, status))
     if not status.written:
-        raise StoreUnreachable(reason=f"No frame of {place.job_id} is in place.", remedy="Render it first.")
-    return job, footage_of_status(place.store, status, job)
+        raise JobActionRefused(reason=f"No frame of {place.job_id} has been written.", remedy="Render it first.")
+    return job, footage_from_status(place.store, status, job)
 
 
-def footage_of_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> Footage:
-    """Return a job's frames, as its status has them."""
+def footage_from_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> Footage:
+    """Return a job's frames by its status."""
 
     def files(frame: int) -> FrameFiles:
         return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
@@ -44,7 +50,7 @@ def footage_of_status(store: ObjectStore, status: JobStatus, job: RenderJob) -> 
 
 
 def _frames(job: RenderJob) -> list[int]:
-    """Return the frames a job is for; none where its scene isn't here to tell."""
+    """Return the frames of a job's scene; none if the scene can't be read on this machine."""
     try:
         return [scene.frame for scene in frame_scenes(job)]
     except FrontburnerError:
@@ -52,7 +58,7 @@ def _frames(job: RenderJob) -> list[int]:
 
 
 def _file(store: ObjectStore, output: str) -> tuple[str, str]:
-    """Key of a file in its store, and what was written there; empty where it isn't known any more."""
+    """Key of a file in its store, and the SHA-256 it was written with; empty if unknown."""
     key = PurePosixPath(output.replace("\\", "/")).name
     try:
         return key, str(json.loads(store.read(record_key(key)))["sha256"])

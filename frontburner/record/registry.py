@@ -1,4 +1,4 @@
-"""Where this machine's jobs keep their records, so that a job is found by its identity alone."""
+"""Registry of the jobs this machine has run and the stores of their records, to find a job by its id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from frontburner.record.snapshot import jobs_in
+from frontburner.record.snapshot import job_ids
 from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
 from storage.objects import ObjectStore, open_store
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class UnknownJob(FrontburnerError):
-    """A name that is no job's, or several jobs'."""
+    """A name that matches no job, or several."""
 
 
 @dataclass(kw_only=True, eq=False)
-class StoreUnreachable(FrontburnerError):
-    """Something that can't be done to a job, or not as it stands."""
+class JobActionRefused(FrontburnerError):
+    """Something that can't be done to a job, or not in its present state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A job, the store its record is in, and what this machine noted of its last run here."""
+class JobLocation:
+    """A job, the store of its record, and this machine's note of the last run it started."""
 
     job_id: str
     store: ObjectStore
@@ -50,7 +50,7 @@ def register(
     deployment: str = "",
     flow_run: str = "",
 ) -> None:
-    """Note where a job is, and what it runs on. A home that can't be written fails no job: it is a convenience."""
+    """Note where a job is and what it runs on. The registry is a convenience: failing to write it fails no job."""
     note = {
         "out": out,
         "job": job,
@@ -64,77 +64,77 @@ def register(
     with suppress(OSError):
         folder = _folder()
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f".{job_id}.{os.getpid()}"
-        fresh.write_text(json.dumps(note, default=str))
-        fresh.replace(folder / f"{job_id}.json")
+        temporary = folder / f".{job_id}.{os.getpid()}"
+        temporary.write_text(json.dumps(note, default=str))
+        temporary.replace(folder / f"{job_id}.json")
 
 
 def prefect_api() -> str:
-    """Return the address of the Prefect server this context uses, without credentials; empty where none was given."""
+    """Return the address of the Prefect server of this context, without credentials; empty if there is none."""
     parts = urlsplit(environment().get("PREFECT_API_URL", ""))
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def places(out: str | None = None) -> list[Place]:
-    """Jobs of a store, or else those this machine has run, the last one first."""
+def list_jobs(out: str | None = None) -> list[JobLocation]:
+    """List the jobs of a store, or else those this machine has run, the latest first."""
     if out is not None:
         store = open_store(out)
-        return [Place(job_id=job_id, store=store) for job_id in jobs_in(store)]
+        return [JobLocation(job_id=job_id, store=store) for job_id in job_ids(store)]
     folder = _folder()
     if not folder.exists():
         return []
     notes = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [place for note in notes if (place := _place(note)) is not None]
+    return [job for note in notes if (job := _read_note(note)) is not None]
 
 
-def find(name: str, out: str | None = None) -> Place:
-    """Find the one job whose identity begins with a name.
+def find_job(name: str, out: str | None = None) -> JobLocation:
+    """Find the one job whose id is or begins with a name.
 
     Raises
     ------
     UnknownJob
         When there is none, or more than one.
     """
-    known = places(out)
-    exact = [place for place in known if place.job_id == name]
-    found = exact or [place for place in known if name and place.job_id.startswith(name)]
+    known = list_jobs(out)
+    exact = [job for job in known if job.job_id == name]
+    found = exact or [job for job in known if name and job.job_id.startswith(name)]
     if len(found) == 1:
         return found[0]
     where = "on this machine" if out is None else f"in {out}"
     if found:
         raise UnknownJob(
-            reason=f"'{name}' could be any of {len(found)} jobs: {', '.join(place.job_id for place in found[:5])}.",
+            reason=f"'{name}' could be any of {len(found)} jobs: {', '.join(job.job_id for job in found[:5])}.",
             remedy="Write more of its name.",
         )
-    near = get_close_matches(name, [place.job_id for place in known], n=3, cutoff=0.5)
+    similar = get_close_matches(name, [job.job_id for job in known], n=3, cutoff=0.5)
     raise UnknownJob(
-        reason=f"There is no job '{name}' {where}." + (f" Did you mean {' or '.join(near)}?" if near else ""),
-        remedy="`frontburner job list` shows them; --out looks in the store of another machine's jobs.",
+        reason=f"There is no job '{name}' {where}." + (f" Did you mean {' or '.join(similar)}?" if similar else ""),
+        remedy="`frontburner job list` lists them; --out looks in the store of another machine's jobs.",
     )
 
 
-def document_of(place: Place, status: JobStatus) -> dict[str, Any]:
-    """Return the document of a job, as its last run or this machine's note has it.
+def job_document(location: JobLocation, status: JobStatus) -> dict[str, Any]:
+    """Return the document of a job, from its last run or this machine's note.
 
     Raises
     ------
     FrontburnerError
-        When neither does.
+        When neither has it.
     """
-    document = status.job or place.note.get("job")
+    document = status.job or location.note.get("job")
     if not document:
         raise FrontburnerError(
-            reason=f"The record of {place.job_id} in {place.store.url} doesn't say what the job was.",
-            remedy="Run `frontburner render` with the job as before: what is finished is not rendered again.",
+            reason=f"The record of {location.job_id} in {location.store.url} has no job document.",
+            remedy="Run `frontburner render` with the same job: finished units are not rendered again.",
         )
     return dict(document)
 
 
-def _place(note: Path) -> Place | None:
-    """Read a note; None where it is no note that can be read."""
+def _read_note(note: Path) -> JobLocation | None:
+    """Read a note; None if it can't be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, FrontburnerError):
-        told = json.loads(note.read_text())
-        return Place(job_id=note.stem, store=open_store(told["out"]), note=told)
+        values = json.loads(note.read_text())
+        return JobLocation(job_id=note.stem, store=open_store(values["out"]), note=values)
     return None
 
 

@@ -1,6 +1,6 @@
-"""How each job of a store stands, kept beside its record: a record of months is known after reading three objects.
+"""Snapshot of each job's status, kept beside its record, so that a record of months needs only a few reads.
 
-It only saves reading: one that is lost, torn or of another version is made anew from the whole record.
+A snapshot is a cache: if it is missing, damaged or of another version, the whole record is read instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from frontburner.events import RunState
-from frontburner.record.event_log import read
+from frontburner.record.event_log import read_events
 from frontburner.record.job_status import JobStatus, fold
 from storage.errors import MissingObject
 from storage.objects import INTERNAL_PREFIX
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _STATUS: TypeAdapter[JobStatus] = TypeAdapter(JobStatus)
+# Named "standing" since the first version: keys in stores don't change.
 _FOLDER = f"{INTERNAL_PREFIX}/standing/"
 
 
 @dataclass(slots=True, kw_only=True)
 class Snapshot:
-    """The fold over all runs of a job up to a position of its record.
+    """Status of a job up to a position of its record.
 
     Parameters
     ----------
     store, job_id
-        Whose.
+        The job, and the store of its record.
     due
-        Whether it should be kept at the next occasion.
+        Whether `save` writes it.
     """
 
     store: ObjectStore
@@ -48,60 +49,60 @@ class Snapshot:
     due: bool = True
     status: JobStatus | None = field(init=False, default=None)
     position: str = field(init=False, default="")
-    _kept_bytes: int = field(init=False, default=0)
-    _grown_bytes: int = field(init=False, default=0)
-    """What the record has grown by since."""
+    _saved_bytes: int = field(init=False, default=0)
+    _growth_bytes: int = field(init=False, default=0)
+    """Growth of the record since the last save."""
 
     def catch_up(self) -> JobStatus:
-        """Take in what was written since; the first time, begin with what was kept."""
-        status, position = (self.status, self.position) if self.status is not None else self._kept()
-        for at, told in read(self.store, self.job_id, after=position):
-            fold(status, told)
-            position = at
-        self.status, self.position = status, position  # only now: a store that failed halfway leaves no gap
+        """Read and fold in what was written since; the first time, start from the saved snapshot."""
+        status, position = (self.status, self.position) if self.status is not None else self._load()
+        for read_position, line in read_events(self.store, self.job_id, after=position):
+            fold(status, line)
+            position = read_position
+        self.status, self.position = status, position  # only now: a read that fails halfway leaves no gap
         return status
 
-    def take(self, position: str, told: Mapping[str, Any]) -> None:
-        """Take in one more event, unless nothing is known yet of those before it."""
+    def take(self, position: str, line: Mapping[str, Any]) -> None:
+        """Fold in the next event, unless those before it haven't been read yet."""
         if self.status is not None:
-            fold(self.status, told)
+            fold(self.status, line)
             self.position = position
 
-    def grow(self, more_bytes: int) -> None:
-        """Note that the record has a part more. What is kept of a long job is large: it is due once that pays."""
-        self._grown_bytes += more_bytes
-        self.due = self.due or self._grown_bytes >= self._kept_bytes
+    def note_growth(self, more_bytes: int) -> None:
+        """Count a new part of the record. The snapshot is due again when the record has grown by its size."""
+        self._growth_bytes += more_bytes
+        self.due = self.due or self._growth_bytes >= self._saved_bytes
 
-    def keep(self, *, always: bool = False) -> None:
-        """Write it down, if it is due."""
+    def save(self, *, always: bool = False) -> None:
+        """Write it to the store, if it is due."""
         if not (self.due or always):
             return
         status = self.catch_up() if self.status is None else self.status
-        kept = {"version": VERSION, "position": self.position, "status": _STATUS.dump_python(status, mode="json")}
-        told = json.dumps(kept).encode()
-        self.store.write(_key(self.job_id), told)
-        self.due, self._kept_bytes, self._grown_bytes = False, len(told), 0
+        document = {"version": VERSION, "position": self.position, "status": _STATUS.dump_python(status, mode="json")}
+        data = json.dumps(document).encode()
+        self.store.write(_key(self.job_id), data)
+        self.due, self._saved_bytes, self._growth_bytes = False, len(data), 0
 
-    def _kept(self) -> tuple[JobStatus, str]:
+    def _load(self) -> tuple[JobStatus, str]:
         try:
-            kept = json.loads(self.store.read(_key(self.job_id)))
-            if kept["version"] == VERSION:
-                return _STATUS.validate_python(kept["status"]), str(kept["position"])
+            document = json.loads(self.store.read(_key(self.job_id)))
+            if document["version"] == VERSION:
+                return _STATUS.validate_python(document["status"]), str(document["position"])
         except (MissingObject, ValidationError, ValueError, KeyError, TypeError):
-            pass  # the whole record says the same, only later
+            pass  # read the whole record instead
         return JobStatus(job_id=self.job_id), ""
 
 
 def status_of(store: ObjectStore, job_id: str) -> JobStatus:
-    """Return how a job stands; where its process is gone from this machine, that it is lost."""
+    """Return the status of a job; lost if its run was a process of this machine that is gone."""
     status = Snapshot(store=store, job_id=job_id).catch_up()
-    if status.open and is_gone(status.run):
+    if status.open and process_is_gone(status.run):
         status.state = RunState.LOST
     return status
 
 
-def is_gone(run: RunStarted | None) -> bool:
-    """Whether a run, given as the event it began with, was a process of this machine that is no more."""
+def process_is_gone(run: RunStarted | None) -> bool:
+    """Whether a run, given by its first event, was a process of this machine that is gone."""
     if run is None or run.host != socket.gethostname():
         return False
     try:
@@ -112,8 +113,8 @@ def is_gone(run: RunStarted | None) -> bool:
         return False
 
 
-def jobs_in(store: ObjectStore) -> list[str]:
-    """Identities of the jobs a store has a record of."""
+def job_ids(store: ObjectStore) -> list[str]:
+    """Ids of the jobs a store has records of."""
     return [key.removeprefix(_FOLDER).removesuffix(".json") for key in store.list(_FOLDER)]
 
 

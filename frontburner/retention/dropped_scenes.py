@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frontburner.events import RunState
-from frontburner.record.registry import places as jobs_here
-from frontburner.record.snapshot import jobs_in, status_of
+from frontburner.record.registry import list_jobs
+from frontburner.record.snapshot import job_ids, status_of
 from frontburner.retention.rules import FRESH_S, Group, Kind
 from frontburner.settings import Settings, listed
 from storage.bulk import map_concurrently
@@ -54,7 +54,7 @@ class SceneClaim:
     last_s: float
 
 
-def places() -> list[Path]:
+def scene_folders() -> list[Path]:
     """Folders of this machine in which dropped scenes are kept."""
     settings = Settings()
     roots = [settings.home, *map(Path, listed(settings.scenes))]
@@ -70,7 +70,7 @@ def claims() -> dict[Path, list[SceneClaim]]:
     FrontburnerError
         When a store can't be read: a job of it might need any scene.
     """
-    kept, found = places(), dict[Path, list[SceneClaim]]()
+    kept, found = scene_folders(), dict[Path, list[SceneClaim]]()
     for status in map_concurrently(lambda job: status_of(*job), _jobs(kept)):
         folder = _folder(str(status.job.get("scene", "")), kept)
         if folder is not None:
@@ -106,19 +106,19 @@ def remove(place: Path, group: Group) -> None:
 def want(scene: str) -> None:
     """Take note that somebody asks for a job of this scene, if it is one that was dropped: it waits for that job."""
     with suppress(OSError):  # where it is gone, its job says so
-        folder = _folder(scene, places())
+        folder = _folder(scene, scene_folders())
         if folder is not None:
             os.utime(folder)
 
 
 def _jobs(kept: Sequence[Path]) -> Iterator[tuple[ObjectStore, str]]:
     """Jobs that this machine ran, and all others in their stores and where the pictures of dropped scenes go."""
-    here = jobs_here()
+    here = list_jobs()
     pictures = [f"{root.rstrip('/')}/{each.name}" for root in listed(Settings().pictures)
                 for place in kept for each in place.iterdir() if _SCENE.fullmatch(each.name)]  # fmt: skip
     stores = {store.url: store for store in [*(place.store for place in here), *map(open_store, pictures)]}
     told = {(place.store.url, place.job_id) for place in here}
-    told |= {(url, job_id) for url, store in stores.items() for job_id in jobs_in(store)}
+    told |= {(url, job_id) for url, store in stores.items() for job_id in job_ids(store)}
     return ((stores[url], job_id) for url, job_id in told)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from frontburner.record.registry import Place
+    from frontburner.record.registry import JobLocation
     from frontburner.retention.rules import Group
     from storage.objects import ObjectStore
 
@@ -90,7 +90,7 @@ class DroppedScenes:
             dropped_scenes.remove(self.place, group)
 
 
-def holdings(jobs: Iterable[Place]) -> list[Holding]:
+def holdings(jobs: Iterable[JobLocation]) -> list[Holding]:
     """Return the stores of these jobs, and this machine's folders of dropped scenes."""
     stores = {place.store.url: place.store for place in jobs}
-    return [*map(Store, stores.values()), *map(DroppedScenes, dropped_scenes.places())]
+    return [*map(Store, stores.values()), *map(DroppedScenes, dropped_scenes.scene_folders())]

@@ -19,7 +19,7 @@ from frontburner import events as ev
 from frontburner.control.desired_state import DesiredState, set_desired_state
 from frontburner.control.halting import Halted, HaltKind, JobFailed
 from frontburner.control.single_run import wait_for_earlier_run
-from frontburner.record.event_log import new_run
+from frontburner.record.event_log import new_run_name
 from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import prefect_api, register
 from frontburner.settings import Settings
@@ -62,7 +62,7 @@ def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[Non
     register(job.job_id, job.out)
     wait_for_earlier_run(store, job.job_id, log=get_run_logger().info)
     set_desired_state(store, job.job_id, DesiredState.RUN, at=_now())
-    run = new_run(store, job.job_id, _now(), secrets.token_hex(3))
+    run = new_run_name(store, job.job_id, _now(), secrets.token_hex(3))
     with EventWriter(store=store, job_id=job.job_id, run=run, now=_now) as recorder:
         unobserve = ev.observe(recorder.take)
         try:

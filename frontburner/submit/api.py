@@ -23,9 +23,8 @@ from frontburner.events import RunState
 from frontburner.jobs.job import JobRefused, RenderJob
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.record.job_status import JobStatus
-from frontburner.record.registry import Place, UnknownJob, places
-from frontburner.record.registry import find as find_place
-from frontburner.record.run_watch import LOOK_EVERY_S, RunWatch
+from frontburner.record.registry import JobLocation, UnknownJob, find_job, list_jobs
+from frontburner.record.run_watch import POLL_INTERVAL_S, RunWatch
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 
@@ -55,7 +54,7 @@ class Job:
         Its identity, and the store of its record.
     """
 
-    place: Place
+    place: JobLocation
     _watch: RunWatch = field(init=False, repr=False)
     _launched: BackgroundRun | None = field(init=False, default=None, repr=False)
     _runs_before: int = field(init=False, default=-1, repr=False)
@@ -73,14 +72,14 @@ class Job:
 
     def status(self) -> JobStatus:
         """Return how it stands: state, fraction done, frames written and failed, nodes, seconds left."""
-        status = self._watch.look()
+        status = self._watch.poll()
         if status.runs <= self._runs_before and not self._over:
             return replace(status, state=RunState.RUNNING, sentence="its process is starting")
         return status
 
     def pictures(self) -> tuple[str, ...]:
         """Return the files in place by now, in the order of frames: paths, or addresses in its store."""
-        written = self._watch.look().written
+        written = self._watch.poll().written
         return tuple(output for frame in sorted(written) for output in written[frame])
 
     def wait(self, timeout_s: float | None = None) -> JobStatus:
@@ -97,7 +96,7 @@ class Job:
         while (status := self.status()).open:
             if ends_s is not None and time.monotonic() > ends_s:
                 raise TimeoutError(f"{self.job_id} is still {status.state} after {timeout_s:g} s. It goes on.")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         if status.runs <= self._runs_before:
             raise self._never_began(status)
         if status.state is RunState.COMPLETED:
@@ -144,7 +143,7 @@ class Job:
 
     def _go(self, act: Callable[[LocalRun[BackgroundRun]], BackgroundRun | None], nodes: int) -> None:
         """Have another run of it begin, unless there is nothing to do."""
-        runs = self._watch.look().runs
+        runs = self._watch.poll().runs
         self._launched, self._asked = None, False
 
         def render(read: Callable[[], RenderJob], choice: FrameSelection) -> BackgroundRun:
@@ -159,7 +158,7 @@ class Job:
 
     def _ask(self, wish: DesiredState) -> None:
         while self.status().runs <= self._runs_before and not self._over:
-            time.sleep(LOOK_EVERY_S)  # a run that begins takes it that it is wanted
+            time.sleep(POLL_INTERVAL_S)  # a run that begins takes it that it is wanted
         request_stop(self.place, wish, _LOG.info)
 
     @property
@@ -196,7 +195,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
     use_farm_here()
     check_job(job)
     whole = with_absolute_paths(job)
-    made = Job(place=Place(job_id=whole.job_id, store=open_store(whole.out)))
+    made = Job(place=JobLocation(job_id=whole.job_id, store=open_store(whole.out)))
     made._runs_before = made.status().runs  # noqa: SLF001 - its own maker
     made._launched = launch(whole, nodes=nodes, detached=stays)  # noqa: SLF001
     return made
@@ -205,7 +204,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
 def jobs(out: str | None = None) -> list[Job]:
     """Return the jobs this machine has run, the last one first, or those of a store."""
     use_farm_here()
-    return [Job(place=place) for place in places(out)]
+    return [Job(place=place) for place in list_jobs(out)]
 
 
 def find(name: str, out: str | None = None) -> Job:
@@ -217,4 +216,4 @@ def find(name: str, out: str | None = None) -> Job:
         When there is none, or more than one.
     """
     use_farm_here()
-    return Job(place=find_place(name, out))
+    return Job(place=find_job(name, out))

@@ -69,7 +69,7 @@ def running(store: ObjectStore, awaited: threading.Event | None = None) -> Itera
 
     def run() -> None:
         with (
-            EventWriter(store=store, job_id="job-1", run="run-1", now=now, flush_every_s=0.02) as recorder,
+            EventWriter(store=store, job_id="job-1", run="run-1", now=now, flush_interval_s=0.02) as recorder,
             DesiredStateWatch(store=store, job_id="job-1", every_s=0.02) as watch,
         ):
             recorder.take(started(**HERE, job=JOB))
@@ -106,7 +106,7 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
 
     def say(sentence: str) -> None:
         said.append(sentence)
-        if sentence == "job-1: ending its units, 1 unit under way":
+        if sentence == "job-1: ending its units, 1 unit in flight":
             awaited.set()
 
     monkeypatch.setattr("frontburner.cli.job._say", say)
@@ -114,7 +114,7 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
         assert command("suspend", "job-1") == 0
     assert heard == [DesiredState.SUSPEND]
     assert awaited.is_set()
-    assert said[-1] == "job-1: suspended. To go on: frontburner job resume job-1"
+    assert said[-1] == "job-1: suspended. To continue: frontburner job resume job-1"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
 
 def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: Capture) -> None:
     slow = EventWriter(
-        store=house, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_every_s=0.02
+        store=house, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_interval_s=0.02
     )
     over = threading.Event()
 
@@ -255,7 +255,7 @@ def test_a_wrong_name_and_a_job_nobody_recorded(house: ObjectStore, capsys: Capt
     assert command("show", "jbo-1") == 2
     assert "Did you mean job-1?" in capsys.readouterr().err
     assert command("resume", "job-1") == 3
-    assert "doesn't say what the job was" in capsys.readouterr().err
+    assert "has no job document" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from frontburner.cluster.clock_jump import SILENCE, ClockJump, ClockJumpWatch
 from frontburner.control.single_run import wait_for_earlier_run
 from frontburner.dispatch.overhead import Overhead
 from frontburner.plan.in_flight import Assignment
-from frontburner.record.event_log import new_run
-from frontburner.record.job_status import SILENT_AFTER
+from frontburner.record.event_log import new_run_name
+from frontburner.record.job_status import HEARTBEAT_TIMEOUT
 from frontburner.record.snapshot import status_of
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.record.recorded_runs import BLOCK, NOW, ended, planned, record, started, unit_record, words
@@ -205,20 +205,20 @@ def test_what_a_node_opens_for_a_unit_is_part_of_what_the_unit_costs_besides() -
 
 
 def test_runs_sort_as_they_began_although_clocks_were_set(store: ObjectStore) -> None:
-    first = new_run(store, "job-1", NOW, "aaaaaa")
+    first = new_run_name(store, "job-1", NOW, "aaaaaa")
     assert first.startswith("20260101T000000000000-")
     record(store, first, started(), planned(), ended(ev.RunState.SUSPENDED))
-    second = new_run(store, "job-1", NOW - timedelta(hours=1), "000000")
+    second = new_run_name(store, "job-1", NOW - timedelta(hours=1), "000000")
     record(store, second, started(), at=NOW - timedelta(hours=1))
     assert words(store) == ["run started", "job planned", "run ended", "run started"]
     assert status_of(store, "job-1").state is ev.RunState.RUNNING
-    assert new_run(store, "job-1", NOW + timedelta(hours=1), "ffffff") > second > first
+    assert new_run_name(store, "job-1", NOW + timedelta(hours=1), "ffffff") > second > first
 
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_run_without_a_sign_of_these_seconds_is_lost_whichever_clock_is_wrong(store: ObjectStore, hours: int) -> None:
     record(store, "run-1", started(), planned(), at=NOW + timedelta(hours=hours))
-    assert status_of(store, "job-1").stand(NOW) is ev.RunState.LOST
+    assert status_of(store, "job-1").state_at(NOW) is ev.RunState.LOST
 
 
 class Waiting:
@@ -261,7 +261,7 @@ def test_a_run_on_a_machine_with_another_clock_is_waited_for_as_long_as_it_lives
 
 def test_a_run_that_is_gone_is_not_waited_for_for_long(store: ObjectStore) -> None:
     record(store, "run-1", started(host="elsewhere"), at=NOW + timedelta(days=365 * 50))
-    assert 0 < Waiting(store).wait() <= SILENT_AFTER.total_seconds()
+    assert 0 < Waiting(store).wait() <= HEARTBEAT_TIMEOUT.total_seconds()
     record(store, "run-2", started(host=socket.gethostname(), pid=2**22 + 1))
     assert Waiting(store).wait() == 0
 

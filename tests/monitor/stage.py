@@ -21,7 +21,7 @@ from frontburner.monitor.page_permissions import everyone
 from frontburner.plan.block import Block
 from frontburner.record.event_codec import encode
 from frontburner.record.event_log import part_key
-from frontburner.record.registry import Place
+from frontburner.record.registry import JobLocation
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.picture.frame_output import preview_key
@@ -131,8 +131,8 @@ class Stage:
     def store(self) -> ObjectStore:
         return open_store(str(self.folder / "store"))
 
-    def places(self) -> Sequence[Place]:
-        return [Place(job_id=job_id, store=self.store) for job_id in self.jobs]
+    def places(self) -> Sequence[JobLocation]:
+        return [JobLocation(job_id=job_id, store=self.store) for job_id in self.jobs]
 
     def snapshot(self) -> Mapping[str, Any]:
         if self.trouble is not None:
@@ -144,11 +144,11 @@ class Stage:
             raise FrontburnerError(reason=self.refuses, remedy="")
         self.calls.append((call, what))
 
-    def wish(self, place: Place, wish: DesiredState, say: Callable[[str], None]) -> None:
+    def wish(self, place: JobLocation, wish: DesiredState, say: Callable[[str], None]) -> None:
         self.calls.append((wish.value, {"job": place.job_id}))
         say(f"{place.job_id}: {wish.value}")
 
-    def go_on(self, place: Place, again: RunAgain | None, say: Callable[[str], None]) -> None:
+    def go_on(self, place: JobLocation, again: RunAgain | None, say: Callable[[str], None]) -> None:
         self.calls.append(("go on", {"job": place.job_id, "again": again}))
         say(f"{place.job_id} goes on.")
 

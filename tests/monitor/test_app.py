@@ -365,7 +365,7 @@ def test_a_real_job_is_asked_by_its_store_and_its_commands(tmp_path: Path, monke
     telling = running.telling(JOB)
     telling.tell(started(JOB))
     telling.write()
-    Snapshot(store=running.store, job_id=JOB).keep(always=True)
+    Snapshot(store=running.store, job_id=JOB).save(always=True)
     (place,) = running.places()
     farm = LocalFarm(out=running.store.url)
     farm.wish(place, DesiredState.SUSPEND, said.append)

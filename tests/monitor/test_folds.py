@@ -57,7 +57,7 @@ def status(*events: ev.Event) -> JobStatus:
 
 def row_of(events: Sequence[ev.Event], at_s: float = 60, **more: Any) -> dict[str, Any]:
     known, now = status(*events), BEGAN + timedelta(seconds=at_s)
-    return row(known, known.stand(now), now, live=live(*events), **more)
+    return row(known, known.state_at(now), now, live=live(*events), **more)
 
 
 @given(DOCUMENTS, DOCUMENTS)

@@ -233,7 +233,7 @@ def test_failed_frames_tell_why_and_what_to_do(stage: Stage, visit: Visit) -> No
         visit.go(address, f"job/{scenes.WALK}")
         visit.sees("2 frames failed: 5–6")
         visit.sees("The texture wood.exr is missing.")
-        visit.sees(f"Mend the cause, then: frontburner job rerun {scenes.WALK} --failed")
+        visit.sees(f"Fix the cause, then: frontburner job rerun {scenes.WALK} --failed")
         visit.press("Run failed frames again")
         until(lambda: ("go on", {"job": scenes.WALK, "again": RunAgain(failed=True)}) in stage.calls)
 

@@ -15,7 +15,7 @@ from frontburner.jobs.job import make_job
 from frontburner.notify.job_account import account_of
 from frontburner.notify.night import accounts_since
 from frontburner.notify.notification import as_page, job_notification, morning_report
-from frontburner.record.registry import Place, register
+from frontburner.record.registry import JobLocation, register
 from frontburner.submit.schedules import forecast
 from storage.images import encode_png
 from storage.objects import INTERNAL_PREFIX, open_store
@@ -54,7 +54,7 @@ def written(store: ObjectStore, job: RenderJob, frame: int) -> ev.FrameWritten:
     return ev.FrameWritten(at_s=frame, frame=frame, outputs=(store.locate(key),))
 
 
-def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.RunState, why: str = "") -> Place:
+def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.RunState, why: str = "") -> JobLocation:
     """Have a job run, as it leaves its record; returns where."""
     job = job_in(tmp_path, scene, name)
     store = open_store(job.out)
@@ -64,7 +64,7 @@ def night(tmp_path: Path, scene: Path, name: str, *events: ev.Event, state: ev.R
     record(store, "run-1", begun, planned(4), *frames, *events, ended(state, why), job_id=job.job_id, at=TEN)
     report = {"efficiency": 0.83, "units": 9, "nodes": 3}
     store.write(f"{INTERNAL_PREFIX}/jobs/{job.job_id}.json", json.dumps(report).encode())
-    return Place(job_id=job.job_id, store=store)
+    return JobLocation(job_id=job.job_id, store=store)
 
 
 def flagged(frame: int) -> ev.Event:
@@ -86,7 +86,7 @@ def test_an_account_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path,
     assert account.occasion is Occasion.FAILED
     assert account.failed == ((4, FAULT),)
     assert account.facts == "3 of 4 frames in place · 0 s · 3 nodes · 83% efficient"
-    assert account.advice == f"Mend the cause, then: frontburner job rerun {place.job_id} --failed"
+    assert account.advice == f"Fix the cause, then: frontburner job rerun {place.job_id} --failed"
     assert [one.caption for one in account.shown] == ["frame 2"]
     assert account.shown[0].jpeg.startswith(b"\xff\xd8")
     assert json.loads(json.dumps(account.document()))["failed"] == {"4": FAULT}
@@ -120,7 +120,7 @@ def test_a_skipped_run_is_told_with_its_reason(tmp_path: Path, scene: Path) -> N
     register(job.job_id, job.out)
     store = open_store(job.out)
     record(store, "run-1", ev.RunSkipped(at_s=0, why="it was due 9 h ago"), job_id=job.job_id, at=TEN)
-    account = account_of(Place(job_id=job.job_id, store=store), NOW)
+    account = account_of(JobLocation(job_id=job.job_id, store=store), NOW)
     assert (account.state, account.sentence, account.occasion) == (
         "skipped",
         "it was due 9 h ago",

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.plan.block import Block
-from frontburner.record.event_writer import EventWriter, read
+from frontburner.record.event_log import read_events
+from frontburner.record.event_writer import EventWriter
+from frontburner.record.job_status import JobStatus, fold
 from tasks.spec import Region, SampleRange, UnitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -55,7 +57,15 @@ def record(store: ObjectStore, run: str, *events: ev.Event, job_id: str = "job-1
 
 
 def told(store: ObjectStore) -> list[dict[str, Any]]:
-    return [event for _, event in read(store, "job-1")]
+    return [event for _, event in read_events(store, "job-1")]
+
+
+def status_from(job_id: str, lines: Iterable[Mapping[str, Any]]) -> JobStatus:
+    """Fold a record."""
+    status = JobStatus(job_id=job_id)
+    for line in lines:
+        fold(status, line)
+    return status
 
 
 def words(store: ObjectStore) -> list[str]:

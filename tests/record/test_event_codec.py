@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.record.event_codec import NAMES
+from frontburner.record.event_codec import EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,14 +63,14 @@ def of(kind: type[ev.Event]) -> Iterator[type[ev.Event]]:
 def test_names_and_fields_are_as_they_ever_were() -> None:
     now = {
         name: " ".join([kind.__name__, *(each.name for each in fields(kind) if each.name != "at_s")])
-        for name, kind in NAMES.items()
+        for name, kind in EVENT_TYPES.items()
     }
     assert now == dict(line.split(": ") for line in FROZEN.strip().splitlines())
 
 
 def test_every_kind_of_event_has_a_name() -> None:
-    named = {kind.__name__ for kind in NAMES.values()}
+    named = {kind.__name__ for kind in EVENT_TYPES.values()}
     assert {kind.__name__ for kind in of(ev.Event)} - named <= {"FollowUp"}, (
         "give it one in frontburner.record.event_codec"
     )
-    assert len(named) == len(NAMES)
+    assert len(named) == len(EVENT_TYPES)

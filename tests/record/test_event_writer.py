@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
-from frontburner.record.event_codec import NAMES, decode, encode
-from frontburner.record.event_writer import HEARTBEAT_EVERY_S, MOST_WAITING, PART_BYTES, EventWriter, read
+from frontburner.record.event_codec import EVENT_TYPES, decode, encode
+from frontburner.record.event_log import read_events
+from frontburner.record.event_writer import HEARTBEAT_INTERVAL_S, MAX_PENDING, PART_BYTES, EventWriter
 from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.picture.inspection import Fault
 from tasks.spec import SampleRange
@@ -66,9 +67,9 @@ EXAMPLES: dict[str, Any] = {
 """A value of each type that fields of events have."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVENT_TYPES)
 def test_every_event_becomes_json_of_one_line_and_an_event_again(name: str) -> None:
-    kind = NAMES[name]
+    kind = EVENT_TYPES[name]
     needed = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
     event = kind(**{each.name: EXAMPLES[str(each.type).removesuffix(" | None")] for each in needed})
     line = json.dumps(encode(event, NOW), allow_nan=False)
@@ -91,12 +92,12 @@ def test_arrays_are_left_out_and_numbers_stay_numbers() -> None:
 
 def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01) as recorder:
         recorder.take(started())
         until(lambda: told(store))
         with away(tmp_path / "store"):
             recorder.take(planned())
-            until(lambda: not recorder._waiting)  # it was tried
+            until(lambda: not recorder._pending)  # it was tried
         until(lambda: words(store) == ["run started", "job planned"])
         recorder.take(finished(10))
     assert words(store) == ["run started", "job planned", "unit finished"]
@@ -104,7 +105,7 @@ def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
 
 def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=600) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=600) as recorder:
         recorder.take(started())
         until(lambda: words(store) == ["run started"])
         recorder.take(ev.JobSuspending(at_s=1.0, why="asked"))
@@ -113,7 +114,7 @@ def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
 
 def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01)
     with recorder:
         recorder.take(started())
         until(lambda: told(store))
@@ -121,13 +122,13 @@ def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path:
             recorder.take(ended(ev.RunState.COMPLETED))
             recorder._ended = True
             recorder._wake.set()
-            until(lambda: not recorder._waiting)
+            until(lambda: not recorder._pending)
     assert words(store) == ["run started", "run ended"]
 
 
 def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None:
     store = open_store(str(drive(tmp_path / "store")))
-    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_within_s=0.3)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_timeout_s=0.3)
     with away(tmp_path / "store"):
         began_s = time.monotonic()
         with recorder:
@@ -137,10 +138,10 @@ def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None
 
 
 def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MOST_WAITING > 10_000
-    monkeypatch.setattr("frontburner.record.event_writer.MOST_WAITING", 10)
+    assert MAX_PENDING > 10_000
+    monkeypatch.setattr("frontburner.record.event_writer.MAX_PENDING", 10)
     store = open_store(str(tmp_path / "store"))
-    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=60) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=60) as recorder:
         for done in range(15):
             recorder.take(finished(done))
     assert words(store) == ["unit finished"] * 10 + ["events dropped"]
@@ -163,10 +164,11 @@ def test_a_lost_reply_loses_and_doubles_nothing(
     direct = s3_server["AWS_ENDPOINT_URL"]
     with proxy(direct, reply=lose) as relay:
         monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
-        with EventWriter(store=s3_store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.02) as recorder:
+        writer = EventWriter(store=s3_store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.02)
+        with writer as recorder:
             for done in range(40):
                 recorder.take(finished(done))
-                until(lambda: lost[0] >= 6 or not recorder._waiting)
+                until(lambda: lost[0] >= 6 or not recorder._pending)
         monkeypatch.setenv("AWS_ENDPOINT_URL", direct)
         assert lost[0] == 6
     assert [event["pixel_samples_done"] for event in told(s3_store)] == list(range(40))
@@ -174,8 +176,8 @@ def test_a_lost_reply_loses_and_doubles_nothing(
 
 def test_a_quiet_run_says_that_it_is_alive(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    step_s = HEARTBEAT_EVERY_S / 50
-    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=step_s):
+    step_s = HEARTBEAT_INTERVAL_S / 50
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=step_s):
         until(lambda: "alive" in words(store))
 
 
@@ -190,7 +192,7 @@ def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: P
     store = open_store(str(tmp_path / "store"))
     line = len(json.dumps(encode(finished(1), NOW)))
     count = 3 * PART_BYTES // line
-    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01) as recorder:
+    with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01) as recorder:
         for done in range(count):
             recorder.take(finished(done))
     assert [event["pixel_samples_done"] for event in told(store)] == list(range(count))
@@ -198,11 +200,11 @@ def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: P
 
 
 def list_after(store: ObjectStore, position: str) -> list[tuple[str, dict[str, Any]]]:
-    return list(read(store, "job-1", after=position))
+    return list(read_events(store, "job-1", after=position))
 
 
 def test_reading_goes_on_where_it_was(store: ObjectStore) -> None:
-    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_every_s=0.01)
+    recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01)
     position, seen = "", []
     with recorder:
         for done in range(5):
@@ -211,5 +213,5 @@ def test_reading_goes_on_where_it_was(store: ObjectStore) -> None:
             position = fresh[-1][0]
             seen += [event["pixel_samples_done"] for _, event in fresh]
     record(store, "run-2", finished(5))
-    seen += [event["pixel_samples_done"] for _, event in read(store, "job-1", after=position)]
+    seen += [event["pixel_samples_done"] for _, event in read_events(store, "job-1", after=position)]
     assert seen == list(range(6))

@@ -22,11 +22,11 @@ from frontburner.cli import app
 from frontburner.jobs.job import RenderJob
 from frontburner.monitor.job_rows import Live, details, row
 from frontburner.record.event_codec import decode, encode
-from frontburner.record.event_log import read
-from frontburner.record.job_status import status
-from frontburner.record.snapshot import jobs_in, status_of
+from frontburner.record.event_log import read_events
+from frontburner.record.snapshot import job_ids, status_of
 from storage.errors import MissingObject
 from storage.objects import INTERNAL_PREFIX, open_store
+from tests.record.recorded_runs import status_from
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> ObjectStore:
 
 
 def told(store: ObjectStore, job_id: str) -> list[dict[str, Any]]:
-    return [each for _, each in read(store, job_id)]
+    return [each for _, each in read_events(store, job_id)]
 
 
 def plain(value: Any) -> Any:
@@ -74,7 +74,7 @@ def within(known: Any, found: Any) -> bool:
 
 
 def test_its_jobs_are_listed(store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert jobs_in(store) == sorted(AS_READ)
+    assert job_ids(store) == sorted(AS_READ)
     assert app(["job", "list", "--out", store.url], result_action="return_value") == 0
     listed = capsys.readouterr().out
     assert all(job_id in listed for job_id in AS_READ)
@@ -92,7 +92,7 @@ def test_each_is_shown(store: ObjectStore, job_id: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("job_id", AS_READ)
 def test_what_was_kept_of_each_and_its_whole_record_say_the_same(store: ObjectStore, job_id: str) -> None:
-    whole = status(job_id, told(store, job_id))
+    whole = status_from(job_id, told(store, job_id))
     assert status_of(store, job_id) == whole
     assert within(AS_READ[job_id]["status"], plain(whole.document(NOW)))
 
@@ -106,8 +106,8 @@ def test_the_monitor_shows_the_same_of_each(store: ObjectStore, job_id: str) -> 
         report = json.loads(store.read(f"{INTERNAL_PREFIX}/jobs/{job_id}.json"))
     except MissingObject:
         report = None
-    assert within(AS_READ[job_id]["row"], plain(row(known, known.stand(NOW), NOW, live=live, report=report)))
-    assert within(AS_READ[job_id]["details"], plain(details(known, known.stand(NOW), live, report=report)))
+    assert within(AS_READ[job_id]["row"], plain(row(known, known.state_at(NOW), NOW, live=live, report=report)))
+    assert within(AS_READ[job_id]["details"], plain(details(known, known.state_at(NOW), live, report=report)))
 
 
 @pytest.mark.parametrize("job_id", AS_READ)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.record.registry import UnknownJob, find, places, prefect_api, register
+from frontburner.record.registry import UnknownJob, find_job, list_jobs, prefect_api, register
 from storage.objects import open_store
 from tests.record.recorded_runs import record, started
 
@@ -24,29 +24,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_has_run_here() -> None:
-    assert places() == []
+    assert list_jobs() == []
 
 
 def test_a_job_is_found_by_enough_of_its_name(tmp_path: Path) -> None:
     for name in ("room-11aa", "room-22bb", "walk-33cc"):
         register(name, str(tmp_path / name), deployment="d", job={"scene": "a.xml"})
-    assert {place.job_id for place in places()} == {"room-11aa", "room-22bb", "walk-33cc"}
-    found = find("walk")
+    assert {place.job_id for place in list_jobs()} == {"room-11aa", "room-22bb", "walk-33cc"}
+    found = find_job("walk")
     assert (found.job_id, found.store.url) == ("walk-33cc", str(tmp_path / "walk-33cc"))
     assert (found.note["deployment"], found.note["job"]) == ("d", {"scene": "a.xml"})
-    assert find("room-22").job_id == "room-22bb"
+    assert find_job("room-22").job_id == "room-22bb"
 
 
 def test_the_last_note_counts(tmp_path: Path) -> None:
     register("room-11aa", str(tmp_path / "a"))
     register("room-11aa", str(tmp_path / "b"))
-    assert find("room").store.url == str(tmp_path / "b")
+    assert find_job("room").store.url == str(tmp_path / "b")
 
 
 def test_a_whole_name_is_no_beginning_of_another(tmp_path: Path) -> None:
     register("room-1", str(tmp_path))
     register("room-11", str(tmp_path))
-    assert find("room-1").job_id == "room-1"
+    assert find_job("room-1").job_id == "room-1"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_wrong_name_is_told_apart(tmp_path: Path, name: str, words: str) -> No
     register("room-11aa", str(tmp_path))
     register("room-22bb", str(tmp_path))
     with pytest.raises(UnknownJob) as caught:
-        find(name)
+        find_job(name)
     assert words in str(caught.value)
 
 
@@ -65,13 +65,13 @@ def test_notes_that_can_t_be_read_hide_no_job(tmp_path: Path, home: Path) -> Non
     register("room-11aa", str(tmp_path))
     for name, text in {"torn": "{", "list": "[]", "empty": "{}", "nowhere": '{"out": "ftp://x"}'}.items():
         (home / "jobs" / f"{name}.json").write_text(text)
-    assert [place.job_id for place in places()] == ["room-11aa"]
+    assert [place.job_id for place in list_jobs()] == ["room-11aa"]
 
 
 def test_a_home_that_can_t_be_written_fails_no_job(tmp_path: Path, home: Path) -> None:
     home.write_text("no folder")
     register("room-11aa", str(tmp_path))
-    assert places() == []
+    assert list_jobs() == []
 
 
 def test_no_note_holds_a_secret(tmp_path: Path, home: Path) -> None:
@@ -82,10 +82,10 @@ def test_no_note_holds_a_secret(tmp_path: Path, home: Path) -> None:
 
 
 def test_a_store_knows_its_jobs(store: ObjectStore) -> None:
-    assert places(store.url) == []
+    assert list_jobs(store.url) == []
     record(store, "run-1", started(), job_id="room-11aa")
     record(store, "run-1", started(), job_id="walk-33cc")
-    assert [place.job_id for place in places(store.url)] == ["room-11aa", "walk-33cc"]
-    assert find("walk", store.url).store.url == open_store(store.url).url
+    assert [place.job_id for place in list_jobs(store.url)] == ["room-11aa", "walk-33cc"]
+    assert find_job("walk", store.url).store.url == open_store(store.url).url
     with pytest.raises(UnknownJob, match="no job 'hall' in"):
-        find("hall", store.url)
+        find_job("hall", store.url)

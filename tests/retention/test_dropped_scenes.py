@@ -15,7 +15,7 @@ from frontburner.cli.store_commands import prune, size
 from frontburner.control.desired_state import DesiredState
 from frontburner.control.resume import LocalRun, RerunRequest, rerun, resume
 from frontburner.control.stop import request_stop
-from frontburner.record.registry import find, register
+from frontburner.record.registry import find_job, register
 from frontburner.record.snapshot import status_of
 from frontburner.retention import dropped_scenes
 from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF, UNANSWERED_S, want
@@ -109,7 +109,7 @@ def test_a_job_that_may_go_on_keeps_its_scene_until_it_is_cancelled(desk: Desk, 
     assert prune(older_than="30d", budget_gb=0) == 0
     assert desk.left() == {"ball-0123456789abcdef"}
     if state is not None:
-        request_stop(find("ball-1"), DesiredState.CANCEL, lambda _: None)
+        request_stop(find_job("ball-1"), DesiredState.CANCEL, lambda _: None)
         assert status_of(desk.store, "ball-1").state is ev.RunState.CANCELLED
         assert prune(older_than="30d") == 0
         assert desk.left() == {"ball-0123456789abcdef"}, "it was cancelled just now, and may be run again"
@@ -164,9 +164,9 @@ def test_a_scene_whose_job_goes_on_waits_for_it(desk: Desk, state: ev.RunState) 
     desk.job(scene, state)
     again = LocalRun(render=lambda *_: None, report=lambda _: None)
     if state is ev.RunState.CANCELLED:
-        resume(find("ball-1"), again)
+        resume(find_job("ball-1"), again)
     else:
-        rerun(find("ball-1"), RerunRequest(), again)
+        rerun(find_job("ball-1"), RerunRequest(), again)
     assert prune(older_than="0.001s", budget_gb=0) == 0
     assert desk.left() == {"ball-0123456789abcdef"}
 

@@ -24,7 +24,7 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     until(job.pictures)
     job.suspend()
     assert job.status().state is RunState.SUSPENDED
-    with pytest.raises(NotCompleted, match=r"suspended\. To go on: frontburner job resume") as ended:
+    with pytest.raises(NotCompleted, match=r"suspended\. To continue: frontburner job resume") as ended:
         job.wait()
     assert ended.value.state is RunState.SUSPENDED
     before = set(job.pictures())
