@@ -21,7 +21,7 @@ from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.run.finishing import Finisher
 from tasks.job_context import JobContext
-from tasks.picture.frame_output import FrameRecord, put_together
+from tasks.picture.frame_output import FrameRecord, stitch_picture
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord
@@ -52,7 +52,7 @@ def tile_of(frame: FrameSpec, region: Region, samples: SampleRange) -> Tile:
 def stitched(tiles: Sequence[Sequence[Tile]], orders: Sequence[PictureOrder], *_: object) -> list[FrameRecord]:
     """Stitch frames; encoding and writing take as long on both ways, and are left out."""
     for own, order in zip(tiles, orders, strict=True):
-        put_together(own, order)
+        stitch_picture(own, order)
     return [FrameRecord(frame=order.frame.frame, files={}) for order in orders]
 
 

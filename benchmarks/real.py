@@ -24,7 +24,8 @@ from frontburner.reports.report import Report
 from storage.images import decode_exr
 from storage.objects import open_store
 from tasks.job_context import JobContext
-from tasks.node.unit_task import in_renderer, tile_of
+from tasks.node.node_state import in_renderer
+from tasks.node.unit_task import tile_of
 from tasks.picture.frame_output import finish
 from tasks.renderers import renderer
 from tasks.scene.frame_scenes import SceneQuery, inspect_frames

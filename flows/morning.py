@@ -15,7 +15,7 @@ from frontburner.notify.notification import morning_report, summary
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.notify_targets import read_targets
-from tasks.steps import send_letter, step
+from tasks.steps import send_notification, step
 
 if TYPE_CHECKING:
     from frontburner.notify.job_account import JobAccount
@@ -54,7 +54,7 @@ def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     accounts = cast("list[JobAccount]", collected.result())
     written = write_letter.submit(quote(accounts), since, now, wait_for=[collected])
     letter = quote(written.result())
-    told = [send_letter.submit(name, letter, str(home), wait_for=[written]) for name in targets]
+    told = [send_notification.submit(name, letter, str(home), wait_for=[written]) for name in targets]
     wait(told)
     failed = [error for step in told if isinstance(error := step.result(raise_on_failure=False), Exception)]
     if failed:

@@ -1,1 +1,1 @@
-"""What happens on a node: from a frozen unit spec to pixels, stitched and encoded. Plans nothing."""
+"""What runs on a node: units are rendered, stored, stitched and encoded. Nothing is planned here."""

@@ -1,4 +1,4 @@
-"""What files hold: their SHA-256, worked out again only when a file's size or time of change is another."""
+"""SHA-256 of files, worked out again only when a file's size or time of modification changes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 
-def content_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file. Raises `OSError` as reading it does."""
     stat = path.stat()
-    return _content(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return _sha256(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=65536)
-def _content(path: str, size: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - they say whether it is known
+def _sha256(path: str, size: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

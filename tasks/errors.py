@@ -1,4 +1,4 @@
-"""What can go wrong on a node, each with its cause and remedy."""
+"""Errors of a node, each with reason and remedy."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class SceneError(FrontburnerError):
 
 @dataclass(kw_only=True, eq=False)
 class NoRoomForScene(FrontburnerError):
-    """A node's disk doesn't take the files of a scene."""
+    """The files of a scene can't be kept on a node's disk."""
 
 
 @dataclass(kw_only=True, eq=False)
 class NodeNotReady(FrontburnerError):
-    """A node can't render with this renderer, and why. ``absent`` says that it simply isn't installed there."""
+    """A node can't render with this renderer. ``absent`` says that it simply isn't installed there."""
 
     node: str
     renderer: str
@@ -33,7 +33,7 @@ class UnitFailed(FrontburnerError):
     """A unit could not be rendered in one attempt. Another attempt, elsewhere, may succeed.
 
     ``last_words`` are the last lines of the renderer's log; ``log`` is the whole log's path on the node.
-    ``short_of_memory`` says that the node's memory was too short: of a smaller unit it might come to something.
+    ``short_of_memory`` says that the node had too little memory: a smaller unit may succeed.
     """
 
     unit: str
@@ -45,9 +45,9 @@ class UnitFailed(FrontburnerError):
 
 @dataclass(kw_only=True, eq=False)
 class ProgramFailed(FrontburnerError):
-    """A renderer's program failed. ``killed`` says that the system's own signal ended it, SIGKILL.
+    """A renderer's program failed. ``killed`` says that SIGKILL ended it.
 
-    Its node adds what it knows, and makes a `UnitFailed` of it.
+    The node turns it into a `UnitFailed`, with its log.
     """
 
     killed: bool = False
@@ -55,7 +55,7 @@ class ProgramFailed(FrontburnerError):
 
 @dataclass(kw_only=True, eq=False)
 class UnitCancelled(FrontburnerError):
-    """A unit was called back before it was finished."""
+    """A unit was cancelled before it was finished."""
 
     unit: str
 

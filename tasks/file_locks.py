@@ -1,4 +1,4 @@
-"""Locks on files that end with the process that holds them, however it ends."""
+"""File locks that are released when the process that holds them ends, however it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def held(path: Path, *, exclusive: bool) -> Iterator[BinaryIO]:
-    """Hold a lock, waiting for it; gives its file, which is made if it isn't there."""
+    """Wait for a lock and hold it; yields its file, which is created if it doesn't exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
@@ -21,7 +21,7 @@ def held(path: Path, *, exclusive: bool) -> Iterator[BinaryIO]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether anybody holds a lock exclusively. Raises `FileNotFoundError`."""
+    """Whether any process holds a lock exclusively. Raises `FileNotFoundError`."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,8 +1,7 @@
-"""What records are known by: the same for every version that asks, so that an upgrade finds again what was kept before.
+"""The canonical form of records, of which digests are made: stable over versions, so that an upgrade finds stored data.
 
-A digest is made of a record's canonical form. That always has the fields of `FIRST`, each as it is. A field that came
-later is in it only where it isn't its default, which stands for all that was made before there was a choice. So the
-default of such a field must mean what was done without it, and never changes.
+It always has the fields of `ORIGINAL_FIELDS`. A field that was added later is in it only where its value isn't the
+default. So the default of such a field must mean what was done before the field existed, and must never change.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-FIRST: Mapping[str, tuple[str, ...]] = {
+ORIGINAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Encoding": ("exr_half", "png_bits", "view", "exposure_stops"),
     "Footage": ("frames", "encoding"),
     "FrameFiles": ("frame", "files"),
@@ -34,28 +33,29 @@ FIRST: Mapping[str, tuple[str, ...]] = {
     "Size": ("width", "height"),
     "UnitSpec": ("region", "samples"),
 }  # fmt: skip
-"""Fields that the digests of each record were first made of. Nothing is ever added or taken away: that would rename all
-that is kept."""
+"""Fields that the digests of each record were first made of. Never change them: that would change the identity of all
+stored data."""
 
 
-def canonical(record: DataclassInstance, *, but: Collection[str] = ()) -> dict[str, Any]:
-    """Return what a record is known by, as values for JSON; those within it, likewise.
+def canonical(record: DataclassInstance, *, exclude: Collection[str] = ()) -> dict[str, Any]:
+    """Return the canonical form of a record, and of records within it, as values for JSON.
 
     Parameters
     ----------
-    but
-        Fields that it isn't known by.
+    exclude
+        Fields that aren't part of the record's identity. Those of `ORIGINAL_FIELDS` can't be excluded.
     """
-    first = next((FIRST[kind.__name__] for kind in type(record).__mro__ if kind.__name__ in FIRST), ())
-    later = [own for own in fields(record) if own.name not in (*first, *but)]
-    told = [*first, *(own.name for own in later if getattr(record, own.name) != _default(own))]
-    return {name: _value(getattr(record, name)) for name in told}
+    names = (kind.__name__ for kind in type(record).__mro__)
+    original = next((ORIGINAL_FIELDS[name] for name in names if name in ORIGINAL_FIELDS), ())
+    later = [field for field in fields(record) if field.name not in (*original, *exclude)]
+    included = [*original, *(field.name for field in later if getattr(record, field.name) != _default(field))]
+    return {name: _canonical_value(getattr(record, name)) for name in included}
 
 
-def _value(value: object) -> object:
+def _canonical_value(value: object) -> object:
     match value:
         case list() | tuple():
-            return [_value(each) for each in value]
+            return [_canonical_value(each) for each in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
             return canonical(value)
         case _:
@@ -63,5 +63,5 @@ def _value(value: object) -> object:
 
 
 def _default(field: Field[Any]) -> object:
-    """Return a field's default; what equals nothing where it has none."""
+    """Return a field's default, or something that equals no value where it has none."""
     return field.default if field.default_factory is MISSING else field.default_factory()

@@ -1,4 +1,4 @@
-"""What a node must know of a job besides the unit: where its units and files are kept, and where its news go."""
+"""What a node must know of a job besides the unit: where its units and files are stored and its messages go."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from tasks.spec import Region
 
 
-class SceneTravel(StrEnum):
-    """When a scene is sent to nodes."""
+class TransferMode(StrEnum):
+    """Whether a scene is sent to nodes."""
 
     AUTO = "auto"
-    """To those that don't see the same files at its path."""
+    """To nodes that don't see the same files at its path."""
     YES = "yes"
     NO = "no"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewSettings:
-    """How parts of a still are shown.
+    """How the parts of a still are previewed while it is rendered.
 
     Parameters
     ----------
     folder
-        Where in the job's store they are kept.
+        Where in the job's store the parts are kept.
     region
         The part of the frame that is rendered.
     view, exposure_stops
@@ -42,27 +42,27 @@ class PreviewSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
-    """Where a job's things are.
+    """Where a job's data is stored, and how its scene reaches a node.
 
     Parameters
     ----------
     store_url, topic
-        Where its units are kept, and under which name its news are sent.
+        Where its units are stored, and the Dask topic of its messages.
     files_url
-        Where the files of its scene are kept, if they travel; empty is with its units.
+        Where the files of its scene are stored, if they are sent; empty is with its units.
     travel
-        Whether its scene is used where it lies.
-    shows
-        How its units are shown while it is rendered; None shows none.
+        Whether its scene is sent or used where it is.
+    preview
+        How its units are previewed while it is rendered; None previews none.
     """
 
     store_url: str
     topic: str
     files_url: str = ""
-    travel: SceneTravel = SceneTravel.AUTO
-    shows: PreviewSettings | None = None
+    travel: TransferMode = TransferMode.AUTO
+    preview: PreviewSettings | None = None
 
     @property
     def files(self) -> str:
-        """Address of the store of its scene's files."""
+        """Address of the store that holds its scene's files."""
         return self.files_url or self.store_url

@@ -1,4 +1,4 @@
-"""What may end a picture before all its samples are rendered, and what a finished picture has reached."""
+"""Limits that end a picture before all its samples are rendered, and what a finished picture has reached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class EndedBy(StrEnum):
-    """What a picture was finished by."""
+    """Why a picture is finished."""
 
     SAMPLES = "samples"
     TIME = "time"
@@ -17,12 +17,12 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a job says may end its pictures early; part of what a finished file is known by.
+    """A job's limits that end its pictures early; part of the identity of a finished file.
 
     Parameters
     ----------
     time_s
-        Seconds from the first unit handed out.
+        Seconds since the first unit was assigned.
     noise
         Noise of the whole picture, as in `tasks.picture.noise`.
     """
@@ -36,9 +36,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How one frame ended: by what, and after how many seconds from the first unit handed out.
+    """How one frame ended: by what, and how many seconds after its first unit was assigned.
 
-    ``sample_stop`` is where its samples end; None takes every tile there is, also of passes that are not complete.
+    ``sample_stop`` is where its samples end; None takes all tiles, also those of incomplete passes.
     """
 
     by: EndedBy
@@ -48,7 +48,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """What a finished picture came to: samples a pixel, noise where it could be estimated, and what ended it."""
+    """What a finished picture has reached: samples a pixel, noise where it could be estimated, and what ended it."""
 
     samples_min: int
     samples_mean: float
@@ -58,28 +58,28 @@ class Reached:
     ended_by: EndedBy = EndedBy.SAMPLES
 
     @property
-    def telling(self) -> bool:
-        """Whether it says more than that all samples of the job are there."""
+    def informative(self) -> bool:
+        """Whether it says more than that all samples of the job were rendered."""
         return self.noise is not None or self.seconds is not None
 
-    def facts(self) -> dict[str, str]:
-        """What a picture's file tells of it."""
+    def metadata(self) -> dict[str, str]:
+        """Return it as metadata for a picture's file."""
         even = self.samples_min == self.samples_max
-        facts = {"samples": str(self.samples_min if even else self.samples_mean), "ended_by": self.ended_by.value}
+        metadata = {"samples": str(self.samples_min if even else self.samples_mean), "ended_by": self.ended_by.value}
         if not even:
-            facts |= {"samples_min": str(self.samples_min), "samples_max": str(self.samples_max)}
+            metadata |= {"samples_min": str(self.samples_min), "samples_max": str(self.samples_max)}
         if self.noise is not None:
-            facts["noise"] = f"{self.noise:.4g}"
+            metadata["noise"] = f"{self.noise:.4g}"
         if self.seconds is not None:
-            facts["render_seconds"] = str(self.seconds)
-        return facts
+            metadata["render_seconds"] = str(self.seconds)
+        return metadata
 
     def document(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
         return {**asdict(self), "ended_by": self.ended_by.value}
 
     def sentence(self) -> str:
-        """Say it to a person."""
+        """Describe it in a sentence."""
         samples = f"{self.samples_mean:g} samples a pixel"
         if self.samples_min != self.samples_max:
             samples += f" ({self.samples_min} to {self.samples_max})"

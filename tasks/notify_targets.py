@@ -1,4 +1,4 @@
-"""Who can be told: named targets in ``notify.yaml``. Secrets stay there or in the environment; jobs know only names."""
+"""Targets of notifications, named in ``notify.yaml``. Secrets stay there or in the environment, out of jobs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(kw_only=True, eq=False)
 class UnknownTarget(FrontburnerError):
-    """A target nobody described, or described wrongly."""
+    """A target that isn't described in ``notify.yaml``, or is described wrongly."""
 
 
 class Occasion(StrEnum):
-    """What a target may want to hear of."""
+    """Events that a target may be notified of."""
 
     DONE = "done"
     FLAGGED = "flagged"
@@ -45,7 +45,7 @@ class Occasion(StrEnum):
 
 
 def _from_environment(value: object) -> object:
-    """Take ``$NAME`` for what the environment says."""
+    """Replace ``$NAME`` by the environment variable's value."""
     if not (isinstance(value, str) and value.startswith("$")):
         return value
     if value[1:] not in os.environ:
@@ -58,7 +58,7 @@ Setting = Annotated[str, BeforeValidator(_from_environment)]
 
 
 class Email(BaseModel):
-    """Addresses, and the server that takes mail for them."""
+    """E-mail addresses, and the server that sends mail to them."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, populate_by_name=True)
     to: list[str] = Field(min_length=1)
@@ -71,7 +71,7 @@ class Email(BaseModel):
 
 
 class Target(BaseModel):
-    """One of the three ways, and on what occasions."""
+    """One of the three ways to notify, and on what occasions."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     email: Email | None = None
@@ -80,7 +80,7 @@ class Target(BaseModel):
     on: list[Occasion] = Field(default=list(Occasion), min_length=1)
 
     @model_validator(mode="after")
-    def _is_one(self) -> Target:
+    def _has_one_way(self) -> Target:
         if [self.email, self.webhook, self.service].count(None) != 2:
             raise ValueError("must have one of email, webhook and service.")
         return self
@@ -92,11 +92,11 @@ def read_targets(home: Path, names: Iterable[str]) -> dict[str, Target]:
     Raises
     ------
     UnknownTarget
-        When one isn't there or makes no sense, or others may read the file.
+        When one isn't described or described wrongly, or other users may read the file.
     """
     wanted = list(names)
     described = _read(home / FILE) if wanted else {}
-    found = {}
+    targets = {}
     for name in wanted:
         if name not in described:
             known = ", ".join(sorted(described)) or "none"
@@ -104,8 +104,8 @@ def read_targets(home: Path, names: Iterable[str]) -> dict[str, Target]:
                 reason=f"notify: there is no target '{name}' in {home / FILE}; it has {known}.",
                 remedy="Describe it there, or name another.",
             )
-        found[name] = _target(name, described[name])
-    return found
+        targets[name] = _target(name, described[name])
+    return targets
 
 
 def _read(path: Path) -> Mapping[str, Any]:

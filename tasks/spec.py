@@ -196,13 +196,13 @@ class UnitSpec:
     @cached_property
     def digest(self) -> str:
         """The unit's identity: SHA-256 of everything that decides its pixels."""
-        return _digest(canonical(self, but=("frame", "timeout_s")) | {"frame": self.frame.digest})
+        return _digest(canonical(self, exclude=("frame", "timeout_s")) | {"frame": self.frame.digest})
 
 
 @lru_cache(maxsize=1024)
 def _frame_digest(frame: FrameSpec) -> str:
     """Digest of a frame, worked out once for the many units it is asked for."""
-    return _digest(canonical(frame, but=("scene", "manifest")) | {"scene": ""})
+    return _digest(canonical(frame, exclude=("scene", "manifest")) | {"scene": ""})
 
 
 def _digest(document: object) -> str:

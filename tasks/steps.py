@@ -13,7 +13,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from storage.errors import FrontburnerError
-from tasks.node.finishing_tasks import RETRIES
+from tasks.node.frame_tasks import RETRIES
 from tasks.notification import Notification, deliver
 from tasks.notify_targets import read_targets
 
@@ -30,7 +30,7 @@ DELAY_S = 2
 """Seconds before a step is tried again: while they pass, nothing can end it."""
 
 
-def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+def _is_retryable(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """Try again what may succeed the next time, and anything we didn't foresee."""
     error = state.result(raise_on_failure=False)
     return error.retryable if isinstance(error, FrontburnerError) else True
@@ -38,7 +38,7 @@ def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
 
 def step(**options: Any) -> Callable[[Callable[..., object]], Task[..., object]]:  # noqa: ANN401 - Prefect's own
     """Make a step of a function. Its results stay in this process."""
-    return task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_can_help, **options)
+    return task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_is_retryable, **options)
 
 
 @step(name="check nodes", task_run_name="check nodes")
@@ -108,7 +108,7 @@ def make_movie(codec: str, work: Work) -> object:  # noqa: ARG001
 
 
 @step(name="notify", task_run_name="notify {target}", retries=3, retry_delay_seconds=DELAY_S)
-def send_letter(target: str, letter: Notification, home: str) -> None:
+def send_notification(target: str, letter: Notification, home: str) -> None:
     """Send a letter to a target of ``notify.yaml``, whose secrets don't leave this machine."""
     deliver(letter, target, read_targets(Path(home), [target])[target])
     get_run_logger().info("%s was told: %s", target, letter.subject)

@@ -1,4 +1,4 @@
-"""Calls on a store that may be away or full for a while: what was rendered isn't thrown away for that."""
+"""Retries calls on a store that may be away or full for a while, so that what was rendered isn't lost."""
 
 from __future__ import annotations
 
@@ -14,69 +14,69 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_S = 300.0
-"""How long a node keeps trying. Its dispatcher is told at once, and goes on for longer."""
+RETRY_FOR_S = 300.0
+"""How long a node retries. Its dispatcher hears of it at once, and retries for longer."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
-LOOK_EVERY_S = 0.1
+POLL_S = 0.1
 
 
 def _never() -> bool:
     return False
 
 
-def _nothing(_: StoreError) -> None:
+def _ignore(_: StoreError) -> None:
     pass
 
 
 @dataclass(slots=True, kw_only=True)
 class StoreRetry:
-    """Tries calls on a store again, ever more seldom, while it may come back.
+    """Retries calls on a store with exponential backoff.
 
     Parameters
     ----------
-    called_back
+    cancelled
         Whether nobody wants the result any more.
-    waits
-        Called with the store's error once, when the waiting begins.
-    for_s
-        How long each call is tried.
+    on_wait
+        Called with the store's error once, when the first wait begins.
+    timeout_s
+        How long each call is retried.
     """
 
-    called_back: Callable[[], bool] = _never
-    waits: Callable[[StoreError], None] = _nothing
-    for_s: float = PATIENCE_S
+    cancelled: Callable[[], bool] = _never
+    on_wait: Callable[[StoreError], None] = _ignore
+    timeout_s: float = RETRY_FOR_S
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    _told: bool = field(init=False, default=False)
+    _reported: bool = field(init=False, default=False)
 
-    def call(self, act: Callable[[], T]) -> T:
-        """Call until the store does what it should.
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function until the store does what it should.
 
         Raises
         ------
         StoreError
-            When it can't be expected to, or hasn't for too long.
+            When retrying won't help, or hasn't for too long.
         UnitCancelled
-            When it was called back.
+            When it was cancelled.
         """
-        ends_s, wait_s = self.clock() + self.for_s, FIRST_WAIT_S
+        ends_s, wait_s = self.clock() + self.timeout_s, FIRST_WAIT_S
         while True:
             try:
-                return act()
+                return function()
             except StoreError as error:
                 if not error.temporary or self.clock() + wait_s > ends_s:
                     raise
-                if not self._told:
-                    self._told = True
-                    self.waits(error)
+                if not self._reported:
+                    self._reported = True
+                    self.on_wait(error)
             self._wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     def _wait(self, seconds: float) -> None:
         ends_s = self.clock() + seconds
         while self.clock() < ends_s:
-            if self.called_back():
+            if self.cancelled():
                 raise UnitCancelled(
-                    reason="The unit was called back.", remedy="Nothing is to be done.", retryable=True, unit=""
+                    reason="The unit was cancelled.", remedy="No action is needed.", retryable=True, unit=""
                 )
-            self.sleep(LOOK_EVERY_S)
+            self.sleep(POLL_S)

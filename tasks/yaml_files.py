@@ -1,4 +1,4 @@
-"""YAML files that people write, read as they are written: what a field is made of is for its model to say."""
+"""YAML files written by people, read without guessing types: each field's model says what its text means."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import yaml
 
-_KEPT = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
+_KEPT_TAGS = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
 
 
-class _AsWritten(yaml.SafeLoader):
-    """Leaves every word and number its text, where YAML 1.1 takes 0010 for 8, 12:30 for 750 and `no` for false."""
+class _TextLoader(yaml.SafeLoader):
+    """Leaves every word and number as text, where YAML 1.1 reads 0010 as 8, 12:30 as 750 and `no` as false."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [resolver for resolver in resolvers if resolver[0] in _KEPT]
+        first: [resolver for resolver in resolvers if resolver[0] in _KEPT_TAGS]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -26,4 +26,4 @@ def read_yaml(text: str) -> Any:  # noqa: ANN401 - whatever the document holds
     yaml.YAMLError
         When it isn't YAML.
     """
-    return yaml.load(text, Loader=_AsWritten)  # noqa: S506 - a SafeLoader that does less
+    return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader that does less

@@ -19,7 +19,7 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tasks.node.node_checks import NodeInquiry
+    from tasks.node.node_checks import CheckRequest
     from tasks.node.readiness import Readiness
 
 READY, NOT_READY = 0, 1
@@ -65,9 +65,9 @@ def doctor(*, scene: Scene = "", out: Out = "", scheduler: Scheduler = "", json:
     return _guarded(lambda: _print(_on_farm(scheduler, _inquiry("", scene, out), []), as_json=json, farm=True))
 
 
-def _inquiry(renderers: str, scene: str, out: str) -> NodeInquiry:
+def _inquiry(renderers: str, scene: str, out: str) -> CheckRequest:
     from storage.objects import open_store
-    from tasks.node.node_checks import NodeInquiry
+    from tasks.node.node_checks import CheckRequest
     from tasks.renderers import renderer
 
     names = tuple(word.strip() for word in renderers.split(",") if word.strip())
@@ -76,22 +76,24 @@ def _inquiry(renderers: str, scene: str, out: str) -> NodeInquiry:
             renderer(name)
     except ValueError as error:
         raise FrontburnerError(reason=f"renderer: {error}.", remedy="") from None
-    return NodeInquiry(
+    return CheckRequest(
         renderers=names,
         scene=os.path.abspath(scene) if scene else "",  # noqa: PTH100 - Path.absolute() keeps '..'
         store_url=open_store(out).url if out else "",
     )
 
 
-def _here(scheduler: str, inquiry: NodeInquiry) -> Readiness:
+def _here(scheduler: str, inquiry: CheckRequest) -> Readiness:
     """Check this machine without a cluster; a farm that runs is only asked how this machine fits it."""
     from frontburner.cluster.node_processes import cores
     from frontburner.settings import Settings
-    from tasks.node.node_checks import checkup
+    from tasks.node.node_checks import check_machine
     from tasks.node.readiness import with_checks
 
     name = socket.gethostname()
-    readiness = checkup(inquiry, node=name, threads=cores(), logs=Settings().home / "logs" / f"frontburner-{name}")
+    readiness = check_machine(
+        inquiry, node=name, threads=cores(), logs=Settings().home / "logs" / f"frontburner-{name}"
+    )
     return with_checks(readiness, _fit(scheduler, readiness.versions))
 
 
@@ -106,17 +108,17 @@ def _fit(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: ANN401
     return scheduler_checks(address, versions)
 
 
-def _on_farm(scheduler: str, inquiry: NodeInquiry, names: Sequence[str]) -> list[Readiness]:
+def _on_farm(scheduler: str, inquiry: CheckRequest, names: Sequence[str]) -> list[Readiness]:
     from frontburner.cluster.farm_checks import clock_reading, farm_check
     from frontburner.cluster.running_farms import find_scheduler
     from frontburner.settings import Settings
-    from tasks.node.node_checks import scene_here
+    from tasks.node.node_checks import local_scene_digest
 
     with (
         clock_reading(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
         farm_check(find_scheduler(scheduler)) as farm,
     ):
-        scene = scene_here(inquiry.scene, logs=Settings().home / "logs") if inquiry.scene else ""
+        scene = local_scene_digest(inquiry.scene, logs=Settings().home / "logs") if inquiry.scene else ""
         return farm.nodes(replace(inquiry, beacon=key), names, scene=scene)
 
 

@@ -13,8 +13,9 @@ from frontburner.cluster.arbiter_state import Hold
 from frontburner.cluster.build_choice import NodeReport
 from frontburner.cluster.futures import ResultLost, result_of
 from frontburner.dispatch.messages import Joined, Left, Message, Refused, Withheld
-from tasks.node.unit_task import builds_here
-from tasks.scene.fetching import differences_here, differs
+from tasks.node.node_state import local_builds
+from tasks.scene.fetching import scene_differs
+from tasks.scene.manifest import first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -216,7 +217,7 @@ class Admission:
     def _check(self, name: str) -> None:
         self._there[name].checks += 1
         address = self._there[name].address
-        check = self.client.submit(builds_here, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
+        check = self.client.submit(local_builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
         self._checks[name] = check
         check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
 
@@ -237,7 +238,7 @@ class Admission:
     def _look(self, name: str) -> None:
         self._there[name].looks += 1
         address, sought = self._there[name].address, self._sought
-        look = self.client.submit(differences_here, sought, workers=[address], pure=False, priority=CHECK_PRIORITY)
+        look = self.client.submit(first_difference, sought, workers=[address], pure=False, priority=CHECK_PRIORITY)
         self._looks[name] = look
         look.add_done_callback(lambda future: self.post(partial(self._looked, name, sought, future)))
 
@@ -277,7 +278,7 @@ class Admission:
             return None  # it is being found out
         if self._sought and candidate.differs:
             if self.strict:
-                return Refused(node=name, reason=str(differs(candidate.differs, scene=self.scene, node=name)))
+                return Refused(node=name, reason=str(scene_differs(candidate.differs, scene=self.scene, node=name)))
             return Withheld(
                 node=name, why=f"the scene is sent for it, since it isn't the same there: {candidate.differs}"
             )

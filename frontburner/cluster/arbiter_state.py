@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from frontburner.plan.fair_share import ShareClaim, ShareTerms, share
-from tasks.node.readiness import OF_A_JOB, Grade
+from tasks.node.readiness import JOB_CHECKS, Grade
 from tasks.node.versions import differences, versions
 from tasks.renderers import RENDERERS
 
@@ -183,7 +183,7 @@ class ArbiterState:
         seen = self.nodes.get(node)
         if seen is None:
             return
-        wrong = [check for check in found.problems if check.name not in OF_A_JOB]
+        wrong = [check for check in found.problems if check.name not in JOB_CHECKS]
         seen.problems = tuple(f"{check.name}: {check.reason}" for check in wrong)
         seen.remedies = tuple(check.remedy for check in wrong)
         for check in found.checks:

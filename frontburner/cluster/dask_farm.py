@@ -20,7 +20,7 @@ from frontburner.dispatch.messages import POLL_S, Failed, Finished, Message
 from frontburner.jobs.durations import format_span
 from frontburner.plan.fair_share import ShareTerms
 from storage.errors import FrontburnerError
-from tasks.job_context import JobContext, SceneTravel
+from tasks.job_context import JobContext, TransferMode
 from tasks.node.unit_ledger import record_from
 from tasks.node.unit_task import record_of, render_unit, render_units
 
@@ -87,7 +87,7 @@ class DaskFarm:
     terms: ShareTerms = field(default_factory=ShareTerms)
     scene: str = ""
     files_url: str = ""
-    travel: SceneTravel = SceneTravel.AUTO
+    travel: TransferMode = TransferMode.AUTO
     admission: Admission = field(init=False)
     _part: ArbiterClient = field(init=False)
     _unit_for: Callable[[Block], UnitSpec] | None = field(init=False, default=None)
@@ -102,7 +102,7 @@ class DaskFarm:
         job, self.topic = self.topic, f"{self.topic}-{secrets.token_hex(4)}"
         self.desk = JobContext(store_url=self.store_url, topic=self.topic, files_url=self.files_url, travel=self.travel)
         self.admission = Admission(client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=error_of,
-                                   scene=self.scene, strict=self.travel is SceneTravel.NO)  # fmt: skip
+                                   scene=self.scene, strict=self.travel is TransferMode.NO)  # fmt: skip
         self._part = ArbiterClient(
             client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,
             terms=self.terms, admission=self.admission,
@@ -181,7 +181,7 @@ class DaskFarm:
             How units are shown while the job is rendered.
         """
         self._unit_for = unit_for
-        self.desk = replace(self.desk, shows=shows)
+        self.desk = replace(self.desk, preview=shows)
         self.admission.open(build)
         self.tell(exhausted=False)
 

@@ -14,8 +14,8 @@ from frontburner.cluster.arbiter_calls import ask, call, connected
 from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from storage.errors import FrontburnerError
 from storage.objects import INTERNAL_PREFIX, open_store
+from tasks.node.node_state import check_node
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from, with_checks
-from tasks.node.self_check import check_node
 from tasks.node.versions import differences, versions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from tasks.node.node_checks import NodeInquiry
+    from tasks.node.node_checks import CheckRequest
 
 CHECK_S = 900.0
 READINGS = 5
@@ -41,7 +41,7 @@ class FarmCheck:
 
     client: Client
 
-    def nodes(self, inquiry: NodeInquiry, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
+    def nodes(self, inquiry: CheckRequest, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
         """Check these nodes, or all, in their order. Each machine checks one of its nodes at a time.
 
         Parameters
@@ -66,7 +66,7 @@ class FarmCheck:
         }
         return agreeing([found[name] for name in names or there], scene=scene)
 
-    def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: NodeInquiry) -> Iterator[Readiness]:
+    def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: CheckRequest) -> Iterator[Readiness]:
         """Have nodes of different machines check themselves at once."""
         here = self.client.run_on_scheduler(versions)
         clock = self.clock("")

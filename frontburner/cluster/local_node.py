@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.prefect_server import STOP_TIMEOUT_S
 from frontburner.settings import environment
-from tasks.process.lifeline import end_with_parent
+from tasks.process.termination import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.dispatch.messages import Began, Damaged, Fetched, Message, Waiting
 from storage.errors import StoreError
-from tasks.node.renderer_call import Phase
+from tasks.node.renderer_process import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,8 +18,8 @@ from frontburner.cluster.worker_watch import WorkerWatch
 from frontburner.credentials.dask_security import DASK_CONFIG
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
 from tasks.node.renderer_child import NICE_VARIABLE
-from tasks.node.unit_task import CHECK_VARIABLE, THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

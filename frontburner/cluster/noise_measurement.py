@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.node.measuring_tasks import take_pass
+from tasks.node.frame_tasks import take_pass
 from tasks.picture.noise import noise
 
 if TYPE_CHECKING:

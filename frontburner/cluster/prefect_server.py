@@ -18,7 +18,7 @@ from locket import LockError, lock_file
 
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.process.lifeline import end_with_parent
+from tasks.process.termination import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

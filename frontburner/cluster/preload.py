@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any
 from distributed.comm import CommClosedError
 from distributed.core import Status
 
-import tasks.node.finishing_tasks
-import tasks.node.measuring_tasks
+import tasks.node.frame_tasks
 import tasks.node.scene_tasks
 import tasks.picture.products  # noqa: F401 - what a job asks of nodes is there before it does
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock_jump import ClockJumpWatch
 from frontburner.cluster.revocation_push import hears
-from tasks.node.node_checks import NodeInquiry
-from tasks.node.self_check import check_as
-from tasks.node.unit_task import CHECK_VARIABLE, describe
+from tasks.node.node_checks import CheckRequest
+from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -41,7 +39,7 @@ async def dask_setup(worker: Worker) -> None:
     """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]  # a node has nothing to do with it, and what it renders has nothing to learn of it
-    worker.startup_information["frontburner"] = describe
+    worker.startup_information["frontburner"] = node_info
     hears(worker)
     _begin(ClockJumpWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
@@ -67,7 +65,7 @@ async def _report(worker: Worker) -> None:
         await asyncio.sleep(_LOOK_S)
     name = str(worker.name)
     try:
-        found = await asyncio.to_thread(check_as, name, NodeInquiry(afresh=False, measure=False))
+        found = await asyncio.to_thread(check_named_node, name, CheckRequest(afresh=False, measure=False))
         await getattr(worker.scheduler, f"{PREFIX}report")(node=name, readiness=found)
     except (OSError, TimeoutError, CommClosedError):
         return  # the scheduler is gone, or somebody else's without an arbiter

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.resume import FrameSelection
 from frontburner.settings import Settings, environment
-from tasks.process.lifeline import end_with_parent
+from tasks.process.termination import end_with_parent
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob

@@ -14,7 +14,7 @@ from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
 from tasks.identity import canonical
-from tasks.scene.manifest import Manifest, differences
+from tasks.scene.manifest import Manifest, first_difference
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,7 +66,7 @@ def scene_unchanged(job: RenderJob, store: ObjectStore) -> bool:
     try:
         recorded = json.loads(store.read(_key(job)))
         manifest = Manifest.load(store, recorded["manifest"])
-        same = recorded["frames"] == _frames_digest(job) and not differences(manifest.files)
+        same = recorded["frames"] == _frames_digest(job) and not first_difference(manifest.files)
     except (MissingObject, FrontburnerError, ValueError, KeyError, TypeError):
         return False
     return same and _pictures_in_place(job, store)

@@ -42,7 +42,7 @@ from frontburner.plan.fair_share import ShareTerms
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
-from tasks.job_context import SceneTravel
+from tasks.job_context import TransferMode
 from tasks.limits import Limits
 from tasks.picture.movie import Codec
 from tasks.renderers import RENDERERS
@@ -150,8 +150,8 @@ class RenderJob(BaseModel):
         default=Mode.AUTO,
         description="auto keeps all nodes busy; frames never cuts a frame; tiles spreads every frame over all nodes.",
     )
-    travel: Annotated[SceneTravel, BeforeValidator(bool_to_yes_no)] = Field(
-        default=SceneTravel.AUTO,
+    travel: Annotated[TransferMode, BeforeValidator(bool_to_yes_no)] = Field(
+        default=TransferMode.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no excludes nodes that see others.",
     )

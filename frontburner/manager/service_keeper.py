@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from frontburner.manager.farm_state import ServiceState, ServiceStatus, moved
 from frontburner.manager.orphans import end_orphans
 from frontburner.manager.restart_policy import MOST_IN_A_ROW, RestartPolicy
-from tasks.process.lifeline import end_with_parent
+from tasks.process.termination import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

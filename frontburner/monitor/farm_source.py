@@ -124,10 +124,10 @@ class LocalFarm:
         """Check a node."""
         from frontburner.cluster.farm_checks import farm_check
         from frontburner.cluster.running_farms import find_scheduler
-        from tasks.node.node_checks import NodeInquiry
+        from tasks.node.node_checks import CheckRequest
 
         with farm_check(find_scheduler(self.scheduler)) as farm:
-            return farm.nodes(NodeInquiry(renderers=(), scene="", store_url=""), [node])[0].document()
+            return farm.nodes(CheckRequest(renderers=(), scene="", store_url=""), [node])[0].document()
 
     def _command(self, place: JobLocation, *words: str, say: Say) -> None:
         """Give a command of `frontburner job` in a process that outlives this one, and wait for its end.

@@ -20,7 +20,7 @@ from frontburner.record.snapshot import status_of
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.notify_targets import read_targets
-from tasks.steps import send_letter
+from tasks.steps import send_notification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ def notifying(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[
 def send(letter: Notification, names: Iterable[str], after: Sequence[PrefectFuture[Any]] = ()) -> list[tuple[str, str]]:
     """Send a letter to targets, each a step of the flow; returns those it didn't reach, and why."""
     failed, before = [], [allow_failure(step) for step in after]
-    sending = {name: send_letter.submit(name, letter, str(Settings().home), wait_for=before) for name in names}
+    sending = {name: send_notification.submit(name, letter, str(Settings().home), wait_for=before) for name in names}
     for name, step in sending.items():
         try:
             step.result()

@@ -27,7 +27,7 @@ class PictureFigures:
                 self.failed[event.frame], self.last_words[event.frame] = event.reason, event.last_words
             case ev.FrameWritten():
                 self.outputs.extend(event.outputs)
-                if event.reached is not None and event.reached.telling:
+                if event.reached is not None and event.reached.informative:
                     self.reached[event.frame] = event.reached
             case _:
                 pass

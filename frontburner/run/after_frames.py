@@ -12,11 +12,11 @@ from frontburner.cluster.fan_out import run_on_node
 from frontburner.jobs.field_values import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
-from tasks.node.measuring_tasks import measure_frames
+from tasks.node.frame_tasks import measure_frames
 from tasks.picture.frame_output import finished_many
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.inspection import Figures, Finding, findings
-from tasks.picture.products import Footage, Product, movie_of, sheet_of
+from tasks.picture.products import Footage, Product, movie_in_store, sheet_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,13 +114,13 @@ class AfterFrames:
         facts = f"frames {format_frames(frames)} · {size.width}×{size.height} · {renderer}"
         flags = {finding.frame: finding.fault.value for finding in self._found}
         return self._made(
-            run_on_node(self.client, sheet_of, [self._footage], flags, facts, self.store.url, heed=self.heed)
+            run_on_node(self.client, sheet_in_store, [self._footage], flags, facts, self.store.url, heed=self.heed)
         )
 
     def make_movie(self, codec: Codec) -> Product:
         """Have a node make a movie."""
         fps, footage = parse_fps(self.job.fps), [self._footage]
-        return self._made(run_on_node(self.client, movie_of, footage, codec, fps, self.store.url, heed=self.heed))
+        return self._made(run_on_node(self.client, movie_in_store, footage, codec, fps, self.store.url, heed=self.heed))
 
     def take(self, product: str, made: Product) -> None:
         """Report what was made."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.run.chunks import Stage
 from storage.errors import FrontburnerError
-from tasks.node.finishing_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
+from tasks.node.frame_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from storage.objects import INTERNAL_PREFIX
-from tasks.picture.frame_output import show_early
+from tasks.picture.frame_output import write_early_preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,4 +72,4 @@ class Previews:
         self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
         self._shows = progress.frame, progress.samples
         order, store_url = self.layout.orders[progress.frame], self.farm.store_url
-        self._future = self.farm.submit(show_early, measured.moments, order, store_url, priority=1)
+        self._future = self.farm.submit(write_early_preview, measured.moments, order, store_url, priority=1)

@@ -263,7 +263,7 @@ class Rendering:
         outputs = tuple(self.store.locate(key) for key in record.files)
         ev.announce(ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs, reached=record.reached))
         self.written(replace(record, preview=b""))  # that is shown below, and then by the store
-        reached = f" ({record.reached.sentence()})" if record.reached and record.reached.telling else ""
+        reached = f" ({record.reached.sentence()})" if record.reached and record.reached.informative else ""
         get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)
         if record.preview:
             self.artifacts.preview(record.preview, f"{self.job.title}, frame {record.frame}")

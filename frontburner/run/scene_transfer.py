@@ -22,12 +22,12 @@ from storage.errors import FileChanged, FrontburnerError
 from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.errors import NodeNotReady, SceneError
-from tasks.job_context import SceneTravel
+from tasks.job_context import TransferMode
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.scene_tasks import open_scene, open_sent_scene
-from tasks.scene.fetching import differs
-from tasks.scene.frame_scenes import OpenedScene, SceneQuery, builds, inspect_frames, listed
-from tasks.scene.manifest import conflicts, differences, manifest_of
+from tasks.scene.fetching import scene_differs
+from tasks.scene.frame_scenes import OpenedScene, SceneQuery, builds, inspect_frames, with_manifest
+from tasks.scene.manifest import first_conflict, first_difference, manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,19 +93,19 @@ class SceneTransfer:
             When it can't be opened, or when no node sees it and it mustn't be sent.
         """
         self._opened = self._open()
-        if self.farm.travel is SceneTravel.NO or (self.farm.travel is SceneTravel.AUTO and not self._others()):
+        if self.farm.travel is TransferMode.NO or (self.farm.travel is TransferMode.AUTO and not self._others()):
             self._look_for(self.manifest)
         self._keep_manifest()
         others = self._others()
-        if self.farm.travel is SceneTravel.NO and others and len(others) == len(self.farm.admission.differing):
+        if self.farm.travel is TransferMode.NO and others and len(others) == len(self.farm.admission.differing):
             raise self._unlike(others)
-        if not self.must_be_sent and self.farm.travel is not SceneTravel.NO:
+        if not self.must_be_sent and self.farm.travel is not TransferMode.NO:
             self.say(f"The scene is used where it lies: all nodes have the same {len(self.manifest.files)} files.")
 
     @property
     def must_be_sent(self) -> bool:
         """Whether there are nodes that need it sent, or the job wants that."""
-        return self.farm.travel is SceneTravel.YES or (self.farm.travel is SceneTravel.AUTO and bool(self._others()))
+        return self.farm.travel is TransferMode.YES or (self.farm.travel is TransferMode.AUTO and bool(self._others()))
 
     def send(self) -> None:
         """Send the scene, and prove on a node that it is the same there. Raises `SceneError` when it isn't."""
@@ -113,7 +113,7 @@ class SceneTransfer:
 
     def poll(self) -> None:
         """Send the scene when a node has come that doesn't see it, and let it take part when all is there."""
-        if self._arrived or self.farm.travel is not SceneTravel.AUTO:
+        if self._arrived or self.farm.travel is not TransferMode.AUTO:
             return
         if self._sending is None and self._others():
             self._begin_sending()
@@ -132,7 +132,7 @@ class SceneTransfer:
         return {name: why for name, why in self.farm.admission.differing.items() if why}
 
     def _open(self) -> OpenedScene:
-        if self.farm.travel is SceneTravel.YES:
+        if self.farm.travel is TransferMode.YES:
             return self._open_here()
         own = {scene.frame: [scene.path] for scene in self.query.frames}
         self._look_for(self._aside(manifest_of, own, self.scene))
@@ -140,9 +140,9 @@ class SceneTransfer:
         if seeing:
             opened: OpenedScene = self._wait_for(open_scene, seeing, self.query)
             self._describe(opened)
-            same = not self._aside(conflicts, opened.manifest.files)
+            same = not self._aside(first_conflict, opened.manifest.files)
             return opened if same else self._open_here()  # what this machine has is what is to be rendered
-        if self.farm.travel is SceneTravel.NO:
+        if self.farm.travel is TransferMode.NO:
             raise self._unlike(self._others())
         return self._open_here()
 
@@ -151,7 +151,7 @@ class SceneTransfer:
         with RendererProcess(node="this machine", threads=1, logs=Settings().home / "logs") as process:
 
             def ask(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
-                return process.call(function, *args, witness=lambda *_: self.heed())
+                return process.call(function, *args, on_progress=lambda *_: self.heed())
 
             try:
                 found = ask(builds, self.query.renderer)
@@ -159,7 +159,7 @@ class SceneTransfer:
                 raise self._unopened(error) from error
             build = self.query.build if self.query.build in found else found[0]
             query = SceneQuery(renderer=self.query.renderer, build=build, frames=self.query.frames)
-            return self._aside(listed, query, ask(inspect_frames, query))
+            return self._aside(with_manifest, query, ask(inspect_frames, query))
 
     def _look_for(self, manifest: Manifest) -> None:
         """Have all nodes look whether they have these files, and wait until they have said so."""
@@ -172,7 +172,7 @@ class SceneTransfer:
 
     def _send(self, others: Sequence[str]) -> None:
         """Send the scene, and prove on a node that it is the same there."""
-        if self._aside(differences, self.manifest.files):  # this machine hasn't all that the nodes have that see it
+        if self._aside(first_difference, self.manifest.files):  # the nodes see files that this machine doesn't
             self._opened = self._open_here()
             self._keep_manifest()
         sending = self._begin_sending()
@@ -284,7 +284,7 @@ class SceneTransfer:
 
     def _unlike(self, others: dict[str, str]) -> SceneError:
         node, why = next(iter(others.items()))
-        return differs(why, scene=self.scene, node=node)
+        return scene_differs(why, scene=self.scene, node=node)
 
     def _unopened(self, error: NodeNotReady) -> SceneError:
         why = next(iter(self._others().items()), None)

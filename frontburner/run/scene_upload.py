@@ -92,7 +92,7 @@ class SceneUpload:
             counted += size_bytes
             self._count(size_bytes, sent=sent)
 
-        StoreRetry(called_back=self._stopped.is_set, waits=self._wait).call(put)
+        StoreRetry(cancelled=self._stopped.is_set, on_wait=self._wait).call(put)
 
     def _count(self, size_bytes: int, *, sent: bool = False) -> None:
         if self._stopped.is_set():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from frontburner import events as ev
 from frontburner.run.chunks import Chunk, Stage, frame_chunks, frames_title, pass_chunks
 from storage.errors import FrontburnerError
-from tasks.node.finishing_tasks import RETRIES
+from tasks.node.frame_tasks import RETRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from storage.errors import StoreError
 from tasks.node.unit_ledger import UnitLedger
-from tasks.picture.still_parts import clear_parts
+from tasks.picture.still_parts import delete_parts
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -52,7 +52,7 @@ class UnitCleanup:
             try:
                 UnitLedger(store=self.store).forget(frame for frame, _ in some)
                 for parts in {parts for _, parts in some if parts}:
-                    clear_parts(parts, self.store)
+                    delete_parts(parts, self.store)
             except StoreError:
                 return
             for _ in some:

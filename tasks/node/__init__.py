@@ -1,1 +1,1 @@
-"""What a node does: units rendered in a process of their own, stored and reported; and whether it is ready to."""
+"""A node: renders units in a renderer process, stores and reports them, and checks whether it is ready."""

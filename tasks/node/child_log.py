@@ -1,4 +1,4 @@
-"""What a renderer's process prints: kept beside its node, and its last words told when it fails."""
+"""The log of a renderer's process: kept beside its node; its last lines go into the error when the process fails."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAST_WORDS_LINES = 25
-_ROOM_BYTES = 1 << 16
+_DISK_FULL_BYTES = 1 << 16
 """A disk with less than this left is full."""
-_LIMIT_BYTES = 16 << 20
+_ROTATE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class ChildLog:
 
     path: Path
 
-    def begin(self) -> None:
-        """Have it there for a child that starts; one that has grown long is put aside."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)  # who tidies up a machine may have taken it away
-        if self.size_bytes() > _LIMIT_BYTES:
+    def prepare(self) -> None:
+        """Make sure it is there for a child that starts; a long one is rotated."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)  # a clean-up of the machine may have removed it
+        if self.size_bytes() > _ROTATE_BYTES:
             self.path.replace(self.path.with_suffix(".old.log"))
         self.path.touch()
 
@@ -47,8 +47,8 @@ class ChildLog:
 
     @property
     def disk_is_full(self) -> bool:
-        """Whether there is no room for more."""
+        """Whether its disk is full."""
         try:
-            return shutil.disk_usage(self.path.parent).free < _ROOM_BYTES
+            return shutil.disk_usage(self.path.parent).free < _DISK_FULL_BYTES
         except OSError:
             return False

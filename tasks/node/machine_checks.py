@@ -1,25 +1,29 @@
-"""What a machine has for a node: cores, memory, and folders that can be written and have room."""
+"""Checks of a machine: its cores, memory, open files, and folders that must be writable and have room."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from tasks.node.readiness import Check, Grade
+from tasks.process.memory import cgroup_left_bytes
 from tasks.renderers.diagnosis import places
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 GIB = 1 << 30
-LITTLE_MEMORY_BYTES, NO_MEMORY_BYTES = GIB, GIB >> 2
-LITTLE_ROOM_BYTES, NO_ROOM_BYTES = GIB, GIB >> 4
-FEW_FILES = 1024
+ENOUGH_MEMORY_BYTES, REQUIRED_MEMORY_BYTES = GIB, GIB >> 2
+ENOUGH_DISK_BYTES, REQUIRED_DISK_BYTES = GIB, GIB >> 4
+ENOUGH_OPEN_FILES = 1024
 
 
 def machine_checks(*, threads: int, logs: Path) -> list[Check]:
-    """Look at this machine.
+    """Check this machine.
 
     Parameters
     ----------
@@ -33,21 +37,21 @@ def machine_checks(*, threads: int, logs: Path) -> list[Check]:
 
 
 def folder_check(name: str, folder: Path) -> Check:
-    """Try to write into a folder, and see how much room it has."""
-    trouble = places.trouble_at(name, folder, room_bytes=NO_ROOM_BYTES)
+    """Check that a folder can be written and has room."""
+    trouble = places.trouble_at(name, folder, room_bytes=REQUIRED_DISK_BYTES)
     if trouble:
         return Check(name=name, grade=Grade.FAILS, reason=_sentence(trouble.cause), remedy=trouble.remedy)
     free = shutil.disk_usage(places.nearest(folder)).free
     value = f"{folder}, {_gib(free)} free"
-    if free < LITTLE_ROOM_BYTES:
+    if free < ENOUGH_DISK_BYTES:
         reason = f"The {name} {folder} has only {_gib(free)} left."
         return Check(name=name, grade=Grade.NOTE, value=value, reason=reason, remedy="Free some space there.")
     return Check(name=name, value=value)
 
 
 def _cores(threads: int) -> Check:
-    usable, all_ = len(os.sched_getaffinity(0)), os.cpu_count() or 1
-    value = f"{usable} of {all_}, renders with {threads}, load {os.getloadavg()[0]:.1f}"
+    usable, installed = len(os.sched_getaffinity(0)), os.cpu_count() or 1
+    value = f"{usable} of {installed}, renders with {threads}, load {os.getloadavg()[0]:.1f}"
     if threads > usable:
         reason = f"Its renderer uses {threads} threads, and it may use {usable} cores."
         return Check(
@@ -58,13 +62,12 @@ def _cores(threads: int) -> Check:
 
 def _memory() -> Check:
     memory = psutil.virtual_memory()
-    free, whole = memory.available, memory.total
-    limits = [limit for limit in (_control_group(), _limit("RLIMIT_AS")) if limit is not None]
-    free, whole = min([free, *limits]), min([whole, *limits])
-    value = f"{_gib(free)} of {_gib(whole)} free"
-    if free >= LITTLE_MEMORY_BYTES:
+    limits = [limit for limit in (cgroup_left_bytes(), _process_limit("RLIMIT_AS")) if limit is not None]
+    free, total = min([memory.available, *limits]), min([memory.total, *limits])
+    value = f"{_gib(free)} of {_gib(total)} free"
+    if free >= ENOUGH_MEMORY_BYTES:
         return Check(name="memory", value=value)
-    grade = Grade.FAILS if free < NO_MEMORY_BYTES else Grade.NOTE
+    grade = Grade.FAILS if free < REQUIRED_MEMORY_BYTES else Grade.NOTE
     limited = "raise the limit that is set on it" if limits and free == min(limits) else "close what else runs on it"
     return Check(
         name="memory", grade=grade, value=value, reason=f"Only {_gib(free)} of memory are free.",
@@ -73,31 +76,23 @@ def _memory() -> Check:
 
 
 def _files() -> Check:
-    most = _limit("RLIMIT_NOFILE")
-    if most is None or most >= FEW_FILES:
-        return Check(name="open files", value="any number" if most is None else str(most))
-    reason = f"A process may open {most} files only."
+    limit = _process_limit("RLIMIT_NOFILE")
+    if limit is None or limit >= ENOUGH_OPEN_FILES:
+        return Check(name="open files", value="any number" if limit is None else str(limit))
+    reason = f"A process may open {limit} files only."
     return Check(
-        name="open files", grade=Grade.NOTE, value=str(most), reason=reason,
-        remedy=f"Raise the limit (ulimit -n {FEW_FILES}).",
+        name="open files", grade=Grade.NOTE, value=str(limit), reason=reason,
+        remedy=f"Raise the limit (ulimit -n {ENOUGH_OPEN_FILES}).",
     )  # fmt: skip
 
 
-def _limit(name: str) -> int | None:
+def _process_limit(name: str) -> int | None:
     """Return a limit of this process; None if there is none."""
     with suppress(ImportError, AttributeError):
         import resource
 
         soft = resource.getrlimit(getattr(resource, name))[0]
         return None if soft == resource.RLIM_INFINITY else soft
-    return None
-
-
-def _control_group() -> int | None:
-    """Return the memory that is left to the control group this process runs in; None without a limit."""
-    root = Path("/sys/fs/cgroup")
-    with suppress(OSError, ValueError):
-        return int((root / "memory.max").read_text()) - int((root / "memory.current").read_text())
     return None
 
 

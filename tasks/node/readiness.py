@@ -1,4 +1,4 @@
-"""Whether a node is ready, as plain values: a list of checks, each with its cause and remedy where it fails."""
+"""Whether a node is ready: a list of checks, each with reason and remedy where it fails, as plain values."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-OF_A_JOB = ("scene", "store")
-"""Checks that say something of a job's files, rather than of the node."""
+JOB_CHECKS = ("scene", "store")
+"""Checks of a job's files rather than of the node."""
 
 
 class Grade(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """It will do, but could be better."""
+    """It works, but could be better."""
     ABSENT = "absent"
-    """A renderer isn't installed, which is nothing wrong."""
+    """A renderer isn't installed, which is no fault."""
     FAILS = "fails"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Parameters
     ----------
     name
-        What: ``memory``, ``clock``, ``store``, or a renderer's name.
+        ``memory``, ``clock``, ``store``, or a renderer's name.
     value
         What was found, in words.
     reason, remedy
@@ -46,13 +46,13 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether it keeps nobody from rendering."""
+        """Whether it doesn't keep the node from rendering."""
         return self.grade is not Grade.FAILS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """What a node is, and what it can do.
+    """What was found of a node, and what it can render.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Readiness:
 
     @property
     def problems(self) -> tuple[Check, ...]:
-        """What fails."""
+        """The checks that failed."""
         return tuple(check for check in self.checks if not check.ok)
 
     def of(self, name: str) -> Check | None:
@@ -87,12 +87,12 @@ class Readiness:
         return next((check for check in self.checks if check.name == name), None)
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return it as plain JSON values."""
         return {**asdict(self), "ok": self.ok}
 
 
 def readiness_from(document: Mapping[str, Any]) -> Readiness:
-    """Return what `Readiness.document` made a document of."""
+    """Rebuild what `Readiness.document` wrote."""
     return Readiness(
         node=document["node"],
         host=document["host"],
@@ -105,6 +105,6 @@ def readiness_from(document: Mapping[str, Any]) -> Readiness:
 
 
 def with_checks(readiness: Readiness, more: Iterable[Check]) -> Readiness:
-    """Return it with further checks, found out elsewhere; the first of a name counts."""
+    """Return it with further checks, made elsewhere; the first of a name counts."""
     document = readiness.document()
     return readiness_from({**document, "checks": [*document["checks"], *(asdict(check) for check in more)]})

@@ -1,4 +1,4 @@
-"""The renderer's side of the process border: answers calls, keeps one session open, dies with its parent."""
+"""Runs inside the renderer's process: runs calls, keeps one session open, ends with its parent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.errors import FrontburnerError
 from tasks.process import resource_usage
-from tasks.process.lifeline import ask_for_death_signal
+from tasks.process.termination import ask_for_death_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,14 +34,14 @@ SECRETS = (
     "PREFECT_API_KEY",
     "FRONTBURNER_TOKEN",
 )
-"""What a renderer and the programs it runs have no use for, and a scene's own code neither."""
+"""Removed from the environment: a renderer, the programs it runs and a scene's own code have no use for them."""
 _ORPHAN_EXIT_CODE = 3
 _LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A unit's pixels and what they took.
+    """A unit's pixels and what they cost.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ class Rendered:
     peak_memory_bytes
         Most memory the child and a program of its held during this unit, where the system can tell (else since its
         start).
+    short_of_memory
+        Whether the node had hardly any memory left; filled in by the parent.
     """
 
     pixels: Pixels
@@ -62,11 +64,10 @@ class Rendered:
     build: str
     isa: str
     short_of_memory: bool = False
-    """Whether the node had hardly any memory left. Its parent sees that."""
 
 
-Answer = tuple[Any, FrontburnerError | str | None]
-"""What a call came to: a value, or an error that is one of ours, or the text of one that isn't."""
+Outcome = tuple[Any, FrontburnerError | str | None]
+"""Of a call: its value, and its error, which is one of ours or the text of another."""
 
 _session: tuple[tuple[str, str, int], Session] | None = None
 
@@ -103,8 +104,8 @@ def _session_for(frame: FrameSpec, threads: int) -> tuple[Session, float]:
     return _session[1], time.perf_counter() - began_s
 
 
-def answer(function: Callable[..., Any], *args: Any) -> Answer:  # noqa: ANN401 - whatever the function takes
-    """Call a function. Whatever it throws must reach the node as an answer."""
+def run_call(function: Callable[..., Any], *args: Any) -> Outcome:  # noqa: ANN401 - whatever the function takes
+    """Call a function. Whatever it throws is returned, so that it reaches the node."""
     try:
         return function(*args), None
     except FrontburnerError as error:
@@ -114,11 +115,11 @@ def answer(function: Callable[..., Any], *args: Any) -> Answer:  # noqa: ANN401 
         return None, f"{type(error).__name__}: {error}"
 
 
-def begin(log: Path, node: str) -> None:
+def initialize(log: Path, node: str) -> None:
     """Make this new process a node's renderer, before it imports anything heavy."""
-    _die_with_parent()
-    _speak_to(log)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _end_with_parent()
+    _redirect_output(log)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
     if os.environ.get(NICE_VARIABLE) and hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
@@ -129,10 +130,10 @@ def begin(log: Path, node: str) -> None:
     print(f"--- renderer process {os.getpid()} started {time.strftime('%Y-%m-%d %H:%M:%S')}")
 
 
-def _die_with_parent() -> None:
+def _end_with_parent() -> None:
     """Exit when the parent does, however it ends.
 
-    Watching works everywhere but needs the interpreter to run; the death signal also ends native code.
+    Watching the parent works everywhere but needs the interpreter to run; the death signal also ends native code.
     """
     ask_for_death_signal()
 
@@ -145,8 +146,8 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def _speak_to(log: Path) -> None:
-    """Send all output to the log, that of native code too."""
+def _redirect_output(log: Path) -> None:
+    """Send all output to the log, including that of native code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout = sys.stderr = log.open("a", buffering=1)
     for stream in (1, 2):

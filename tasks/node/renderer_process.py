@@ -1,4 +1,4 @@
-"""A renderer in a process of its own: it can crash, hang or be called back without harm to the node.
+"""A renderer in a process of its own: it can crash, hang or be cancelled without harm to the node.
 
 The process is the one worker of a `pebble` pool. A pool lives as long as its worker: whatever ends the one ends
 both, and the next call makes new ones.
@@ -6,35 +6,33 @@ both, and the next call makes new ones.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import partial
-from multiprocessing.context import SpawnContext, SpawnProcess
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pebble
 
 from storage.errors import FrontburnerError
-from tasks.errors import ProgramFailed, UnitFailed
+from tasks.errors import ProgramFailed, UnitCancelled, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
-from tasks.node.renderer_call import Call, Phase, Witness, check, never, nobody
-from tasks.process.exit_status import exit_sentence
-from tasks.process.hang_detection import STILL_S, HangDetection, cpu_s
+from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_cpu_s
 from tasks.process.memory import MemoryWatch
+from tasks.process.pebble_internals import finalizer, forget_main_module, start_pool
+from tasks.process.termination import describe_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from multiprocessing.context import SpawnProcess
 
     from tasks.node.renderer_child import Rendered
     from tasks.spec import UnitSpec
@@ -42,23 +40,58 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 POLL_S = 0.1
-"""Seconds between two looks at whether a call was called back."""
-
-pebble.CONSTS.term_timeout = 0.5  # native code survives SIGTERM
+"""Seconds between two checks of whether a call was cancelled."""
 
 # Linux ends a child with the *thread* that started it: this one lives as long as the interpreter.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renderer-starter")
 
 
-class _Spawn(SpawnContext):
-    """Starts processes, and knows the first: the only one that gets work."""
+class Phase(StrEnum):
+    """How far a call is."""
 
-    child: SpawnProcess | None = None
+    WAITING = "waiting"
+    """Another call has the renderer."""
+    RENDERING = "rendering"
 
-    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: ANN401, N802
-        process = SpawnProcess(*args, **kwargs)
-        self.child = self.child or process
-        return process
+
+ProgressCallback = Callable[[Phase, float], None]
+"""Called again and again with a call's phase and the seconds since it began."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _ignore(_: Phase, __: float) -> None:
+    pass
+
+
+def raise_if_cancelled(cancelled: Callable[[], bool], name: str) -> None:
+    """Raise `UnitCancelled` if a call was cancelled."""
+    if cancelled():
+        raise UnitCancelled(reason="The unit was cancelled.", remedy="No action is needed.", retryable=True, unit=name)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """A call to the child."""
+
+    function_and_args: tuple[Any, ...]
+    cancelled: Callable[[], bool]
+    timeout_s: float | None
+    name: str
+    on_progress: ProgressCallback
+    memory: MemoryWatch
+    began_s: float = field(default_factory=time.monotonic)
+    log_bytes: int = 0
+    hung: bool = False
+
+    def poll(self, phase: Phase) -> None:
+        """Raise if the call was cancelled, and report how far it is."""
+        raise_if_cancelled(self.cancelled, self.name)
+        if phase is Phase.RENDERING:
+            self.memory.sample()
+        self.on_progress(phase, time.monotonic() - self.began_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +106,14 @@ class _Running:
         """Whether calls can be answered."""
         return bool(self.pool.active) and self.process.is_alive()
 
-    def answer(self, call: Call) -> renderer_child.Answer:
-        """Put a call to the child and wait for its answer."""
-        future = self.pool.schedule(renderer_child.answer, call.said, timeout=call.timeout_s)
-        stillness = HangDetection(partial(cpu_s, self.process.pid or 0))
+    def call(self, call: _Call) -> renderer_child.Outcome:
+        """Make a call to the child and wait for its outcome."""
+        future = self.pool.schedule(renderer_child.run_call, call.function_and_args, timeout=call.timeout_s)
+        detector = HangDetector(partial(tree_cpu_s, self.process.pid or 0))
         while not wait([future], timeout=POLL_S).done:
-            call.look(Phase.RENDERING)
-            call.still = stillness.look(time.monotonic())
-            if call.still:
+            call.poll(Phase.RENDERING)
+            call.hung = detector.hangs(time.monotonic())
+            if call.hung:
                 raise TimeoutError
             if not self.alive:  # pebble alone would wait forever for a child that exits with code 0
                 raise BrokenProcessPool
@@ -97,7 +130,7 @@ class _Running:
 class RendererProcess:
     """Renders units one at a time in a child process that is kept between them.
 
-    Safe to use from any thread: callers take turns, and a waiting one can be called back too.
+    Safe to use from any thread: callers take turns, and a waiting one can be cancelled too.
 
     Parameters
     ----------
@@ -115,11 +148,11 @@ class RendererProcess:
     log: ChildLog = field(init=False)
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
     _running: _Running | None = field(init=False, repr=False, default=None)
-    _end: Callable[[], object] = field(init=False, repr=False, default=never)
+    _end: Callable[[], object] = field(init=False, repr=False, default=_never)
 
     def __post_init__(self) -> None:
         self.log = ChildLog(self.logs / f"renderer-{os.getpid()}-{id(self):x}.log")
-        self.log.begin()
+        self.log.prepare()
 
     def __enter__(self) -> Self:
         return self
@@ -134,10 +167,12 @@ class RendererProcess:
 
     @property
     def busy(self) -> bool:
-        """Whether a call is under way."""
+        """Whether a call is running."""
         return self._turn.locked()
 
-    def render(self, unit: UnitSpec, *, cancelled: Callable[[], bool] = never, witness: Witness = nobody) -> Rendered:
+    def render(
+        self, unit: UnitSpec, *, cancelled: Callable[[], bool] = _never, on_progress: ProgressCallback = _ignore
+    ) -> Rendered:
         """Render a unit in the child.
 
         Raises
@@ -145,39 +180,39 @@ class RendererProcess:
         SceneError
             When the renderer refuses the scene.
         UnitFailed
-            When the child crashes, throws, does nothing for long, or takes longer than ``unit.timeout_s``.
+            When the child crashes, throws, hangs, or takes longer than ``unit.timeout_s``.
         UnitCancelled
             When ``cancelled()`` turned true. The child is killed if it was working.
         """
         memory = MemoryWatch()
         rendered = self.call(
             renderer_child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest,
-            witness=witness, memory=memory,
+            on_progress=on_progress, memory=memory,
         )  # fmt: skip
-        short = memory.short and rendered.peak_memory_bytes > (memory.least_bytes or 0)
+        short = memory.was_low and rendered.peak_memory_bytes > (memory.lowest_bytes or 0)
         return replace(rendered, short_of_memory=short)
 
     def call(
         self,
         function: Callable[..., T],
         *args: Any,  # noqa: ANN401 - whatever the function takes
-        cancelled: Callable[[], bool] = never,
+        cancelled: Callable[[], bool] = _never,
         timeout_s: float | None = None,
         name: str = "",
-        witness: Witness = nobody,
+        on_progress: ProgressCallback = _ignore,
         memory: MemoryWatch | None = None,
     ) -> T:
         """Run an importable function in the child, under the rules of `render`. ``name`` is for errors."""
-        call = Call(
-            said=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name, witness=witness,
-            memory=memory or MemoryWatch(),
+        call = _Call(
+            function_and_args=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name,
+            on_progress=on_progress, memory=memory or MemoryWatch(),
         )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
-            call.look(Phase.WAITING)
+            call.poll(Phase.WAITING)
         try:
-            check(cancelled, name)
+            raise_if_cancelled(cancelled, name)
             call.began_s, call.log_bytes = time.monotonic(), self.log.size_bytes()
-            value, error = self._ask(call)
+            value, error = self._run(call)
         finally:
             self._turn.release()
         if isinstance(error, ProgramFailed):
@@ -193,27 +228,27 @@ class RendererProcess:
         """End the child, whatever it does. The next call starts another."""
         if self._running:
             self._running.process.kill()
-        if self._turn.acquire(blocking=False):  # else whoever has the turn finds the child dead, and clears up
+        if self._turn.acquire(blocking=False):  # else the running call finds the child dead, and cleans up
             self._end()
             self._turn.release()
 
-    def _ask(self, call: Call) -> renderer_child.Answer:
-        """Put a call to the child and wait for its answer; end the child if there is none."""
+    def _run(self, call: _Call) -> renderer_child.Outcome:
+        """Make a call to the child and wait for its outcome; end the child if there is none."""
         try:
             running = self._ready()
         except OSError as error:
             raise self._failed(call, f"The renderer process could not be started: {error}.") from error
         try:
-            return running.answer(call)
+            return running.call(call)
         except TimeoutError:
             self._end()
             reason = (
-                f"The renderer did nothing for {STILL_S / 60:.0f} minutes." if call.still
+                f"The renderer did nothing for {HANG_TIMEOUT_S / 60:.0f} minutes." if call.hung
                 else f"The renderer took longer than {call.timeout_s:g} s."
             )  # fmt: skip
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
-            reason = f"The renderer process {exit_sentence(running.process.exitcode)}."
+            reason = f"The renderer process {describe_exit(running.process.exitcode)}."
         except BaseException:
             self._end()
             raise
@@ -227,42 +262,21 @@ class RendererProcess:
         return _starter.submit(self._start).result()
 
     def _start(self) -> _Running:
-        _forget_main()
-        self.log.begin()
-        context = _Spawn()
-        pool = pebble.ProcessPool(
-            max_workers=1, context=context, initializer=renderer_child.begin, initargs=(self.log.path, self.node)
-        )
-        if not (pool.active and context.child):  # asking starts the child
-            raise BrokenProcessPool
-        self._running = _Running(pool, context.child)
-        # Called by `stop`, when nobody refers to us any more, and before multiprocessing waits for its children.
-        self._end = Finalize(self, self._running.end, exitpriority=0)
+        forget_main_module()
+        self.log.prepare()
+        self._running = _Running(*start_pool(renderer_child.initialize, self.log.path, self.node))
+        self._end = finalizer(self, self._running.end)
         return self._running
 
-    def _failed(self, call: Call, reason: str, *, killed: bool = False, remedy: str = "") -> UnitFailed:
-        words = self.log.last_words(call.log_bytes)
-        short = call.memory.ended(killed=killed, words=f"{reason} {words}")
-        remedy = f"{remedy} Its last words and its log ({self.log.path} on {self.node}) say more.".lstrip()
-        if short:
-            remedy = f"The memory of {self.node} is too short: close what else runs on it. {remedy}"
+    def _failed(self, call: _Call, reason: str, *, killed: bool = False, remedy: str = "") -> UnitFailed:
+        last_words = self.log.last_words(call.log_bytes)
+        short_of_memory = call.memory.explains_exit(killed=killed, output=f"{reason} {last_words}")
+        remedy = f"{remedy} Its last output and its log ({self.log.path} on {self.node}) say more.".lstrip()
+        if short_of_memory:
+            remedy = f"{self.node} has too little memory: close what else runs on it. {remedy}"
         if self.log.disk_is_full:
             remedy = f"The disk of {self.node} that holds its log, {self.log.path}, is full: free some space."
         return UnitFailed(
-            reason=reason,
-            remedy=remedy,
-            retryable=True,
-            unit=call.name,
-            node=self.node,
-            last_words=words,
-            log=str(self.log.path),
-            short_of_memory=short,
-        )
-
-
-def _forget_main() -> None:
-    """Spare a node's renderer the import of the node's own main module: seconds, and numpy before `child.begin`."""
-    if multiprocessing.parent_process():  # a node was spawned itself: its main is the command, imported again
-        main = sys.modules["__main__"]
-        main.__spec__ = None
-        main.__dict__.pop("__file__", None)
+            reason=reason, remedy=remedy, retryable=True, unit=call.name, node=self.node, last_words=last_words,
+            log=str(self.log.path), short_of_memory=short_of_memory,
+        )  # fmt: skip

@@ -1,13 +1,17 @@
-"""What a node does with a job's scene before anything is rendered: it is opened, and read in the node's renderer."""
+"""Dask tasks on a job's scene: opened and read in the node's renderer process before anything is rendered."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.node.unit_task import in_renderer, scene_for
-from tasks.scene.fetching import SceneLocation
-from tasks.scene.frame_scenes import OpenedScene, SceneQuery, inspect_frames, listed
+from distributed import get_worker
+
+from tasks.node.node_state import in_renderer
+from tasks.node.unit_channel import fetched_message
+from tasks.scene.fetching import Progress, SceneLocation, local_scene
+from tasks.scene.frame_scenes import OpenedScene, SceneQuery, inspect_frames, with_manifest
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from tasks.job_context import JobContext
@@ -16,13 +20,18 @@ if TYPE_CHECKING:
 
 def open_scene(query: SceneQuery) -> OpenedScene:
     """Read a scene in this node's renderer, for each frame whose file or content is its own."""
-    return listed(query, in_renderer(inspect_frames, query))
+    return with_manifest(query, in_renderer(inspect_frames, query))
 
 
-def open_sent_scene(query: SceneQuery, manifest: str, desk: JobContext) -> SceneInfo:
+def open_sent_scene(query: SceneQuery, manifest: str, job: JobContext) -> SceneInfo:
     """Read a job's first frame in this node's renderer, from the files as the node has them now."""
-    first = query.frames[0]
-    place = SceneLocation(scene=first.path, frame=first.frame, manifest=manifest)
-    with scene_for(place, desk) as path:
-        own = replace(query, frames=(replace(first, path=path),))
-        return in_renderer(inspect_frames, own)[first.frame]
+    worker, first = get_worker(), query.frames[0]
+    node = str(worker.name)
+
+    def report(fetched_bytes: int, size_bytes: int, seconds: float) -> None:
+        worker.log_event(job.topic, fetched_message(0, node, fetched_bytes, size_bytes, seconds))
+
+    location = SceneLocation(scene=first.path, frame=first.frame, manifest=manifest)
+    with local_scene(location, job, node=node, retry=StoreRetry(), progress=Progress(report=report)) as scene:
+        local_query = replace(query, frames=(replace(first, path=scene.path),))
+        return in_renderer(inspect_frames, local_query)[first.frame]

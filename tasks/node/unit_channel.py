@@ -1,4 +1,4 @@
-"""What a unit's node and the job's dispatcher say to each other while the unit is rendered, over the scheduler."""
+"""The channel between the thread that renders a unit and the job's dispatcher, over the Dask scheduler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import get_worker
 from distributed.worker import thread_state
 
-from tasks.node.renderer_call import check
+from tasks.node.renderer_process import raise_if_cancelled
 from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
@@ -16,70 +16,69 @@ if TYPE_CHECKING:
 
     from storage.errors import StoreError
     from tasks.job_context import JobContext
-    from tasks.node.renderer_call import Phase
+    from tasks.node.renderer_process import Phase
     from tasks.spec import UnitSpec
 
-SAYS_AFTER_S = 5.0
-"""A unit that has waited or been rendered for so long is told of: most are done before, and need no word."""
+REPORT_AFTER_S = 5.0
+"""A unit is reported once it has waited or been rendered for this long. Most are done earlier and need no report."""
 
 
 @dataclass(slots=True, kw_only=True)
 class UnitChannel:
-    """Line from the thread that renders a unit to the job's dispatcher: what it says, and hears of the unit."""
+    """Sends messages about a unit to the job's dispatcher, and knows whether the unit was cancelled."""
 
     worker: Worker
     key: str
     node: str
     topic: str
     ticket: int
-    told_damage: bool = False
+    damage_reported: bool = False
     _phase: Phase | None = None
 
     @classmethod
-    def of(cls, desk: JobContext, ticket: int) -> UnitChannel:
-        """Line of the unit this thread renders."""
+    def of(cls, job: JobContext, ticket: int) -> UnitChannel:
+        """Return the channel of the unit this thread renders."""
         worker = get_worker()
-        return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=desk.topic, ticket=ticket)
+        return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=job.topic, ticket=ticket)
 
-    def say(self, **news: Any) -> None:  # noqa: ANN401 - whatever the news are
-        """Send news of the unit."""
+    def report(self, **message: Any) -> None:  # noqa: ANN401 - whatever the message holds
+        """Send a message about the unit."""
         if self.topic:
-            self.worker.log_event(self.topic, {"ticket": self.ticket, **news})
+            self.worker.log_event(self.topic, {"ticket": self.ticket, **message})
 
-    def say_damaged(self, unit: UnitSpec, reason: str) -> None:
-        """Say that a unit's object was no good."""
-        self.told_damage = True
-        self.say(damaged=reason, node=self.node, frame=unit.frame.frame)
+    def report_damaged(self, unit: UnitSpec, reason: str) -> None:
+        """Report that a unit's object was damaged or gone."""
+        self.damage_reported = True
+        self.report(damaged=reason, node=self.node, frame=unit.frame.frame)
 
-    def say_fetched(self, fetched_bytes: int, size_bytes: int, seconds: float) -> None:
-        """Say how much of the scene's files was fetched."""
-        if self.topic:
-            self.worker.log_event(self.topic, fetched(self.ticket, self.node, fetched_bytes, size_bytes, seconds))
+    def report_fetched(self, fetched_bytes: int, size_bytes: int, seconds: float) -> None:
+        """Report how much of the scene's files was fetched."""
+        self.report(**fetched_message(self.ticket, self.node, fetched_bytes, size_bytes, seconds))
 
-    def look(self) -> None:
-        """Raise a `UnitCancelled` when the unit was called back."""
-        check(self.called_back, self.key)
-
-    def witness(self, phase: Phase, seconds: float) -> None:
-        """Say once that a unit waits its turn or is being rendered, if that takes longer than moments."""
-        if phase != self._phase and seconds >= SAYS_AFTER_S:
+    def report_phase(self, phase: Phase, seconds: float) -> None:
+        """Report once that a unit waits its turn or is being rendered, if that takes longer than `REPORT_AFTER_S`."""
+        if phase != self._phase and seconds >= REPORT_AFTER_S:
             self._phase = phase
-            self.say(phase=phase.value, seconds=seconds)
+            self.report(phase=phase.value, seconds=seconds)
 
-    def patience(self) -> StoreRetry:
-        """Return what waits for the store while somebody wants the unit."""
-        return StoreRetry(called_back=self.called_back, waits=self._say_store_away)
+    def store_retry(self) -> StoreRetry:
+        """Return what retries calls on the store until the unit is cancelled."""
+        return StoreRetry(cancelled=self.cancelled, on_wait=self._report_store_away)
 
-    def called_back(self) -> bool:
+    def cancelled(self) -> bool:
         """Whether the scheduler no longer wants the task this thread runs."""
         task = self.worker.state.tasks.get(self.key)
         return task is None or task.state in ("cancelled", "released", "forgotten")
 
-    def _say_store_away(self, error: StoreError) -> None:
-        self.say(away={"reason": error.reason, "remedy": error.remedy, "url": error.url})
+    def raise_if_cancelled(self) -> None:
+        """Raise `UnitCancelled` when the unit was cancelled."""
+        raise_if_cancelled(self.cancelled, self.key)
+
+    def _report_store_away(self, error: StoreError) -> None:
+        self.report(away={"reason": error.reason, "remedy": error.remedy, "url": error.url})
 
 
-def fetched(ticket: int, node: str, fetched_bytes: int, size_bytes: int, seconds: float) -> dict[str, Any]:
-    """News of how much of a scene's files a node has fetched."""
-    how_far = {"fetched_bytes": fetched_bytes, "size_bytes": size_bytes, "seconds": seconds}
-    return {"ticket": ticket, "node": node, "fetched": how_far}
+def fetched_message(ticket: int, node: str, fetched_bytes: int, size_bytes: int, seconds: float) -> dict[str, Any]:
+    """Return the message of how much of a scene's files a node has fetched."""
+    fetched = {"fetched_bytes": fetched_bytes, "size_bytes": size_bytes, "seconds": seconds}
+    return {"ticket": ticket, "node": node, "fetched": fetched}

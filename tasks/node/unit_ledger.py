@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 _UNITS = f"{INTERNAL_PREFIX}/units/"
 _KEY = re.compile(rf"{_UNITS}([0-9a-f]{{64}})/s(\d+)-(\d+)_x(\d+)-(\d+)_y(\d+)-(\d+)\.unit")
-_SAMPLE, _SAMPLES = "00", 256
-"""Digests are evenly spread: a store holds about so many times what it holds of frames whose digests begin so."""
-_LISTING = 10
-"""Keys of one long listing that take as long as a listing of their own, of which others are under way meanwhile. On S3
-that took 2.6 ms, a key of a long listing 0.1 to 0.5 ms; in a folder 0.2 and 0.05 ms."""
+_SAMPLE_PREFIX, _PREFIXES = "00", 256
+"""Digests are evenly spread, so a store holds about 256 times as many units as those whose digests begin with 00."""
+_KEYS_PER_LISTING = 10
+"""Keys of one long listing that take as long as a short listing, several of which run at once. On S3 a short listing
+took 2.6 ms and a key of a long listing 0.1 to 0.5 ms; in a folder 0.2 and 0.05 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitLedger:
-    """Finished units by what they are: frame, region and range of samples can be read off an object's key."""
+    """Finished units in a store. An object's key holds the digest of the frame, the region and the range of samples."""
 
     store: ObjectStore
 
@@ -47,7 +47,7 @@ class UnitLedger:
         try:
             record = record_from(json.loads(metadata["record"]))
             channels = tuple(json.loads(metadata["channels"]))
-        except (KeyError, TypeError, ValueError):  # whole, but not written by this version
+        except (KeyError, TypeError, ValueError):  # intact, but written by another version
             raise CorruptObject(
                 reason=f"The object {key!r} has a record that can't be read.",
                 remedy="Discard it, and it is rendered again.",
@@ -57,25 +57,25 @@ class UnitLedger:
         return Tile(region=unit.region, samples=unit.samples, channels=channels, sums=sums, record=record)
 
     def create(self, unit: UnitSpec, tile: Tile) -> bool:
-        """Make a unit done; False if it was done already, which changes nothing."""
+        """Mark a unit done by storing it; False if it was done already, which changes nothing."""
         metadata = {"record": json.dumps(asdict(tile.record)), "channels": json.dumps(tile.channels)}
         return self.store.create(_key(unit), pack(tile.sums, metadata))
 
     def discard(self, unit: UnitSpec) -> None:
-        """Make a unit not done."""
+        """Mark a unit not done by deleting its object."""
         self.store.delete(_key(unit))
 
     def finished(self, frames: Iterable[FrameSpec]) -> dict[str, list[tuple[SampleRange, Region]]]:
-        """List what is done of some frames, by their digests, without reading a pixel.
+        """List the finished units of some frames, by the frames' digests, without reading a pixel.
 
-        The units of all jobs lie side by side. Those of one frame are listed at the price of a round trip; all units
-        in one go, at a price that grows with each there is, whosever it is. A sample tells what costs less.
+        The units of all jobs are stored side by side. Listing those of one frame costs a round trip; listing all units
+        at once costs more with each unit of any job. A sample tells which is cheaper.
         """
-        own = {frame.digest for frame in frames}
+        digests = {frame.digest for frame in frames}
         found: dict[str, list[tuple[SampleRange, Region]]] = defaultdict(list)
-        for key in list_all(self.store, self._where(own)):
+        for key in list_all(self.store, self._prefixes(digests)):
             match = _KEY.fullmatch(key)
-            if match is not None and match[1] in own:
+            if match is not None and match[1] in digests:
                 s0, s1, x0, x1, y0, y1 = map(int, match.groups()[1:])
                 place = SampleRange(start=s0, stop=s1), Region(x0=x0, y0=y0, x1=x1, y1=y1)
                 found[match[1]].append(place)
@@ -85,11 +85,11 @@ class UnitLedger:
         """Remove all units of some frames, once their pictures are in place."""
         delete_all(self.store, list_all(self.store, (f"{_folder(frame)}/" for frame in frames)))
 
-    def _where(self, digests: AbstractSet[str]) -> list[str]:
-        """Texts that the keys of some frames' units start with: one for each frame, or what all units start with."""
+    def _prefixes(self, digests: AbstractSet[str]) -> list[str]:
+        """Prefixes of keys to list for some frames: one for each frame, or that of all units."""
         if len(digests) > MAX_CONCURRENCY:
-            sample = len(list(self.store.list(f"{_UNITS}{_SAMPLE}")))
-            if len(digests) * _LISTING >= sample * _SAMPLES:
+            sample = len(list(self.store.list(f"{_UNITS}{_SAMPLE_PREFIX}")))
+            if len(digests) * _KEYS_PER_LISTING >= sample * _PREFIXES:
                 return [_UNITS]
         return [f"{_UNITS}{digest}/" for digest in digests]
 

@@ -1,4 +1,4 @@
-"""Versions that must be the same on all machines of a farm: Frontburner's own down to its source, and a few others."""
+"""Versions that must be the same on all machines of a farm: Frontburner's own, its source's digest, and a few more."""
 
 from __future__ import annotations
 
@@ -20,20 +20,16 @@ _DIGITS = 8
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions here. What isn't installed isn't named."""
-    found = {"frontburner": f"{_version('frontburner')} {_source()}".strip(), "python": _python()}
+    """Return this machine's versions. What isn't installed is left out."""
+    python = ".".join(platform.python_version_tuple()[:2])  # compiled packages and pickles depend on no more of it
+    found = {"frontburner": f"{_version('frontburner')} {_source_digest()}".strip(), "python": python}
     return found | {name: version for name in PACKAGES if (version := _version(name))}
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
-    """Say in which versions another machine differs, of those both have."""
-    both = [name for name in here if name in there and here[name] != there[name]]
-    return [f"{name} {there[name]} instead of {here[name]}" for name in both]
-
-
-def _python() -> str:
-    """Python's version as far as compiled packages and pickles depend on it."""
-    return ".".join(platform.python_version_tuple()[:2])
+    """Say in which versions another machine differs, of those that both have."""
+    differing = [name for name in here if name in there and here[name] != there[name]]
+    return [f"{name} {there[name]} instead of {here[name]}" for name in differing]
 
 
 def _version(package: str) -> str:
@@ -43,8 +39,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def _source() -> str:
-    """Digest of the source, which a version alone doesn't tell apart."""
+def _source_digest() -> str:
+    """Digest of the source, which can differ between machines of the same version."""
     digest = hashlib.sha256()
     for folder in _FOLDERS:
         for path in sorted((_ROOT / folder).rglob("*.py")):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tasks.picture.movie import Shown
+    from tasks.picture.movie import DisplayImage
 
 MOST_FRAMES = 120
 """Frames of a sheet at most: of more, every second, third, … is shown, and all that are flagged."""
@@ -28,11 +28,11 @@ class Cell:
     """A frame on the sheet; ``flag`` says in a word or two what is wrong with it."""
 
     frame: int
-    picture: Shown
+    picture: DisplayImage
     flag: str = ""
 
 
-def chosen(frames: Sequence[int], flagged: Mapping[int, str], *, most: int = MOST_FRAMES) -> tuple[int, ...]:
+def select_frames(frames: Sequence[int], flagged: Mapping[int, str], *, most: int = MOST_FRAMES) -> tuple[int, ...]:
     """Choose the frames of a sheet: evenly spread, the first and all that are flagged among them."""
     step = math.ceil(len(frames) / most)
     return tuple(frame for at, frame in enumerate(frames) if at % step == 0 or frame in flagged)
@@ -70,7 +70,7 @@ def sheet(cells: Sequence[Cell], *, title: str, facts: str) -> bytes:
     return out.getvalue()
 
 
-def small(picture: Shown, *, max_px: int) -> bytes:
+def small(picture: DisplayImage, *, max_px: int) -> bytes:
     """Make a JPEG of at most so many pixels a side."""
     return _small(Image.fromarray(picture), max_px)
 

@@ -84,7 +84,7 @@ class PictureOrder:
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides the files' content."""
-        document = canonical(self, but=("frame", "keys", "ending", "inspect")) | {"frame": self.frame.digest}
+        document = canonical(self, exclude=("frame", "keys", "ending", "inspect")) | {"frame": self.frame.digest}
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -108,7 +108,7 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stitched:
+class StitchedFrame:
     """A frame's picture, put together of its tiles and not yet written, and what it reached."""
 
     picture: Picture
@@ -131,22 +131,22 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
     StoreError
         When a file can't be written; files that were there before are left whole.
     """
-    stitched = put_together(tiles, order)
-    return write(without_noise(stitched) if order.denoise else stitched, order, store, metadata)
+    stitched = stitch_picture(tiles, order)
+    return write(denoise_picture(stitched) if order.denoise else stitched, order, store, metadata)
 
 
-def put_together(tiles: Sequence[Tile], order: PictureOrder) -> Stitched:
+def stitch_picture(tiles: Sequence[Tile], order: PictureOrder) -> StitchedFrame:
     """Stitch a frame, as it is wanted. Raises `BadTile` when the tiles don't make it up."""
     picture, tiles = _stitched(tiles, order)
-    return Stitched(picture=picture, reached=_reached(picture, tiles, order))
+    return StitchedFrame(picture=picture, reached=_reached(picture, tiles, order))
 
 
-def without_noise(stitched: Stitched) -> Stitched:
+def denoise_picture(stitched: StitchedFrame) -> StitchedFrame:
     """Denoise a frame's whole picture."""
     return replace(stitched, picture=denoised(stitched.picture))
 
 
-def write(stitched: Stitched, order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
+def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
     """Encode a frame's picture and put its files in place atomically, each followed by the record of what it is.
 
     Raises
@@ -158,7 +158,7 @@ def write(stitched: Stitched, order: PictureOrder, store: ObjectStore, metadata:
     measured = figures(picture.pixels) if order.inspect else None
     files: dict[str, str] = {}
     for key in order.keys:
-        data = _encode(key, picture, order, metadata | reached.facts())
+        data = _encode(key, picture, order, metadata | reached.metadata())
         files[key] = hashlib.sha256(data).hexdigest()
         # Without a record in between, no crash can leave a file that passes for what another job wrote.
         store.delete(record_key(key))
@@ -268,7 +268,7 @@ def early_preview(moments: Moments, order: PictureOrder) -> bytes:
     return preview(moments.means, order.encoding)
 
 
-def show_early(moments: Moments, order: PictureOrder, store_url: str) -> bytes:
+def write_early_preview(moments: Moments, order: PictureOrder, store_url: str) -> bytes:
     """Make a preview of the passes there are so far, and keep it where that of the frame will be."""
     jpeg = early_preview(moments, order)
     with suppress(StoreError):

@@ -84,7 +84,7 @@ class Figures:
     @property
     def cells(self) -> list[float]:
         """Mean luminance of each cell, in the five digits that are told of it."""
-        return _told(np.frombuffer(self.light, _PACKED))
+        return _rounded(np.frombuffer(self.light, _PACKED))
 
     def document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -116,7 +116,7 @@ def figures(pixels: Floats) -> Figures:
         brightest=float(f"{brightest:.5g}"),
         bad_px=int(whole.size - np.count_nonzero(whole)),
         fireflies=int(np.count_nonzero(flies)),
-        light=_packed(_told(_cells(light).ravel())),
+        light=_packed(_rounded(_cells(light).ravel())),
     )
 
 
@@ -125,7 +125,7 @@ def figures_from(values: Mapping[str, Any]) -> Figures:
     return Figures(**{**values, "light": _packed(values["light"])})
 
 
-def _told(values: npt.NDArray[np.floating[Any]]) -> list[float]:
+def _rounded(values: npt.NDArray[np.floating[Any]]) -> list[float]:
     """Round to the digits that are kept: few enough for a packed value to give the same ones again."""
     return [float(f"{value:.5g}") for value in values]
 
@@ -136,16 +136,16 @@ def _packed(cells: Sequence[float]) -> bytes:
 
 def findings(measured: Mapping[int, Figures]) -> tuple[Finding, ...]:
     """Flag the frames of a sequence that stand out, each for the gravest of its faults."""
-    alone = dict(_alone(measured))
+    alone = dict(_faulty_by_themselves(measured))
     rest = {frame: own for frame, own in sorted(measured.items()) if frame not in alone}
     jumps = _jumps(rest)
     found: dict[int, Finding] = {}
-    for finding in (*alone.values(), *_duplicates(rest, jumps), *_flickers(jumps), *_sparkling(rest)):
+    for finding in (*alone.values(), *_duplicates(rest, jumps), *_flickers(jumps), *_too_many_fireflies(rest)):
         found.setdefault(finding.frame, finding)
     return tuple(found[frame] for frame in sorted(found))
 
 
-def _alone(measured: Mapping[int, Figures]) -> Iterator[tuple[int, Finding]]:
+def _faulty_by_themselves(measured: Mapping[int, Figures]) -> Iterator[tuple[int, Finding]]:
     """Frames that are wrong whatever the others look like."""
     for frame, own in measured.items():
         if own.bad_px:
@@ -202,7 +202,7 @@ def _odd_ones(frames: Sequence[int], jumps: Mapping[int, tuple[float, float]]) -
             yield Finding(frame=frame, fault=Fault.DUPLICATE, sentence=f"the same pixels as frame {first}")
 
 
-def _sparkling(measured: Mapping[int, Figures]) -> Iterator[Finding]:
+def _too_many_fireflies(measured: Mapping[int, Figures]) -> Iterator[Finding]:
     usual = median(own.fireflies for own in measured.values()) if measured else 0
     for frame, own in measured.items():
         if own.fireflies > max(FIREFLIES_LEAST, FIREFLIES_TIMES * usual):

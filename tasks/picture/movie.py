@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Shown = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    DisplayImage = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 BT709, TV_RANGE = 1, 1
 """The numbers by which ITU-T H.273 calls them: the same for primaries, transfer and matrix."""
@@ -116,7 +116,7 @@ class MovieFacts:
         return (self.primaries, self.transfer, self.matrix, self.colour_range) == (BT709, BT709, BT709, TV_RANGE)
 
 
-def encode(pictures: Iterable[tuple[int, Shown]], path: Path, *, codec: Codec, fps: Fraction) -> MovieFacts:
+def encode(pictures: Iterable[tuple[int, DisplayImage]], path: Path, *, codec: Codec, fps: Fraction) -> MovieFacts:
     """Write a movie.
 
     Parameters
@@ -135,7 +135,7 @@ def encode(pictures: Iterable[tuple[int, Shown]], path: Path, *, codec: Codec, f
     """
     require("av", "A movie")
     recipe = RECIPES[codec]
-    with _in_words(codec):
+    with _ffmpeg_errors(codec):
         count = _write(pictures, path, recipe, fps)
         found = facts(path)
     if found.frames != count or not found.tagged:
@@ -166,7 +166,7 @@ def facts(path: Path) -> MovieFacts:
         )
 
 
-def _write(pictures: Iterable[tuple[int, Shown]], path: Path, recipe: Recipe, fps: Fraction) -> int:
+def _write(pictures: Iterable[tuple[int, DisplayImage]], path: Path, recipe: Recipe, fps: Fraction) -> int:
     """Encode all pictures; returns how many there were."""
     import av
 
@@ -190,7 +190,7 @@ def _write(pictures: Iterable[tuple[int, Shown]], path: Path, recipe: Recipe, fp
     return count
 
 
-def _stream(container: Any, recipe: Recipe, fps: Fraction, first: Shown) -> Any:  # noqa: ANN401
+def _stream(container: Any, recipe: Recipe, fps: Fraction, first: DisplayImage) -> Any:  # noqa: ANN401
     """Open a stream of a recipe for pictures like this one."""
     os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder tells its settings on standard error
     keys = {} if recipe.encoder == "prores_ks" else {"g": str(max(1, round(fps * _KEY_EVERY_S)))}
@@ -228,7 +228,7 @@ def _priority_kept() -> Iterator[None]:
                     os.sched_setscheduler(int(thread.name), policy, parameters)
 
 
-def _picture(shown: Shown, recipe: Recipe) -> Any:  # noqa: ANN401
+def _picture(shown: DisplayImage, recipe: Recipe) -> Any:  # noqa: ANN401
     """Turn what a screen shows into what the encoder takes."""
     import av
 
@@ -244,7 +244,7 @@ def _picture(shown: Shown, recipe: Recipe) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _in_words(codec: Codec) -> Iterator[None]:
+def _ffmpeg_errors(codec: Codec) -> Iterator[None]:
     """Say what FFmpeg says as a sentence."""
     import av
 

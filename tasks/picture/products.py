@@ -15,7 +15,7 @@ from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
 from tasks.identity import canonical
-from tasks.picture.contact_sheet import Cell, chosen, sheet, small, smaller
+from tasks.picture.contact_sheet import Cell, select_frames, sheet, small, smaller
 from tasks.picture.frame_output import PREVIEW_PX, record_key
 from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
 from tasks.picture.inspection import Fault, Figures, Finding, figures, findings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
     from tasks.picture.frame_output import Encoding
-    from tasks.picture.movie import Shown
+    from tasks.picture.movie import DisplayImage
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -123,19 +123,19 @@ def make_sheet(
         return Product(key=key, reused=True)
     files = {own.frame: own for own in footage.frames}
     read = partial(_cell, store=store, encoding=footage.encoding, flagged=flagged)
-    cells = [cell for cell in ahead(read, [files[frame] for frame in chosen(list(files), flagged)]) if cell]
+    cells = [cell for cell in read_ahead(read, [files[frame] for frame in select_frames(list(files), flagged)]) if cell]
     if not cells:
         raise MissingObject(reason="No frame of the job can be read.", remedy="Render it.", url=store.url, key=key)
     _put(key, sheet(cells, title=footage.title, facts=facts), order, store)
     return Product(key=key)
 
 
-def movie_of(footage: Footage, codec: Codec, fps: Fraction, store_url: str) -> Product:
+def movie_in_store(footage: Footage, codec: Codec, fps: Fraction, store_url: str) -> Product:
     """Make a movie on this node, as `make_movie` does."""
     return make_movie(footage, codec, fps, open_store(store_url))
 
 
-def sheet_of(footage: Footage, flagged: Mapping[int, str], facts: str, store_url: str) -> Product:
+def sheet_in_store(footage: Footage, flagged: Mapping[int, str], facts: str, store_url: str) -> Product:
     """Make a contact sheet on this node, as `make_sheet` does."""
     return make_sheet(footage, flagged, facts, open_store(store_url))
 
@@ -156,7 +156,7 @@ def inspect(
     """Read all frames back and flag those that are missing, damaged or stand out. Raises `StoreError`."""
     lost: list[Finding] = []
     measured: dict[int, Figures] = {}
-    for found in ahead(partial(measure, store=store), footage.frames):
+    for found in read_ahead(partial(measure, store=store), footage.frames):
         if isinstance(found, Finding):
             lost.append(found)
         else:
@@ -181,7 +181,7 @@ def measure(files: FrameFiles, store: ObjectStore) -> dict[int, Figures] | Findi
     return {files.frame: figures(light)}
 
 
-def ahead(act: Callable[[S], T], values: Iterable[S]) -> Iterator[T]:
+def read_ahead(act: Callable[[S], T], values: Iterable[S]) -> Iterator[T]:
     """Do something to each frame, one or two ahead of time: as pictures they are large."""
     return map_concurrently(act, values, limit=READERS)
 
@@ -200,10 +200,10 @@ def _require_all(footage: Footage) -> None:
 
 def _pictures(
     footage: Footage, store: ObjectStore, *, deep: bool, tell: Callable[[int], object]
-) -> Iterator[tuple[int, Shown]]:
+) -> Iterator[tuple[int, DisplayImage]]:
     """Read the frames of a movie, one after the other; a gap or a damaged one ends it."""
 
-    def read(files: FrameFiles) -> tuple[int, Shown]:
+    def read(files: FrameFiles) -> tuple[int, DisplayImage]:
         try:
             return files.frame, read_shown(files, store, footage.encoding, deep=deep)
         except (CorruptObject, MissingObject) as error:
@@ -212,7 +212,7 @@ def _pictures(
                 remedy=f"Render it again (frontburner job rerun … --frames {files.frame}), then make the movie.",
             ) from error
 
-    for picture in ahead(read, footage.frames):
+    for picture in read_ahead(read, footage.frames):
         tell(1)
         yield picture
 
@@ -229,7 +229,7 @@ def _order(footage: Footage, **how: object) -> str:
     """Digest of all a product is made of; empty where it isn't known what a file holds."""
     if not all(digest for own in footage.frames for _, digest in own.files):
         return ""
-    document = canonical(footage, but=("title",)) | how
+    document = canonical(footage, exclude=("title",)) | how
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

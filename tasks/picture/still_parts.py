@@ -27,7 +27,7 @@ def part_key(folder: str, place: str) -> str:
     return f"{folder}/{place}.jpg"
 
 
-def show_part(tile: Tile, unit: UnitSpec, showing: PreviewSettings, store: ObjectStore) -> None:
+def write_part(tile: Tile, unit: UnitSpec, showing: PreviewSettings, store: ObjectStore) -> None:
     """Keep a unit's pixels as a small picture, if that can be."""
     with suppress(Exception):  # whatever it is, the unit counts
         store.write(part_key(showing.folder, unit.place), _part(tile, showing))
@@ -40,6 +40,6 @@ def _part(tile: Tile, showing: PreviewSettings) -> bytes:
     return encode_preview(means, max_px=longest_px, view=showing.view, exposure_stops=showing.exposure_stops)
 
 
-def clear_parts(folder: str, store: ObjectStore) -> None:
+def delete_parts(folder: str, store: ObjectStore) -> None:
     """Delete the parts of a still whose picture is in place."""
     delete_all(store, list_all(store, [f"{folder}/"]))

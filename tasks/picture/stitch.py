@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tasks.spec import FrameSpec, Region, SampleRange, Tile, UnitSpec
 
-_AGAIN = "It is rendered again. If that doesn't help, check the nodes: frontburner node check."
+_REMEDY = "It is rendered again. If that doesn't help, check the nodes: frontburner node check."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def check_tile(tile: Tile, unit: UnitSpec) -> None:
     if fault:
         raise BadTile(
             reason=f"The tile of frame {unit.frame.frame} at {_place(region)} from {tile.record.node} {fault}.",
-            remedy=_AGAIN,
+            remedy=_REMEDY,
             retryable=True,
         )
 
@@ -98,11 +98,11 @@ def stitch(
     total = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float64)
     for samples in wanted:
         layer = [tile for tile in tiles if tile.samples == samples]
-        total += _lay(layer, frame, region, samples)
+        total += _assemble_pass(layer, frame, region, samples)
     count = sum(samples.count for samples in wanted)
     if passes is None and count != frame.samples:
         raise BadTile(
-            reason=f"Frame {frame.frame} has {count} of its {frame.samples} samples.", remedy=_AGAIN, retryable=True
+            reason=f"Frame {frame.frame} has {count} of its {frame.samples} samples.", remedy=_REMEDY, retryable=True
         )
     return Picture(
         pixels=np.ascontiguousarray((total / count).astype(np.float32)),
@@ -130,7 +130,7 @@ def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, fi
     counts = np.zeros(total.shape[:2], dtype=np.int32)
     for samples in sorted({first, *(tile.samples for tile in tiles)}, key=lambda samples: samples.start):
         layer = [tile for tile in tiles if tile.samples == samples]
-        sums, covered = _laid(layer, frame, region)
+        sums, covered = _assemble(layer, frame, region)
         _check_cover(covered, frame, samples, gaps=samples != first)
         total += sums
         counts += covered.astype(np.int32) * samples.count
@@ -144,14 +144,16 @@ def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, fi
     )
 
 
-def _lay(tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange) -> npt.NDArray[np.float32]:
+def _assemble_pass(
+    tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange
+) -> npt.NDArray[np.float32]:
     """Lay the tiles of one pass side by side; they must cover the region."""
-    layer, covered = _laid(tiles, frame, region)
+    layer, covered = _assemble(tiles, frame, region)
     _check_cover(covered, frame, samples, gaps=False)
     return layer
 
 
-def _laid(
+def _assemble(
     tiles: Sequence[Tile], frame: FrameSpec, region: Region
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Lay tiles side by side, and count how many each pixel has."""
@@ -163,7 +165,7 @@ def _laid(
             raise BadTile(
                 reason=f"The tile at {_place(tile.region)} from {tile.record.node} doesn't belong to frame "
                 f"{frame.frame}: {fault}.",
-                remedy=_AGAIN,
+                remedy=_REMEDY,
                 retryable=True,
             )
         rows = slice(tile.region.y0 - region.y0, tile.region.y1 - region.y0)
@@ -180,7 +182,7 @@ def _check_cover(covered: npt.NDArray[np.uint8], frame: FrameSpec, samples: Samp
         raise BadTile(
             reason=f"Samples {samples.start}-{samples.stop} of frame {frame.frame} lack {missing} pixels "
             f"and have {twice} more than once.",
-            remedy=_AGAIN,
+            remedy=_REMEDY,
             retryable=True,
         )
 

@@ -1,1 +1,1 @@
-"""Processes: how they are started, watched and ended with all they started."""
+"""How processes are started, watched and ended, with all they have started."""

@@ -1,6 +1,6 @@
-"""Wait until standard input ends, which it does with whoever holds its other end; then kill a group of processes.
+"""Kill a group of processes once standard input closes, which it does when its other end's process ends.
 
-Run as a program, of the standard library's smallest part alone: it is started for every program of a renderer.
+Run as a program for every program of a renderer, so it imports as little of the standard library as possible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 
 def main(group: int) -> None:
-    """Wait, and kill."""
+    """Wait for the end of standard input, then kill the group."""
     while os.read(0, 1024):
         pass
     try:

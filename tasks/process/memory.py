@@ -1,4 +1,4 @@
-"""How much memory a node has left, and whether a renderer came to its end for lack of it."""
+"""How much memory a node has left, and whether a renderer ended for lack of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import psutil
 
-SPARE_PART = 0.08
-"""Memory is short when less than this part of all there is is left."""
-_WORDS = ("memoryerror", "bad_alloc", "out of memory", "cannot allocate memory", "not enough memory")
+LOW_FRACTION = 0.08
+"""Memory is low when less than this fraction of all memory is available."""
+_OUT_OF_MEMORY_TEXTS = ("memoryerror", "bad_alloc", "out of memory", "cannot allocate memory", "not enough memory")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def _killed_so_far() -> int:
-    """Processes this machine has ended for lack of memory since it was started."""
+def _oom_kills() -> int:
+    """Processes this machine has killed for lack of memory since it was started."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/vmstat").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])
@@ -26,51 +26,57 @@ def _killed_so_far() -> int:
 class MemoryWatch:
     """Watches a node's memory while a unit is rendered."""
 
-    least_bytes: int | None = None
-    """The least that was left at any look."""
-    _killed: int = field(default_factory=_killed_so_far)
+    lowest_bytes: int | None = None
+    """The least that was available at any sample."""
+    _oom_kills_before: int = field(default_factory=_oom_kills)
 
-    def look(self) -> None:
-        """Note how much is left now."""
-        left = available_bytes()
-        self.least_bytes = left if self.least_bytes is None else min(left, self.least_bytes)
+    def sample(self) -> None:
+        """Note how much is available now."""
+        available = available_bytes()
+        self.lowest_bytes = available if self.lowest_bytes is None else min(available, self.lowest_bytes)
 
     @property
-    def short(self) -> bool:
-        """Whether there was hardly any left at some time."""
-        return self.least_bytes is not None and self.least_bytes < SPARE_PART * total_bytes()
+    def was_low(self) -> bool:
+        """Whether hardly any was available at some time."""
+        return self.lowest_bytes is not None and self.lowest_bytes < LOW_FRACTION * total_bytes()
 
-    def ended(self, *, killed: bool, words: str) -> bool:
-        """Whether it was memory that ended a renderer.
+    def explains_exit(self, *, killed: bool, output: str) -> bool:
+        """Whether lack of memory ended a renderer.
 
         Parameters
         ----------
         killed
-            Whether the system's own signal ended it, SIGKILL.
-        words
-            What it said last.
+            Whether SIGKILL ended it, as the system's out-of-memory killer does.
+        output
+            Its last output.
         """
-        if killed and (self.short or _killed_so_far() > self._killed):
+        if killed and (self.was_low or _oom_kills() > self._oom_kills_before):
             return True
-        said = words.lower()
-        return any(word in said for word in _WORDS)
+        lowered = output.lower()
+        return any(text in lowered for text in _OUT_OF_MEMORY_TEXTS)
 
 
 def available_bytes() -> int:
-    """Return the memory a process of this node can still have, without any swapping."""
-    left = int(psutil.virtual_memory().available)
-    limit, used = _of_cgroup("memory.max"), _of_cgroup("memory.current")
-    return left if limit is None or used is None else max(0, min(left, limit - used))
+    """Return the memory a process of this node can still have without swapping."""
+    available = int(psutil.virtual_memory().available)
+    left = cgroup_left_bytes()
+    return available if left is None else max(0, min(available, left))
 
 
 def total_bytes() -> int:
     """Return the memory this node may use in all."""
     total = int(psutil.virtual_memory().total)
-    limit = _of_cgroup("memory.max")
+    limit = _cgroup_number("memory.max")
     return total if limit is None else min(total, limit)
 
 
-def _of_cgroup(name: str) -> int | None:
+def cgroup_left_bytes() -> int | None:
+    """Return the memory that is left to this node's container; None without a limit."""
+    limit, used = _cgroup_number("memory.max"), _cgroup_number("memory.current")
+    return None if limit is None or used is None else limit - used
+
+
+def _cgroup_number(name: str) -> int | None:
     """Read a number of this node's container; None where it has none, or no limit."""
     with suppress(OSError, ValueError):
         return int((_CGROUP / name).read_text())

@@ -1,4 +1,4 @@
-"""What a unit takes of its machine: this process, and the programs it runs."""
+"""What a unit uses of its machine: processor time and memory of this process and the programs it runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import psutil
 if TYPE_CHECKING:
     import subprocess
 
-_KILOBYTE = 1 if sys.platform == "darwin" else 1024
-"""What the system counts a process's memory in."""
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes of the unit in which the system counts a process's memory."""
 
 
 @dataclass(slots=True)
 class _Programs:
-    """The largest of the programs that were waited for, and those that stay."""
+    """Memory of the largest program that was waited for, and the programs that stay between units."""
 
     peak_memory_bytes: int = 0
-    staying: list[psutil.Process] = field(default_factory=list)
+    persistent: list[psutil.Process] = field(default_factory=list)
 
 
 _programs = _Programs()
@@ -33,35 +33,35 @@ _programs = _Programs()
 def reset_peak_memory() -> None:
     """Begin to measure anew."""
     _programs.peak_memory_bytes = 0
-    for pid in ("self", *(str(process.pid) for process in _programs.staying)):
+    for pid in ("self", *(str(process.pid) for process in _programs.persistent)):
         with suppress(OSError):
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def count(process: subprocess.Popen[bytes]) -> None:
-    """Count a program that stays between units as well, from now on."""
-    _programs.staying.append(psutil.Process(process.pid))
+def track(process: subprocess.Popen[bytes]) -> None:
+    """From now on, count a program that stays between units as well."""
+    _programs.persistent.append(psutil.Process(process.pid))
 
 
 def cpu_s() -> float:
     """Processor seconds of this process, all of its threads, and the programs it has waited for or that stay."""
     times, seconds = os.times(), time.process_time()
-    for process in _programs.staying:
+    for process in _programs.persistent:
         with suppress(psutil.Error):
-            own = process.cpu_times()
-            seconds += own.user + own.system
+            used = process.cpu_times()
+            seconds += used.user + used.system
     return seconds + times.children_user + times.children_system
 
 
 def peak_memory_bytes() -> int:
-    """Most memory held since it was reset, where the system can tell (else since this process was started).
+    """Most memory held since the last reset, where the system can tell (else since this process was started).
 
-    That of the largest program is added: this process is there while one runs. Of a program smaller than this process
-    the system doesn't tell: it was a copy of this process before it became itself.
+    The largest program's is added, as this process is there while one runs. The system doesn't tell the memory of a
+    program smaller than this process: it was a copy of this process before it became itself.
     """
-    own = _peak_bytes("self") + sum(_peak_bytes(str(process.pid)) for process in _programs.staying)
+    resident = _peak_bytes("self") + sum(_peak_bytes(str(process.pid)) for process in _programs.persistent)
     largest = _programs.peak_memory_bytes
-    return own + largest if largest > own else own
+    return resident + largest if largest > resident else resident
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
@@ -70,7 +70,7 @@ def wait(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    _programs.peak_memory_bytes = max(_programs.peak_memory_bytes, used.ru_maxrss * _KILOBYTE)
+    _programs.peak_memory_bytes = max(_programs.peak_memory_bytes, used.ru_maxrss * _MAXRSS_UNIT)
     return process.returncode
 
 
@@ -83,5 +83,5 @@ def _peak_bytes(pid: str) -> int:
     with suppress(ImportError):
         import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KILOBYTE
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
     return 0

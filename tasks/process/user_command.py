@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError
-from tasks.process.exit_status import exit_sentence
-from tasks.process.lifeline import ask_for_death_signal, guarded
+from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +88,7 @@ def run(command: UserCommand, stop: threading.Event | None = None) -> None:
             process.kill()
             raise
     if code:
-        raise _failed(command, exit_sentence(code))
+        raise _failed(command, describe_exit(code))
 
 
 def _wait(process: subprocess.Popen[bytes], command: UserCommand, stop: threading.Event) -> int:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.content_digests import content_of
+from tasks.content_digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,5 +22,5 @@ def digest_named(files: Iterable[tuple[str, Path]]) -> str:
     """SHA-256 over the contents of files and the names the scene knows them by."""
     whole = hashlib.sha256()
     for name, path in sorted(files):
-        whole.update(f"{name}\0{content_of(path)}\n".encode())
+        whole.update(f"{name}\0{file_sha256(path)}\n".encode())
     return whole.hexdigest()

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.content_digests import content_of
+from tasks.content_digests import file_sha256
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.held import wait_until_let
@@ -267,7 +267,7 @@ def _files(path: Path, scene: NullScene, frame: int) -> list[Path]:
 def _digest(text: bytes, files: list[Path]) -> str:
     whole = hashlib.sha256(text)
     for file in files:
-        whole.update(content_of(file).encode())
+        whole.update(file_sha256(file).encode())
     return whole.hexdigest()
 
 

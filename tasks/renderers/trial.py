@@ -20,7 +20,7 @@ from platformdirs import user_cache_path
 
 from tasks.renderers.diagnosis import Finding, not_started, why
 from tasks.renderers.isa import cpu_flags, cpu_model
-from tasks.renderers.tried import STILL_S, TRIAL_S, tried
+from tasks.renderers.tried import HANG_TIMEOUT_S, TRIAL_S, tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ class Trial:
     files: Sequence[Path] = ()
     parts: Sequence[Path] = ()
     most_s: float = TRIAL_S
-    still_s: float = STILL_S
+    still_s: float = HANG_TIMEOUT_S
 
     def verdict(self) -> Verdict:
         """Return the verdict from before, or try."""

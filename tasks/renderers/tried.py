@@ -10,14 +10,14 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.process.hang_detection import HangDetection, cpu_s
+from tasks.process.hang_detection import HangDetector, tree_cpu_s
 from tasks.renderers.diagnosis.findings import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TRIAL_S = 120.0
-STILL_S = 45.0
+HANG_TIMEOUT_S = 45.0
 _LOOK_S = 0.5
 
 
@@ -34,7 +34,7 @@ def tried(command: Sequence[str], environment: Mapping[str, str], *, most_s: flo
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", start_new_session=True,
     )  # fmt: skip
-    stillness = HangDetection(partial(cpu_s, process.pid), still_s=still_s, look_s=min(1.0, still_s / 4))
+    stillness = HangDetector(partial(tree_cpu_s, process.pid), still_s, min(1.0, still_s / 4))
     still = late = False
     with process:
         try:
@@ -43,7 +43,7 @@ def tried(command: Sequence[str], environment: Mapping[str, str], *, most_s: flo
                     said, _ = process.communicate(timeout=_LOOK_S)
                     break
                 now_s = time.monotonic()
-                still, late = stillness.look(now_s), now_s - began_s > most_s
+                still, late = stillness.hangs(now_s), now_s - began_s > most_s
             else:
                 _end(process)
                 said, _ = process.communicate()

@@ -1,1 +1,1 @@
-"""A job's scene on a node: its files found, fetched, kept, and read frame by frame."""
+"""A job's scene on a node: its files are listed, fetched, cached, and read frame by frame."""

@@ -1,6 +1,6 @@
-"""Scenes that change over frames, by convention: a keys file beside the scene, or one scene file a frame.
+"""Scenes that change over frames: a keys file beside the scene, or one scene file per frame.
 
-``shot.xml`` with ``shot.keys.yaml`` has parameters that follow keys; ``shot.####.xml`` is one file a frame.
+With ``shot.keys.yaml`` beside it, the parameters of ``shot.xml`` follow keys; ``shot.####.xml`` is one file per frame.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 Interpolation = Literal["linear", "smooth", "step"]
 _NUMBERED = re.compile(r"#+")
 KEYS_SUFFIX = ".keys.yaml"
-_FLAT = 1e-290  # slopes are divided by secants: the smallest numbers there are would overflow
+_FLAT = 1e-290  # slopes are divided by secants, and smaller secants would overflow
 
 
-def _named(name: str) -> str:
+def _valid_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name) or name == "frame":
         raise ValueError("a parameter's name has letters, digits and _, and isn't 'frame', which is always passed")
     return name
 
 
 class _Keys(BaseModel):
-    """The keys file."""
+    """The content of a keys file."""
 
     model_config = ConfigDict(extra="forbid")
     interpolation: Interpolation = "smooth"
     frames: str | None = None
     parameters: dict[
-        Annotated[str, AfterValidator(_named)], Annotated[dict[FiniteFloat, FiniteFloat], Field(min_length=1)]
+        Annotated[str, AfterValidator(_valid_name)], Annotated[dict[FiniteFloat, FiniteFloat], Field(min_length=1)]
     ] = {}
 
 
@@ -50,7 +50,7 @@ class Animation:
     Parameters
     ----------
     frames
-        Frames it was made for, as text such as ``1-48``; empty if it doesn't say.
+        Frames it was made for, as text such as ``1-48``; empty if the keys file doesn't say.
     parameters
         Keys of each parameter, sorted by name: frames and values, ordered by frame.
     """
@@ -60,12 +60,12 @@ class Animation:
     parameters: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
 
     def at(self, frame: float) -> tuple[tuple[str, str], ...]:
-        """Values of all parameters at a frame, as a `FrameSpec` wants them."""
+        """Return the values of all parameters at a frame, as a `FrameSpec` has them."""
         return tuple((name, repr(interpolate(keys, frame, self.interpolation))) for name, keys in self.parameters)
 
 
 def keys_path(scene: Path) -> Path:
-    """Where a scene's keys file is, if it has one."""
+    """Return where a scene's keys file is, if it has one."""
     return (
         scene.with_name(scene.name.partition(".")[0] + KEYS_SUFFIX)
         if is_numbered(scene)
@@ -87,9 +87,9 @@ def animation_of(scene: Path) -> Animation:
     except FileNotFoundError:
         return Animation()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _wrong(path, f"can't be read: {' '.join(str(error).split())}") from error
+        raise _keys_error(path, f"can't be read: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        raise _wrong(path, f"is wrong: {'; '.join(map(_field, error.errors()))}") from error
+        raise _keys_error(path, f"is wrong: {'; '.join(map(_field_error, error.errors()))}") from error
     return Animation(
         interpolation=keys.interpolation,
         frames=keys.frames or "",
@@ -98,35 +98,35 @@ def animation_of(scene: Path) -> Animation:
 
 
 def is_numbered(scene: Path) -> bool:
-    """Whether a path stands for one file a frame."""
+    """Whether a path stands for one file per frame."""
     return _NUMBERED.search(scene.name) is not None
 
 
 def scene_at(scene: Path, frame: int) -> Path:
-    """Path of a frame's scene file: each ``#`` is a digit of its number."""
-    return scene.with_name(_NUMBERED.sub(lambda run: f"{frame:0{len(run[0])}d}", scene.name))
+    """Return the path of a frame's scene file: each ``#`` is a digit of its number."""
+    return scene.with_name(_NUMBERED.sub(lambda hashes: f"{frame:0{len(hashes[0])}d}", scene.name))
 
 
 def frames_on_disk(scene: Path) -> tuple[int, ...]:
-    """Frames of a numbered scene that have a file, in order."""
+    """Return the frames of a numbered scene that have a file, in order."""
     before, after = (re.escape(part) for part in (_NUMBERED.split(scene.name, maxsplit=1)))
     name = re.compile(rf"{before}(\d+){after}")
-    numbers = {int(found[1]) for path in scene.parent.iterdir() if (found := name.fullmatch(path.name))}
+    numbers = {int(match[1]) for path in scene.parent.iterdir() if (match := name.fullmatch(path.name))}
     return tuple(sorted(n for n in numbers if scene_at(scene, n).exists()))
 
 
 def interpolate(keys: tuple[tuple[float, float], ...], frame: float, how: Interpolation) -> float:
-    """Value at a frame between keys that are ordered by frame. Outside of them the first or last is held."""
-    places, values = (np.array(column, dtype=np.float64) for column in zip(*keys, strict=True))
-    if frame <= places[0] or frame >= places[-1]:
-        return float(values[0] if frame <= places[0] else values[-1])
-    i = int(np.searchsorted(places, frame, side="right")) - 1
-    t = (frame - places[i]) / (places[i + 1] - places[i])
+    """Return the value at a frame between keys that are ordered by frame. Outside of them the first or last is held."""
+    frames, values = (np.array(column, dtype=np.float64) for column in zip(*keys, strict=True))
+    if frame <= frames[0] or frame >= frames[-1]:
+        return float(values[0] if frame <= frames[0] else values[-1])
+    i = int(np.searchsorted(frames, frame, side="right")) - 1
+    t = (frame - frames[i]) / (frames[i + 1] - frames[i])
     if how == "step":
         return float(values[i])
     if how == "linear":
         return float(values[i] + t * (values[i + 1] - values[i]))
-    m0, m1 = slopes(places, values)[i : i + 2] * (places[i + 1] - places[i])
+    m0, m1 = slopes(frames, values)[i : i + 2] * (frames[i + 1] - frames[i])
     return float(
         values[i] * (1 + 2 * t) * (1 - t) ** 2
         + m0 * t * (1 - t) ** 2
@@ -135,9 +135,9 @@ def interpolate(keys: tuple[tuple[float, float], ...], frame: float, how: Interp
     )
 
 
-def slopes(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Slopes at keys for a cubic that never overshoots them (Fritsch and Carlson)."""
-    secants = np.diff(values) / np.diff(places)
+def slopes(frames: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the slopes at keys for a cubic that never overshoots them (Fritsch and Carlson)."""
+    secants = np.diff(values) / np.diff(frames)
     m = np.concatenate([secants[:1], (secants[:-1] + secants[1:]) / 2, secants[-1:]])
     m[1:-1][secants[:-1] * secants[1:] <= 0] = 0.0
     for i, secant in enumerate(secants):
@@ -150,14 +150,14 @@ def slopes(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> 
     return m
 
 
-def _field(error: object) -> str:
-    """One of pydantic's errors as ``parameters.eye_x.12: what is wrong``."""
+def _field_error(error: object) -> str:
+    """Return one of pydantic's errors as ``parameters.eye_x.12: what is wrong``."""
     assert isinstance(error, dict)
     place = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the document"
     return f"{place}: {error['msg']}"
 
 
-def _wrong(path: Path, what: str) -> SceneError:
+def _keys_error(path: Path, what: str) -> SceneError:
     return SceneError(
         reason=f"The keys file {path.name} {what}.",
         remedy="Correct it; docs/scenes.md shows its form.",

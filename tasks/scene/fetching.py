@@ -1,4 +1,4 @@
-"""A frame's scene on a node: used where it lies if it is the same there, else fetched once and used from the cache."""
+"""A frame's scene on a node: used in place if its files are the same there, else fetched once into the cache."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from storage.errors import CorruptObject, MissingObject
 from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.errors import NoRoomForScene, SceneError
-from tasks.job_context import SceneTravel
-from tasks.recently import RecentFindings
+from tasks.expiring_set import ExpiringSet
+from tasks.job_context import TransferMode
 from tasks.renderers.travelled import in_tree
-from tasks.scene.manifest import Manifest, SceneFile, differences
-from tasks.scene.scene_cache import LOOK_EVERY_S, SceneCache
+from tasks.scene.manifest import Manifest, SceneFile, first_difference
+from tasks.scene.scene_cache import CHECK_EVERY_S, SceneCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE, LIMIT_VARIABLE = "FRONTBURNER_CACHE", "FRONTBURNER_CACHE_GB"
 LIMIT_GB = 50.0
-TELL_EVERY_S = 2.0
-_same = RecentFindings(for_s=LOOK_EVERY_S)
-TRIES = 2
+REPORT_EVERY_S = 2.0
+FETCH_ATTEMPTS = 2
 """How often a file that arrives damaged is fetched."""
+_verified = ExpiringSet(lifetime_s=CHECK_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneLocation:
-    """Where a frame's scene lies where the job comes from, and the digest of the manifest of its files."""
+    """Where a frame's scene is on the submitting machine, and the digest of the manifest of its files."""
 
     scene: str
     frame: int
@@ -48,9 +48,9 @@ class SceneLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalScene:
-    """A scene file as this machine has it, and the seconds that went into having it."""
+    """Path of a scene file on this machine, and the seconds it took to fetch the scene."""
 
-    scene: str
+    path: str
     fetched_s: float = 0.0
 
 
@@ -60,18 +60,19 @@ class Progress:
 
     Parameters
     ----------
-    say
-        Told the bytes fetched, the bytes to fetch and the seconds since it began; only the last time both are equal.
-    look
-        Called all the time: what it raises ends the fetch.
+    report
+        Called with the bytes fetched, the bytes to fetch and the seconds since it began. Both are equal only in the
+        last call.
+    raise_if_cancelled
+        Called again and again: what it raises ends the fetch.
     """
 
-    say: Callable[[int, int, float], None]
-    look: Callable[[], object] = lambda: None
+    report: Callable[[int, int, float], None]
+    raise_if_cancelled: Callable[[], object] = lambda: None
     size_bytes: int = field(init=False, default=0)
     seconds: float = field(init=False, default=0.0)
     _began_s: float = field(init=False, default_factory=time.monotonic)
-    _told_s: float = field(init=False, default=0.0)
+    _reported_s: float = field(init=False, default=0.0)
     _fetched_bytes: int = field(init=False, default=0)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -79,23 +80,23 @@ class Progress:
         """Note how much is to be fetched."""
         self._began_s, self.size_bytes = time.monotonic(), size_bytes
         if size_bytes:
-            self.say(0, size_bytes, 0.0)
+            self.report(0, size_bytes, 0.0)
 
     def add(self, fetched_bytes: int) -> None:
         """Note that more was fetched."""
-        self.look()
+        self.raise_if_cancelled()
         with self._lock:
             self._fetched_bytes += fetched_bytes
             self.seconds = time.monotonic() - self._began_s
-            if self.seconds - self._told_s >= TELL_EVERY_S:
-                self._told_s = self.seconds
-                self.say(self._fetched_bytes, max(self.size_bytes, self._fetched_bytes + 1), self.seconds)
+            if self.seconds - self._reported_s >= REPORT_EVERY_S:
+                self._reported_s = self.seconds
+                self.report(self._fetched_bytes, max(self.size_bytes, self._fetched_bytes + 1), self.seconds)
 
     def end(self) -> None:
-        """Note that all is there, though another process may have fetched it."""
+        """Note that all files are there, even if another process fetched them."""
         if self.size_bytes or self._fetched_bytes:
             self.seconds = time.monotonic() - self._began_s
-            self.say(self._fetched_bytes, self._fetched_bytes, self.seconds)
+            self.report(self._fetched_bytes, self._fetched_bytes, self.seconds)
 
 
 def cache() -> SceneCache:
@@ -105,7 +106,7 @@ def cache() -> SceneCache:
         limit_bytes = round(float(limit) * 1e9)
     except (ValueError, OverflowError):
         raise NoRoomForScene(
-            reason=f"{LIMIT_VARIABLE} is {limit!r}, which is no number of gigabytes.",
+            reason=f"{LIMIT_VARIABLE} is {limit!r}, which isn't a number of gigabytes.",
             remedy="Correct it where the node is started.",
         ) from None
     return SceneCache(
@@ -115,42 +116,37 @@ def cache() -> SceneCache:
 
 @contextmanager
 def local_scene(
-    place: SceneLocation, desk: JobContext, *, node: str, patience: StoreRetry, progress: Progress
+    location: SceneLocation, job: JobContext, *, node: str, retry: StoreRetry, progress: Progress
 ) -> Iterator[LocalScene]:
-    """Have a frame's scene on this machine for as long as the context lasts.
+    """Have a frame's scene on this machine while the context lasts.
 
     Raises
     ------
     SceneError
-        When it isn't the same here and doesn't travel, or what was sent of it is no longer in the store.
+        When its files differ here and the job doesn't send them, or what was sent is no longer in the store.
     """
-    if not place.manifest:
-        yield LocalScene(scene=place.scene)
+    if not location.manifest:
+        yield LocalScene(path=location.scene)
         return
-    manifest = patience.call(partial(_manifest, desk.files, place.manifest))
-    why = "" if desk.travel is SceneTravel.YES else _differences(manifest, place.frame)
-    if not why and desk.travel is not SceneTravel.YES:
-        yield LocalScene(scene=place.scene)
+    manifest = retry.call(partial(_manifest, job.files, location.manifest))
+    difference = "" if job.travel is TransferMode.YES else _difference(manifest, location.frame)
+    if not difference and job.travel is not TransferMode.YES:
+        yield LocalScene(path=location.scene)
         return
-    if desk.travel is SceneTravel.NO:
-        raise differs(why, scene=place.scene, node=node)
-    files, own = FileStore(store=open_store(desk.files)), cache()
-    fetch = _Fetch(files=files, scene=place.scene, patience=patience, progress=progress)
-    with own.holding(manifest, place.frame, fetch, progress.begin) as tree:
+    if job.travel is TransferMode.NO:
+        raise scene_differs(difference, scene=location.scene, node=node)
+    files = FileStore(store=open_store(job.files))
+    fetch = _Fetch(files=files, scene=location.scene, retry=retry, progress=progress)
+    with cache().hold(manifest, location.frame, fetch, progress.begin) as tree:
         progress.end()
-        yield LocalScene(scene=str(in_tree(tree, place.scene)), fetched_s=progress.seconds)
+        yield LocalScene(path=str(in_tree(tree, location.scene)), fetched_s=progress.seconds)
 
 
-def differences_here(files: tuple[SceneFile, ...]) -> str:
-    """Say what is different on this node first; empty if all files are the same."""
-    return differences(files)
-
-
-def differs(why: str, *, scene: str, node: str) -> SceneError:
-    """Return what is wrong with a scene that isn't the same on a node, where it doesn't travel."""
+def scene_differs(difference: str, *, scene: str, node: str) -> SceneError:
+    """Return the error for a scene whose files differ on a node, where the job doesn't send them."""
     return SceneError(
-        reason=f"The scene {Path(scene).name} isn't the same on {node} as where the job comes from: {why}",
-        remedy="Mount the same share there, or let the scene travel (travel: auto).",
+        reason=f"The scene {Path(scene).name} isn't the same on {node} as where the job comes from: {difference}",
+        remedy="Mount the same share there, or have the scene sent (travel: auto).",
         scene=scene,
     )
 
@@ -161,19 +157,19 @@ class _Fetch:
 
     files: FileStore
     scene: str
-    patience: StoreRetry
+    retry: StoreRetry
     progress: Progress
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
-        for tries_left in reversed(range(TRIES)):
+        for attempts_left in reversed(range(FETCH_ATTEMPTS)):
             try:
-                self.files.fetch(file.sha256, file.size_bytes, into, retry=self.patience.call, report=self.progress.add)
+                self.files.fetch(file.sha256, file.size_bytes, into, retry=self.retry.call, report=self.progress.add)
             except MissingObject as error:
                 raise self._lost(file, f"isn't in {self.files.store.url} any more") from error
             except CorruptObject as error:
                 into.seek(0)
                 into.truncate()
-                if not tries_left:
+                if not attempts_left:
                     self.files.discard(file.sha256)
                     raise self._lost(file, f"is damaged in {self.files.store.url}") from error
             else:
@@ -182,19 +178,19 @@ class _Fetch:
     def _lost(self, file: SceneFile, what: str) -> SceneError:
         return SceneError(
             reason=f"The file {file.path} of the scene {Path(self.scene).name} {what}.",
-            remedy="Run the same job again: it is sent anew, and finished units are kept.",
+            remedy="Run the same job again: the file is sent anew, and finished units are kept.",
             scene=self.scene,
         )
 
 
-def _differences(manifest: Manifest, frame: int) -> str:
-    """Say what is different here of a frame's files. That they are the same isn't found out for every unit."""
-    if (manifest.digest, frame) in _same:
+def _difference(manifest: Manifest, frame: int) -> str:
+    """Return the first difference of a frame's files on this machine. That there is none is remembered for a while."""
+    if (manifest.digest, frame) in _verified:
         return ""
-    why = differences(manifest.of_frame(frame))
-    if not why:
-        _same.add((manifest.digest, frame))
-    return why
+    difference = first_difference(manifest.of_frame(frame))
+    if not difference:
+        _verified.add((manifest.digest, frame))
+    return difference
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Read a job's scene frame by frame, in the renderer's process."""
+"""Reads a job's scene frame by frame, in the renderer's process."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class FrameScene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneQuery:
-    """Frames whose scenes are to be read, by this build of a renderer."""
+    """Frames whose scenes are to be read, and the renderer's build that reads them."""
 
     renderer: str
     build: str
     frames: tuple[FrameScene, ...]
 
     def first(self) -> SceneQuery:
-        """The same of its first frame alone."""
+        """Return the query for the first frame alone."""
         return replace(self, frames=self.frames[:1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedScene:
-    """What the scene of each frame says of itself, and what its files hold where it was opened."""
+    """What each frame's scene contains, and the manifest of the files where it was opened."""
 
     infos: dict[int, SceneInfo]
     manifest: Manifest
@@ -51,8 +51,8 @@ def builds(name: str) -> tuple[str, ...]:
     return renderer(name).builds()
 
 
-def listed(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
-    """Look at the files of scenes that were inspected on this machine. Raises `SceneError`."""
+def with_manifest(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
+    """Make the manifest of scenes that were inspected on this machine. Raises `SceneError`."""
     files = {scene.frame: [scene.path, *infos[scene.frame].files] for scene in query.frames}
     return OpenedScene(infos=infos, manifest=manifest_of(files, query.frames[0].path))
 

@@ -1,4 +1,4 @@
-"""The files of a job's scene: what they hold and where they lay, so that they can be found to be the same elsewhere."""
+"""The files of a job's scene: their paths and digests, so that they can be compared on another machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.objects import INTERNAL_PREFIX
-from tasks.content_digests import content_of
+from tasks.content_digests import file_sha256
 from tasks.errors import SceneError
 from tasks.identity import canonical
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class SceneFile:
-    """A file that a scene consists of.
+    """A file of a scene.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ class SceneFile:
     sha256: str
 
     def difference(self) -> str:
-        """Say what is different at its path on this machine; empty if it is the same there."""
+        """Say what is different at its path on this machine; empty if it is the same."""
         path = Path(self.path)
         try:
             size_bytes = path.stat().st_size
             if size_bytes != self.size_bytes:
                 return f"{path} has {size_bytes} bytes here, not {self.size_bytes}."
-            return "" if content_of(path) == self.sha256 else f"{path} holds something else here."
+            return "" if file_sha256(path) == self.sha256 else f"{path} holds something else here."
         except (FileNotFoundError, NotADirectoryError):
             return f"{path} isn't there."
         except OSError as error:
@@ -76,12 +76,12 @@ class Manifest:
 
     @cached_property
     def contents(self) -> tuple[SceneFile, ...]:
-        """Files of all contents, one for each."""
+        """One file for each content."""
         return tuple({file.sha256: file for file in self.files}.values())
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what it says."""
+        """SHA-256 of its text."""
         return hashlib.sha256(self._text.encode()).hexdigest()
 
     @cached_property
@@ -93,12 +93,12 @@ class Manifest:
         return json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
 
     def save(self, store: ObjectStore) -> None:
-        """Keep it in a store, by its digest."""
+        """Save it in a store, by its digest."""
         store.create(_key(self.digest), self._text.encode())
 
     @classmethod
     def load(cls, store: ObjectStore, digest: str) -> Manifest:
-        """Read one that was kept. Raises `MissingObject`."""
+        """Load one that was saved. Raises `MissingObject`."""
         document = json.loads(store.read(_key(digest)))
         return cls(
             common=_files(document["common"]),
@@ -107,39 +107,39 @@ class Manifest:
 
 
 def manifest_of(frames: Mapping[int, Iterable[str]], scene: str) -> Manifest:
-    """Look at the files of each frame.
+    """Make the manifest of the files of each frame.
 
     Raises
     ------
     SceneError
-        When one can't be read.
+        When a file can't be read.
     """
-    sets = {frame: frozenset(files) for frame, files in frames.items()}
-    common = frozenset.intersection(*sets.values())
-    known = {path: _file(path, scene) for path in sorted(frozenset.union(*sets.values()))}
+    paths = {frame: frozenset(files) for frame, files in frames.items()}
+    common = frozenset.intersection(*paths.values())
+    files = {path: _file(path, scene) for path in sorted(frozenset.union(*paths.values()))}
     return Manifest(
-        common=tuple(known[path] for path in sorted(common)),
+        common=tuple(files[path] for path in sorted(common)),
         own=tuple(
-            (frame, tuple(known[path] for path in sorted(files - common)))
-            for frame, files in sorted(sets.items())
-            if files - common
+            (frame, tuple(files[path] for path in sorted(needed - common)))
+            for frame, needed in sorted(paths.items())
+            if needed - common
         ),
     )
 
 
-def differences(files: Iterable[SceneFile]) -> str:
-    """Say what is different first on this machine; empty if all files are the same at their paths."""
+def first_difference(files: Iterable[SceneFile]) -> str:
+    """Return the first difference on this machine; empty if all files are the same at their paths."""
     return next(filter(None, (file.difference() for file in files)), "")
 
 
-def conflicts(files: Iterable[SceneFile]) -> str:
-    """Say what is different first of the files that this machine has; empty if they are the same."""
-    return differences(file for file in files if Path(file.path).is_file())
+def first_conflict(files: Iterable[SceneFile]) -> str:
+    """Return the first difference of the files that exist on this machine; empty if they are the same."""
+    return first_difference(file for file in files if Path(file.path).is_file())
 
 
 def _file(path: str, scene: str) -> SceneFile:
     try:
-        return SceneFile(path=path, size_bytes=Path(path).stat().st_size, sha256=content_of(Path(path)))
+        return SceneFile(path=path, size_bytes=Path(path).stat().st_size, sha256=file_sha256(Path(path)))
     except OSError as error:
         raise SceneError(
             reason=f"The file {path}, which the scene {Path(scene).name} needs, can't be read: {error.strerror}.",

@@ -98,7 +98,7 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
             raise UnitFailed(reason="The renderer was ended by SIGKILL.", remedy="", retryable=True, unit="", node="a")
         return ("1 null",)
 
-    monkeypatch.setattr("frontburner.cluster.admission.builds_here", tried)
+    monkeypatch.setattr("frontburner.cluster.admission.local_builds", tried)
     desk.admission.error_of = lambda future, _: future.exception()
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()
@@ -109,7 +109,7 @@ def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(desk: Desk, m
     def broken(_: str) -> tuple[str, ...]:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
-    monkeypatch.setattr("frontburner.cluster.admission.builds_here", broken)
+    monkeypatch.setattr("frontburner.cluster.admission.local_builds", broken)
     desk.admission.error_of = lambda future, _: future.exception()
     desk.admission.keep_to({"a": NOBODYS})
     desk.arrive()

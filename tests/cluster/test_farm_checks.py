@@ -12,7 +12,7 @@ from frontburner.cluster.arbiter_calls import ask, install
 from frontburner.cluster.farm_checks import FarmCheck, agreeing, clock_reading, scheduler_checks, waves
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.node.node_checks import NodeInquiry
+from tasks.node.node_checks import CheckRequest
 from tasks.node.readiness import Check, Grade, Readiness
 from tasks.node.versions import versions
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NULL = NodeInquiry(renderers=("null",), measure=False)
+NULL = CheckRequest(renderers=("null",), measure=False)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def node(name: str, *, build: str = "", scene: str = "") -> Readiness:
 def test_every_node_is_checked_and_what_passed_is_known_from_then_on(client: Client, tmp_path: Path) -> None:
     scene = tmp_path / "scene.json"
     scene.write_text("{}")
-    found = FarmCheck(client=client).nodes(NodeInquiry(renderers=("null",), measure=False, scene=str(scene)))
+    found = FarmCheck(client=client).nodes(CheckRequest(renderers=("null",), measure=False, scene=str(scene)))
     assert [readiness.node for readiness in found] == ["0", "1"]
     for readiness in found:
         assert readiness.ok, readiness.problems
@@ -62,7 +62,7 @@ def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    inquiry = NodeInquiry(renderers=("null",), measure=False, store_url=str(tmp_path / "store"), beacon="gone")
+    inquiry = CheckRequest(renderers=("null",), measure=False, store_url=str(tmp_path / "store"), beacon="gone")
     (readiness,) = FarmCheck(client=client).nodes(inquiry, ["1"])
     assert [check.name for check in readiness.problems] == ["cache folder", "store"]
     reason = f"cache folder: The cache folder {tmp_path / 'file' / 'frontburner'} isn't a folder."
@@ -76,11 +76,11 @@ def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_
 def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other_version(inquiry: NodeInquiry) -> dict[str, Any]:
+    def other_version(inquiry: CheckRequest) -> dict[str, Any]:
         from distributed import get_worker
 
         if str(get_worker().name) == "0":
-            raise ModuleNotFoundError("No module named 'tasks.node.self_check'")
+            raise ModuleNotFoundError("No module named 'tasks.node.node_state'")
         return Readiness(node="1", host="h", checks=()).document()
 
     monkeypatch.setattr(farm_checks, "check_node", other_version)

@@ -24,7 +24,7 @@ from frontburner.cluster.arbiter_calls import call, connected
 from frontburner.credentials.dask_security import security_at, security_for
 from storage.errors import FrontburnerError
 from storage.objects import open_store
-from tasks.content_digests import content_of
+from tasks.content_digests import file_sha256
 from tasks.job_context import JobContext
 from tasks.node.unit_task import render_unit
 from tasks.renderers.null import BUILD
@@ -110,7 +110,7 @@ def test_a_unit_is_rendered_between_parties_that_prove_themselves(farm: SpecClus
     scene = tmp_path / "still.json"
     scene.write_text(json.dumps({"size": "24x16", "samples": 4}))
     frame = FrameSpec(
-        renderer="null", build=BUILD, scene=str(scene), scene_digest=content_of(scene), frame=1,
+        renderer="null", build=BUILD, scene=str(scene), scene_digest=file_sha256(scene), frame=1,
         size=Size(width=24, height=16), samples=4,
     )  # fmt: skip
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=4))

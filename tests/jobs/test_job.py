@@ -17,7 +17,7 @@ from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import Format, JobRefused, RenderJob, make_job
 from frontburner.jobs.job_files import read_document
 from frontburner.plan.fair_share import ShareTerms
-from tasks.job_context import SceneTravel
+from tasks.job_context import TransferMode
 from tasks.limits import Limits
 from tasks.spec import Aov, Region, Size
 
@@ -214,9 +214,9 @@ def test_numbers_stand_for_their_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [(True, SceneTravel.YES), (False, SceneTravel.NO), ("yes", SceneTravel.YES)]
+    ("given", "meant"), [(True, TransferMode.YES), (False, TransferMode.NO), ("yes", TransferMode.YES)]
 )
-def test_yes_and_no_may_be_json_s_own(given: object, meant: SceneTravel) -> None:
+def test_yes_and_no_may_be_json_s_own(given: object, meant: TransferMode) -> None:
     assert make_job({**SCENE, "travel": given}).travel is meant
 
 

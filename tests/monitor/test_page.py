@@ -16,7 +16,7 @@ from frontburner.monitor.farm_source import RunAgain
 from frontburner.run.previews import parts_folder
 from storage.images import encode_png
 from storage.view import View
-from tasks.picture.still_parts import clear_parts
+from tasks.picture.still_parts import delete_parts
 from tests.end_to_end.conftest import until
 from tests.monitor import scenes
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting
@@ -105,7 +105,7 @@ def test_parts_that_go_between_being_listed_and_asked_for_are_no_error(stage: St
     telling, asked = scenes.still(stage, parts=3), list[str]()
 
     def answer(route: Route) -> None:
-        clear_parts(parts_folder(scenes.ROOM), stage.store)
+        delete_parts(parts_folder(scenes.ROOM), stage.store)
         asked.append(route.request.url)
         route.continue_()
 

@@ -15,12 +15,11 @@ from distributed import Client, LocalCluster
 
 from storage.objects import open_store
 from tasks.errors import NodeNotReady
-from tasks.node import unit_task
+from tasks.node import node_state
 from tasks.node.machine_checks import machine_checks
-from tasks.node.node_checks import NodeInquiry, checkup
+from tasks.node.node_checks import CheckRequest, check_machine, check_scene, check_store
+from tasks.node.node_state import check_node, local_builds
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from
-from tasks.node.self_check import check_node
-from tasks.node.store_checks import scene_check, store_check
 from tasks.node.versions import differences, versions
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.breaking import ROOT, alone, copied, rewritten
@@ -114,7 +113,7 @@ def test_a_limit_on_memory_is_told(tmp_path: Path) -> None:
 
 
 def test_the_null_renderer_passes_and_nothing_else_is_tried(tmp_path: Path) -> None:
-    readiness = checkup(NodeInquiry(renderers=NULL), node="n", threads=1, logs=tmp_path)
+    readiness = check_machine(CheckRequest(renderers=NULL), node="n", threads=1, logs=tmp_path)
     assert readiness.builds == {"null": ("1 null",)}
     assert readiness.ok
     assert readiness.of("mitsuba") is None
@@ -124,7 +123,7 @@ def test_the_null_renderer_passes_and_nothing_else_is_tried(tmp_path: Path) -> N
 def test_where_nothing_can_be_written_that_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
-    readiness = checkup(NodeInquiry(renderers=NULL), node="n", threads=1, logs=tmp_path / "file" / "logs")
+    readiness = check_machine(CheckRequest(renderers=NULL), node="n", threads=1, logs=tmp_path / "file" / "logs")
     assert [(check.name, check.reason) for check in readiness.problems] == [
         ("temporary folder", f"The temporary folder {tmp_path / 'file'} isn't a folder."),
         ("log folder", f"The log folder {tmp_path / 'file' / 'logs'} isn't a folder."),
@@ -133,33 +132,33 @@ def test_where_nothing_can_be_written_that_is_the_answer(tmp_path: Path, monkeyp
 
 
 def test_a_store_is_used_and_nothing_is_left_in_it(tmp_path: Path) -> None:
-    check = store_check(str(tmp_path / "store"))
+    check = check_store(str(tmp_path / "store"))
     assert check.ok
     assert "written and read back" in check.value
     assert list(open_store(str(tmp_path / "store")).list()) == []
 
 
 def test_a_store_that_is_another_one_of_the_same_name_is_told(tmp_path: Path) -> None:
-    check = store_check(str(tmp_path / "store"), beacon="_frontburner/check/abc")
+    check = check_store(str(tmp_path / "store"), beacon="_frontburner/check/abc")
     assert not check.ok
-    assert "isn't the store that is asked about" in check.reason
+    assert "isn't the job's store" in check.reason
     assert "Mount the same drive" in check.remedy
 
 
 def test_a_store_that_is_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "store").touch()
-    check = store_check(str(tmp_path / "store"))
+    check = check_store(str(tmp_path / "store"))
     assert "There is a file where" in check.reason
 
 
 def test_a_scene_is_read_and_its_digest_told(tmp_path: Path) -> None:
     scene = tmp_path / "scene.json"
     scene.write_text("{}")
-    check, digest = scene_check(str(scene), {"null": ("1 null",)})
+    check, digest = check_scene(str(scene), {"null": ("1 null",)})
     assert check.ok
     assert check.value == f"1 file, {digest[:8]}"
     scene.write_text('{"samples": 4}')
-    assert scene_check(str(scene), {"null": ("1 null",)})[1] not in ("", digest)
+    assert check_scene(str(scene), {"null": ("1 null",)})[1] not in ("", digest)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_a_scene_is_read_and_its_digest_told(tmp_path: Path) -> None:
 def test_a_scene_that_cannot_be_read_is_told(name: str, text: str | None, reason: str, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
-    check, digest = scene_check(str(tmp_path / name), {"null": ("1 null",)})
+    check, digest = check_scene(str(tmp_path / name), {"null": ("1 null",)})
     assert (check.ok, digest) == (False, "")
     assert reason in check.reason
     assert check.remedy
@@ -199,10 +198,10 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("FRONTBURNER_LOGS", str(tmp_path / "logs"))
     monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/nowhere/libLLVM.so")  # the scalar build will do
-    monkeypatch.setattr(unit_task, "_node", None)
-    monkeypatch.setattr(unit_task, "_builds", {})
+    monkeypatch.setattr(node_state, "_node", None)
+    monkeypatch.setattr(node_state, "_builds", {})
     plugin = site / "mitsuba" / "plugins" / "sphere.so"
-    sound, inquiry = plugin.read_bytes(), NodeInquiry(renderers=("mitsuba",), measure=False)
+    sound, inquiry = plugin.read_bytes(), CheckRequest(renderers=("mitsuba",), measure=False)
     one_node = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0")
     with one_node as cluster, Client(cluster) as client:
 
@@ -210,18 +209,18 @@ def test_a_node_offers_what_passed_the_last_check(tmp_path: Path, monkeypatch: p
             return readiness_from(client.submit(check_node, inquiry, pure=False).result(TIMEOUT_S))
 
         first = asked()
-        assert first.builds["mitsuba"] == client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
+        assert first.builds["mitsuba"] == client.submit(local_builds, "mitsuba", pure=False).result(TIMEOUT_S)
         assert "there is no library /nowhere/libLLVM.so" in (first.of("mitsuba") or first.checks[0]).reason
-        client.submit(unit_task.in_renderer, os.getpid, pure=False).result(TIMEOUT_S)
+        client.submit(node_state.in_renderer, os.getpid, pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound[:1000])
         (problem,) = asked().problems
         assert "the file sphere.so of mitsuba was exchanged or cut off: 1000 bytes instead of" in problem.reason
         with pytest.raises(NodeNotReady, match=r"the file sphere\.so of mitsuba was exchanged"):
-            client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S)
+            client.submit(local_builds, "mitsuba", pure=False).result(TIMEOUT_S)
         rewritten(plugin, sound)
         assert asked().builds == first.builds
-        assert client.submit(unit_task.builds_here, "mitsuba", pure=False).result(TIMEOUT_S) == first.builds["mitsuba"]
-        unit_task.this_node().process.stop()
+        assert client.submit(local_builds, "mitsuba", pure=False).result(TIMEOUT_S) == first.builds["mitsuba"]
+        node_state.this_node().process.stop()
 
 
 def test_the_speed_of_a_node_that_renders_is_not_measured_and_that_is_said(
@@ -229,8 +228,8 @@ def test_the_speed_of_a_node_that_renders_is_not_measured_and_that_is_said(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/nowhere/libLLVM.so")
-    inquiry = NodeInquiry(renderers=("mitsuba",), afresh=False)
-    readiness = checkup(inquiry, node="n", threads=1, logs=tmp_path, busy=True)
+    inquiry = CheckRequest(renderers=("mitsuba",), afresh=False)
+    readiness = check_machine(inquiry, node="n", threads=1, logs=tmp_path, busy=True)
     check = found(list(readiness.checks), "mitsuba")
     assert check.ok, check.reason
     assert "speed not measured, as the node renders" in check.value

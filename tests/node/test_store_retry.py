@@ -41,7 +41,7 @@ class Time:
         for moment_s in [moment_s for moment_s in self.at if moment_s <= self.now_s]:
             self.at.pop(moment_s)()
 
-    def patience(self, **options: object) -> StoreRetry:
+    def retry(self, **options: object) -> StoreRetry:
         return StoreRetry(clock=self.clock, sleep=self.sleep, **options)  # type: ignore[arg-type]
 
 
@@ -53,7 +53,7 @@ def test_a_tile_outlives_a_store_that_cannot_be_reached_for_a_while(
     s3_store: S3Store, s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut, time = [True], Time()
-    told: list[StoreError] = []
+    errors: list[StoreError] = []
     time.at[20.0] = cut.clear
 
     def judge(connection: int, data: bytes) -> bool:
@@ -62,9 +62,9 @@ def test_a_tile_outlives_a_store_that_cannot_be_reached_for_a_while(
     with proxy(s3_server["AWS_ENDPOINT_URL"], request=judge) as relay:
         monkeypatch.setenv("AWS_ENDPOINT_URL", relay)
         ledger = UnitLedger(store=replace(s3_store, read_timeout_s=TIMEOUT_S))
-        assert time.patience(waits=told.append).call(lambda: ledger.create(UNIT, tile()))
+        assert time.retry(on_wait=errors.append).call(lambda: ledger.create(UNIT, tile()))
         assert 20.0 <= time.now_s <= 20.0 + LONGEST_WAIT_S
-        assert len(told) == 1
+        assert len(errors) == 1
         assert_same(ledger.load(UNIT), tile())
 
 
@@ -77,13 +77,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_tile_outlives_a_full_disk(small_disk: Path) -> None:
     ledger, time = UnitLedger(store=open_store(str(small_disk / "store"))), Time()
-    told: list[StoreError] = []
+    errors: list[StoreError] = []
     filler = small_disk / "filler"
     with suppress(OSError):
         filler.write_bytes(os.urandom(1 << 20))
     time.at[40.0] = filler.unlink
-    assert time.patience(waits=told.append).call(lambda: ledger.create(UNIT, tile()))
-    assert isinstance(told[0], StoreFull)
+    assert time.retry(on_wait=errors.append).call(lambda: ledger.create(UNIT, tile()))
+    assert isinstance(errors[0], StoreFull)
     assert_same(ledger.load(UNIT), tile())
 
 
@@ -95,7 +95,7 @@ def test_a_store_that_stays_away_is_given_up_with_its_own_error() -> None:
         raise away()
 
     with pytest.raises(StoreError, match="It is away"):
-        time.patience(for_s=100.0).call(fail)
+        time.retry(timeout_s=100.0).call(fail)
     assert 100.0 - LONGEST_WAIT_S <= time.now_s <= 100.0
     assert len(tries) < 15, "ever more seldom"
 
@@ -108,7 +108,7 @@ def test_what_does_not_pass_by_itself_is_not_waited_for(kind: type[StoreError]) 
         raise kind(reason="No.", remedy="", url="s3://farm")
 
     with pytest.raises(kind):
-        time.patience().call(fail)
+        time.retry().call(fail)
     assert time.now_s == 0.0
 
 
@@ -120,5 +120,5 @@ def test_a_call_that_nobody_wants_any_more_ends_at_once() -> None:
         raise away()
 
     with pytest.raises(UnitCancelled):
-        time.patience(called_back=lambda: not wanted).call(fail)
+        time.retry(cancelled=lambda: not wanted).call(fail)
     assert time.now_s == pytest.approx(10.0, abs=0.2)

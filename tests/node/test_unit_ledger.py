@@ -150,7 +150,7 @@ def test_forgetting_a_frame_leaves_the_others(store: ObjectStore) -> None:
 def test_units_are_those_of_the_frames_however_they_are_listed(
     price: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.node.unit_ledger._LISTING", price)
+    monkeypatch.setattr("tasks.node.unit_ledger._KEYS_PER_LISTING", price)
     ledger = UnitLedger(store=open_store(str(tmp_path)))
     for frame in (*MANY, *(frame_of(frame=number, seed=7) for number in range(1, 9))):
         unit = replace(UNIT, frame=frame)

@@ -23,9 +23,9 @@ def test_another_source_is_another_version(tmp_path: Path, monkeypatch: pytest.M
     module.parent.mkdir(parents=True)
     module.write_text("samples = 1\n")
     monkeypatch.setattr(versions, "_ROOT", tmp_path)
-    before = versions._source()
+    before = versions._source_digest()
     module.write_text("samples = 2\n")
-    assert versions._source() != before
+    assert versions._source_digest() != before
 
 
 def test_what_only_one_machine_has_installed_is_no_difference() -> None:

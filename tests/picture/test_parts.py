@@ -15,7 +15,7 @@ from storage.local import LocalStore
 from storage.objects import open_store
 from storage.view import View
 from tasks.job_context import PreviewSettings
-from tasks.picture.still_parts import PICTURE_PX, clear_parts, part_key, show_part
+from tasks.picture.still_parts import PICTURE_PX, delete_parts, part_key, write_part
 from tasks.spec import FrameSpec, Region, SampleRange, Size, Tile, UnitRecord, UnitSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def showing(size: Size, **how: object) -> PreviewSettings:
 @pytest.mark.parametrize(("stops", "level"), [(0.0, 137), (2.0, 255)])
 def test_a_part_is_as_small_as_its_picture_and_as_bright(tmp_path: Path, stops: float, level: int) -> None:
     store, spec = open_store(str(tmp_path)), unit(GREAT, REGION)
-    show_part(tile(spec, 0.25), spec, showing(GREAT, exposure_stops=stops), store)
+    write_part(tile(spec, 0.25), spec, showing(GREAT, exposure_stops=stops), store)
     with Image.open(io.BytesIO(store.read(part_key(FOLDER, spec.place)))) as image:
         assert image.size == (PICTURE_PX // 4, 50)
         assert abs(image.convert("RGB").getpixel((9, 9))[0] - level) <= 1  # type: ignore[index]
@@ -58,12 +58,12 @@ def test_a_store_that_is_away_goes_without(tmp_path: Path) -> None:
     store, spec = open_store(str(tmp_path)), unit(GREAT, REGION)
     away = StoreError(reason="It is away.", remedy="Wait.", url=store.url, retryable=True)
     with patch.object(LocalStore, "write", side_effect=away):
-        show_part(tile(spec, 0.25), spec, showing(GREAT), store)
+        write_part(tile(spec, 0.25), spec, showing(GREAT), store)
 
 
 def test_parts_are_cleared_and_nothing_else(tmp_path: Path) -> None:
     store, spec = open_store(str(tmp_path)), unit(GREAT, REGION)
-    show_part(tile(spec, 0.25), spec, showing(GREAT), store)
+    write_part(tile(spec, 0.25), spec, showing(GREAT), store)
     store.write("_frontburner/jobs/j/wish.json", b"1")
-    clear_parts(FOLDER, store)
+    delete_parts(FOLDER, store)
     assert list(store.list()) == ["_frontburner/jobs/j/wish.json"]

@@ -19,7 +19,7 @@ from storage.image_files import write_image
 from storage.images import encode_png
 from storage.objects import ObjectStore, open_store
 from storage.view import View
-from tasks.picture.contact_sheet import chosen
+from tasks.picture.contact_sheet import select_frames
 from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
 from tasks.picture.inspection import Fault
 from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode, facts
@@ -149,7 +149,7 @@ def test_a_contact_sheet_shows_the_frames_and_frames_the_flagged_in_red(house: O
 
 
 def test_a_long_sequence_is_thinned_out_but_keeps_what_is_flagged() -> None:
-    frames = chosen(range(1, 1001), {500: "black", 7: "flicker"}, most=100)
+    frames = select_frames(range(1, 1001), {500: "black", 7: "flicker"}, most=100)
     assert len(frames) in (101, 102)
     assert {1, 7, 500, 991} <= set(frames)
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UnitCancelled, UnitFailed
-from tasks.node.renderer_call import Phase
+from tasks.node.renderer_process import Phase
 from tasks.renderers import RENDERERS, renderer, renderer_for
 from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, cells, packets, split_packets
 from tasks.spec import Aov, Region, Size
@@ -133,7 +133,7 @@ def test_a_cancelled_unit_ends_in_the_middle_and_leaves_no_process(long: Bench) 
             working.extend(busy(long))
 
     with pytest.raises(UnitCancelled):
-        long.process.render(long.unit(), cancelled=lambda: bool(working), witness=witness)
+        long.process.render(long.unit(), cancelled=lambda: bool(working), on_progress=witness)
     _, alive = psutil.wait_procs(working, timeout=TIMEOUT_S)
     assert not alive
 
@@ -148,7 +148,7 @@ def test_a_renderer_that_is_killed_fails_its_unit_alone(long: Bench, bench: Benc
             last.kill()
 
     with pytest.raises(UnitFailed, match="SIGKILL") as caught:
-        long.process.render(long.unit(), witness=witness)
+        long.process.render(long.unit(), on_progress=witness)
     assert caught.value.retryable
     assert caught.value.unit == long.unit().digest
     assert bench.render().sums.any()

@@ -22,8 +22,7 @@ import pytest
 
 from tasks.errors import UnitCancelled, UnitFailed
 from tasks.node import renderer_child
-from tasks.node.renderer_call import Phase
-from tasks.node.renderer_process import RendererProcess
+from tasks.node.renderer_process import Phase, RendererProcess
 from tasks.spec import Region
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.conftest import Bench, start
@@ -123,7 +122,7 @@ def test_a_cancelled_unit_ends_its_child_at_once(own: Bench, tmp_path: Path) -> 
 
     def render() -> None:
         try:
-            own.process.render(bench.unit(), cancelled=called_back.is_set, witness=see)
+            own.process.render(bench.unit(), cancelled=called_back.is_set, on_progress=see)
         except UnitCancelled as error:
             errors.append(error)
 
@@ -224,7 +223,7 @@ def test_a_child_that_cannot_start_says_why_and_the_next_call_tries_again(
 ) -> None:
     with RendererProcess(node="n", threads=1, logs=tmp_path) as process:
         with monkeypatch.context() as broken:
-            broken.setattr(renderer_child, "begin", refuse)
+            broken.setattr(renderer_child, "initialize", refuse)
             with pytest.raises(UnitFailed, match="exit code 1") as caught:
                 process.call(abs, -1)
         assert "PermissionError: not today" in caught.value.last_words
@@ -232,7 +231,7 @@ def test_a_child_that_cannot_start_says_why_and_the_next_call_tries_again(
 
 
 def refuse(log: Path, node: str) -> None:
-    renderer_child.begin(log, node)
+    renderer_child.initialize(log, node)
     raise PermissionError("not today")
 
 
@@ -280,7 +279,7 @@ def test_a_renderer_that_has_not_enough_memory_says_so(own: Bench, tmp_path: Pat
     with pytest.raises(UnitFailed, match="MemoryError") as caught:
         bench.render()
     assert caught.value.short_of_memory
-    assert "The memory of test is too short" in str(caught.value)
+    assert "test has too little memory" in str(caught.value)
     half = bench.render(Region(x0=0, y0=0, x1=24, y1=40))
     assert half.sums.shape == (40, 24, 4), "a smaller unit is no trouble"
 
@@ -324,7 +323,7 @@ def test_who_waits_and_who_renders_is_told(own: Bench) -> None:
         seen.set()
 
     with Working(own) as working, ThreadPoolExecutor(max_workers=1) as caller:
-        second = caller.submit(own.process.call, time.sleep, 0.3, witness=witness)
+        second = caller.submit(own.process.call, time.sleep, 0.3, on_progress=witness)
         assert seen.wait(TIMEOUT_S)
         assert told[0] is Phase.WAITING
         working.go_on()
@@ -358,7 +357,7 @@ def test_a_renderer_that_does_nothing_is_ended_and_says_so(
     own: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = faulty(own, tmp_path, do="hang")
-    for name, seconds in (("STILL_S", 0.5), ("LOOK_S", 0.05)):
+    for name, seconds in (("HANG_TIMEOUT_S", 0.5), ("CHECK_EVERY_S", 0.05)):
         monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
     with pytest.raises(UnitFailed, match="did nothing for"):
         hangs.render()
@@ -366,8 +365,8 @@ def test_a_renderer_that_does_nothing_is_ended_and_says_so(
 
 
 def test_a_renderer_that_works_is_left_alone(own: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    # However busy the machine is, it gets more of it than STIRS_CPU_S in so long.
-    for name, seconds in (("STILL_S", 2.0), ("LOOK_S", 0.05), ("STIRS_CPU_S", 0.01)):
+    # However busy the machine is, it gets more of it than BUSY_CPU_S in so long.
+    for name, seconds in (("HANG_TIMEOUT_S", 2.0), ("CHECK_EVERY_S", 0.05), ("BUSY_CPU_S", 0.01)):
         monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
     assert own.process.call(toil, 2.5) == "done"
 

@@ -115,7 +115,7 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_program_that_does_nothing_is_ended_and_what_it_may_wait_for_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.process.hang_detection.LOOK_S", 0.05)
+    monkeypatch.setattr("tasks.process.hang_detection.CHECK_EVERY_S", 0.05)
     monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.05)
     with pytest.raises(ProgramFailed, match=r"Draw did nothing for 1 s\. It may wait for a person\."):
         draw("import time; time.sleep(600)", tmp_path, still_s=0.6, still_because="It may wait for a person.")

@@ -83,7 +83,7 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A node on which V-Ray is soon given up."""
-    monkeypatch.setattr("tasks.process.hang_detection.LOOK_S", 0.1)
+    monkeypatch.setattr("tasks.process.hang_detection.CHECK_EVERY_S", 0.1)
     monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.1)
     changed(monkeypatch, tmp_path, "still_s: 3\n")
 

@@ -14,7 +14,7 @@ from frontburner.run.chunks import Stage
 from frontburner.run.finishing import COLLECT_S, TASK_BYTES, WAITING_BYTES, Finisher, StillFinisher
 from storage.errors import FrontburnerError, StoreError
 from tasks.job_context import JobContext
-from tasks.node.finishing_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
+from tasks.node.frame_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
 from tasks.picture.frame_output import FrameRecord
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.scene.frame_scenes import FrameScene

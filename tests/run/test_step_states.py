@@ -16,7 +16,7 @@ from frontburner.plan.block import Block
 from frontburner.run.chunks import MOST_CHUNKS, Chunk, Stage, frame_chunks, frames_title, pass_chunks
 from frontburner.run.step_states import SequenceSteps, StillSteps
 from storage.errors import FrontburnerError, StoreError
-from tasks.node.finishing_tasks import RETRIES
+from tasks.node.frame_tasks import RETRIES
 from tasks.spec import Region, SampleRange
 
 if TYPE_CHECKING:

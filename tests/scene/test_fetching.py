@@ -13,8 +13,8 @@ import pytest
 from storage.file_store import FileStore
 from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.errors import SceneError, UnitCancelled
-from tasks.job_context import JobContext, SceneTravel
-from tasks.recently import RecentFindings
+from tasks.expiring_set import ExpiringSet
+from tasks.job_context import JobContext, TransferMode
 from tasks.renderers.null import BUILD, Null
 from tasks.scene import fetching, scene_cache
 from tasks.scene.fetching import Progress, SceneLocation, local_scene
@@ -32,8 +32,8 @@ class Shot:
     """A null scene that was sent, with a file beside it and one it names by an absolute path."""
 
     folder: Path
-    told: list[tuple[int, int]] = field(default_factory=list)
-    called_back: bool = False
+    reports: list[tuple[int, int]] = field(default_factory=list)
+    cancelled: bool = False
 
     def __post_init__(self) -> None:
         for name in ("shot", "library"):
@@ -56,18 +56,20 @@ class Shot:
     def inspect(self, path: str) -> SceneInfo:
         return Null().inspect(Path(path), build=BUILD, frame=1, parameters=())
 
-    def have(self, stack: ExitStack, travel: SceneTravel = SceneTravel.AUTO) -> str:
+    def have(self, stack: ExitStack, travel: TransferMode = TransferMode.AUTO) -> str:
         """Have the scene, for as long as a stack lasts; its path."""
 
-        def look() -> None:
-            if self.called_back:
-                raise UnitCancelled(reason="Called back.", remedy="", unit="")
+        def raise_if_cancelled() -> None:
+            if self.cancelled:
+                raise UnitCancelled(reason="Cancelled.", remedy="", unit="")
 
-        progress = Progress(say=lambda fetched, size, _: self.told.append((fetched, size)), look=look)
-        place = SceneLocation(scene=str(self.scene), frame=1, manifest=self.manifest.digest)
-        desk = JobContext(store_url=self.store.url, topic="", travel=travel)
-        patience = StoreRetry(for_s=0.0)
-        return stack.enter_context(local_scene(place, desk, node="n1", patience=patience, progress=progress)).scene
+        def report(fetched: int, size: int, _: float) -> None:
+            self.reports.append((fetched, size))
+
+        progress = Progress(report=report, raise_if_cancelled=raise_if_cancelled)
+        location = SceneLocation(scene=str(self.scene), frame=1, manifest=self.manifest.digest)
+        job, retry = JobContext(store_url=self.store.url, topic="", travel=travel), StoreRetry(timeout_s=0.0)
+        return stack.enter_context(local_scene(location, job, node="n1", retry=retry, progress=progress)).path
 
     def hide(self) -> None:
         for name in ("shot", "library"):
@@ -77,8 +79,8 @@ class Shot:
 @pytest.fixture
 def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shot:
     monkeypatch.setenv("FRONTBURNER_CACHE", str(tmp_path / "cache"))
-    for module, name in ((fetching, "_same"), (scene_cache, "_in_place")):
-        monkeypatch.setattr(module, name, RecentFindings(for_s=0.0))  # files are looked at every time
+    for module, name in ((fetching, "_verified"), (scene_cache, "_in_place")):
+        monkeypatch.setattr(module, name, ExpiringSet(lifetime_s=0.0))  # files are looked at every time
     return Shot(tmp_path)
 
 
@@ -90,7 +92,7 @@ def stack() -> Iterator[ExitStack]:
 
 def test_it_is_used_in_place_where_it_is_the_same(shot: Shot, stack: ExitStack) -> None:
     assert shot.have(stack) == str(shot.scene)
-    assert not shot.told
+    assert not shot.reports
     assert not (shot.folder / "cache").exists()
 
 
@@ -100,10 +102,10 @@ def test_a_copy_is_the_same_scene_whatever_it_names(shot: Shot, stack: ExitStack
     assert here.startswith(str(shot.folder / "cache"))
     assert shot.inspect(here).digest == shot.info.digest
     size_bytes = sum(file.size_bytes for file in shot.manifest.files)
-    assert shot.told == [(0, size_bytes), (size_bytes, size_bytes)]
-    shot.told.clear()
+    assert shot.reports == [(0, size_bytes), (size_bytes, size_bytes)]
+    shot.reports.clear()
     assert shot.have(stack) == here
-    assert not shot.told, "nothing is fetched twice"
+    assert not shot.reports, "nothing is fetched twice"
 
 
 def test_it_is_fetched_where_one_of_its_files_is_another(shot: Shot, stack: ExitStack) -> None:
@@ -114,14 +116,14 @@ def test_it_is_fetched_where_one_of_its_files_is_another(shot: Shot, stack: Exit
 
 
 def test_it_may_be_fetched_by_all(shot: Shot, stack: ExitStack) -> None:
-    assert shot.have(stack, SceneTravel.YES) != str(shot.scene)
+    assert shot.have(stack, TransferMode.YES) != str(shot.scene)
 
 
 def test_where_it_must_not_travel_node_file_and_difference_are_named(shot: Shot, stack: ExitStack) -> None:
-    assert shot.have(stack, SceneTravel.NO) == str(shot.scene)
+    assert shot.have(stack, TransferMode.NO) == str(shot.scene)
     (shot.folder / "shot/wood.bin").write_bytes(b"iron")
     with pytest.raises(SceneError, match=r"null\.json isn't the same on n1 .*wood\.bin has 4 bytes here, not 4000"):
-        shot.have(stack, SceneTravel.NO)
+        shot.have(stack, TransferMode.NO)
 
 
 def parts(shot: Shot, name: str) -> list[str]:
@@ -151,7 +153,7 @@ def test_what_is_damaged_in_the_store_is_named_and_removed_so_that_it_is_sent_an
 
 def test_a_fetch_ends_when_nobody_wants_it(shot: Shot, stack: ExitStack) -> None:
     shot.hide()
-    shot.called_back = True
+    shot.cancelled = True
     with pytest.raises(UnitCancelled):
         shot.have(stack)
 

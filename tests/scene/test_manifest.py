@@ -9,7 +9,7 @@ import pytest
 
 from storage.objects import open_store
 from tasks.errors import SceneError
-from tasks.scene.manifest import Manifest, differences, manifest_of
+from tasks.scene.manifest import Manifest, first_difference, manifest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,14 +51,14 @@ def test_equal_contents_are_one(tmp_path: Path) -> None:
 def test_what_is_different_elsewhere_is_named_with_how(tmp_path: Path) -> None:
     path = written(tmp_path, scene=b"s", tex=b"wood")
     manifest = manifest_of({1: list(path.values())}, path["scene"])
-    assert differences(manifest.files) == ""
+    assert first_difference(manifest.files) == ""
     (tmp_path / "tex").write_bytes(b"iron")
     os.utime(tmp_path / "tex", ns=(1, 1))
-    assert differences(manifest.files) == f"{path['tex']} holds something else here."
+    assert first_difference(manifest.files) == f"{path['tex']} holds something else here."
     (tmp_path / "tex").write_bytes(b"birch")
-    assert differences(manifest.files) == f"{path['tex']} has 5 bytes here, not 4."
+    assert first_difference(manifest.files) == f"{path['tex']} has 5 bytes here, not 4."
     (tmp_path / "tex").unlink()
-    assert differences(manifest.files) == f"{path['tex']} isn't there."
+    assert first_difference(manifest.files) == f"{path['tex']} isn't there."
 
 
 def test_a_file_that_is_gone_is_named_with_the_scene_that_needs_it(tmp_path: Path) -> None:

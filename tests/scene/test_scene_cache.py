@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from tasks.errors import NoRoomForScene
-from tasks.recently import RecentFindings
+from tasks.expiring_set import ExpiringSet
 from tasks.scene import scene_cache
 from tasks.scene.manifest import Manifest, SceneFile
 from tasks.scene.scene_cache import SceneCache
@@ -25,7 +25,7 @@ KB = 1000
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have files looked at every time."""
-    monkeypatch.setattr(scene_cache, "_in_place", RecentFindings(for_s=0.0))
+    monkeypatch.setattr(scene_cache, "_in_place", ExpiringSet(lifetime_s=0.0))
 
 
 UNLIMITED = 10**9
@@ -71,7 +71,7 @@ def kept(cache: SceneCache) -> set[str]:
 
 def hold(cache: SceneCache, manifest: Manifest, source: Source, frame: int = 1) -> list[str]:
     """Have a frame's files, and say where they are."""
-    with cache.holding(manifest, frame, source) as tree:
+    with cache.hold(manifest, frame, source) as tree:
         return [str(path.relative_to(tree)) for path in sorted(tree.rglob("*")) if path.is_file()]
 
 
@@ -99,11 +99,11 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     cache, source = cache_of(tmp_path), Source()
     manifest = scene(file("room"), file("wood"))
     hold(cache, manifest, source)
-    with cache.holding(manifest, 1, source) as tree:
+    with cache.hold(manifest, 1, source) as tree:
         place = tree / "studio/shot/wood"
         place.chmod(0o644)
         place.write_bytes(content("iron"))
-    with cache.holding(manifest, 1, source) as tree:
+    with cache.hold(manifest, 1, source) as tree:
         assert place.read_bytes() == content("wood")
     assert source.fetched.count("wood") == 2
     assert source.fetched.count("room") == 1
@@ -139,11 +139,11 @@ def test_what_was_needed_longest_ago_goes_first(tmp_path: Path) -> None:
 def test_what_a_unit_under_way_needs_stays_even_beyond_the_limit(tmp_path: Path) -> None:
     cache, source = cache_of(tmp_path, 5 * KB), Source()
     long = scene(file("room"), f1=file("sea1"), f2=file("sea2"))
-    with cache.holding(long, 1, source) as tree:
+    with cache.hold(long, 1, source) as tree:
         hold(cache, scene(file("x")), source)
         hold(cache, scene(file("y")), source)
         assert kept(cache) == {"room", "sea1", "y"}, "and the last one while it was needed"
-        with cache.holding(long, 2, source):
+        with cache.hold(long, 2, source):
             pass
         cache.evict()
         assert kept(cache) == {"room", "sea1"}
@@ -156,7 +156,7 @@ def test_what_a_unit_under_way_needs_stays_even_beyond_the_limit(tmp_path: Path)
 
 def _hold_for_ever(root: Path, began: str) -> None:
     cache = SceneCache(root=root, limit_bytes=0)
-    with cache.holding(scene(file("room")), 1, Source()):
+    with cache.hold(scene(file("room")), 1, Source()):
         Path(began).touch()
         threading.Event().wait()
 
@@ -183,7 +183,7 @@ def _hold_many(root: Path, notes: Path, number: int) -> int:
     for turn in range(8):
         names = ["shared", f"of{turn}", f"of{(turn + number) % 8}"]
         manifest = scene(*(file(name, 300 * KB) for name in dict.fromkeys(names)))
-        with cache.holding(manifest, 1, source) as tree:
+        with cache.hold(manifest, 1, source) as tree:
             for name in names:
                 assert (tree / f"studio/shot/{name}").read_bytes() == content(name, 300 * KB)
     (notes / str(number)).write_text("\n".join(source.fetched))
@@ -205,7 +205,7 @@ def test_threads_that_fetch_and_remove_at_once_never_miss_a_file(tmp_path: Path)
         for turn in range(25):
             names = [f"f{(number + turn) % 5}", f"f{(number * turn) % 5}"]
             manifest = scene(*(file(name) for name in dict.fromkeys(names)))
-            with cache.holding(manifest, 1, Source()) as tree:
+            with cache.hold(manifest, 1, Source()) as tree:
                 for name in names:
                     assert (tree / f"studio/shot/{name}").read_bytes() == content(name)
 
@@ -221,7 +221,7 @@ def test_a_disk_without_hard_links_holds_copies(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     cache, source = cache_of(tmp_path, 5 * KB), Source()
-    with cache.holding(scene(file("room")), 1, source) as tree:
+    with cache.hold(scene(file("room")), 1, source) as tree:
         assert (tree / "studio/shot/room").read_bytes() == content("room")
     cache.evict()
     assert not list((cache.root / "trees").iterdir())
@@ -241,7 +241,7 @@ def test_files_are_not_looked_at_again_for_every_unit_unless_some_were_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(scene_cache, "_in_place", RecentFindings(for_s=10.0, clock=lambda: now[0]))
+    monkeypatch.setattr(scene_cache, "_in_place", ExpiringSet(lifetime_s=10.0, clock=lambda: now[0]))
     looked: list[str] = []
     intact = scene_cache._is_intact
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from storage.objects import open_store
 from storage.view import View
-from tasks.identity import FIRST, canonical
+from tasks.identity import ORIGINAL_FIELDS, canonical
 from tasks.limits import EndedBy, Ending, Limits
 from tasks.picture.frame_output import Encoding, PictureOrder
 from tasks.picture.frame_reading import FrameFiles
@@ -274,6 +274,6 @@ records: st.SearchStrategy[Any] = st.one_of(
 @settings(deadline=None, max_examples=200)
 @given(record=records)
 def test_the_fields_of_the_first_version_are_written_as_they_were(record: Any) -> None:
-    first = {name: value for name, value in asdict(record).items() if name in FIRST[type(record).__name__]}
-    written = canonical(record, but=("title", "scene", "manifest"))
+    first = {name: value for name, value in asdict(record).items() if name in ORIGINAL_FIELDS[type(record).__name__]}
+    written = canonical(record, exclude=("title", "scene", "manifest"))
     assert json.dumps(written, sort_keys=True) == json.dumps(first, sort_keys=True)

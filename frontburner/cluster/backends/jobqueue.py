@@ -12,7 +12,7 @@ from pydantic import Field
 from frontburner.cluster.backends.base import NoCluster, ScaledBackend
 from frontburner.cluster.node_processes import CONFIG, TASKS_PER_NODE
 from frontburner.settings import Settings
-from tasks.node.unit_task import CHECK_VARIABLE, THREADS_VARIABLE
+from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from distributed import SpecCluster

@@ -15,7 +15,7 @@ from frontburner.cluster.backends.base import Document, NoCluster
 from frontburner.cluster.node_processes import CONFIG, TASKS_PER_NODE
 from frontburner.cluster.running_farms import registered
 from frontburner.settings import environment
-from tasks.node.unit_task import THREADS_VARIABLE
+from tasks.node.node_state import THREADS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

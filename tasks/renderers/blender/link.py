@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.exit_status import exit_sentence
+from tasks.process.termination import describe_exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class Program:
         except (EOFError, OSError):
             code = self._process.wait()
             raise ProgramFailed(
-                reason=f"{self.path} {exit_sentence(code)}.",
+                reason=f"{self.path} {describe_exit(code)}.",
                 remedy="Try it by hand if it happens again.",
                 retryable=True,
                 killed=code == -signal.SIGKILL,
@@ -96,7 +96,7 @@ class Program:
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         self._process = _started(self.path, theirs)
-        resource_usage.count(self._process)
+        resource_usage.track(self._process)
         theirs.close()
 
 

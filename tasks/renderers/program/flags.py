@@ -111,7 +111,9 @@ def flags_of(variable: str, defaults: Flags, *, renderer: str) -> Flags:
     try:
         return _changed(defaults, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
-        raise not_ready(renderer, f"{file} is wrong: {_said(error)}.", f"Correct it, or unset {variable}.") from error
+        raise not_ready(
+            renderer, f"{file} is wrong: {_error_text(error)}.", f"Correct it, or unset {variable}."
+        ) from error
 
 
 def _changed(defaults: Flags, changes: dict[str, Any]) -> Flags:
@@ -127,7 +129,7 @@ def not_ready(renderer: str, reason: str, remedy: str) -> NodeNotReady:
     return NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer=renderer)
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error).rstrip(".")
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())

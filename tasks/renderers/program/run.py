@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.exit_status import exit_sentence
-from tasks.process.hang_detection import STILL_S, HangDetection, cpu_s
-from tasks.process.lifeline import ask_for_death_signal, guarded
+from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_cpu_s
+from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
 from tasks.renderers.program.failures import Failure, Found, find, worst
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Program:
     continues: str = _NEVER
     columns: int = 0
     begins: str = _NEVER
-    still_s: float = STILL_S
+    still_s: float = HANG_TIMEOUT_S
     still_because: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
     logs: str = ""
@@ -165,7 +164,7 @@ def _started(program: Program) -> subprocess.Popen[bytes]:
 def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> None:
     """Follow its output to the end. End it when it can't succeed any more."""
     began_s = time.monotonic()
-    stillness = HangDetection(partial(cpu_s, process.pid), program.still_s)
+    stillness = HangDetector(partial(tree_cpu_s, process.pid), program.still_s)
     for line in _lines(process):
         if line:
             _hear(program, line, told)
@@ -176,7 +175,7 @@ def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> N
         if told.found and told.found[-1].failure.fatal:
             process.kill()
             return
-        if stillness.look(time.monotonic()):
+        if stillness.hangs(time.monotonic()):
             process.kill()
             still = f"{program.name} did nothing for {program.still_s:.0f} s{_how_far(told)}."
             raise ProgramFailed(reason=f"{still} {program.still_because}".strip(), remedy="", retryable=True)
@@ -246,7 +245,7 @@ def _unexplained(program: Program, told: Told, code: int) -> ProgramFailed:
     last = next((line.strip() for line in reversed(told.lines) if line.strip()), "")
     said = f", and said last: {last[:300]}" if last else ""
     return ProgramFailed(
-        reason=f"{program.name} {exit_sentence(code)}{_how_far(told)}{said}.".replace("..", "."),
+        reason=f"{program.name} {describe_exit(code)}{_how_far(told)}{said}.".replace("..", "."),
         remedy="",
         retryable=True,
         killed=code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False,

@@ -1,4 +1,4 @@
-"""What ends with its parent: a process asks the system for it, and a guardian ends whole groups of processes."""
+"""How processes end: with their parent, in whole groups, and how an exit code reads."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _TETHER = (
 
 
 def end_with_parent(command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM) -> list[str]:
-    """Return what runs a program so that it gets a signal when the process that starts it ends, however it ends.
+    """Return a command line that runs a program so that it gets a signal when its parent ends, however that happens.
 
-    The system sends it when the *thread* that started the program ends: start it from one that lasts.
+    The system sends the signal when the *thread* that started the program ends: start it from one that lasts.
     """
     return [sys.executable, "-c", _TETHER, str(os.getpid()), str(int(ends)), *command]
 
 
 def ask_for_death_signal() -> None:
-    """Have this process killed when its parent ends, however that happens; native code too."""
+    """Have this process killed when its parent ends, however that happens, even while it runs native code."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
 def guarded(group: int) -> Iterator[None]:
-    """End a group of processes when this block does, and also when this process is killed inside it.
+    """End a group of processes when this block ends, and also when this process is killed inside it.
 
-    The death signal reaches a program alone, not the programs it has started. Where there are no groups, on Windows,
-    nothing is done.
+    The death signal reaches a program alone, not the programs it has started. On Windows, which has no process groups,
+    this does nothing.
     """
     if sys.platform == "win32":
         yield
@@ -57,6 +57,16 @@ def guarded(group: int) -> Iterator[None]:
 
 
 def end_group(group: int) -> None:
-    """Kill all processes of a group, where there are any."""
+    """Kill all processes of a group, if there are any."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def describe_exit(code: int | None) -> str:
+    """Say how a process ended by its exit code (negative: the signal that ended it)."""
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

@@ -1,0 +1,118 @@
+"""The node that a Dask worker's process is: its name, its renderer process, and the builds it offers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from distributed import get_worker
+
+from tasks.errors import NodeNotReady
+from tasks.node.node_checks import CheckRequest, check_machine
+from tasks.node.renderer_process import RendererProcess
+from tasks.node.versions import versions
+from tasks.scene.frame_scenes import builds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from distributed import Worker
+
+T = TypeVar("T")
+
+THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
+CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
+"""Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """The node this process is."""
+
+    name: str
+    process: RendererProcess
+    clock: Callable[[], float] = field(default=time.time)
+
+
+_lock = threading.Lock()
+_node: Node | None = None
+_builds: dict[str, tuple[str, ...]] = {}
+
+
+def this_node() -> Node:
+    """Return the node this Dask worker is; made at the first call."""
+    global _node  # noqa: PLW0603 - a process is one node
+    with _lock:
+        if _node is None:
+            name = str(get_worker().name)
+            logs = log_folder(name)
+            try:
+                _node = Node(name=name, process=RendererProcess(node=name, threads=threads(), logs=logs))
+            except OSError as error:  # without its log a renderer isn't started
+                raise NodeNotReady(
+                    reason=f"The node's log folder {logs} can't be used: {error.strerror}.",
+                    remedy="Give it room and write access, or name another one in FRONTBURNER_HOME.",
+                    node=name,
+                    renderer="",
+                ) from error
+        return _node
+
+
+def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
+    """Run a function in this node's renderer process, where renderers may be imported."""
+    return this_node().process.call(function, *args)
+
+
+def local_builds(renderer: str) -> tuple[str, ...]:
+    """Return a renderer's builds that work on this node. They are tried once, so a busy node answers at once."""
+    if renderer not in _builds:
+        _builds[renderer] = in_renderer(builds, renderer)
+    return _builds[renderer]
+
+
+def check_node(request: CheckRequest) -> dict[str, Any]:
+    """Check this node, and offer from now on what passed; returns the readiness as plain values."""
+    return check_named_node(str(get_worker().name), request)
+
+
+def check_named_node(name: str, request: CheckRequest) -> dict[str, Any]:
+    """Check this node under a given name, outside any Dask task."""
+    busy = _node is not None and _node.process.busy
+    found = check_machine(request, node=name, threads=threads(), logs=log_folder(name), busy=busy)
+    _apply_check(found.builds, request.names)
+    return found.document()
+
+
+def _apply_check(passed: Mapping[str, tuple[str, ...]], checked: Collection[str]) -> None:
+    """Offer the builds that passed a check from now on; what failed is tried anew when it is asked for.
+
+    If something changed, an idle renderer process is ended, since it may have loaded what is no longer there.
+    """
+    changed = any(name in _builds and _builds[name] != passed.get(name) for name in checked)
+    for name in checked:
+        _builds.pop(name, None)
+        if passed.get(name):
+            _builds[name] = tuple(passed[name])
+    if changed and _node is not None and not _node.process.busy:
+        _node.process.stop()
+
+
+def node_info(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
+    """Return what the scheduler should know of this node: its machine, and the threads it renders with."""
+    return {"host": socket.gethostname(), "threads": threads(), "versions": versions()}
+
+
+def threads() -> int:
+    """Return how many threads this node's renderer uses."""
+    return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
+
+
+def log_folder(node: str) -> Path:
+    """Folder of a node's logs."""
+    return Path(os.environ.get("FRONTBURNER_LOGS", tempfile.gettempdir())) / f"frontburner-{node}"
