@@ -106,7 +106,7 @@ addon:  ## the Blender add-on, to be installed: build/frontburner-addon.zip
 	$(PYTHON) addons/pack.py build/frontburner-addon.zip
 
 test-addon: env-renderers  ## from the add-on's button to the picture in Blender, on a real farm
-	$(BIN)/python -m pytest tests/submit/test_addon.py
+	$(BIN)/python -m pytest tests/submission/test_addon.py
 
 reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m frontburner.cli.reference

@@ -1,4 +1,4 @@
-"""The command as a module: ``python -m frontburner.cli``."""
+"""Run the command as ``python -m frontburner.cli``."""
 
 from frontburner.cli import main
 

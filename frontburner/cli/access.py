@@ -1,4 +1,4 @@
-"""``frontburner token``, ``login`` and ``logout``: who may come into a farm, and being let in."""
+"""``frontburner token``, ``login`` and ``logout``: who may use a farm, and logging in to one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.joined_node import Flag  # noqa: TC001 - cyclopts reads annotations
-from frontburner.cli.node import OK, guarded
+from frontburner.cli.common import OK, Flag, guarded, print_err, print_result, table
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "FRONTBURNER_TOKEN"  # noqa: S105 - the name of a variable
 
-app = App(name="token", help="Make, list and take back the tokens that let people and nodes into this machine's farm.")
+app = App(name="token", help="Add, list and revoke the tokens with which people and nodes use this machine's farm.")
 
-GivenToken = Annotated[
+TokenOption = Annotated[
     str,
     Parameter(name="--token", help=f"The token; - reads it from standard input, empty is {TOKEN_VARIABLE} or asks."),
 ]
@@ -30,16 +29,16 @@ GivenToken = Annotated[
 
 @app.command
 def add(name: str, *, role: str, expires: str = "", json: Flag = False) -> int:
-    """Make a token. It is shown this once.
+    """Make a token. It is shown only this once.
 
     Parameters
     ----------
     name
-        What it is called in lists and logs: whose it is, or for which nodes.
+        Its name in lists and logs: whose it is, or for which nodes.
     role
-        look sees everything; submit gives jobs too; operate may do all; node lets nodes in.
+        look: sees everything; submit: also submits jobs; operate: may do everything; node: lets nodes join.
     expires
-        After how long it is over, such as 12h or 30d; empty is never.
+        How long it is valid, such as 12h or 30d; empty is for ever.
     json
         Print one JSON object.
     """
@@ -48,16 +47,16 @@ def add(name: str, *, role: str, expires: str = "", json: Flag = False) -> int:
         from frontburner.credentials.tokens import Role
         from frontburner.jobs.durations import parse_span
 
-        if role not in {one.value for one in Role}:
-            raise FrontburnerError(reason=f"role: {role!r} isn't one.", remedy=f"Roles are {', '.join(Role)}.")
+        if role not in {each.value for each in Role}:
+            raise FrontburnerError(reason=f"role: {role!r} is unknown.", remedy=f"Roles are {', '.join(Role)}.")
         try:
             lifetime = timedelta(seconds=parse_span(expires)) if expires else None
         except ValueError as error:
             raise FrontburnerError(reason=f"expires: {error}", remedy="Give a time such as 12h or 30d.") from None
-        authority, tokens = _here()
-        shown = str(tokens.add(name, Role(role), authority=authority.fingerprint, lifetime=lifetime))
-        print(json_.dumps({"name": name, "role": role, "token": shown}) if json else shown)
-        print("This is the only time it is shown. Give it to nobody else.", file=sys.stderr)
+        authority, tokens = _authority_and_tokens()
+        token = str(tokens.add(name, Role(role), authority=authority.fingerprint, lifetime=lifetime))
+        print(json_.dumps({"name": name, "role": role, "token": token}) if json else token)
+        print_err("This is the only time it is shown. Keep it secret.")
         return OK
 
     return guarded(act)
@@ -65,10 +64,10 @@ def add(name: str, *, role: str, expires: str = "", json: Flag = False) -> int:
 
 @app.command(name="list")
 def list_(*, json: Flag = False) -> int:
-    """List the tokens: their names, roles and when they are over; never what they say."""
+    """List the tokens: their names, roles and when they expire; never the tokens themselves."""
 
     def act() -> int:
-        _, tokens = _here()
+        _, tokens = _authority_and_tokens()
         now = tokens.clock()
         found = [
             {
@@ -77,19 +76,12 @@ def list_(*, json: Flag = False) -> int:
             }
             for token in tokens.all()
         ]  # fmt: skip
-        if json:
-            print(json_.dumps(found))
-            return OK
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("token", "role", "made", "good until", box=None, pad_edge=False)
-        for one in found:
-            until = str(one["expires"])[:16].replace("T", " ") or "taken back"
-            table.add_row(
-                str(one["name"]), str(one["role"]), str(one["made"])[:10], f"{until}{' (over)' * bool(one['over'])}"
-            )
-        Console(highlight=False, soft_wrap=True).print(table, markup=False)
+        rows = table("token", "role", "made", "expires")
+        for token in found:
+            expires = str(token["expires"])[:16].replace("T", " ") or "never"
+            state = " (expired)" if token["over"] else ""
+            rows.add_row(str(token["name"]), str(token["role"]), str(token["made"])[:10], f"{expires}{state}")
+        print_result(found, [rows], as_json=json)
         return OK
 
     return guarded(act)
@@ -97,7 +89,7 @@ def list_(*, json: Flag = False) -> int:
 
 @app.command
 def revoke(name: str) -> int:
-    """Take a token back, with all that came of it: nodes it let in, and certificates.
+    """Revoke a token, and the certificates that nodes and people got with it.
 
     Parameters
     ----------
@@ -106,23 +98,20 @@ def revoke(name: str) -> int:
     """
 
     def act() -> int:
-        authority, tokens = _here()
-        gone = tokens.revoke(name)
-        authority.revoke(serial for token in gone for serial in token.serials)
-        others = [token.node for token in gone if token.node]
-        print(f"The token {name} lets nobody in any more.", file=sys.stderr)
-        if others:
-            print(
-                f"Nor do those of {', '.join(others)}. Nodes that are there with them are sent away within moments.",
-                file=sys.stderr,
-            )
+        authority, tokens = _authority_and_tokens()
+        revoked = tokens.revoke(name)
+        authority.revoke(serial for token in revoked for serial in token.serials)
+        nodes = [token.node for token in revoked if token.node]
+        print_err(f"The token {name} is revoked.")
+        if nodes:
+            print_err(f"So are those of the nodes {', '.join(nodes)}, which are disconnected within moments.")
         return OK
 
     return guarded(act)
 
 
-def login(farm: str, *, token: GivenToken = "") -> int:
-    """Be let into a farm on another machine; from then on, commands use it.
+def login(farm: str, *, token: TokenOption = "") -> int:
+    """Log in to a farm on another machine; commands use it from then on.
 
     Parameters
     ----------
@@ -134,51 +123,46 @@ def login(farm: str, *, token: GivenToken = "") -> int:
         from frontburner.credentials.joining import gateway_url, log_in
         from frontburner.settings import Settings
 
-        member = log_in(gateway_url(farm), given(token), Settings().home)
-        reach = (
-            f"Commands use its scheduler {member.scheduler}." if member.scheduler else "Its page is " + member.gateway
-        )
-        print(f"You are {member.name} at {member.gateway} and may {member.role}. {reach}", file=sys.stderr)
+        member = log_in(gateway_url(farm), read_token(token), Settings().home)
+        use = f"Commands use its scheduler {member.scheduler}." if member.scheduler else f"Its page is {member.gateway}"
+        print_err(f"You are logged in to {member.gateway} as {member.name}, with the role {member.role}. {use}")
         return OK
 
     return guarded(act)
 
 
 def logout() -> int:
-    """Forget the farm this user is logged in to: its address, the token and the certificate."""
+    """Log out of the farm: its address, the token and the certificate are deleted from this machine."""
 
     def act() -> int:
         from frontburner.credentials.membership import delete_login
         from frontburner.settings import Settings
 
-        gone = delete_login(Settings().home)
-        print(
-            "Nobody is logged in here." if not gone else "What this machine held of the farm is gone.", file=sys.stderr
-        )
+        print_err("You are logged out." if delete_login(Settings().home) else "You are not logged in.")
         return OK
 
     return guarded(act)
 
 
-def given(text: str) -> str:
-    """Return the token that is meant: the one that is given, piped in, set, or typed."""
-    if text == "-":
+def read_token(option: str) -> str:
+    """Return the token that was given as an option, on standard input, in the environment, or is typed now."""
+    if option == "-":
         return sys.stdin.readline().strip()
-    found = text or os.environ.get(TOKEN_VARIABLE, "")
-    if not found and sys.stdin.isatty():
+    token = option or os.environ.get(TOKEN_VARIABLE, "")
+    if not token and sys.stdin.isatty():
         from getpass import getpass
 
-        found = getpass("Token: ")
-    if not found:
+        token = getpass("Token: ")
+    if not token:
         raise FrontburnerError(
             reason="No token was given.",
             remedy=f"Give it with --token, on standard input (--token -), or in {TOKEN_VARIABLE}.",
         )
-    return found.strip()
+    return token.strip()
 
 
-def _here() -> tuple[Authority, TokenStore]:
-    """The authority and the tokens of the farm this machine manages; made if there are none yet."""
+def _authority_and_tokens() -> tuple[Authority, TokenStore]:
+    """Return the authority and the tokens of this machine's farm, which are created if there are none yet."""
     from frontburner.credentials.authority import Authority
     from frontburner.credentials.dask_security import credentials_folder
     from frontburner.credentials.tokens import TokenStore

@@ -1,4 +1,4 @@
-"""``frontburner render`` of a chain: check all of it, bring up what is missing of a farm, run its stages."""
+"""``frontburner render`` of a chain: check all of it, start what is missing of a farm, run its stages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from frontburner import events as ev
 from frontburner.chains.chain import Chain, Stage, read_chain, resolve_path
 from frontburner.chains.stamps import stamp_of
-from frontburner.cli.notify_commands import Stopped
-from frontburner.cli.render import check_nodes, conduct, terminable
+from frontburner.cli.common import comma_separated
+from frontburner.cli.render import check_nodes, run_reported, terminable
+from frontburner.cli.reporters import Stopped
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED, check_job, with_absolute_paths
 from frontburner.jobs.job import JobRefused
@@ -20,33 +21,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from frontburner.cli.notify_commands import CommandReport, Teller
+    from frontburner.cli.reporters import OutputFormat, Reporter
     from frontburner.control.intake import JobInput
 
 
-def run_file(path: Path, given: dict[str, Any], form: JobInput, *, nodes: int, told: CommandReport, again: str) -> int:
-    """Run the chain of a file and return the command's exit code.
+def run_file(path: Path, given: dict[str, Any], form: JobInput, *, nodes: int, output: OutputFormat, again: str) -> int:
+    """Run the chain in a file and return the command's exit code.
 
     Parameters
     ----------
     again
-        Stages whose commands are run again although they are complete.
+        Stages whose commands are run again even if they are complete, separated by commas.
     """
 
-    def act(teller: Teller) -> dict[str, Any]:
+    def act(reporter: Reporter) -> dict[str, Any]:
         check_nodes(nodes)
         if form.template or form.values:
             problem = "template: a chain takes none: name the fields in its stages' jobs."
             raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
         chain = checked(read_chain(path, given))
-        _forget(chain, again)
-        return _run(chain, nodes, teller)
+        _mark_incomplete(chain, again)
+        return _run(chain, nodes, reporter)
 
-    return conduct(act, told)
+    return run_reported(act, output)
 
 
 def checked(chain: Chain) -> Chain:
-    """Return a chain whose paths mean the same everywhere, once all of it that can be is proved to be possible.
+    """Check all of a chain that can be checked before it runs, and return it with absolute paths.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def _problems(chain: Chain, stage: Stage) -> Iterator[str]:
         return
     assert stage.job is not None
     if stage.after:
-        return  # its scene may be made by what comes before
+        return  # an earlier stage may make its scene
     try:
         check_job(stage.job)
     except JobRefused as refused:
@@ -82,31 +83,32 @@ def _problems(chain: Chain, stage: Stage) -> Iterator[str]:
         yield f"{stage.name}: {error}"
 
 
-def _forget(chain: Chain, names: str) -> None:
-    """Have commands run again that are complete."""
+def _mark_incomplete(chain: Chain, names: str) -> None:
+    """Have complete commands run again."""
     stages = {stage.name: stage for stage in chain.stages}
-    for name in filter(None, map(str.strip, names.split(","))):
+    for name in comma_separated(names):
         if name not in stages or not stages[name].run:
             commands = ", ".join(stage.name for stage in chain.stages if stage.run) or "none"
-            problem = f"again: '{name}' is no command of this chain. Commands are {commands}."
+            problem = f"again: '{name}' is no command of this chain. Its commands: {commands}."
+
             raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
         stamp_of(chain, stages[name]).clear()
 
 
-def _run(chain: Chain, nodes: int, teller: Teller) -> dict[str, Any]:
-    began_s = time.monotonic()
+def _run(chain: Chain, nodes: int, reporter: Reporter) -> dict[str, Any]:
+    started_s = time.monotonic()
     try:
-        with ev.observe(teller.take), ephemeral_farm(nodes, teller.stage), terminable():
+        with ev.observe(reporter.on_event), ephemeral_farm(nodes, reporter.activity), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.chain import run_chain
 
-            teller.stage(f"running {chain.name}")
+            reporter.activity(f"running {chain.name}")
             try:
                 document = run_chain(chain)
                 assert isinstance(document, dict)
             except CancelledRun as cancelled:
                 raise Stopped(reason=f"{cancelled} Run the same chain again to go on.", remedy="") from None
     finally:
-        teller.close()
-    return document | {"wall_s": round(time.monotonic() - began_s, 3)}
+        reporter.close()
+    return document | {"wall_s": round(time.monotonic() - started_s, 3)}

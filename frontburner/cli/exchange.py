@@ -1,33 +1,30 @@
-"""``frontburner export`` and ``import``: jobs as other farms describe them, and back."""
+"""``frontburner export`` and ``import``: jobs in the formats of other farms."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from cyclopts import App, Parameter
 
-from frontburner.cli.job import guarded
+from frontburner.cli.common import OK, Flag, Values, guarded_with_farm, print_err
 from storage.errors import FrontburnerError
 
-OK = 0
-
-export_app = App(name="export", help="Write a job as other farms describe it.")
+export_app = App(name="export", help="Write a job in the format of other farms.")
 import_app = App(name="import", help="Read a job that was exported.")
 To = Annotated[
-    Path | None, Parameter(help="File to write: JSON if it is called so, else YAML. Without one, standard output.")
+    Path | None, Parameter(help="File to write: JSON if its name ends in .json, else YAML. Default: standard output.")
 ]
 
 
 @export_app.command(name="openjd")
-def export_openjd(job: str, *, to: To = None, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Write a job as a template of Open Job Description (jobtemplate-2023-09): a task a frame.
+def export_openjd(job: str, *, to: To = None, json: Flag = False) -> int:
+    """Write a job as a template of Open Job Description (jobtemplate-2023-09), with a task for each frame.
 
-    Each task runs `frontburner render` on its machine and needs no farm of ours. Paths are relative to the template's
-    folder; without --to, that is the one you are in.
+    Each task runs `frontburner render` on its machine and needs no Frontburner farm. Paths are relative to the
+    template's folder; without --to, to the current folder.
 
     Parameters
     ----------
@@ -43,15 +40,15 @@ def export_openjd(job: str, *, to: To = None, json: Annotated[bool, Parameter(ne
         from frontburner.jobs.openjd import export
         from frontburner.jobs.scenes import frame_scenes
 
-        made = make_job(document_of(job))
+        document = make_job(document_of(job))
         base = (to.parent if to else Path()).absolute()
-        exported = export(made, [each.frame for each in frame_scenes(made)], base)
+        exported = export(document, [each.frame for each in frame_scenes(document)], base)
         for note in exported.notes:
-            print(note, file=sys.stderr)
+            print_err(note)
         _write(exported.template, to, as_json=json)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @import_app.command(name="openjd")
@@ -59,8 +56,8 @@ def import_openjd(
     template: Path,
     *,
     to: To = None,
-    values: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    values: Values = None,
+    json: Flag = False,
 ) -> int:
     """Write the job file of a template that `frontburner export openjd` made.
 
@@ -69,7 +66,7 @@ def import_openjd(
     template
         The template, YAML or JSON.
     values
-        A value for one of its parameters, as Name=value; for several, give it several times.
+        A value for one of its parameters, as Name=value; repeat it for several.
     json
         Write JSON rather than YAML.
     """
@@ -85,7 +82,7 @@ def import_openjd(
         _write(document, to, as_json=json)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 def _write(document: dict[str, Any], to: Path | None, *, as_json: bool) -> None:
@@ -99,4 +96,4 @@ def _write(document: dict[str, Any], to: Path | None, *, as_json: bool) -> None:
     try:
         to.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise FrontburnerError(reason=f"{to} can't be written: {error}.", remedy="Name another file.") from error
+        raise FrontburnerError(reason=f"{to} can't be written: {error}.", remedy="Choose another file.") from error

@@ -1,22 +1,21 @@
-"""``frontburner farm``: a farm that stays, for jobs and nodes to join."""
+"""``frontburner farm``: run a farm that jobs and nodes can join."""
 
 from __future__ import annotations
 
 import json as json_
-import os
-import sys
+import shlex
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guarded, print_err, print_result, quiet_dask
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OK, REFUSED, TROUBLE = 0, 2, 3
 PORT = 8786
 NO_FARM = "No farm is up on this machine. Bring it up: frontburner farm up"
 
@@ -24,13 +23,11 @@ app = App(
     name="farm",
     help="""Run a farm that jobs and other nodes can join.
 
-`farm up` is for a farm that stays: Prefect, a scheduler, a worker for deployments, nodes, and a store if you like,
-all started, watched and ended as one. `farm start` is for trying out: a scheduler and some nodes, until Ctrl-C.""",
-    help_epilogue="""Exit codes: 0 all parts are up, or it is done · 2 refused: the sentence says why · 3 a part isn't
-up, or no farm is.""",
+`farm up` is for a permanent farm: Prefect, a scheduler, a worker for deployments, nodes, and a store if you like,
+all started, supervised and ended as one. `farm start` is for trying out: a scheduler and some nodes, until Ctrl-C.""",
+    help_epilogue="""Exit codes: 0 done, all services are up · 2 refused, with the reason · 3 a service isn't up, or no
+farm is.""",
 )
-
-Flag = Annotated[bool, Parameter(negative=())]
 
 
 @app.command
@@ -43,27 +40,26 @@ def up(
     folder: str | None = None,
     foreground: Flag = False,
 ) -> int:
-    """Bring the farm up, and come back when all of it is; it goes on in the background.
+    """Bring the farm up in the background, and return when all of it is up.
 
-    What is given is kept: without options, the farm is set up as it was last. Jobs that were under way when it went
+    Options are remembered: without any, the farm is set up as it was last time. Jobs that were running when it went
     down go on by themselves.
 
     Parameters
     ----------
     host
-        Address by which nodes and people reach this machine; '' is this machine only.
+        Address at which nodes and people reach this machine; '' is this machine only.
     nodes
-        Nodes on this machine, which share its cores; 0 is none, as where others join. Not given: two on a farm of one
-        machine, else none.
+        Nodes on this machine, which share its cores; 0 is none. Default: two on a farm of one machine, else none.
     store
-        Where pictures go that a job doesn't place, and scene files: a folder, s3://bucket/prefix with credentials in
+        Where scene files go, and the pictures of jobs that don't say: a folder, s3://bucket/prefix with credentials in
         AWS_*, or seaweedfs, an S3 server that is started with the farm; '' leaves it to each job.
     database
         Prefect's database, such as postgresql://USER:PASSWORD@HOST/NAME; '' is SQLite.
     folder
-        Folder of prefect.yaml, whose deployments are deployed, and where relative scenes are looked for.
+        Folder of prefect.yaml, whose deployments are deployed; relative paths of scenes start there.
     foreground
-        Stay in the foreground until Ctrl-C or SIGTERM, as a service does.
+        Stay in the foreground until Ctrl-C or SIGTERM, as for systemd.
     """
 
     def act() -> int:
@@ -77,7 +73,7 @@ def up(
 
 @app.command
 def down() -> int:
-    """End the farm. Jobs that are under way go on when it is up again."""
+    """End the farm. Running jobs go on when it is up again."""
 
     def act() -> int:
         from frontburner.cli.farm_up import down
@@ -89,10 +85,10 @@ def down() -> int:
 
 @app.command
 def status(*, json: Flag = False) -> int:
-    """Show how each part of the farm stands: since when, how often it was started again, where it is, what is wrong."""
+    """Show the state of each service of the farm: since when, its restarts and address, and what is wrong."""
 
     def act() -> int:
-        from frontburner.cli.farm_tables import farm_tables
+        from frontburner.cli.farm_status import status_tables
         from frontburner.manager.farm_state import running_farm
         from frontburner.settings import Settings
 
@@ -100,69 +96,66 @@ def status(*, json: Flag = False) -> int:
         if json:
             print(json_.dumps(farm.document() if farm is not None else {"alive": False, "healthy": False, "parts": []}))
         elif farm is None:
-            print(NO_FARM, file=sys.stderr)
+            print_err(NO_FARM)
         else:
-            from rich.console import Console
-
-            console = Console(highlight=False, soft_wrap=True)
-            for table in farm_tables(farm, time.time()):
-                console.print(table, markup=False)
-        return OK if farm is not None and farm.healthy else TROUBLE
+            print_result(None, status_tables(farm, time.time()), as_json=False)
+        return OK if farm is not None and farm.healthy else UNAVAILABLE
 
     return _guarded(act)
 
 
 @app.command
 def env() -> int:
-    """Print what leads other programs of this shell to the farm, its store's keys among it.
+    """Print the environment with which other programs of this shell use the farm, including the keys of its store.
 
-    Use it as: eval "$(frontburner farm env)". Commands of Frontburner's own on this machine don't need it.
+    Use it as: eval "$(frontburner farm env)". Frontburner's own commands on this machine don't need it.
     """
 
     def act() -> int:
-        from frontburner.cli.farm_tables import exports
         from frontburner.manager.local_farm import environment_here
 
-        found = environment_here()
-        for line in exports(found):
-            print(line)
-        if not found:
-            print(NO_FARM, file=sys.stderr)
-        return OK if found else TROUBLE
+        environment = environment_here()
+        for name, value in environment.items():
+            print(f"export {name}={shlex.quote(value)}")
+        if not environment:
+            print_err(NO_FARM)
+        return OK if environment else UNAVAILABLE
 
     return _guarded(act)
 
 
 @app.command
-def logs(part: str = "", *, last: int = 40, follow: Flag = False) -> int:
-    """Print what the parts of the farm say.
+def logs(
+    service: Annotated[str, Parameter(name=("--service", "--part"))] = "", *, last: int = 40, follow: Flag = False
+) -> int:
+    """Print the logs of the farm's services.
 
     Parameters
     ----------
-    part
-        Only this one; `farm status` names them; `supervisor` is what keeps them, `nodes` what nodes print.
+    service
+        Only this one of those that `farm status` lists; or `supervisor`, which runs them, or `nodes`.
     last
-        So many lines of each.
+        Number of lines of each.
     follow
-        Go on with what they say, until Ctrl-C.
+        Go on with new lines, until Ctrl-C.
     """
 
     def act() -> int:
-        from frontburner.cli.farm_logs import show
+        from frontburner.cli.farm_status import show_logs
 
-        return show(part, last=last, follow=follow)
+        return show_logs(service, last=last, follow=follow)
 
     return _guarded(act)
 
 
 @app.command
 def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--print", negative=())] = False) -> int:
-    """Have systemd bring the farm up whenever this machine starts, set up as it was last.
+    """Have systemd bring the farm up whenever this machine starts, set up as it was last time.
 
     Parameters
     ----------
     system
-        For the whole machine, which takes root; otherwise for you.
+        For the whole machine, which needs root; otherwise for your user.
     print_
         Only print the unit.
     """
@@ -177,12 +170,12 @@ def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--p
 
 @app.command
 def uninstall(*, system: Flag = False) -> int:
-    """Have systemd no longer bring the farm up; if systemd runs it, it ends.
+    """Remove the farm from systemd; if systemd runs it, it ends.
 
     Parameters
     ----------
     system
-        The unit of the whole machine, not yours.
+        The unit of the whole machine, not of your user.
     """
 
     def act() -> int:
@@ -198,17 +191,17 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
           port: int = PORT, cluster: str = "") -> int:  # fmt: skip
     """Run a scheduler and some nodes on this machine until Ctrl-C.
 
-    How nodes stand (paused, their groups and hours, licences) is kept from one start to the next.
+    The settings of nodes (paused, their groups and hours) and licences are kept from one start to the next.
 
     Parameters
     ----------
     port
         Port of the scheduler, which listens on this machine only; 0 takes any that is free.
     cluster
-        A cluster file: nodes come and go as it says, by SSH, on Slurm, PBS and others, with the work there is.
-        It also says where the scheduler listens. Empty is FRONTBURNER_CLUSTER.
+        A cluster file: nodes are started by SSH, on Slurm, PBS and others, as jobs need them. It also says where the
+        scheduler listens. Empty is FRONTBURNER_CLUSTER.
     """
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    quiet_dask("error")
     from frontburner.cluster.node_processes import default_nodes
     from frontburner.cluster.stop_signal import stop_signal
     from frontburner.jobs.job import JobRefused
@@ -216,48 +209,42 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
 
     count = (Settings().nodes or default_nodes()) if nodes is None else nodes
     if count < 0:
-        print(f"nodes: {count}: give 0 or more.", file=sys.stderr)
+        print_err(f"nodes: {count}: give 0 or more.")
         return REFUSED
     try:
         with stop_signal() as stopped, _running(count, port, cluster or Settings().cluster) as (scheduler, size):
             print(f"export FRONTBURNER_SCHEDULER={scheduler}", flush=True)
-            print(f"The farm runs with {size}. Ctrl-C ends it.", file=sys.stderr)
+            print_err(f"The farm runs with {size}. Ctrl-C ends it.")
             stopped.wait()
-    except JobRefused as refused:
-        print(refused, file=sys.stderr)
-        return REFUSED
     except OSError as error:
-        print(f"The farm couldn't start: {error}", file=sys.stderr)
-        return TROUBLE
+        print_err(f"The farm couldn't start: {error}")
+        return UNAVAILABLE
     except FrontburnerError as error:
-        print(error, file=sys.stderr)
-        return TROUBLE
+        print_err(error)
+        return REFUSED if isinstance(error, JobRefused) else UNAVAILABLE
     return OK
 
 
 def _guarded(act: Callable[[], int]) -> int:
-    """Do what a command does; an error is a sentence and an exit code."""
+    """Run the body of a command, which Ctrl-C ends without an error."""
     try:
-        return act()
-    except FrontburnerError as error:
-        print(error, file=sys.stderr)
-        return TROUBLE if error.retryable else REFUSED
+        return guarded(act)
     except KeyboardInterrupt:
         return OK
 
 
 @contextmanager
 def _running(count: int, port: int, cluster: str) -> Iterator[tuple[str, str]]:
-    """Run the farm; gives its scheduler's address, and how large it is in words."""
+    """Run the farm; yields the scheduler's address and a phrase for its size."""
     from frontburner.cluster.cluster_file import read_cluster
     from frontburner.cluster.node_processes import local_nodes
     from frontburner.settings import Settings
 
     standings = Settings().home / "standings.json"
     if cluster:
-        kept = read_cluster(cluster)
-        with kept.opened(standings) as scheduler:
-            yield scheduler, f"nodes of the {kept.kind} cluster, as jobs need them"
+        description = read_cluster(cluster)
+        with description.opened(standings) as scheduler:
+            yield scheduler, f"nodes of the {description.kind} cluster, as jobs need them"
         return
     with local_nodes(count, port=port, standings=standings) as farm:
         yield farm.scheduler_address, f"{count} node{'s' if count != 1 else ''}"

@@ -1,4 +1,4 @@
-"""``frontburner farm install`` and ``uninstall``: systemd brings the farm up whenever the machine starts."""
+"""``frontburner farm install`` and ``farm uninstall``: systemd brings the farm up whenever the machine starts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from frontburner.cli.common import OK, print_err
 from frontburner.manager.farm_setup import farm_folder, read_setup
 from frontburner.manager.farm_state import running_farm
 from frontburner.manager.services import COMMAND
@@ -16,12 +17,11 @@ from frontburner.manager.systemd_units import NAME, farm_unit
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 
-OK = 0
 SYSTEM_FOLDER = Path("/etc/systemd/system")
 
 
 def unit_text(*, system: bool) -> str:
-    """Return the unit of this home's farm."""
+    """Return the text of the systemd unit for the farm of this home."""
     home = Settings().home.expanduser().absolute()
     folder = farm_folder(home)
     environment = {"FRONTBURNER_HOME": str(home), "PATH": os.environ.get("PATH", os.defpath)}
@@ -37,7 +37,7 @@ def unit_text(*, system: bool) -> str:
 
 
 def install(*, system: bool, only_print: bool) -> int:
-    """Write the unit, have systemd read it, and bring the farm up with it now and from now on."""
+    """Write the unit, and have systemd bring the farm up now and at every start of the machine."""
     text = unit_text(system=system)
     if only_print:
         print(text, end="")
@@ -47,7 +47,7 @@ def install(*, system: bool, only_print: bool) -> int:
     home.mkdir(parents=True, exist_ok=True)
     if running_farm(home) is not None:
         raise FrontburnerError(
-            reason="The farm is up by itself.", remedy="End it, so that systemd can: frontburner farm down"
+            reason="The farm is up, not started by systemd.", remedy="End it first: frontburner farm down"
         )
     path = _path(system=system)
     try:
@@ -56,32 +56,32 @@ def install(*, system: bool, only_print: bool) -> int:
     except OSError as error:
         raise FrontburnerError(
             reason=f"The unit can't be written: {error}.",
-            remedy="Do it as root, or leave --system out for a unit of your own.",
+            remedy="Run it as root, or without --system for a unit of your own.",
         ) from None
     _systemctl(system, "daemon-reload")
     _systemctl(system, "enable", "--now", NAME)
-    _say(f"{path} is in place, and the farm is up: frontburner farm status")
+    print_err(f"{path} is installed, and the farm is up: frontburner farm status")
     if not system:
-        _say(f"Have it run without your being logged in: loginctl enable-linger {getpass.getuser()}")
+        print_err(f"To have it run while you are not logged in: loginctl enable-linger {getpass.getuser()}")
     return OK
 
 
 def uninstall(*, system: bool) -> int:
-    """Take the unit away; the farm ends if it came from it."""
+    """Remove the unit; the farm ends if systemd runs it."""
     path = _path(system=system)
     if not path.exists():
-        _say(f"There is no {path}.")
+        print_err(f"There is no {path}.")
         return OK
     _check()
     _systemctl(system, "disable", "--now", NAME)
     path.unlink()
     _systemctl(system, "daemon-reload")
-    _say(f"{path} is gone. What the farm kept is still in {farm_folder(Settings().home)}.")
+    print_err(f"{path} is removed. The farm's data is still in {farm_folder(Settings().home)}.")
     return OK
 
 
 def _command() -> tuple[str, ...]:
-    """Return what runs Frontburner: its program where there is one beside this Python, as people know it."""
+    """Return the command line of Frontburner: the program beside this Python, if there is one."""
     program = Path(sys.executable).with_name("frontburner")
     return (str(program),) if program.exists() else COMMAND
 
@@ -97,20 +97,16 @@ def _check() -> None:
     if shutil.which("systemctl") is None:
         raise FrontburnerError(
             reason="There is no systemd on this machine.",
-            remedy="Have what starts its services run this: frontburner farm up --foreground",
+            remedy="Have its own service manager run this: frontburner farm up --foreground",
         )
 
 
-def _systemctl(system: bool, *words: str) -> None:  # noqa: FBT001 - whose systemd it is
-    command = ["systemctl", *([] if system else ["--user"]), *words]
+def _systemctl(system: bool, *arguments: str) -> None:  # noqa: FBT001 - always the first argument
+    command = ["systemctl", *([] if system else ["--user"]), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FrontburnerError(
             reason=f"`{' '.join(command)}` failed: {done.stderr.strip() or done.returncode}",
-            remedy="See what systemd says: `journalctl -u frontburner`, with --user for a unit of your own.",
+            remedy="See its log: `journalctl -u frontburner`, with --user for a unit of your own.",
             retryable=True,
         )
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

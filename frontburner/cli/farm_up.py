@@ -1,4 +1,4 @@
-"""``frontburner farm up`` and ``down``: a farm is brought up in the background, followed until it is, and ended."""
+"""``frontburner farm up`` and ``farm down``: start the farm in the background, wait until it is up, and end it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from frontburner.cli.farm_tables import welcome
+from frontburner.cli.common import OK, UNAVAILABLE, print_err
 from frontburner.cluster.log_files import RotatingLog
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import (
@@ -33,19 +32,18 @@ from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-OK, TROUBLE = 0, 3
-UP_WITHIN_S = 600.0
-END_WITHIN_S = 90.0
-LOOK_S = 0.2
-RESTARTS_TOLD = 2
-"""A part that ended so often while the farm comes up is told of: waiting longer may be for nothing."""
+UP_TIMEOUT_S = 600.0
+END_TIMEOUT_S = 90.0
+LOOK_EVERY_S = 0.2
+RESTARTS_SHOWN = 2
+"""Restarts of a service after which the user is informed: waiting longer may be futile."""
 
 
 def up(given: Mapping[str, Any], *, foreground: bool) -> int:
-    """Bring the farm up; returns the command's exit code."""
+    """Bring the farm up, and return the command's exit code."""
     home = Settings().home.expanduser().absolute()
     before = read_setup(home)
     setup = changed(before, given)
@@ -53,48 +51,48 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
     if farm is not None and not foreground:
         if setup != before:
             raise FrontburnerError(
-                reason="The farm is up, set up otherwise.",
-                remedy="End it first, jobs under way go on afterwards: frontburner farm down",
+                reason="The farm is up with other options.",
+                remedy="End it first, running jobs go on afterwards: frontburner farm down",
             )
         if farm.version == VERSION:
-            return _follow_again(home, farm)
-        _say(f"The farm runs version {farm.version}; {VERSION} is installed. It is started anew, and its jobs go on.")
+            return _follow_running(home, farm)
+        print_err(f"The farm runs version {farm.version}; {VERSION} is installed. It is restarted, and its jobs go on.")
         end(farm)
     setup = completed(_with_folder(setup), port_is_free)
     keep_setup(setup, home)
-    return _here(setup, home) if foreground else _in_the_background(home)
+    return _run_here(setup, home) if foreground else _start_in_background(home)
 
 
 def down() -> int:
-    """End the farm; returns the command's exit code."""
+    """End the farm, and return the command's exit code."""
     home = Settings().home.expanduser().absolute()
     farm = running_farm(home)
     if farm is None:
-        _say("No farm is up on this machine.")
+        print_err("No farm is up on this machine.")
         return OK
     end(farm)
-    _say("The farm is down. Jobs that were under way go on when it is up again: frontburner farm up")
+    print_err("The farm is down. Jobs that were running go on when it is up again: frontburner farm up")
     return OK
 
 
 def end(farm: FarmState) -> None:
-    """End a farm and wait until all of it has ended."""
+    """End a farm, and wait until all its processes have ended."""
     os.kill(farm.pid, signal.SIGTERM)
-    ends_s = time.monotonic() + END_WITHIN_S
+    deadline_s = time.monotonic() + END_TIMEOUT_S
     while farm.alive:
-        if time.monotonic() > ends_s:
-            os.kill(farm.pid, signal.SIGKILL)  # its parts end with it
-            _say(f"The supervisor didn't end within {END_WITHIN_S:.0f} s and was killed.")
-            ends_s += END_WITHIN_S
-        time.sleep(LOOK_S)
+        if time.monotonic() > deadline_s:
+            os.kill(farm.pid, signal.SIGKILL)  # its services end with it
+            print_err(f"The supervisor didn't end within {END_TIMEOUT_S:.0f} s and was killed.")
+            deadline_s += END_TIMEOUT_S
+        time.sleep(LOOK_EVERY_S)
 
 
 def _with_folder(setup: FarmSetup) -> FarmSetup:
     return setup if setup.folder else setup.model_copy(update={"folder": deployments_folder()})
 
 
-def _here(setup: FarmSetup, home: Path) -> int:
-    """Run the farm in this process until it is told to end."""
+def _run_here(setup: FarmSetup, home: Path) -> int:
+    """Run the farm in this process until a signal ends it."""
     supervisor = Supervisor(
         home=home,
         parts=services_of(setup, home),
@@ -102,17 +100,17 @@ def _here(setup: FarmSetup, home: Path) -> int:
         leads=leads(setup),
         store=store_address(setup),
         own_database=not setup.database,
-        say=_say,
+        say=print_err,
     )
     asyncio.run(supervisor.run())
     return OK
 
 
-def _in_the_background(home: Path) -> int:
+def _start_in_background(home: Path) -> int:
     log = RotatingLog(farm_folder(home) / "logs" / "supervisor.log")
     log.rotate()
     log.note("the farm is started")
-    began_s = time.time()
+    started_s = time.time()
     with log.open() as sink:
         process = subprocess.Popen(
             [*COMMAND, "farm", "up", "--foreground"],
@@ -121,78 +119,86 @@ def _in_the_background(home: Path) -> int:
             stderr=sink,
             start_new_session=True,
         )
-    return _Following(home=home, began_s=began_s, log=log, process=process).follow()
+    return _StartupWatch(home=home, started_s=started_s, log=log, process=process).wait()
 
 
-def _follow_again(home: Path, farm: FarmState) -> int:
-    """Follow a farm that is up or comes up; parts that were given up are tried again."""
+def _follow_running(home: Path, farm: FarmState) -> int:
+    """Wait for a farm that is up or starting; services that were given up are retried."""
     if farm.healthy:
-        _say("The farm is up already.")
+        print_err("The farm is already up.")
     elif any(part.stand in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for part in farm.parts):
-        _say("The farm is up; the parts of it that aren't are tried again.")
+        print_err("The farm is up; those of its services that aren't are retried.")
         with suppress(ProcessLookupError):
             os.kill(farm.pid, signal.SIGHUP)
-        time.sleep(1.0)  # it heeds this within moments
+        time.sleep(1.0)  # it handles the signal within moments
     log = RotatingLog(farm_folder(home) / "logs" / "supervisor.log")
-    return _Following(home=home, began_s=farm.started_s, log=log, process=None).follow()
+    return _StartupWatch(home=home, started_s=farm.started_s, log=log, process=None).wait()
 
 
-class _Following:
-    """Follows a farm that comes up, and says what becomes of its parts."""
+class _StartupWatch:
+    """Waits for a farm to start, and prints what happens to its services."""
 
     def __init__(
-        self, *, home: Path, began_s: float, log: RotatingLog, process: subprocess.Popen[bytes] | None
+        self, *, home: Path, started_s: float, log: RotatingLog, process: subprocess.Popen[bytes] | None
     ) -> None:
-        self._home, self._began_s, self._log, self._process = home, began_s, log, process
-        self._told: dict[str, tuple[str, int]] = {}
+        self._home, self._started_s, self._log, self._process = home, started_s, log, process
+        self._printed: dict[str, tuple[str, int]] = {}
 
-    def follow(self) -> int:
-        """Follow it until it is up, or won't be by itself; returns the command's exit code."""
-        ends_s = time.monotonic() + UP_WITHIN_S
-        while time.monotonic() < ends_s:
+    def wait(self) -> int:
+        """Wait until the farm is up, or can't come up by itself; returns the command's exit code."""
+        deadline_s = time.monotonic() + UP_TIMEOUT_S
+        while time.monotonic() < deadline_s:
             if self._process is not None and self._process.poll() is not None:
-                words = " ".join(self._log.last(3))
-                raise FrontburnerError(reason=f"The farm couldn't be started: {words}", remedy="", retryable=True)
-            farm = self._state()
-            if farm is not None:
-                self._tell(farm)
+                last_words = " ".join(self._log.last(3))
+                raise FrontburnerError(reason=f"The farm couldn't be started: {last_words}", remedy="", retryable=True)
+            farm = read_state(self._home)
+            if farm is not None and (self._process is None or farm.pid == self._process.pid):
+                self._print_changes(farm)
                 if farm.settled:
-                    return self._settled(farm)
-            time.sleep(LOOK_S)
-        _say("It takes long. The farm goes on trying: see `frontburner farm status` and `frontburner farm logs`.")
-        return TROUBLE
+                    return self._finish(farm)
+            time.sleep(LOOK_EVERY_S)
+        print_err(
+            "The farm is not up yet and goes on trying: see `frontburner farm status` and `frontburner farm logs`."
+        )
+        return UNAVAILABLE
 
-    def _state(self) -> FarmState | None:
-        """Return how the farm stands; None before its supervisor has said so."""
-        farm = read_state(self._home)
-        ours = farm is not None and (self._process is None or farm.pid == self._process.pid)
-        return farm if ours else None
-
-    def _tell(self, farm: FarmState) -> None:
+    def _print_changes(self, farm: FarmState) -> None:
         for part in farm.parts:
-            now = (part.stand, part.restarts)
-            if self._told.get(part.name) == now:
+            state = (part.stand, part.restarts)
+            if self._printed.get(part.name) == state:
                 continue
-            self._told[part.name] = now
+            self._printed[part.name] = state
             match part.stand:
                 case ServiceStatus.UP:
-                    after = format_span(max(0.0, part.since_s - self._began_s))
-                    _say(f"  {part.name:<10} up after {after:<8} {part.address}")
+                    after = format_span(max(0.0, part.since_s - self._started_s))
+                    print_err(f"  {part.name:<10} up after {after:<8} {part.address}")
                 case ServiceStatus.GIVEN_UP:
-                    _say(f"  {part.name:<10} given up: {part.wrong}")
-                case ServiceStatus.RESTARTING if part.restarts >= RESTARTS_TOLD:
-                    _say(f"  {part.name:<10} is tried again: {part.wrong}")
+                    print_err(f"  {part.name:<10} given up: {part.wrong}")
+                case ServiceStatus.RESTARTING if part.restarts >= RESTARTS_SHOWN:
+                    print_err(f"  {part.name:<10} is retried: {part.wrong}")
                 case _:
                     pass
 
-    def _settled(self, farm: FarmState) -> int:
+    def _finish(self, farm: FarmState) -> int:
         if not farm.healthy:
-            _say("Mend the cause, then: frontburner farm up. What the parts said: frontburner farm logs")
-            return TROUBLE
-        for line in welcome(farm, read_setup(self._home)):
+            print_err("Fix the cause, then: frontburner farm up. The logs of the services: frontburner farm logs")
+            return UNAVAILABLE
+        for line in _welcome(farm, read_setup(self._home)):
             print(line, flush=True)
         return OK
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+def _welcome(farm: FarmState, setup: FarmSetup) -> Iterator[str]:
+    """Say what can be done with a farm that has just come up."""
+    yield "The farm is up, and stays up without this terminal. Commands on this machine use it from now on:"
+    yield "    frontburner render scenes/interior.xml"
+    if setup.alone:
+        yield f"    Prefect's pages: {farm.leads['PREFECT_API_URL'].removesuffix('/api')}"
+        yield "To let other machines join: frontburner farm down, then frontburner farm up --host ADDRESS"
+    else:
+        yield "To let another machine join, make a token here, then use it there:"
+        yield "    frontburner token add machines --role node"
+        yield f"    frontburner node join {farm.leads['FRONTBURNER_SCHEDULER']} --token TOKEN"
+        yield "To let people in: frontburner token add NAME --role look|submit|operate. They sign in at"
+        yield f"    https://{setup.host}:{setup.ports['gateway']}"
+    yield "To have it survive a reboot: frontburner farm install"

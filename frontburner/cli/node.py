@@ -1,38 +1,43 @@
-"""``frontburner node`` and ``frontburner licence``: see and steer the nodes of a farm while jobs run."""
+"""``frontburner node`` and ``frontburner licence``: see and control the nodes of a farm while jobs run."""
 
 from __future__ import annotations
 
 import getpass
-import json as json_
 import socket
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from frontburner.cli.joined_node import Flag, NodeOptions, quiet_dask, words
-from storage.errors import FrontburnerError
+from frontburner.cli.common import (
+    OK,
+    REFUSED,
+    Flag,
+    Scheduler,
+    comma_separated,
+    guarded,
+    print_err,
+    print_result,
+    table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping, Sequence
 
-OK, REFUSED, TROUBLE = 0, 2, 3
+    from rich.table import Table
+
+GIB = 1 << 30
 
 app = App(name="node", help="See, add, pause, drain and group the nodes of a farm.")
 licence_app = App(name="licence", help="Limit on how many nodes a renderer is used at once.")
 
-Scheduler = Annotated[str, Parameter(help="Address of the scheduler; empty is FRONTBURNER_SCHEDULER or the farm here.")]
-
 
 @app.command(name="list")
 def list_(*, scheduler: Scheduler = "", json: Flag = False) -> int:
-    """List the nodes: what each does, for which job, and why it takes no work if it doesn't."""
+    """List the nodes: what each renders, for which job, and if it takes no work, why."""
 
     def act() -> int:
-        from frontburner.cli.node_tables import nodes_table
-
-        found = _call(scheduler, "snapshot")
-        _print(found["nodes"], nodes_table(found["nodes"]), as_json=json)
+        nodes = _call(scheduler, "snapshot")["nodes"]
+        print_result(nodes, _nodes_table(nodes), as_json=json)
         return OK
 
     return guarded(act)
@@ -40,90 +45,76 @@ def list_(*, scheduler: Scheduler = "", json: Flag = False) -> int:
 
 @app.command
 def pause(name: str, *, scheduler: Scheduler = "") -> int:
-    """Have a node end its unit and take no more, until it is resumed."""
-    return _stand(scheduler, name, f"The node {name} takes no more work when its unit has ended.", paused=_who())
+    """Pause a node: it finishes its unit and takes no more until it is resumed."""
+    return _set(scheduler, name, f"The node {name} takes no more work once its unit has ended.", paused=_user())
 
 
 @app.command
 def resume(name: str, *, scheduler: Scheduler = "") -> int:
-    """Have a node take work again that was paused or was to leave."""
-    return _stand(scheduler, name, f"The node {name} takes work.", paused="", draining="")
+    """Have a node that was paused or is draining take work again."""
+    return _set(scheduler, name, f"The node {name} takes work.", paused="", draining="")
 
 
 @app.command
 def drain(name: str, *, scheduler: Scheduler = "") -> int:
-    """Have a node end its unit and leave the farm."""
-    return _stand(scheduler, name, f"The node {name} leaves when its unit has ended.", draining=_who())
+    """Drain a node: it finishes its unit and leaves the farm."""
+    return _set(scheduler, name, f"The node {name} leaves once its unit has ended.", draining=_user())
 
 
 @app.command
 def remove(name: str, *, scheduler: Scheduler = "") -> int:
-    """Have a node leave the farm now. What it renders is rendered again elsewhere."""
-    return _say(f"The node {name} has left.", scheduler, "remove", node=name)
+    """Remove a node from the farm now. The units it has in flight are rendered again elsewhere."""
+    return _change(f"The node {name} has left.", scheduler, "remove", node=name)
 
 
 @app.command
 def exclude(name: str, *, job: str, scheduler: Scheduler = "") -> int:
-    """Keep a node from a job.
+    """Exclude a node from a job.
 
     Parameters
     ----------
     job
-        The job's identity, as `frontburner job list` has it.
+        The job's identity, as `frontburner job list` shows it.
     """
-    return _say(f"{job} no longer gets {name}.", scheduler, "exclude", node=name, job=job, by=_who())
+    return _change(f"{job} no longer gets {name}.", scheduler, "exclude", node=name, job=job, by=_user())
 
 
 @app.command
 def include(name: str, *, job: str, scheduler: Scheduler = "") -> int:
-    """Give a node back to a job it was kept from.
+    """Let a job use a node again that was excluded from it.
 
     Parameters
     ----------
     job
         The job's identity.
     """
-    return _say(f"{job} can have {name}.", scheduler, "exclude", node=name, job=job, by="")
+    return _change(f"{job} can have {name}.", scheduler, "exclude", node=name, job=job, by="")
 
 
 @app.command
 def group(name: str, groups: str, *, scheduler: Scheduler = "") -> int:
-    """Say to which groups a node belongs.
+    """Set the groups a node belongs to.
 
     Parameters
     ----------
     groups
-        Names with commas between them; '' is none.
+        Names separated by commas; '' is none.
     """
-    found = words(groups)
-    said = f"The node {name} belongs to {', '.join(found) if found else 'no group'}."
-    return _stand(scheduler, name, said, groups=found)
+    names = comma_separated(groups)
+    message = f"The node {name} belongs to {', '.join(names) if names else 'no group'}."
+    return _set(scheduler, name, message, groups=names)
 
 
 @app.command
 def hours(name: str, hours: str, *, scheduler: Scheduler = "") -> int:
-    """Say when a node takes work, by the scheduler's clock.
+    """Set when a node takes work, by the scheduler's clock.
 
     Parameters
     ----------
     hours
         Days and times such as 'mon-fri 19:00-07:00, sat-sun'; '' is always.
     """
-    return _stand(scheduler, name, f"The hours of {name}: {hours or 'always'}.", hours=hours)
-
-
-@app.command
-def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> int:
-    """Run a node on this machine until Ctrl-C, or until it is drained. It comes back when its scheduler does."""
-    quiet_dask()
-
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_scheduler
-
-        (options or NodeOptions()).attend(find_scheduler(scheduler))
-        return OK
-
-    return guarded(act)
+    return _set(scheduler, name, f"The hours of {name}: {hours or 'always'}.", hours=hours)
 
 
 @licence_app.command(name="list")
@@ -131,10 +122,8 @@ def list_licences(*, scheduler: Scheduler = "", json: Flag = False) -> int:
     """List the renderers whose use is limited."""
 
     def act() -> int:
-        from frontburner.cli.node_tables import licences_table
-
-        found = _call(scheduler, "snapshot")["licences"]
-        _print(found, licences_table(found), as_json=json)
+        licences = _call(scheduler, "snapshot")["licences"]
+        print_result(licences, [_licences_table(licences)], as_json=json)
         return OK
 
     return guarded(act)
@@ -142,63 +131,75 @@ def list_licences(*, scheduler: Scheduler = "", json: Flag = False) -> int:
 
 @licence_app.command(name="set")
 def set_licence(renderer: str, count: int, *, scheduler: Scheduler = "") -> int:
-    """Let at most so many nodes render with a renderer at once, over all jobs."""
+    """Limit a renderer to this number of nodes at once, over all jobs."""
     if count < 0:
-        print(f"count: {count}: give 0 or more.", file=sys.stderr)
+        print_err(f"count: {count}: give 0 or more.")
         return REFUSED
-    said = f"At most {count} node{'s' if count != 1 else ''} use{'' if count != 1 else 's'} {renderer} at once."
-    return _say(said, scheduler, "license", renderer=renderer, most=count)
+    message = f"At most {count} node{'s' if count != 1 else ''} use{'' if count != 1 else 's'} {renderer} at once."
+    return _change(message, scheduler, "license", renderer=renderer, most=count)
 
 
 @licence_app.command
 def clear(renderer: str, *, scheduler: Scheduler = "") -> int:
     """Let any number of nodes use a renderer."""
-    return _say(f"Any number of nodes may use {renderer}.", scheduler, "license", renderer=renderer, most=None)
+    return _change(f"Any number of nodes may use {renderer}.", scheduler, "license", renderer=renderer, most=None)
 
 
-def _stand(scheduler: str, node: str, said: str, **changes: Any) -> int:  # noqa: ANN401
-    return _say(said, scheduler, "stand", node=node, **changes)
+def _set(scheduler: str, node: str, message: str, **changes: Any) -> int:  # noqa: ANN401
+    return _change(message, scheduler, "stand", node=node, **changes)
 
 
-def _say(said: str, scheduler: str, call: str, **what: Any) -> int:  # noqa: ANN401
+def _change(message: str, scheduler: str, call: str, **arguments: Any) -> int:  # noqa: ANN401
     def act() -> int:
-        _call(scheduler, call, **what)
-        print(said, file=sys.stderr)
+        _call(scheduler, call, **arguments)
+        print_err(message)
         return OK
 
     return guarded(act)
 
 
-def _call(scheduler: str, name: str, **what: Any) -> Any:  # noqa: ANN401
+def _call(scheduler: str, name: str, **arguments: Any) -> Any:  # noqa: ANN401
     from frontburner.cluster.arbiter_calls import call
     from frontburner.cluster.running_farms import find_scheduler
 
-    return call(find_scheduler(scheduler), name, **what)
+    return call(find_scheduler(scheduler), name, **arguments)
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """Do what a command does; an error is a sentence and an exit code."""
-    try:
-        return act()
-    except FrontburnerError as error:
-        print(error, file=sys.stderr)
-        return TROUBLE if error.retryable else REFUSED
-
-
-def _print(document: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON, or what rich prints
-    if as_json:
-        print(json_.dumps(document))
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
-    for table in tables:
-        console.print(table, markup=False)
-
-
-def _who() -> str:
-    """Whoever gives the command."""
+def _user() -> str:
+    """The user who gives the command, and the machine."""
     try:
         return f"{getpass.getuser()} on {socket.gethostname()}"
     except (OSError, KeyError):
         return socket.gethostname()
+
+
+def _nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
+    """Show a row for each node, then a line for each problem."""
+    if not nodes:
+        yield "The farm has no node. `frontburner node start` runs one."
+        return
+    rows = table("node", "state", "job", "renders", "threads", "memory", "cpu", "groups", "hours", "why")
+    for node in nodes:
+        rows.add_row(
+            node["name"], node["state"], node["job"], ", ".join(node["renders"]), str(node["threads"] or ""),
+            _memory(node), "" if node["cpu_percent"] is None else f"{node['cpu_percent']:.0f} %",
+            ", ".join(node["groups"]), node["hours"], node["why"],
+        )  # fmt: skip
+    yield rows
+    problems = [f"{node['name']}: {problem}" for node in nodes for problem in node["problems"]]
+    if problems:
+        yield from ("", *problems, "`frontburner node check NAME` checks a node again, and says what to do.")
+
+
+def _memory(node: Mapping[str, Any]) -> str:
+    used, total = node["memory_used_bytes"], node["memory_bytes"]
+    return "" if used is None or not total else f"{used / GIB:.1f} of {total / GIB:.1f} GiB"
+
+
+def _licences_table(licences: Mapping[str, int]) -> Table | str:
+    if not licences:
+        return "Any number of nodes may use any renderer."
+    rows = table("renderer", "nodes at once")
+    for renderer, most in sorted(licences.items()):
+        rows.add_row(renderer, str(most))
+    return rows

@@ -1,15 +1,16 @@
-"""``frontburner job movie``, ``sheet`` and ``check``: what is made of a job's frames, and whether they are good."""
+"""``frontburner movie``, ``job sheet`` and ``job check``: movies, contact sheets and faults of a job's frames."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from frontburner.cli.job import OK, Flag, Json, Name, Nodes, Out, app, guarded, here, print_out
+from frontburner.cli.common import FRAMES_FAILED, OK, Flag, Json, guarded_with_farm, print_err, print_result
+from frontburner.cli.job import Name, Nodes, Out, app, local_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,21 +18,19 @@ if TYPE_CHECKING:
     from frontburner.record.registry import JobLocation
     from tasks.picture.inspection import Finding
 
-FLAGGED = 1
-
 
 @app.command
 def movie(
     name: Name,
     *,
-    codec: Annotated[str, Parameter(help="h264, hevc, av1, prores, or several of them with commas.")] = "",
+    codec: Annotated[str, Parameter(help="h264, hevc, av1, prores, or several of them, separated by commas.")] = "",
     fps: Annotated[str, Parameter(help="Frames a second, such as 25 or 23.976; else the job's own.")] = "",
     out: Out = None,
     json: Json = False,
 ) -> int:
-    """Make a movie of a job's frames, beside its pictures. A frame that isn't there or is damaged ends it.
+    """Make a movie of a job's frames, beside its pictures. It fails if a frame is missing or damaged.
 
-    Without --codec it is what the job says, or else H.264.
+    Without --codec it is the job's codec, or else H.264.
     """
 
     def act() -> int:
@@ -44,23 +43,22 @@ def movie(
 
         place = find_job(name, out)
         job, footage = load_footage(place)
-        given = {"movie": codec} if codec else {}
-        given |= {"fps": fps} if fps else {}
+        given = {name: value for name, value in {"movie": codec, "fps": fps}.items() if value}
         job = make_job(job.model_dump() | given)
-        made = {}
-        for one in job.movie or [Codec.H264]:
-            with _progress(f"{one} movie", len(footage.frames)) as tell:
-                product = make_movie(footage, one, parse_fps(job.fps), place.store, reuse=False, tell=tell)
-            made[f"{one} movie"] = place.store.locate(product.key)
-        print_out(made, made.values(), as_json=json)
+        movies = {}
+        for each in job.movie or [Codec.H264]:
+            with _progress(f"{each} movie", len(footage.frames)) as advance:
+                product = make_movie(footage, each, parse_fps(job.fps), place.store, reuse=False, tell=advance)
+            movies[f"{each} movie"] = place.store.locate(product.key)
+        print_result(movies, movies.values(), as_json=json)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @app.command
 def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
-    """Make a contact sheet of a job's frames, beside its pictures. Flagged frames are framed in red."""
+    """Make a contact sheet of a job's frames, beside its pictures. Flagged frames have a red border."""
 
     def act() -> int:
         from frontburner.jobs.frames import format_frames
@@ -72,24 +70,24 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
         place = find_job(name, out)
         _, footage = load_footage(place)
         flags = {frame: fault for frame, (fault, _) in status_of(place.store, place.job_id).flagged.items()}
-        facts = f"frames {format_frames(tuple(own.frame for own in footage.frames))}"
-        made = place.store.locate(make_sheet(footage, flags, facts, place.store, reuse=False).key)
-        print_out({"contact sheet": made}, [made], as_json=json)
+        caption = f"frames {format_frames(tuple(each.frame for each in footage.frames))}"
+        url = place.store.locate(make_sheet(footage, flags, caption, place.store, reuse=False).key)
+        print_result({"contact sheet": url}, [url], as_json=json)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @app.command
 def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes = 0, json: Json = False) -> int:
-    """Read a job's frames back and name those that are missing, damaged or stand out from their neighbours.
+    """Read a job's frames back and list those that are missing, damaged or unlike their neighbours.
 
-    Exit code 1 says that there are some.
+    Exit code 1: some frames are flagged.
 
     Parameters
     ----------
     rerender
-        Render those again.
+        Render the flagged frames again.
     """
 
     def act() -> int:
@@ -101,33 +99,27 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
 
         place = find_job(name, out)
         _, footage = load_footage(place)
-        with _progress("checking", len(footage.frames)) as tell:
-            found = inspect(footage, place.store, tell=tell)
-        _record(place, found, len(footage.frames))
-        print_out(_document(found, len(footage.frames)), _lines(found, len(footage.frames)), as_json=json)
-        if not found:
+        count = len(footage.frames)
+        with _progress("checking", count) as advance:
+            findings = inspect(footage, place.store, tell=advance)
+        _record(place, findings, count)
+        flagged = {str(each.frame): {"fault": each.fault.value, "sentence": each.sentence} for each in findings}
+        lines = [f"frame {each.frame}: {each.sentence}" for each in findings]
+        lines.append(f"{count} frames checked, {len(findings) or 'none'} flagged.")
+        print_result({"checked_frames": count, "flagged_frames": flagged}, lines, as_json=json)
+        if not findings:
             return OK
-        frames = format_frames(tuple(finding.frame for finding in found))
+        frames = format_frames(tuple(finding.frame for finding in findings))
         if rerender:
-            return rerun(place, RerunRequest(frames=frames), here(nodes, as_json=False)) or OK
-        print(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}", file=sys.stderr)
-        return FLAGGED
+            return rerun(place, RerunRequest(frames=frames), local_run(nodes, as_json=False)) or OK
+        print_err(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}")
+        return FRAMES_FAILED
 
-    return guarded(act)
-
-
-def _document(found: Sequence[Finding], frames: int) -> dict[str, Any]:
-    told = {str(one.frame): {"fault": one.fault.value, "sentence": one.sentence} for one in found}
-    return {"checked_frames": frames, "flagged_frames": told}
+    return guarded_with_farm(act)
 
 
-def _lines(found: Sequence[Finding], frames: int) -> Iterator[str]:
-    yield from (f"frame {one.frame}: {one.sentence}" for one in found)
-    yield f"{frames} frames checked, {len(found) or 'none'} flagged."
-
-
-def _record(place: JobLocation, found: Sequence[Finding], frames: int) -> None:
-    """Keep what was found in the job's record, unless a run of it is writing there."""
+def _record(place: JobLocation, findings: Sequence[Finding], frames: int) -> None:
+    """Add the findings to the job's record, unless a run is writing there."""
     from frontburner import events as ev
     from frontburner.record.event_log import new_run_name
     from frontburner.record.event_writer import EventWriter
@@ -142,17 +134,17 @@ def _record(place: JobLocation, found: Sequence[Finding], frames: int) -> None:
     run = new_run_name(place.store, place.job_id, now(), "checked")
     with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
         recorder.take(ev.FramesChecked(at_s=0.0, frames=frames))
-        for one in found:
-            recorder.take(ev.FrameFlagged(at_s=0.0, frame=one.frame, fault=one.fault, sentence=one.sentence))
+        for each in findings:
+            recorder.take(ev.FrameFlagged(at_s=0.0, frame=each.frame, fault=each.fault, sentence=each.sentence))
 
 
 @contextmanager
-def _progress(what: str, frames: int) -> Iterator[Callable[[int], object]]:
-    """Show how far the frames are read, where somebody looks."""
+def _progress(description: str, frames: int) -> Iterator[Callable[[int], object]]:
+    """Show a progress bar if standard error is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    quiet = not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task(what, total=frames)
+    disable = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=disable) as progress:
+        task = progress.add_task(description, total=frames)
         yield lambda count: progress.advance(task, count)

@@ -1,4 +1,4 @@
-"""Write what pages say of jobs and renderers from the code, so that they can't fall behind: ``make reference``."""
+"""Generate pages of the documentation from the code: ``make reference``, and the page of commands when it is built."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from tasks.renderers.files import SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE, RENDERERS_PAGE = _DOCS / "jobs.md", _DOCS / "renderers.md"
+JOBS_PAGE, RENDERERS_PAGE = _DOCS / "jobs.md", _DOCS / "renderers.md"
+COMMANDS_PAGE = "commands.md"
 
 HEAD = """# Jobs
 
@@ -45,13 +49,13 @@ they are known by what decides their own pixels ([decision 13](decisions/0013-id
 """
 
 
-def page() -> str:
-    """Return the page as it should be."""
+def jobs_page() -> str:
+    """Return the text of the page on jobs."""
     rows = []
     for name, field in RenderJob.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        shown = "required" if field.is_required() else _shown(default)
-        rows.append(f"| `{name}` | {shown} | {field.description} |")
+        default = "required" if field.is_required() else _format_default(default)
+        rows.append(f"| `{name}` | {default} | {field.description} |")
     how = ", ".join(f"`{name}`" for name in HOW_FIELDS)
     return HEAD + "\n".join(rows) + "\n" + TAIL.format(how=how)
 
@@ -65,7 +69,7 @@ BUILDS = {
     "null": ("1 null",),
     "specimen": ("1 numpy",),
 }
-"""A name of each kind of build, for the table of what they can do."""
+"""One build name of each kind, for the table of capabilities."""
 _BEGIN, _END = "<!-- capabilities -->\n", "<!-- end of capabilities -->"
 _COLUMNS = (
     "renderer", "builds", "scenes", "regions exact", "samples exact", "most samples a pixel", "AOVs",
@@ -74,23 +78,23 @@ _COLUMNS = (
 
 
 def renderers_page(text: str) -> str:
-    """Return the page on renderers with its table as it should be."""
+    """Return the text of the page on renderers, with the current table of capabilities."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return before + _BEGIN + capabilities() + _END + after
 
 
 def capabilities() -> str:
-    """Return a table of what each build of each renderer can do."""
+    """Return a table of the capabilities of each build of each renderer."""
     rows = [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
     for name, adapter in RENDERERS.items():
         suffixes = ", ".join(f"`{suffix}`" for suffix, owner in SUFFIXES.items() if owner == name)
         for build in BUILDS[name]:
-            able = adapter.capabilities(build)
-            most = "the scene's own" if able.most_samples == 1 else str(able.most_samples or "any")
-            aovs = ", ".join(sorted(able.aovs))
-            facts = (_yes(able.exact_regions), _yes(able.exact_samples), most, aovs, _yes(able.costs))
-            rows.append(_row((name, f"`{build}`", suffixes, *facts)))
+            can = adapter.capabilities(build)
+            most = "the scene's own" if can.most_samples == 1 else str(can.most_samples or "any")
+            aovs = ", ".join(sorted(can.aovs))
+            cells = (_yes(can.exact_regions), _yes(can.exact_samples), most, aovs, _yes(can.costs))
+            rows.append(_row((name, f"`{build}`", suffixes, *cells)))
     return "".join(rows)
 
 
@@ -98,11 +102,11 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 - the fact itself
+def _yes(value: bool) -> str:  # noqa: FBT001 - the value itself
     return "yes" if value else ""
 
 
-def _shown(default: object) -> str:
+def _format_default(default: object) -> str:
     if default in ("", None) or default in ([], {}):
         return ""
     if isinstance(default, list):
@@ -110,6 +114,18 @@ def _shown(default: object) -> str:
     return f"`{default}`"
 
 
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the page of commands to the site (a hook of MkDocs)."""
+    from mkdocs.structure.files import File
+
+    from frontburner.cli import app
+
+    commands = app.generate_docs(output_format="markdown", heading_level=2)
+    text = "# Every command\n\nWhat `--help` says, on one page.\n\n" + commands.partition("\n")[2].lstrip()
+    files.append(File.generated(config, COMMANDS_PAGE, content=text))
+    return files
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    JOBS_PAGE.write_text(jobs_page(), encoding="utf-8")
     RENDERERS_PAGE.write_text(renderers_page(RENDERERS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,7 +1,8 @@
-"""``frontburner render``: check the job, bring up what is missing of a farm, run the flow, say what came of it."""
+"""``frontburner render``: check the job, start what is missing of a farm, run the flow, and report the result."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.chains.chain import is_chain
-from frontburner.cli.notify_commands import CommandReport, Stopped, Teller, teller_of
+from frontburner.cli.common import FRAMES_FAILED, INTERRUPTED, OK, REFUSED, STOPPED, UNAVAILABLE
+from frontburner.cli.reporters import OutputFormat, Reporter, Stopped, make_reporter
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
-from frontburner.control.intake import REFUSED as REFUSED_BEFORE
+from frontburner.control.intake import REFUSED as REFUSED_REASON
 from frontburner.control.intake import JobInput, read_job, with_absolute_paths
 from frontburner.control.resume import FrameSelection
-from frontburner.jobs.job import JobRefused
+from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.manager.local_farm import use_farm_here
 from frontburner.settings import settings_for
@@ -29,52 +31,52 @@ if TYPE_CHECKING:
 
     from frontburner.jobs.job import RenderJob
 
-OK, FRAMES_FAILED, REFUSED, TROUBLE, HALTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-
 
 def run(
-    scene: str, given: dict[str, Any], form: JobInput, *, nodes: int, told: CommandReport = CommandReport.WORDS,
+    scene: str, given: dict[str, Any], form: JobInput, *, nodes: int, output: OutputFormat = OutputFormat.TEXT,
     again: str = "", cluster: str = "",
 ) -> int:  # fmt: skip
     """Render a job, or run a chain, and return the command's exit code."""
-    if cluster:  # it is what this job is to have, whatever is set
+    if cluster:  # overrides the environment for this job
         own = {"FRONTBURNER_CLUSTER": str(Path(cluster).expanduser().absolute()), "FRONTBURNER_SCHEDULER": ""}
         with settings_for(**own):
-            return run(scene, given, form, nodes=nodes, told=told, again=again)
+            return run(scene, given, form, nodes=nodes, output=output, again=again)
     if _is_chain(scene):
         from frontburner.cli.chain import run_file
 
-        return run_file(Path(scene), given, form, nodes=nodes, told=told, again=again)
-    return run_job(lambda: _read(scene, given, form, nodes, again), nodes=nodes, told=told)
+        return run_file(Path(scene), given, form, nodes=nodes, output=output, again=again)
+    return run_job(lambda: _read(scene, given, form, nodes, again), nodes=nodes, output=output)
 
 
 def run_job(
     read: Callable[[], RenderJob],
     *,
     nodes: int = 0,
-    told: CommandReport = CommandReport.WORDS,
+    output: OutputFormat = OutputFormat.TEXT,
     choice: FrameSelection | None = None,
 ) -> int:
-    """Render the job that is read, here, and return the command's exit code."""
-    began_s = time.monotonic()
-    return conduct(lambda teller: _render(read(), nodes, teller, began_s, choice or FrameSelection()), told)
+    """Render the job that ``read`` returns in this process, and return the command's exit code."""
+    started_s = time.monotonic()
+    return run_reported(
+        lambda reporter: _render(read(), nodes, reporter, started_s, choice or FrameSelection()), output
+    )
 
 
-def conduct(act: Callable[[Teller], dict[str, Any]], told: CommandReport) -> int:
-    """Do what a command does and tell of it; returns the command's exit code."""
+def run_reported(act: Callable[[Reporter], dict[str, Any]], output: OutputFormat) -> int:
+    """Run the body of a command with a reporter, which also reports the result; returns the command's exit code."""
     use_farm_here()
-    with own_stdout() as stdout:
-        teller = teller_of(told, stdout)
+    with result_stdout() as stdout:
+        reporter = make_reporter(output, stdout)
         try:
-            document = act(teller)
+            document = act(reporter)
         except FrontburnerError as error:
             code = exit_code(error)
-            teller.failed(error, code)
+            reporter.failed(error, code)
             return code
         except KeyboardInterrupt:
-            teller.stopped(INTERRUPTED)
+            reporter.stopped(INTERRUPTED)
             return INTERRUPTED
-        teller.completed(document)
+        reporter.completed(document)
         return OK
 
 
@@ -83,7 +85,7 @@ def _is_chain(scene: str) -> bool:
     try:
         return is_job_file(path) and is_chain(read_document(path))
     except JobRefused:
-        return False  # why, is told where it is read as a job
+        return False  # reading it as a job reports why
 
 
 def _read(scene: str, given: dict[str, Any], form: JobInput, nodes: int, again: str) -> RenderJob:
@@ -91,31 +93,31 @@ def _read(scene: str, given: dict[str, Any], form: JobInput, nodes: int, again: 
     check_nodes(nodes)
     if again:
         problem = f"again: '{again}' names a stage, and this is no chain. For frames: frontburner job rerun"
-        raise JobRefused(reason=REFUSED_BEFORE, remedy="", problems=(problem,))
+        raise JobRefused(reason=REFUSED_REASON, remedy="", problems=(problem,))
     return read_job(scene, given, form)
 
 
 def check_nodes(nodes: int) -> None:
-    """Refuse a number of nodes that is none."""
+    """Refuse a negative number of nodes."""
     if nodes < 0:
         raise JobRefused(reason="nodes:", remedy="", problems=(f"{nodes}: give 1 or more, or 0 to choose.",))
 
 
-def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: FrameSelection) -> dict[str, Any]:
+def _render(job: RenderJob, nodes: int, reporter: Reporter, started_s: float, choice: FrameSelection) -> dict[str, Any]:
     startup_s = [0.0]
 
     def observe(event: ev.Event) -> None:
         if isinstance(event, ev.UnitStarted) and not startup_s[0]:
-            startup_s[0] = time.monotonic() - began_s
-        teller.take(event)
+            startup_s[0] = time.monotonic() - started_s
+        reporter.on_event(event)
 
     try:
-        with ev.observe(observe), ephemeral_farm(nodes, teller.stage, helps=bool(job.local)), terminable():
+        with ev.observe(observe), ephemeral_farm(nodes, reporter.activity, helps=bool(job.local)), terminable():
             from prefect.exceptions import CancelledRun
 
             from flows.render import render
 
-            teller.stage(f"opening {Path(job.scene).name}")
+            reporter.activity(f"opening {Path(job.scene).name}")
             try:
                 document = render(with_absolute_paths(job), again=choice.again, only=choice.only)
             except CancelledRun as cancelled:
@@ -123,31 +125,31 @@ def _render(job: RenderJob, nodes: int, teller: Teller, began_s: float, choice: 
             assert isinstance(document, dict)
     except FrontburnerError as error:
         if getattr(error, "report", None):
-            error.report |= _times(startup_s[0], began_s)  # type: ignore[attr-defined]
+            error.report |= _times(startup_s[0], started_s)  # type: ignore[attr-defined]
         raise
     finally:
-        teller.close()
-    return document | _times(startup_s[0], began_s)
+        reporter.close()
+    return document | _times(startup_s[0], started_s)
 
 
-def _times(startup_s: float, began_s: float) -> dict[str, float]:
-    wall_s = time.monotonic() - began_s
+def _times(startup_s: float, started_s: float) -> dict[str, float]:
+    wall_s = time.monotonic() - started_s
     return {"wall_s": round(wall_s, 3), "startup_s": round(startup_s or wall_s, 3)}
 
 
 @contextmanager
-def own_stdout() -> Iterator[Any]:
-    """Keep standard output for the result: whatever else prints there goes to standard error."""
+def result_stdout() -> Iterator[Any]:
+    """Reserve standard output for the result: everything else that is printed there goes to standard error."""
     sys.stdout.flush()
-    kept = os.fdopen(os.dup(1), "w")
+    stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        yield kept
+        yield stdout
     finally:
         sys.stdout.flush()
-        kept.flush()
-        os.dup2(kept.fileno(), 1)
-        kept.close()
+        stdout.flush()
+        os.dup2(stdout.fileno(), 1)
+        stdout.close()
 
 
 @contextmanager
@@ -169,9 +171,20 @@ def exit_code(error: FrontburnerError) -> int:
     if isinstance(error, JobRefused):
         return REFUSED
     if isinstance(error, Stopped):
-        return HALTED
+        return STOPPED
     if getattr(error, "report", None):
         return FRAMES_FAILED
     from tasks.errors import SceneError
 
-    return REFUSED if isinstance(error, SceneError | UnknownTarget) else TROUBLE
+    return REFUSED if isinstance(error, SceneError | UnknownTarget) else UNAVAILABLE
+
+
+def run_from_stdin() -> int:
+    """Render the job described on standard input: what `frontburner.control.background_run` starts."""
+    document = json.load(sys.stdin)
+    choice = FrameSelection(again=document["again"], only=document["only"])
+    return run_job(lambda: make_job(document["job"]), nodes=document["nodes"], choice=choice)
+
+
+if __name__ == "__main__":
+    sys.exit(run_from_stdin())

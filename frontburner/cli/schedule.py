@@ -1,49 +1,50 @@
-"""``frontburner schedule`` and ``frontburner morning``: jobs by the clock, and what is told of them afterwards."""
+"""``frontburner schedule`` and ``frontburner morning``: scheduled jobs, and reports on what they rendered."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path  # noqa: TC003 - the command reads its options' types when it runs
+from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.job import OK, Json, guarded, print_out
+from frontburner.cli.common import OK, Flag, Json, comma_separated, guarded_with_farm, print_result, table
 
 if TYPE_CHECKING:
-    from frontburner.submit.schedules import Forecast, Schedule, When
+    from frontburner.submission.schedules import CronTime, RunEstimate, Schedule
 
 app = App(
     name="schedule",
     help="""Render jobs by schedule, every night or whenever a cron line says.
 
-Schedules are kept and fired by a Prefect server: that of PREFECT_API_URL, or of the farm that runs here. A worker of
-its pool renders: prefect worker start --pool frontburner.""",
-    help_epilogue="Exit codes: 0 done · 2 no such schedule, or it can't be made so · 3 Prefect can't be asked.",
+Schedules are kept and triggered by a Prefect server: that of PREFECT_API_URL, or of the farm that runs here. A worker
+of its pool renders: prefect worker start --pool frontburner.""",
+    help_epilogue="Exit codes: 0 done · 2 no such schedule, or it is invalid · 3 Prefect can't be reached.",
 )
 
 Cron = Annotated[
-    str, Parameter(help='When, as minute, hour, day, month and weekday: "0 22 * * mon-fri" is ten on weekday nights.')
+    str,
+    Parameter(help='Minute, hour, day, month and weekday, such as "0 22 * * mon-fri" for ten on weekday nights.'),
 ]
-Timezone = Annotated[str, Parameter(help="Time zone it is meant in, such as Europe/Vienna; else this machine's.")]
-Name = Annotated[str, Parameter(help="What the schedule is called.")]
+Timezone = Annotated[str, Parameter(help="Time zone of the cron line, such as Europe/Vienna; else this machine's.")]
+Name = Annotated[str, Parameter(help="The schedule's name.")]
 
 
 @app.command
 def add(
-    job: Annotated[Path, Parameter(help="A job file; it is read now, the scene whenever it is rendered.")],
+    job: Annotated[Path, Parameter(help="A job file; it is read now, its scene at every run.")],
     *,
     cron: Cron,
     timezone: Timezone = "",
-    name: Annotated[str, Parameter(help="What to call it; else as the job. One of the same name is replaced.")] = "",
+    name: Annotated[str, Parameter(help="Its name; else the job's. A schedule of the same name is replaced.")] = "",
     late: Annotated[
-        str, Parameter(help="How late a run may begin, if the machine was off, before it is skipped.")
+        str, Parameter(help="How late a run may start, if the machine was off, before it is skipped.")
     ] = "6h",
-    if_changed: Annotated[bool, Parameter(negative=(), help="Only if the scene changed since the last run.")] = False,
+    if_changed: Annotated[Flag, Parameter(help="Only if the scene changed since the last run.")] = False,
 ) -> int:
-    """Render a job by schedule. What is in place and unchanged is never rendered again.
+    """Render a job by schedule. Frames that are in place and unchanged are not rendered again.
 
-    A run that is still going when the next is due goes on, and the next one is left out.
+    If a run is still going when the next one is due, it goes on and the next one is cancelled.
     """
 
     def act() -> int:
@@ -51,142 +52,139 @@ def add(
         from frontburner.control.conditions import HOUR_S, Conditions
         from frontburner.control.intake import read_job, with_absolute_paths
         from frontburner.jobs.durations import parse_span
-        from frontburner.submit.schedules import add_job
+        from frontburner.submission.schedules import add_job
 
         checked = with_absolute_paths(read_job(str(job), {}, submitted_here=False))
-        late_h = 0.0 if late == "0" else _read("late", late, parse_span) / HOUR_S
-        when, called = _when(cron, timezone), name or checked.title
-        add_job(find_prefect(), called, checked, when, Conditions(late_h=late_h, if_changed=if_changed))
-        print(f"{called} is rendered at {when.cron} ({when.timezone}).")
+        late_h = 0.0 if late == "0" else _parse("late", late, parse_span) / HOUR_S
+        when, schedule = _cron_time(cron, timezone), name or checked.title
+        add_job(find_prefect(), schedule, checked, when, Conditions(late_h=late_h, if_changed=if_changed))
+        print(f"{schedule} is rendered at {when.line} ({when.timezone}).")
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @app.command(name="list")
 def list_(*, json: Json = False) -> int:
-    """List schedules: when each runs next, how its last run ended, and how long it will take."""
+    """List schedules: when each runs next, how its last run ended, and how long the next one takes."""
 
     def act() -> int:
         from frontburner.cluster.running_farms import find_prefect
-        from frontburner.submit.schedules import schedules
+        from frontburner.submission.schedules import schedules
 
         found = schedules(find_prefect())
-        print_out([_document(each) for each in found], [_table(found)], as_json=json)
+        print_result([_document(schedule) for schedule in found], [_table(found)], as_json=json)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @app.command
 def remove(name: Name) -> int:
-    """Take a schedule away. A run that is under way goes on."""
+    """Remove a schedule. A run that has started goes on."""
 
     def act() -> int:
         from frontburner.cluster.running_farms import find_prefect
-        from frontburner.submit.schedules import remove
+        from frontburner.submission.schedules import remove
 
         remove(find_prefect(), name)
         print(f"{name} is no longer scheduled.")
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 @app.command
 def pause(name: Name) -> int:
-    """Have a schedule begin no runs until it is resumed."""
-    return guarded(lambda: _pause(name, paused=True))
+    """Pause a schedule: it starts no runs until it is resumed."""
+    return guarded_with_farm(lambda: _set_paused(name, paused=True))
 
 
 @app.command
 def resume(name: Name) -> int:
-    """Have a paused schedule begin runs again."""
-    return guarded(lambda: _pause(name, paused=False))
+    """Resume a paused schedule."""
+    return guarded_with_farm(lambda: _set_paused(name, paused=False))
 
 
 @app.command
 def report(
     *,
     cron: Cron,
-    to: Annotated[str, Parameter(help="Targets of notify.yaml, with commas.")],
+    to: Annotated[str, Parameter(help="Targets of notify.yaml, separated by commas.")],
     timezone: Timezone = "",
-    since: Annotated[str, Parameter(help="How far back it tells.")] = "12h",
+    since: Annotated[str, Parameter(help="How far back it reports.")] = "12h",
 ) -> int:
-    """Send a morning report by schedule: what was rendered, what failed and why, and what stands out, with pictures."""
+    """Send a morning report by schedule: frames rendered, failures with their causes, flagged frames, with pictures."""
 
     def act() -> int:
         from frontburner.cluster.running_farms import find_prefect
         from frontburner.control.conditions import HOUR_S
         from frontburner.jobs.durations import parse_span
-        from frontburner.submit.schedules import add_report
+        from frontburner.submission.schedules import add_report
 
-        names, when = _targets(to), _when(cron, timezone)
-        since_h = _read("since", since, parse_span) / HOUR_S
-        add_report(find_prefect(), when, since_h=since_h, notify=names)
-        print(f"The morning report goes to {', '.join(names)} at {when.cron} ({when.timezone}).")
+        targets, when = list(_targets(to)), _cron_time(cron, timezone)
+        add_report(find_prefect(), when, since_h=_parse("since", since, parse_span) / HOUR_S, notify=targets)
+        print(f"The morning report goes to {', '.join(targets)} at {when.line} ({when.timezone}).")
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
 def morning(
     *,
-    since: Annotated[str, Parameter(help="How far back it tells, such as 12h.")] = "12h",
-    to: Annotated[str, Parameter(help="Targets of notify.yaml that get it, with commas.")] = "",
-    html: Annotated[Path | None, Parameter(help="Write it as a page to this file, pictures inside.")] = None,
+    since: Annotated[str, Parameter(help="How far back it reports, such as 12h.")] = "12h",
+    to: Annotated[str, Parameter(help="Targets of notify.yaml that get it, separated by commas.")] = "",
+    html: Annotated[Path | None, Parameter(help="Write it to this file, as a page with its pictures inside.")] = None,
     json: Json = False,
 ) -> int:
-    """Make the morning report now: what became of the jobs of this machine in the last hours."""
+    """Make the morning report now: the results of this machine's jobs of the last hours."""
 
     def act() -> int:
         from frontburner.jobs.durations import parse_span
         from frontburner.notify.night import accounts_since
         from frontburner.notify.notification import as_page, morning_report
-        from frontburner.settings import Settings
         from tasks.notification import deliver
-        from tasks.notify_targets import read_targets
 
         now = datetime.now().astimezone()
-        begun = now - timedelta(seconds=_read("since", since, parse_span))
-        targets = read_targets(Settings().home, _targets(to)) if to else {}
-        letter = morning_report(accounts_since(begun, now), since=begun, now=now)
+        start = now - timedelta(seconds=_parse("since", since, parse_span))
+        targets = _targets(to) if to else {}
+        notification = morning_report(accounts_since(start, now), since=start, now=now)
         if html is not None:
-            html.write_text(as_page(letter), encoding="utf-8")
-        print_out(dict(letter.document), [letter.text], as_json=json)
+            html.write_text(as_page(notification), encoding="utf-8")
+        print_result(dict(notification.document), [notification.text], as_json=json)
         for name, target in targets.items():
-            deliver(letter, name, target)
+            deliver(notification, name, target)
         return OK
 
-    return guarded(act)
+    return guarded_with_farm(act)
 
 
-def _pause(name: str, *, paused: bool) -> int:
+def _set_paused(name: str, *, paused: bool) -> int:
     from frontburner.cluster.running_farms import find_prefect
-    from frontburner.submit.schedules import set_paused
+    from frontburner.submission.schedules import set_paused
 
     set_paused(find_prefect(), name, paused=paused)
-    print(f"{name} {'begins no runs until it is resumed' if paused else 'begins runs again'}.")
+    print(f"{name} {'is paused' if paused else 'is resumed'}.")
     return OK
 
 
-def _targets(names: str) -> list[str]:
-    """Read names of targets, and prove that they are described."""
+def _targets(names: str) -> dict[str, Any]:
+    """Read the named targets of notify.yaml, which must all exist."""
     from frontburner.settings import Settings
     from tasks.notify_targets import read_targets
 
-    return list(read_targets(Settings().home, [name.strip() for name in names.split(",") if name.strip()]))
+    return dict(read_targets(Settings().home, comma_separated(names)))
 
 
-def _when(cron: str, timezone: str) -> When:
+def _cron_time(cron: str, timezone: str) -> CronTime:
     from tzlocal import get_localzone_name
 
-    from frontburner.submit.schedules import When
+    from frontburner.submission.schedules import CronTime
 
-    return When(cron=cron, timezone=timezone or get_localzone_name() or "UTC")
+    return CronTime(line=cron, timezone=timezone or get_localzone_name() or "UTC")
 
 
-def _read(option: str, text: str, parse: Any) -> Any:  # noqa: ANN401
+def _parse(option: str, text: str, parse: Any) -> Any:  # noqa: ANN401
     from frontburner.jobs.job import JobRefused
 
     try:
@@ -195,53 +193,51 @@ def _read(option: str, text: str, parse: Any) -> Any:  # noqa: ANN401
         raise JobRefused(reason="Refused:", remedy="", problems=(f"{option}: '{text}' {error}",)) from None
 
 
-def _table(found: list[Schedule]) -> Any:  # noqa: ANN401 - a table of rich, or a sentence
-    from rich.table import Table
-
-    if not found:
-        return "Nothing is scheduled. `frontburner schedule add JOB.yaml --cron …` does it."
-    table = Table("schedule", "when", "next", "last", "takes", "ends at", box=None, pad_edge=False, header_style="bold")
-    for each in found:
-        soon = "paused" if each.paused or each.next_run is None else _moment(each.next_run)
-        last = f"{each.last[0]}, {_moment(each.last[1])}" if each.last else "–"
-        table.add_row(
-            each.name, f"{each.when.cron} {each.when.timezone}", soon, last, _takes(each.forecast), _ends(each)
-        )
-    return table
+def _table(schedules: list[Schedule]) -> object:
+    if not schedules:
+        return "No job is scheduled. To schedule one: frontburner schedule add JOB.yaml --cron …"
+    rows = table("schedule", "when", "next", "last", "takes", "ends at")
+    for schedule in schedules:
+        upcoming = "paused" if schedule.paused or schedule.next_run is None else _moment(schedule.next_run)
+        last = f"{schedule.last[0]}, {_moment(schedule.last[1])}" if schedule.last else "–"
+        when = f"{schedule.cron.line} {schedule.cron.timezone}"
+        rows.add_row(schedule.name, when, upcoming, last, _takes(schedule.estimate), _ends(schedule))
+    return rows
 
 
-def _takes(forecast: Forecast | None) -> str:
+def _takes(estimate: RunEstimate | None) -> str:
     from frontburner.jobs.durations import format_span
 
-    if forecast is None:
+    if estimate is None:
         return "not known yet"
-    most = f", {format_span(forecast.longest_s)} at most" if forecast.runs > 1 else ""
-    return f"{format_span(forecast.usual_s)}{most}"
+    most = f", {format_span(estimate.longest_s)} at most" if estimate.runs > 1 else ""
+    return f"{format_span(estimate.usual_s)}{most}"
 
 
 def _ends(schedule: Schedule) -> str:
-    """When its next run will have ended, and whether that is in time for the job's deadline."""
+    """When the next run will have ended, and whether that is too late for the job's deadline."""
     from frontburner.jobs.deadline import next_moment
 
-    if schedule.next_run is None or schedule.forecast is None or schedule.paused:
+    if schedule.next_run is None or schedule.estimate is None or schedule.paused:
         return "–"
-    begins = schedule.next_run.astimezone()
-    end = begins + timedelta(seconds=schedule.forecast.longest_s)
-    due = next_moment(schedule.job["finish_by"], begins) if schedule.job.get("finish_by") else None
+    start = schedule.next_run.astimezone()
+    end = start + timedelta(seconds=schedule.estimate.longest_s)
+    due = next_moment(schedule.job["finish_by"], start) if schedule.job.get("finish_by") else None
     late = f", late for {due:%H:%M}" if due is not None and end > due else ""
     return f"{end:%H:%M}{late}"
 
 
 def _document(schedule: Schedule) -> dict[str, Any]:
-    own = schedule.forecast
+    from dataclasses import asdict
+
     return {
         "name": schedule.name,
-        "cron": schedule.when.cron,
-        "timezone": schedule.when.timezone,
+        "cron": schedule.cron.line,
+        "timezone": schedule.cron.timezone,
         "paused": schedule.paused,
         "next_run": schedule.next_run.isoformat() if schedule.next_run else None,
         "last": {"state": schedule.last[0], "began": schedule.last[1].isoformat()} if schedule.last else None,
-        "forecast": {"usual_s": own.usual_s, "longest_s": own.longest_s, "runs": own.runs} if own else None,
+        "forecast": asdict(schedule.estimate) if schedule.estimate else None,
         "conditions": schedule.conditions,
         "job": schedule.job,
     }

@@ -1,44 +1,43 @@
-"""``frontburner farm metrics``, ``backup`` and ``restore``, and ``frontburner store``: what keeps a farm in order."""
+"""``frontburner farm metrics``, ``backup`` and ``restore``, and ``frontburner store``: maintenance of a farm."""
 
 from __future__ import annotations
 
 import sys
 from datetime import datetime
-from pathlib import Path  # noqa: TC003 - the command line is made of annotations
+from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.farm import OK, REFUSED, TROUBLE
+from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guarded, print_err
 from frontburner.cli.farm import app as farm_app
-from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from frontburner.retention.rules import Policy
     from frontburner.retention.stores import Holding
 
-FEW_BYTES = 1_000_000
+MEGABYTE = 1_000_000
 
-store_app = App(name="store", help="See what stores hold, and take away what is no longer needed.")
+store_app = App(name="store", help="See what stores hold, and delete what is no longer needed.")
 
-Flag = Annotated[bool, Parameter(negative=())]
 Out = Annotated[
     str | None,
-    Parameter(help="The store; without it, all stores of the jobs this machine has run, and dropped scenes."),
+    Parameter(help="The store; default: all stores of the jobs this machine has run, and scenes dropped on its page."),
 ]
 
 
 @farm_app.command
 def metrics(*, scheduler: str = "", stores: bool = True) -> int:
-    """Print the farm's figures in the format of Prometheus: nodes, jobs, units, efficiency, bytes of stores.
+    """Print the farm's metrics in the format of Prometheus: nodes, jobs, units, efficiency, bytes of stores.
 
     Parameters
     ----------
     scheduler
         Address of the farm's scheduler; empty finds it.
     stores
-        Add up what stores hold, which lists all their objects.
+        Include the bytes of stores, for which all their objects are listed.
     """
     from frontburner.cluster.running_farms import NoFarm, find_scheduler
     from frontburner.manager.metrics_app import figures_now
@@ -56,14 +55,14 @@ def metrics(*, scheduler: str = "", stores: bool = True) -> int:
 
 @farm_app.command
 def backup(file: Path) -> int:
-    """Write the farm's home into one file: Prefect's database, jobs, how nodes stand, certificates and tokens.
+    """Back up the farm's home to one file: Prefect's database, jobs, settings of nodes, certificates and tokens.
 
-    The farm may run meanwhile. Pictures and units are in stores of their own, and not in it.
+    The farm may be running. Pictures and units, which are in stores of their own, are not included.
 
     Parameters
     ----------
     file
-        The file, such as farm.tar.gz. It holds what lets people in: only its owner can read it.
+        The file, such as farm.tar.gz. It contains secrets: only its owner can read it.
     """
     from frontburner.retention.backup import back_up
     from frontburner.settings import Settings
@@ -78,7 +77,7 @@ def backup(file: Path) -> int:
 
 @farm_app.command
 def restore(file: Path) -> int:
-    """Put the home of a backup in place; what was there is kept beside it. No farm may run on this machine.
+    """Restore the farm's home from a backup; the present home is moved aside. No farm may run on this machine.
 
     Parameters
     ----------
@@ -86,17 +85,17 @@ def restore(file: Path) -> int:
         A file that `farm backup` wrote.
     """
     from frontburner.cluster.running_farms import running_farms
-    from frontburner.retention.backup import restore as put_back
+    from frontburner.retention.backup import restore as restore_backup
     from frontburner.settings import Settings
 
     def act() -> int:
         if running := running_farms():
-            print(f"A farm runs here ({running[0].scheduler}). End it first.", file=sys.stderr)
+            print_err(f"A farm runs here ({running[0].scheduler}). End it first.")
             return REFUSED
-        done = put_back(file, Settings().home, now=datetime.now().astimezone())
-        print(f"{done.files} files are in {Settings().home}.")
-        if done.aside is not None:
-            print(f"What was there is in {done.aside}.")
+        restored = restore_backup(file, Settings().home, now=datetime.now().astimezone())
+        print(f"{restored.files} files are restored to {Settings().home}.")
+        if restored.aside is not None:
+            print(f"The home before that is in {restored.aside}.")
         return OK
 
     return _guarded(act)
@@ -104,14 +103,14 @@ def restore(file: Path) -> int:
 
 @store_app.command
 def size(*, out: Out = None) -> int:
-    """Say what stores hold: pictures, units, scene files, records; and what scenes dropped on the monitor take."""
+    """Show the size of stores: pictures, units, scene files, records; and of scenes dropped on the monitor's page."""
     from frontburner.retention.rules import sizes
 
     def act() -> int:
         for holding in _holdings(out):
-            held = sizes(holding.groups(_now_s()))
-            print(f"{holding.name}: {_bytes(sum(held.values()))}")
-            for kind, size_bytes in held.items():
+            size_of = sizes(holding.groups(_now_s()))
+            print(f"{holding.name}: {_bytes(sum(size_of.values()))}")
+            for kind, size_bytes in size_of.items():
                 print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
         return OK
 
@@ -127,33 +126,33 @@ def prune(
     out: Out = None,
     dry_run: Flag = False,
 ) -> int:
-    """Take away what is no longer needed: units, scene files that travelled, records of jobs event by event.
+    """Delete what is no longer needed: units, transferred scene files, and the event logs of jobs.
 
-    How a job ended, its report and chart stay, so that `job list` goes on showing it. Nothing of a job that runs is
-    touched. A suspended job whose units are taken away begins again when it is resumed. Scenes that were dropped on
-    the monitor's page go once all their jobs are completed or cancelled.
+    The result, report and chart of a job are kept, so that `job list` still shows it. Nothing of a running job is
+    deleted. A suspended job whose units are deleted starts from the beginning when it is resumed. Scenes that were
+    dropped on the monitor's page are deleted once all their jobs are completed or cancelled.
 
     Parameters
     ----------
     older_than
-        What hasn't changed for so long, such as 30d, 12h.
+        Delete what hasn't changed for this long, such as 30d or 12h.
     budget_gb
-        Take away the oldest until a store holds no more than so many gigabytes.
+        Delete the oldest until a store holds no more than this many gigabytes.
     keep_pictures
-        --no-keep-pictures takes away pictures, too: those that jobs wrote, and no other file.
+        --no-keep-pictures deletes pictures, too: those that jobs wrote, and no other file.
     dry_run
-        Only say what would go.
+        Only show what would be deleted.
     """
     from frontburner.jobs.durations import parse_age
     from frontburner.retention.rules import Policy
 
     if not older_than and budget_gb is None:
-        print("Say what is to go: --older-than 30d, or --budget-gb 500.", file=sys.stderr)
+        print_err("Choose what to delete: --older-than 30d, or --budget-gb 500.")
         return REFUSED
     try:
         age_s = parse_age(older_than) if older_than else None
     except ValueError as error:
-        print(f"older_than: '{older_than}' {error}", file=sys.stderr)
+        print_err(f"older_than: '{older_than}' {error}")
         return REFUSED
     budget_bytes = None if budget_gb is None else int(budget_gb * 1e9)
     policy = Policy(older_than_s=age_s, budget_bytes=budget_bytes, keep_pictures=keep_pictures)
@@ -166,16 +165,15 @@ def prune(
     return _guarded(act)
 
 
-def _prune(holding: Holding, policy: object, *, dry_run: bool) -> None:
-    from frontburner.retention.rules import Policy, removable, sizes
+def _prune(holding: Holding, policy: Policy, *, dry_run: bool) -> None:
+    from frontburner.retention.rules import removable, sizes
 
-    assert isinstance(policy, Policy)
     now_s = _now_s()
-    going = removable(holding.judged(now_s), policy, now_s=now_s)
-    for group in () if dry_run else going:
+    groups = removable(holding.judged(now_s), policy, now_s=now_s)
+    for group in () if dry_run else groups:
         holding.remove(group)
-    told = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(going).items() if size)
-    print(f"{holding.name}: {'would go' if dry_run else 'gone'}: {told or 'nothing'}")
+    deleted = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(groups).items() if size)
+    print(f"{holding.name}: {'would delete' if dry_run else 'deleted'}: {deleted or 'nothing'}")
 
 
 def _now_s() -> float:
@@ -191,17 +189,13 @@ def _holdings(out: str | None) -> Sequence[Holding]:
         return [Store(open_store(out))]
     known = holdings(list_jobs())
     if not known:
-        print("No store is known here: this machine has run no job. Say which one: --out URL.", file=sys.stderr)
+        print_err("No store is known: this machine has run no job. Name one: --out URL.")
     return known
 
 
 def _guarded(act: Callable[[], int]) -> int:
-    try:
-        return act()
-    except FrontburnerError as error:
-        print(error, file=sys.stderr)
-        return TROUBLE
+    return guarded(act, lambda _: UNAVAILABLE)
 
 
 def _bytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= FEW_BYTES else f"{size_bytes / 1e3:,.1f} kB"
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= MEGABYTE else f"{size_bytes / 1e3:,.1f} kB"

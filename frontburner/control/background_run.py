@@ -64,7 +64,7 @@ def launch(
         "only": selection.only,
         "nodes": nodes,
     }
-    command = [sys.executable, "-m", "frontburner.cli.launched"]
+    command = [sys.executable, "-m", "frontburner.cli.render"]
     variables = environment()
     python_path = os.pathsep.join(filter(None, [str(_ROOT), variables.get("PYTHONPATH")]))
     log = Settings().home / "logs" / "jobs" / f"{job.job_id}.log"

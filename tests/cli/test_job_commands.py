@@ -109,7 +109,7 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
         if sentence == "job-1: ending its units, 1 unit in flight":
             awaited.set()
 
-    monkeypatch.setattr("frontburner.cli.job._say", say)
+    monkeypatch.setattr("frontburner.cli.job.print_err", say)
     with running(house, awaited) as heard:
         assert command("suspend", "job-1") == 0
     assert heard == [DesiredState.SUSPEND]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from frontburner import events as ev
-from frontburner.cli.job_arguments import JobArguments
+from frontburner.cli.reporters import JsonLinesReporter
 from frontburner.jobs.job import JobRefused
 from tests.end_to_end.conftest import until
 from tests.record.recorded_runs import finished, planned
@@ -26,10 +26,10 @@ RUN = Path(__file__).resolve().parents[2] / "addons" / "frontburner_addon" / "ru
 def told(*happened: ev.Event, every_s: float = 1.0) -> list[dict[str, Any]]:
     """What is printed of events that come so many seconds apart."""
     out, now_s = io.StringIO(), 0.0
-    lines = JobArguments(out, clock=lambda: now_s)
+    lines = JsonLinesReporter(out, clock=lambda: now_s)
     for event in happened:
         now_s += every_s
-        lines.take(event)
+        lines.on_event(event)
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -55,7 +55,7 @@ def test_progress_is_not_told_at_every_unit() -> None:
 
 def test_how_it_ends_is_told_with_cause_and_remedy() -> None:
     out = io.StringIO()
-    lines = JobArguments(out)
+    lines = JsonLinesReporter(out)
     lines.failed(JobRefused(reason="Refused:", remedy="", problems=("samples: 'x'",)), 2)
     lines.completed({"job_id": "a-1"})
     refused, completed = map(json.loads, out.getvalue().splitlines())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from frontburner.cli.reference import BUILDS, PAGE, RENDERERS_PAGE, page, renderers_page
+from frontburner.cli.reference import BUILDS, JOBS_PAGE, RENDERERS_PAGE, jobs_page, renderers_page
 from tasks.renderers import RENDERERS
 
 
 def test_the_page_on_jobs_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: make reference"
+    assert JOBS_PAGE.read_text(encoding="utf-8") == jobs_page(), "run: make reference"
 
 
 def test_the_page_on_renderers_is_up_to_date() -> None:

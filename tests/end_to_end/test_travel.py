@@ -242,7 +242,7 @@ def test_a_scene_that_must_not_travel_keeps_nodes_out_that_have_another_one(farm
     farm.start("good")
     report, said = farm.render(scene, "--out", farm.studio.folder / "out", "--travel", "no")
     assert list(report["per_node"]) == ["good"]
-    assert f"stale takes no part: The scene null.json {told}" in said
+    assert f"stale is excluded: The scene null.json {told}" in said
     assert not (farm.studio.folder / "out" / INTERNAL_PREFIX / "assets").exists()
 
 

@@ -105,12 +105,14 @@ def test_a_scene_is_rendered_and_pruned_when_it_is_not_needed(
     (kept,) = place.iterdir()
     assert (kept / "ball.json").read_bytes() == ball.read_bytes()
     size_bytes = sum(path.stat().st_size for path in kept.rglob("*"))
-    assert f"{place}: gone: nothing" in studio.run("store", "prune", "--older-than", "0.001s").stdout
+    assert f"{place}: deleted: nothing" in studio.run("store", "prune", "--older-than", "0.001s").stdout
     two_hours_ago = time.time() - 7200
     os.utime(kept, (two_hours_ago, two_hours_ago))
-    assert f"{place}: gone: nothing" in studio.run("store", "prune", "--older-than", "1h").stdout, "it ended just now"
+    assert f"{place}: deleted: nothing" in studio.run("store", "prune", "--older-than", "1h").stdout, (
+        "it ended just now"
+    )
     pruned = studio.run("store", "prune", "--older-than", "0.001s").stdout
-    assert f"{place}: gone: {size_bytes / 1e3:,.1f} kB of scenes" in pruned
+    assert f"{place}: deleted: {size_bytes / 1e3:,.1f} kB of scenes" in pruned
     assert list(place.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from frontburner.notify.job_account import account_of
 from frontburner.notify.night import accounts_since
 from frontburner.notify.notification import as_page, job_notification, morning_report
 from frontburner.record.registry import JobLocation, register
-from frontburner.submit.schedules import forecast
+from frontburner.submission.schedules import estimate
 from storage.images import encode_png
 from storage.objects import INTERNAL_PREFIX, open_store
 from storage.view import View
@@ -161,5 +161,5 @@ def test_an_unchanged_scene_is_skipped_and_any_change_is_not(tmp_path: Path, sce
 
 @pytest.mark.parametrize(("took_s", "told"), [([], None), ([60.0], (60, 60, 1)), ([50.0, 70.0, 300.0], (70, 300, 3))])
 def test_a_forecast_is_what_earlier_runs_took(took_s: list[float], told: Any) -> None:
-    found = forecast(took_s)
+    found = estimate(took_s)
     assert (found and (found.usual_s, found.longest_s, found.runs)) == told

@@ -55,7 +55,7 @@ def test_a_job_that_would_be_refused_isn_t_scheduled(job: str, capsys: Capture) 
 def test_a_server_that_doesn_t_answer_is_named(job: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
     assert command("schedule", "list") == 3
-    assert f"Prefect at {NOBODY} can't be asked" in capsys.readouterr().err
+    assert f"Prefect at {NOBODY} can't be reached" in capsys.readouterr().err
 
 
 def test_a_report_goes_to_nobody_unknown(job: str, capsys: Capture) -> None:

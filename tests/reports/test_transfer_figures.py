@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.cli.display import Display
+from frontburner.cli.progress import ProgressDisplay
 from frontburner.cluster.node_messages import message_of
 from frontburner.dispatch.messages import Fetched
 from frontburner.reports.summary import _scene
@@ -44,12 +44,12 @@ def test_what_was_sent_and_fetched_is_added_up_by_node() -> None:
 
 
 def test_beginning_and_end_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    display = Display(animated=False)
+    display = ProgressDisplay(animated=False)
     for event in (
         sent(1, 40, 1), sent(9, 40, 9), sent(40, 40, 40), fetched("a", 0, 40, 0), fetched("b", 0, 40, 0),
         fetched("a", 20, 40, 1), fetched("a", 40, 40, 3.25),
     ):  # fmt: skip
-        display.take(event)
+        display.on_event(event)
     assert capsys.readouterr().err.splitlines() == [
         "Sending the scene: 40.0 MB …", "Sending the scene: 40.0 MB in 2.0 s", "a fetches the scene: 40.0 MB …",
         "b fetches the scene: 40.0 MB …", "a fetches the scene: 40.0 MB in 3.2 s",

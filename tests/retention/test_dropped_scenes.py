@@ -93,12 +93,12 @@ def test_a_scene_whose_job_was_completed_long_ago_goes_and_is_told_as_all_else(d
     assert f"{desk.place}: 1.5 kB\n" in told
     assert "scenes             1.5 kB" in told
     assert prune(older_than="30d", dry_run=True) == 0
-    assert f"{desk.place}: would go: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert f"{desk.place}: would delete: 1.5 kB of scenes\n" in capsys.readouterr().out
     assert desk.left() == {"ball-0123456789abcdef"}
     assert prune(older_than="30d", out=desk.store.url) == 0
     assert desk.left() == {"ball-0123456789abcdef"}, "another store was meant"
     assert prune(older_than="30d") == 0
-    assert f"{desk.place}: gone: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert f"{desk.place}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
     assert desk.left() == set()
     assert status_of(desk.store, "ball-1").state is ev.RunState.COMPLETED, "how it ended is known still"
 
@@ -187,7 +187,7 @@ def test_what_was_broken_off_goes_whatever_is_asked_and_what_is_under_way_stays(
     os.utime(desk.place / f"{HALF}slow" / "tex" / "wood.png")  # a file that takes a day, and still comes
     assert prune(budget_gb=500) == 0
     assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
-    assert f"{desk.place}: gone: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert f"{desk.place}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
     assert prune(older_than="1s", budget_gb=0) == 0
     assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
 

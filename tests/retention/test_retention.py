@@ -80,7 +80,7 @@ def test_sizes_add_up() -> None:
     assert held[Kind.OTHERS] == 10
 
 
-@pytest.mark.parametrize(("given", "says"), [([], "Say what is to go"), (["--older-than", "soon"], "is not an age")])
+@pytest.mark.parametrize(("given", "says"), [([], "what to delete"), (["--older-than", "soon"], "is not an age")])
 def test_the_command_says_what_it_needs(given: list[str], says: str, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("frontburner")), "store", "prune", *given, "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -97,4 +97,4 @@ def test_the_command_takes_away(store: ObjectStore, capsys: pytest.CaptureFixtur
     assert set(store.list()) == set(ALL)  # all of it is fresh
     assert prune(older_than="0.000001h", out=store.url, dry_run=True) == 0
     assert set(store.list()) == set(ALL)
-    assert "would go" in capsys.readouterr().out
+    assert "would delete" in capsys.readouterr().out

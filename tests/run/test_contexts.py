@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner import events as ev
-from frontburner.cli.notify_commands import CommandReport
 from frontburner.cli.render import run as run_command_line
+from frontburner.cli.reporters import OutputFormat
 from frontburner.control.intake import JobInput
 from frontburner.manager.local_farm import TOLD, use_farm_here
 from frontburner.record.registry import prefect_api
@@ -138,6 +138,6 @@ def test_a_cluster_that_is_named_comes_before_the_farm_of_this_machine(
     (tmp_path / "scene.json").write_text("{}")
     (tmp_path / "slurm.yaml").write_text("cluster: {kind: local}")
     scene, cluster = str(tmp_path / "scene.json"), str(tmp_path / "slurm.yaml")
-    assert run_command_line(scene, {}, JobInput(), nodes=0, told=CommandReport.LINES, cluster=cluster) == 0
+    assert run_command_line(scene, {}, JobInput(), nodes=0, output=OutputFormat.JSON_LINES, cluster=cluster) == 0
     assert seen == [(cluster, "")]
     assert (Settings().cluster, Settings().scheduler) == ("", "tcp://of-the-machine:8786")

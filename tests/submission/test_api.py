@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.submit.api import JobRefused, NotCompleted, RenderJob, RunState, find, jobs, submit
+import frontburner
+from frontburner import JobRefused, NotCompleted, RenderJob, RunState, find_job, list_jobs, submit
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     before = set(job.pictures())
     assert before
     scene(cost_s=0)
-    (same,) = (each for each in jobs() if each.job_id == job.job_id)
+    (same,) = (each for each in list_jobs() if each.job_id == job.job_id)
     same.resume()
     status = same.wait(timeout_s=TIMEOUT_S)
     assert (status.state, status.fraction, status.frames) == (RunState.COMPLETED, 1.0, 6)
@@ -39,7 +43,7 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     }
     assert before < set(same.pictures())
     assert all(Path(each).is_file() for each in same.pictures())
-    assert find(job.job_id[:-2]).place.job_id == job.job_id
+    assert find_job(job.job_id[:-2]).place.job_id == job.job_id
 
 
 def test_what_can_t_be_rendered_is_refused_before_a_process_is_started(desk: Path) -> None:
@@ -55,3 +59,20 @@ def test_frames_that_fail_are_told_with_what_to_do(desk: Path, scene: Callable[.
         job.wait(timeout_s=TIMEOUT_S)
     assert failed.value.remedy.endswith(f"frontburner job rerun {job.job_id} --failed")
     assert list(job.status().failed) == [2]
+
+
+def test_importing_the_package_loads_nothing_heavy_and_its_public_names_are_there() -> None:
+    code = (
+        "import sys, frontburner, frontburner.settings\n"
+        "heavy = {'prefect', 'dask', 'distributed', 'mitsuba'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "from frontburner import *\n"
+        "assert callable(submit) and callable(list_jobs)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=TIMEOUT_S)
+    with pytest.raises(AttributeError, match="no attribute 'sumbit'"):
+        _ = frontburner.sumbit  # type: ignore[attr-defined]
+
+
+def test_no_subpackage_hides_a_public_name() -> None:
+    assert not {module.name for module in pkgutil.iter_modules(frontburner.__path__)} & set(frontburner.__all__)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, until
-from tests.submit.conftest import command
+from tests.submission.conftest import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.submit.folder_contents import MISSING_S, Settling, entries_in
+from frontburner.submission.folder_contents import MISSING_S, Settling, entries_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_one_scene_a_frame_is_part_of_the_job_that_names_them(tmp_path: Path) ->
     ("names", "words"),
     [
         (("a.xml", "b.xml"), "several scenes or jobs: a.xml, b.xml. Add a job file"),
-        (("a.png",), "no scene and no job file in the folder"),
+        (("a.png",), "no scene and no job file at the top of the folder"),
     ],
 )
 def test_a_folder_of_which_it_can_t_be_told_what_to_render(tmp_path: Path, names: tuple[str, ...], words: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.submit.conftest import command
+from tests.submission.conftest import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

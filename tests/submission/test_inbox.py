@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, until
-from tests.submit.conftest import command
+from tests.submission.conftest import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Telling a job's record to a person or a program: all of it, its end, or as it goes on."""
+"""``frontburner job log``: a job's record, all of it or its end, and what is added while a run goes on."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from frontburner.record.event_log import read_events, read_last_events
 from frontburner.record.run_watch import RunWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from frontburner.record.registry import JobLocation
 
 LOOK_EVERY_S = 1.0
+_LEADING = ("at", "what", "node", "frame")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events are told."""
+    """Which events are shown: by default all but heartbeats."""
 
     node: str = ""
     frame: int | None = None
     heartbeats: bool = False
 
     def __call__(self, event: dict[str, Any]) -> bool:
-        """Whether this one is."""
+        """Whether an event is shown."""
         return (
             (not self.node or event.get("node") == self.node)
             and (self.frame is None or event.get("frame") == self.frame)
@@ -36,22 +37,29 @@ class EventFilter:
         )
 
 
-def tell(
+def show_log(
     place: JobLocation, wanted: EventFilter, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
 ) -> None:
-    """Show what happened in a job, and with ``follow`` what happens, until its run ends or is lost."""
+    """Show the events of a job's record, and with ``follow`` new ones until its run ends or is lost."""
     watch, position = RunWatch(place=place), ""
     if last is not None:
-        tail = read_last_events(place.store, place.job_id, last, wanted)
-        for _, event in tail:
+        events = read_last_events(place.store, place.job_id, last, wanted)
+        for _, event in events:
             show(event)
-        position = tail[-1][0] if tail else ""
+        position = events[-1][0] if events else ""
     while True:
-        going = follow and watch.poll().open
+        running = follow and watch.poll().open
         for at, event in read_events(place.store, place.job_id, after=position):
             position = at
             if wanted(event):
                 show(event)
-        if not going:
+        if not running:
             return
         time.sleep(LOOK_EVERY_S)
+
+
+def format_event(event: Mapping[str, Any]) -> str:
+    """Format an event as a line: when, what, node, frame, then all other fields."""
+    rest = (f"{name}={value}" for name, value in event.items() if name not in _LEADING and value not in (None, "", []))
+    frame = f"frame {event['frame']}" if "frame" in event else ""
+    return "  ".join(filter(None, [event["at"][:23], event["what"], event.get("node", ""), frame, *rest]))

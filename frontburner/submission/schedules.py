@@ -1,4 +1,4 @@
-"""Jobs by schedule: each is a Prefect deployment of its own, so Prefect's server keeps and fires it."""
+"""Scheduled jobs: each is a Prefect deployment of its own, so Prefect's server stores and triggers it."""
 
 from __future__ import annotations
 
@@ -24,104 +24,107 @@ if TYPE_CHECKING:
 TAG = "frontburner-schedule"
 POOL = "frontburner"
 REPORT = "morning report"
-LOOK_BACK = 5
-"""Completed runs a forecast is made of."""
+ESTIMATE_RUNS = 5
+"""Number of completed runs that an estimate is based on."""
 
 
 @dataclass(kw_only=True, eq=False)
-class NoSchedule(FrontburnerError):
-    """A schedule that isn't there, or can't be made as it was asked for."""
+class ScheduleRefused(FrontburnerError):
+    """The schedule doesn't exist, or its cron line or time zone is invalid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class When:
-    """A cron line and the time zone it is meant in."""
+class CronTime:
+    """A cron line and its time zone."""
 
-    cron: str
+    line: str
     timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A schedule as Prefect has it.
+    """A schedule in Prefect.
 
     Parameters
     ----------
     job
         The job's document; empty for the morning report.
     next_run
-        When it begins next; None where it is paused.
+        When it runs next; None if it is paused.
     last
-        State of its last run, and when that began.
-    forecast
-        How long it will take, as far as earlier runs tell.
+        State of its last run, and when that started.
+    estimate
+        How long the next run takes, going by earlier ones.
     """
 
     name: str
-    when: When
+    cron: CronTime
     paused: bool
     job: dict[str, Any]
     conditions: dict[str, Any]
     next_run: datetime | None
     last: tuple[str, datetime] | None
-    forecast: Forecast | None
+    estimate: RunEstimate | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """How long a run takes: half of the earlier ones took less, and the longest took so much."""
+class RunEstimate:
+    """How long a run takes: the median and the maximum of earlier runs."""
 
     usual_s: float
     longest_s: float
     runs: int
 
 
-def forecast(took_s: Sequence[float]) -> Forecast | None:
-    """Say how long a run will take, from how long the last ones took; None where there was none."""
-    if not took_s:
+def estimate(durations_s: Sequence[float]) -> RunEstimate | None:
+    """Estimate how long a run takes from the durations of earlier ones; None if there were none."""
+    if not durations_s:
         return None
-    return Forecast(usual_s=median(took_s), longest_s=max(took_s), runs=len(took_s))
+    return RunEstimate(usual_s=median(durations_s), longest_s=max(durations_s), runs=len(durations_s))
 
 
-def add_job(server: str, name: str, job: RenderJob, when: When, conditions: Conditions) -> None:
-    """Have a job rendered by schedule; one of the same name is replaced."""
+def add_job(server: str, name: str, job: RenderJob, cron: CronTime, conditions: Conditions) -> None:
+    """Schedule a job; a schedule of the same name is replaced."""
     from flows.render import render
 
     parameters = {
         "job": job.model_dump(mode="json", exclude_unset=True),
         "conditions": conditions.model_dump(mode="json"),
     }
-    _deploy(server, render, name, when, parameters, f"{job.title}, by schedule")
+    _deploy(server, render, name, cron, parameters, f"{job.title}, scheduled")
 
 
-def add_report(server: str, when: When, *, since_h: float, notify: Sequence[str]) -> None:
-    """Have the morning report made by schedule, in place of the one before."""
+def add_report(server: str, cron: CronTime, *, since_h: float, notify: Sequence[str]) -> None:
+    """Schedule the morning report; an earlier schedule of it is replaced."""
     from flows.morning import morning
 
     parameters = {"since_h": since_h, "notify": list(notify)}
-    _deploy(server, morning, REPORT, when, parameters, "What became of the jobs of a night")
+    _deploy(server, morning, REPORT, cron, parameters, "The results of last night's jobs")
 
 
 def schedules(server: str) -> list[Schedule]:
-    """Return all schedules that were added, by their names."""
-    with _asking(server) as client:
-        return sorted((_schedule(client, each) for each in _deployments(client)), key=lambda each: each.name)
+    """Return all schedules, sorted by name."""
+    with _prefect_client(server) as client:
+        found = [_schedule(client, deployment) for deployment in _deployments(client)]
+    return sorted(found, key=lambda schedule: schedule.name)
 
 
 def remove(server: str, name: str) -> None:
-    """Take a schedule away. A run that is under way goes on. Raises `NoSchedule`."""
-    with _asking(server) as client:
+    """Remove a schedule. A run that has started goes on. Raises `ScheduleRefused`."""
+    with _prefect_client(server) as client:
         client.delete_deployment(_find(client, name).id)
 
 
 def set_paused(server: str, name: str, *, paused: bool) -> None:
-    """Have a schedule begin no runs, or begin them again. Raises `NoSchedule`."""
-    with _asking(server) as client:
-        own = _find(client, name)
-        (client.pause_deployment if paused else client.resume_deployment)(own.id)
+    """Pause or resume a schedule. Raises `ScheduleRefused`."""
+    with _prefect_client(server) as client:
+        deployment = _find(client, name)
+        (client.pause_deployment if paused else client.resume_deployment)(deployment.id)
 
 
-def _deploy(server: str, flow: Flow[..., Any], name: str, when: When, parameters: dict[str, Any], what: str) -> None:
+def _deploy(
+    server: str, flow: Flow[..., Any], name: str, cron: CronTime, parameters: dict[str, Any], description: str
+) -> None:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.client.schemas.schedules import CronSchedule
     from prefect.schedules import Cron
@@ -129,20 +132,20 @@ def _deploy(server: str, flow: Flow[..., Any], name: str, when: When, parameters
     from pydantic import ValidationError
 
     try:
-        CronSchedule(cron=when.cron, timezone=when.timezone)
+        CronSchedule(cron=cron.line, timezone=cron.timezone)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise NoSchedule(
+        raise ScheduleRefused(
             reason=f"{problem['loc'][0]} '{problem['input']}': {problem['msg']}.",
             remedy='Write minute, hour, day, month and weekday: --cron "0 22 * * mon-fri" --timezone Europe/Vienna.',
         ) from None
-    with _asking(server) as client:
-        _require_pool(client)
+    with _prefect_client(server) as client:
+        _create_pool(client)
         deployment = flow.to_deployment(
             name=name,
-            schedule=Cron(when.cron, timezone=when.timezone),
+            schedule=Cron(cron.line, timezone=cron.timezone),
             parameters=parameters,
-            description=what,
+            description=description,
             tags=["frontburner", TAG],
             work_pool_name=POOL,
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
@@ -151,8 +154,8 @@ def _deploy(server: str, flow: Flow[..., Any], name: str, when: When, parameters
         deployment.apply()  # type: ignore[union-attr]
 
 
-def _require_pool(client: SyncPrefectClient) -> None:
-    """Make the work pool that deployments name, if there is none yet."""
+def _create_pool(client: SyncPrefectClient) -> None:
+    """Create the work pool of the deployments, unless it exists."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -171,52 +174,49 @@ def _deployments(client: SyncPrefectClient) -> list[DeploymentResponse]:
 
 def _find(client: SyncPrefectClient, name: str) -> DeploymentResponse:
     known = _deployments(client)
-    for each in known:
-        if each.name == name:
-            return each
-    raise NoSchedule(
+    for deployment in known:
+        if deployment.name == name:
+            return deployment
+    raise ScheduleRefused(
         reason=f"There is no schedule '{name}'.",
-        remedy=f"Known are: {', '.join(sorted(each.name for each in known)) or 'none'}.",
+        remedy=f"Known schedules: {', '.join(sorted(deployment.name for deployment in known)) or 'none'}.",
     )
 
 
-def _schedule(client: SyncPrefectClient, own: DeploymentResponse) -> Schedule:
+def _schedule(client: SyncPrefectClient, deployment: DeploymentResponse) -> Schedule:
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
     from prefect.client.schemas.sorting import FlowRunSort
 
     runs = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[own.id])),
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=100,
     )
-    begun = [run for run in runs if run.start_time is not None]
-    coming = [run.expected_start_time for run in runs if run.state is not None and run.state.is_scheduled()]
-    schedule = own.schedules[0].schedule if own.schedules else None
+    started = [run for run in runs if run.start_time is not None]
+    upcoming = [run.expected_start_time for run in runs if run.state is not None and run.state.is_scheduled()]
+    schedule = deployment.schedules[0].schedule if deployment.schedules else None
+    durations_s = [run.total_run_time.total_seconds() for run in started if _was_rendered(run)]
+    last = next(((run.state_name or "", run.start_time) for run in started if run.start_time is not None), None)
     return Schedule(
-        name=own.name,
-        when=When(cron=getattr(schedule, "cron", ""), timezone=getattr(schedule, "timezone", "") or "UTC"),
-        paused=own.paused,
-        job=own.parameters.get("job", {}),
-        conditions=own.parameters.get("conditions", {}),
-        next_run=min(filter(None, coming), default=None),
-        last=_last(begun),
-        forecast=forecast([run.total_run_time.total_seconds() for run in begun if _rendered(run)][:LOOK_BACK]),
+        name=deployment.name,
+        cron=CronTime(line=getattr(schedule, "cron", ""), timezone=getattr(schedule, "timezone", "") or "UTC"),
+        paused=deployment.paused,
+        job=deployment.parameters.get("job", {}),
+        conditions=deployment.parameters.get("conditions", {}),
+        next_run=min(filter(None, upcoming), default=None),
+        last=last,
+        estimate=estimate(durations_s[:ESTIMATE_RUNS]),
     )
 
 
-def _last(begun: Sequence[FlowRun]) -> tuple[str, datetime] | None:
-    run = next(iter(begun), None)
-    return None if run is None or run.start_time is None else (run.state_name or "", run.start_time)
-
-
-def _rendered(run: FlowRun) -> bool:
-    """Whether a run was completed, and not skipped."""
+def _was_rendered(run: FlowRun) -> bool:
+    """Whether a run completed, rather than being skipped."""
     return run.state is not None and run.state.is_completed() and run.state.name == "Completed"
 
 
 @contextmanager
-def _asking(server: str) -> Iterator[SyncPrefectClient]:
-    """Ask a Prefect server, with its failures in sentences."""
+def _prefect_client(server: str) -> Iterator[SyncPrefectClient]:
+    """Open a client of a Prefect server whose errors become a `FrontburnerError`."""
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -226,7 +226,7 @@ def _asking(server: str) -> Iterator[SyncPrefectClient]:
             yield client
     except (httpx.HTTPError, RuntimeError) as error:
         raise FrontburnerError(
-            reason=f"Prefect at {server} can't be asked: {error or type(error).__name__}.",
-            remedy="Start its server, or set PREFECT_API_URL to the right one.",
+            reason=f"Prefect at {server} can't be reached: {error or type(error).__name__}.",
+            remedy="Start its server, or set PREFECT_API_URL to the right address.",
             retryable=True,
         ) from error

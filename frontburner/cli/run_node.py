@@ -1,0 +1,145 @@
+"""``frontburner node start`` and ``node join``: run a node on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cyclopts import Parameter
+
+from frontburner.cli.access import TokenOption, read_token
+from frontburner.cli.common import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
+from frontburner.cli.node import app
+from frontburner.cluster.stop_signal import SIGNALS
+from storage.errors import FrontburnerError
+
+RENEW_BEFORE = timedelta(days=120)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """How a node takes part.
+
+    Parameters
+    ----------
+    name
+        The node's name; empty is the machine's name.
+    threads
+        Threads its renderer uses; 0 is one for each core.
+    group
+        Groups it belongs to, separated by commas.
+    hours
+        When it takes work, such as 'mon-fri 19:00-07:00, sat-sun'.
+    nice
+        Run its renderer at low priority.
+    leave_when_in_use
+        Take no work while somebody uses the machine.
+    """
+
+    name: str = ""
+    threads: int = 0
+    group: str | None = None
+    hours: str | None = None
+    nice: Flag = False
+    leave_when_in_use: Flag = False
+
+    @property
+    def node_name(self) -> str:
+        """Name of the node."""
+        return self.name or socket.gethostname()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings for the arbiter before the node joins: only those that were given."""
+        groups = {} if self.group is None else {"groups": comma_separated(self.group)}
+        return groups if self.hours is None else groups | {"hours": self.hours}
+
+    def run(self, scheduler: str) -> None:
+        """Run the node until a signal ends it, or it is drained or removed."""
+        asyncio.run(_run(self, scheduler))
+
+
+async def _run(options: NodeOptions, scheduler: str) -> None:
+    from frontburner.cluster.node_service import NodeService
+
+    service = NodeService(
+        scheduler=scheduler,
+        name=options.node_name,
+        threads=options.threads,
+        nice=options.nice,
+        standing=options.settings,
+        leave_when_in_use=options.leave_when_in_use,
+        say=print_err,
+    )
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, service.stop)
+    await service.run()
+
+
+@app.command
+def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> int:
+    """Run a node on this machine until Ctrl-C, or until it is drained. It reconnects when its scheduler is back."""
+    quiet_dask("error")
+
+    def act() -> int:
+        from frontburner.cluster.running_farms import find_scheduler
+
+        (options or NodeOptions()).run(find_scheduler(scheduler))
+        return OK
+
+    return guarded(act)
+
+
+@app.command
+def join(
+    farm: str = "", *, token: TokenOption = "", gateway: str = "", options: NodeOptions | None = None
+) -> int:  # fmt: skip
+    """Run a node of a farm on another machine until Ctrl-C, or until it is drained.
+
+    The first time takes a token (frontburner token add NAME --role node, on the manager); the node gets certificates
+    of its own with it, and needs no token again. It reconnects by itself after any outage: scheduler, network, machine.
+
+    Parameters
+    ----------
+    farm
+        The farm's address, such as tls://manager:8786; empty is the farm this node joined before.
+    gateway
+        Address of the manager's gateway, if that isn't https://MANAGER:8700.
+    """
+    quiet_dask("error")
+
+    def act() -> int:
+        node = options or NodeOptions()
+        node.run(_enrol(farm, token, gateway, node.node_name))
+        return OK
+
+    return guarded(act)
+
+
+def _enrol(farm: str, token: str, gateway: str, name: str) -> str:
+    """Get certificates for this node, unless it has them; returns the address of its scheduler."""
+    from frontburner.credentials.certificates import check_name
+    from frontburner.credentials.joining import gateway_url, join, renew
+    from frontburner.credentials.membership import apply_environment, read_membership
+    from frontburner.settings import Settings
+
+    home, address = Settings().home, gateway_url(gateway or farm) if gateway or farm else ""
+    scheduler = farm if farm.startswith("tls://") else ""
+    member = read_membership(home, check_name(name))
+    if token or member is None or (address and address != member.gateway):
+        if not address:
+            raise FrontburnerError(
+                reason=f"The node {name} hasn't joined a farm yet.",
+                remedy="Name one: frontburner node join tls://MANAGER:8786 --token TOKEN.",
+            )
+        member = join(address, read_token(token), home, name, scheduler=scheduler)
+    else:
+        member = renew(home, name, before=RENEW_BEFORE) or member
+    os.environ["FRONTBURNER_MEMBER"] = name
+    apply_environment(member)
+    return scheduler or member.scheduler
