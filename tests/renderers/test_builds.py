@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_no_build_at_all_is_an_error_with_every_cause(monkeypatch: pytest.Monkey
     monkeypatch.setattr(builds, "check", fails)
     with pytest.raises(NodeNotReady, match=r"No LLVM library was found\. It broke\. Mend it\."):
         RENDERERS["mitsuba"].builds()
+
+
+def test_a_machine_without_mitsuba_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    with pytest.raises(NodeNotReady, match="Mitsuba isn't installed") as raised:
+        RENDERERS["mitsuba"].builds()
+    assert raised.value.absent
+    assert "frontburner[mitsuba]" in raised.value.remedy
 
 
 def test_a_named_library_is_the_only_one_tried(monkeypatch: pytest.MonkeyPatch) -> None:

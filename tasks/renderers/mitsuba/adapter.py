@@ -25,6 +25,8 @@ class Mitsuba:
 
     def builds(self) -> tuple[str, ...]:
         """Return builds that rendered a small scene here, best first."""
+        if not mitsuba_builds.installed():
+            raise _not_ready("Mitsuba isn't installed.", "pip install 'frontburner[mitsuba]'", absent=True)
         checks = mitsuba_builds.survey()
         working = tuple(check.build for check in checks if check.ok)
         if not working:
@@ -70,5 +72,6 @@ def _activate(build: str) -> None:
         mitsuba.set_variant(check.variant)
 
 
-def _not_ready(reason: str, remedy: str) -> NodeNotReady:
-    return NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer="mitsuba")
+def _not_ready(reason: str, remedy: str, *, absent: bool = False) -> NodeNotReady:
+    node = os.environ.get("FRONTBURNER_NODE", "")
+    return NodeNotReady(reason=reason, remedy=remedy, node=node, renderer="mitsuba", absent=absent)

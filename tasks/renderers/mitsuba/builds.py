@@ -63,6 +63,14 @@ def variant_of(build: str) -> str:
     return build.rpartition(" ")[2]
 
 
+def installed() -> bool:
+    """Whether the Python package is installed here, whole or not."""
+    try:
+        return bool(_version())
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 @cache
 def survey() -> tuple[BuildCheck, ...]:
     """Every build that was tried on this machine, best first. Stops at the first LLVM library that works.
