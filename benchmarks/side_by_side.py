@@ -35,7 +35,7 @@ NODES = 2
 QUICK = 16
 """Part of the samples that ``--quick`` takes."""
 
-ALONE, OURS, BUCKETS, FRAMES, TASKS = "renderer alone", "ours", "64 px buckets", "a frame a node", "a process a tile"
+ALONE, OURS, BUCKETS, FRAMES, TASKS = "renderer alone", "ours", "64 px buckets", "frame per node", "process per tile"
 EVERYONE = (ALONE, OURS, BUCKETS, FRAMES, TASKS)
 
 SHORT = {"alone": ALONE, "ours": OURS, "buckets": BUCKETS, "frames": FRAMES, "processes": TASKS}

@@ -51,13 +51,13 @@ def _stills(rows: Rows) -> Figure:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         if place == 1:
-            axes.set_ylabel("time ÷ least possible")
+            axes.set_ylabel("time ÷ lower bound")
             axes.legend(fontsize=7)
     return figure
 
 
 def _sequences(rows: Rows) -> Figure:
-    """Time over the number of frames: a frame a node saws, ours doesn't."""
+    """Time over the number of frames: one frame per node zigzags, ours does not."""
     found = [row for row in rows if row["job"].startswith("sequence-")]
     panels = sorted({(row["nodes"], row["farm"]) for row in found})
     across = min(5, max(1, len(panels)))
@@ -75,7 +75,7 @@ def _sequences(rows: Rows) -> Figure:
         axes.set(title=f"{farm}, {nodes} nodes", xlabel="frames ÷ nodes", ylim=(0.97, 2.1))
         axes.grid(alpha=0.3)
         if place == 1:
-            axes.set_ylabel("time ÷ least possible")
+            axes.set_ylabel("time ÷ lower bound")
             axes.legend(fontsize=7)
     return figure
 
@@ -92,7 +92,7 @@ def _scale(rows: Rows) -> Figure:
         cpu.plot(units, [row[1] for row in own], marker="o", ms=3, label=f"{nodes} nodes")
         memory.plot(units, [row[2] / 2**20 for row in own], marker="o", ms=3, label=f"{nodes} nodes")
     cpu.axhline(1, color=INK, lw=1, ls="--")
-    cpu.set(xscale="log", xlabel="units", ylabel="CPU ms a unit, planner and dispatcher", ylim=(0, 1.5))
+    cpu.set(xscale="log", xlabel="units", ylabel="CPU ms per unit, planner and dispatcher", ylim=(0, 1.5))
     memory.set(xscale="log", yscale="log", xlabel="units", ylabel="peak memory, MiB")
     for axes in (cpu, memory):
         axes.grid(alpha=0.3)

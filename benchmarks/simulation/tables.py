@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Rows = Sequence[dict[str, Any]]
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
-STRATEGIES = {"64 px buckets": "buckets", "a frame a node": "frames", "static equal cost": "static-cost"}
-PICTURES = {"still": "made up", "still-interior": "sample still"}
+STRATEGIES = {"64 px buckets": "buckets", "frame per node": "frames", "static equal cost": "static-cost"}
+PICTURES = {"still": "synthetic", "still-interior": "sample still"}
 FEW = 2.0
 """Frames a node above which balance hardly matters any more."""
 
@@ -33,7 +33,7 @@ def stills(rows: Rows) -> str:
         grid = f"{best['ratio_mean']:.3f} ({best['strategy'].removeprefix('grid-')} tiles)" if best else ""
         shown = [f"**{ours['ratio_mean']:.3f}**", f"{ours['ratio_max']:.3f}", f"{ours['wasted']:.1%}"]
         lines.append([PICTURES[job], farm, str(nodes), str(ours["seeds"]), *shown, grid, *others])
-    head = ["picture", "farm", "nodes", "seeds", "ours", "most", "rendered twice", "best grid afterwards", *STRATEGIES]
+    head = ["picture", "farm", "nodes", "seeds", "ours", "max", "rendered twice", "best grid", *STRATEGIES]
     return table(head, lines)
 
 
@@ -48,8 +48,8 @@ def sequences(rows: Rows) -> str:
             farm, str(nodes), str(len(ours)), *(_ends(ours, nodes)), f"{max(row['ratio_max'] for row in ours):.3f}",
             *(_ends(frames, nodes)),
         ])  # fmt: skip
-    head = ["farm", "nodes", "numbers of frames", "ours, worst mean", "at", "from 2 a node on", "worst of all runs"]
-    return table([*head, "a frame a node, worst mean", "at", "from 2 a node on"], lines)
+    head = ["farm", "nodes", "numbers of frames", "ours, worst mean", "at", "from 2 per node", "worst of all runs"]
+    return table([*head, "frame per node, worst mean", "at", "from 2 per node"], lines)
 
 
 def sizes(grown: Rows) -> str:
@@ -61,7 +61,7 @@ def sizes(grown: Rows) -> str:
         ]
         for row in grown
     ]  # fmt: skip
-    head = ["nodes", "frames", "units", "CPU ms a unit", "the simulated farm's own", "peak memory, MiB", "÷ least"]
+    head = ["nodes", "frames", "units", "CPU ms per unit", "of it the simulation itself", "peak memory, MiB", "÷ lower bound"]
     return table(head, lines)
 
 

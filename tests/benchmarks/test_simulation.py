@@ -46,7 +46,7 @@ def test_plots_and_tables_take_all_kinds_of_rows(rows: list[dict[str, Any]], tmp
     (tmp_path / "simulation.json").write_text(json.dumps(rows))
     plots.draw(tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {"simulation_stills.png", "simulation_sequences.png"}
-    assert "| made up " in tables.stills(rows)
+    assert "| synthetic " in tables.stills(rows)
     assert "| sample still " in tables.stills(rows)
     (line,) = (line for line in tables.sequences(rows).splitlines() if line.startswith("| one-slow"))
     worst = max(row["ratio_mean"] for row in rows if row["strategy"] == "frames" and row["job"].startswith("sequence"))
@@ -55,7 +55,7 @@ def test_plots_and_tables_take_all_kinds_of_rows(rows: list[dict[str, Any]], tmp
 
 def test_the_best_grid_is_the_best_one(rows: list[dict[str, Any]]) -> None:
     grids = [row["ratio_mean"] for row in rows if row["job"] == "still" and row["strategy"].startswith("grid")]
-    (line,) = (line for line in tables.stills(rows).splitlines() if line.startswith("| made up"))
+    (line,) = (line for line in tables.stills(rows).splitlines() if line.startswith("| synthetic"))
     assert f"{min(grids):.3f}" in line
     assert f"{max(grids):.3f}" not in line
 
