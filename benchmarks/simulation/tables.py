@@ -61,7 +61,15 @@ def sizes(grown: Rows) -> str:
         ]
         for row in grown
     ]  # fmt: skip
-    head = ["nodes", "frames", "units", "CPU ms per unit", "of it the simulation itself", "peak memory, MiB", "÷ lower bound"]
+    head = [
+        "nodes",
+        "frames",
+        "units",
+        "CPU ms per unit",
+        "of it the simulation itself",
+        "peak memory, MiB",
+        "÷ lower bound",
+    ]
     return table(head, lines)
 
 

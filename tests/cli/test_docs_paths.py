@@ -24,7 +24,9 @@ def test_paths_on_a_page_exist(page: Path) -> None:
 
 
 def test_the_architecture_page_has_every_layer_in_order() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     rows = re.findall(r"^\| `([\w/.*]+)` \|", (DOCS / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
     shown = [row.removesuffix(".py").replace("/", ".") for row in rows]
     layers = [layer for line in contracts[0]["layers"] for layer in re.findall(r"[\w.]+", line)]
