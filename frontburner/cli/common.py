@@ -47,9 +47,9 @@ def guarded_with_farm(act: Callable[[], int]) -> int:
     """Run the body of a command about jobs, which uses the farm of this machine if one is up."""
 
     def run() -> int:
-        from frontburner.manager.local_farm import use_farm_here
+        from frontburner.manager.local_farm import use_local_farm
 
-        use_farm_here()
+        use_local_farm()
         return act()
 
     return guarded(run, _code_by_type)

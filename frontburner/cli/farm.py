@@ -112,9 +112,9 @@ def env() -> int:
     """
 
     def act() -> int:
-        from frontburner.manager.local_farm import environment_here
+        from frontburner.manager.local_farm import local_environment
 
-        environment = environment_here()
+        environment = local_environment()
         for name, value in environment.items():
             print(f"export {name}={shlex.quote(value)}")
         if not environment:

@@ -13,7 +13,7 @@ from frontburner.cli.common import OK, print_err
 from frontburner.manager.farm_setup import farm_folder, read_setup
 from frontburner.manager.farm_state import running_farm
 from frontburner.manager.services import COMMAND
-from frontburner.manager.systemd_units import NAME, farm_unit
+from frontburner.manager.systemd_units import UNIT_NAME, farm_unit
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 
@@ -59,7 +59,7 @@ def install(*, system: bool, only_print: bool) -> int:
             remedy="Run it as root, or without --system for a unit of your own.",
         ) from None
     _systemctl(system, "daemon-reload")
-    _systemctl(system, "enable", "--now", NAME)
+    _systemctl(system, "enable", "--now", UNIT_NAME)
     print_err(f"{path} is installed, and the farm is up: frontburner farm status")
     if not system:
         print_err(f"To have it run while you are not logged in: loginctl enable-linger {getpass.getuser()}")
@@ -73,7 +73,7 @@ def uninstall(*, system: bool) -> int:
         print_err(f"There is no {path}.")
         return OK
     _check()
-    _systemctl(system, "disable", "--now", NAME)
+    _systemctl(system, "disable", "--now", UNIT_NAME)
     path.unlink()
     _systemctl(system, "daemon-reload")
     print_err(f"{path} is removed. The farm's data is still in {farm_folder(Settings().home)}.")
@@ -88,9 +88,9 @@ def _command() -> tuple[str, ...]:
 
 def _path(*, system: bool) -> Path:
     if system:
-        return SYSTEM_FOLDER / NAME
+        return SYSTEM_FOLDER / UNIT_NAME
     configuration = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    return configuration / "systemd" / "user" / NAME
+    return configuration / "systemd" / "user" / UNIT_NAME
 
 
 def _check() -> None:

@@ -28,17 +28,17 @@ def status_tables(farm: FarmState, now_s: float) -> Iterator[Table | str]:
     if farm.store:
         yield f"Store: {farm.store}"
     rows = table("service", "state", "for", "restarts", "address")
-    for part in farm.parts:
-        duration = format_span(max(0.0, now_s - part.since_s))
-        rows.add_row(part.name, part.stand.value, duration, str(part.restarts or ""), part.address)
+    for service in farm.services:
+        duration = format_span(max(0.0, now_s - service.since_s))
+        rows.add_row(service.name, service.status.value, duration, str(service.restarts or ""), service.address)
     yield ""
     yield rows
-    wrong = [part for part in farm.parts if part.wrong]
-    if wrong:
+    failing = [service for service in farm.services if service.problem]
+    if failing:
         yield ""
-    for part in wrong:
-        yield f"{part.name}: {part.wrong}"
-        yield f"    frontburner farm logs {part.name}"
+    for service in failing:
+        yield f"{service.name}: {service.problem}"
+        yield f"    frontburner farm logs {service.name}"
 
 
 def show_logs(service: str, *, last: int, follow: bool) -> int:

@@ -15,17 +15,17 @@ from frontburner.cluster.log_files import RotatingLog
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import (
     FarmSetup,
-    changed,
-    completed,
     deployments_folder,
     farm_folder,
-    keep_setup,
     port_is_free,
     read_setup,
+    updated_setup,
+    with_ports,
+    write_setup,
 )
 from frontburner.manager.farm_state import FarmState, ServiceStatus, read_state, running_farm
 from frontburner.manager.object_store import store_address
-from frontburner.manager.services import COMMAND, environment_of, leads, services_of
+from frontburner.manager.services import COMMAND, farm_addresses, farm_services, services_environment
 from frontburner.manager.supervisor import Supervisor
 from frontburner.manager.upgrade import VERSION
 from frontburner.settings import Settings
@@ -46,7 +46,7 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
     """Bring the farm up, and return the command's exit code."""
     home = Settings().home.expanduser().absolute()
     before = read_setup(home)
-    setup = changed(before, given)
+    setup = updated_setup(before, given)
     farm = running_farm(home)
     if farm is not None and not foreground:
         if setup != before:
@@ -58,8 +58,8 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
             return _follow_running(home, farm)
         print_err(f"The farm runs version {farm.version}; {VERSION} is installed. It is restarted, and its jobs go on.")
         end(farm)
-    setup = completed(_with_folder(setup), port_is_free)
-    keep_setup(setup, home)
+    setup = with_ports(_with_folder(setup), port_is_free)
+    write_setup(setup, home)
     return _run_here(setup, home) if foreground else _start_in_background(home)
 
 
@@ -95,12 +95,12 @@ def _run_here(setup: FarmSetup, home: Path) -> int:
     """Run the farm in this process until a signal ends it."""
     supervisor = Supervisor(
         home=home,
-        parts=services_of(setup, home),
-        environment=environment_of(setup, home),
-        leads=leads(setup),
+        services=farm_services(setup, home),
+        environment=services_environment(setup, home),
+        addresses=farm_addresses(setup),
         store=store_address(setup),
-        own_database=not setup.database,
-        say=print_err,
+        owns_database=not setup.database,
+        report=print_err,
     )
     asyncio.run(supervisor.run())
     return OK
@@ -126,7 +126,7 @@ def _follow_running(home: Path, farm: FarmState) -> int:
     """Wait for a farm that is up or starting; services that were given up are retried."""
     if farm.healthy:
         print_err("The farm is already up.")
-    elif any(part.stand in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for part in farm.parts):
+    elif any(service.status in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for service in farm.services):
         print_err("The farm is up; those of its services that aren't are retried.")
         with suppress(ProcessLookupError):
             os.kill(farm.pid, signal.SIGHUP)
@@ -163,19 +163,19 @@ class _StartupWatch:
         return UNAVAILABLE
 
     def _print_changes(self, farm: FarmState) -> None:
-        for part in farm.parts:
-            state = (part.stand, part.restarts)
-            if self._printed.get(part.name) == state:
+        for service in farm.services:
+            state = (service.status, service.restarts)
+            if self._printed.get(service.name) == state:
                 continue
-            self._printed[part.name] = state
-            match part.stand:
+            self._printed[service.name] = state
+            match service.status:
                 case ServiceStatus.UP:
-                    after = format_span(max(0.0, part.since_s - self._started_s))
-                    print_err(f"  {part.name:<10} up after {after:<8} {part.address}")
+                    after = format_span(max(0.0, service.since_s - self._started_s))
+                    print_err(f"  {service.name:<10} up after {after:<8} {service.address}")
                 case ServiceStatus.GIVEN_UP:
-                    print_err(f"  {part.name:<10} given up: {part.wrong}")
-                case ServiceStatus.RESTARTING if part.restarts >= RESTARTS_SHOWN:
-                    print_err(f"  {part.name:<10} is retried: {part.wrong}")
+                    print_err(f"  {service.name:<10} given up: {service.problem}")
+                case ServiceStatus.RESTARTING if service.restarts >= RESTARTS_SHOWN:
+                    print_err(f"  {service.name:<10} is retried: {service.problem}")
                 case _:
                     pass
 
@@ -192,13 +192,13 @@ def _welcome(farm: FarmState, setup: FarmSetup) -> Iterator[str]:
     """Say what can be done with a farm that has just come up."""
     yield "The farm is up, and stays up without this terminal. Commands on this machine use it from now on:"
     yield "    frontburner render scenes/interior.xml"
-    if setup.alone:
-        yield f"    Prefect's pages: {farm.leads['PREFECT_API_URL'].removesuffix('/api')}"
+    if setup.is_local:
+        yield f"    Prefect's pages: {farm.addresses['PREFECT_API_URL'].removesuffix('/api')}"
         yield "To let other machines join: frontburner farm down, then frontburner farm up --host ADDRESS"
     else:
         yield "To let another machine join, make a token here, then use it there:"
         yield "    frontburner token add machines --role node"
-        yield f"    frontburner node join {farm.leads['FRONTBURNER_SCHEDULER']} --token TOKEN"
+        yield f"    frontburner node join {farm.addresses['FRONTBURNER_SCHEDULER']} --token TOKEN"
         yield "To let people in: frontburner token add NAME --role look|submit|operate. They sign in at"
         yield f"    https://{setup.host}:{setup.ports['gateway']}"
     yield "To have it survive a reboot: frontburner farm install"

@@ -21,7 +21,7 @@ from frontburner.control.intake import JobInput, read_job, with_absolute_paths
 from frontburner.control.resume import FrameSelection
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.job_files import is_job_file, read_document
-from frontburner.manager.local_farm import use_farm_here
+from frontburner.manager.local_farm import use_local_farm
 from frontburner.settings import settings_for
 from storage.errors import FrontburnerError
 from tasks.notify_targets import UnknownTarget
@@ -64,7 +64,7 @@ def run_job(
 
 def run_reported(act: Callable[[Reporter], dict[str, Any]], output: OutputFormat) -> int:
     """Run the body of a command with a reporter, which also reports the result; returns the command's exit code."""
-    use_farm_here()
+    use_local_farm()
     with result_stdout() as stdout:
         reporter = make_reporter(output, stdout)
         try:

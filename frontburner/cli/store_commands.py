@@ -40,14 +40,14 @@ def metrics(*, scheduler: str = "", stores: bool = True) -> int:
         Include the bytes of stores, for which all their objects are listed.
     """
     from frontburner.cluster.running_farms import NoFarm, find_scheduler
-    from frontburner.manager.metrics_app import figures_now
+    from frontburner.manager.metrics import current_metrics
 
     def act() -> int:
         try:
             address = find_scheduler(scheduler)
         except NoFarm:
             address = ""
-        sys.stdout.write(figures_now(address, stores=stores).decode())
+        sys.stdout.write(current_metrics(address, stores=stores).decode())
         return OK
 
     return _guarded(act)

@@ -13,7 +13,7 @@ from frontburner.cluster.stop_signal import stop_signal
 from frontburner.jobs.durations import parse_span
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.templates import PLACEHOLDER_SCENE
-from frontburner.manager.local_farm import use_farm_here
+from frontburner.manager.local_farm import use_local_farm
 from frontburner.submission.watched_folder import WatchedFolder
 from storage.errors import FrontburnerError
 
@@ -29,7 +29,7 @@ def watch(folder: Path, given: dict[str, Any], form: JobInput, *, settle: str, n
     """Watch a folder until Ctrl-C, or with ``once`` until it is empty; returns the command's exit code."""
     folder = folder.expanduser().absolute()
     try:
-        use_farm_here()
+        use_local_farm()
         check_nodes(nodes)
         settle_s = _checked_settle_s(folder, given, form, settle)
         with lock_file(str(folder / LOCK), timeout=0), stop_signal() as stopped, ephemeral_farm(nodes, print_err):

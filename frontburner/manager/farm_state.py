@@ -1,79 +1,75 @@
-"""How the parts of a farm stand, in a file that its supervisor writes and anybody may read."""
+"""The state of a farm's services and its last outage, in files that its supervisor writes."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from frontburner.cluster.running_farms import is_running
 from frontburner.manager.farm_setup import farm_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
+
+_CONFIG = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+def _written_as(name: str, default: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Return a field that has another name in the file."""
+    return Field(default=default, validation_alias=name, serialization_alias=name)
 
 
 class ServiceStatus(StrEnum):
-    """How a part stands."""
+    """What a service is doing."""
 
     WAITING = "waiting"
-    """For parts it needs."""
+    """For services it needs."""
     STARTING = "starting"
     UP = "up"
     SILENT = "silent"
-    """It runs, and doesn't answer."""
+    """It runs, but doesn't answer."""
     RESTARTING = "restarting"
     GIVEN_UP = "given up"
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceState:
-    """How one part stands.
+class ServiceState(BaseModel):
+    """State of one service."""
 
-    Parameters
-    ----------
-    since_s
-        Since when, as seconds since 1970.
-    restarts
-        How often it was started again since the farm was started.
-    wrong
-        What is wrong with it, or was when it ended last.
-    """
+    model_config = _CONFIG
 
     name: str
     address: str = ""
-    stand: ServiceStatus = ServiceStatus.WAITING
-    since_s: float = 0.0
-    restarts: int = 0
-    wrong: str = ""
+    status: ServiceStatus = _written_as("stand", ServiceStatus.WAITING)
+    since_s: float = Field(default=0.0, description="When its status changed, in seconds since 1970.")
+    restarts: int = Field(default=0, description="Restarts since the farm was started.")
+    problem: str = _written_as("wrong", "")
     pid: int = 0
 
+    def changed(self, status: ServiceStatus, *, now_s: float, problem: str = "", **changes: Any) -> ServiceState:  # noqa: ANN401
+        """Return the state with a status from now on; `since_s` stays if the status does."""
+        since_s = self.since_s if self.status is status and self.since_s else now_s
+        return self.model_copy(update={"status": status, "since_s": since_s, "problem": problem, **changes})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarmState:
-    """How a farm stands.
 
-    Parameters
-    ----------
-    pid, began_s
-        The supervisor's process: its number, and when it began, in seconds since the machine did.
-    seen_s
-        When it last wrote this down, as seconds since 1970.
-    leads
-        What leads commands on this machine to the farm: environment variables, none of them secret.
-    """
+class FarmState(BaseModel):
+    """State of a farm."""
 
-    pid: int
-    began_s: float
+    model_config = _CONFIG
+
+    pid: int = Field(description="Process of the supervisor.")
+    began_s: float = Field(description="When that process began, in seconds since the machine did.")
     version: str
     started_s: float
-    seen_s: float
-    leads: Mapping[str, str] = field(default_factory=dict)
+    seen_s: float = Field(description="When the state was written, in seconds since 1970.")
+    addresses: Mapping[str, str] = _written_as("leads", {})
     store: str = ""
-    parts: tuple[ServiceState, ...] = ()
+    services: tuple[ServiceState, ...] = _written_as("parts", ())
 
     @property
     def alive(self) -> bool:
@@ -82,39 +78,36 @@ class FarmState:
 
     @property
     def healthy(self) -> bool:
-        """Whether all parts are up."""
-        return bool(self.parts) and all(part.stand is ServiceStatus.UP for part in self.parts)
+        """Whether all services are up."""
+        return bool(self.services) and all(service.status is ServiceStatus.UP for service in self.services)
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is on its way up: every part is up, or was given up, or waits for one that was."""
-        up_or_not = (ServiceStatus.UP, ServiceStatus.GIVEN_UP)
-        given_up = any(part.stand is ServiceStatus.GIVEN_UP for part in self.parts)
-        return bool(self.parts) and all(
-            part.stand in up_or_not or (part.stand is ServiceStatus.WAITING and given_up) for part in self.parts
-        )
+        """Whether no service is still starting: each is up, given up, or waits for one that was given up."""
+        final = {ServiceStatus.UP, ServiceStatus.GIVEN_UP}
+        if any(service.status is ServiceStatus.GIVEN_UP for service in self.services):
+            final.add(ServiceStatus.WAITING)
+        return bool(self.services) and all(service.status in final for service in self.services)
 
     def document(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "alive": self.alive, "healthy": self.alive and self.healthy}
+        """Return plain JSON values."""
+        return {**self.model_dump(mode="json"), "alive": self.alive, "healthy": self.alive and self.healthy}
 
 
 def read_state(home: Path) -> FarmState | None:
-    """Return how the farm stands, or stood when its supervisor ended; None where there never was one."""
+    """Return the last state of the farm, which may have ended; None if there is none."""
     try:
-        told = json.loads(_file(home).read_text(encoding="utf-8"))
-        parts = tuple(ServiceState(**{**part, "stand": ServiceStatus(part["stand"])}) for part in told.pop("parts"))
-        return FarmState(**told, parts=parts)
-    except (OSError, ValueError, TypeError, KeyError):
+        return FarmState.model_validate_json(_state_file(home).read_bytes())
+    except (OSError, ValueError):
         return None
 
 
 def write_state(state: FarmState, home: Path) -> None:
-    """Write it down, whole."""
-    path = _file(home)
-    passing = path.with_suffix(".new")
-    passing.write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
-    passing.replace(path)
+    """Write the state atomically."""
+    path = _state_file(home)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(state.model_dump_json(indent=1), encoding="utf-8")
+    temporary.replace(path)
 
 
 def running_farm(home: Path) -> FarmState | None:
@@ -123,11 +116,28 @@ def running_farm(home: Path) -> FarmState | None:
     return state if state is not None and state.alive else None
 
 
-def moved(part: ServiceState, stand: ServiceStatus, *, now_s: float, wrong: str = "", **changes: Any) -> ServiceState:  # noqa: ANN401
-    """Return a part that stands otherwise from now on; since when doesn't change where the stand doesn't."""
-    since_s = part.since_s if part.stand is stand and part.since_s else now_s
-    return replace(part, stand=stand, since_s=since_s, wrong=wrong, **changes)
+def record_outage(home: Path) -> None:
+    """Record when the farm was last alive, before its state is overwritten. An earlier record stays."""
+    state, path = read_state(home), _outage_file(home)
+    if state is not None and not path.exists():
+        path.write_text(str(state.seen_s), encoding="utf-8")
 
 
-def _file(home: Path) -> Path:
+def read_outage(home: Path) -> datetime | None:
+    """Return when the farm went down; None if it never did, or its runs were recovered."""
+    with suppress(OSError, ValueError):
+        return datetime.fromtimestamp(float(_outage_file(home).read_text(encoding="utf-8")), UTC)
+    return None
+
+
+def clear_outage(home: Path) -> None:
+    """Record that the runs of the last outage were recovered."""
+    _outage_file(home).unlink(missing_ok=True)
+
+
+def _state_file(home: Path) -> Path:
     return farm_folder(home) / "state.json"
+
+
+def _outage_file(home: Path) -> Path:
+    return farm_folder(home) / "went-down"

@@ -1,4 +1,4 @@
-"""Commands on the manager's machine use its farm, unless they are told of another."""
+"""Points commands on the manager's machine to its farm, unless another one is named."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from frontburner.manager.farm_setup import read_setup
 from frontburner.manager.farm_state import running_farm
 from frontburner.settings import Settings, environment
 
-TOLD = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
+ADDRESS_VARIABLES = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
 
 
-def environment_here() -> dict[str, str]:
-    """Return what leads a command to the farm that is up here, the keys of its store among it; empty without one."""
+def local_environment() -> dict[str, str]:
+    """Return the environment for commands on the farm that is up here, with its store's keys; empty if none is."""
     home = Settings().home.expanduser().absolute()
     if running_farm(home) is None:
         return {}
@@ -22,18 +22,18 @@ def environment_here() -> dict[str, str]:
     return commands_environment(read_setup(home), home)
 
 
-def use_farm_here() -> None:
-    """Have this process use the farm that is up here, if one is and nothing says that another is to be used.
+def use_local_farm() -> None:
+    """Set this process's environment to the farm that is up here, if one is and no other is named.
 
-    Whoever has keys of another store keeps them; else the farm's go in together, since they mean nothing one by one.
+    Keys of another store stay; otherwise all of the farm's are set, since they only work together.
     """
-    if any(environment().get(name) for name in TOLD):
+    if any(environment().get(name) for name in ADDRESS_VARIABLES):
         return
-    found = environment_here()
+    variables = local_environment()
     if os.environ.get("AWS_ACCESS_KEY_ID"):
-        found = {name: value for name, value in found.items() if name in TOLD}
-    os.environ.update(found)
-    if found and "dask" in sys.modules:  # it reads its settings from the environment when it is loaded
+        variables = {name: value for name, value in variables.items() if name in ADDRESS_VARIABLES}
+    os.environ.update(variables)
+    if variables and "dask" in sys.modules:  # it read its settings from the environment when it was imported
         import dask
 
         dask.config.refresh()

@@ -1,4 +1,4 @@
-"""The scheduler of a farm that stays, as a process of its own; how nodes stand outlives it."""
+"""The scheduler of a permanent farm as a process of its own. Settings of nodes outlive it, in ``standings.json``."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ import sys
 from frontburner.cluster.node_processes import local_nodes
 from frontburner.cluster.stop_signal import stop_signal
 from frontburner.credentials.certificates import CertificateKind
-from frontburner.credentials.dask_security import security_for
+from frontburner.credentials.dask_security import credentials_folder, security_for
 from frontburner.settings import Settings
 
 
 def main() -> None:
-    """Run the scheduler until it is told to end."""
+    """Run the scheduler until a signal stops it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", default="", help="where other machines reach it, over TLS; empty is this one only")
+    parser.add_argument("--host", default="", help="address for other machines, over TLS; empty is this machine only")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--health-port", type=int, required=True)
-    given = parser.parse_args()
-    home = Settings().home
+    options = parser.parse_args()
     with (
         stop_signal() as stopped,
         local_nodes(
             0,
-            port=given.port,
-            standings=home / "standings.json",
-            health_port=given.health_port,
-            host=given.host,
-            security=security_for(CertificateKind.SERVER, home / "gate") if given.host else None,
+            port=options.port,
+            standings=Settings().home / "standings.json",
+            health_port=options.health_port,
+            host=options.host,
+            security=security_for(CertificateKind.SERVER, credentials_folder()) if options.host else None,
         ) as farm,
     ):
         print(f"The scheduler listens at {farm.scheduler_address}.", file=sys.stderr, flush=True)

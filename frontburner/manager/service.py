@@ -1,37 +1,49 @@
-"""One part of a farm, as its supervisor needs to know it."""
+"""A service of a farm as its supervisor sees it: its program, and the probe that checks whether it is up."""
 
 from __future__ import annotations
 
 import signal
+import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from frontburner.manager.health_probes import Probe
+    from frontburner.credentials.authority import CertificateFiles
+
+PROBE_TIMEOUT_S = 10.0
+_SERVER_ERROR = 500
+
+
+class Probe(Protocol):
+    """Checks whether a service is up."""
+
+    async def check(self) -> str:
+        """Return what is wrong with the service; empty if it is up."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A part of a farm: a program that is to run for as long as the farm is up.
+    """A program that runs for as long as the farm is up.
 
     Parameters
     ----------
     command
-        The program and its arguments; no secret stands in them.
+        The program and its arguments, without secrets.
     address
         Where it is reached.
-    probe
-        Tells whether it is up.
     needs
-        Names of parts that must be up before it is started.
-    ends
+        Names of the services that must be up before it is started.
+    stop_signal
         The signal that ends it.
-    within_s
-        How long it may take to be up.
+    start_timeout_s
+        Seconds in which it must come up.
     folder
-        The folder it runs in; empty is the farm's.
+        Its working folder; empty is the farm's.
     """
 
     name: str
@@ -40,6 +52,64 @@ class Service:
     probe: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    ends: signal.Signals = signal.SIGTERM
-    within_s: float = 180.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    start_timeout_s: float = 180.0
     folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """A service is up if it answers at a URL.
+
+    Parameters
+    ----------
+    files
+        Certificate files, if it uses TLS.
+    accept_refusal
+        Whether an answer with a client error counts: of a service that requires authentication.
+    """
+
+    url: str
+    files: CertificateFiles | None = None
+    accept_refusal: bool = False
+
+    async def check(self) -> str:
+        """Request the URL."""
+        try:
+            answer = await _get(self.url, self.files)
+        except (httpx.HTTPError, OSError) as error:
+            return f"{self.url} doesn't answer ({error or type(error).__name__})"
+        up = answer.is_success or (self.accept_refusal and answer.status_code < _SERVER_ERROR)
+        return "" if up else f"{self.url} answers {answer.status_code}"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProbe:
+    """A node is up if it has joined the scheduler.
+
+    Parameters
+    ----------
+    url
+        Where the scheduler lists its workers.
+    """
+
+    url: str
+    node: str
+
+    async def check(self) -> str:
+        """Look for the node in the scheduler's list."""
+        try:
+            workers = (await _get(self.url, None)).json()["workers"]
+            names = {str(worker["name"]) for worker in workers.values()}
+        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError):
+            return "the scheduler doesn't list its nodes"
+        return "" if self.node in names else "it hasn't joined the scheduler"
+
+
+async def _get(url: str, files: CertificateFiles | None) -> httpx.Response:
+    verify: ssl.SSLContext | bool = False
+    if files is not None:
+        verify = ssl.create_default_context(cafile=files.authority)
+        verify.load_cert_chain(files.certificate, files.key)
+    async with httpx.AsyncClient(verify=verify, timeout=PROBE_TIMEOUT_S, trust_env=False) as client:
+        return await client.get(url)

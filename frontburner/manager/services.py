@@ -1,4 +1,4 @@
-"""What a farm is made of: each part with its program, what it needs, and how one knows that it is up."""
+"""The services of a farm: each with its command, the services it needs, and its probe."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from frontburner.cluster.prefect_server import server_command, server_environmen
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import CertificateKind
 from frontburner.credentials.dask_security import CERTIFICATE_NAMES, credentials_folder
+from frontburner.credentials.permissions import API, PREFECT
 from frontburner.manager.farm_setup import LOOPBACK, SEAWEEDFS, farm_folder
-from frontburner.manager.health_probes import HttpProbe, NodeProbe
-from frontburner.manager.object_store import s3_front, s3_url, seaweedfs, store_address, store_environment
-from frontburner.manager.orphans import MARK
-from frontburner.manager.service import Service
-from frontburner.manager.service_environment import prefect_variables
+from frontburner.manager.object_store import s3_gateway, s3_url, seaweedfs_command, store_address, store_environment
+from frontburner.manager.service import HttpProbe, NodeProbe, Service
+from frontburner.manager.service_keeper import FARM_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,41 +26,44 @@ if TYPE_CHECKING:
 
 POOL = "frontburner"
 COMMAND = (sys.executable, "-c", "from frontburner.cli import main; main()")
+PREFECT_VARIABLES = {"PREFECT_UI_SERVE_BASE": PREFECT, "PREFECT_UI_API_URL": API}
+"""Environment of a Prefect server whose pages are served by the gateway."""
 
 
-def services_of(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
-    """Return the parts of a farm, each after those it needs."""
-    store = _stores(setup, home)
-    needs = tuple(part.name for part in store)
-    door = () if setup.alone else (_gateway(setup, home),)
-    return (*store, _prefect(setup), _scheduler(setup), *door, _worker(setup, needs), *_nodes(setup, needs))
+def farm_services(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
+    """Return the services of a farm, each after those it needs."""
+    store = _store(setup, home)
+    store_names = tuple(service.name for service in store)
+    gateway = () if setup.is_local else (_gateway(setup, home),)
+    worker, nodes = _worker(setup, store_names), _nodes(setup, store_names)
+    return (*store, _prefect(setup), _scheduler(setup), *gateway, worker, *nodes)
 
 
-def environment_of(setup: FarmSetup, home: Path) -> dict[str, str]:
-    """Return what all parts find in their environment, and with them all runs of jobs."""
+def services_environment(setup: FarmSetup, home: Path) -> dict[str, str]:
+    """Return the environment of all services, and so of all runs of jobs."""
     folder, store = farm_folder(home), store_address(setup)
     return {
         **commands_environment(setup, home),
         "FRONTBURNER_HOME": str(home),
-        MARK: str(folder),
+        FARM_VARIABLE: str(folder),
         **server_environment(folder / "prefect", setup.ports["prefect"]),
         **({"FRONTBURNER_STORE": store} if store else {}),
     }
 
 
 def commands_environment(setup: FarmSetup, home: Path) -> dict[str, str]:
-    """Return what commands on this machine need to use the farm: where it is, who they are, the keys of its store."""
+    """Return the environment of commands on this machine: the farm's addresses, and access to its store."""
     store = store_address(setup)
-    papers = None if setup.alone else _client_files(home)
+    files = None if setup.is_local else _client_files(home)
     return {
-        **leads(setup),
+        **farm_addresses(setup),
         **({"FRONTBURNER_FILES": store} if store else {}),
-        **store_environment(setup, home, papers),
+        **store_environment(setup, home, files),
     }
 
 
-def leads(setup: FarmSetup) -> dict[str, str]:
-    """Return where the farm is, for commands on this machine."""
+def farm_addresses(setup: FarmSetup) -> dict[str, str]:
+    """Return the variables by which commands on this machine find the farm."""
     return {
         "FRONTBURNER_SCHEDULER": scheduler_address(setup),
         "PREFECT_API_URL": server_url(setup.ports["prefect"]),
@@ -69,26 +71,22 @@ def leads(setup: FarmSetup) -> dict[str, str]:
 
 
 def scheduler_address(setup: FarmSetup) -> str:
-    """Return where nodes find the scheduler."""
-    return f"{'tcp' if setup.alone else 'tls'}://{setup.host or LOOPBACK}:{setup.ports['scheduler']}"
+    """Return the scheduler's address, as nodes reach it."""
+    return f"{'tcp' if setup.is_local else 'tls'}://{setup.host or LOOPBACK}:{setup.ports['scheduler']}"
 
 
-def gateway_address(setup: FarmSetup) -> str:
-    """Return where people and other machines find the farm; empty on a farm of this machine only."""
-    return "" if setup.alone else f"https://{setup.host}:{setup.ports['gateway']}"
-
-
-def _stores(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
+def _store(setup: FarmSetup, home: Path) -> tuple[Service, ...]:
     if setup.store != SEAWEEDFS:
         return ()
-    inner = f"http://{LOOPBACK}:{setup.ports['s3' if setup.alone else 's3-inner']}"
-    store = Service(name="store", command=seaweedfs(setup, home), address=inner, probe=HttpProbe(inner, refusing=True))
-    if setup.alone:
+    url = f"http://{LOOPBACK}:{setup.ports['s3' if setup.is_local else 's3-inner']}"
+    probe = HttpProbe(url, accept_refusal=True)
+    store = Service(name="store", command=seaweedfs_command(setup, home), address=url, probe=probe)
+    if setup.is_local:
         return (store,)
-    papers = Authority.open(credentials_folder(home)).issue(CertificateKind.SERVER, "s3", [setup.host])
-    folder, command = s3_front(setup, home, papers)
+    files = Authority.open(credentials_folder(home)).issue(CertificateKind.SERVER, "s3", [setup.host])
+    folder, command = s3_gateway(setup, home, files)
     url = s3_url(setup)
-    probe = HttpProbe(url, papers=papers, refusing=True)
+    probe = HttpProbe(url, files=files, accept_refusal=True)
     return store, Service(name="s3", command=command, address=url, probe=probe, needs=("store",), folder=folder)
 
 
@@ -98,10 +96,10 @@ def _prefect(setup: FarmSetup) -> Service:
     return Service(
         name="prefect",
         command=tuple(server_command(setup.ports["prefect"])),
-        environment=database | ({} if setup.alone else prefect_variables()),
+        environment=database | ({} if setup.is_local else PREFECT_VARIABLES),
         address=url.removesuffix("/api"),
         probe=HttpProbe(f"{url}/health"),
-        within_s=300.0,
+        start_timeout_s=300.0,
     )
 
 
@@ -115,13 +113,13 @@ def _scheduler(setup: FarmSetup) -> Service:
             "--health-port", str(ports["scheduler-health"]),
         ),
         address=scheduler_address(setup),
-        probe=HttpProbe(_health(ports["scheduler-health"])),
+        probe=HttpProbe(_health_url(ports["scheduler-health"])),
     )  # fmt: skip
 
 
 def _gateway(setup: FarmSetup, home: Path) -> Service:
-    """Make the one part that hears people and machines nobody knows yet."""
-    url = gateway_address(setup)
+    """Return the only service that accepts connections without a certificate."""
+    url = f"https://{setup.host}:{setup.ports['gateway']}"
     return Service(
         name="gateway",
         command=(
@@ -131,38 +129,38 @@ def _gateway(setup: FarmSetup, home: Path) -> Service:
             "--name", setup.host,
         ),
         address=url,
-        probe=HttpProbe(f"{url}/health", papers=_client_files(home)),
+        probe=HttpProbe(f"{url}/health", files=_client_files(home)),
         needs=("prefect", "scheduler"),
     )  # fmt: skip
 
 
 def _worker(setup: FarmSetup, needs: tuple[str, ...]) -> Service:
-    """Make the part that takes runs of deployments. What it runs is ended with it, and goes on when it is back."""
+    """Return the service that runs deployments. Its runs end with it, and resume when it is back."""
     port = setup.ports["worker-health"]
     return Service(
         name="worker",
         command=(sys.executable, "-m", "frontburner.manager.prefect_worker", "--pool", POOL, "--folder", setup.folder),
         environment={"PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK, "PREFECT_WORKER_WEBSERVER_PORT": str(port)},
         address=f"pool {POOL}",
-        probe=HttpProbe(_health(port)),
+        probe=HttpProbe(_health_url(port)),
         needs=("prefect", "scheduler", *needs),
-        ends=signal.SIGKILL,
-        within_s=300.0,
+        stop_signal=signal.SIGKILL,
+        start_timeout_s=300.0,
     )
 
 
 def _nodes(setup: FarmSetup, needs: tuple[str, ...]) -> tuple[Service, ...]:
-    """Make the nodes of this machine: some, or none where others are to join, which then have its cores for serving."""
-    count = setup.nodes if setup.nodes is not None else default_nodes() if setup.alone else 0
+    """Return the nodes of this machine: by default none where others join, so that its cores are free to serve."""
+    count = setup.nodes if setup.nodes is not None else default_nodes() if setup.is_local else 0
     threads = max(1, cores() // max(1, count))
-    health = f"http://{LOOPBACK}:{setup.ports['scheduler-health']}/json/identity.json"
+    workers_url = f"http://{LOOPBACK}:{setup.ports['scheduler-health']}/json/identity.json"
     names = [f"{socket.gethostname()}-{index + 1}" for index in range(count)]
     return tuple(
         Service(
             name=f"node-{index + 1}",
             command=(*COMMAND, "node", "start", "--name", name, "--threads", str(threads)),
             address=name,
-            probe=NodeProbe(health, name),
+            probe=NodeProbe(workers_url, name),
             needs=("scheduler", *needs),
         )
         for index, name in enumerate(names)
@@ -174,5 +172,5 @@ def _client_files(home: Path) -> CertificateFiles:
     return authority.issue(CertificateKind.CLIENT, CERTIFICATE_NAMES[CertificateKind.CLIENT])
 
 
-def _health(port: int) -> str:
+def _health_url(port: int) -> str:
     return f"http://{LOOPBACK}:{port}/health"

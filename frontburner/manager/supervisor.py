@@ -1,6 +1,6 @@
-"""Runs a farm: keeps all its parts, writes down how they stand, and ends first those that need others.
+"""Runs a farm: keeps all its services, writes their state, and stops those first that need others.
 
-Should it be killed itself, the system ends the parts.
+If it is killed itself, the system ends the services.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locket import LockError, lock_file
@@ -18,11 +19,9 @@ from locket import LockError, lock_file
 from frontburner.cluster.log_files import RotatingLog
 from frontburner.cluster.running_farms import began_s_of
 from frontburner.manager.farm_setup import farm_folder
-from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, write_state
-from frontburner.manager.orphans import end_orphans
-from frontburner.manager.outage import note_outage
-from frontburner.manager.service_keeper import ServiceKeeper
-from frontburner.manager.upgrade import VERSION, note_versions
+from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, record_outage, write_state
+from frontburner.manager.service_keeper import ServiceKeeper, kill_orphans
+from frontburner.manager.upgrade import VERSION, record_versions
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 
     from frontburner.manager.service import Service
 
-WRITE_S = 2.0
-STOPS = (signal.SIGINT, signal.SIGTERM)
+WRITE_INTERVAL_S = 2.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,29 +41,29 @@ class FarmIsUp(FrontburnerError):
 
 @dataclass(slots=True, kw_only=True)
 class Supervisor:
-    """Runs a farm until it is told to end it.
+    """Runs a farm until it is stopped by a signal.
 
     Parameters
     ----------
-    parts
-        What it is made of, each part after those it needs.
+    services
+        Each after those it needs.
     environment
-        What all parts find in their environment.
-    leads, store
+        Environment of all services.
+    addresses, store
         As in `frontburner.manager.farm_state.FarmState`.
-    own_database
-        Whether Prefect's database is a file of the farm's own.
-    say
-        Takes a line whenever a part stands otherwise.
+    owns_database
+        Whether Prefect's database is a file of this farm.
+    report
+        Called with a line for every change of a service's state.
     """
 
     home: Path
-    parts: Sequence[Service]
+    services: Sequence[Service]
     environment: Mapping[str, str]
-    leads: Mapping[str, str]
+    addresses: Mapping[str, str]
     store: str = ""
-    own_database: bool = True
-    say: Callable[[str], None]
+    owns_database: bool = True
+    report: Callable[[str], None]
     _keepers: dict[str, ServiceKeeper] = field(init=False, default_factory=dict)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _state: FarmState = field(init=False)
@@ -77,43 +76,44 @@ class Supervisor:
         FarmIsUp
             When another supervisor runs it.
         """
-        with _alone(farm_folder(self.home)):
-            end_orphans(farm_folder(self.home))
-            for line in note_versions(self.home, own_database=self.own_database):
-                self.say(line)
-            note_outage(self.home)
-            self._begin()
-            tasks = [asyncio.create_task(keeper.keep()) for keeper in self._keepers.values()]
+        folder = farm_folder(self.home)
+        with _exclusive(folder):
+            kill_orphans(folder)
+            for line in record_versions(self.home, owns_database=self.owns_database):
+                self.report(line)
+            record_outage(self.home)
+            self._begin(folder)
+            tasks = [asyncio.create_task(keeper.run()) for keeper in self._keepers.values()]
             try:
                 await self._watch(tasks)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await self._end()
+                await self._stop(folder)
 
-    def _begin(self) -> None:
+    def _begin(self, folder: Path) -> None:
         pid = os.getpid()
         self._state = FarmState(
             pid=pid, began_s=began_s_of(pid), version=VERSION, started_s=time.time(), seen_s=time.time(),
-            leads=self.leads, store=self.store,
+            addresses=self.addresses, store=self.store,
         )  # fmt: skip
-        logs = farm_folder(self.home) / "logs"
-        for part in self.parts:
-            self._keepers[part.name] = ServiceKeeper(
-                part=part, environment=self.environment, folder=farm_folder(self.home),
-                log=RotatingLog(logs / f"{part.name}.log"), tell=self._take, needed=self._missing,
+        for service in self.services:
+            self._keepers[service.name] = ServiceKeeper(
+                service=service, environment=self.environment, folder=folder,
+                log=RotatingLog(folder / "logs" / f"{service.name}.log"), on_change=self._on_change,
+                missing=self._missing,
             )  # fmt: skip
         self._write()
         loop = asyncio.get_running_loop()
-        for number in STOPS:
+        for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._stopping.set)
         if hasattr(signal, "SIGHUP"):
-            loop.add_signal_handler(signal.SIGHUP, self._try_again)
+            loop.add_signal_handler(signal.SIGHUP, self._retry)
 
     async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Write down how the farm stands until it is to end; an error of a keeper's own ends it too."""
-        told = False
+        """Write the state until the farm is stopped; an unexpected error of a keeper stops it too."""
+        notified = False
         while not self._stopping.is_set():
             for task in tasks:
                 if task.done():
@@ -121,46 +121,46 @@ class Supervisor:
             for keeper in self._keepers.values():
                 keeper.log.rotate()
             self._write()
-            if not told and self._state.settled:
-                told = True
-                _tell_systemd()
+            if not notified and self._state.settled:
+                notified = True
+                _notify_systemd()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), WRITE_S)
+                await asyncio.wait_for(self._stopping.wait(), WRITE_INTERVAL_S)
 
-    async def _end(self) -> None:
-        """End all parts: first those that need others."""
-        left = dict(self._keepers)
-        while left:
-            needed = {name for keeper in left.values() for name in keeper.part.needs}
-            now = [keeper for name, keeper in left.items() if name not in needed]
-            await asyncio.gather(*(keeper.end() for keeper in now))
-            for keeper in now:
-                keeper.ended()
-                del left[keeper.part.name]
-            end_orphans(farm_folder(self.home))  # runs of jobs outlive the worker that began them
+    async def _stop(self, folder: Path) -> None:
+        """Stop all services: first those that no other needs."""
+        remaining = dict(self._keepers)
+        while remaining:
+            needed = {name for keeper in remaining.values() for name in keeper.service.needs}
+            unneeded = [keeper for name, keeper in remaining.items() if name not in needed]
+            await asyncio.gather(*(keeper.stop() for keeper in unneeded))
+            for keeper in unneeded:
+                keeper.mark_ended()
+                del remaining[keeper.service.name]
+            kill_orphans(folder)  # runs of jobs outlive the worker that started them
         self._write()
 
-    def _try_again(self) -> None:
+    def _retry(self) -> None:
         for keeper in self._keepers.values():
-            keeper.try_again()
+            keeper.retry()
 
-    def _missing(self, part: Service) -> list[str]:
-        return [name for name in part.needs if self._keepers[name].state.stand is not ServiceStatus.UP]
+    def _missing(self, service: Service) -> list[str]:
+        return [name for name in service.needs if self._keepers[name].state.status is not ServiceStatus.UP]
 
-    def _take(self, part: ServiceState) -> None:
-        wrong = f": {part.wrong}" if part.wrong else ""
-        self.say(f"{part.name} is {part.stand}{wrong}")
+    def _on_change(self, service: ServiceState) -> None:
+        problem = f": {service.problem}" if service.problem else ""
+        self.report(f"{service.name} is {service.status}{problem}")
         self._write()
 
     def _write(self) -> None:
-        parts = tuple(keeper.state for keeper in self._keepers.values())
-        self._state = replace(self._state, seen_s=time.time(), parts=parts)
-        with suppress(OSError):  # a full disk ends no farm
+        services = tuple(keeper.state for keeper in self._keepers.values())
+        self._state = self._state.model_copy(update={"seen_s": time.time(), "services": services})
+        with suppress(OSError):  # a full disk must not end the farm
             write_state(self._state, self.home)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = lock_file(str(folder / "lock"), timeout=0)
     try:
@@ -176,10 +176,8 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _tell_systemd() -> None:
-    """Tell systemd, if that started us, that the farm is up."""
-    import socket
-
+def _notify_systemd() -> None:
+    """Notify systemd, if it started this process, that the farm is up."""
     if not (address := os.environ.get("NOTIFY_SOCKET")):
         return
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -1,4 +1,4 @@
-"""Units of systemd, by which a machine brings its farm up when it starts. Pure text."""
+"""The text of the systemd unit that starts a farm with its machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-NAME = "frontburner.service"
-START_WITHIN_S = 600
+UNIT_NAME = "frontburner.service"
+START_TIMEOUT_S = 600
 _PLAIN = re.compile(r"[\w@:,./=+-]+")
 
 UNIT = """# Written by `frontburner farm install`.
@@ -24,14 +24,14 @@ Type=notify
 ExecStart={command}
 WorkingDirectory={folder}
 {environment}
-# Credentials, such as AWS_ACCESS_KEY_ID=… of a store of your own: a file that only you can read.
+# Credentials, such as AWS_ACCESS_KEY_ID=… of your own store: a file that only you can read.
 EnvironmentFile=-{secrets}
-{user}# A farm that was ended by `frontburner farm down` stays down.
+{user}# A farm that was stopped by `frontburner farm down` stays down.
 Restart=on-failure
 RestartSec=5
-TimeoutStartSec={start_s}
+TimeoutStartSec={start_timeout_s}
 TimeoutStopSec=90
-# The supervisor ends its parts in their order; what is left after that is killed.
+# The supervisor stops its services in their order; what is left after that is killed.
 KillMode=mixed
 
 [Install]
@@ -42,38 +42,38 @@ WantedBy={target}
 def farm_unit(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], secrets: Path, user: str = ""
 ) -> str:
-    """Return the unit of a farm.
+    """Return the text of a farm's unit.
 
     Parameters
     ----------
     command
-        What runs it in the foreground.
+        Command that runs the farm in the foreground.
     folder
-        The folder it is run in.
+        Its working folder.
     secrets
-        A file with more of the environment, which needn't be there.
+        File with more environment variables, which may be missing.
     user
-        Whose farm it is, in a unit of the whole machine; empty in a unit of that user's own.
+        User that runs the farm, in a unit of the whole machine; empty in a unit of that user.
     """
     return UNIT.format(
-        command=" ".join(quoted(word) for word in command),
-        folder=escaped(str(folder)),
-        environment="\n".join(f"Environment={quoted(f'{name}={value}')}" for name, value in environment.items()),
-        secrets=escaped(str(secrets)),
+        command=" ".join(quote(word) for word in command),
+        folder=escape(str(folder)),
+        environment="\n".join(f"Environment={quote(f'{name}={value}')}" for name, value in environment.items()),
+        secrets=escape(str(secrets)),
         user=f"User={user}\n" if user else "",
-        start_s=START_WITHIN_S,
+        start_timeout_s=START_TIMEOUT_S,
         target="multi-user.target" if user else "default.target",
     )
 
 
-def quoted(word: str) -> str:
-    """Return a word as systemd reads it as one, and as it is."""
-    word = escaped(word)
+def quote(word: str) -> str:
+    """Return a word quoted so that systemd reads it unchanged."""
+    word = escape(word)
     if _PLAIN.fullmatch(word):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def escaped(text: str) -> str:
-    """Return text in which systemd replaces nothing."""
+def escape(text: str) -> str:
+    """Return text with systemd's specifiers escaped."""
     return text.replace("%", "%%")

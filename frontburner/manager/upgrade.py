@@ -1,4 +1,4 @@
-"""What a farm ran with last, and a copy of Prefect's database before another version of Prefect changes it."""
+"""Records the versions a farm ran with, and backs up Prefect's database before another Prefect migrates it."""
 
 from __future__ import annotations
 
@@ -18,50 +18,53 @@ VERSION = version("frontburner")
 PACKAGES = ("frontburner", "prefect", "distributed")
 
 
-def note_versions(home: Path, *, own_database: bool) -> list[str]:
-    """Note what the farm runs with from now on.
+def record_versions(home: Path, *, owns_database: bool) -> list[str]:
+    """Record the installed versions.
 
     Parameters
     ----------
-    own_database
-        Whether Prefect's database is the farm's own file, of which a copy is made before Prefect brings it up to date.
+    owns_database
+        Whether Prefect's database is a file of this farm, which is backed up before Prefect migrates it.
 
     Returns
     -------
     list of str
-        What is new, in sentences.
+        The changes, one sentence each.
 
     Raises
     ------
     SetupRefused
-        When Prefect is older than the one that had the database last: it can't read it.
+        When Prefect is older than the one that last used the database, and so can't read it.
     """
-    noted = farm_folder(home) / "versions.json"
-    before: dict[str, str] = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
-    now = {package: version(package) for package in PACKAGES}
-    said = [
-        f"{name} {before[name]} is {now[name]} now." for name in PACKAGES if before.get(name, now[name]) != now[name]
+    path = farm_folder(home) / "versions.json"
+    previous: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    current = {package: version(package) for package in PACKAGES}
+    changes = [
+        f"{name} {previous[name]} is {current[name]} now."
+        for name in PACKAGES
+        if previous.get(name, current[name]) != current[name]
     ]
-    last = before.get("prefect", now["prefect"])
-    if _numbers(now["prefect"]) < _numbers(last):
+    last = previous.get("prefect", current["prefect"])
+    if _numbers(current["prefect"]) < _numbers(last):
         raise SetupRefused(
-            reason=f"Prefect's database was last used by version {last}; {now['prefect']} is older and can't read it.",
-            remedy=f"Install prefect=={last} again, or put the copy of {farm_folder(home) / 'prefect'} back in place.",
+            reason=f"Prefect's database was last used by version {last}; {current['prefect']} is older and can't "
+            "read it.",
+            remedy=f"Install prefect=={last} again, or restore the backup in {farm_folder(home) / 'prefect'}.",
         )
-    if last != now["prefect"] and own_database:
-        said += _copy(farm_folder(home) / "prefect" / "prefect.db", last)
-    if now != before:
-        write_private(noted, json.dumps(now, indent=1).encode())
-    return said
+    if last != current["prefect"] and owns_database:
+        changes += _back_up(farm_folder(home) / "prefect" / "prefect.db", last)
+    if current != previous:
+        write_private(path, json.dumps(current, indent=1).encode())
+    return changes
 
 
-def _copy(database: Path, last: str) -> list[str]:
+def _back_up(database: Path, last: str) -> list[str]:
     if not database.exists():
         return []
-    copy = database.with_name(f"prefect-{last}.db")
-    with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(copy)) as kept:
-        now.backup(kept)
-    return [f"Prefect brings its database up to date; a copy as it was is {copy}."]
+    backup = database.with_name(f"prefect-{last}.db")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    return [f"Prefect migrates its database; the backup is {backup}."]
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from frontburner.control.background_run import launch
 from frontburner.control.intake import check_job, with_absolute_paths
 from frontburner.jobs.job import make_job
-from frontburner.manager.local_farm import use_farm_here
+from frontburner.manager.local_farm import use_local_farm
 from frontburner.monitor.uploads import Uploads
 from frontburner.retention.dropped_scenes import SUBMITTED
 from frontburner.settings import Settings
@@ -93,7 +93,7 @@ class LocalDropHandler:
     def check(self, document: dict[str, Any]) -> RenderJob:
         """Make a job, and prove it."""
         job = make_job(document)
-        use_farm_here()
+        use_local_farm()
         check_job(job)
         return job
 

@@ -19,7 +19,7 @@ from frontburner.control.intake import check_job, with_absolute_paths
 from frontburner.control.stop import request_stop
 from frontburner.events import RunState
 from frontburner.jobs.job import JobRefused, RenderJob
-from frontburner.manager.local_farm import use_farm_here
+from frontburner.manager.local_farm import use_local_farm
 from frontburner.record import registry
 from frontburner.record.job_status import JobStatus
 from frontburner.record.registry import JobLocation, UnknownJob
@@ -202,7 +202,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
     FrontburnerError
         When its scene can't be read, or its store not be reached.
     """
-    use_farm_here()
+    use_local_farm()
     check_job(job)
     resolved = with_absolute_paths(job)
     submitted = Job(place=JobLocation(job_id=resolved.job_id, store=open_store(resolved.out)))
@@ -213,7 +213,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
 
 def list_jobs(out: str | None = None) -> list[Job]:
     """Return the jobs that this machine has run, or those of a store; the last one first."""
-    use_farm_here()
+    use_local_farm()
     return [Job(place=place) for place in registry.list_jobs(out)]
 
 
@@ -225,5 +225,5 @@ def find_job(name: str, out: str | None = None) -> Job:
     UnknownJob
         When there is none, or more than one.
     """
-    use_farm_here()
+    use_local_farm()
     return Job(place=registry.find_job(name, out))

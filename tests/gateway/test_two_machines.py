@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.credentials.tokens import TokenStore
-from frontburner.manager.service_environment import prefect_variables
+from frontburner.manager.services import PREFECT_VARIABLES
 from storage.images import decode_exr
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect_at, until
 from tests.end_to_end.test_sharing import ended, nodes
@@ -29,7 +29,7 @@ def found_in(folder: Path, secrets: list[str]) -> list[Path]:
 @pytest.fixture(autouse=True)
 def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect's server is started as the manager starts it."""
-    for name, value in prefect_variables().items():
+    for name, value in PREFECT_VARIABLES.items():
         monkeypatch.setenv(name, value)
 
 

@@ -1,1 +1,1 @@
-"""The manager of a farm: its parts as real processes, its decisions as values."""
+"""The manager of a farm: its services as real processes, its decisions as values."""

@@ -15,7 +15,7 @@ import pytest
 from frontburner.cluster.log_files import KEPT, RotatingLog
 from frontburner.manager.farm_setup import SetupRefused, farm_folder
 from frontburner.manager.systemd_units import farm_unit
-from frontburner.manager.upgrade import note_versions
+from frontburner.manager.upgrade import record_versions
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ def test_before_another_prefect_changes_the_database_it_is_copied_and_an_older_o
         database.execute("create table job (name text)")
         database.execute("insert into job values ('room')")
         database.commit()
-    assert note_versions(tmp_path, own_database=True) == []
+    assert record_versions(tmp_path, owns_database=True) == []
     noted = farm_folder(tmp_path) / "versions.json"
     now = json.loads(noted.read_text())
 
     noted.write_text(json.dumps(now | {"prefect": "3.7.0"}))
-    said = note_versions(tmp_path, own_database=True)
+    said = record_versions(tmp_path, owns_database=True)
     assert said[0] == f"prefect 3.7.0 is {now['prefect']} now."
     with closing(sqlite3.connect(folder / "prefect-3.7.0.db")) as copy:
         assert copy.execute("select name from job").fetchall() == [("room",)]
@@ -109,5 +109,5 @@ def test_before_another_prefect_changes_the_database_it_is_copied_and_an_older_o
 
     noted.write_text(json.dumps(now | {"prefect": "99.0.1"}))
     with pytest.raises(SetupRefused, match=r"version 99\.0\.1;.* older"):
-        note_versions(tmp_path, own_database=True)
+        record_versions(tmp_path, owns_database=True)
     assert json.loads(noted.read_text())["prefect"] == "99.0.1"

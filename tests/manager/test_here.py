@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from frontburner.cluster.running_farms import began_s_of
-from frontburner.manager.farm_setup import SEAWEEDFS, FarmSetup, completed, farm_folder, keep_setup
+from frontburner.manager.farm_setup import SEAWEEDFS, FarmSetup, farm_folder, with_ports, write_setup
 from frontburner.manager.farm_state import FarmState, write_state
-from frontburner.manager.local_farm import TOLD, use_farm_here
+from frontburner.manager.local_farm import ADDRESS_VARIABLES, use_local_farm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +22,12 @@ AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_RE
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home whose farm is up, for all that can be seen: this process is its supervisor."""
-    for name in (*TOLD, *AWS, "FRONTBURNER_FILES"):
+    for name in (*ADDRESS_VARIABLES, *AWS, "FRONTBURNER_FILES"):
         monkeypatch.setenv(name, "")  # so that it is put back
         monkeypatch.delenv(name)
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
     farm_folder(tmp_path).mkdir()
-    keep_setup(completed(FarmSetup(store=SEAWEEDFS), lambda _: True), tmp_path)
+    write_setup(with_ports(FarmSetup(store=SEAWEEDFS), lambda _: True), tmp_path)
     now_s, pid = time.time(), os.getpid()
     state = FarmState(pid=pid, began_s=began_s_of(pid), version="1", started_s=now_s, seen_s=now_s)
     write_state(state, tmp_path)
@@ -38,7 +38,7 @@ def test_a_command_uses_the_farm_that_is_up_and_all_of_its_stores_keys(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "somewhere")
-    use_farm_here()
+    use_local_farm()
     assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
     assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:8333"
     assert os.environ["AWS_REGION"] == "us-east-1"
@@ -47,17 +47,17 @@ def test_a_command_uses_the_farm_that_is_up_and_all_of_its_stores_keys(
 
 def test_keys_of_another_store_stay(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
-    use_farm_here()
+    use_local_farm()
     assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
     assert os.environ["AWS_ACCESS_KEY_ID"] == "theirs"
     assert "AWS_ENDPOINT_URL" not in os.environ
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", ADDRESS_VARIABLES)
 def test_a_farm_that_is_named_goes_before(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "tcp://elsewhere:8786")
-    use_farm_here()
-    assert {each: os.environ.get(each) for each in TOLD if each != name} == {
-        each: None for each in TOLD if each != name
+    use_local_farm()
+    assert {each: os.environ.get(each) for each in ADDRESS_VARIABLES if each != name} == {
+        each: None for each in ADDRESS_VARIABLES if each != name
     }
     assert "AWS_ACCESS_KEY_ID" not in os.environ

@@ -10,9 +10,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from frontburner.events import RunState
-from frontburner.manager import metrics_app
-from frontburner.manager.metrics import JobFigures, Reading, exposition
-from frontburner.manager.metrics_app import MetricsApp
+from frontburner.manager import metrics
+from frontburner.manager.metrics import JobMetrics, MetricsApp, Reading, exposition
 from frontburner.record.job_status import JobStatus, NodeStatus
 from frontburner.retention.rules import Kind
 
@@ -45,7 +44,7 @@ def test_the_figures_are_those_of_the_records() -> None:
         nodes={"n1": NodeStatus(units=7, failures=1), "n2": NodeStatus(units=5)},
     )  # fmt: skip
     reading = Reading(
-        now=NOW, snapshot=SNAPSHOT, jobs=(JobFigures(status=status, efficiency=0.97),),
+        now=NOW, snapshot=SNAPSHOT, jobs=(JobMetrics(status=status, efficiency=0.97),),
         stores={"s3://farm": {Kind.UNITS: 1234}},
     )  # fmt: skip
     told = samples(exposition(reading))
@@ -74,18 +73,18 @@ def test_over_http_figures_are_read_seldom_and_never_written_to(monkeypatch: pyt
     now_s: list[float] = [0.0]
     reads: list[tuple[str, bool]] = []
 
-    def figures_now(scheduler: str, *, stores: bool) -> bytes:
+    def current_metrics(scheduler: str, *, stores: bool) -> bytes:
         reads.append((scheduler, stores))
         return b"frontburner_farm_up 1.0\n"
 
-    monkeypatch.setattr(metrics_app, "figures_now", figures_now)
+    monkeypatch.setattr(metrics, "current_metrics", current_metrics)
 
     async def ask() -> list[httpx.Response]:
         app = MetricsApp(scheduler=lambda: "tcp://127.0.0.1:1", clock=lambda: now_s[0])
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://farm") as client:
             first = [await client.get("/metrics"), await client.get("/metrics")]
-            now_s[0] += metrics_app.KEPT_S
+            now_s[0] += metrics.CACHE_S
             return [*first, await client.get("/metrics"), await client.post("/metrics")]
 
     first, second, third, written = asyncio.run(ask())

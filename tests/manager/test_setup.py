@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontburner.manager.farm_setup import (
-    USUAL_PORTS,
+    DEFAULT_PORTS,
     FarmSetup,
     SetupRefused,
-    changed,
-    completed,
     farm_folder,
-    keep_setup,
     read_setup,
+    updated_setup,
+    with_ports,
+    write_setup,
 )
-from frontburner.manager.restart_policy import LONGEST_S, MOST_IN_A_ROW, STEADY_S, RestartPolicy
+from frontburner.manager.service_keeper import MAX_DELAY_S, MAX_FAILURES, STABLE_S, RestartPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 def test_what_was_asked_for_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
     assert read_setup(tmp_path) == FarmSetup()
-    asked = changed(FarmSetup(), {"nodes": 3, "database": "postgresql://farm:secret@db/prefect", "store": None})
-    keep_setup(asked, tmp_path)
+    asked = updated_setup(FarmSetup(), {"nodes": 3, "database": "postgresql://farm:secret@db/prefect", "store": None})
+    write_setup(asked, tmp_path)
     kept = read_setup(tmp_path)
     assert kept == asked
     assert kept.database == "postgresql+asyncpg://farm:secret@db/prefect"
     assert "secret" not in repr(kept)
     (file,) = farm_folder(tmp_path).iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert changed(kept, {"nodes": None}) == kept
+    assert updated_setup(kept, {"nodes": None}) == kept
 
     file.write_text("{")
-    with pytest.raises(SetupRefused, match="Mend the file"):
+    with pytest.raises(SetupRefused, match="Correct the file"):
         read_setup(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"host": "0.0.0.0"}, "no address that nodes could be told"),
+        ({"host": "0.0.0.0"}, "no address that nodes could connect to"),
         ({"host": "203.0.113.7"}, "no address of this machine. Its addresses are .*127.0.0.1"),
         ({"nodes": -1}, "give 0 or more"),
         ({"database": "mysql://db/prefect"}, "PostgreSQL or SQLite.*pg_trgm"),
@@ -57,26 +57,26 @@ def test_what_makes_no_sense_is_refused(asked: dict[str, object], why: str) -> N
     from storage.errors import FrontburnerError
 
     with pytest.raises(FrontburnerError, match=why):
-        changed(FarmSetup(), asked)
+        updated_setup(FarmSetup(), asked)
 
 
-@given(st.sets(st.sampled_from([*USUAL_PORTS.values(), *(port + 10_000 for port in USUAL_PORTS.values())])))
+@given(st.sets(st.sampled_from([*DEFAULT_PORTS.values(), *(port + 10_000 for port in DEFAULT_PORTS.values())])))
 def test_each_part_has_a_port_of_its_own_that_was_free_and_keeps_it(taken: set[int]) -> None:
-    ports = completed(FarmSetup(), lambda port: port not in taken).ports
-    assert ports.keys() == USUAL_PORTS.keys()
+    ports = with_ports(FarmSetup(), lambda port: port not in taken).ports
+    assert ports.keys() == DEFAULT_PORTS.keys()
     assert len(set(ports.values())) == len(ports)
     assert not taken & set(ports.values())
-    assert completed(FarmSetup(ports=ports), lambda _: False).ports == ports
+    assert with_ports(FarmSetup(ports=ports), lambda _: False).ports == ports
     if not taken:
-        assert ports == USUAL_PORTS
+        assert ports == DEFAULT_PORTS
 
 
-@given(st.lists(st.floats(min_value=0, max_value=2 * STEADY_S), min_size=1, max_size=30))
+@given(st.lists(st.floats(min_value=0, max_value=2 * STABLE_S), min_size=1, max_size=30))
 def test_a_part_is_given_up_only_after_short_lives_in_a_row(lives: list[float]) -> None:
-    patience, in_a_row = RestartPolicy(), 0
+    policy, in_a_row = RestartPolicy(), 0
     for up_s in lives:
-        patience = patience.after(up_s)
-        in_a_row = 1 if up_s >= STEADY_S else in_a_row + 1
-        assert patience.over == (in_a_row >= MOST_IN_A_ROW)
-        assert 0 < patience.wait_s <= LONGEST_S
-    assert patience.wait_s == min(LONGEST_S, 2.0 ** (in_a_row - 1))
+        policy = policy.after(up_s)
+        in_a_row = 1 if up_s >= STABLE_S else in_a_row + 1
+        assert policy.is_exhausted == (in_a_row >= MAX_FAILURES)
+        assert 0 < policy.delay_s <= MAX_DELAY_S
+    assert policy.delay_s == min(MAX_DELAY_S, 2.0 ** (in_a_row - 1))

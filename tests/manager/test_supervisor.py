@@ -1,4 +1,4 @@
-"""A supervisor with parts that are real processes, killed, hung and broken on purpose."""
+"""A supervisor whose services are real processes, killed, hung and broken on purpose."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import psutil
 import pytest
 
 from frontburner.manager.farm_setup import farm_folder
-from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, read_state, running_farm
-from frontburner.manager.orphans import MARK
-from frontburner.manager.outage import went_down_at
+from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, read_outage, read_state, running_farm
+from frontburner.manager.service_keeper import FARM_VARIABLE
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 if TYPE_CHECKING:
@@ -26,40 +25,39 @@ if TYPE_CHECKING:
 SUPERVISOR = """
 import asyncio, socket, sys
 from pathlib import Path
-from frontburner.manager import keeper, patience, probes
-from frontburner.manager.orphans import MARK
-from frontburner.manager.service import Part
-from frontburner.manager.health_probes import Answers
+from frontburner.manager import service as probes, service_keeper as keeper
 from frontburner.manager.farm_setup import farm_folder
+from frontburner.manager.service import HttpProbe, Service
+from frontburner.manager.service_keeper import FARM_VARIABLE
 from frontburner.manager.supervisor import Supervisor
 
-patience.FIRST_S, keeper.WATCH_S, keeper.END_S = 0.05, 0.2, 2.0
-probes.ANSWER_TIMEOUT_S, keeper.HUNG_S = 5.0, 15.0  # a busy machine's part answers by then, at one of several tries
-home, wanted = Path(sys.argv[1]), sys.argv[2:]
+keeper.FIRST_DELAY_S, keeper.POLL_S, keeper.STOP_TIMEOUT_S = 0.05, 0.2, 2.0
+probes.PROBE_TIMEOUT_S, keeper.HUNG_S = 5.0, 15.0  # on a busy machine a service answers one of several probes in time
+home, names = Path(sys.argv[1]), sys.argv[2:]
 SERVE = '''
 import sys, http.server as h
 h.HTTPServer(("127.0.0.1", int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_forever()
 '''
-BREAK = "import sys; sys.exit('the disk of the broken part is on fire')"
+BREAK = "import sys; sys.exit('the disk of the broken service is on fire')"
 
-held = []
+reserved = []
 
-def free():
-    held.append(socket.socket())  # held, so that it is given to nobody else
-    held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held[-1].bind(("127.0.0.1", 0))
-    return held[-1].getsockname()[1]
+def free_port():
+    reserved.append(socket.socket())  # held open, so that nobody else gets it
+    reserved[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved[-1].bind(("127.0.0.1", 0))
+    return reserved[-1].getsockname()[1]
 
-def part(name, port, needs=()):
+def service(name, port, needs):
     code = BREAK if name == "broken" else SERVE
-    return Part(name=name, command=(sys.executable, "-c", code, str(port)), address=f"127.0.0.1:{port}",
-                probe=Answers(f"http://127.0.0.1:{port}/"), needs=needs)
+    return Service(name=name, command=(sys.executable, "-c", code, str(port)), address=f"127.0.0.1:{port}",
+                   probe=HttpProbe(f"http://127.0.0.1:{port}/"), needs=needs)
 
-parts = []
-for name in wanted:
-    parts.append(part(name, free(), tuple(each.name for each in parts)))
-asyncio.run(Supervisor(home=home, parts=parts, environment={MARK: str(farm_folder(home))}, leads={"WHERE": "here"},
-                       say=lambda line: print(line, flush=True)).run())
+services = []
+for name in names:
+    services.append(service(name, free_port(), tuple(each.name for each in services)))
+asyncio.run(Supervisor(home=home, services=services, environment={FARM_VARIABLE: str(farm_folder(home))},
+                       addresses={"WHERE": "here"}, report=lambda line: print(line, flush=True)).run())
 """
 
 
@@ -76,8 +74,8 @@ class Farm:
         found: FarmState = until(self._own)
         return found
 
-    def part(self, name: str) -> ServiceState:
-        return next(part for part in self.state.parts if part.name == name)
+    def service(self, name: str) -> ServiceState:
+        return next(service for service in self.state.services if service.name == name)
 
     def up(self) -> None:
         until(lambda: self.state.healthy)
@@ -103,13 +101,13 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def begin(home: Path) -> Iterator[Callable[..., Farm]]:
-    """Start a supervisor of these parts, which ends with the test."""
+    """Start a supervisor of these services, which ends with the test."""
     with ExitStack() as started:
 
-        def begin(*parts: str) -> Farm:
+        def begin(*services: str) -> Farm:
             process = started.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", SUPERVISOR, str(home), *parts],
+                    [sys.executable, "-c", SUPERVISOR, str(home), *services],
                     env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
                     cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 )
@@ -121,70 +119,70 @@ def begin(home: Path) -> Iterator[Callable[..., Farm]]:
 
 
 def of_farm(home: Path) -> list[psutil.Process]:
-    """All processes of a farm's parts."""
+    """All processes of a farm's services."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == str(farm_folder(home)):
+            if process.environ().get(FARM_VARIABLE) == str(farm_folder(home)):
                 found.append(process)
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
 
 
-def test_parts_come_up_in_their_order_are_started_again_and_end_together(
-    home: Path, begin: Callable[..., Farm]
-) -> None:
+def test_services_start_in_order_restart_and_stop_together(home: Path, begin: Callable[..., Farm]) -> None:
     farm = begin("store", "scheduler", "worker")
     farm.up()
-    since = {part.name: part.since_s for part in farm.state.parts}
+    since = {service.name: service.since_s for service in farm.state.services}
     assert since["store"] <= since["scheduler"] <= since["worker"]
     assert running_farm(home) == read_state(home)
 
-    os.kill(farm.part("scheduler").pid, signal.SIGKILL)
-    until(lambda: farm.part("scheduler").restarts == 1 and farm.state.healthy)
-    assert (farm.part("store").restarts, farm.part("worker").restarts) == (0, 0)
+    os.kill(farm.service("scheduler").pid, signal.SIGKILL)
+    until(lambda: farm.service("scheduler").restarts == 1 and farm.state.healthy)
+    assert (farm.service("store").restarts, farm.service("worker").restarts) == (0, 0)
 
-    os.kill(farm.part("store").pid, signal.SIGSTOP)
-    until(lambda: farm.part("store").stand is ServiceStatus.SILENT)
-    until(lambda: farm.part("store").restarts == 1 and farm.state.healthy)
+    os.kill(farm.service("store").pid, signal.SIGSTOP)
+    until(lambda: farm.service("store").status is ServiceStatus.SILENT)
+    until(lambda: farm.service("store").restarts == 1 and farm.state.healthy)
 
     said = farm.end()
     assert "scheduler is restarting: it was ended by signal 9" in said
-    assert [part.stand for part in farm.state.parts] == [ServiceStatus.ENDED] * 3
+    assert [service.status for service in farm.state.services] == [ServiceStatus.ENDED] * 3
     assert running_farm(home) is None
     assert not of_farm(home)
 
 
-def test_a_part_that_never_stays_up_is_given_up_with_its_last_words_and_tried_again_when_asked(
+def test_a_service_that_never_stays_up_is_given_up_with_its_last_output_and_retried_on_request(
     home: Path, begin: Callable[..., Farm]
 ) -> None:
     farm = begin("store", "broken", "worker")
-    until(lambda: farm.part("broken").stand is ServiceStatus.GIVEN_UP)
-    assert "the disk of the broken part is on fire" in farm.part("broken").wrong
-    assert "exit code 1" in farm.part("broken").wrong
-    until(lambda: (farm.part("worker").stand, farm.part("worker").wrong) == (ServiceStatus.WAITING, "for broken"))
+    until(lambda: farm.service("broken").status is ServiceStatus.GIVEN_UP)
+    assert "the disk of the broken service is on fire" in farm.service("broken").problem
+    assert "exit code 1" in farm.service("broken").problem
+    until(
+        lambda: (farm.service("worker").status, farm.service("worker").problem) == (ServiceStatus.WAITING, "for broken")
+    )
     until(lambda: farm.state.settled)
     assert not farm.state.healthy
-    tries = farm.part("broken").restarts
+    tries = farm.service("broken").restarts
     farm.process.send_signal(signal.SIGHUP)
-    until(lambda: farm.part("broken").restarts > tries)
+    until(lambda: farm.service("broken").restarts > tries)
     farm.end()
 
 
-def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_outage(
+def test_services_end_with_a_killed_supervisor_and_the_next_one_records_the_outage(
     home: Path, begin: Callable[..., Farm]
 ) -> None:
     farm = begin("store", "worker")
     farm.up()
-    assert went_down_at(home) is None
+    assert read_outage(home) is None
     second = begin("store")
     said, _ = second.process.communicate(timeout=TIMEOUT_S)
     assert second.process.returncode != 0
     assert "A farm is up already" in said
 
-    run = [sys.executable, "-c", "import time; time.sleep(3600)"]  # of a job, which is no part
-    with subprocess.Popen(run, env={**os.environ, MARK: str(farm_folder(home))}) as orphan:
+    run = [sys.executable, "-c", "import time; time.sleep(3600)"]  # of a job, which is no service
+    with subprocess.Popen(run, env={**os.environ, FARM_VARIABLE: str(farm_folder(home))}) as orphan:
         farm.process.kill()
         farm.process.communicate(timeout=TIMEOUT_S)
         until(lambda: [process.pid for process in of_farm(home)] == [orphan.pid])
@@ -194,7 +192,7 @@ def test_parts_end_with_a_supervisor_that_is_killed_and_the_next_one_notes_the_o
         third = begin("store", "worker")
         third.up()
         assert orphan.wait(TIMEOUT_S) == -signal.SIGKILL
-        down_at = went_down_at(home)
+        down_at = read_outage(home)
         assert down_at is not None
         assert down_at.timestamp() == pytest.approx(last_seen_s)
         third.end()

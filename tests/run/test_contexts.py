@@ -16,7 +16,7 @@ from frontburner import events as ev
 from frontburner.cli.render import run as run_command_line
 from frontburner.cli.reporters import OutputFormat
 from frontburner.control.intake import JobInput
-from frontburner.manager.local_farm import TOLD, use_farm_here
+from frontburner.manager.local_farm import ADDRESS_VARIABLES, use_local_farm
 from frontburner.record.registry import prefect_api
 from frontburner.settings import Settings, environment, settings_for
 from tasks.process.user_command import UserCommand, run
@@ -31,7 +31,7 @@ WAIT_S = 30
 @pytest.fixture(autouse=True)
 def no_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
-    for name in (*TOLD, "FRONTBURNER_NODES"):
+    for name in (*ADDRESS_VARIABLES, "FRONTBURNER_NODES"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -91,7 +91,7 @@ def test_settings_are_those_of_their_context() -> None:
     at_once(lambda: job("a"), lambda: job("b"))
     assert seen == {name: (f"tcp://{name}:8786", f"http://{name}:4200/api") for name in ("a", "b")}
     assert (Settings().scheduler, prefect_api()) == ("", "")
-    assert not any(name in os.environ for name in TOLD)
+    assert not any(name in os.environ for name in ADDRESS_VARIABLES)
 
 
 def test_those_of_a_context_come_before_the_environment_and_are_checked_alike(
@@ -108,15 +108,15 @@ def test_those_of_a_context_come_before_the_environment_and_are_checked_alike(
 
 def test_what_is_started_for_a_job_finds_the_job_s_farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "frontburner.manager.local_farm.environment_here", lambda: dict.fromkeys(TOLD, "of the machine")
+        "frontburner.manager.local_farm.local_environment", lambda: dict.fromkeys(ADDRESS_VARIABLES, "of the machine")
     )
     log = tmp_path / "said"
     ask = [sys.executable, "-c", "import os; print(os.environ['FRONTBURNER_SCHEDULER'])"]
     with settings_for(FRONTBURNER_SCHEDULER="tcp://own:8786"):
         assert subprocess.check_output(ask, env=environment(), text=True).strip() == "tcp://own:8786"
         run(UserCommand(arguments=tuple(ask), folder=str(tmp_path), log=str(log), environment=environment()))
-        use_farm_here()
-    assert not any(name in os.environ for name in TOLD), "a job that has a farm needs no other"
+        use_local_farm()
+    assert not any(name in os.environ for name in ADDRESS_VARIABLES), "a job that has a farm needs no other"
     assert log.read_text().strip() == "tcp://own:8786"
 
 
@@ -124,7 +124,7 @@ def test_a_cluster_that_is_named_comes_before_the_farm_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "frontburner.manager.local_farm.environment_here",
+        "frontburner.manager.local_farm.local_environment",
         lambda: {"FRONTBURNER_SCHEDULER": "tcp://of-the-machine:8786"},
     )
     monkeypatch.setenv("FRONTBURNER_SCHEDULER", "")  # so that it is put back

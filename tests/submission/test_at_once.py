@@ -18,7 +18,7 @@ from frontburner import events as ev
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import with_absolute_paths
 from frontburner.jobs.job import RenderJob
-from frontburner.manager.local_farm import TOLD
+from frontburner.manager.local_farm import ADDRESS_VARIABLES
 from frontburner.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def test_two_jobs_on_farms_of_their_own_use_each_its_own(
     scene: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
-    for name in TOLD:
+    for name in ADDRESS_VARIABLES:
         monkeypatch.delenv(name)
     runs = both(scene, lambda: ephemeral_farm(1, lambda _: None))
     assert len({run.scheduler for run in runs}) == len({run.prefect_api for run in runs}) == 2
-    assert not any(name in os.environ for name in TOLD)
+    assert not any(name in os.environ for name in ADDRESS_VARIABLES)
