@@ -172,7 +172,7 @@ class _Run:
     def go(self, build: str) -> None:
         """Dispatch all of it, and see the pictures into their places."""
         dispatcher = Dispatcher(
-            planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish, between=self._look
+            planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish, on_step=self._look
         )
         with ev.observe(self._take):
             self._announce_plan()

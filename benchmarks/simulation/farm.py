@@ -311,7 +311,7 @@ def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:  # noqa: AN
     dispatcher.on_rendered = take
     with ev.observe(run.events.append):
         for block in planner.reused:
-            dispatcher.adopt(block, dispatcher.new_ticket())
+            dispatcher.add_reused(block, dispatcher.new_ticket())
         dispatcher.run()
     return run
 

@@ -11,7 +11,7 @@ from benchmarks.simulation.scenario import SAMPLES, SIZE
 from frontburner.plan.block import Block
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.planner import FrameWork, Planner
-from frontburner.plan.split_region import cut_off
+from frontburner.plan.split_region import split_off
 from tasks.spec import Region, SampleRange, Size
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class FixedPlanner(Planner):
         for work in self.frames:
             self._pool.drop(work.frame)
         for block in reversed(blocks):
-            self.give_back(block)
+            self.requeue(block)
 
-    def next_blocks(self, node: str, now_s: float) -> list[Block]:  # noqa: ARG002
+    def next_unit(self, node: str, now_s: float) -> list[Block]:  # noqa: ARG002
         """Take the next piece."""
-        choice = self._pool.choice(node, self.nodes.keys())
+        choice = self._pool.candidates(node, self.nodes.keys())
         return [self._pool.take(choice[0][0])] if choice else []
 
     def seconds_left(self, now_s: float) -> None:
@@ -77,7 +77,7 @@ def equal_cost(size: Size, parts: int, price: Callable[[Region], float]) -> list
     """Return a region a node, all at the same cost, which must be known beforehand."""
     target, rest, pieces = price(size.whole) / parts, [size.whole], []
     while rest:
-        piece, left = cut_off(rest.pop(), target=target, price=price, align_px=(1, 1))
+        piece, left = split_off(rest.pop(), target=target, price=price, align_px=(1, 1))
         pieces.append(piece)
         rest.extend(left)
     return pieces

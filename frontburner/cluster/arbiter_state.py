@@ -203,7 +203,7 @@ class ArbiterState:
         barred = {node for node in self.nodes if self._excluded(job, node)}
         return ShareClaim(
             job=job.topic, priority=job.priority, age=job.age, terms=job.terms, renderer=job.renderer,
-            barred=job.refused | barred, wants=len(busy) if job.exhausted else None, busy=busy,
+            excluded=job.refused | barred, wants=len(busy) if job.exhausted else None, busy=busy,
         )  # fmt: skip
 
     def _holds(self, job: Enrolled, owners: Mapping[str, Enrolled], now: datetime) -> Holds:

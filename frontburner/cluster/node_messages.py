@@ -20,7 +20,7 @@ def message_of(news: Mapping[str, Any]) -> Message:
     if "fetched" in news:
         return Fetched(ticket=ticket, node=news["node"], **news["fetched"])
     if "away" in news:
-        return Waiting(ticket=ticket, trouble=StoreError(**news["away"], retryable=True))
+        return Waiting(ticket=ticket, error=StoreError(**news["away"], retryable=True))
     if news["phase"] == Phase.WAITING:
         return Waiting(ticket=ticket)
     return Began(ticket=ticket, ago_s=float(news["seconds"]))

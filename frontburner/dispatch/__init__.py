@@ -1,1 +1,1 @@
-"""Planner and farm brought together: units handed out, followed, recovered, and nodes judged by what they do."""
+"""Hands units out to the farm's nodes, follows them, and recovers what fails. Knows no Dask and has no clock."""

@@ -1,4 +1,4 @@
-"""The nodes a dispatcher may give work: those the farm offers, except the ones that are set aside."""
+"""The nodes that can get units: those the farm offers, except excluded ones."""
 
 from __future__ import annotations
 
@@ -16,98 +16,93 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class AvailableNodes:
-    """Who is there, and who may have work.
+    """Nodes the farm offers, withholds or has lost, and which of them may get units.
 
     Parameters
     ----------
     no_node_timeout_s
-        How long to wait without a single node before giving up.
-    seen_s
-        When a node was there last.
+        How long to wait without any node before giving up.
+    last_seen_s
+        When there was a node last.
     """
 
     settlement: Settlement
     no_node_timeout_s: float
-    seen_s: float = 0.0
+    last_seen_s: float = 0.0
     health: NodeHealth = field(init=False, default_factory=NodeHealth)
     _offered: set[str] = field(init=False, default_factory=set)
     _withheld: set[str] = field(init=False, default_factory=set)
 
-    def join(self, node: str) -> None:
-        """Take in a node that the farm offers."""
+    def add(self, node: str) -> None:
+        """Add a node that the farm offers."""
         self._offered.add(node)
         self._withheld.discard(node)
         self._admit(node)
 
     def withhold(self, node: str, why: str) -> None:
-        """Give a node nothing more, since the farm says so."""
+        """Give a node no more units because the farm says so."""
         self._offered.discard(node)
         self._withheld.add(node)
-        self._keep_from(node, why)
+        self._stop_giving(node, why)
 
-    def leave(self, node: str) -> list[Assignment]:
-        """Forget a node that is gone; returns what it had under way."""
+    def remove(self, node: str) -> list[Assignment]:
+        """Remove a node that is gone; returns what it had in flight."""
         self._offered.discard(node)
         self._withheld.discard(node)
-        self.health.left(node)
-        self.settlement.capacity.forget(node)
+        self.health.forget(node)
+        self.settlement.capacity.remove(node)
         self.settlement.overhead.forget(node)
-        self.settlement.planner.leave(node)
+        self.settlement.planner.remove_node(node)
         return self.settlement.planner.in_flight.of_node(node)
 
-    def judge(self, node: str) -> None:
-        """Set a node aside for a while if it fails where others succeed."""
+    def check_health(self, node: str) -> None:
+        """Exclude a node for a while if units fail on it that succeed on others."""
         if node not in self._offered:
             return
         now_s = self.settlement.clock()
-        why = self.health.set_aside(node, self.settlement.planner.nodes.keys(), now_s)
+        why = self.health.exclude(node, self.settlement.planner.nodes.keys(), now_s)
         if why:
             ev.announce(ev.NodeExcluded(at_s=now_s, node=node, reason=why))
-            self._keep_from(node, f"it is set aside. {why}")
+            self._stop_giving(node, f"it is excluded. {why}")
 
-    def pardon(self, node: str) -> None:
-        """Have a node back that was set aside."""
-        if self.health.pardon(node) and node in self._offered:
-            self._admit(node)
-
-    def wake(self, now_s: float) -> None:
-        """Have nodes back whose time is over."""
-        for node in self.health.pardoned(now_s):
+    def resume(self, now_s: float) -> None:
+        """Give units again to nodes whose exclusion or backoff is over."""
+        for node in self.health.end_exclusions(now_s):
             if node in self._offered:
                 self._admit(node)
-        for node in self.health.rested(now_s):
-            self.settlement.capacity.see(node)
+        for node in self.health.end_backoffs(now_s):
+            self.settlement.capacity.update(node)
 
-    def check(self, now_s: float) -> None:
-        """See that somebody is there.
+    def check_any(self, now_s: float) -> None:
+        """Check that there is a node.
 
         Raises
         ------
         FrontburnerError
-            When nobody has been there for too long.
+            When there was none for too long.
         """
-        if not self.settlement.planner.nodes:  # then nobody does better than those that are set aside
+        if not self.settlement.planner.nodes:  # excluded nodes are better than none
             for node in tuple(self._offered):
-                self.pardon(node)
+                if self.health.readmit(node):
+                    self._admit(node)
         if self.settlement.planner.nodes or self._withheld:
-            self.seen_s = now_s
-        elif now_s - self.seen_s > self.no_node_timeout_s:
+            self.last_seen_s = now_s
+        elif now_s - self.last_seen_s > self.no_node_timeout_s:
             raise FrontburnerError(
-                reason=f"No node has been there for {self.no_node_timeout_s:.0f} s.",
+                reason=f"There has been no node for {self.no_node_timeout_s:.0f} s.",
                 remedy="Start a node, then run the same job again: finished units are kept.",
                 retryable=True,
             )
 
     def _admit(self, node: str) -> None:
-        """Give a node work, unless it is set aside: that ends by itself, or when it is started anew."""
-        if not self.health.is_aside(node):
-            self.settlement.planner.join(node)
-            self.settlement.capacity.see(node)
+        if not self.health.is_excluded(node):
+            self.settlement.planner.add_node(node)
+            self.settlement.capacity.update(node)
             ev.announce(ev.NodeJoined(at_s=self.settlement.clock(), node=node))
 
-    def _keep_from(self, node: str, why: str) -> None:
-        """Give a node nothing more. What it hasn't begun goes back to the pool."""
-        self.settlement.capacity.forget(node)
-        self.settlement.planner.leave(node)
+    def _stop_giving(self, node: str, why: str) -> None:
+        """Give a node no more units, and requeue those it doesn't render yet."""
+        self.settlement.capacity.remove(node)
+        self.settlement.planner.remove_node(node)
         ev.announce(ev.NodeWithheld(at_s=self.settlement.clock(), node=node, why=why))
-        self.settlement.take_back(self.settlement.planner.in_flight.not_begun(node))
+        self.settlement.take_back(self.settlement.planner.in_flight.waiting(node))

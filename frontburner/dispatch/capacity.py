@@ -1,4 +1,4 @@
-"""Which nodes can be given more: the next unit should be there when one ends, but never wait long behind it."""
+"""Which nodes can take another unit: the next one should be there when one ends, but never wait long behind it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ if TYPE_CHECKING:
     from frontburner.plan.planner import Planner
 
 AHEAD_S = 0.1
-"""What a node holds should last this long at least, so that news and orders are there in time."""
-AHEAD_OF_S = 0.5
-"""A node with one unit shorter than this gets the next one ahead; behind a longer one it could wait long."""
+"""What a node has should last at least this long, so that messages arrive in time."""
+SINGLE_AHEAD_S = 0.5
+"""A node with a single unit that is shorter than this gets the next one ahead of time."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Capacity:
-    """The nodes of a planner that have room."""
+    """The nodes of a planner that can take another unit."""
 
     planner: Planner
-    _hungry: dict[str, None] = field(init=False, default_factory=dict)
+    _free: dict[str, None] = field(init=False, default_factory=dict)
 
     def nodes(self) -> list[str]:
-        """Nodes that have room, those that have nothing first."""
-        return sorted(self._hungry, key=self.planner.in_flight.count)
+        """Return nodes with capacity, idle ones first."""
+        return sorted(self._free, key=self.planner.in_flight.count)
 
-    def see(self, node: str) -> None:
-        """Note whether a node has room."""
-        hand = self.planner.in_flight.of_node(node)
-        left_s = sum(assignment.takes_s for assignment in hand)
-        ahead = node not in self.planner.most_px and left_s < (AHEAD_OF_S if len(hand) == 1 else AHEAD_S)
-        if node in self.planner.nodes and (not hand or ahead):
-            self._hungry[node] = None
+    def update(self, node: str) -> None:
+        """Determine whether a node has capacity."""
+        units = self.planner.in_flight.of_node(node)
+        left_s = sum(assignment.duration_s for assignment in units)
+        ahead = node not in self.planner.max_px and left_s < (SINGLE_AHEAD_S if len(units) == 1 else AHEAD_S)
+        if node in self.planner.nodes and (not units or ahead):
+            self._free[node] = None
         else:
-            self._hungry.pop(node, None)
+            self._free.pop(node, None)
 
-    def see_all(self) -> None:
-        """Have all nodes ask again that have room: some may have found nothing they could take."""
+    def update_all(self) -> None:
+        """Determine which nodes have capacity: those that found nothing they could take may find something now."""
         for node in self.planner.nodes:
-            self.see(node)
+            self.update(node)
 
-    def forget(self, node: str) -> None:
-        """Count a node as having no room until it is seen again."""
-        self._hungry.pop(node, None)
+    def remove(self, node: str) -> None:
+        """Treat a node as full until it is updated."""
+        self._free.pop(node, None)

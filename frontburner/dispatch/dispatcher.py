@@ -1,7 +1,7 @@
-"""The driver between planner and farm: hands out units a few a node, learns, and recovers what is lost.
+"""The dispatcher: hands out units, a few per node at a time, learns from them, and recovers those that are lost.
 
-It holds no plan and no Dask: the planner decides, a `frontburner.dispatch.messages.Farm` carries out, and tests and
-simulations bring a farm and a clock of their own.
+The planner decides, and a `frontburner.dispatch.messages.Farm` renders. Tests and simulations bring a farm and a clock
+of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.dispatch.available_nodes import AvailableNodes
-from frontburner.dispatch.completed import StoredUnit
 from frontburner.dispatch.messages import (
     POLL_S,
     Began,
@@ -26,7 +25,7 @@ from frontburner.dispatch.messages import (
     Withheld,
 )
 from frontburner.dispatch.recovery import Recovery
-from frontburner.dispatch.settlement import Settlement
+from frontburner.dispatch.settlement import Settlement, StoredUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,38 +39,38 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """Renders what the planner has left, on the farm's nodes.
+    """Renders the planner's work on the nodes of a farm.
 
     Parameters
     ----------
-    planner, farm, clock
-        What to do, who does it, and seconds that only ever grow.
+    clock
+        Monotonic seconds.
     attempts
         Failed attempts after which a unit fails its frame.
-    between
-        Called at every turn of the loop, at least every `POLL_S`: whatever it raises ends the dispatch.
+    on_step
+        Called after every step of `run`, at least every `POLL_S`. Whatever it raises ends the dispatch.
     on_rendered
         Called with a frame and its tickets when all its units are in the store.
     recover
-        Called with a lost unit's ticket and block: has it loaded and says True if it is in the store after all.
+        Called with the ticket and block of a lost unit; loads it and returns True if it is in the store after all.
     forecast
-        Makes of the seconds until all is rendered those until the job ends, where a limit ends it earlier.
+        Converts seconds until all is rendered to seconds until the job ends, if a limit ends it earlier.
     no_node_timeout_s
-        How long to wait without a single node before giving up.
+        How long to wait without any node before giving up.
     """
 
     planner: Planner
     farm: Farm
     clock: Callable[[], float]
     attempts: int = 3
-    between: Callable[[], None] = lambda: None
+    on_step: Callable[[], None] = lambda: None
     on_rendered: Callable[[int, Sequence[int]], None] = lambda frame, tickets: None  # noqa: ARG005
     recover: Callable[[int, Block], bool] = lambda ticket, block: False  # noqa: ARG005
     forecast: Callable[[float | None], float | None] = lambda seconds_left: seconds_left
     no_node_timeout_s: float = 300.0
     _tickets: int = field(init=False, default=0)
-    _raced: set[int] = field(init=False, default_factory=set)
-    _winding_up: bool = field(init=False, default=False)
+    _taken_over: set[int] = field(init=False, default_factory=set)
+    _draining: bool = field(init=False, default=False)
     _settlement: Settlement = field(init=False)
     _available: AvailableNodes = field(init=False)
     _recovery: Recovery = field(init=False)
@@ -87,61 +86,54 @@ class Dispatcher:
         )
 
     def run(self) -> None:
-        """Dispatch until every frame is rendered or has failed, or `wind_up` was asked for.
-
-        Units under way are called back on any error.
-        """
+        """Dispatch until every frame is rendered or failed, or until drained. On any error, units are cancelled."""
         try:
             self.begin()
-            while self.goes_on:
-                self.turn()
-                self.between()
+            while self.active:
+                self.step()
+                self.on_step()
         finally:
             self.end()
 
     def begin(self) -> None:
-        """See what is rendered already. Then come turns, for as long as it goes on or anybody listens, and the end."""
-        self._available.seen_s = self.clock()
+        """Report frames that are rendered already. Call `step` next, for as long as the dispatcher is `active`."""
+        self._available.last_seen_s = self.clock()
         for work in self.planner.frames:
-            self._settlement.see_rendered(work.frame)
+            self._settlement.check_rendered(work.frame)
 
-    def turn(self) -> None:
-        """Hand out work, and hear what became of it: waits a moment where nothing happens."""
-        if not self._winding_up:
-            self._fill()
-        self.hear(self.farm.messages(POLL_S))
+    def step(self) -> None:
+        """Hand out work and handle messages, waiting a moment if there are none."""
+        if not self._draining:
+            self._hand_out()
+        self.handle(self.farm.messages(POLL_S))
         self._recovery.check()
 
     def end(self) -> None:
-        """Call back what is under way."""
+        """Cancel what is in flight."""
         self.farm.stop([assignment.ticket for assignment in self.planner.in_flight])
 
     @property
-    def goes_on(self) -> bool:
-        """Whether anything is under way, or waits to be handed out."""
+    def active(self) -> bool:
+        """Whether anything is in flight or waits to be handed out."""
         left = not self.planner.exhausted or bool(self.planner.backoff)
-        return bool(len(self.planner.in_flight)) or (left and not self._winding_up)
+        return bool(len(self.planner.in_flight)) or (left and not self._draining)
 
     def render_again(self, frame: int) -> None:
-        """Render all of a frame anew: what was rendered of it is no good."""
-        self._settlement.call_back(self.planner.abandon(frame))
+        """Render all of a frame again because its units are unusable."""
+        self._settlement.cancel(self.planner.abandon(frame))
         self._settlement.completed.drop(frame)
         self.planner.render_again(frame)
-        self._settlement.capacity.see_all()
+        self._settlement.capacity.update_all()
 
     def fail_frame(self, frame: int, error: FrontburnerError) -> None:
-        """Give a frame up, with all that is under way of it."""
+        """Fail a frame and cancel its units."""
         self._settlement.fail_frame(frame, error)
 
-    def wind_up(self) -> None:
-        """Hand out nothing more: `run` returns when the units that nodes have begun are done."""
-        self._winding_up = True
+    def drain(self) -> None:
+        """Hand out nothing more: `run` returns when the units that nodes render are done."""
+        self._draining = True
         for node in {assignment.node for assignment in self.planner.in_flight}:
-            self._settlement.take_back(self.planner.in_flight.not_begun(node))
-
-    def pardon(self, node: str) -> None:
-        """Have a node back that was set aside: somebody has mended it."""
-        self._available.pardon(node)
+            self._settlement.take_back(self.planner.in_flight.waiting(node))
 
     @property
     def failed_frames(self) -> Mapping[int, FrontburnerError]:
@@ -150,77 +142,43 @@ class Dispatcher:
 
     @property
     def pixel_samples_done(self) -> int:
-        """Pixels × samples that count, those of earlier runs included."""
+        """Pixels × samples completed, earlier runs included."""
         return self._settlement.completed.pixel_samples
 
     def seconds_left(self) -> float | None:
-        """Seconds until all is rendered, if all goes on as it does; None while nothing is known."""
+        """Estimate the seconds until all is rendered; None if nothing is known."""
         return self.planner.seconds_left(self.clock())
 
-    def adopt(self, block: Block, ticket: int) -> None:
-        """Count in a unit that exists already."""
-        self._settlement.completed.count(ticket, block)
-        self._settlement.tell_reused(block)
+    def add_reused(self, block: Block, ticket: int) -> None:
+        """Add a unit that exists already."""
+        self._settlement.completed.add(ticket, block)
+        self._settlement.announce_reused(block)
 
     def done(self, frame: int) -> Mapping[int, Block]:
         """Return the units of a frame that are in the store, by ticket: each pixel and sample once."""
         return self._settlement.completed.of_frame(frame)
 
     def end_frame(self, frame: int, sample_stop: int) -> None:
-        """End a frame at a number of samples: what goes beyond is handed out no more, and called back where it is.
+        """End a frame at a number of samples: passes beyond it are cancelled, unless they are `done`.
 
-        Units that are finished stay among those `done`. The frame is rendered when nothing below ``sample_stop`` is
-        missing.
+        The frame is rendered once nothing below ``sample_stop`` is missing.
         """
         pending = self.planner.pending(frame)
         self._settlement.settle(self.planner.drop_after(frame, sample_stop))
         if pending:
-            self._settlement.see_rendered(frame)
+            self._settlement.check_rendered(frame)
 
     def new_ticket(self) -> int:
-        """Return a number no other unit of this dispatch has."""
+        """Return a number that identifies a unit in this dispatch."""
         self._tickets += 1
         return self._tickets
 
-    def _fill(self) -> None:
-        """Give every node what it can hold, nodes that have nothing first."""
-        capacity = self._settlement.capacity
-        while hungry := capacity.nodes():
-            for node in hungry:
-                if self._available.health.rests(node):
-                    capacity.forget(node)
-                    continue
-                blocks = self.planner.next_blocks(node, self.clock())
-                if blocks:
-                    self._give(node, {self.new_ticket(): block for block in blocks})
-                elif self.planner.exhausted:
-                    return  # and nothing is worth racing, whoever asks
-                else:
-                    capacity.forget(node)  # until something changes: all that is left has failed on it
-
-    def _give(self, node: str, units: dict[int, Block]) -> None:
-        now_s = self.clock()
-        self.planner.start(units, node, now_s)
-        self.farm.start(units, node)
-        self._settlement.capacity.see(node)
-        for block in units.values():
-            if block.duplicate_of is not None:
-                self._see_race(block.duplicate_of, by=node)
-            ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
-
-    def _see_race(self, ticket: int, *, by: str) -> None:
-        """Announce a race when its first piece is given out."""
-        late = self.planner.in_flight.get(ticket)
-        if ticket not in self._raced and late is not None:
-            self._raced.add(ticket)
-            ev.announce(ev.UnitTakenOver(at_s=self.clock(), node=late.node, block=late.block, by=by))
-
-    def hear(self, messages: Iterable[Message]) -> None:
-        """Take in what happened on the farm."""
+    def handle(self, messages: Iterable[Message]) -> None:
+        """Handle messages of the farm."""
         for message in messages:
             match message:
                 case Joined(node=node):
-                    self._available.join(node)
+                    self._available.add(node)
                 case Withheld(node=node, why=why):
                     self._available.withhold(node, why)
                 case Refused(node=node, reason=reason):
@@ -228,16 +186,16 @@ class Dispatcher:
                 case Left(node=node):
                     self._recovery.lose(node)
                 case _:
-                    self._hear_of_unit(message)
+                    self._handle_unit(message)
 
-    def _hear_of_unit(self, message: Message) -> None:
+    def _handle_unit(self, message: Message) -> None:
         match message:
             case Began(ticket=ticket, ago_s=ago_s):
                 self._recovery.began(ticket, ago_s)
-            case Waiting(ticket=ticket, trouble=trouble):
-                self._recovery.waits(ticket, trouble)
-            case Fetched():
-                self._recovery.waits(message.ticket, None)
+            case Waiting(ticket=ticket, error=error):
+                self._recovery.waits(ticket, error)
+            case Fetched(ticket=ticket):
+                self._recovery.waits(ticket, None)
                 ev.announce(message.event(at_s=self.clock()))
             case Finished(ticket=ticket, record=record, short_of_memory=short):
                 self._finish(ticket, record, short_of_memory=short)
@@ -246,21 +204,53 @@ class Dispatcher:
             case Damaged(node=node, frame=frame, reason=reason):
                 ev.announce(ev.UnitDamaged(at_s=self.clock(), node=node, frame=frame, reason=reason))
 
+    def _hand_out(self) -> None:
+        """Give every node what it has capacity for, idle nodes first."""
+        capacity = self._settlement.capacity
+        while nodes := capacity.nodes():
+            for node in nodes:
+                if self._available.health.backs_off(node):
+                    capacity.remove(node)
+                    continue
+                blocks = self.planner.next_unit(node, self.clock())
+                if blocks:
+                    self._give(node, {self.new_ticket(): block for block in blocks})
+                elif self.planner.exhausted:
+                    return  # and there is no straggler worth duplicating, on any node
+                else:
+                    capacity.remove(node)  # until something changes: all that is left failed on it
+
+    def _give(self, node: str, units: dict[int, Block]) -> None:
+        now_s = self.clock()
+        self.planner.start(units, node, now_s)
+        self.farm.start(units, node)
+        self._settlement.capacity.update(node)
+        for block in units.values():
+            if block.duplicate_of is not None:
+                self._announce_takeover(block.duplicate_of, by=node)
+            ev.announce(ev.UnitStarted(at_s=now_s, node=node, block=block))
+
+    def _announce_takeover(self, ticket: int, *, by: str) -> None:
+        """Announce that a straggler is duplicated, when its first duplicate is given out."""
+        straggler = self.planner.in_flight.get(ticket)
+        if ticket not in self._taken_over and straggler is not None:
+            self._taken_over.add(ticket)
+            ev.announce(ev.UnitTakenOver(at_s=self.clock(), node=straggler.node, block=straggler.block, by=by))
+
     def _finish(self, ticket: int, record: UnitRecord, *, short_of_memory: bool) -> None:
         now_s, done, settlement = self.clock(), self.planner.in_flight.get(ticket), self._settlement
         if done is None:
             return
-        gap_s = settlement.overhead.ended(done, record, now_s)
-        if gap_s is not None:
-            self.planner.learn_overhead(gap_s)
+        overhead_s = settlement.overhead.measure(done, record, now_s)
+        if overhead_s is not None:
+            self.planner.learn_overhead(overhead_s)
         render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
         result = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
-        settlement.completed.store(
-            ticket, StoredUnit(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
-        )
-        self._recovery.ended_well(done, record, short_of_memory=short_of_memory)
-        settlement.capacity.see(done.node)
-        settlement.completed.count_stored(result.counted)
+        stored = StoredUnit(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)
+        settlement.completed.store(ticket, stored)
+        self._recovery.finished(done, record, short_of_memory=short_of_memory)
+        settlement.capacity.update(done.node)
+        settlement.completed.add_stored(result.counted)
         ev.announce(
             ev.UnitFinished(
                 at_s=now_s,
@@ -273,4 +263,4 @@ class Dispatcher:
             )
         )
         settlement.settle(result)
-        settlement.see_rendered(done.block.frame)
+        settlement.check_rendered(done.block.frame)

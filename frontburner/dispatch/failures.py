@@ -1,7 +1,6 @@
-"""Whose fault a failed attempt is, and what becomes of its work. Pure: no clock of its own.
+"""Who or what a failed attempt is blamed on, when a unit fails its frame, and when a store outage ends the job.
 
-A unit that crashes wherever it is rendered is a bad unit; a store that can't be reached is nobody's fault. Bad nodes
-are `frontburner.dispatch.node_health`'s.
+Pure: no clock of its own. Nodes that fail repeatedly are in `frontburner.dispatch.node_health`.
 """
 
 from __future__ import annotations
@@ -18,30 +17,30 @@ if TYPE_CHECKING:
 
     from frontburner.plan.block import Block
 
-FIRST_REST_S = 1.0
-LONGEST_REST_S = 30.0
-STORE_PATIENCE_S = 600.0
-"""How long a job goes on in which nothing comes of any unit but trouble with the store."""
-LITTLE_PATIENCE_S = 60.0
-"""The same, where the store can be used but refuses: that doesn't pass by itself."""
-SAY_AGAIN_S = 600.0
-"""The same trouble isn't told again before."""
-MOST_LOSSES = 5
-"""A unit under way on so many nodes when they were lost may be what ended them: its frame fails."""
+MIN_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 30.0
+STORE_TIMEOUT_S = 600.0
+"""A job ends when no unit could be stored for this long."""
+STORE_REFUSED_TIMEOUT_S = 60.0
+"""The same if the store answers but refuses: that doesn't pass by itself."""
+REPORT_AGAIN_S = 600.0
+"""An outage is reported again after this long."""
+MAX_LOSSES = 5
+"""A unit whose nodes were lost this many times while they rendered it may be the cause: its frame fails."""
 
 
 class Fault(StrEnum):
-    """Whose fault an error is."""
+    """What a failure is blamed on."""
 
     UNIT = "unit"
-    """The unit's or the node's: which of them, other attempts show."""
+    """The unit or its node: other attempts show which."""
     STORE = "store"
     MEMORY = "memory"
-    """The node's memory was too short for a unit of this size."""
+    """The node has too little memory for a unit of this size."""
 
 
 def fault_of(error: FrontburnerError) -> Fault:
-    """Say whose fault an error is, as far as the error alone tells."""
+    """Return what an error is blamed on, as far as it alone tells."""
     if isinstance(error, StoreError) and not isinstance(error, CorruptObject):
         return Fault.STORE
     if isinstance(error, UnitFailed) and error.short_of_memory:
@@ -49,88 +48,84 @@ def fault_of(error: FrontburnerError) -> Fault:
     return Fault.UNIT
 
 
-def rest_s(failures: int) -> float:
-    """Seconds that work rests after its nth failure."""
-    return float(min(LONGEST_REST_S, FIRST_REST_S * 2 ** max(0, failures - 1)))
+def backoff_s(failures: int) -> float:
+    """Seconds to wait after so many failures."""
+    return float(min(MAX_BACKOFF_S, MIN_BACKOFF_S * 2 ** max(0, failures - 1)))
 
 
-def hopeless(
+def fails_frame(
     block: Block, error: FrontburnerError, *, attempts: int, nodes: AbstractSet[str], proven: AbstractSet[str]
 ) -> bool:
-    """Whether a block that failed once more, which it knows of, fails its frame.
+    """Whether a block fails its frame, with its last failure already counted.
 
-    On a node that has rendered nothing of the job yet, it may be the node's fault: another is asked, where there is
-    one. Nobody is asked without end.
+    On a node that hasn't rendered anything of the job, the node may be to blame: others are tried if there are any,
+    up to twice the attempts.
 
     Parameters
     ----------
     attempts
         Failed attempts after which a unit fails its frame.
     nodes, proven
-        The nodes that are there, and those that have rendered something of the job.
+        Available nodes, and those that have rendered something of the job.
     """
     if not nodes - block.avoid or block.failures >= 2 * attempts:
         return block.failures >= attempts or not error.retryable
     failed_on_proven = len(block.avoid & proven)
-    if not error.retryable:  # the scene's own fault, if the node can be trusted
+    if not error.retryable:  # the scene is to blame if the node is proven
         return failed_on_proven > 0
     return block.failures >= attempts and failed_on_proven >= min(attempts, len(nodes))
 
 
 @dataclass(slots=True)
-class StoreTrouble:
-    """Nothing but trouble with the store since when, and on which nodes."""
+class StoreOutage:
+    """Since when, and on which nodes, units can't be stored."""
 
     _error: FrontburnerError | None = None
     _since_s: float = 0.0
-    _told_s: float | None = None
+    _reported_s: float | None = None
     _nodes: set[str] = field(default_factory=set)
 
-    def begins(self, node: str, error: FrontburnerError, now_s: float) -> bool:
-        """Note trouble on a node; whether it is news."""
+    def add(self, node: str, error: FrontburnerError, now_s: float) -> bool:
+        """Note an error of the store on a node; whether it should be reported."""
         if self._error is None:
             self._since_s = now_s
         self._error = error
         self._nodes.add(node)
-        news = self._told_s is None or now_s - self._told_s > SAY_AGAIN_S
-        if news:
-            self._told_s = now_s
-        return news
+        report = self._reported_s is None or now_s - self._reported_s > REPORT_AGAIN_S
+        if report:
+            self._reported_s = now_s
+        return report
 
-    def rest_s(self, now_s: float) -> float:
-        """Seconds that work rests: the longer, the longer the trouble lasts."""
-        return min(LONGEST_REST_S, max(FIRST_REST_S, now_s - self._since_s))
+    def backoff_s(self, now_s: float) -> float:
+        """Seconds to wait: longer the longer the outage lasts."""
+        return min(MAX_BACKOFF_S, max(MIN_BACKOFF_S, now_s - self._since_s))
 
-    def ends(self) -> None:
-        """Note that a unit came to its end in the store."""
+    def end(self) -> None:
+        """Note that a unit was stored."""
         self._error = None
         self._nodes.clear()
 
-    @property
-    def _passes(self) -> bool:
-        return isinstance(self._error, StoreError) and self._error.temporary
-
     def check(self, busy: AbstractSet[str], now_s: float) -> None:
-        """Give up when there was nothing but trouble for too long.
+        """Check that the outage hasn't lasted too long.
 
         Parameters
         ----------
         busy
-            Nodes that have units. One that had no trouble yet may yet end its own well.
+            Nodes that have units. One that had no error yet may still store its unit.
 
         Raises
         ------
         FrontburnerError
-            The trouble, with how long it has lasted.
+            The store's error, with how long it has lasted.
         """
         if self._error is None or busy - self._nodes:
             return
-        patience_s = STORE_PATIENCE_S if self._passes else LITTLE_PATIENCE_S
-        if now_s - self._since_s <= patience_s:
+        temporary = isinstance(self._error, StoreError) and self._error.temporary
+        if now_s - self._since_s <= (STORE_TIMEOUT_S if temporary else STORE_REFUSED_TIMEOUT_S):
             return
         minutes = round((now_s - self._since_s) / 60)
         raise replace(
             self._error,
-            reason=f"{self._error.reason} It has been so for {minutes} minute{'' if minutes == 1 else 's'}.",
+            reason=f"{self._error.reason} This has lasted for {minutes} minute{'' if minutes == 1 else 's'}.",
             remedy=f"{self._error.remedy} Then run the same job again: finished units are kept.",
         )

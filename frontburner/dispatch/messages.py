@@ -1,4 +1,4 @@
-"""What a farm tells the dispatcher, and what the dispatcher asks of a farm."""
+"""Messages from a farm to the dispatcher, and the interface of a farm."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from tasks.spec import UnitRecord
 
 POLL_S = 0.25
-"""How long the dispatcher waits for a message at most, before it looks at all else."""
+"""The dispatcher waits at most this long for a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """A node is there."""
+    """A node is available."""
 
     node: str
 
@@ -34,7 +34,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """A node is there, but isn't to be given more, and why. What it renders may end; `Joined` has it back."""
+    """A node gets no more units until it has `Joined` again; it may finish the one it renders."""
 
     node: str
     why: str
@@ -42,7 +42,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Began:
-    """A node's renderer has been at a unit for ``ago_s``. Said of units that take more than moments."""
+    """A node began to render a unit ``ago_s`` ago. Not sent for units that take only moments."""
 
     ticket: int
     ago_s: float = 0.0
@@ -50,15 +50,15 @@ class Began:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A node has a unit and can't go on with it: another job's is before it or, with an error, the store is away."""
+    """A node can't go on with a unit: it waits for another job's or, with an error, for the store."""
 
     ticket: int
-    trouble: FrontburnerError | None = None
+    error: FrontburnerError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A node has fetched so much of the files that a unit's scene consists of; equal when all are there."""
+    """Progress of a node that fetches the files of a unit's scene."""
 
     ticket: int
     node: str
@@ -67,19 +67,16 @@ class Fetched:
     seconds: float
 
     def event(self, *, at_s: float) -> SceneFetched:
-        """Return it as a fact."""
+        """Return it as an event."""
         return SceneFetched(
-            at_s=at_s,
-            node=self.node,
-            fetched_bytes=self.fetched_bytes,
-            size_bytes=self.size_bytes,
+            at_s=at_s, node=self.node, fetched_bytes=self.fetched_bytes, size_bytes=self.size_bytes,
             seconds=self.seconds,
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A unit's object is in the store. The node had hardly memory for it if it was ``short_of_memory``."""
+    """A unit is in the store. If ``short_of_memory``, the node had hardly enough for it."""
 
     ticket: int
     record: UnitRecord
@@ -88,7 +85,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A unit's attempt ended in an error."""
+    """An attempt to render a unit failed."""
 
     ticket: int
     error: FrontburnerError
@@ -96,7 +93,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
-    """A node found a unit's object in the store damaged or gone, and renders the unit again."""
+    """A node found a stored unit damaged or missing, and renders it again."""
 
     node: str
     frame: int
@@ -105,7 +102,7 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A node is there but can't render this job, and why."""
+    """A node can't render this job."""
 
     node: str
     reason: str
@@ -118,13 +115,13 @@ class Farm(Protocol):
     """Nodes that render units."""
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks as one unit, in this order; `messages` tells how each ended, by its ticket."""
+        """Have a node render blocks as one unit, in this order; a message follows for each ticket."""
         ...
 
     def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back; no message comes for them any more."""
+        """Cancel units; no more messages come for them."""
         ...
 
     def messages(self, timeout_s: float) -> Sequence[Message]:
-        """What happened since the last call; waits up to ``timeout_s`` for the first one."""
+        """Return the messages since the last call; waits up to ``timeout_s`` for the first one."""
         ...

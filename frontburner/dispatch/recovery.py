@@ -1,14 +1,14 @@
-"""What the dispatcher does when something goes wrong: units that fail, hang or are lost, and a store that is away."""
+"""Recovers units that fail, time out or are lost, and waits out a store that is unavailable."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
-from frontburner.dispatch.failures import MOST_LOSSES, Fault, StoreTrouble, fault_of, hopeless, rest_s
-from frontburner.dispatch.memory_limits import MemoryLimits
+from frontburner.dispatch.failures import MAX_LOSSES, Fault, StoreOutage, backoff_s, fails_frame, fault_of
 from frontburner.dispatch.timeouts import ExpectedUnit, Timeouts
+from frontburner.plan.unit_sizer import Mode
 from storage.errors import StoreError
 from tasks.errors import UnitFailed
 
@@ -23,13 +23,44 @@ if TYPE_CHECKING:
     from storage.errors import FrontburnerError
     from tasks.spec import UnitRecord
 
-LOOK_EVERY_S = 5.0
-"""Seconds between two looks at whether units are late."""
+CHECK_EVERY_S = 5.0
+"""Seconds between two checks for timeouts."""
+SMALLER = 0.5
+LARGER = 1.25
+"""Change of a node's largest unit when its memory was too short, and when it wasn't."""
+MIN_LIMITED_PX = 1024
+"""If a unit is smaller than this, memory is taken by the scene."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryLimits:
+    """Limits the size of units on nodes that are short of memory: the planner's ``max_px``."""
+
+    planner: Planner
+
+    def reduce(self, failed: Assignment) -> bool:
+        """Give a node smaller units after one it had too little memory for; whether that can help."""
+        area, max_px = failed.block.region.area, self.planner.max_px.get(failed.node)
+        uncuttable = max_px is not None and area > 2 * max_px
+        if self.planner.mode is Mode.FRAMES or area < MIN_LIMITED_PX or uncuttable:
+            return False
+        self.planner.max_px[failed.node] = area * SMALLER
+        return True
+
+    def adjust(self, done: Assignment, *, short: bool) -> None:
+        """Adjust a node's limit after a finished unit for which memory was short, or wasn't."""
+        max_px, area = self.planner.max_px.get(done.node), done.block.region.area
+        if short and area >= MIN_LIMITED_PX:
+            self.planner.max_px[done.node] = min(area * SMALLER, max_px or area)
+        elif max_px is not None and not short and 2 * area > max_px:
+            self.planner.max_px[done.node] = max_px * LARGER
+            if self.planner.max_px[done.node] >= self.planner.region.area:
+                del self.planner.max_px[done.node]
 
 
 @dataclass(slots=True, kw_only=True)
 class Recovery:
-    """Recovers what goes wrong, and sees that nothing goes on for ever.
+    """Recovers from failures, and makes sure that nothing takes forever.
 
     Parameters
     ----------
@@ -41,11 +72,11 @@ class Recovery:
     available: AvailableNodes
     attempts: int
     recover: Callable[[int, Block], bool]
-    _store: StoreTrouble = field(init=False, default_factory=StoreTrouble)
-    _clocks: Timeouts = field(init=False, default_factory=Timeouts)
+    _store: StoreOutage = field(init=False, default_factory=StoreOutage)
+    _timeouts: Timeouts = field(init=False, default_factory=Timeouts)
     _memory: MemoryLimits = field(init=False)
     _load_s: float = field(init=False, default=0.0)
-    _looked_s: float = field(init=False, default=0.0)
+    _checked_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._memory = MemoryLimits(planner=self._planner)
@@ -55,165 +86,167 @@ class Recovery:
         return self.settlement.planner
 
     def began(self, ticket: int, ago_s: float) -> None:
-        """Note that a node renders a unit, since when."""
-        self._clocks.began(ticket, self.settlement.clock() - ago_s)
+        """Note that a node began to render a unit."""
+        self._timeouts.began(ticket, self.settlement.clock() - ago_s)
 
-    def waits(self, ticket: int, trouble: FrontburnerError | None) -> None:
-        """Note that a node has a unit that it can't go on with, through trouble with the store or for its turn."""
-        waiting = self._planner.in_flight.get(ticket)
-        if waiting is not None:
-            self._clocks.waits(ticket)
-            if trouble is not None:
-                self._see_store_away(waiting.node, trouble)
+    def waits(self, ticket: int, error: FrontburnerError | None) -> None:
+        """Note that a node can't go on with a unit: it waits for another one or, with an error, for the store."""
+        unit = self._planner.in_flight.get(ticket)
+        if unit is not None:
+            self._timeouts.waits(ticket)
+            if error is not None:
+                self._add_store_error(unit.node, error)
 
-    def ended_well(self, done: Assignment, record: UnitRecord, *, short_of_memory: bool) -> None:
-        """Take in a finished unit: what it says of its node, of the store, and of nodes that had failed on it."""
-        self._memory.ended(done, short=short_of_memory)
+    def finished(self, done: Assignment, record: UnitRecord, *, short_of_memory: bool) -> None:
+        """Learn from a finished unit about its node, the store, and nodes it failed on."""
+        self._memory.adjust(done, short=short_of_memory)
         self._load_s = max(self._load_s, record.load_s)
-        self._store.ends()
+        self._store.end()
         for node in self.available.health.succeeded(done.node, done.block, self.settlement.clock()):
-            self.available.judge(node)
+            self.available.check_health(node)
 
     def fail(self, ticket: int, error: FrontburnerError) -> None:
-        """Take in that an attempt failed: its work rests and goes elsewhere, unless there is no hope for it."""
+        """Handle a failed attempt: retry it elsewhere after a backoff, or fail the frame."""
         failed = self._planner.in_flight.get(ticket)
         if failed is None:
             return
-        begun = self._planner.in_flight.begun(ticket)
-        wanted = self.settlement.gone(failed, failed=True)
+        rendering = self._planner.in_flight.is_rendering(ticket)
+        wanted = self.settlement.abort(failed, failed=True)
         self.settlement.overhead.forget(failed.node)
         fault = fault_of(error)
-        if fault is Fault.MEMORY and not self._memory.helps(failed):
+        if fault is Fault.MEMORY and not self._memory.reduce(failed):
             fault = Fault.UNIT
         match fault:
             case Fault.UNIT:
                 self._fail_unit(failed, error, wanted=wanted)
             case Fault.STORE:
-                self._fail_through_store(failed, error, wanted=wanted, begun=begun)
+                self._fail_through_store(failed, error, wanted=wanted, rendering=rendering)
             case Fault.MEMORY:
-                self._tell_failed(failed, failed.block, error)
-                self._rest(failed.block, rest_s(1), wanted=wanted)
-        self.available.judge(failed.node)
-        self.settlement.capacity.see(failed.node)
-        self.settlement.see_rendered(failed.block.frame)
+                self._announce_failure(failed, failed.block, error)
+                self._retry(failed.block, backoff_s(1), wanted=wanted)
+        self.available.check_health(failed.node)
+        self.settlement.capacity.update(failed.node)
+        self.settlement.check_rendered(failed.block.frame)
 
     def lose(self, node: str) -> None:
-        """Take in that a node is gone, and what it had with it."""
-        lost = self.available.leave(node)
-        begun = lost[0].ticket if lost else None
-        self.settlement.farm.stop([assignment.ticket for assignment in lost])
+        """Handle the loss of a node and of what it had in flight."""
+        lost = self.available.remove(node)
+        self.settlement.farm.stop([unit.ticket for unit in lost])
         ev.announce(ev.NodeLost(at_s=self.settlement.clock(), node=node, units=len(lost)))
-        for assignment in lost:
-            if self._planner.in_flight.get(assignment.ticket) is not None:  # or one before it has settled it
-                self._recover(assignment, begun=assignment.ticket == begun)
-        self.settlement.capacity.see_all()  # what has failed on all nodes that are left can be tried again
+        for index, unit in enumerate(lost):
+            if self._planner.in_flight.get(unit.ticket) is not None:  # one before it may have settled it
+                self._recover(unit, rendering=index == 0)
+        self.settlement.capacity.update_all()  # work that failed on all remaining nodes can be retried
 
     def check(self) -> None:
-        """Take units from nodes that are stuck with them, give up on a store that stays away, and wake what rested."""
+        """Check for timeouts, store outages and missing nodes, and resume what has backed off."""
         now_s = self.settlement.clock()
-        self.available.check(now_s)
-        if now_s - self._looked_s >= LOOK_EVERY_S:
-            self._looked_s = now_s
-            self._store.check({one.node for one in self._planner.in_flight}, now_s)
-            self._check_late(now_s)
-        self.available.wake(now_s)
-        if self._planner.wake(now_s):
-            self.settlement.capacity.see_all()
+        self.available.check_any(now_s)
+        if now_s - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = now_s
+            self._store.check({unit.node for unit in self._planner.in_flight}, now_s)
+            self._check_timeouts(now_s)
+        self.available.resume(now_s)
+        if self._planner.requeue_due(now_s):
+            self.settlement.capacity.update_all()
 
     def _fail_unit(self, failed: Assignment, error: FrontburnerError, *, wanted: bool) -> None:
         block = failed.block.failed_on(failed.node)
-        self._tell_failed(failed, block, error)
+        self._announce_failure(failed, block, error)
         failed_elsewhere = failed.block.failures and failed.block.avoid - {failed.node}
-        if not failed_elsewhere:  # else it is rather the unit's fault than the node's
-            self.available.health.failed(failed.node, error.reason, unit=failed.given_s, now_s=self.settlement.clock())
+        if not failed_elsewhere:  # otherwise the unit is more likely to blame than the node
+            self.available.health.failed(
+                failed.node, error.reason, unit=failed.assigned_s, now_s=self.settlement.clock()
+            )
         nodes, proven = self._planner.nodes.keys(), self.available.health.proven
-        # Blocks of one unit fail together. Whose fault it was shows when each is rendered alone.
-        judged = failed.of == 1 and (wanted or not error.retryable)
-        if judged and hopeless(block, error, attempts=self.attempts, nodes=nodes, proven=proven):
+        # Blocks of one unit fail together. Which one is to blame shows when each is rendered alone.
+        conclusive = failed.unit_size == 1 and (wanted or not error.retryable)
+        if conclusive and fails_frame(block, error, attempts=self.attempts, nodes=nodes, proven=proven):
             self.settlement.fail_frame(block.frame, error)
         else:
-            self._rest(block, rest_s(block.failures), wanted=wanted)
+            self._retry(block, backoff_s(block.failures), wanted=wanted)
 
-    def _fail_through_store(self, failed: Assignment, error: FrontburnerError, *, wanted: bool, begun: bool) -> None:
-        """Note that a unit came to nothing because of the store: nothing of it but its time is lost."""
+    def _fail_through_store(
+        self, failed: Assignment, error: FrontburnerError, *, wanted: bool, rendering: bool
+    ) -> None:
+        """Handle a unit that couldn't be stored: only its time is lost."""
         now_s = self.settlement.clock()
-        seconds = now_s - failed.begins_s if begun else 0.0
+        seconds = now_s - failed.starts_s if rendering else 0.0
         ev.announce(ev.UnitWasted(at_s=now_s, node=failed.node, block=failed.block, seconds=seconds))
-        self._see_store_away(failed.node, error)
-        self.available.health.failed(failed.node, error.reason, unit=failed.given_s, now_s=now_s, of_store=True)
-        self.available.health.rest(failed.node, now_s + self._store.rest_s(now_s))
-        self._rest(failed.block, self._store.rest_s(now_s), wanted=wanted)
+        self._add_store_error(failed.node, error)
+        self.available.health.failed(failed.node, error.reason, unit=failed.assigned_s, now_s=now_s, of_store=True)
+        self.available.health.back_off(failed.node, now_s + self._store.backoff_s(now_s))
+        self._retry(failed.block, self._store.backoff_s(now_s), wanted=wanted)
 
-    def _rest(self, block: Block, seconds: float, *, wanted: bool) -> None:
+    def _retry(self, block: Block, seconds: float, *, wanted: bool) -> None:
         if wanted:
             self._planner.backoff.put(block, self.settlement.clock() + seconds)
 
-    def _tell_failed(self, failed: Assignment, block: Block, error: FrontburnerError) -> None:
+    def _announce_failure(self, failed: Assignment, block: Block, error: FrontburnerError) -> None:
         ev.announce(
             ev.UnitAttemptFailed(at_s=self.settlement.clock(), node=failed.node, block=block, reason=str(error))
         )
 
-    def _see_store_away(self, node: str, error: FrontburnerError) -> None:
+    def _add_store_error(self, node: str, error: FrontburnerError) -> None:
         now_s = self.settlement.clock()
-        if self._store.begins(node, error, now_s):
+        if self._store.add(node, error, now_s):
             ev.announce(ev.StoreUnavailable(at_s=now_s, reason=error.reason, remedy=error.remedy))
 
-    def _check_late(self, now_s: float) -> None:
+    def _check_timeouts(self, now_s: float) -> None:
         in_flight = self._planner.in_flight
-        self._clocks.keep(one.ticket for one in in_flight)
-        for one in list(in_flight):
-            if in_flight.get(one.ticket) is not None:  # or the end of one before it has ended it too
-                why = self._too_late(one, now_s)
+        self._timeouts.retain(unit.ticket for unit in in_flight)
+        for unit in list(in_flight):
+            if in_flight.get(unit.ticket) is not None:  # the timeout of one before it may have ended it
+                why = self._timed_out(unit, now_s)
                 if why:
-                    self._end_late(one, why)
+                    self._end(unit, why)
 
-    def _too_late(self, one: Assignment, now_s: float) -> str:
-        """Say why a unit takes too long. How far predictions are off is asked of those alone for which it matters."""
-        first = self._planner.in_flight.begun(one.ticket)
-        if not self._clocks.too_late(one, self._expected(one, deviation=0.0), now_s, first=first):
+    def _timed_out(self, unit: Assignment, now_s: float) -> str:
+        """Return why a unit has timed out. The deviation takes time to compute, so it is only used if it matters."""
+        first = self._planner.in_flight.is_rendering(unit.ticket)
+        known = self._planner.cost.measured and unit.node in self.available.health.proven
+        expected = ExpectedUnit(known=known, deviation=0.0, load_s=self._load_s)
+        if not self._timeouts.check(unit, expected, now_s, first=first):
             return ""
-        deviation = self._planner.learning.deviation(one.block, one.node)
-        return self._clocks.too_late(one, self._expected(one, deviation=deviation), now_s, first=first)
+        expected = replace(expected, deviation=self._planner.learning.deviation(unit.block, unit.node))
+        return self._timeouts.check(unit, expected, now_s, first=first)
 
-    def _expected(self, one: Assignment, *, deviation: float) -> ExpectedUnit:
-        known = self._planner.cost.measured and one.node in self.available.health.proven
-        return ExpectedUnit(known=known, deviation=deviation, load_s=self._load_s)
-
-    def _end_late(self, late: Assignment, why: str) -> None:
-        """Take a unit from its node, with all blocks of it that wait behind."""
-        company = [one for one in self._planner.in_flight.of_node(late.node) if one.given_s == late.given_s]
-        self.settlement.farm.stop([one.ticket for one in company])
+    def _end(self, late: Assignment, why: str) -> None:
+        """End a unit on its node, with all its blocks."""
+        of_node = self._planner.in_flight.of_node(late.node)
+        unit = [assignment for assignment in of_node if assignment.assigned_s == late.assigned_s]
+        self.settlement.farm.stop([assignment.ticket for assignment in unit])
         remedy = "Its renderer was ended; the unit is tried again."
         self.fail(late.ticket, UnitFailed(reason=why, remedy=remedy, retryable=True, unit="", node=late.node))
-        self.settlement.take_back(one for one in company if one.ticket != late.ticket)
+        self.settlement.take_back(assignment for assignment in unit if assignment.ticket != late.ticket)
 
-    def _recover(self, lost: Assignment, *, begun: bool) -> None:
-        """Have a lost unit rendered again, unless its node stored it before it died and only didn't say so."""
-        block = lost.block.lost() if begun else lost.block
+    def _recover(self, lost: Assignment, *, rendering: bool) -> None:
+        """Have a lost unit rendered again, unless its node stored it but couldn't report that any more."""
+        block = lost.block.lost() if rendering else lost.block
         if self._is_stored(lost):
-            self.settlement.found(lost)
-        elif self.settlement.gone(lost, failed=False):
-            if block.losses >= MOST_LOSSES:
-                self.settlement.fail_frame(block.frame, _deadly(lost.node))
+            self.settlement.finish_stored(lost)
+        elif self.settlement.abort(lost, failed=False):
+            if block.losses >= MAX_LOSSES:
+                self.settlement.fail_frame(block.frame, _lost_too_often(lost.node))
             else:
-                self.settlement.give_back(block)
-        self.settlement.see_rendered(block.frame)
+                self.settlement.requeue(block)
+        self.settlement.check_rendered(block.frame)
 
     def _is_stored(self, lost: Assignment) -> bool:
-        """Whether a lost unit is in the store; if that can't be said now, the next node will find out."""
+        """Whether a lost unit is in the store; False if the store is unavailable: the next node will find it."""
         try:
             return self.recover(lost.ticket, lost.block)
         except StoreError as error:
             if not error.temporary:
                 raise
-            self._see_store_away(lost.node, error)
+            self._add_store_error(lost.node, error)
             return False
 
 
-def _deadly(node: str) -> UnitFailed:
+def _lost_too_often(node: str) -> UnitFailed:
     return UnitFailed(
-        reason=f"{MOST_LOSSES} nodes were lost while they rendered the same unit, the last one {node}.",
-        remedy="See in their logs and system logs what ended them; most often it is memory.",
+        reason=f"{MAX_LOSSES} nodes were lost while they rendered the same unit, the last one {node}.",
+        remedy="Their logs and system logs show what ended them; most often they ran out of memory.",
         retryable=True,
         unit="",
         node=node,

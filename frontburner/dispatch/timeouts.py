@@ -1,4 +1,4 @@
-"""When a node has had a unit for too long: nobody has to set a time, since what units take is known. Pure."""
+"""When a node has had a unit for too long. Timeouts follow from the expected time; nobody has to set them. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
     from frontburner.plan.in_flight import Assignment
 
-LATE_AT_LEAST_S = 60.0
-LATE_TIMES = 10.0
-"""A unit is stuck when it takes so many times what it should, but not before so many seconds."""
-PATIENCE_GROWS = 4.0
-"""After an attempt that failed, the next one may take so many times as long: perhaps the picture is so dear there."""
-UNKNOWN_S = 24 * 3600.0
-"""What a unit may take at least where nothing is known of the picture, or of the node: a whole frame can be a night's
-work. A renderer that does nothing at all is ended by its node long before."""
-START_S = 600.0
-"""A node that was given a unit must say by then that it renders it, or that it waits its turn."""
+MIN_TIMEOUT_S = 60.0
+TIMEOUT_FACTOR = 10.0
+"""A unit times out after this many times its expected time, but not before `MIN_TIMEOUT_S`."""
+RETRY_FACTOR = 4.0
+"""The timeout grows by this factor with each failed attempt: the picture may be that expensive there."""
+UNKNOWN_TIMEOUT_S = 24 * 3600.0
+"""Timeout if nothing is known of the picture or the node: a whole frame can take a night. A renderer that does nothing
+at all is ended by its node long before that."""
+START_TIMEOUT_S = 600.0
+"""A node that got a unit must report within this time that it renders it, or that it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +29,11 @@ class ExpectedUnit:
     Parameters
     ----------
     known
-        Whether anything is, of the picture and of the node.
+        Whether anything is known of the picture and of the node.
     deviation
         Standard deviation of the logarithm of measured over predicted seconds.
     load_s
-        The longest it took any node so far to open the scene or move to a frame.
+        The longest any node needed so far to open the scene or change the frame.
     """
 
     known: bool
@@ -43,53 +43,55 @@ class ExpectedUnit:
 
 @dataclass(slots=True)
 class Timeouts:
-    """Since when each unit has been rendered, as nodes say: to be given a unit isn't to begin it."""
+    """Since when each unit is being rendered, as reported by its node: it doesn't start when the node gets it."""
 
     _began_s: dict[int, float] = field(default_factory=dict)
     _waiting: set[int] = field(default_factory=set)
 
     def began(self, ticket: int, at_s: float) -> None:
-        """Note when a unit's renderer began."""
+        """Note when the renderer began with a unit."""
         self._began_s[ticket] = at_s
         self._waiting.discard(ticket)
 
     def waits(self, ticket: int) -> None:
-        """Note that a unit waits for something that isn't its renderer: its turn, or the store."""
+        """Note that a unit waits for something other than its renderer: another job's unit, or the store."""
         self._began_s.pop(ticket, None)
         self._waiting.add(ticket)
 
-    def keep(self, tickets: Iterable[int]) -> None:
+    def retain(self, tickets: Iterable[int]) -> None:
         """Forget all units but these."""
         kept = set(tickets)
         self._began_s = {ticket: at_s for ticket, at_s in self._began_s.items() if ticket in kept}
         self._waiting &= kept
 
-    def too_late(self, one: Assignment, expected: ExpectedUnit, now_s: float, *, first: bool) -> str:
-        """Say what is wrong with the time a unit takes; nothing if it may go on.
+    def check(self, unit: Assignment, expected: ExpectedUnit, now_s: float, *, first: bool) -> str:
+        """Return why a unit has timed out; an empty string if it hasn't.
 
         Parameters
         ----------
         first
-            Whether its node has nothing of this job to render before it.
+            Whether its node has nothing else of this job to render before it.
         """
-        began_s = self._began_s.get(one.ticket)
+        began_s = self._began_s.get(unit.ticket)
         if began_s is not None:
             took_s = now_s - began_s
-            if took_s <= longest_s(one, expected):
+            if took_s <= timeout_s(unit, expected):
                 return ""
             if not expected.known:
-                return f"{one.node} wasn't ready with the unit after {took_s:.0f} s, opening the scene included."
+                return f"{unit.node} didn't finish the unit within {took_s:.0f} s, opening the scene included."
             return (
-                f"The unit should have taken {one.takes_s:.0f} s on {one.node} and wasn't ready after {took_s:.0f} s."
+                f"{unit.node} didn't finish the unit within {took_s:.0f} s; it was expected to take "
+                f"{unit.duration_s:.0f} s."
             )
-        if first and one.ticket not in self._waiting and now_s - one.begins_s > START_S:
-            return f"{one.node} was given the unit {now_s - one.begins_s:.0f} s ago and hasn't begun with it."
+        given_s = now_s - unit.starts_s
+        if first and unit.ticket not in self._waiting and given_s > START_TIMEOUT_S:
+            return f"{unit.node} got the unit {given_s:.0f} s ago and hasn't begun with it."
         return ""
 
 
-def longest_s(one: Assignment, expected: ExpectedUnit) -> float:
-    """Seconds a renderer may take for a unit before it is taken for stuck."""
-    limit_s = (
-        max(LATE_AT_LEAST_S, LATE_TIMES * one.takes_s * (1.0 + expected.deviation)) if expected.known else UNKNOWN_S
-    )
-    return (limit_s + LATE_TIMES * expected.load_s) * PATIENCE_GROWS**one.block.failures
+def timeout_s(unit: Assignment, expected: ExpectedUnit) -> float:
+    """Seconds a renderer may take for a unit."""
+    render_s = UNKNOWN_TIMEOUT_S
+    if expected.known:
+        render_s = max(MIN_TIMEOUT_S, TIMEOUT_FACTOR * unit.duration_s * (1.0 + expected.deviation))
+    return (render_s + TIMEOUT_FACTOR * expected.load_s) * RETRY_FACTOR**unit.block.failures

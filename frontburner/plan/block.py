@@ -1,4 +1,4 @@
-"""Blocks of work, a rectangle of one frame for a range of samples, and what of a frame is still to be rendered."""
+"""Blocks of work, each a region of a frame for a range of samples, and set operations on regions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Work not yet done: one region of one frame for one range of samples.
+    """Work: one region of one frame for one range of samples.
 
-    ``failures`` counts the attempts that failed. ``avoid`` names the nodes they failed on, which get it again only
-    when there is no other. ``losses`` counts the nodes that were lost while they rendered it. ``race`` is the ticket of
-    the unit whose pixels these are, where another node is at them as well.
+    Parameters
+    ----------
+    failures
+        Failed attempts.
+    avoid
+        Nodes it failed on. They get it again only if there is no other node.
+    losses
+        Nodes that were lost while they rendered it.
+    duplicate_of
+        Ticket of the straggler whose pixels these are, if another node renders them as well.
     """
 
     frame: int
@@ -30,32 +37,32 @@ class Block:
 
     @property
     def pixel_samples(self) -> int:
-        """Pixels × samples: the amount of work where nothing is known of its cost."""
+        """Pixels × samples: the amount of work as long as its cost is unknown."""
         return self.region.area * self.samples.count
 
     def part(self, region: Region) -> Block:
-        """The same work, for a part of its region."""
+        """Return the same work for a part of the region."""
         return replace(self, region=region)
 
     def as_duplicate(self, ticket: int, node: str) -> Block:
-        """The same work as that of a unit which a node has under way, for other nodes."""
+        """Return the same work for nodes other than the one that renders it as ``ticket``."""
         return replace(self, duplicate_of=ticket, avoid=self.avoid | {node})
 
     def failed_on(self, node: str) -> Block:
-        """The same work after one more failed attempt."""
+        """Return the same work after one more failed attempt."""
         return replace(self, failures=self.failures + 1, avoid=self.avoid | {node})
 
     def lost(self) -> Block:
-        """The same work after its node was lost with it."""
+        """Return the same work after the node that rendered it was lost."""
         return replace(self, losses=self.losses + 1)
 
 
-def subtract(whole: Region, done: Iterable[Region]) -> list[Region]:
-    """What is left of a region: disjoint rectangles that cover it except for the ``done`` ones."""
-    left = [whole]
-    for hole in done:
-        left = [piece for region in left for piece in _without(region, hole)]
-    return left
+def subtract(region: Region, holes: Iterable[Region]) -> list[Region]:
+    """Return disjoint rectangles that cover a region except for the holes."""
+    pieces = [region]
+    for hole in holes:
+        pieces = [rest for piece in pieces for rest in _without(piece, hole)]
+    return pieces
 
 
 def overlaps(a: Region, b: Region) -> bool:

@@ -1,4 +1,4 @@
-"""The cost map: seconds a reference node needs for each part of the frame, learnt from every finished unit."""
+"""The cost map: seconds a node of speed 1 needs for each part of the frame, learnt from every finished unit."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 CELLS_ACROSS = 128
-UNKNOWN = 1.5
-"""Variance of the logarithm of a cost that nobody has measured: it may well be a third, or three times as much."""
+UNKNOWN_VARIANCE = 1.5
+"""Variance of the logarithm of an unmeasured cost: it may well be a third of the prediction, or three times it."""
 PATTERN_NOISE = 0.02
-"""Variance of the logarithm of one cell's share in a unit, as renderers measure it."""
+"""Variance of the logarithm of a cell's share in a unit, as renderers measure it."""
 DRIFT = 0.002
-"""What a measurement adds to a cell's variance again: the next frame is another one."""
-MOST_REMEMBERED = 1024
-"""Predictions that are kept while units come in that don't change them."""
-NOBODY = -1
-"""Who tells of a cell that was never measured."""
-_LEAST_OF_MEAN = 1e-4  # no part of a picture is free, and the logarithm of nothing can't be corrected
+"""Added to a cell's variance with every measurement: the next frame is a different one."""
+MAX_CACHED = 1024
+"""Predictions to keep while units finish that don't change them."""
+NO_SOURCE = -1
+"""Source of a cell that was never measured."""
+_MIN_RATE = 1e-4  # of the mean: no part of a picture is free, and the logarithm of 0 can't be corrected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """The cells a region touches, and the share of each of their columns, their rows and themselves that it covers.
+    """The cells a region touches, and the share that it covers of each column, row and cell.
 
-    ``weight`` is 1 where the region covers all of its cells: whole frames mostly do, and most of the time goes there.
+    ``weight`` is 1 if the region covers its cells completely, as whole frames mostly do: that is faster.
     """
 
     cells: tuple[slice, slice]
@@ -43,15 +43,14 @@ class _Part:
     weight: Floats | float
 
     def total(self, cells: Floats) -> float:
-        """Sum over the region of what lies in its cells."""
+        """Return the sum of cell values over the region."""
         return float(self.down @ cells @ self.across)
 
 
 class CostMap:
-    """Seconds per pixel and sample over a frame on a coarse grid, and how far each cell can be trusted.
+    """Seconds per pixel and sample on a coarse grid over the frame, and the uncertainty of each cell.
 
-    Until something was measured every pixel costs 1, so predictions are pixel-samples and only their
-    ratios mean anything: see `measured`.
+    Until something is `measured` every pixel costs 1, so predictions are pixel-samples and only their ratios count.
     """
 
     def __init__(self, size: Size) -> None:
@@ -59,15 +58,15 @@ class CostMap:
         shape = (-(-size.height // self.cell_px), -(-size.width // self.cell_px))
         self._whole = size.whole
         self._rate: Floats = np.ones(shape)
-        self._variance: Floats = np.full(shape, UNKNOWN)
-        self._seen: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
-        self._teller: npt.NDArray[np.int32] = np.full(shape, NOBODY, dtype=np.int32)
-        self._measured = self._complete = False  # whether any cell was seen, and whether every cell was
+        self._variance: Floats = np.full(shape, UNKNOWN_VARIANCE)
+        self._known: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
+        self._source: npt.NDArray[np.int32] = np.full(shape, NO_SOURCE, dtype=np.int32)
+        self._measured = self._complete = False  # whether any cell was measured, and whether all were
         self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
-        self._stale_from: tuple[int, int] | None = (0, 0)  # row and column of the first cell whose sum isn't right
-        # Planning asks for the same regions again and again, and a unit that finishes changes few of them.
-        self._predicted: dict[Region, float] = {}
-        self._uncertain: dict[Region, float] = {}
+        self._stale_from: tuple[int, int] | None = (0, 0)  # first row and column whose sums are out of date
+        # Planning asks for the same regions again and again, and a finished unit changes few of them.
+        self._predictions: dict[Region, float] = {}
+        self._variances: dict[Region, float] = {}
 
     @property
     def measured(self) -> bool:
@@ -76,50 +75,49 @@ class CostMap:
 
     @property
     def rates(self) -> Floats:
-        """Seconds per pixel and sample, (rows, columns) of cells, a copy."""
+        """Seconds per pixel and sample, a copy, shape (rows, columns) of cells."""
         return self._rate.copy()
 
-    def predict(self, region: Region, *, samples: int, once: bool = False) -> float:
-        """Seconds a reference node will need for these samples of a region; ``once`` if nobody will ask again soon."""
-        one = self._predicted.get(region)
-        if one is None:
-            one = self._whole_sum() if region == self._whole else self._sum(region)
-            if not once:
-                self._predicted[region] = one
-        return one * samples
+    def predict(self, region: Region, *, samples: int, cache: bool = True) -> float:
+        """Seconds a node of speed 1 should need for these samples of a region; cached if asked for again soon."""
+        per_sample = self._predictions.get(region)
+        if per_sample is None:
+            per_sample = self._whole_sum() if region == self._whole else self._sum(region)
+            if cache:
+                self._predictions[region] = per_sample
+        return per_sample * samples
 
     def variance(self, region: Region) -> float:
-        """Variance of the logarithm of a region's predicted cost; `UNKNOWN` where nobody has measured."""
-        known = self._uncertain.get(region)
-        if known is None:
+        """Variance of the logarithm of a region's predicted cost; `UNKNOWN_VARIANCE` if unmeasured."""
+        variance = self._variances.get(region)
+        if variance is None:
             part = _part(region, self.cell_px)
             rate = self._rate[part.cells]
-            known = part.total(rate * self._variance[part.cells]) / part.total(rate)
-            self._uncertain[region] = known
-        return known
+            variance = part.total(rate * self._variance[part.cells]) / part.total(rate)
+            self._variances[region] = variance
+        return variance
 
-    def tellers(self, region: Region) -> dict[int, float]:
-        """Who measured a region's cells last, by number, and the part of its predicted cost that each one told."""
+    def sources(self, region: Region) -> dict[int, float]:
+        """Numbers of the nodes that measured a region's cells last, and the part of its predicted cost from each."""
         part = _part(region, self.cell_px)
-        told = self._teller[part.cells].ravel()
-        first = told[0]
-        if (told == first).all():
-            return {} if first == NOBODY else {int(first): 1.0}
-        costs = np.bincount(told - NOBODY, weights=(self._rate[part.cells] * part.weight).ravel())
+        sources = self._source[part.cells].ravel()
+        first = sources[0]
+        if (sources == first).all():
+            return {} if first == NO_SOURCE else {int(first): 1.0}
+        costs = np.bincount(sources - NO_SOURCE, weights=(self._rate[part.cells] * part.weight).ravel())
         total = costs.sum()
-        return {int(number) + NOBODY: float(costs[number] / total) for number in np.flatnonzero(costs) if number}
+        return {int(number) + NO_SOURCE: float(costs[number] / total) for number in np.flatnonzero(costs) if number}
 
-    def rescale(self, teller: int, factor: float, *, besides: Region) -> None:
-        """Correct all that somebody told by a factor, but for a region that is going to be learnt anew."""
-        if besides == self._whole:
+    def rescale(self, source: int, factor: float, *, except_for: Region) -> None:
+        """Multiply all costs that a node measured, except for a region that is about to be learnt anew."""
+        if except_for == self._whole:
             return
-        told = self._teller == teller
-        self._rate[told] *= factor
+        self._rate[self._source == source] *= factor
         if not self._complete:
-            self._rate[~self._seen] = self._rate[self._seen].mean()
+            self._rate[~self._known] = self._rate[self._known].mean()
         self._stale_from = (0, 0)
-        self._predicted.clear()
-        self._uncertain.clear()
+        self._predictions.clear()
+        self._variances.clear()
 
     def learn(
         self,
@@ -129,22 +127,22 @@ class CostMap:
         reference_s: float,
         gain: float = 1.0,
         costs: CostGrid | None = None,
-        teller: int = NOBODY,
+        source: int = NO_SOURCE,
     ) -> None:
-        """Take in what a region cost.
+        """Learn what a region cost.
 
         Parameters
         ----------
         region, samples
             What was rendered.
         reference_s
-            Seconds a reference node needs for it, as far as that is known now.
+            Seconds a node of speed 1 needs for it, as far as is known now.
         gain
-            How much was learnt of it, 0 to 1: the variance of the region's cells falls by this part.
+            How much was learnt, 0 to 1: the variance of the region's cells falls by this part.
         costs
-            How the time was spread over the region, in any unit; None is evenly, as far as is known.
-        teller
-            Number of the node that told it: `rescale` corrects it when that node's speed turns out to be another.
+            How the time is spread over the region, in any unit; None if unknown.
+        source
+            Number of the node that rendered it: `rescale` corrects the cost if that node's speed turns out different.
         """
         part = _part(region, self.cell_px)
         rate, variance, weight = self._rate[part.cells], self._variance[part.cells], part.weight
@@ -153,75 +151,75 @@ class CostMap:
             density = np.ones_like(density) if costs is None else density
             self._rate[:] = reference_s / (region.area * samples)
         level_s = part.total(density) * self.cell_px**2 * samples
-        new = np.maximum(density * (reference_s / level_s), _LEAST_OF_MEAN * reference_s / (region.area * samples))
-        # A cell that was measured before keeps a part of what it said: single cells are timed roughly.
+        new = np.maximum(density * (reference_s / level_s), _MIN_RATE * reference_s / (region.area * samples))
+        # Renderers time single cells roughly: cells that were measured before keep a part of their rate.
         kept = 1 - weight * variance / (variance + PATTERN_NOISE)
         if not self._complete:
-            kept *= self._seen[part.cells]
+            kept *= self._known[part.cells]
         new *= np.exp(kept * np.log(rate / new))
-        # That goes for the pattern alone: what all of the region costs is known as told.
+        # That applies to the pattern alone: the total of the region is known.
         level_s = part.total(new) * self.cell_px**2 * samples
         rate[:] = new * np.exp(weight * math.log(reference_s / level_s))
-        np.copyto(self._teller[part.cells], teller, where=np.asarray(weight) >= 0.5)
+        np.copyto(self._source[part.cells], source, where=np.asarray(weight) >= 0.5)
         variance *= 1 - gain * weight
         variance += DRIFT
-        np.minimum(variance, UNKNOWN, out=variance)
-        self._see(part)
+        np.minimum(variance, UNKNOWN_VARIANCE, out=variance)
+        self._mark_measured(part)
 
-    def _see(self, part: _Part) -> None:
-        """Note that cells were measured. Until all were, the others cost what these do on the whole."""
+    def _mark_measured(self, part: _Part) -> None:
+        """Mark cells as measured. Until all are, the others cost the mean of these."""
         rows, columns = part.cells
         first = self._stale_from or (rows.start, columns.start)
         self._stale_from = min(first[0], rows.start), min(first[1], columns.start)
         self._measured = True
-        self._uncertain.clear()
-        self._forget(part)
+        self._variances.clear()
+        self._invalidate(part)
         if not self._complete:
             self._stale_from = (0, 0)
-            self._seen[part.cells] = True
-            self._complete = bool(self._seen.all())
-            self._rate[~self._seen] = self._rate[self._seen].mean()
+            self._known[part.cells] = True
+            self._complete = bool(self._known.all())
+            self._rate[~self._known] = self._rate[self._known].mean()
 
-    def _forget(self, part: _Part) -> None:
-        """Forget predictions that don't hold any more."""
-        if not self._complete or len(self._predicted) > MOST_REMEMBERED:
-            self._predicted.clear()
+    def _invalidate(self, part: _Part) -> None:
+        """Drop cached predictions that are out of date."""
+        if not self._complete or len(self._predictions) > MAX_CACHED:
+            self._predictions.clear()
             return
         rows, columns = part.cells
         x0, x1, y0, y1 = (edge * self.cell_px for edge in (columns.start, columns.stop, rows.start, rows.stop))
-        stale = [one for one in self._predicted if one.x0 < x1 and one.x1 > x0 and one.y0 < y1 and one.y1 > y0]
+        stale = [r for r in self._predictions if r.x0 < x1 and r.x1 > x0 and r.y0 < y1 and r.y1 > y0]
         for region in stale:
-            del self._predicted[region]
+            del self._predictions[region]
 
     def _density(self, costs: CostGrid, part: _Part) -> Floats:
-        """Cost per pixel in each of a region's cells, up to a factor; where it isn't told, what is known."""
+        """Cost per pixel in each of a region's cells, up to a factor; what was known before if ``costs`` is empty."""
         rows, columns = part.cells
         if sum(costs.seconds) <= 0:
             return self._rate[part.cells]
         across = _shares(costs.columns, columns.start, columns.stop, self.cell_px)
         down = _shares(costs.rows, rows.start, rows.stop, self.cell_px)
         seconds = np.array(costs.seconds).reshape(down.shape[1], across.shape[1])
-        area = np.outer(_steps(costs.rows), _steps(costs.columns))
+        area = np.outer(np.diff(costs.rows), np.diff(costs.columns))
         density: Floats = down @ (seconds / area) @ across.T
         if isinstance(part.weight, float):
             return density
         return density / np.maximum(part.weight, 1e-12)
 
     def _whole_sum(self) -> float:
-        """Cost of a sample of the whole frame, without the sums that cutting one needs."""
+        """Cost of a sample of the whole frame; doesn't need the summed-area table."""
         return _part(self._whole, self.cell_px).total(self._rate) * self.cell_px**2
 
     def _sum(self, region: Region) -> float:
-        """Cost of a sample of a region."""
+        """Cost of a sample of a region, from the summed-area table."""
         if self._stale_from is not None:
-            self._sum_up(*self._stale_from)
+            self._update_sums(*self._stale_from)
         x0, x1 = region.x0 / self.cell_px, region.x1 / self.cell_px
         y0, y1 = region.y0 / self.cell_px, region.y1 / self.cell_px
         at = self._sum_to
         return at(x1, y1) - at(x0, y1) - at(x1, y0) + at(x0, y0)
 
-    def _sum_up(self, row: int, column: int) -> None:
-        """Bring up to date the sums of the cells from a place on: down and to the right of it."""
+    def _update_sums(self, row: int, column: int) -> None:
+        """Update the summed-area table below and to the right of a cell."""
         sums = self._sums
         new = np.cumsum(self._rate[row:, column:] * self.cell_px**2, axis=0)
         np.cumsum(new, axis=1, out=new)
@@ -231,7 +229,7 @@ class CostMap:
         self._stale_from = None
 
     def _sum_to(self, x: float, y: float) -> float:
-        """Cost of a sample of all pixels above and to the left of a place, in cells."""
+        """Cost of a sample of all pixels above and to the left of a point, in cells."""
         sums = self._sums
         row, column = min(int(y), sums.shape[0] - 2), min(int(x), sums.shape[1] - 2)
         u, v = x - column, y - row
@@ -250,7 +248,7 @@ def _part(region: Region, cell_px: int) -> _Part:
 
 
 def _covered(start_px: int, stop_px: int, cell_px: int) -> tuple[slice, Floats]:
-    """Cells that pixels touch, and the share of each that they cover."""
+    """Cells that a range of pixels touches, and the share of each that it covers."""
     start, stop = start_px // cell_px, -(-stop_px // cell_px)
     shares = np.ones(stop - start)
     shares[0] -= start_px / cell_px - start
@@ -260,19 +258,13 @@ def _covered(start_px: int, stop_px: int, cell_px: int) -> tuple[slice, Floats]:
 
 @lru_cache(maxsize=64)
 def _shares(edges: tuple[int, ...], start: int, stop: int, cell_px: int) -> Floats:
-    """Part of each of our cells, from ``start`` to ``stop``, that lies in each of another grid's: (ours, theirs)."""
+    """Part of each of our cells from ``start`` to ``stop`` in each cell of another grid, shape (ours, theirs)."""
     ours, theirs = np.arange(start, stop + 1) * cell_px, np.asarray(edges)
-    until, since = np.minimum.outer(ours[1:], theirs[1:]), np.maximum.outer(ours[:-1], theirs[:-1])
-    shares: Floats = np.maximum(until - since, 0) / cell_px
+    ends, starts = np.minimum.outer(ours[1:], theirs[1:]), np.maximum.outer(ours[:-1], theirs[:-1])
+    shares: Floats = np.maximum(ends - starts, 0) / cell_px
     return shares
 
 
-def _steps(edges: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    numbers = np.asarray(edges)
-    steps: npt.NDArray[np.int64] = numbers[1:] - numbers[:-1]
-    return steps
-
-
 def log_ratio(measured: float, predicted: float) -> float:
-    """Logarithm of a ratio, bounded: one odd measurement must not turn a farm over."""
+    """Logarithm of a ratio, bounded so that one odd measurement can't upset all estimates."""
     return min(max(math.log(measured / predicted), -3.0), 3.0)

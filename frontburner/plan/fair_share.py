@@ -1,6 +1,6 @@
-"""Which job has which nodes: a higher priority takes all it may use, equal ones share fairly, licences hold.
+"""Which job gets which nodes: by priority, fairly among equals, within licences, and with as few moves as possible.
 
-Pure: what is known of jobs and nodes goes in, who has what comes out. Nothing moves that needn't.
+Pure: jobs and nodes go in, an allocation comes out.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareTerms:
-    """On what terms a job takes nodes.
+    """A job's conditions for taking nodes.
 
     Parameters
     ----------
     min_nodes
-        Nodes it is given before jobs of a higher priority take all.
+        Nodes it gets even if jobs of a higher priority could use them.
     max_nodes
-        The most it is given; None is no limit.
+        Nodes it gets at most; None is no limit.
     groups
-        It takes only nodes of one of these; none named is all.
+        Node groups it is restricted to; empty is all.
     local
-        False keeps it off the machine it was given from.
+        False excludes the machine it was submitted from.
     """
 
     min_nodes: int = 0
@@ -37,18 +37,18 @@ class ShareTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareClaim:
-    """What a job claims of the farm.
+    """A job's claim to nodes of the farm.
 
     Parameters
     ----------
     age
-        Its place in the order of arrival; less is earlier.
-    barred
-        Nodes it can't have: excluded, of another group, or without its renderer.
+        Position in order of arrival, lower is earlier.
+    excluded
+        Nodes it can't have: excluded by the user, of another group, or without its renderer.
     wants
-        How many nodes it has work for; None is all it can get.
+        Number of nodes it has work for; None is any number.
     busy
-        Nodes that have a unit of it under way.
+        Nodes that have a unit of it in flight.
     """
 
     job: str
@@ -56,13 +56,13 @@ class ShareClaim:
     age: int = 0
     terms: ShareTerms = ShareTerms()
     renderer: str = ""
-    barred: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
     wants: int | None = None
     busy: frozenset[str] = frozenset()
 
     @property
-    def most(self) -> int | float:
-        """The most nodes it is to have."""
+    def limit(self) -> int | float:
+        """Nodes it should get at most."""
         limits = (self.terms.max_nodes, self.wants)
         return min((limit for limit in limits if limit is not None), default=float("inf"))
 
@@ -73,50 +73,51 @@ def share(
     licences: Mapping[str, int],
     previous: Mapping[str, Collection[str]],
 ) -> dict[str, frozenset[str]]:
-    """Share nodes out among jobs.
+    """Share nodes among jobs.
 
     Parameters
     ----------
     nodes
         Names of the nodes that take work.
     licences
-        How many nodes may render with a renderer at once. A node where a job is busy counts, whoever has it.
+        By renderer, the number of nodes that may render with it at once. Nodes where a job is busy count, whoever
+        owns them.
     previous
-        What each job had before.
+        The nodes each job had before.
 
     Returns
     -------
     nodes by job
-        Every job is in it. A node is nobody's only if no job can use it.
+        Contains every job. A node is left over only if no job can use it.
     """
-    fair = _Sharing(claims, nodes, licences, previous)
-    fair.honour_minimums()
-    fair.by_priority()
-    # What nobody has work for stays with those who have: they race their last units on it.
-    fair.claims = {job: replace(claim, wants=None) for job, claim in fair.claims.items()}
-    fair.by_priority()
-    return fair.settled()
+    allocator = _Allocator(claims, nodes, licences, previous)
+    allocator.give_minimums()
+    allocator.give_by_priority()
+    # Nodes for which no job has work stay with jobs that are finishing, to duplicate their stragglers.
+    allocator.claims = {job: replace(claim, wants=None) for job, claim in allocator.claims.items()}
+    allocator.give_by_priority()
+    return allocator.result()
 
 
 class _Licences:
-    """How many nodes may render with each renderer at once, and where jobs do that have no right to the node."""
+    """How many nodes may render with each renderer at once, and which are busy with it whoever owns them."""
 
-    def __init__(self, most: Mapping[str, int], claims: Collection[ShareClaim]) -> None:
-        self.renderer = {claim.job: claim.renderer for claim in claims if claim.renderer in most}
-        self.busy: dict[str, set[str]] = {renderer: set() for renderer in most}
+    def __init__(self, limits: Mapping[str, int], claims: Collection[ShareClaim]) -> None:
+        self.renderer = {claim.job: claim.renderer for claim in claims if claim.renderer in limits}
+        self.busy: dict[str, set[str]] = {renderer: set() for renderer in limits}
         for claim in claims:
-            if claim.renderer in most:
+            if claim.renderer in limits:
                 self.busy[claim.renderer] |= claim.busy
-        self.most = {renderer: max(count, len(self.busy[renderer])) for renderer, count in most.items()}
+        self.limits = {renderer: max(limit, len(self.busy[renderer])) for renderer, limit in limits.items()}
 
     def needed(self, job: str | None, node: str) -> str | None:
-        """Return the renderer of which it takes another licence to give a node to a job."""
+        """Return the renderer that needs another licence if a job gets a node; None if none does."""
         renderer = self.renderer.get(job or "")
         return renderer if renderer is not None and node not in self.busy[renderer] else None
 
 
-class _Hands:
-    """Who has which node."""
+class _Allocation:
+    """Which job has which node."""
 
     def __init__(self, licences: _Licences) -> None:
         self.owner: dict[str, str] = {}
@@ -124,31 +125,31 @@ class _Hands:
         self._licences = licences
         self._licensed = Counter({renderer: len(busy) for renderer, busy in licences.busy.items()})
 
-    def give(self, path: Sequence[tuple[str, str]]) -> bool:
-        """Give nodes to jobs, each from whom it was with; nothing is given if that took too many licences."""
-        if self._licences.most and not self._license(path):
+    def give(self, moves: Sequence[tuple[str, str]]) -> bool:
+        """Give nodes to jobs, taking them from their owners; does nothing if that needs too many licences."""
+        if self._licences.limits and not self._license(moves):
             return False
-        for _, node in path:
+        for _, node in moves:
             if node in self.owner:
                 self.count[self.owner.pop(node)] -= 1
-        for job, node in path:
+        for job, node in moves:
             self.owner[node] = job
             self.count[job] += 1
         return True
 
-    def _license(self, path: Sequence[tuple[str, str]]) -> bool:
+    def _license(self, moves: Sequence[tuple[str, str]]) -> bool:
         licensed = self._licensed.copy()
-        for job, node in path:
+        for job, node in moves:
             licensed[self._licences.needed(self.owner.get(node), node) or ""] -= 1
             licensed[self._licences.needed(job, node) or ""] += 1
-        if any(licensed[renderer] > most for renderer, most in self._licences.most.items()):
+        if any(licensed[renderer] > limit for renderer, limit in self._licences.limits.items()):
             return False
         self._licensed = licensed
         return True
 
 
-class _Sharing:
-    """Gives out one node after the other, each to whom it is due. Others may swap theirs so that it can be had."""
+class _Allocator:
+    """Gives out one node at a time to the job whose turn it is. Other jobs swap nodes to make that possible."""
 
     def __init__(
         self,
@@ -158,75 +159,82 @@ class _Sharing:
         previous: Mapping[str, Collection[str]],
     ) -> None:
         self.claims = {claim.job: claim for claim in sorted(claims, key=lambda claim: (claim.age, claim.job))}
-        self._had = {node: job for job, had in sorted(previous.items()) for node in sorted(had)}
+        self._previous_owner = {node: job for job, had in sorted(previous.items()) for node in sorted(had)}
         self._nodes = len(nodes)
         self._licences = _Licences(licences, self.claims.values())
-        self._hands = _Hands(self._licences)
+        self._allocation = _Allocation(self._licences)
         busy = frozenset().union(*(claim.busy for claim in claims))
-        self._liked = {job: self._in_order(claim, sorted(nodes), busy) for job, claim in self.claims.items()}
+        self._preferred = {job: self._by_preference(claim, sorted(nodes), busy) for job, claim in self.claims.items()}
 
-    def honour_minimums(self) -> None:
-        """Give every job its minimum, those of a higher priority first."""
+    def give_minimums(self) -> None:
+        """Give every job its minimum, by priority."""
         for claim in sorted(self.claims.values(), key=lambda claim: -claim.priority):
-            least = min(claim.terms.min_nodes, claim.most)
-            while self._hands.count[claim.job] < least and self._grant(self._hands, claim.job):
+            minimum = min(claim.terms.min_nodes, claim.limit)
+            while self._allocation.count[claim.job] < minimum and self._give_one(self._allocation, claim.job):
                 pass
 
-    def by_priority(self) -> None:
-        """Give each priority all it can use, the highest first; among equals, always to the one that has least."""
+    def give_by_priority(self) -> None:
+        """Give jobs all they can use, by priority; among equals the next node goes to the job with the fewest."""
         for priority in sorted({claim.priority for claim in self.claims.values()}, reverse=True):
-            open_ = [job for job, claim in self.claims.items() if claim.priority == priority]
-            while open_:
-                job = min(open_, key=lambda job: self._hands.count[job])  # the eldest of equals
-                if self._hands.count[job] >= self.claims[job].most or not self._grant(self._hands, job):
-                    open_.remove(job)
+            jobs = [job for job, claim in self.claims.items() if claim.priority == priority]
+            while jobs:
+                job = min(jobs, key=lambda job: self._allocation.count[job])  # the oldest of equals
+                full = self._allocation.count[job] >= self.claims[job].limit
+                if full or not self._give_one(self._allocation, job):
+                    jobs.remove(job)
 
-    def settled(self) -> dict[str, frozenset[str]]:
-        """Return who has what: as many as was found, and of those each had before as many as can stay."""
-        kept = _Hands(self._licences)
-        for job, liked in self._liked.items():
-            for node in liked:  # its own come first, and of those the ones where it is busy
-                if self._had.get(node) == job and kept.count[job] < self._hands.count[job]:
+    def result(self) -> dict[str, frozenset[str]]:
+        """Return an allocation with the counts found that moves as few nodes as possible."""
+        kept = _Allocation(self._licences)
+        for job, preferred in self._preferred.items():
+            for node in preferred:  # the nodes it had come first, those where it is busy before others
+                if self._previous_owner.get(node) == job and kept.count[job] < self._allocation.count[job]:
                     kept.give([(job, node)])
         complete = all(
-            self._grant(kept, job) for job, count in self._hands.count.items() for _ in range(count - kept.count[job])
+            self._give_one(kept, job)
+            for job, count in self._allocation.count.items()
+            for _ in range(count - kept.count[job])
         )
-        hands = kept if complete else self._hands
-        return {job: frozenset(node for node, owner in hands.owner.items() if owner == job) for job in self.claims}
+        owner = (kept if complete else self._allocation).owner
+        return {job: frozenset(node for node in owner if owner[node] == job) for job in self.claims}
 
-    def _grant(self, hands: _Hands, job: str) -> bool:
-        """Give a job one more node, if need be with swaps that leave every other job as many as it has."""
-        if len(hands.owner) == self._nodes:
+    def _give_one(self, allocation: _Allocation, job: str) -> bool:
+        """Give a job one more node, if necessary by swaps that leave other jobs as many as they have.
+
+        A breadth-first search for an augmenting path, as in bipartite matching.
+        """
+        if len(allocation.owner) == self._nodes:
             return False
-        came_by: dict[str, tuple[str, str | None]] = {}
-        asking: deque[tuple[str, str | None]] = deque([(job, None)])
-        while asking:
-            who, gives = asking.popleft()
-            for node in self._liked[who]:
-                if node not in hands.owner and hands.give([(who, node), *_path(gives, came_by)]):
+        # Who would get a node, and the node it would give up for that.
+        moves: dict[str, tuple[str, str | None]] = {}
+        queue: deque[tuple[str, str | None]] = deque([(job, None)])
+        while queue:
+            taker, given_up = queue.popleft()
+            for node in self._preferred[taker]:
+                if node not in allocation.owner and allocation.give([(taker, node), *_path(given_up, moves)]):
                     return True
-            for node in self._liked[who]:
-                owner = hands.owner.get(node)
-                if owner not in (None, who, job) and node not in came_by:
-                    came_by[node] = who, gives
-                    asking.append((owner, node))
+            for node in self._preferred[taker]:
+                owner = allocation.owner.get(node)
+                if owner not in (None, taker, job) and node not in moves:
+                    moves[node] = taker, given_up
+                    queue.append((owner, node))
         return False
 
-    def _in_order(self, claim: ShareClaim, nodes: Sequence[str], busy: Collection[str]) -> list[str]:
-        """Nodes a job can have, as it likes them: its own of before, where it is busy, those that nobody had."""
+    def _by_preference(self, claim: ShareClaim, nodes: Sequence[str], busy: Collection[str]) -> list[str]:
+        """Nodes a job can have: first those it had before, then those where it is busy, then those no job had."""
 
-        def dislike(node: str) -> tuple[bool, bool, bool, bool]:
-            had = self._had.get(node)
-            return had != claim.job, node not in claim.busy, had is not None, node in busy
+        def rank(node: str) -> tuple[bool, bool, bool, bool]:
+            owner = self._previous_owner.get(node)
+            return owner != claim.job, node not in claim.busy, owner is not None, node in busy
 
-        return sorted((node for node in nodes if node not in claim.barred), key=dislike)
+        return sorted((node for node in nodes if node not in claim.excluded), key=rank)
 
 
-def _path(node: str | None, came_by: Mapping[str, tuple[str, str | None]]) -> list[tuple[str, str]]:
-    """Return who gets which node when the one that gives this one up has found another."""
+def _path(node: str | None, moves: Mapping[str, tuple[str, str | None]]) -> list[tuple[str, str]]:
+    """Return the chain of moves by which a job that gives up a node for another hands it on."""
     path = []
     while node is not None:
-        job, gives = came_by[node]
+        job, given_up = moves[node]
         path.append((job, node))
-        node = gives
+        node = given_up
     return path

@@ -1,4 +1,4 @@
-"""What finished units teach: how fast nodes are, what the picture costs, and how far predictions can be trusted."""
+"""What finished units teach: node speeds, the cost of the picture, and how far predictions can be trusted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     from frontburner.plan.block import Block
     from tasks.spec import CostGrid
 
-UNKNOWN_SPEED = 0.16
-"""Variance of the logarithm of the speed of a node that hasn't shown it."""
+UNKNOWN_SPEED_VARIANCE = 0.16
+"""Variance of the logarithm of an unknown node's speed."""
 SPEED_DRIFT = 0.001
-"""What a unit adds to that variance again: other work may come and go on a node."""
-LATELY = 0.003
-"""Variance of the logarithm of what a node's speed is now over what it was when it last measured."""
+"""Added to a node's speed variance with every unit: other work may come and go on it."""
+SPEED_JITTER = 0.003
+"""Variance of the logarithm of a node's speed now over its speed in its last unit."""
 TIMING_NOISE = 0.003
 """Variance of the logarithm of the time of the same unit on the same node."""
 OVERHEAD_RATE = 0.3
-LEAST_OVERHEAD_S = 1e-3
-"""No unit is free: one of no size at all can't be cut."""
-_SURPRISE_RATE = 0.05
-_MOST_SURPRISE = 9.0
+"""Weight of a new measurement in the moving average of the overhead."""
+MIN_OVERHEAD_S = 1e-3
+"""No unit is free, or frames would be cut into units of no size."""
+_ERROR_RATE = 0.05
+_MAX_ERROR = 9.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,56 +34,63 @@ class NodeState:
 
     Parameters
     ----------
-    speed
-        Relative to the other nodes; ``variance`` is that of its logarithm.
-    units
-        Units it has finished, the largest of them ``largest_s`` of a node of speed 1.
     number
-        What the cost map knows it by.
+        Its number in the cost map.
+    speed, variance
+        Speed relative to other nodes, and the variance of its logarithm.
+    units, largest_s
+        Units it has finished, and the work of the largest one, in seconds of a node of speed 1.
     """
 
     number: int
     speed: float = 1.0
-    variance: float = UNKNOWN_SPEED
+    variance: float = UNKNOWN_SPEED_VARIANCE
     units: int = 0
     largest_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Learning:
-    """All that is learnt of one job on one farm."""
+    """What is learnt in one job on one farm.
+
+    Parameters
+    ----------
+    nodes, known
+        The nodes that are available, and all that ever were.
+    overhead_s
+        Seconds a unit takes besides rendering.
+    """
 
     cost: CostMap
     nodes: dict[str, NodeState] = field(default_factory=dict)
-    """Nodes that are there; ``known`` has those that have left as well."""
     known: dict[str, NodeState] = field(default_factory=dict)
     overhead_s: float = 0.01
-    _surprise: float = 1.0
+    _error: float = 1.0
+    """Moving average of squared prediction errors over their predicted variance."""
     _units: int = 0
-    _numbered: list[NodeState] = field(default_factory=list)
 
     @property
     def farm_speed(self) -> float:
-        """Speed of all nodes that are there."""
+        """Speed of all available nodes together."""
         return sum(state.speed for state in self.nodes.values())
 
     def deviation(self, block: Block, node: str) -> float:
-        """Standard deviation of the logarithm of the time a node will take for a block over what is predicted.
+        """Standard deviation of the logarithm of measured over predicted time of a block on a node.
 
-        What picture and node are known by, times what surprises have lately been against that.
+        It follows from what is known of picture and node, scaled by how far recent predictions were off.
         """
-        variance = self.cost.variance(block.region) + LATELY + TIMING_NOISE
-        variance += sum(lever**2 * one.variance for one, lever in self._levers(block, self.known.get(node)))
+        variance = self.cost.variance(block.region) + SPEED_JITTER + TIMING_NOISE
+        variance += sum(weight**2 * state.variance for state, weight in self._speed_weights(block, node))
         if node not in self.known:
-            variance += UNKNOWN_SPEED
-        return math.sqrt(variance * self._surprise)
+            variance += UNKNOWN_SPEED_VARIANCE
+        return math.sqrt(variance * self._error)
 
-    def join(self, node: str) -> None:
-        """Count a node in. It is as fast as it was, or as the average until it has shown otherwise."""
+    def add_node(self, node: str) -> None:
+        """Add a node. A known one is as fast as it was, a new one as the average."""
         self.nodes[node] = self._state(node)
 
-    def leave(self, node: str) -> None:
-        """Count a node out."""
+    def remove_node(self, node: str) -> None:
+        """Remove a node; what is known of it is kept."""
         self.nodes.pop(node, None)
 
     def seconds(self, block: Block, node: str) -> float:
@@ -94,77 +102,77 @@ class Learning:
         return self.cost.predict(block.region, samples=block.samples.count)
 
     def speed(self, node: str) -> float:
-        """Speed of a node; of one that has never been there, that of any."""
+        """Speed of a node; 1 if it is unknown."""
         return self.known[node].speed if node in self.known else 1.0
 
-    def finished(self, block: Block, node: str, *, render_s: float, costs: CostGrid | None) -> None:
-        """Take in a finished unit.
-
-        How the time is spread over the unit is the picture's alone.
-        """
+    def learn_unit(self, block: Block, node: str, *, render_s: float, costs: CostGrid | None) -> None:
+        """Learn from a finished unit. How its time is spread over its region depends on the picture alone."""
         if render_s <= 0:
             return
-        state = self._state(node)  # of a node that was withheld since it was given the unit, too
+        state = self._state(node)  # the node may have been withheld since it got the unit
         reference_s, gain = render_s * state.speed, 1.0
         if self.cost.measured:
-            reference_s, gain = self._correct(block, state, render_s)
+            reference_s, gain = self._correct(block, node, render_s)
         self.cost.learn(
             block.region, samples=block.samples.count, reference_s=reference_s, gain=gain, costs=costs,
-            teller=state.number,
+            source=state.number,
         )  # fmt: skip
         state.units += 1
         state.largest_s = max(state.largest_s, reference_s)
 
     def learn_overhead(self, seconds: float) -> None:
-        """Take in what a unit took besides rendering."""
-        self.overhead_s += OVERHEAD_RATE * (max(LEAST_OVERHEAD_S, seconds) - self.overhead_s)
+        """Learn what a unit took besides rendering."""
+        self.overhead_s += OVERHEAD_RATE * (max(MIN_OVERHEAD_S, seconds) - self.overhead_s)
 
     def _state(self, node: str) -> NodeState:
-        """What is known of a node; of a new one, that it is as fast as the average."""
         if node not in self.known:
             mean = self.farm_speed / len(self.nodes) if self.nodes else 1.0
-            self.known[node] = NodeState(number=len(self._numbered), speed=mean)
-            self._numbered.append(self.known[node])
+            self.known[node] = NodeState(number=len(self.known), speed=mean)
         return self.known[node]
 
-    def _levers(self, block: Block, state: NodeState | None) -> list[tuple[NodeState, float]]:
-        """What a prediction rests on: nodes, and by how much its logarithm grows with those of their speeds.
+    def _speed_weights(self, block: Block, node: str) -> list[tuple[NodeState, float]]:
+        """Return the nodes whose speeds a prediction depends on, and its logarithm's derivative by that of each speed.
 
-        Of a place that a node has measured a time is known, and its cost is that times the node's speed. So a
-        faster teller makes a prediction dearer, and a faster renderer cheaper; for a node's own places both are one.
+        The cost of a place is the time measured there times the speed of the node that measured it. So predictions
+        grow with the speed of the measuring node and shrink with that of the rendering one, and where they are the
+        same node, its speed doesn't matter.
         """
-        levers = self.cost.tellers(block.region)
-        if state is not None:
-            levers[state.number] = levers.get(state.number, 0.0) - 1.0
-        return [(self._numbered[number], lever) for number, lever in levers.items()]
+        weights = self.cost.sources(block.region)
+        if node in self.known:
+            number = self.known[node].number
+            weights[number] = weights.get(number, 0.0) - 1.0
+        states = list(self.known.values())
+        return [(states[number], weight) for number, weight in weights.items()]
 
-    def _correct(self, block: Block, state: NodeState, render_s: float) -> tuple[float, float]:
-        """Put a time that was not expected down to what a prediction rested on, by how little each was known.
+    def _correct(self, block: Block, node: str, render_s: float) -> tuple[float, float]:
+        """Attribute a prediction error to what the prediction depended on, in proportion to their uncertainty.
 
-        A step of a Kalman filter over logarithms: picture, speeds of those who told of it, speed of the renderer,
-        and noise. What a node told is corrected with its speed, everywhere.
+        A Kalman filter's step over logarithms: cost of the picture, speeds of the nodes that measured it, speed of
+        the rendering node, and noise. With a node's speed, all costs it measured are corrected too.
 
         Returns
         -------
         reference_s, gain
-            What the unit cost, and how much was learnt of that: see `CostMap.learn`.
+            See `CostMap.learn`.
         """
-        price, before = self.price(block), state.speed
-        surprise = log_ratio(render_s * before, price)
-        changed, levers = self.cost.variance(block.region), self._levers(block, state)
-        variance = changed + LATELY + TIMING_NOISE + sum(lever**2 * one.variance for one, lever in levers)
-        self._note(surprise**2 / variance)
-        for one, lever in levers:
-            part = lever * one.variance / variance
-            one.variance *= 1 - lever * part
-            one.speed *= math.exp(surprise * part)
-            self.cost.rescale(one.number, math.exp(surprise * part), besides=block.region)
-        state.variance = min(state.variance + SPEED_DRIFT, UNKNOWN_SPEED)
-        state.speed *= math.exp(-surprise * LATELY / variance)
-        reference_s = price * math.exp(surprise * (1 - TIMING_NOISE / variance)) * state.speed / before
-        return reference_s, changed / (changed + TIMING_NOISE)
+        state, price = self.known[node], self.price(block)
+        before = state.speed
+        error = log_ratio(render_s * before, price)
+        cost_variance, weights = self.cost.variance(block.region), self._speed_weights(block, node)
+        variance = cost_variance + SPEED_JITTER + TIMING_NOISE
+        variance += sum(weight**2 * source.variance for source, weight in weights)
+        self._update_error(error**2 / variance)
+        for source, weight in weights:
+            gain = weight * source.variance / variance
+            source.variance *= 1 - weight * gain
+            source.speed *= math.exp(error * gain)
+            self.cost.rescale(source.number, math.exp(error * gain), except_for=block.region)
+        state.variance = min(state.variance + SPEED_DRIFT, UNKNOWN_SPEED_VARIANCE)
+        state.speed *= math.exp(-error * SPEED_JITTER / variance)
+        reference_s = price * math.exp(error * (1 - TIMING_NOISE / variance)) * state.speed / before
+        return reference_s, cost_variance / (cost_variance + TIMING_NOISE)
 
-    def _note(self, surprise: float) -> None:
+    def _update_error(self, error: float) -> None:
         self._units += 1
-        rate = max(1 / (self._units + 1), _SURPRISE_RATE)
-        self._surprise += rate * (min(surprise, _MOST_SURPRISE) - self._surprise)
+        rate = max(1 / (self._units + 1), _ERROR_RATE)
+        self._error += rate * (min(error, _MAX_ERROR) - self._error)

@@ -1,53 +1,52 @@
-"""Cut a rectangle off a rectangle so that the piece costs what was asked for. Pieces cover every pixel exactly once."""
+"""Splits a rectangle off a region so that it has a given price. Pieces cover every pixel exactly once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
-
-from tasks.spec import Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tasks.spec import Region
+
     Price = Callable[[Region], float]
 
-# A piece up to this many times the target is not cut again: two halves would be further off than the whole.
 TOLERANCE = 1.3
+"""A piece of up to this many times the target isn't cut again: its halves would be further off."""
 
 
-def cut_off(
-    whole: Region, *, target: float, price: Price, align_px: tuple[int, int], most: float = inf
+def split_off(
+    region: Region, *, target: float, price: Price, align_px: tuple[int, int], limit: float = inf
 ) -> tuple[Region, list[Region]]:
-    """Cut a piece of about a given price off a rectangle.
+    """Split a piece of about the target price off a region.
 
-    Halves the rectangle across its longer side at a multiple of the target, again and again, so pieces
-    stay compact (a kd-split at equal cost instead of equal area).
+    The region is halved across its longer side at a multiple of the target, again and again, so pieces stay compact
+    (a kd-split at equal cost instead of equal area).
 
     Parameters
     ----------
-    whole
-        The rectangle to cut.
     target
         The price the piece should have.
     price
-        Price of any region inside ``whole``; additive.
+        Price of any part of the region; additive.
     align_px
         Cuts lie at multiples of these, across and down.
-    most
-        The price the piece may have at most, where it can be cut at all.
+    limit
+        The price the piece may have at most, as far as it can be cut.
 
     Returns
     -------
     piece, rest
-        The piece, and disjoint rectangles that make up what is left; empty when nothing could be cut.
+        The piece, and disjoint rectangles that cover the rest; empty if nothing could be cut.
     """
-    piece, rest = whole, []
-    while price(piece) > min(TOLERANCE * target, max(target, most)):
-        split = _split(piece, target=target, price=price, align_px=align_px)
-        if split is None:
+    piece, rest = region, []
+    while price(piece) > min(TOLERANCE * target, max(target, limit)):
+        halves = _split(piece, target=target, price=price, align_px=align_px)
+        if halves is None:
             break
-        piece, other = split
+        piece, other = halves
         rest.append(other)
     return piece, rest
 
@@ -57,35 +56,28 @@ def _split(region: Region, *, target: float, price: Price, align_px: tuple[int, 
     pieces = max(2, round(total / target))
     wanted = total * (pieces // 2) / pieces
     for across in (True, False) if region.width >= region.height else (False, True):
-        at = _find_edge(region, wanted=wanted, price=price, align_px=align_px[0 if across else 1], across=across)
-        if at is not None:
-            return _halves(region, at, across=across)
+        cut = _find_cut(region, wanted=wanted, price=price, align_px=align_px[0 if across else 1], across=across)
+        if cut is not None:
+            second = replace(region, x0=cut) if across else replace(region, y0=cut)
+            return _first_half(region, cut, across=across), second
     return None
 
 
-def _find_edge(region: Region, *, wanted: float, price: Price, align_px: int, across: bool) -> int | None:
-    """Find the aligned edge inside the region whose first half comes closest to the wanted price, by bisection."""
+def _find_cut(region: Region, *, wanted: float, price: Price, align_px: int, across: bool) -> int | None:
+    """Find the aligned cut whose first half comes closest to the wanted price, by bisection."""
     start, stop = (region.x0, region.x1) if across else (region.y0, region.y1)
     low, high = start // align_px + 1, (stop - 1) // align_px
     if low > high:
         return None
     while low < high:
         middle = (low + high) // 2
-        if price(_halves(region, middle * align_px, across=across)[0]) < wanted:
+        if price(_first_half(region, middle * align_px, across=across)) < wanted:
             low = middle + 1
         else:
             high = middle
-    edges = [edge * align_px for edge in (low - 1, low) if edge * align_px > start]
-    return min(edges, key=lambda at: abs(price(_halves(region, at, across=across)[0]) - wanted))
+    cuts = [cut * align_px for cut in (low - 1, low) if cut * align_px > start]
+    return min(cuts, key=lambda cut: abs(price(_first_half(region, cut, across=across)) - wanted))
 
 
-def _halves(region: Region, at: int, *, across: bool) -> tuple[Region, Region]:
-    if across:
-        return (
-            Region(x0=region.x0, y0=region.y0, x1=at, y1=region.y1),
-            Region(x0=at, y0=region.y0, x1=region.x1, y1=region.y1),
-        )
-    return (
-        Region(x0=region.x0, y0=region.y0, x1=region.x1, y1=at),
-        Region(x0=region.x0, y0=at, x1=region.x1, y1=region.y1),
-    )
+def _first_half(region: Region, cut: int, *, across: bool) -> Region:
+    return replace(region, x1=cut) if across else replace(region, y1=cut)

@@ -137,7 +137,7 @@ class Rendering:
         Chunk
             Each chunk of the job when it begins.
         """
-        self.halting.wind_up = self._dispatcher.wind_up
+        self.halting.wind_up = self._dispatcher.drain
         unobserve = [ev.observe(self._limiter.take), ev.observe(self._steps.take)]
         try:
             self._adopt()
@@ -159,7 +159,7 @@ class Rendering:
 
     @property
     def _goes_on(self) -> bool:
-        if self._dispatcher.goes_on:
+        if self._dispatcher.active:
             return True
         if self.halting.paused:
             return False
@@ -181,7 +181,7 @@ class Rendering:
         for block in self._planner.reused:
             ticket = self._dispatcher.new_ticket()
             self.farm.load(ticket, block)
-            self._dispatcher.adopt(block, ticket)
+            self._dispatcher.add_reused(block, ticket)
 
     def _recover(self, ticket: int, block: Block) -> bool:
         """Look whether a lost unit was stored by its node before it died."""
@@ -192,17 +192,17 @@ class Rendering:
 
     def _turn(self) -> None:
         """Look at the farm once: hand out, follow the pictures and their limits, finish, and report progress."""
-        self._dispatcher.turn()
+        self._dispatcher.step()
         self.heed()
         self.between()
         work_s = self._need.work_s(self._planner, self._limiter)
         self._share(exhausted=self._planner.exhausted and not self._planner.backoff, work_s=work_s)
         self._undecided = self._limiter.poll()
-        self._planner.ends_in_s = self._limiter.ends_in_s()
+        self._planner.time_left_s = self._limiter.ends_in_s()
         if not self.halting.paused:
             for frame in self._steps.retried():
                 self._finisher.again(frame)
-            self._finisher.poll(hurry=not (self._dispatcher.goes_on or self._undecided))
+            self._finisher.poll(hurry=not (self._dispatcher.active or self._undecided))
             self._previews.poll()
         if self.deadline is not None:
             self.deadline.poll()

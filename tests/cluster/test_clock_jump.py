@@ -19,7 +19,7 @@ from frontburner import events as ev
 from frontburner.cluster import running_farms
 from frontburner.cluster.clock_jump import SILENCE, ClockJump, ClockJumpWatch
 from frontburner.control.single_run import wait_for_earlier_run
-from frontburner.dispatch.overhead import Overhead
+from frontburner.dispatch.settlement import Overhead
 from frontburner.plan.in_flight import Assignment
 from frontburner.record.event_log import new_run_name
 from frontburner.record.job_status import HEARTBEAT_TIMEOUT
@@ -184,8 +184,10 @@ def test_a_gap_over_which_a_node_s_clock_was_set_teaches_nothing() -> None:
     def ends(clock_s: float) -> float | None:
         nonlocal now_s
         now_s += 2.05
-        done = Assignment(ticket=1, block=BLOCK, node="n1", given_s=now_s - 2.05, begins_s=0, takes_s=2, predicted_s=2)
-        return gaps.ended(done, unit_record(started_s=clock_s + now_s - 2, load_s=0.0), now_s)
+        done = Assignment(
+            ticket=1, block=BLOCK, node="n1", assigned_s=now_s - 2.05, starts_s=0, duration_s=2, predicted_s=2
+        )
+        return gaps.measure(done, unit_record(started_s=clock_s + now_s - 2, load_s=0.0), now_s)
 
     assert ends(0) is None
     assert ends(0) == pytest.approx(0.05)
@@ -198,9 +200,11 @@ def test_what_a_node_opens_for_a_unit_is_part_of_what_the_unit_costs_besides() -
     gaps, found = Overhead(), []
     for number, load_s in enumerate((20.0, 0.0, 0.4)):
         now_s = 100.0 + 5 * number
-        done = Assignment(ticket=1, block=BLOCK, node="n1", given_s=now_s - 5, begins_s=0, takes_s=4, predicted_s=4)
+        done = Assignment(
+            ticket=1, block=BLOCK, node="n1", assigned_s=now_s - 5, starts_s=0, duration_s=4, predicted_s=4
+        )
         record = unit_record(started_s=now_s - 4.9, wall_s=4.9, load_s=load_s)
-        found.append(gaps.ended(done, record, now_s))
+        found.append(gaps.measure(done, record, now_s))
     assert found == [None, pytest.approx(0.1), pytest.approx(0.5)]
 
 

@@ -10,7 +10,7 @@ from benchmarks.simulation.farm import FakeFarm, FakeNode, render
 from frontburner import events as ev
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.dispatch.messages import Failed, Finished, Joined, Message
-from frontburner.plan.unit_sizer import MOST_AT_ONCE, Mode
+from frontburner.plan.unit_sizer import MAX_BATCH, Mode
 from storage.errors import FrontburnerError
 from tasks.spec import UnitRecord
 from tests.plan.planners import Nodes, assert_complete, cost_of, planner_of
@@ -34,7 +34,7 @@ def tiny(frames: int = 400) -> Nodes:
 def test_tiny_frames_share_a_unit() -> None:
     nodes = tiny()
     tickets = nodes.give("a")
-    assert 8 < len(tickets) <= MOST_AT_ONCE
+    assert 8 < len(tickets) <= MAX_BATCH
     frames = [nodes.block(ticket).frame for ticket in tickets]
     assert frames == list(range(frames[0], frames[0] + len(frames)))
 
@@ -68,7 +68,7 @@ def test_what_has_failed_once_goes_alone() -> None:
     nodes = tiny()
     first, *others = nodes.give("a")
     failed = nodes.block(first).frame
-    nodes.planner.join("b")
+    nodes.planner.add_node("b")
     nodes.gone(first, failed=True)
     for ticket in others:
         nodes.gone(ticket, failed=False)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills, render
 from frontburner import events as ev
-from frontburner.dispatch.capacity import AHEAD_OF_S
+from frontburner.dispatch.capacity import SINGLE_AHEAD_S
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from tasks.spec import Region
@@ -68,7 +68,7 @@ def test_nodes_that_join_late_get_work_at_once() -> None:
 
 def test_without_any_node_the_job_gives_up_with_its_remedy() -> None:
     farm = FakeFarm(cost=cost_of(1))
-    with pytest.raises(FrontburnerError, match=r"No node has been there for 40 s\. Start a node") as error:
+    with pytest.raises(FrontburnerError, match=r"There has been no node for 40 s\. Start a node") as error:
         render(planner_of(1), farm, no_node_timeout_s=40)
     assert error.value.retryable
     assert 40 < farm.now_s < 41
@@ -93,12 +93,12 @@ def test_refused_nodes_get_nothing_and_their_reason_is_told() -> None:
 def test_what_interrupts_the_job_calls_back_exactly_the_units_under_way() -> None:
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(60))
 
-    def between() -> None:
+    def on_step() -> None:
         if farm.now_s > 20:
             raise Suspended
 
     with pytest.raises(Suspended):
-        render(planner_of(1), farm, between=between)
+        render(planner_of(1), farm, on_step=on_step)
     ended = {attempt.ticket for attempt in farm.rendered}
     assert sorted(farm.stopped) == sorted(farm.given.keys() - ended)
     assert len(farm.stopped) == 2  # units of seconds: each node has one
@@ -107,12 +107,12 @@ def test_what_interrupts_the_job_calls_back_exactly_the_units_under_way() -> Non
 def test_an_interrupted_job_goes_on_with_what_is_missing() -> None:
     first = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(60))
 
-    def between() -> None:
+    def on_step() -> None:
         if first.now_s > 20:
             raise Suspended
 
     with pytest.raises(Suspended):
-        render(planner_of(1), first, between=between)
+        render(planner_of(1), first, on_step=on_step)
     done = tuple((attempt.block.samples, attempt.block.region) for attempt in first.rendered)
     planner = planner_of(1, done={1: done})
     second = FakeFarm(FakeNode(name="c"), cost=cost_of(60))
@@ -177,7 +177,7 @@ def held(run: Run) -> dict[str, list[int]]:
 
 def test_a_node_that_holds_a_long_unit_gets_nothing_ahead() -> None:
     planner = planner_of(8, mode=Mode.FRAMES)
-    run = render(planner, FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(AHEAD_OF_S * 4)))
+    run = render(planner, FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(SINGLE_AHEAD_S * 4)))
     assert_complete(run, planner)
     assert all(max(counts) == 1 for counts in held(run).values())
 

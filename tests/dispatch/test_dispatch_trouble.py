@@ -10,11 +10,10 @@ import pytest
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from frontburner import events as ev
-from frontburner.dispatch.dispatcher import Dispatcher
-from frontburner.dispatch.failures import FIRST_REST_S, MOST_LOSSES, STORE_PATIENCE_S
+from frontburner.dispatch.failures import MAX_LOSSES, MIN_BACKOFF_S, STORE_TIMEOUT_S
 from frontburner.dispatch.messages import Joined, Message, Waiting, Withheld
-from frontburner.dispatch.node_health import ASIDE_S
-from frontburner.dispatch.timeouts import LATE_AT_LEAST_S, LATE_TIMES, START_S
+from frontburner.dispatch.node_health import EXCLUSION_S
+from frontburner.dispatch.timeouts import MIN_TIMEOUT_S, START_TIMEOUT_S, TIMEOUT_FACTOR
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError, StoreError
 from tests.plan.planners import assert_complete, cost_of, planner_of
@@ -58,7 +57,7 @@ def test_a_unit_that_failed_rests_twice_as_long_each_time() -> None:
     farm = FakeFarm(*nodes("a"), cost=cost_of(4), faults=[fault])
     assert_complete(render(planner, farm, attempts=9), planner)
     rests = [later.began_s - earlier.ended_s for earlier, later in zip(farm.attempts, farm.attempts[1:], strict=False)]
-    assert rests == pytest.approx([FIRST_REST_S * 2**n for n in range(4)], abs=0.3)
+    assert rests == pytest.approx([MIN_BACKOFF_S * 2**n for n in range(4)], abs=0.3)
 
 
 def test_other_work_goes_on_while_a_unit_rests() -> None:
@@ -105,10 +104,10 @@ def test_a_unit_that_takes_nodes_down_fails_its_frame_in_the_end() -> None:
     planner = planner_of(2, mode=Mode.FRAMES)
     there = tuple((float(20 * n), 20.0 * n + 6) for n in range(8))
     farm = FakeFarm(FakeNode(name="a", there=there), cost=cost_of(10))
-    with pytest.raises(FrontburnerError, match="No node has been there"):
+    with pytest.raises(FrontburnerError, match="There has been no node"):
         render(planner, farm)
     lost = [attempt.block.frame for attempt in farm.attempts]
-    assert lost.count(1) == MOST_LOSSES
+    assert lost.count(1) == MAX_LOSSES
 
 
 # Nodes that fail.
@@ -142,7 +141,7 @@ def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> N
     came = [event.at_s for event in run.of(ev.NodeJoined) if event.node == "bad"][1:]
     assert len(set_aside) >= 3
     aside = [there - gone for gone, there in zip(set_aside, came, strict=False)]
-    assert aside == pytest.approx([ASIDE_S * 2**n for n in range(len(aside))], abs=1)
+    assert aside == pytest.approx([EXCLUSION_S * 2**n for n in range(len(aside))], abs=1)
 
 
 def test_a_node_that_recovers_works_again() -> None:
@@ -197,7 +196,7 @@ def began_after(farm: FakeFarm, node: str, at_s: float) -> float:
 def test_that_another_job_hands_it_back_does_not_pardon_a_node() -> None:
     farm, run = aside_and((100.0, Withheld(node="bad", why="another job has it")), (110.0, Joined(node="bad")))
     (event,) = run.of(ev.NodeExcluded)
-    assert began_after(farm, "bad", 100.0) >= event.at_s + ASIDE_S - 1
+    assert began_after(farm, "bad", 100.0) >= event.at_s + EXCLUSION_S - 1
 
 
 def test_a_pardoned_node_that_is_held_is_not_used() -> None:
@@ -221,22 +220,6 @@ def test_a_node_that_is_started_anew_is_pardoned() -> None:
     assert began_after(farm, "bad", 100.0) == pytest.approx(120.0, abs=1)
 
 
-def test_a_node_that_somebody_has_mended_is_pardoned() -> None:
-    planner = planner_of(100, mode=Mode.FRAMES)
-    farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(4), faults=[Fault(where=on("bad"), script=["crash"] * 3)])
-    dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
-    pardoned: list[float] = []
-
-    def between() -> None:
-        if farm.now_s > 130 and not pardoned:
-            pardoned.append(farm.now_s)
-            dispatcher.pardon("bad")
-
-    dispatcher.between = between
-    dispatcher.run()
-    assert began_after(farm, "bad", 60.0) == pytest.approx(pardoned[0], abs=1)
-
-
 # A store that is away.
 
 
@@ -257,10 +240,10 @@ def test_a_job_gives_up_on_a_store_that_stays_away_with_one_error() -> None:
     planner = planner_of(20, mode=Mode.FRAMES)
     away = Fault(where=lambda attempt: attempt.began_s > 20, then="store")
     farm = FakeFarm(*nodes("a", "b"), cost=cost_of(4), faults=[away])
-    with pytest.raises(StoreError, match=r"The server is away\. It has been so for 10 minutes\. Start it\.") as caught:
+    with pytest.raises(StoreError, match=r"The server is away\. This has lasted for 10 minutes\. Start it\.") as caught:
         render(planner, farm)
     assert caught.value.retryable
-    assert STORE_PATIENCE_S + 20 < farm.now_s < STORE_PATIENCE_S + 100
+    assert STORE_TIMEOUT_S + 20 < farm.now_s < STORE_TIMEOUT_S + 100
 
 
 def test_a_unit_that_still_renders_may_find_the_store_back() -> None:
@@ -270,7 +253,7 @@ def test_a_unit_that_still_renders_may_find_the_store_back() -> None:
         cost=cost_of(20), faults=[Fault(where=on("quick"), then="store")],
     )  # fmt: skip
     run = render(planner, farm)
-    assert farm.now_s > STORE_PATIENCE_S
+    assert farm.now_s > STORE_TIMEOUT_S
     assert_complete(run, planner)
 
 
@@ -293,9 +276,9 @@ def test_a_unit_that_hangs_is_taken_from_its_node_with_a_sentence() -> None:
     run = render(planner, farm)
     assert_complete(run, planner)
     (event,) = run.of(ev.UnitAttemptFailed)
-    assert "should have taken 8 s on a and wasn't ready after" in event.reason
+    assert event.reason.startswith("a didn't finish the unit within")
     (stuck,) = [attempt for attempt in farm.attempts if attempt.outcome == "stopped"]
-    assert LATE_AT_LEAST_S < stuck.ended_s - stuck.began_s < 2 * LATE_TIMES * 8
+    assert MIN_TIMEOUT_S < stuck.ended_s - stuck.began_s < 2 * TIMEOUT_FACTOR * 8
 
 
 def test_a_unit_that_is_dearer_than_all_before_is_rendered_all_the_same() -> None:
@@ -328,7 +311,7 @@ class Silent(Agenda):
 
 def test_a_unit_that_waits_behind_another_jobs_is_not_late() -> None:
     planner = planner_of(1, mode=Mode.FRAMES, passes=planner_of(2).passes)
-    farm = Silent(*nodes("a"), at=[(1.0, Waiting(ticket=1))], cost=cost_of(4 * START_S))
+    farm = Silent(*nodes("a"), at=[(1.0, Waiting(ticket=1))], cost=cost_of(4 * START_TIMEOUT_S))
     run = render(planner, farm)
     assert_complete(run, planner)
     assert len(farm.attempts) == 1
@@ -340,12 +323,12 @@ def test_a_node_that_never_begins_loses_its_unit() -> None:
     farm = Silent(*nodes("mute", "a"), at=[], cost=cost_of(4), faults=[hang])
     run = render(planner, farm)
     assert_complete(run, planner)
-    assert farm.now_s < START_S, "an idle node has rendered it meanwhile"
+    assert farm.now_s < START_TIMEOUT_S, "an idle node has rendered it meanwhile"
     planner = planner_of(25, mode=Mode.FRAMES)
     farm = Silent(*nodes("mute", "a"), at=[], cost=cost_of(40), faults=[hang])
     run = render(planner, farm)
     assert_complete(run, planner)
-    assert "was given the unit 60" in run.of(ev.UnitAttemptFailed)[0].reason
+    assert "got the unit 60" in run.of(ev.UnitAttemptFailed)[0].reason
 
 
 # Memory.
@@ -353,13 +336,13 @@ def test_a_node_that_never_begins_loses_its_unit() -> None:
 
 def test_a_node_whose_memory_is_short_gets_smaller_units() -> None:
     planner = planner_of(20)
-    most_px = 20_000
-    short = Fault(where=lambda a: a.node == "small" and a.block.region.area > most_px, then="memory")
+    max_px = 20_000
+    short = Fault(where=lambda a: a.node == "small" and a.block.region.area > max_px, then="memory")
     farm = FakeFarm(*nodes("small", "large"), cost=cost_of(20), faults=[short])
     run = render(planner, farm)
     assert_complete(run, planner)
     rendered = [attempt.block.region.area for attempt in farm.rendered if attempt.node == "small"]
-    assert max(rendered) <= most_px
+    assert max(rendered) <= max_px
     assert sum(rendered) > 640 * 360, "it does its part"
     assert not run.of(ev.NodeExcluded)
     assert max(a.block.region.area for a in farm.rendered if a.node == "large") == 640 * 360

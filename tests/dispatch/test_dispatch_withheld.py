@@ -92,12 +92,12 @@ def test_a_job_that_is_wound_up_ends_what_has_begun_and_nothing_else() -> None:
     dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
     asked: list[float] = []
 
-    def between() -> None:
+    def on_step() -> None:
         if farm.now_s >= 15.0 and not asked:
             asked.append(farm.now_s)
-            dispatcher.wind_up()
+            dispatcher.drain()
 
-    dispatcher.between = between
+    dispatcher.on_step = on_step
     dispatcher.run()
     assert {attempt.outcome for attempt in farm.attempts} == {"ok"}
     assert all(attempt.began_s <= asked[0] for attempt in farm.attempts)

@@ -45,7 +45,7 @@ def test_a_bad_node_is_set_aside_and_the_others_render_all(studio: Studio, null_
     assert len(report["outputs"]) == 32
     assert list(report["set_aside"]) == ["node-1"]
     assert "The renderer process ended with exit code 1." in report["set_aside"]["node-1"]
-    assert "node-1 gets no units for now: it is set aside" in said
+    assert "node-1 gets no units for now: it is excluded" in said
     assert 2 <= report["failed_attempts"] <= 6
     assert report["per_node"]["node-1"]["units"] == 0
 

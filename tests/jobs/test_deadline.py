@@ -118,7 +118,7 @@ def watched(due_s: float, *, nodes: int = 2) -> tuple[list[ev.DeadlineForecast],
             announced.append(event)
 
     with ev.observe(watch.take), ev.observe(listen):
-        render(planner, farm, between=watch.poll)
+        render(planner, farm, on_step=watch.poll)
         watch.end()
     return announced, logged, farm.now_s
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation.farm import Run
     from frontburner.plan.block import Block
     from frontburner.plan.in_flight import Assignment
-    from frontburner.plan.speculation import SpeculationResult
+    from frontburner.plan.stragglers import SpeculationResult
 
 SIZE = Size(width=640, height=360)
 WHOLE = SIZE.whole
@@ -62,11 +62,11 @@ class Nodes:
         self.lengths: dict[str, float] = {}
         self._tickets = itertools.count(1)
         for name in names:
-            planner.join(name)
+            planner.add_node(name)
 
     def give(self, node: str) -> list[int]:
         """Tickets of what a node that asks gets."""
-        blocks = self.planner.next_blocks(node, self.now_s)
+        blocks = self.planner.next_unit(node, self.now_s)
         units = {next(self._tickets): block for block in blocks}
         if units:
             self.planner.start(units, node, self.now_s)
@@ -91,15 +91,15 @@ class Nodes:
         assignment = self.planner.in_flight.get(ticket)
         assert assignment is not None
         block = assignment.block.failed_on(assignment.node) if failed else assignment.block
-        settlement, wanted = self.planner.gone(ticket, self.now_s, failed=failed)
+        settlement, wanted = self.planner.abort(ticket, self.now_s, failed=failed)
         self._settle(settlement)
         if wanted:
-            self.planner.give_back(block)
+            self.planner.requeue(block)
         return settlement
 
     def lose(self, node: str) -> None:
         """Have a node go away with all it has."""
-        self.planner.leave(node)
+        self.planner.remove_node(node)
         for assignment in self.planner.in_flight.of_node(node):
             if self.planner.in_flight.get(assignment.ticket) is not None:
                 self.gone(assignment.ticket, failed=False)
@@ -116,7 +116,7 @@ class Nodes:
         return settlement
 
     def drain(self, *names: str, rate: float = 1e-5) -> list[Block]:
-        """Hand everything out in turns; each unit takes its pixel-samples at this rate."""
+        """Hand everything out in render_order; each unit takes its pixel-samples at this rate."""
         blocks: list[Block] = []
         while not self.planner.exhausted:
             for node in names:
@@ -133,11 +133,11 @@ class Nodes:
         for ticket in settlement.superseded:
             del self.waiting[ticket]
             self.superseded.append(ticket)
-        for ticket in settlement.call_back:
+        for ticket in settlement.cancelled:
             self._call_back(ticket)
 
     def _call_back(self, ticket: int) -> None:
-        assert self.planner.call_back(ticket, self.now_s) is not None
+        assert self.planner.cancel(ticket, self.now_s) is not None
         self.called_back.append(ticket)
 
 
@@ -198,7 +198,7 @@ class Turmoil(Nodes):
 
     def _join(self, node: str) -> None:
         if node not in self.planner.nodes:
-            self.planner.join(node)
+            self.planner.add_node(node)
 
     def _abandon(self, _: str) -> None:
         assignment = self._any()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontburner.plan.block import subtract
-from frontburner.plan.cost_map import UNKNOWN, CostMap, log_ratio
+from frontburner.plan.cost_map import UNKNOWN_VARIANCE, CostMap, log_ratio
 from tasks.spec import CostGrid, Region, Size
 from tests.plan.strategies import regions
 
@@ -193,12 +193,12 @@ def test_where_the_time_went_is_learnt_of_one_unit() -> None:
 def test_what_was_measured_is_trusted_more_and_the_rest_is_not() -> None:
     cost = CostMap(SIZE)
     left, right = (Region(x0=x0, y0=0, x1=x0 + 320, y1=360) for x0 in (0, 320))
-    assert cost.variance(left) == pytest.approx(UNKNOWN)
+    assert cost.variance(left) == pytest.approx(UNKNOWN_VARIANCE)
     cost.learn(left, samples=1, reference_s=1.0, gain=0.9)
     first = cost.variance(left)
-    assert first < 0.2 * UNKNOWN
-    assert cost.variance(right) == pytest.approx(UNKNOWN)
-    assert first < cost.variance(SIZE.whole) < UNKNOWN
+    assert first < 0.2 * UNKNOWN_VARIANCE
+    assert cost.variance(right) == pytest.approx(UNKNOWN_VARIANCE)
+    assert first < cost.variance(SIZE.whole) < UNKNOWN_VARIANCE
     cost.learn(left, samples=1, reference_s=1.0, gain=0.5)
     assert cost.variance(left) < first
 
@@ -207,23 +207,23 @@ def test_what_a_node_told_is_corrected_wherever_it_told_it_last() -> None:
     cost = CostMap(SIZE)
     half = SIZE.width // 2
     left, right = Region(x0=0, y0=0, x1=half, y1=SIZE.height), Region(x0=half, y0=0, x1=SIZE.width, y1=SIZE.height)
-    cost.learn(SIZE.whole, samples=1, reference_s=4.0, teller=0)
-    assert cost.tellers(SIZE.whole) == {0: 1.0}
-    cost.learn(right, samples=1, reference_s=6.0, teller=1)
-    assert cost.tellers(SIZE.whole) == pytest.approx({0: 2 / 8, 1: 6 / 8})
-    assert cost.tellers(left) == {0: 1.0}
-    cost.rescale(0, 3.0, besides=right)
+    cost.learn(SIZE.whole, samples=1, reference_s=4.0, source=0)
+    assert cost.sources(SIZE.whole) == {0: 1.0}
+    cost.learn(right, samples=1, reference_s=6.0, source=1)
+    assert cost.sources(SIZE.whole) == pytest.approx({0: 2 / 8, 1: 6 / 8})
+    assert cost.sources(left) == {0: 1.0}
+    cost.rescale(0, 3.0, except_for=right)
     assert cost.predict(left, samples=1) == pytest.approx(6.0)
     assert cost.predict(right, samples=1) == pytest.approx(6.0)
 
 
 def test_nobody_told_what_was_never_measured_and_it_costs_what_the_rest_does() -> None:
     cost = CostMap(SIZE)
-    assert cost.tellers(SIZE.whole) == {}
+    assert cost.sources(SIZE.whole) == {}
     left = Region(x0=0, y0=0, x1=SIZE.width // 2, y1=SIZE.height)
-    cost.learn(left, samples=1, reference_s=2.0, teller=0)
-    assert cost.tellers(SIZE.whole) == pytest.approx({0: 0.5})
-    cost.rescale(0, 2.0, besides=Region(x0=SIZE.width - 8, y0=0, x1=SIZE.width, y1=8))
+    cost.learn(left, samples=1, reference_s=2.0, source=0)
+    assert cost.sources(SIZE.whole) == pytest.approx({0: 0.5})
+    cost.rescale(0, 2.0, except_for=Region(x0=SIZE.width - 8, y0=0, x1=SIZE.width, y1=8))
     assert cost.predict(SIZE.whole, samples=1) == pytest.approx(8.0)
 
 

@@ -26,7 +26,7 @@ def terms(draw: st.DrawFn) -> ShareTerms:
 
 
 @st.composite
-def farms(draw: st.DrawFn, *, barred: bool = True) -> dict[str, Any]:
+def farms(draw: st.DrawFn, *, excluded: bool = True) -> dict[str, Any]:
     count = draw(st.integers(1, 5))
     claims = [
         ShareClaim(
@@ -35,7 +35,7 @@ def farms(draw: st.DrawFn, *, barred: bool = True) -> dict[str, Any]:
             age=n,
             terms=draw(terms()),
             renderer=draw(st.sampled_from(["a", "b"])),
-            barred=draw(names) if barred else frozenset(),
+            excluded=draw(names) if excluded else frozenset(),
             wants=draw(st.none() | st.integers(0, 4)),
         )
         for n in range(count)
@@ -68,7 +68,7 @@ def test_a_node_is_of_one_job_that_may_have_it_and_no_job_has_too_many(farm: dic
     assert set(held) <= set(farm["nodes"])
     assert max(held.values(), default=0) <= 1
     for claim in farm["claims"]:
-        assert not shares[claim.job] & claim.barred
+        assert not shares[claim.job] & claim.excluded
         assert claim.terms.max_nodes is None or len(shares[claim.job]) <= claim.terms.max_nodes
 
 
@@ -86,7 +86,7 @@ def test_no_node_is_left_that_a_job_could_use(farm: dict[str, Any]) -> None:
     free = set(farm["nodes"]) - {node for nodes in shares.values() for node in nodes}
     for claim in farm["claims"]:
         limit = farm["licences"].get(claim.renderer)
-        for node in free - claim.barred:
+        for node in free - claim.excluded:
             full = claim.terms.max_nodes is not None and len(shares[claim.job]) >= claim.terms.max_nodes
             spent = limit is not None and len(using(claim.renderer, farm["claims"], shares) | {node}) > limit
             assert full or spent
@@ -98,13 +98,13 @@ def test_a_higher_priority_lacks_nothing_that_a_lower_one_has_beyond_its_minimum
     shares = share(**farm)
     for high in farm["claims"]:
         for low in farm["claims"]:
-            if high.priority <= low.priority or len(shares[high.job]) >= high.most:
+            if high.priority <= low.priority or len(shares[high.job]) >= high.limit:
                 continue
             if len(shares[low.job]) > low.terms.min_nodes:
-                assert not shares[low.job] - high.barred
+                assert not shares[low.job] - high.excluded
 
 
-@given(farms(barred=False))
+@given(farms(excluded=False))
 def test_equals_have_equally_much_and_the_eldest_the_rest(farm: dict[str, Any]) -> None:
     claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     shares = counts(share(claims, farm["nodes"], {}, farm["previous"]))
@@ -112,9 +112,9 @@ def test_equals_have_equally_much_and_the_eldest_the_rest(farm: dict[str, Any]) 
     assert shares == {claim.job: each + (claim.age < rest) for claim in claims}
 
 
-@given(farms(barred=False))
+@given(farms(excluded=False))
 def test_minimums_are_met_where_there_are_nodes_enough(farm: dict[str, Any]) -> None:
-    least = {claim.job: min(claim.terms.min_nodes, claim.most) for claim in farm["claims"]}
+    least = {claim.job: min(claim.terms.min_nodes, claim.limit) for claim in farm["claims"]}
     shares = share(farm["claims"], farm["nodes"], {}, farm["previous"])
     if sum(least.values()) <= len(farm["nodes"]):
         assert all(len(shares[job]) >= count for job, count in least.items())
@@ -126,7 +126,7 @@ def test_what_was_shared_out_stays(farm: dict[str, Any]) -> None:
     assert share(**farm | {"previous": shares}) == shares
 
 
-@given(farms(barred=False), st.sampled_from([20, 50, 80]))
+@given(farms(excluded=False), st.sampled_from([20, 50, 80]))
 def test_when_a_job_comes_no_node_goes_from_one_of_the_others_to_another(farm: dict[str, Any], priority: int) -> None:
     claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     before = share(claims, farm["nodes"], {}, farm["previous"])
@@ -135,7 +135,7 @@ def test_when_a_job_comes_no_node_goes_from_one_of_the_others_to_another(farm: d
 
 
 def test_jobs_swap_so_that_one_that_can_use_only_a_few_has_its_own() -> None:
-    picky = ShareClaim(job="picky", age=1, barred=frozenset({"n1", "n2"}))
+    picky = ShareClaim(job="picky", age=1, excluded=frozenset({"n1", "n2"}))
     easy = ShareClaim(job="easy", age=0, terms=ShareTerms(max_nodes=2))
     shares = share([easy, picky], ["n0", "n1", "n2"], {}, {"easy": ["n0", "n1"]})
     assert shares == {"easy": {"n1", "n2"}, "picky": {"n0"}}

@@ -24,17 +24,17 @@ def give(in_flight: InFlight, node: str, *seconds: float) -> None:
 
 def ends_of(in_flight: InFlight, node: str) -> list[float]:
     """When each unit of a node should end."""
-    return [one.begins_s + one.takes_s for one in in_flight.of_node(node)]
+    return [one.starts_s + one.duration_s for one in in_flight.of_node(node)]
 
 
 def test_nothing_is_kept_of_a_unit_that_ended() -> None:
     in_flight = InFlight()
     give(in_flight, "a", 1.0, 2.0)
-    assert in_flight.of_frame(BLOCK.frame) == 2
+    assert in_flight.count_of_frame(BLOCK.frame) == 2
     for ticket in (1, 2):
         in_flight.end(ticket, now_s=3.0)
-    assert in_flight.of_frame(BLOCK.frame) == 0
-    assert not in_flight._of_frame
+    assert in_flight.count_of_frame(BLOCK.frame) == 0
+    assert not in_flight._by_frame
     assert not in_flight._node_of
 
 
@@ -90,8 +90,8 @@ def test_the_work_left_is_what_adding_up_all_nodes_gives(seed: int, steps: int) 
         for later_s in (0.0, random.uniform(0, 20)):
             now_s += later_s
             assert in_flight.work_left(now_s) == pytest.approx(plain.work_left(now_s), abs=1e-6)
-        assert len(in_flight) == in_flight.of_frame(1) == len(tickets)
-        assert {one.ticket: pytest.approx(one.begins_s + one.takes_s) for one in in_flight} == {
+        assert len(in_flight) == in_flight.count_of_frame(1) == len(tickets)
+        assert {one.ticket: pytest.approx(one.starts_s + one.duration_s) for one in in_flight} == {
             ticket: plain.ends_s[ticket] for ticket in tickets
         }
 
@@ -117,9 +117,9 @@ def test_what_comes_before_a_unit_that_is_called_back_goes_on(ticket: int, ends:
 def test_a_unit_has_begun_when_nothing_is_before_it() -> None:
     in_flight = InFlight()
     give(in_flight, "a", 10, 10)
-    assert [in_flight.begun(ticket) for ticket in (1, 2, 3)] == [True, False, False]
+    assert [in_flight.is_rendering(ticket) for ticket in (1, 2, 3)] == [True, False, False]
     in_flight.end(1, now_s=1)
-    assert in_flight.begun(2)
+    assert in_flight.is_rendering(2)
 
 
 def test_a_late_unit_needs_the_longer_the_later_it_is() -> None:
@@ -133,14 +133,14 @@ def test_a_late_unit_needs_the_longer_the_later_it_is() -> None:
 def test_blocks_of_one_unit_follow_each_other() -> None:
     in_flight = InFlight()
     in_flight.start({7: BLOCK, 8: BLOCK}, "a", now_s=1, speed=1, seconds=[2, 3], known=True)
-    assert [(one.begins_s, one.nth, one.of) for one in in_flight.of_node("a")] == [(1, 0, 2), (3, 1, 2)]
+    assert [(one.starts_s, one.index, one.unit_size) for one in in_flight.of_node("a")] == [(1, 0, 2), (3, 1, 2)]
 
 
 def test_what_nothing_was_known_of_is_foreseen_later() -> None:
     in_flight = InFlight()
     in_flight.start({1: BLOCK}, "a", now_s=3, speed=2, seconds=[1e6], known=False)
     in_flight.start({2: BLOCK}, "a", now_s=3, speed=2, seconds=[4], known=True)
-    in_flight.foresee(lambda _: 10.0)
+    in_flight.set_durations(lambda _: 10.0)
     assert ends_of(in_flight, "a") == [13, 17]
     assert in_flight.work_left(3) == 28
     assert [one.predicted_s for one in in_flight] == [None, 4]
@@ -168,7 +168,7 @@ def test_nodes_end_together_if_each_gets_what_it_can_do_until_then(
     for ticket, (speed, takes_s) in enumerate(hands):
         in_flight.start({ticket: BLOCK}, str(ticket), now_s=0, speed=speed, seconds=[takes_s], known=True)
         assert in_flight.busy_s(str(ticket), 0) == takes_s
-    ends_s = in_flight.together_s(work_s, idle + sum(speed for speed, _ in hands), 0)
+    ends_s = in_flight.balanced_s(work_s, idle + sum(speed for speed, _ in hands), 0)
     given_s = idle * ends_s + sum(speed * max(0.0, ends_s - takes_s) for speed, takes_s in hands)
     assert given_s == pytest.approx(work_s, abs=1e-6)
 
@@ -176,5 +176,5 @@ def test_nodes_end_together_if_each_gets_what_it_can_do_until_then(
 def test_a_node_that_is_stuck_makes_nobodys_share_large() -> None:
     in_flight = InFlight()
     give(in_flight, "stuck", 1e9)
-    assert in_flight.together_s(40.0, 5.0, 0) == pytest.approx(10.0)
+    assert in_flight.balanced_s(40.0, 5.0, 0) == pytest.approx(10.0)
     assert in_flight.busy_s("idle", 0) == 0.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from frontburner.plan.block import Block
 from frontburner.plan.cost_map import CostMap
-from frontburner.plan.learning import LEAST_OVERHEAD_S, UNKNOWN_SPEED, Learning
+from frontburner.plan.learning import MIN_OVERHEAD_S, UNKNOWN_SPEED_VARIANCE, Learning
 from tasks.spec import CostGrid, Region, SampleRange, Size
 
 SIZE = Size(width=640, height=360)
@@ -21,7 +21,7 @@ COLUMNS, ROWS = 8, 4
 def learning_of(*nodes: str) -> Learning:
     learning = Learning(cost=CostMap(SIZE))
     for node in nodes:
-        learning.join(node)
+        learning.add_node(node)
     return learning
 
 
@@ -34,7 +34,7 @@ def part(number: int) -> Block:
 
 def teach(learning: Learning, node: str, *numbers: int, seconds: float) -> None:
     for number in numbers:
-        learning.finished(part(number), node, render_s=seconds, costs=None)
+        learning.learn_unit(part(number), node, render_s=seconds, costs=None)
 
 
 def taught(*nodes: str) -> Learning:
@@ -56,7 +56,7 @@ def test_the_first_unit_makes_predictions_seconds_for_every_node() -> None:
 @pytest.mark.parametrize("factor", [0.1, 0.5, 2.0, 10.0])
 def test_a_node_that_is_not_as_thought_is_recognised_within_a_few_units(factor: float) -> None:
     learning = taught("a", "b", "c")
-    learning.join("new")
+    learning.add_node("new")
     for number in range(4):
         teach(learning, "new", number, seconds=factor)
     assert learning.seconds(part(20), "new") == pytest.approx(factor, rel=0.2)
@@ -129,13 +129,13 @@ def test_predictions_that_fail_are_trusted_less() -> None:
 
 def test_nodes_nobody_knows_are_as_fast_as_the_average_and_come_back_as_they_were() -> None:
     learning = taught("a", "b")
-    learning.join("slow")
+    learning.add_node("slow")
     assert learning.speed("slow") == pytest.approx(learning.speed("a"))
     teach(learning, "slow", *range(6), seconds=4.0)
     slow = learning.speed("slow")
-    learning.leave("slow")
+    learning.remove_node("slow")
     assert learning.farm_speed == pytest.approx(learning.speed("a") + learning.speed("b"))
-    learning.join("slow")
+    learning.add_node("slow")
     assert learning.speed("slow") == slow
     assert learning.deviation(part(0), "nobody") > learning.deviation(part(0), "a")
 
@@ -144,16 +144,16 @@ def test_a_node_that_joins_twice_counts_once_and_keeps_what_was_learnt_of_it() -
     learning = taught("a", "b")
     teach(learning, "b", *range(6), seconds=4.0)
     speed, deviation = learning.speed("b"), learning.deviation(part(0), "b")
-    learning.join("b")
+    learning.add_node("b")
     assert (learning.speed("b"), learning.deviation(part(0), "b")) == (speed, deviation)
     assert learning.farm_speed == pytest.approx(learning.speed("a") + speed)
-    learning.join("new")
+    learning.add_node("new")
     assert learning.speed("new") == pytest.approx(learning.farm_speed / 3)
 
 
 def test_units_of_nodes_that_have_left_still_teach_the_picture() -> None:
     learning = learning_of("a")
-    learning.leave("a")
+    learning.remove_node("a")
     teach(learning, "a", 0, seconds=3.0)
     assert learning.price(part(0)) == pytest.approx(3.0)
 
@@ -164,7 +164,7 @@ def test_a_renderer_that_accounts_for_another_time_than_it_took_does_not_mislead
     costs = CostGrid(columns=(0, 640), rows=(0, 360), seconds=(0.01 * accounted,))
     whole = Block(frame=1, samples=ALL, region=SIZE.whole)
     for turn in range(300):  # a gets two thirds, and must not be thought slower for that
-        learning.finished(whole, "aab"[turn % 3], render_s=0.01, costs=costs)
+        learning.learn_unit(whole, "aab"[turn % 3], render_s=0.01, costs=costs)
     assert learning.speed("a") == pytest.approx(learning.speed("b"), rel=0.01)
     assert learning.seconds(whole, "a") == pytest.approx(0.01, rel=0.01)
 
@@ -177,8 +177,8 @@ def test_whatever_units_take_speeds_and_prices_stay_positive_and_add_up(data: st
         seconds = data.draw(st.just(0.0) | st.floats(1e-6, 1e5))
         teach(learning, data.draw(st.sampled_from("abx")), data.draw(st.integers(0, 31)), seconds=seconds)
         learning.learn_overhead(data.draw(st.floats(-1, 10)))
-        assert all(0 < state.variance <= UNKNOWN_SPEED for state in learning.nodes.values())
+        assert all(0 < state.variance <= UNKNOWN_SPEED_VARIANCE for state in learning.nodes.values())
         assert all(0 < state.speed < float("inf") for state in learning.nodes.values())
         assert learning.farm_speed == pytest.approx(learning.speed("a") + learning.speed("b"))
-        assert learning.overhead_s >= LEAST_OVERHEAD_S
+        assert learning.overhead_s >= MIN_OVERHEAD_S
     assert learning.price(part(0)) > 0

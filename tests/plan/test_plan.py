@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from frontburner.plan.block import Block, overlaps, subtract
 from frontburner.plan.passes import (
-    FIRST_SAMPLES,
-    FRAMES_TOGETHER,
+    INTERLEAVED_FRAMES,
+    LIMITED_FIRST_SAMPLES,
+    LIMITED_STEP_FRACTION,
+    MIN_PASS_SAMPLES,
     PROBE_MAX_SAMPLES,
-    STEP_FRACTION,
-    WORTH_SAMPLES,
+    render_order,
     sample_passes,
-    turns,
 )
-from frontburner.plan.split_region import TOLERANCE, cut_off
+from frontburner.plan.split_region import TOLERANCE, split_off
 from tasks.spec import Region, SampleRange, Size
 from tests.plan.cover import counts
 from tests.plan.strategies import wholes
@@ -78,7 +78,7 @@ def test_a_cut_covers_its_region_at_aligned_edges(
     def price(region: Region) -> float:
         return region.area * (1 + slope * (region.x0 + region.x1) / 600)
 
-    piece, rest = cut_off(whole, target=share * price(whole), price=price, align_px=align)
+    piece, rest = split_off(whole, target=share * price(whole), price=price, align_px=align)
     assert counts([piece, *rest], whole) == {1}
     for region in (piece, *rest):
         assert {region.x0, region.x1} <= {whole.x0, whole.x1, *range(0, 301, align[0])}
@@ -90,7 +90,7 @@ def test_a_cut_covers_its_region_at_aligned_edges(
 def test_a_piece_costs_about_what_was_asked_for_and_is_compact(parts: int, width: int, height: int) -> None:
     whole = Size(width=width, height=height).whole
     target = whole.area / parts
-    piece, _ = cut_off(whole, target=target, price=lambda region: float(region.area), align_px=(1, 1))
+    piece, _ = split_off(whole, target=target, price=lambda region: float(region.area), align_px=(1, 1))
     assert 0.45 * target <= piece.area <= TOLERANCE * target
     shape = max(width, height) / min(width, height)
     assert max(piece.width, piece.height) / min(piece.width, piece.height) <= max(4.0, shape)
@@ -98,25 +98,25 @@ def test_a_piece_costs_about_what_was_asked_for_and_is_compact(parts: int, width
 
 def test_a_piece_that_is_dear_enough_is_not_cut() -> None:
     for target in (SIZE.whole.area / TOLERANCE, SIZE.whole.area, math.inf):
-        assert cut_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8)) == (SIZE.whole, [])
+        assert split_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8)) == (SIZE.whole, [])
 
 
 def test_a_piece_that_is_dearer_than_it_may_be_is_cut() -> None:
     area = float(SIZE.whole.area)
-    for most, whole in ((area - 1, False), (area, True), (0.0, True)):  # what is wanted may always be had
-        target = area if most == 0.0 else area / TOLERANCE
-        piece, rest = cut_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8), most=most)
+    for limit, whole in ((area - 1, False), (area, True), (0.0, True)):  # what is wanted may always be had
+        target = area if limit == 0.0 else area / TOLERANCE
+        piece, rest = split_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8), limit=limit)
         assert (piece == SIZE.whole) is whole
         assert counts([piece, *rest], SIZE.whole) == {1}
 
 
 def test_what_has_no_aligned_edge_inside_is_not_cut() -> None:
     small = Region(x0=3, y0=9, x1=8, y1=15)
-    assert cut_off(small, target=1, price=lambda r: float(r.area), align_px=(8, 8)) == (small, [])
+    assert split_off(small, target=1, price=lambda r: float(r.area), align_px=(8, 8)) == (small, [])
 
 
 def test_a_region_of_no_cost_is_not_cut() -> None:
-    assert cut_off(SIZE.whole, target=1, price=lambda _: 0.0, align_px=(8, 8)) == (SIZE.whole, [])
+    assert split_off(SIZE.whole, target=1, price=lambda _: 0.0, align_px=(8, 8)) == (SIZE.whole, [])
 
 
 @modest
@@ -137,9 +137,9 @@ def test_passes_make_up_all_samples_once(samples: int, frames: int, exact: bool,
         assert passes[0].count <= max(PROBE_MAX_SAMPLES, align)
     if not limited:
         assert len(passes) <= 5
-        assert all(p.count >= WORTH_SAMPLES for p in passes[1:-1])
+        assert all(p.count >= MIN_PASS_SAMPLES for p in passes[1:-1])
     for before in passes[3:] if limited else ():
-        assert before.count <= max(before.start / STEP_FRACTION, 2 * max(FIRST_SAMPLES, align))
+        assert before.count <= max(before.start / LIMITED_STEP_FRACTION, 2 * max(LIMITED_FIRST_SAMPLES, align))
 
 
 def test_a_still_begins_with_a_short_pass_over_the_whole_picture() -> None:
@@ -158,10 +158,10 @@ def test_a_limited_job_can_end_after_many_short_passes() -> None:
 @given(frames=st.integers(0, 30), passes=st.integers(1, 4))
 def test_all_passes_of_all_frames_have_their_turn_and_those_of_a_frame_in_their_order(frames: int, passes: int) -> None:
     ladder = [SampleRange(start=n, stop=n + 1) for n in range(passes)]
-    order = list(turns(range(frames), ladder))
+    order = list(render_order(range(frames), ladder))
     assert sorted(order, key=lambda turn: (turn[0], turn[1].start)) == [(f, p) for f in range(frames) for p in ladder]
     for frame in range(frames):
         own = [samples for other, samples in order if other == frame]
         assert own == ladder
         begun = order.index((frame, ladder[0]))
-        assert order.index((frame, ladder[-1])) - begun < FRAMES_TOGETHER * passes
+        assert order.index((frame, ladder[-1])) - begun < INTERLEAVED_FRAMES * passes

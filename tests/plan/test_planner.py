@@ -101,7 +101,7 @@ def test_the_time_left_is_told_once_something_was_measured() -> None:
     nodes.now_s = 6.0
     nodes.finish(ticket, 6.0)
     assert nodes.planner.seconds_left(6.0) == pytest.approx(54.0)
-    nodes.planner.join("b")
+    nodes.planner.add_node("b")
     assert nodes.planner.seconds_left(6.0) == pytest.approx(27.0)
     nodes.give("b")
     assert nodes.planner.seconds_left(6.0) == pytest.approx(27.0, rel=0.01)

@@ -116,7 +116,7 @@ def test_an_abandoned_frame_is_handed_out_no_more() -> None:
     first = nodes.block(ticket)
     assert first.frame == 1
     nodes.abandon(1)
-    nodes.planner.give_back(first)
+    nodes.planner.requeue(first)
     assert nodes.called_back == [ticket]
     assert not nodes.planner.pending(1)
     assert {block.frame for block in nodes.drain("a")} == {2, 3}
@@ -140,5 +140,5 @@ def test_failed_work_goes_to_another_node_as_long_as_there_is_one() -> None:
     (ticket,) = nodes.give("a")
     assert nodes.block(ticket).failures == 2
     nodes.gone(ticket, failed=True)
-    nodes.planner.leave("b")
+    nodes.planner.remove_node("b")
     assert nodes.give("a")

@@ -30,7 +30,7 @@ def price(region: Region, samples: int) -> float:
 def test_blocks_are_taken_in_their_order() -> None:
     pool = Pool([block_of(frame) for frame in (3, 1, 2)], whole=WHOLE)
     frames = []
-    while choice := pool.choice("a", {"a"}):
+    while choice := pool.candidates("a", {"a"}):
         frames.append(pool.take(choice[0][0]).frame)
     assert frames == [3, 1, 2]
     assert not len(pool)
@@ -39,7 +39,7 @@ def test_blocks_are_taken_in_their_order() -> None:
 def test_what_is_left_of_a_block_takes_its_place() -> None:
     first, second = block_of(1).failed_on("a"), block_of(2)
     pool = Pool([first, second, block_of(3)], whole=WHOLE)
-    index, block = pool.choice("a", {"a", "b"})[0]
+    index, block = pool.candidates("a", {"a", "b"})[0]
     assert block == pool.take(index) == second
     pool.put(index, [block.part(RIGHT), block.part(LEFT)])
     assert list(pool) == [first, block.part(LEFT), block.part(RIGHT), block_of(3)]
@@ -47,20 +47,20 @@ def test_what_is_left_of_a_block_takes_its_place() -> None:
 
 def test_a_node_gets_what_it_failed_on_only_when_all_have() -> None:
     pool = Pool([block_of(1).failed_on("a")], whole=WHOLE)
-    assert not pool.choice("a", {"a", "b"})
+    assert not pool.candidates("a", {"a", "b"})
     pool = Pool([block_of(1).failed_on("a").failed_on("b")], whole=WHOLE)
-    assert pool.choice("a", {"a", "b"})
+    assert pool.candidates("a", {"a", "b"})
 
 
 def test_a_choice_is_of_the_frame_and_pass_that_come_first() -> None:
     blocks = [block_of(1, LEFT), block_of(1, RIGHT), block_of(1, LEFT, samples=16), block_of(2)]
-    assert [block for _, block in Pool(blocks, whole=WHOLE).choice("a", {"a"})] == blocks[:2]
+    assert [block for _, block in Pool(blocks, whole=WHOLE).candidates("a", {"a"})] == blocks[:2]
 
 
 def test_chosen_blocks_of_a_frame_can_be_dropped() -> None:
     pool = Pool([block_of(1, LEFT), block_of(1, RIGHT), block_of(2)], whole=WHOLE)
     assert pool.drop(1, lambda block: block.region == LEFT) == [block_of(1, LEFT)]
-    assert pool.of_frame(1) == 1
+    assert pool.count_of_frame(1) == 1
     assert pool.drop(1) == [block_of(1, RIGHT)]
     assert pool.drop(1) == []
     assert list(pool) == [block_of(2)]
@@ -74,7 +74,7 @@ def test_the_totals_are_those_of_the_blocks_that_are_there(seed: int) -> None:
     out: list[Block] = []
 
     def take() -> None:
-        choice = pool.choice(random.choice("ab"), {"a", "b"})
+        choice = pool.candidates(random.choice("ab"), {"a", "b"})
         if choice:
             index, block = random.choice(choice)
             assert pool.take(index) == block
@@ -93,8 +93,8 @@ def test_the_totals_are_those_of_the_blocks_that_are_there(seed: int) -> None:
         random.choice(acts)()
         there = list(pool)
         assert len(pool) == len(there)
-        assert pool.pixel_samples == sum(block.pixel_samples for block in there) == pool.price(price)
+        assert pool.price(price) == sum(block.pixel_samples for block in there)
         for frame in range(6):
             own = [block for block in there if block.frame == frame]
-            assert pool.of_frame(frame) == len(own)
+            assert pool.count_of_frame(frame) == len(own)
             assert pool.price(price, frame=frame) == sum(block.pixel_samples for block in own)

@@ -33,7 +33,7 @@ class Raced(Nodes):
             self.finish(ticket, 4.0)
         planner.mode = planner.sizer.mode = mode
         self.now_s += 60.0
-        planner.join("c")
+        planner.add_node("c")
         self.pieces = [*self.give("a"), *self.rest("c")]
 
     def rest(self, node: str) -> list[int]:
@@ -68,7 +68,7 @@ def test_the_unit_wins_and_its_pieces_are_called_back() -> None:
     assert raced.pieces[0] not in raced.counted
     settlement = raced.finish(raced.slow)
     assert settlement.superseded == (raced.pieces[0],)
-    assert set(settlement.call_back) == set(raced.pieces[1:])
+    assert set(settlement.cancelled) == set(raced.pieces[1:])
     raced.assert_whole()
 
 
@@ -120,7 +120,7 @@ def test_a_piece_that_fails_calls_the_race_off_for_good() -> None:
     raced.finish(raced.pieces[0])
     settlement = raced.gone(raced.pieces[1], failed=True)
     assert settlement.superseded == (raced.pieces[0],)
-    assert set(settlement.call_back) == set(raced.pieces[2:])
+    assert set(settlement.cancelled) == set(raced.pieces[2:])
     raced.now_s += 1000.0
     assert raced.give("a") == raced.give("c") == []
     raced.finish(raced.slow)
@@ -141,7 +141,7 @@ def test_a_frame_that_is_given_up_while_it_is_raced_leaves_nothing_behind() -> N
 def test_nothing_is_raced_twice_and_no_piece_is_raced() -> None:
     raced = Raced()
     raced.now_s += 10_000.0
-    raced.planner.join("d")
+    raced.planner.add_node("d")
     assert raced.give("d") == []
 
 
@@ -216,7 +216,7 @@ def test_pieces_that_are_finished_count_when_their_frame_is_ended_early() -> Non
     nodes.finish(piece)
     settlement = nodes.end(8, 0)
     assert settlement.counted == (piece,)
-    assert set(settlement.call_back) == {nodes.slow, *others}
+    assert set(settlement.cancelled) == {nodes.slow, *others}
     assert not nodes.planner.pending(8)
     assert not nodes.waiting
 
@@ -225,14 +225,14 @@ def test_a_piece_taken_back_after_its_frame_was_ended_is_not_handed_out_again() 
     nodes = Raced()
     block = nodes.block(nodes.pieces[0])
     nodes.end(8, 0)
-    nodes.planner.give_back(block)
+    nodes.planner.requeue(block)
     assert nodes.planner.exhausted
 
 
 def test_what_lies_before_the_end_of_a_frame_goes_on() -> None:
     nodes = Raced()
     settlement = nodes.end(8, ALL[0].stop)
-    assert not settlement.call_back
+    assert not settlement.cancelled
     for ticket in nodes.pieces:
         nodes.finish(ticket)
     nodes.assert_whole()

@@ -89,14 +89,14 @@ class Farm:
         watch = DeadlineWatch(due=NOW + timedelta(days=1), now=lambda: NOW, clock=clock, log=lambda _: None)
         dispatcher.on_rendered, dispatcher.forecast = limiter.rendered, limiter.forecast
 
-        def between() -> None:
+        def on_step() -> None:
             need.work_s(planner, limiter)
             limiter.poll()
-            planner.ends_in_s = limiter.ends_in_s()
+            planner.time_left_s = limiter.ends_in_s()
             watch.poll()
             limiter.fraction()
 
-        dispatcher.between = between
+        dispatcher.on_step = on_step
         observers = [limiter.take, watch.take, *followers(frames), self.count]
         dismiss = [ev.observe(observer) for observer in observers]
         try:

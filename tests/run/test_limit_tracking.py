@@ -94,14 +94,14 @@ class Stage:
         self.dispatcher.on_rendered = self.limiter.rendered
         self.dispatcher.forecast = self.forecast or self.limiter.forecast
 
-        def between() -> None:
+        def on_step() -> None:
             self.limiter.poll()
-            planner.ends_in_s = self.limiter.ends_in_s()
+            planner.time_left_s = self.limiter.ends_in_s()
 
-        self.dispatcher.between = between
+        self.dispatcher.on_step = on_step
         with ev.observe(self.limiter.take), ev.observe(self.events.append):
             for block in planner.reused:
-                self.dispatcher.adopt(block, self.dispatcher.new_ticket())
+                self.dispatcher.add_reused(block, self.dispatcher.new_ticket())
             self.dispatcher.run()
             while self.limiter.poll():
                 self.farm.messages(0.25)
