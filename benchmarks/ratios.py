@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from frontburner.reports.predictions import Predictions
+from frontburner.reports.figures import PredictionErrors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +44,9 @@ def predicted(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     pairs
         Predicted and measured seconds.
     """
-    errors = Predictions()
+    errors = PredictionErrors()
     for predicted_s, measured_s in pairs:
-        errors.take(predicted_s=predicted_s, measured_s=measured_s)
+        errors.add(predicted_s=predicted_s, measured_s=measured_s)
     return errors.document() | {"correlation": _correlation(pairs)}
 
 

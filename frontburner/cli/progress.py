@@ -14,7 +14,7 @@ from rich.text import Text
 from frontburner import events as ev
 from frontburner.events.context import current_stage
 from frontburner.reports.summary import summary
-from frontburner.reports.transfer_figures import size
+from frontburner.reports.figures import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,9 +206,9 @@ class JobProgress:
             node, done_bytes, what = event.node, event.fetched_bytes, f"{event.node} fetches the scene"
         done = done_bytes == event.size_bytes
         if not self._total:
-            self.activity_changed(f"{what}: {size(done_bytes)} of {size(event.size_bytes)}")
+            self.activity_changed(f"{what}: {format_bytes(done_bytes)} of {format_bytes(event.size_bytes)}")
         if done or node not in self._transfers:
-            amount = f"{size(event.size_bytes)} in {event.seconds:.1f} s" if done else f"{size(event.size_bytes)} …"
+            amount = f"{format_bytes(event.size_bytes)} in {event.seconds:.1f} s" if done else f"{format_bytes(event.size_bytes)} …"
             self.message(f"{what if node else what.capitalize()}: {amount}")
         (self._transfers.discard if done else self._transfers.add)(node)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.monitor.refusals import CONFLICT, GONE, TOO_MUCH, RequestRefused
 from frontburner.monitor.upload_names import safe_names
-from frontburner.reports.transfer_figures import size
+from frontburner.reports.figures import format_bytes
 from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Uploads:
         total = sum(sizes)
         if total > self.most_bytes:
             raise RequestRefused(
-                reason=f"The files have {size(total)}, and at most {size(self.most_bytes)} are taken.",
+                reason=f"The files have {format_bytes(total)}, and at most {format_bytes(self.most_bytes)} are taken.",
                 remedy="Leave out what the scene doesn't need; or put it where nodes see it, and give a job file.",
                 status=TOO_MUCH,
             )
@@ -212,7 +212,7 @@ class Uploads:
                 reason=f"{self.place} can't be written: {error.strerror}.", remedy=remedy, status=503
             ) from None
         if total > free:
-            reason = f"The files have {size(total)}, and the disk has room for {size(max(0, free))}."
+            reason = f"The files have {format_bytes(total)}, and the disk has room for {format_bytes(max(0, free))}."
             raise RequestRefused(reason=reason, remedy=f"Make room in {self.place}.", status=503)
 
     async def _written(self, upload: Upload, nth: int, chunks: AsyncIterator[bytes]) -> str:

@@ -11,7 +11,7 @@ from zipfile import BadZipFile, ZipFile
 
 from frontburner.monitor.refusals import TOO_MUCH, RequestRefused
 from frontburner.monitor.upload_names import is_beside_the_point, safe_names
-from frontburner.reports.transfer_figures import size
+from frontburner.reports.figures import format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def _unpack(packed: ZipFile, folder: Path, most_bytes: int) -> None:
                 left -= len(chunk)  # what the zip says of its sizes need not be so
                 if left < 0:
                     raise RequestRefused(
-                        reason=f"What the zip holds has more than the {size(most_bytes)} that are taken.",
+                        reason=f"What the zip holds has more than the {format_bytes(most_bytes)} that are taken.",
                         remedy="Leave out what the scene doesn't need.",
                         status=TOO_MUCH,
                     )

@@ -1,4 +1,4 @@
-"""When each node was there, and what all of them together could have done in that time."""
+"""When each node was available, and the least time in which all of them could have done some work."""
 
 from __future__ import annotations
 
@@ -12,62 +12,62 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Availability:
-    """The times each node was there; a node may come and go more than once."""
+    """Intervals in which each node was available; a node may come and go more than once."""
 
-    _times: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    _intervals: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
-    def come(self, node: str, at_s: float) -> None:
-        """Count a node in."""
-        times = self._times.setdefault(node, [])
-        if not times or times[-1][1] < inf:
-            times.append((at_s, inf))
+    def start(self, node: str, at_s: float) -> None:
+        """Start an interval of a node, unless it has one that is open."""
+        intervals = self._intervals.setdefault(node, [])
+        if not intervals or intervals[-1][1] < inf:
+            intervals.append((at_s, inf))
 
-    def go(self, node: str, at_s: float) -> None:
-        """Count a node out; nothing happens if it wasn't there."""
-        times = self._times.get(node)
-        if times and times[-1][1] == inf:
-            times[-1] = (times[-1][0], at_s)
+    def end(self, node: str, at_s: float) -> None:
+        """End the open interval of a node, if it has one."""
+        intervals = self._intervals.get(node)
+        if intervals and intervals[-1][1] == inf:
+            intervals[-1] = (intervals[-1][0], at_s)
 
-    def stay(self, node: str, at_s: float) -> None:
-        """Have a node that was counted out go a little later: it had something to finish."""
-        times = self._times.get(node)
-        if times and times[-1][1] < at_s:
-            times[-1] = (times[-1][0], at_s)
+    def extend(self, node: str, at_s: float) -> None:
+        """Move the end of a node's last interval: it still had a unit to finish."""
+        intervals = self._intervals.get(node)
+        if intervals and intervals[-1][1] < at_s:
+            intervals[-1] = (intervals[-1][0], at_s)
 
     @property
     def nodes(self) -> list[str]:
-        """Nodes that were there at any time, in the order they came."""
-        return list(self._times)
+        """Nodes that were available at any time, in the order they came."""
+        return list(self._intervals)
 
-    def of(self, node: str) -> list[tuple[float, float]]:
-        """When a node came and left; a node that stayed leaves at infinity."""
-        return list(self._times.get(node, ()))
+    def intervals(self, node: str) -> list[tuple[float, float]]:
+        """Start and end of each interval of a node; an open one ends at infinity."""
+        return list(self._intervals.get(node, ()))
 
-    def since(self, node: str, at_s: float) -> float | None:
-        """When a node that is there at a time had come; None if it isn't there."""
-        return next((came_s for came_s, left_s in self._times[node] if came_s <= at_s <= left_s), None)
+    def available_since(self, node: str, at_s: float) -> float | None:
+        """Start of the interval of a node that contains a time; None if none does."""
+        return next((start_s for start_s, end_s in self._intervals[node] if start_s <= at_s <= end_s), None)
 
     def node_seconds(self, from_s: float, to_s: float) -> float:
-        """Seconds all nodes were there, summed, within a span of time."""
-        spans = (span for times in self._times.values() for span in times)
-        return sum(max(0.0, min(left_s, to_s) - max(came_s, from_s)) for came_s, left_s in spans)
+        """Seconds that all nodes were available between two times, summed."""
+        every = (interval for intervals in self._intervals.values() for interval in intervals)
+        return sum(max(0.0, min(end_s, to_s) - max(start_s, from_s)) for start_s, end_s in every)
 
-    def least_s(self, work: float, speeds: Mapping[str, float], *, from_s: float) -> float:
-        """Return the least seconds, from a time on, in which these nodes could do some work.
+    def min_seconds(self, work: float, speeds: Mapping[str, float], *, from_s: float) -> float:
+        """Return the least seconds from a time on in which these nodes could have done some work.
 
-        They are taken to be busy without a break and to end together: no dispatch can do better.
+        They are assumed to be busy without a break and to end together: no dispatch can do better.
 
         Parameters
         ----------
         work
             Seconds a node of speed 1 would take.
         speeds
-            Speed of each node. A node that came again counts whenever it was there.
+            Speed of each node; it counts in each of the node's intervals.
         """
         changes = []
-        for node, times in self._times.items():
-            for came_s, left_s in times:
-                changes += [(max(came_s, from_s), speeds[node]), (max(left_s, from_s), -speeds[node])]
+        for node, intervals in self._intervals.items():
+            for start_s, end_s in intervals:
+                changes += [(max(start_s, from_s), speeds[node]), (max(end_s, from_s), -speeds[node])]
         now_s, speed, done = from_s, 0.0, 0.0
         for at_s, change in sorted(changes):
             if speed > 0 and done + speed * (at_s - now_s) >= work:

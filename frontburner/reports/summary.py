@@ -1,4 +1,4 @@
-"""A report in words: the same sentences for the terminal and for the Prefect UI."""
+"""A report in sentences, the same for the terminal and the Prefect UI."""
 
 from __future__ import annotations
 
@@ -7,39 +7,44 @@ from datetime import datetime
 from typing import Any
 
 from frontburner.jobs.durations import format_span
-from frontburner.reports.transfer_figures import size
+from frontburner.reports.figures import format_bytes
 from tasks.limits import reached_from
 
-MOST_ROWS = 50
-MOST_NAMED = 12
-"""Flagged frames that are named on one line."""
-MATTERS = 0.02
-"""What took less than this part of the nodes' time isn't spoken of."""
+MAX_ROWS = 50
+MAX_NAMED = 12
+"""Flagged frames that are named in a line."""
+SIGNIFICANT = 0.02
+"""Activities that took less than this fraction of the nodes' time are left out."""
 
 PARTS = {
     "loading": "opening scenes",
     "wasted": "pixels the picture didn't need",
-    "tail": "waiting for the last units",
+    "tail": "waiting for stragglers",
     "finishing": "waiting for the pictures to be written",
     "between": "gaps between units and failed or lost ones",
 }
-"""Where nodes' time goes besides rendering."""
+"""What nodes spend time on besides rendering."""
 
 
 def summary(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """Say what a job came to, from its JSON document: names and sentences, a screen at most."""
+    """Summarize a report's JSON document: labels and sentences, a screen at most."""
     rows = [
-        ("frames", f"{report['frames']}" + _also(report["reused_frames"], "were there") + _failed(report)),
+        (
+            "frames",
+            f"{report['frames']}"
+            + _also(report["reused_frames"], "reused")
+            + _also(len(report["failed_frames"]), "failed"),
+        ),
         ("units", _units(report)),
         ("nodes", f"{report['nodes']}, {report['renderer']}"),
         ("time", _time(report)),
     ]
     if report["units"]:
-        rows += [("efficiency", _efficiency(report)), *_ideal(report), *_tail(report), *_prediction(report)]
+        rows += [("efficiency", _efficiency(report)), *_ideal(report), *_stragglers(report), *_prediction(report)]
     rows += [*_scene(report), *_reached(report), *_deadline(report), *_checks(report)]
     rows += list(report.get("products", {}).items())
     rows += [(product, f"couldn't be made: {reason}") for product, reason in report.get("failed_products", {}).items()]
-    rows += [("set aside", f"{node}: {reason}") for node, reason in report["set_aside"].items()]
+    rows += [("excluded", f"{node}: {reason}") for node, reason in report["set_aside"].items()]
     return rows + [("note", note) for note in report["notes"]]
 
 
@@ -70,7 +75,7 @@ def _units(report: dict[str, Any]) -> str:
 
 def _time(report: dict[str, Any]) -> str:
     render = f"{report['render_s']:.1f} s to render"
-    if report["finish_s"] >= MATTERS * report["render_s"] and report["units"]:
+    if report["finish_s"] >= SIGNIFICANT * report["render_s"] and report["units"]:
         render += f", the last {report['finish_s']:.1f} s of it to write the last pictures"
     if "wall_s" not in report:
         return render
@@ -79,8 +84,8 @@ def _time(report: dict[str, Any]) -> str:
 
 def _efficiency(report: dict[str, Any]) -> str:
     rest = sorted(((report["node_time"][part], words) for part, words in PARTS.items()), reverse=True)
-    told = "".join(f", {_share(seconds, report)} into {words}" for seconds, words in rest if _matters(seconds, report))
-    return f"{report['efficiency']:.1%} of the time nodes were there went into pixels of the picture{told}"
+    others = "".join(f", {_share(s, report)} into {words}" for s, words in rest if _is_significant(s, report))
+    return f"{report['efficiency']:.1%} of the time nodes were available went into pixels of the picture{others}"
 
 
 def _ideal(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -91,63 +96,59 @@ def _ideal(report: dict[str, Any]) -> list[tuple[str, str]]:
     return [("ideal", f"{report['ideal_s']:.1f} s is the least these nodes could have needed; it took {took}")]
 
 
-def _tail(report: dict[str, Any]) -> list[tuple[str, str]]:
+def _stragglers(report: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
-    if _matters(report["tail_idle_s"], report):
-        rows.append(("tail", f"{report['tail_s']:.1f} s from the first idle node to the end of the last unit"))
-    if _matters(report["wasted_s"], report):
+    if _is_significant(report["tail_idle_s"], report):
+        rows.append(("stragglers", f"{report['tail_s']:.1f} s from the first idle node to the end of the last unit"))
+    if _is_significant(report["wasted_s"], report):
         rows.append(("waste", f"{report['wasted_s']:.1f} node-seconds of pixels the picture didn't need"))
     return rows
 
 
 def _prediction(report: dict[str, Any]) -> list[tuple[str, str]]:
-    found = report["prediction"]
-    if not found["units"]:
+    prediction = report["prediction"]
+    if not prediction["units"]:
         return []
-    half, most = (_percent(found[key]) for key in ("median_error", "p90_error"))
+    half, most = (_percent(prediction[key]) for key in ("median_error", "p90_error"))
     return [("prediction", f"half of the units took what was predicted within {half}, nine in ten within {most}")]
 
 
 def _scene(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """Say what it took to bring the scene to the nodes, where it was sent."""
-    sent = report.get("scene")
-    if not sent:
+    """Sum up the transfer of the scene, if it was sent."""
+    scene = report.get("scene")
+    if not scene:
         return []
-    there = sent["size_bytes"] - sent["sent_bytes"]
-    said = f"{size(sent['sent_bytes'])} sent in {sent['send_s']:.1f} s"
-    said += f", {size(there)} were there" if there else ""
-    fetched = [one["seconds"] for one in sent["fetched"].values()]
+    reused = scene["size_bytes"] - scene["sent_bytes"]
+    sentence = f"{format_bytes(scene['sent_bytes'])} sent in {scene['send_s']:.1f} s"
+    sentence += f", {format_bytes(reused)} already in the store" if reused else ""
+    fetched = scene["fetched"].values()
     if fetched:
-        most = max(one["bytes"] for one in sent["fetched"].values())
+        most, longest_s = max(node["bytes"] for node in fetched), max(node["seconds"] for node in fetched)
         nodes = f"{len(fetched)} node{'' if len(fetched) == 1 else 's'}"
-        said += f"; {nodes} fetched up to {size(most)}, in {max(fetched):.1f} s at most"
-    return [("scene", said)]
+        sentence += f"; {nodes} fetched up to {format_bytes(most)}, in {longest_s:.1f} s at most"
+    return [("scene", sentence)]
 
 
 def _reached(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """What limits brought about: a still's own figures, or how many frames of a sequence ended by what."""
+    """Results of limits: the figures of a still, or how many frames of a sequence each limit ended."""
     reached = [reached_from(values) for values in report["reached"].values()]
     if len(reached) < 2:
-        return [("reached", one.sentence()) for one in reached]
-    ended = Counter(one.ended_by.value for one in reached)
-    least, most = min(one.samples_min for one in reached), max(one.samples_max for one in reached)
-    frames = ", ".join(f"{count} frame{'' if count == 1 else 's'} by {by}" for by, count in ended.most_common())
+        return [("reached", frame.sentence()) for frame in reached]
+    ended = Counter(frame.ended_by.value for frame in reached)
+    least, most = min(frame.samples_min for frame in reached), max(frame.samples_max for frame in reached)
+    frames = ", ".join(f"{count} frame{'' if count == 1 else 's'} by {limit}" for limit, count in ended.most_common())
     samples = f"{least}" if least == most else f"{least} to {most}"
     return [("reached", f"{samples} samples a pixel; ended: {frames}")]
 
 
 def _checks(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """Say which frames stand out, if they were looked at."""
-    flagged = report.get("flagged_frames", {})
+    """Name the flagged frames, if frames were checked."""
+    checked, flagged = report.get("checked_frames"), report.get("flagged_frames", {})
     if not flagged:
-        return (
-            [("checks", f"{report['checked_frames']} frames, none stands out")] if report.get("checked_frames") else []
-        )
-    told = [f"{frame} {own['fault']}" for frame, own in flagged.items()]
-    more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    return [
-        ("checks", f"{len(told)} of {report['checked_frames']} frames flagged: {', '.join(told[:MOST_NAMED])}{more}")
-    ]
+        return [("checks", f"{checked} frames, none flagged")] if checked else []
+    names = [f"{frame} {flag['fault']}" for frame, flag in flagged.items()]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return [("checks", f"{len(names)} of {checked} frames flagged: {', '.join(names[:MAX_NAMED])}{more}")]
 
 
 def _deadline(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -174,45 +175,44 @@ def _probe(report: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _nodes(report: dict[str, Any]) -> str:
-    head = "| node | units | rendering | loading | wasted | share of the work | speed | there |\n|---|" + "---:|" * 7
+    head = (
+        "| node | units | rendering | loading | wasted | share of the work | speed | available |\n|---|" + "---:|" * 7
+    )
     nodes = list(report["per_node"].items())
-    lines = [_node(name, own) for name, own in nodes[:MOST_ROWS]]
-    more = f"\n\n… and {len(nodes) - MOST_ROWS} more nodes, all in the JSON document." if len(nodes) > MOST_ROWS else ""
+    lines = [_node(name, figures) for name, figures in nodes[:MAX_ROWS]]
+    more = f"\n\n… and {len(nodes) - MAX_ROWS} more nodes, all in the JSON document." if len(nodes) > MAX_ROWS else ""
     return "\n".join([head, *lines]) + more
 
 
-def _node(name: str, own: dict[str, Any]) -> str:
-    seconds = [f"{own[key]:.1f} s" for key in ("busy_s", "load_s", "wasted_s")]
-    speed = "–" if own["speed"] is None else f"{own['speed']:.2f}"
-    cells = [_cell(name), str(own["units"]), *seconds, f"{own['share']:.1%}", speed, _there(own["there"])]
+def _node(name: str, figures: dict[str, Any]) -> str:
+    seconds = [f"{figures[key]:.1f} s" for key in ("busy_s", "load_s", "wasted_s")]
+    speed = "–" if figures["speed"] is None else f"{figures['speed']:.2f}"
+    available = _intervals(figures["there"])
+    cells = [_cell(name), str(figures["units"]), *seconds, f"{figures['share']:.1%}", speed, available]
     return f"| {' | '.join(cells)} |"
 
 
-def _there(shifts: list[list[float | None]]) -> str:
-    spans = [f"{came_s:.1f} s – " + ("end" if left_s is None else f"{left_s:.1f} s") for came_s, left_s in shifts]
+def _intervals(intervals: list[list[float | None]]) -> str:
+    spans = [f"{start_s:.1f} s – " + ("end" if end_s is None else f"{end_s:.1f} s") for start_s, end_s in intervals]
     return ", ".join("all the time" if span == "0.0 s – end" else span for span in spans)
 
 
 def _list(lines: list[str]) -> str:
-    more = f"\n- … and {len(lines) - MOST_ROWS} more" if len(lines) > MOST_ROWS else ""
-    return "".join(f"\n- {line}" for line in lines[:MOST_ROWS]) + more
+    more = f"\n- … and {len(lines) - MAX_ROWS} more" if len(lines) > MAX_ROWS else ""
+    return "".join(f"\n- {line}" for line in lines[:MAX_ROWS]) + more
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell of a table."""
+    """Escape text for a cell of a table."""
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _failed(report: dict[str, Any]) -> str:
-    return _also(len(report["failed_frames"]), "failed")
 
 
 def _also(count: int, what: str) -> str:
     return f", {count} {what}" if count else ""
 
 
-def _matters(seconds: float, report: dict[str, Any]) -> bool:
-    return bool(seconds >= MATTERS * report["available_s"] > 0)
+def _is_significant(seconds: float, report: dict[str, Any]) -> bool:
+    return bool(seconds >= SIGNIFICANT * report["available_s"] > 0)
 
 
 def _share(seconds: float, report: dict[str, Any]) -> str:
@@ -220,5 +220,5 @@ def _share(seconds: float, report: dict[str, Any]) -> str:
 
 
 def _percent(error: float) -> str:
-    """Plain figure of an error: a per cent, or a factor where that is easier to imagine."""
+    """Format an error: a percentage, or a factor if that is clearer."""
     return f"{error:.0%}" if error < 1 else f"a factor of {1 + error:.1f}"

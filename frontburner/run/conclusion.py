@@ -58,8 +58,8 @@ def _raise_what_failed(job: RenderJob, report: Report, document: dict[str, Any])
             remedy="Mend the cause and run the same job again: only what is missing is rendered.",
             report=document,
         )
-    if report.after.failed:
-        product, reason = next(iter(report.after.failed.items()))
+    if report.followups.failed:
+        product, reason = next(iter(report.followups.failed.items()))
         raise JobFailed(
             reason=f"All frames are in place, but not the {product}: {reason}",
             remedy=f"Then: frontburner job resume {job.job_id}; no frame is rendered again for it.",

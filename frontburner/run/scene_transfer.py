@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from frontburner import events as ev
 from frontburner.cluster.futures import error_of
 from frontburner.dispatch.messages import Fetched
-from frontburner.reports.transfer_figures import size
+from frontburner.reports.figures import format_bytes
 from frontburner.run.scene_upload import SceneUpload
 from frontburner.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
@@ -209,8 +209,8 @@ class SceneTransfer:
         self.farm.admission.look_no_more()
         there = sending.size_bytes - sending.sent_bytes
         self.say(
-            f"The scene was sent: {len(self.manifest.files)} files, {size(sending.sent_bytes)} in "
-            f"{sending.seconds:.1f} s" + (f"; {size(there)} were in the store." if there else ".")
+            f"The scene was sent: {len(self.manifest.files)} files, {format_bytes(sending.sent_bytes)} in "
+            f"{sending.seconds:.1f} s" + (f"; {format_bytes(there)} were in the store." if there else ".")
         )
 
     def _end_late(self, sending: SceneUpload) -> None:

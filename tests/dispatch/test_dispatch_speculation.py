@@ -151,7 +151,7 @@ def test_all_seconds_rendered_are_either_busy_or_wasted(mode: Mode, factor: floa
     assert report.efficiency <= 1
     drawn_s = sum(bar.busy_s for bars in report.timeline.bars.values() for bar in bars)
     assert drawn_s == pytest.approx(report.busy_s + report.wasted_s)
-    wasted_s = sum(bar.busy_s for bars in report.timeline.bars.values() for bar in bars if bar.doing == "wasted")
+    wasted_s = sum(bar.busy_s for bars in report.timeline.bars.values() for bar in bars if bar.activity == "wasted")
     assert wasted_s == pytest.approx(report.wasted_s)
 
 

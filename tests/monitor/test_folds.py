@@ -216,7 +216,7 @@ def test_a_still_is_parts_in_their_order_until_a_preview_has_them() -> None:
 def test_a_record_whose_beginning_is_lost_has_its_units_where_they_were() -> None:
     units = [finished("n1", block(number), 100 + 10 * number, done=number, wall_s=5.0) for number in range(4)]
     (bars,) = live(ev.NodeJoined(at_s=100, node="n1"), *units).report.timeline.bars.values()
-    assert [bar.to_s for bar in bars if bar.doing == "rendering"] == [0, 10, 20, 30]
+    assert [bar.to_s for bar in bars if bar.activity == "rendering"] == [0, 10, 20, 30]
 
 
 def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:

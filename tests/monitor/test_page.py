@@ -243,7 +243,7 @@ def test_a_finished_job_shows_its_pictures_report_and_chart(stage: Stage, visit:
     scenes.report(stage)
     with serving(stage) as address:
         visit.go(address, f"job/{scenes.WALK}")
-        visit.sees("97.0% of the time nodes were there went into pixels of the picture")
+        visit.sees("97.0% of the time nodes were available went into pixels of the picture")
         until(lambda: visit.page.evaluate("document.querySelector('.chart img')?.naturalWidth") == 300)
         assert visit.page.get_by_role("link", name="Run in Prefect").get_attribute("href")
 

@@ -17,7 +17,7 @@ from frontburner import events as ev
 from frontburner.jobs.job import make_job
 from frontburner.plan.block import Block
 from frontburner.reports.chart import draw
-from frontburner.reports.chart_colours import LOADING, PASSES, WASTED
+from frontburner.reports.node_chart import LOADING, PASSES, WASTED
 from frontburner.reports.report import Report
 from frontburner.reports.timeline import Activity, Timeline
 from frontburner.run.conclusion import keep_chart
@@ -166,14 +166,14 @@ def test_drawing_leaves_no_global_state_and_is_loaded_only_when_it_draws() -> No
 def test_bars_are_bounded_and_lose_no_seconds() -> None:
     report = job(nodes=10, units=100_000)
     bars = [bar for bars in report.timeline.bars.values() for bar in bars]
-    assert len(bars) == report.timeline.count <= report.timeline.most
+    assert len(bars) == report.timeline.count <= report.timeline.max_bars
     assert sum(bar.busy_s for bar in bars) == pytest.approx(100_000 * 1.0)
     for of_node in report.timeline.bars.values():
         assert all(before.to_s <= after.from_s + 1e-6 for before, after in pairwise(of_node))
 
 
 def test_bars_are_bounded_where_nodes_are_more_than_they() -> None:
-    timeline = Timeline(most=10)
+    timeline = Timeline(max_bars=10)
     for turn in range(20):
         for node in range(25):
             timeline.add(f"{node}", Activity.RENDERING, ended_s=turn + 1.0, seconds=1.0)
@@ -183,7 +183,7 @@ def test_bars_are_bounded_where_nodes_are_more_than_they() -> None:
 
 
 def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() -> None:
-    timeline = Timeline(most=6)
+    timeline = Timeline(max_bars=6)
     later = (1000.0, 1000.2, 2000.0, 2000.2, 2000.4)
     units = [(1.0, 1.0, 7), (1.2, 0.1, 8), *((ended_s, 0.1, 9) for ended_s in later)]
     for ended_s, seconds, hue in units:
@@ -195,7 +195,7 @@ def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() 
 
 
 def test_bars_that_nobody_timed_are_drawn_too() -> None:
-    timeline = Timeline(most=10)
+    timeline = Timeline(max_bars=10)
     for _ in range(30):
         timeline.add("a", Activity.RENDERING, ended_s=0.0, seconds=1.0)
     assert sum(bar.busy_s for bar in timeline.bars["a"]) == pytest.approx(30)

@@ -155,14 +155,14 @@ def test_the_ideal_ends_before_nodes_that_are_not_needed_come() -> None:
 
 
 def test_a_node_that_comes_again_counts_for_the_times_it_was_there() -> None:
-    shifts = Availability()
+    availability = Availability()
     for come_s, go_s in ((0.0, 2.0), (5.0, 6.0)):
-        shifts.come("a", come_s)
-        shifts.go("a", go_s)
-    shifts.go("never", 1.0)
-    assert shifts.of("a") == [(0.0, 2.0), (5.0, 6.0)]
-    assert shifts.node_seconds(1.0, 5.5) == 1.5
-    assert shifts.least_s(2.5, {"a": 1.0}, from_s=0.0) == 5.5
+        availability.start("a", come_s)
+        availability.end("a", go_s)
+    availability.end("never", 1.0)
+    assert availability.intervals("a") == [(0.0, 2.0), (5.0, 6.0)]
+    assert availability.node_seconds(1.0, 5.5) == 1.5
+    assert availability.min_seconds(2.5, {"a": 1.0}, from_s=0.0) == 5.5
 
 
 def test_wasted_seconds_are_no_efficiency_and_the_tail_is_what_idle_nodes_wait() -> None:
@@ -196,8 +196,8 @@ def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
         "there": [[0.0, None]],
     }  # fmt: skip
     assert report.document()["probe"]["seconds"] == 13.0
-    assert report.tail() == before.tail()  # b has had nothing to do since 7, whenever it was told so
-    bars = [(bar.doing.value, bar.from_s, bar.to_s) for bar in report.timeline.bars["b"]]
+    assert report.straggler_seconds() == before.straggler_seconds()  # b has had nothing to do since 7, whenever it was told so
+    bars = [(bar.activity.value, bar.from_s, bar.to_s) for bar in report.timeline.bars["b"]]
     assert bars == [("loading", 0.0, 1.0), ("wasted", 1.0, 4.0), ("rendering", 4.0, 7.0)]
 
 
@@ -206,7 +206,7 @@ def test_a_bar_that_stands_for_more_than_the_wasted_unit_keeps_its_colour() -> N
     timeline.add("a", Activity.RENDERING, ended_s=9.0, seconds=9.0)
     timeline.waste("a", ended_s=9.0, seconds=2.0)
     timeline.waste("nobody", ended_s=9.0, seconds=2.0)
-    assert [bar.doing for bar in timeline.bars["a"]] == [Activity.RENDERING]
+    assert [bar.activity for bar in timeline.bars["a"]] == [Activity.RENDERING]
 
 
 def test_a_node_that_came_when_all_was_handed_out_is_idle_from_then_on() -> None:
@@ -239,30 +239,30 @@ def test_predictions_are_judged_by_factor(turned: bool) -> None:
 
 def test_the_words_tell_what_the_figures_do() -> None:
     rows = dict(summary(folded(*EVENTS).document()))
-    assert rows["frames"] == "4, 1 were there, 1 failed"
+    assert rows["frames"] == "4, 1 reused, 1 failed"
     assert rows["units"] == "2 rendered, 2 reused, 2 lost with a node and rendered again, 1 failed attempt"
     assert rows["time"] == "10.0 s to render, the last 2.0 s of it to write the last pictures"
     assert rows["efficiency"] == (
-        "41.2% of the time nodes were there went into pixels of the picture, "
+        "41.2% of the time nodes were available went into pixels of the picture, "
         "41.2% into gaps between units and failed or lost ones, "
         "11.8% into waiting for the pictures to be written, 5.9% into opening scenes"
     )
     assert rows["ideal"] == "3.5 s is the least these nodes could have needed; it took 2.9 times as long"
     assert rows["note"] == "old took no part: It has no LLVM."
-    assert not {"tail", "waste", "prediction"} & rows.keys()
+    assert not {"stragglers", "waste", "prediction"} & rows.keys()
 
 
 def test_tail_waste_and_predictions_are_told_where_they_matter() -> None:
     waste = ev.UnitWasted(at_s=8.0, node="b", block=BLOCK, seconds=3.0)
     rows = dict(summary(folded(*joined("a", "b"), waste, finished(10.0, "a", 10.0, predicted_s=8.0)).document()))
-    assert rows["tail"] == "2.0 s from the first idle node to the end of the last unit"
+    assert rows["stragglers"] == "2.0 s from the first idle node to the end of the last unit"
     assert rows["waste"] == "3.0 node-seconds of pixels the picture didn't need"
     assert rows["prediction"] == "half of the units took what was predicted within 25%, nine in ten within 25%"
     short = ev.UnitWasted(at_s=9.9, node="b", block=BLOCK, seconds=0.1)
     rows = dict(
         summary(folded(*joined("a", "b"), finished(9.8, "b", 9.8), short, finished(10.0, "a", 10.0)).document())
     )
-    assert not {"tail", "waste"} & rows.keys()
+    assert not {"stragglers", "waste"} & rows.keys()
 
 
 def test_the_page_has_all_nodes_failures_pictures_and_the_chart() -> None:
@@ -362,5 +362,5 @@ def test_what_was_wrong_with_nodes_and_units_is_told() -> None:
     document = folded(*EVENTS, *events).document()
     assert (document["damaged_units"], document["set_aside"]) == (1, {"b": "3 units in a row failed on it."})
     words = dict(summary(document))
-    assert words["set aside"] == "b: 3 units in a row failed on it."
+    assert words["excluded"] == "b: 3 units in a row failed on it."
     assert "1 damaged in the store and rendered again" in words["units"]
