@@ -208,7 +208,11 @@ class JobProgress:
         if not self._total:
             self.activity_changed(f"{what}: {format_bytes(done_bytes)} of {format_bytes(event.size_bytes)}")
         if done or node not in self._transfers:
-            amount = f"{format_bytes(event.size_bytes)} in {event.seconds:.1f} s" if done else f"{format_bytes(event.size_bytes)} …"
+            amount = (
+                f"{format_bytes(event.size_bytes)} in {event.seconds:.1f} s"
+                if done
+                else f"{format_bytes(event.size_bytes)} …"
+            )
             self.message(f"{what if node else what.capitalize()}: {amount}")
         (self._transfers.discard if done else self._transfers.add)(node)
 

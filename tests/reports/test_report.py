@@ -196,7 +196,9 @@ def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
         "there": [[0.0, None]],
     }  # fmt: skip
     assert report.document()["probe"]["seconds"] == 13.0
-    assert report.straggler_seconds() == before.straggler_seconds()  # b has had nothing to do since 7, whenever it was told so
+    assert (
+        report.straggler_seconds() == before.straggler_seconds()
+    )  # b has had nothing to do since 7, whenever it was told so
     bars = [(bar.activity.value, bar.from_s, bar.to_s) for bar in report.timeline.bars["b"]]
     assert bars == [("loading", 0.0, 1.0), ("wasted", 1.0, 4.0), ("rendering", 4.0, 7.0)]
 

@@ -40,7 +40,10 @@ def test_what_was_sent_and_fetched_is_added_up_by_node() -> None:
     }  # fmt: skip
     ((name, sentence),) = _scene({"scene": document})
     assert name == "scene"
-    assert sentence == "30.0 MB sent in 2.5 s, 10.0 MB already in the store; 1 node fetched up to 45.0 MB, in 4.5 s at most"
+    assert (
+        sentence
+        == "30.0 MB sent in 2.5 s, 10.0 MB already in the store; 1 node fetched up to 45.0 MB, in 4.5 s at most"
+    )
 
 
 def test_beginning_and_end_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
