@@ -13,8 +13,8 @@ from rich.text import Text
 
 from frontburner import events as ev
 from frontburner.events.context import current_stage
-from frontburner.reports.summary import summary
 from frontburner.reports.figures import format_bytes
+from frontburner.reports.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from frontburner import events as ev
 from frontburner.cli.progress import ProgressDisplay
 from frontburner.cluster.node_messages import message_of
 from frontburner.dispatch.messages import Fetched
-from frontburner.reports.summary import _scene
 from frontburner.reports.figures import TransferFigures
+from frontburner.reports.summary import _scene
 
 if TYPE_CHECKING:
     import pytest
