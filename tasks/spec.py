@@ -1,4 +1,4 @@
-"""The wire records of a unit of work: what is to be rendered, and what came of it. Frozen, and hashed canonically."""
+"""The wire records of a unit of work: what to render, and the result. Frozen, with digests of their canonical form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Aov(StrEnum):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of its channels, in the order of the arrays."""
+        """Names of its channels, in the order of a frame's arrays."""
         match self:
             case Aov.DEPTH:
                 return ("depth.Z",)
@@ -89,7 +89,7 @@ class Region:
         return self.x0 >= other.x0 and self.y0 >= other.y0 and self.x1 <= other.x1 and self.y1 <= other.y1
 
     def around(self, other: Region | None) -> Region:
-        """Return the smallest region that holds both; itself, if there is no other."""
+        """Return the smallest region that contains both; itself, if there is no other."""
         if other is None:
             return self
         return Region(
@@ -128,7 +128,7 @@ def place_of(region: Region, samples: SampleRange) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSpec:
-    """All that decides the pixels of one frame, and where its scene lies.
+    """Everything that decides the pixels of one frame, and where its scene is.
 
     Parameters
     ----------
@@ -148,8 +148,8 @@ class FrameSpec:
     samples
         Samples a pixel of the finished frame. A unit renders a range of them.
     manifest
-        Digest of the manifest of the scene's files, by which a node has them; empty where they are used as they
-        are. Not part of the identity either.
+        Digest of the manifest of the scene's files, with which a node fetches them; empty where they are used in
+        place. Not part of the identity either.
     """
 
     renderer: str
@@ -190,7 +190,7 @@ class UnitSpec:
 
     @property
     def place(self) -> str:
-        """Where in its frame the unit lies, as text: samples and region."""
+        """The unit's place in its frame, as text: samples and region."""
         return place_of(self.region, self.samples)
 
     @cached_property
@@ -201,7 +201,7 @@ class UnitSpec:
 
 @lru_cache(maxsize=1024)
 def _frame_digest(frame: FrameSpec) -> str:
-    """Digest of a frame, worked out once for the many units it is asked for."""
+    """Digest of a frame, cached for its many units."""
     return _digest(canonical(frame, exclude=("scene", "manifest")) | {"scene": ""})
 
 
@@ -213,14 +213,14 @@ def _digest(document: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostGrid:
-    """Where in a unit the time went: seconds of each cell of a grid over its region, for the cost map.
+    """Where in a unit the time was spent: seconds of each cell of a grid over its region, for the cost map.
 
     Parameters
     ----------
     columns, rows
         Edges of the cells in pixels of the frame, ascending; one more than there are cells.
     seconds
-        What each cell took, row by row.
+        Seconds spent on each cell, row by row.
     """
 
     columns: tuple[int, ...]
@@ -230,7 +230,7 @@ class CostGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """What a renderer hands back for a unit.
+    """A renderer's result for a unit.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ class Pixels:
     channels
         C channel names.
     costs
-        Where in the region the time went, if the renderer can tell.
+        Where in the region the time was spent, if the renderer can tell.
     """
 
     sums: npt.NDArray[np.float32]
@@ -249,7 +249,7 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRecord:
-    """How a unit was rendered: small, and kept with its pixels for ever."""
+    """How a unit was rendered; stored with its pixels."""
 
     unit: str
     node: str

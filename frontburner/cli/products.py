@@ -48,7 +48,7 @@ def movie(
         movies = {}
         for each in job.movie or [Codec.H264]:
             with _progress(f"{each} movie", len(footage.frames)) as advance:
-                product = make_movie(footage, each, parse_fps(job.fps), place.store, reuse=False, tell=advance)
+                product = make_movie(footage, each, parse_fps(job.fps), place.store, reuse=False, on_read=advance)
             movies[f"{each} movie"] = place.store.locate(product.key)
         print_result(movies, movies.values(), as_json=json)
         return OK
@@ -101,7 +101,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
         _, footage = load_footage(place)
         count = len(footage.frames)
         with _progress("checking", count) as advance:
-            findings = inspect(footage, place.store, tell=advance)
+            findings = inspect(footage, place.store, on_read=advance)
         _record(place, findings, count)
         flagged = {str(each.frame): {"fault": each.fault.value, "sentence": each.sentence} for each in findings}
         lines = [f"frame {each.frame}: {each.sentence}" for each in findings]

@@ -9,7 +9,7 @@ from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.plan.planner import FrameWork
 from tasks.node.unit_ledger import UnitLedger
-from tasks.picture.frame_output import FrameRecord, discard, finished_many
+from tasks.picture.frame_output import FrameRecord, discard, find_all_finished
 
 if TYPE_CHECKING:
     from frontburner.jobs.layout import Layout
@@ -44,7 +44,7 @@ def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: s
     discarded = _selected(again, layout, "again")
     discard((layout.orders[frame] for frame in discarded), store)
     ledger.forget(layout.frames[frame] for frame in discarded)
-    in_place = finished_many({frame: layout.orders[frame] for frame in frames}, store)
+    in_place = find_all_finished({frame: layout.orders[frame] for frame in frames}, store)
     wanted = [layout.frames[frame] for frame in frames if frame not in in_place]
     units = ledger.finished(wanted)
     return MissingWork(

@@ -13,7 +13,7 @@ from frontburner.jobs.field_values import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
 from tasks.node.frame_tasks import measure_frames
-from tasks.picture.frame_output import finished_many
+from tasks.picture.frame_output import find_all_finished
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.inspection import Figures, Finding, findings
 from tasks.picture.products import Footage, Product, movie_in_store, sheet_in_store
@@ -70,7 +70,7 @@ class AfterFrames:
         """Take in that the frames of the job are in place."""
         self._layout = layout
         others = {frame: order for frame, order in layout.orders.items() if frame not in self.pictures}
-        self._records = dict(sorted({**self.pictures, **finished_many(others, self.store)}.items()))
+        self._records = dict(sorted({**self.pictures, **find_all_finished(others, self.store)}.items()))
 
     @property
     def compares(self) -> bool:

@@ -1,1 +1,1 @@
-"""From tiles to pictures: stitched, denoised, encoded, inspected, and made into sheets and movies."""
+"""From tiles to pictures: stitched, denoised, encoded, inspected, and made into contact sheets and movies."""

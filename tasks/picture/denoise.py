@@ -1,6 +1,6 @@
-"""Pictures without noise: Open Image Denoise over the whole picture, once, when it is stitched.
+"""Denoises a whole picture with Open Image Denoise, once it is stitched.
 
-Over each tile by itself it would leave seams: what it does at a pixel depends on those around it.
+Denoising each tile by itself would leave seams: the result at a pixel depends on those around it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tasks.picture.stitch import Picture
 
 GUIDES = (Aov.ALBEDO, Aov.NORMAL)
-"""What tells it edges and textures from noise."""
+"""AOVs that help it tell edges and textures from noise."""
 _COLOURS = 3
 
 
-def denoised(picture: Picture) -> Picture:
-    """Take the noise out of a picture's colours; alpha and all other channels stay as they are.
+def denoise(picture: Picture) -> Picture:
+    """Denoise a picture's colours; alpha and all other channels stay as they are.
 
     Albedo and normal help where the picture has them. Light brighter than white is kept (``hdr``).
     """
@@ -44,7 +44,7 @@ def denoised(picture: Picture) -> Picture:
 
 
 def _channels(picture: Picture, guide: Aov) -> npt.NDArray[np.float32] | None:
-    """Return an AOV of a picture; None where it hasn't it. A normal alone is of no use to the filter."""
+    """Return an AOV of a picture, or None where it lacks it. The filter can't use a normal without an albedo."""
     if Aov.ALBEDO.channels[0] not in picture.channels or guide.channels[0] not in picture.channels:
         return None
     first = picture.channels.index(guide.channels[0])

@@ -1,4 +1,4 @@
-"""A frame's files: stitched, encoded and put in place whole, with a record that says they are."""
+"""A frame's files: stitched, encoded and written atomically, each with a record of what it holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.identity import canonical
 from tasks.limits import Ending, Limits, Reached, reached_from
-from tasks.picture.denoise import denoised
+from tasks.picture.denoise import denoise
 from tasks.picture.inspection import figures, figures_from
 from tasks.picture.noise import gather, noise
 from tasks.picture.stitch import Picture, stitch, stitch_uneven
@@ -50,7 +50,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOrder:
-    """A frame's files that are wanted.
+    """What the files of a frame should be.
 
     Parameters
     ----------
@@ -63,10 +63,9 @@ class PictureOrder:
     limits
         What may end the picture before the last of its passes.
     ending
-        How it was ended, known only when it was; not part of what the files are known by, so that the same job
-        finds them in place.
+        How it ended, once it did; not part of the files' identity, so that the same job finds them in place.
     denoise
-        Whether noise is taken out of the whole picture.
+        Whether the whole picture is denoised.
     inspect
         Whether the picture is measured, to be compared with others; it changes no file.
     """
@@ -109,7 +108,7 @@ class FrameRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StitchedFrame:
-    """A frame's picture, put together of its tiles and not yet written, and what it reached."""
+    """A frame's picture, stitched and not yet written, and what it has reached."""
 
     picture: Picture
     reached: Reached
@@ -122,12 +121,12 @@ class StitchedFrame:
 
 
 def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
-    """Stitch a frame and write its files atomically, each followed by the record of what it is.
+    """Stitch a frame and write its files, as `write` does.
 
     Raises
     ------
     BadTile
-        When the tiles don't make up the frame.
+        When the tiles don't cover the frame.
     StoreError
         When a file can't be written; files that were there before are left whole.
     """
@@ -136,18 +135,18 @@ def finish(tiles: Sequence[Tile], order: PictureOrder, store: ObjectStore, metad
 
 
 def stitch_picture(tiles: Sequence[Tile], order: PictureOrder) -> StitchedFrame:
-    """Stitch a frame, as it is wanted. Raises `BadTile` when the tiles don't make it up."""
-    picture, tiles = _stitched(tiles, order)
+    """Stitch a frame. Raises `BadTile` when the tiles don't cover it."""
+    picture, tiles = _stitch(tiles, order)
     return StitchedFrame(picture=picture, reached=_reached(picture, tiles, order))
 
 
 def denoise_picture(stitched: StitchedFrame) -> StitchedFrame:
     """Denoise a frame's whole picture."""
-    return replace(stitched, picture=denoised(stitched.picture))
+    return replace(stitched, picture=denoise(stitched.picture))
 
 
 def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, metadata: dict[str, str]) -> FrameRecord:
-    """Encode a frame's picture and put its files in place atomically, each followed by the record of what it is.
+    """Encode a frame's picture and write its files atomically, each followed by the record of what it holds.
 
     Raises
     ------
@@ -160,7 +159,7 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
     for key in order.keys:
         data = _encode(key, picture, order, metadata | reached.metadata())
         files[key] = hashlib.sha256(data).hexdigest()
-        # Without a record in between, no crash can leave a file that passes for what another job wrote.
+        # The old record goes first, so that no crash can leave it with the new file.
         store.delete(record_key(key))
         store.write(key, data)
         record: dict[str, object] = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
@@ -168,13 +167,13 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
             record["figures"] = measured.document()
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
-    with suppress(StoreError):  # the picture is in place, whoever can't look at a small one
+    with suppress(StoreError):  # the picture is in place even without its preview
         store.write(preview_key(order.keys[0]), shown)
     return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured, preview=shown)
 
 
-def _stitched(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
-    """Stitch the tiles up to where the picture ended; and those tiles."""
+def _stitch(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequence[Tile]]:
+    """Stitch the tiles up to where the picture ended; returns those tiles, too."""
     frame, region, ending = order.frame, order.region, order.ending
     stop = order.passes[-1].stop if ending is None else ending.sample_stop
     if stop is None:
@@ -185,48 +184,52 @@ def _stitched(tiles: Sequence[Tile], order: PictureOrder) -> tuple[Picture, Sequ
 
 
 def _reached(picture: Picture, tiles: Sequence[Tile], order: PictureOrder) -> Reached:
-    # Half a second for a large still: only where someone asked for it.
-    measured = bool(order.limits)
-    even = Reached(
+    reached = Reached(
         samples_min=picture.samples,
         samples_mean=picture.samples,
         samples_max=picture.samples,
-        noise=noise(gather(None, tiles, order.region)) if measured else None,
+        # Half a second for a large still, so only where the job has a limit.
+        noise=noise(gather(None, tiles, order.region)) if order.limits else None,
     )
     if order.ending is not None:
-        even = replace(even, ended_by=order.ending.by, seconds=round(order.ending.seconds, 3))
+        reached = replace(reached, ended_by=order.ending.by, seconds=round(order.ending.seconds, 3))
     if picture.counts is None:
-        return even
-    return replace(even, samples_min=int(picture.counts.min()), samples_mean=round(float(picture.counts.mean()), 2))
+        return reached
+    return replace(reached, samples_min=int(picture.counts.min()), samples_mean=round(float(picture.counts.mean()), 2))
 
 
-def finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
+def find_finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
     """Return the record of a frame whose files are in place, or None.
 
-    Files are written whole or not at all, so being there is enough: reading a long sequence back takes longer
-    than a resume should.
+    Files are written atomically, so it is enough that they exist: reading back a long sequence would take too long for
+    a resume.
     """
     record = _recorded(order, store)
     return record if record is not None and all(map(store.exists, order.keys)) else None
 
 
-def finished_many(orders: Mapping[int, PictureOrder], store: ObjectStore) -> dict[int, FrameRecord]:
-    """Return the records of those frames whose files are in place, by their numbers and in the same order.
+def find_all_finished(orders: Mapping[int, PictureOrder], store: ObjectStore) -> dict[int, FrameRecord]:
+    """Return the records of those frames whose files are in place, by frame number and in the same order.
 
-    Of many frames two listings tell what there is, as the keys of a job begin alike: only records are read then.
+    The keys of a job have a common prefix, so for many frames two listings tell which files exist, and only records
+    have to be read.
     """
-    look = finished
+    find = find_finished
     if len(orders) > MAX_CONCURRENCY:
-        look = _recorded
-        start = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
-        there = set(list_all(store, (start, f"{_RECORDS}{start}")))
-        orders = {n: one for n, one in orders.items() if all({key, record_key(key)} <= there for key in one.keys)}
-    found = zip(orders, map_concurrently(partial(look, store=store), orders.values()), strict=True)
+        find = _recorded
+        prefix = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
+        existing = set(list_all(store, (prefix, f"{_RECORDS}{prefix}")))
+        orders = {
+            frame: order
+            for frame, order in orders.items()
+            if all({key, record_key(key)} <= existing for key in order.keys)
+        }
+    found = zip(orders, map_concurrently(partial(find, store=store), orders.values()), strict=True)
     return {frame: record for frame, record in found if record is not None}
 
 
 def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
-    """Return what is recorded of a frame's files, if they are those that are wanted."""
+    """Return the record of a frame's files, if they match the order."""
     files: dict[str, str] = {}
     reached = measured = None
     for key in order.keys:
@@ -242,34 +245,34 @@ def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
 
 
 def discard(orders: Iterable[PictureOrder], store: ObjectStore) -> None:
-    """Have frames count as not in place. Their files stay until others replace them."""
+    """Mark frames as not in place. Their files stay until others replace them."""
     delete_all(store, (record_key(key) for order in orders for key in order.keys))
 
 
 def record_key(key: str) -> str:
-    """Key of the record that says what a file is."""
+    """Key of the record of a file."""
     return f"{_RECORDS}{key}.json"
 
 
 def preview_key(key: str) -> str:
-    """Key of the small picture of a frame, by the first of its files."""
+    """Key of a frame's preview, by the key of its first file."""
     return f"{INTERNAL_PREFIX}/previews/{key}.jpg"
 
 
 def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
-    """Make a small JPEG of a picture, for eyes."""
+    """Make a small JPEG of a picture."""
     return encode_preview(
         pixels[..., :4], max_px=PREVIEW_PX, view=encoding.view, exposure_stops=encoding.exposure_stops
     )
 
 
 def early_preview(moments: Moments, order: PictureOrder) -> bytes:
-    """Make a preview of the passes there are so far."""
+    """Make a preview of the passes rendered so far."""
     return preview(moments.means, order.encoding)
 
 
 def write_early_preview(moments: Moments, order: PictureOrder, store_url: str) -> bytes:
-    """Make a preview of the passes there are so far, and keep it where that of the frame will be."""
+    """Make a preview of the passes rendered so far, and write it where the frame's preview will be."""
     jpeg = early_preview(moments, order)
     with suppress(StoreError):
         open_store(store_url).write(preview_key(order.keys[0]), jpeg)
@@ -277,22 +280,23 @@ def write_early_preview(moments: Moments, order: PictureOrder, store_url: str) -
 
 
 def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str, str]) -> bytes:
-    how = order.encoding
+    encoding = order.encoding
     if key.endswith(".exr"):
-        return encode_exr(
-            picture.pixels, picture.channels, half=how.exr_half, metadata=metadata | _facts(picture, order)
-        )
-    return encode_png(picture.pixels[..., :4], bits=how.png_bits, view=how.view, exposure_stops=how.exposure_stops)
+        metadata |= _metadata(picture, order)
+        return encode_exr(picture.pixels, picture.channels, half=encoding.exr_half, metadata=metadata)
+    return encode_png(
+        picture.pixels[..., :4], bits=encoding.png_bits, view=encoding.view, exposure_stops=encoding.exposure_stops
+    )
 
 
-def _facts(picture: Picture, order: PictureOrder) -> dict[str, str]:
-    """What the file itself should tell of its making."""
+def _metadata(picture: Picture, order: PictureOrder) -> dict[str, str]:
+    """Return what an EXR's header should say of how it was made."""
     region, frame = picture.region, order.frame
-    facts = {
+    metadata = {
         "scene_digest": frame.scene_digest,
         "frame": str(frame.frame),
         "renderer": f"{frame.renderer} {frame.build}",
         "seed": str(frame.seed),
         "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
     }
-    return facts | {"denoised": "yes"} if order.denoise else facts
+    return metadata | {"denoise": "yes"} if order.denoise else metadata

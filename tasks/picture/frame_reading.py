@@ -1,4 +1,4 @@
-"""A frame's files read back: its light, and what a screen shows of it."""
+"""Reads a frame's files back: as linear colours, or as a screen shows them."""
 
 from __future__ import annotations
 
@@ -22,63 +22,61 @@ EXR, PNG = ".exr", ".png"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFiles:
-    """A frame that is in place: the key of each of its files, and the SHA-256 of what was written there.
-
-    The digest is empty where it isn't known.
-    """
+    """A frame whose files are in place: the key and the SHA-256 of each, empty where it isn't known."""
 
     frame: int
     files: tuple[tuple[str, str], ...]
 
     @property
     def measured(self) -> str:
-        """Key of the file that `read_light` reads."""
+        """Key of the file that `read_linear` reads."""
         return self.key(EXR) or self.key(PNG)
 
     def key(self, suffix: str) -> str:
-        """Key of the file of a kind; empty if there is none."""
+        """Key of the file with a suffix; empty if there is none."""
         return next((key for key, _ in self.files if key.endswith(suffix)), "")
 
 
-def read_light(files: FrameFiles, store: ObjectStore) -> npt.NDArray[np.float32]:
-    """Read a frame's colours: linear where there is an EXR, else roughly so.
+def read_linear(files: FrameFiles, store: ObjectStore) -> npt.NDArray[np.float32]:
+    """Read a frame's colours: linear from its EXR, else from its PNG, where they are roughly linear.
 
     Raises
     ------
     MissingObject, CorruptObject
-        When a file isn't there, or isn't whole.
+        When a file is missing or damaged.
     """
     if key := files.key(EXR):
         return decode_colours(store.read(key), key=key)
     key = files.key(PNG)
-    shown, _ = read_image("png", store.read(key), key=key)
-    return np.asarray(shown[..., :3] ** np.float32(2.2), np.float32)
+    values, _ = read_image("png", store.read(key), key=key)
+    return np.asarray(values[..., :3] ** np.float32(2.2), np.float32)
 
 
-def read_shown(
+def read_display(
     files: FrameFiles, store: ObjectStore, encoding: Encoding, *, deep: bool
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Read what a screen shows of a frame, over black.
+    """Read a frame as a screen shows it, over black.
 
     Parameters
     ----------
     deep
-        Whether more than 8 bits a channel are wanted: then the EXR goes before an 8-bit PNG.
+        Whether more than 8 bits a channel are wanted: then the EXR is preferred to an 8-bit PNG.
 
     Returns
     -------
     ndarray
         (H, W, 3), uint16 if ``deep`` and else uint8.
     """
-    kind = np.uint16 if deep else np.uint8
-    shown = _shown(files, store, encoding, exr_first=deep and encoding.png_bits == 8)
-    return np.ascontiguousarray(np.floor(shown * np.iinfo(kind).max + 0.5).astype(kind))
+    dtype = np.uint16 if deep else np.uint8
+    values = _display_values(files, store, encoding, prefer_exr=deep and encoding.png_bits == 8)
+    return np.ascontiguousarray(np.floor(values * np.iinfo(dtype).max + 0.5).astype(dtype))
 
 
-def _shown(files: FrameFiles, store: ObjectStore, encoding: Encoding, *, exr_first: bool) -> npt.NDArray[np.float32]:
+def _display_values(
+    files: FrameFiles, store: ObjectStore, encoding: Encoding, *, prefer_exr: bool
+) -> npt.NDArray[np.float32]:
     key = files.key(PNG)
-    if key and not (exr_first and files.key(EXR)):
-        shown, _ = read_image("png", store.read(key), key=key)  # multiplied by alpha, that is over black
-        return shown[..., :3]
-    light = read_light(files, store)
-    return apply_view(light[..., :3], encoding.view, exposure_stops=encoding.exposure_stops)
+    if key and not (prefer_exr and files.key(EXR)):
+        values, _ = read_image("png", store.read(key), key=key)  # premultiplied by alpha, that is over black
+        return values[..., :3]
+    return apply_view(read_linear(files, store)[..., :3], encoding.view, exposure_stops=encoding.exposure_stops)

@@ -1,4 +1,4 @@
-"""Pictures to a movie, frame by frame, with its colours named: what was written is counted and read back."""
+"""Encodes pictures to a movie, frame by frame, with colour tags, and reads the file back to check it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     DisplayImage = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 BT709, TV_RANGE = 1, 1
-"""The numbers by which ITU-T H.273 calls them: the same for primaries, transfer and matrix."""
+"""Numbers of ITU-T H.273; that of BT.709 is the same for primaries, transfer and matrix."""
 _FULL_RANGE = 2
-_KEY_EVERY_S = 2
+_KEYFRAME_EVERY_S = 2
 
 
 @dataclass(kw_only=True, eq=False)
 class MovieFailed(FrontburnerError):
-    """A movie that can't be made of these pictures, or didn't become what it should."""
+    """A movie can't be made of these pictures, or came out wrong."""
 
 
 class Codec(StrEnum):
@@ -51,9 +51,9 @@ class Recipe:
     encoder, pixels, options
         FFmpeg's names.
     suffix
-        What its file's name ends with.
+        End of its file's name.
     tag
-        Four letters players know it by, where the container's own are not the best known.
+        Code of four letters that players expect, where it isn't the container's default.
     """
 
     encoder: str
@@ -93,7 +93,7 @@ RECIPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovieFacts:
-    """What a movie file says of itself, its frames counted.
+    """The properties of a movie file, with its frames counted.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class MovieFacts:
 
     @property
     def tagged(self) -> bool:
-        """Whether its colours are said to be Rec.709 in tv range."""
+        """Whether its colours are tagged as Rec.709 in tv range."""
         return (self.primaries, self.transfer, self.matrix, self.colour_range) == (BT709, BT709, BT709, TV_RANGE)
 
 
@@ -122,8 +122,8 @@ def encode(pictures: Iterable[tuple[int, DisplayImage]], path: Path, *, codec: C
     Parameters
     ----------
     pictures
-        Number of each frame, and what a screen shows of it: (H, W, 3), uint8, or uint16 where the recipe is deep.
-        Edges of an odd length are made even by their last row or column.
+        Number of each frame, and its pixels as a screen shows them: (H, W, 3), uint8, or uint16 where the recipe is
+        deep. Edges of an odd length are made even by repeating the last row or column.
     path
         A file that isn't there yet.
 
@@ -139,20 +139,20 @@ def encode(pictures: Iterable[tuple[int, DisplayImage]], path: Path, *, codec: C
         count = _write(pictures, path, recipe, fps)
         found = facts(path)
     if found.frames != count or not found.tagged:
-        wrong = found.frames != count
-        fault = f"with {found.frames} frames instead of {count}" if wrong else "without its colour tags"
+        miscounted = found.frames != count
+        fault = f"with {found.frames} frames instead of {count}" if miscounted else "without its colour tags"
         raise MovieFailed(reason=f"The {codec} movie came out {fault}.", remedy="Try another codec.")
     return found
 
 
 def facts(path: Path) -> MovieFacts:
-    """Read what a movie says of itself, and count its frames."""
+    """Read the properties of a movie, and count its frames."""
     import av
 
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        next(container.decode(stream))  # some say their colours only with their first frame
+        next(container.decode(stream))  # some have their colours only in their first frame
         container.seek(0)
         return MovieFacts(
             frames=sum(1 for packet in container.demux(stream) if packet.size),
@@ -192,9 +192,9 @@ def _write(pictures: Iterable[tuple[int, DisplayImage]], path: Path, recipe: Rec
 
 def _stream(container: Any, recipe: Recipe, fps: Fraction, first: DisplayImage) -> Any:  # noqa: ANN401
     """Open a stream of a recipe for pictures like this one."""
-    os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder tells its settings on standard error
-    keys = {} if recipe.encoder == "prores_ks" else {"g": str(max(1, round(fps * _KEY_EVERY_S)))}
-    stream = container.add_stream(recipe.encoder, rate=fps, options={**recipe.options, **keys})
+    os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder prints its settings on standard error
+    keyframes = {} if recipe.encoder == "prores_ks" else {"g": str(max(1, round(fps * _KEYFRAME_EVERY_S)))}
+    stream = container.add_stream(recipe.encoder, rate=fps, options={**recipe.options, **keyframes})
     stream.height, stream.width = (length + length % 2 for length in first.shape[:2])
     stream.pix_fmt = recipe.pixels
     stream.time_base = 1 / fps
@@ -229,7 +229,7 @@ def _priority_kept() -> Iterator[None]:
 
 
 def _picture(shown: DisplayImage, recipe: Recipe) -> Any:  # noqa: ANN401
-    """Turn what a screen shows into what the encoder takes."""
+    """Convert a picture into the encoder's pixel format."""
     import av
 
     odd = [(0, length % 2) for length in shown.shape[:2]]
@@ -245,7 +245,7 @@ def _picture(shown: DisplayImage, recipe: Recipe) -> Any:  # noqa: ANN401
 
 @contextmanager
 def _ffmpeg_errors(codec: Codec) -> Iterator[None]:
-    """Say what FFmpeg says as a sentence."""
+    """Turn errors of FFmpeg into `MovieFailed`."""
     import av
 
     try:

@@ -37,7 +37,7 @@ _BAND_ROWS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """What passes say of a picture so far.
+    """Running sums over the passes of a picture.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ class Moments:
 
 
 def gather(before: Moments | None, tiles: Sequence[Tile], region: Region) -> Moments:
-    """Take more tiles in; ``before`` is left as it was.
+    """Add tiles to the moments; ``before`` isn't changed.
 
     Parameters
     ----------
     before
-        What was gathered of earlier passes; None to begin.
+        Moments of earlier passes; None to begin.
     tiles
         Tiles inside the region, at most one for each pixel and pass.
     region
@@ -85,7 +85,7 @@ def gather(before: Moments | None, tiles: Sequence[Tile], region: Region) -> Mom
 
 
 def gather_pass(before: Moments | None, tiles: Sequence[Tile], region: Region) -> Moments:
-    """Take a complete pass in. Raises `BadTile` when it isn't complete."""
+    """Add a complete pass to the moments. Raises `BadTile` when it isn't complete."""
     moments = gather(before, tiles, region)
     passes = int(moments.layers.max())
     if not (moments.layers == passes).all():
@@ -107,7 +107,7 @@ def noise(moments: Moments) -> float | None:
 
 
 def samples_for(limit: float, *, noise: float, samples: int) -> float:
-    """Samples a pixel that should bring the noise to a limit: it falls with the root of the samples."""
+    """Estimate the samples a pixel that bring the noise to a limit: it falls with the root of the samples."""
     return samples * (noise / limit) ** 2
 
 

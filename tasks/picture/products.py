@@ -1,4 +1,4 @@
-"""What is made of a job's finished frames, from its store and into it: whole or not at all, with a record of it."""
+"""Movies, contact sheets and findings, made of a job's finished frames from its store, and written into it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
 from tasks.identity import canonical
-from tasks.picture.contact_sheet import Cell, select_frames, sheet, small, smaller
+from tasks.picture.contact_sheet import Cell, jpeg_of, select_frames, sheet, shrink_jpeg
 from tasks.picture.frame_output import PREVIEW_PX, record_key
-from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
+from tasks.picture.frame_reading import FrameFiles, read_display, read_linear
 from tasks.picture.inspection import Fault, Figures, Finding, figures, findings
 from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode
 
@@ -33,24 +33,24 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 READERS = 2
-"""Frames that are read at once, ahead of what is made of them."""
+"""Frames that are read at once, ahead of their use."""
 SHEET = ".sheet.jpg"
 SHEET_PREVIEW_PX = 1280
-MOST_NAMED = 12
+MAX_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footage:
-    """A job's frames as they lie in its store.
+    """A job's frames in its store.
 
     Parameters
     ----------
     title
-        What files made of them are called.
+        Name of the files made of them.
     frames
-        In their order.
+        In order.
     encoding
-        How light becomes what a screen shows.
+        How linear colours become what a screen shows.
     """
 
     title: str
@@ -60,7 +60,7 @@ class Footage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A file made of frames; ``reused`` if it was there already, made of the same."""
+    """A file made of frames; ``reused`` if it existed already, made of the same frames."""
 
     key: str
     reused: bool = False
@@ -73,87 +73,87 @@ def make_movie(
     store: ObjectStore,
     *,
     reuse: bool = True,
-    tell: Callable[[int], object] = lambda _: None,
+    on_read: Callable[[int], object] = lambda _: None,
 ) -> Product:
-    """Make a movie of all frames, unless it is there.
+    """Make a movie of all frames, unless it exists.
 
     Parameters
     ----------
     reuse
-        Whether a movie of the same frames, as they were written, will do; else it is made of them as they are now.
-    tell
-        Called with each frame that is read.
+        Whether to reuse a movie of the same frames, as they were written; else it is made of them as they are now.
+    on_read
+        Called with 1 for each frame that is read.
 
     Raises
     ------
     MovieFailed
-        When a frame isn't there, is damaged or of another size, or the encoder fails.
+        When a frame is missing, damaged or of another size, or the encoder fails.
     StoreError
         When the store fails.
     """
     _require_all(footage)
     key = f"{footage.title}{RECIPES[codec].suffix}"
     order = _order(footage, codec=codec, fps=str(fps), recipe=canonical(RECIPES[codec]))
-    if reuse and _is_there(key, order, store):
+    if reuse and _is_up_to_date(key, order, store):
         return Product(key=key, reused=True)
     with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
         path = Path(folder) / f"movie{RECIPES[codec].suffix}"
-        encode(_pictures(footage, store, deep=RECIPES[codec].deep, tell=tell), path, codec=codec, fps=fps)
-        _put(key, path.read_bytes(), order, store)
+        encode(_pictures(footage, store, deep=RECIPES[codec].deep, on_read=on_read), path, codec=codec, fps=fps)
+        _write(key, path.read_bytes(), order, store)
     return Product(key=key)
 
 
 def make_sheet(
     footage: Footage, flagged: Mapping[int, str], facts: str, store: ObjectStore, *, reuse: bool = True
 ) -> Product:
-    """Make a contact sheet. What isn't there or is damaged can't be shown, and is left out. Raises `StoreError`.
+    """Make a contact sheet. Missing and damaged frames are left out. Raises `StoreError`.
 
     Parameters
     ----------
     flagged
         What is wrong with frames, in a word or two.
     facts
-        What stands above them, small.
+        The small text above them.
     reuse
         As in `make_movie`.
     """
     key = f"{footage.title}{SHEET}"
     order = _order(footage, flagged={str(frame): flag for frame, flag in flagged.items()}, facts=facts)
-    if reuse and _is_there(key, order, store):
+    if reuse and _is_up_to_date(key, order, store):
         return Product(key=key, reused=True)
-    files = {own.frame: own for own in footage.frames}
+    files = {frame.frame: frame for frame in footage.frames}
     read = partial(_cell, store=store, encoding=footage.encoding, flagged=flagged)
     cells = [cell for cell in read_ahead(read, [files[frame] for frame in select_frames(list(files), flagged)]) if cell]
     if not cells:
         raise MissingObject(reason="No frame of the job can be read.", remedy="Render it.", url=store.url, key=key)
-    _put(key, sheet(cells, title=footage.title, facts=facts), order, store)
+    _write(key, sheet(cells, title=footage.title, facts=facts), order, store)
     return Product(key=key)
 
 
 def movie_in_store(footage: Footage, codec: Codec, fps: Fraction, store_url: str) -> Product:
-    """Make a movie on this node, as `make_movie` does."""
+    """Make a movie on a node, as `make_movie` does."""
     return make_movie(footage, codec, fps, open_store(store_url))
 
 
 def sheet_in_store(footage: Footage, flagged: Mapping[int, str], facts: str, store_url: str) -> Product:
-    """Make a contact sheet on this node, as `make_sheet` does."""
+    """Make a contact sheet on a node, as `make_sheet` does."""
     return make_sheet(footage, flagged, facts, open_store(store_url))
 
 
 def preview_of(files: FrameFiles, store: ObjectStore, encoding: Encoding) -> bytes:
     """Make a small JPEG of a frame that is in place."""
-    return small(read_shown(files, store, encoding, deep=False), max_px=PREVIEW_PX)
+    return jpeg_of(read_display(files, store, encoding, deep=False), max_px=PREVIEW_PX)
 
 
 def sheet_preview(title: str, store: ObjectStore) -> bytes:
     """Make a small JPEG of a job's contact sheet."""
-    return smaller(store.read(f"{title}{SHEET}"), max_px=SHEET_PREVIEW_PX)
+    return shrink_jpeg(store.read(f"{title}{SHEET}"), max_px=SHEET_PREVIEW_PX)
 
 
 def inspect(
-    footage: Footage, store: ObjectStore, *, tell: Callable[[int], object] = lambda _: None
+    footage: Footage, store: ObjectStore, *, on_read: Callable[[int], object] = lambda _: None
 ) -> tuple[Finding, ...]:
-    """Read all frames back and flag those that are missing, damaged or stand out. Raises `StoreError`."""
+    """Read all frames back and flag those that are missing, damaged or faulty. Raises `StoreError`."""
     lost: list[Finding] = []
     measured: dict[int, Figures] = {}
     for found in read_ahead(partial(measure, store=store), footage.frames):
@@ -161,37 +161,38 @@ def inspect(
             lost.append(found)
         else:
             measured |= found
-        tell(1)
+        on_read(1)
     return tuple(sorted([*lost, *findings(measured)], key=lambda finding: finding.frame))
 
 
 def measure(files: FrameFiles, store: ObjectStore) -> dict[int, Figures] | Finding:
-    """Measure a frame as it lies in the store; or say why that can't be."""
+    """Measure a frame in the store; or return the finding that it can't be read."""
     missing = next((key for key, _ in files.files if not store.exists(key)), "")
     if missing or not files.files:
-        said = f"{missing} isn't there" if missing else "it isn't in place"
-        return Finding(frame=files.frame, fault=Fault.MISSING, sentence=said)
+        sentence = f"{missing} isn't there" if missing else "it isn't in place"
+        return Finding(frame=files.frame, fault=Fault.MISSING, sentence=sentence)
     try:
-        light = read_light(files, store)
+        colours = read_linear(files, store)
     except CorruptObject as error:
         return Finding(frame=files.frame, fault=Fault.DAMAGED, sentence=error.reason)
-    for key, digest in files.files:  # what isn't measured must at least be what was written
+    for key, digest in files.files:  # files that aren't measured must at least be as they were written
         if key != files.measured and digest and hashlib.sha256(store.read(key)).hexdigest() != digest:
             return Finding(frame=files.frame, fault=Fault.DAMAGED, sentence=f"{key} isn't what was written")
-    return {files.frame: figures(light)}
+    return {files.frame: figures(colours)}
 
 
-def read_ahead(act: Callable[[S], T], values: Iterable[S]) -> Iterator[T]:
-    """Do something to each frame, one or two ahead of time: as pictures they are large."""
-    return map_concurrently(act, values, limit=READERS)
+def read_ahead(function: Callable[[S], T], frames: Iterable[S]) -> Iterator[T]:
+    """Call a function for each frame, only one or two ahead of time, since pictures are large."""
+    return map_concurrently(function, frames, limit=READERS)
 
 
 def _require_all(footage: Footage) -> None:
-    """Refuse frames with gaps."""
-    gaps = [str(own.frame) for own in footage.frames if not own.files]
-    if gaps:
-        more = f" and {len(gaps) - MOST_NAMED} more" if len(gaps) > MOST_NAMED else ""
-        named = f"Frame {gaps[0]} isn't" if len(gaps) == 1 else f"Frames {', '.join(gaps[:MOST_NAMED])}{more} aren't"
+    """Raise `MovieFailed` if frames are missing."""
+    missing = [str(frame.frame) for frame in footage.frames if not frame.files]
+    if missing:
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        several = len(missing) > 1
+        named = f"Frames {', '.join(missing[:MAX_NAMED])}{more} aren't" if several else f"Frame {missing[0]} isn't"
         raise MovieFailed(
             reason=f"{named} in place.",
             remedy="Run the job again: only what is missing is rendered. Then make the movie.",
@@ -199,13 +200,13 @@ def _require_all(footage: Footage) -> None:
 
 
 def _pictures(
-    footage: Footage, store: ObjectStore, *, deep: bool, tell: Callable[[int], object]
+    footage: Footage, store: ObjectStore, *, deep: bool, on_read: Callable[[int], object]
 ) -> Iterator[tuple[int, DisplayImage]]:
-    """Read the frames of a movie, one after the other; a gap or a damaged one ends it."""
+    """Read the frames of a movie, one after the other; a missing or damaged one raises `MovieFailed`."""
 
     def read(files: FrameFiles) -> tuple[int, DisplayImage]:
         try:
-            return files.frame, read_shown(files, store, footage.encoding, deep=deep)
+            return files.frame, read_display(files, store, footage.encoding, deep=deep)
         except (CorruptObject, MissingObject) as error:
             raise MovieFailed(
                 reason=f"Frame {files.frame} can't be read: {error.reason}",
@@ -213,34 +214,34 @@ def _pictures(
             ) from error
 
     for picture in read_ahead(read, footage.frames):
-        tell(1)
+        on_read(1)
         yield picture
 
 
 def _cell(files: FrameFiles, store: ObjectStore, encoding: Encoding, flagged: Mapping[int, str]) -> Cell | None:
     try:
-        shown = read_shown(files, store, encoding, deep=False)
+        picture = read_display(files, store, encoding, deep=False)
     except (CorruptObject, MissingObject):
         return None
-    return Cell(frame=files.frame, picture=shown, flag=flagged.get(files.frame, ""))
+    return Cell(frame=files.frame, picture=picture, flag=flagged.get(files.frame, ""))
 
 
-def _order(footage: Footage, **how: object) -> str:
-    """Digest of all a product is made of; empty where it isn't known what a file holds."""
-    if not all(digest for own in footage.frames for _, digest in own.files):
+def _order(footage: Footage, **settings: object) -> str:
+    """Return the digest of all a product is made of; empty where a file's digest isn't known."""
+    if not all(digest for frame in footage.frames for _, digest in frame.files):
         return ""
-    document = canonical(footage, exclude=("title",)) | how
+    document = canonical(footage, exclude=("title",)) | settings
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _is_there(key: str, order: str, store: ObjectStore) -> bool:
+def _is_up_to_date(key: str, order: str, store: ObjectStore) -> bool:
     try:
         return bool(order) and json.loads(store.read(record_key(key)))["order"] == order and store.exists(key)
     except (MissingObject, ValueError, KeyError, TypeError):
         return False
 
 
-def _put(key: str, data: bytes, order: str, store: ObjectStore) -> None:
+def _write(key: str, data: bytes, order: str, store: ObjectStore) -> None:
     store.delete(record_key(key))
     store.write(key, data)
     record = {"order": order, "sha256": hashlib.sha256(data).hexdigest()}

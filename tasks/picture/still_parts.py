@@ -1,6 +1,6 @@
-"""Parts of a still while it is rendered, as small pictures beside its units, for whoever looks on.
+"""Previews of the parts of a still while it is rendered, stored beside its units.
 
-They are made where their pixels are, after the unit counts, and nothing that goes wrong with them concerns it.
+They are made on the node that rendered the unit, after it was stored; a failure doesn't affect the unit.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from tasks.spec import Tile, UnitSpec
 
 PICTURE_PX = 960
-"""The longer side of the picture that a still's parts make up."""
+"""The longer side of the picture that the parts of a still add up to."""
 
 
 def part_key(folder: str, place: str) -> str:
-    """Key of the part of a unit, by where in its frame the unit lies."""
+    """Key of the part of a unit, by the unit's place in its frame."""
     return f"{folder}/{place}.jpg"
 
 
-def write_part(tile: Tile, unit: UnitSpec, showing: PreviewSettings, store: ObjectStore) -> None:
-    """Keep a unit's pixels as a small picture, if that can be."""
-    with suppress(Exception):  # whatever it is, the unit counts
-        store.write(part_key(showing.folder, unit.place), _part(tile, showing))
+def write_part(tile: Tile, unit: UnitSpec, settings: PreviewSettings, store: ObjectStore) -> None:
+    """Store a unit's pixels as a small picture, if possible."""
+    with suppress(Exception):  # the unit is stored already
+        store.write(part_key(settings.folder, unit.place), _part(tile, settings))
 
 
-def _part(tile: Tile, showing: PreviewSettings) -> bytes:
-    scale = min(1.0, PICTURE_PX / max(showing.region.width, showing.region.height))
+def _part(tile: Tile, settings: PreviewSettings) -> bytes:
+    scale = min(1.0, PICTURE_PX / max(settings.region.width, settings.region.height))
     longest_px = max(1, round(max(tile.region.width, tile.region.height) * scale))
     means = tile.sums[..., :3] / np.float32(tile.samples.count)
-    return encode_preview(means, max_px=longest_px, view=showing.view, exposure_stops=showing.exposure_stops)
+    return encode_preview(means, max_px=longest_px, view=settings.view, exposure_stops=settings.exposure_stops)
 
 
 def delete_parts(folder: str, store: ObjectStore) -> None:

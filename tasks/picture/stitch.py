@@ -1,4 +1,4 @@
-"""Put the units of a frame together into its picture. A missing, doubled or doubtful tile is an error, never a hole."""
+"""Stitches the tiles of a frame into its picture. A missing, duplicate or invalid tile is an error, never a hole."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Picture:
 
 
 def check_tile(tile: Tile, unit: UnitSpec) -> None:
-    """Refuse pixels that can't be this unit's.
+    """Refuse a tile that can't be this unit's.
 
     Raises
     ------
@@ -97,8 +97,7 @@ def stitch(
     wanted = passes or sorted({tile.samples for tile in tiles}, key=lambda samples: samples.start)
     total = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float64)
     for samples in wanted:
-        layer = [tile for tile in tiles if tile.samples == samples]
-        total += _assemble_pass(layer, frame, region, samples)
+        total += _assemble(tiles, frame, region, samples, allow_gaps=False)[0]
     count = sum(samples.count for samples in wanted)
     if passes is None and count != frame.samples:
         raise BadTile(
@@ -113,7 +112,7 @@ def stitch(
 
 
 def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, first: SampleRange) -> Picture:
-    """Combine all tiles there are, of passes that are complete or not: each pixel over its own number of samples.
+    """Combine all tiles, also those of incomplete passes: each pixel is averaged over its own number of samples.
 
     Where all pixels have the same samples, the picture is that of `stitch` bit for bit.
 
@@ -129,9 +128,7 @@ def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, fi
     total = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float64)
     counts = np.zeros(total.shape[:2], dtype=np.int32)
     for samples in sorted({first, *(tile.samples for tile in tiles)}, key=lambda samples: samples.start):
-        layer = [tile for tile in tiles if tile.samples == samples]
-        sums, covered = _assemble(layer, frame, region)
-        _check_cover(covered, frame, samples, gaps=samples != first)
+        sums, covered = _assemble(tiles, frame, region, samples, allow_gaps=samples != first)
         total += sums
         counts += covered.astype(np.int32) * samples.count
     most = int(counts.max())
@@ -144,24 +141,22 @@ def stitch_uneven(tiles: Sequence[Tile], frame: FrameSpec, *, region: Region, fi
     )
 
 
-def _assemble_pass(
-    tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange
-) -> npt.NDArray[np.float32]:
-    """Lay the tiles of one pass side by side; they must cover the region."""
-    layer, covered = _assemble(tiles, frame, region)
-    _check_cover(covered, frame, samples, gaps=False)
-    return layer
-
-
 def _assemble(
-    tiles: Sequence[Tile], frame: FrameSpec, region: Region
+    tiles: Sequence[Tile], frame: FrameSpec, region: Region, samples: SampleRange, *, allow_gaps: bool
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """Lay tiles side by side, and count how many each pixel has."""
-    layer = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
-    covered = np.zeros(layer.shape[:2], dtype=np.uint8)
+    """Put the tiles of one pass in place; returns its sums, and 1 for each pixel that is covered.
+
+    Raises
+    ------
+    BadTile
+        When a tile doesn't fit, a pixel is covered twice, or isn't covered where gaps aren't allowed.
+    """
+    sums = np.zeros((region.height, region.width, len(frame.channels)), dtype=np.float32)
+    covered = np.zeros(sums.shape[:2], dtype=np.uint8)
     for tile in tiles:
-        fault = _misfit(tile, frame, region)
-        if fault:
+        if tile.samples != samples:
+            continue
+        if fault := _misfit(tile, frame, region):
             raise BadTile(
                 reason=f"The tile at {_place(tile.region)} from {tile.record.node} doesn't belong to frame "
                 f"{frame.frame}: {fault}.",
@@ -170,14 +165,9 @@ def _assemble(
             )
         rows = slice(tile.region.y0 - region.y0, tile.region.y1 - region.y0)
         columns = slice(tile.region.x0 - region.x0, tile.region.x1 - region.x0)
-        layer[rows, columns] = tile.sums
+        sums[rows, columns] = tile.sums
         covered[rows, columns] += 1
-    return layer, covered
-
-
-def _check_cover(covered: npt.NDArray[np.uint8], frame: FrameSpec, samples: SampleRange, *, gaps: bool) -> None:
-    """Refuse a pass that has pixels twice, or lacks some where it must not have gaps."""
-    if not (covered <= 1 if gaps else covered == 1).all():
+    if not (covered <= 1 if allow_gaps else covered == 1).all():
         missing, twice = int((covered == 0).sum()), int((covered > 1).sum())
         raise BadTile(
             reason=f"Samples {samples.start}-{samples.stop} of frame {frame.frame} lack {missing} pixels "
@@ -185,10 +175,11 @@ def _check_cover(covered: npt.NDArray[np.uint8], frame: FrameSpec, samples: Samp
             remedy=_REMEDY,
             retryable=True,
         )
+    return sums, covered
 
 
 def _misfit(tile: Tile, frame: FrameSpec, region: Region) -> str:
-    """Why a tile can't be laid into this region of its frame; numpy itself would stretch or clip some that can't."""
+    """Say why a tile doesn't fit into this region of its frame; numpy would stretch or clip some that don't."""
     expected = (tile.region.height, tile.region.width, len(frame.channels))
     if tile.channels != frame.channels:
         return f"it has the channels {', '.join(tile.channels)}"

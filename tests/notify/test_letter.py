@@ -13,13 +13,13 @@ from PIL import Image
 
 from tasks.notification import Notification, NotificationFailed, deliver
 from tasks.notify_targets import Occasion, UnknownTarget, read_targets
-from tasks.picture.contact_sheet import small
+from tasks.picture.contact_sheet import jpeg_of
 from tests.notify.hearing import PASSWORD, TOKEN
 
 if TYPE_CHECKING:
     from tests.notify.hearing import Heard
 
-JPEG = small(np.full((90, 160, 3), 200, np.uint8), max_px=720)
+JPEG = jpeg_of(np.full((90, 160, 3), 200, np.uint8), max_px=720)
 LETTER = Notification(
     subject="walk: done – küche",
     text="48 frames",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tasks.picture.denoise import denoised
+from tasks.picture.denoise import denoise
 from tasks.picture.stitch import Picture
 from tasks.spec import Aov, Size, channel_names
 
@@ -47,7 +47,7 @@ def jump(pixels: npt.NDArray[np.float32], column: int) -> float:
 def test_most_of_the_noise_goes_and_all_else_stays() -> None:
     noisy = picture((Aov.ALBEDO, Aov.NORMAL, Aov.DEPTH))
     before = noisy.pixels.copy()
-    result = denoised(noisy)
+    result = denoise(noisy)
     assert error(result.pixels) < 0.6 * error(before)
     np.testing.assert_array_equal(result.pixels[..., 3:], before[..., 3:])
     np.testing.assert_array_equal(noisy.pixels, before)
@@ -55,7 +55,7 @@ def test_most_of_the_noise_goes_and_all_else_stays() -> None:
 
 
 def test_albedo_keeps_what_is_fine() -> None:
-    with_albedo, without = (error(denoised(picture(aovs)).pixels) for aovs in ((Aov.ALBEDO,), ()))
+    with_albedo, without = (error(denoise(picture(aovs)).pixels) for aovs in ((Aov.ALBEDO,), ()))
     assert with_albedo < 0.9 * without
 
 
@@ -63,10 +63,10 @@ def test_there_is_no_seam_where_tiles_meet() -> None:
     """Tile by tile the same picture has one."""
     noisy, middle = picture(), 80
     halves = [
-        denoised(
+        denoise(
             Picture(pixels=np.ascontiguousarray(part), channels=noisy.channels, region=noisy.region, samples=4)
         ).pixels
         for part in (noisy.pixels[:, :middle], noisy.pixels[:, middle:])
     ]
-    whole, tiled = jump(denoised(noisy).pixels, middle), jump(np.concatenate(halves, axis=1), middle)
+    whole, tiled = jump(denoise(noisy).pixels, middle), jump(np.concatenate(halves, axis=1), middle)
     assert whole < tiled, (whole, tiled)

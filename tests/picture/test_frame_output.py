@@ -17,7 +17,15 @@ from storage.objects import open_store
 from storage.view import View
 from tasks.errors import BadTile
 from tasks.limits import EndedBy, Ending, Limits, Reached
-from tasks.picture.frame_output import PREVIEW_PX, Encoding, PictureOrder, early_preview, finish, finished, record_key
+from tasks.picture.frame_output import (
+    PREVIEW_PX,
+    Encoding,
+    PictureOrder,
+    early_preview,
+    find_finished,
+    finish,
+    record_key,
+)
 from tasks.picture.noise import gather
 from tasks.picture.noise import noise as noise_of
 from tasks.picture.stitch import stitch
@@ -58,9 +66,9 @@ def test_files_are_in_place_and_hold_the_picture(store: ObjectStore) -> None:
 
 
 def test_a_finished_frame_is_found_again(store: ObjectStore) -> None:
-    assert finished(ORDER, store) is None
+    assert find_finished(ORDER, store) is None
     record = finish(tiles(), ORDER, store, {})
-    found = finished(ORDER, store)
+    found = find_finished(ORDER, store)
     assert found is not None
     assert (found.frame, found.files, found.reached) == (1, record.files, record.reached)
 
@@ -69,16 +77,16 @@ def test_a_finished_frame_is_found_again(store: ObjectStore) -> None:
 def test_a_frame_whose_file_was_removed_is_not_finished(key: str, store: ObjectStore) -> None:
     finish(tiles(), ORDER, store, {})
     store.delete(key)
-    assert finished(ORDER, store) is None
+    assert find_finished(ORDER, store) is None
     finish(tiles(), ORDER, store, {})
-    assert finished(ORDER, store) is not None
+    assert find_finished(ORDER, store) is not None
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "3", '{"files": 3}'])
 def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore) -> None:
     finish(tiles(), ORDER, store, {})
     store.write(record_key(ORDER.keys[0]), text.encode())
-    assert finished(ORDER, store) is None
+    assert find_finished(ORDER, store) is None
 
 
 @pytest.mark.parametrize(
@@ -98,10 +106,10 @@ def test_a_record_that_makes_no_sense_is_no_record(text: str, store: ObjectStore
 def test_another_order_is_not_finished_by_this_one(other: PictureOrder, tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     finish(tiles(), ORDER, store, {})
-    assert finished(other, store) is None
+    assert find_finished(other, store) is None
     finish(tiles(other.region), other, store, {})
-    assert finished(other, store) is not None
-    assert (finished(ORDER, store) is None) == (other.digest != ORDER.digest), "no picture passes for another's"
+    assert find_finished(other, store) is not None
+    assert (find_finished(ORDER, store) is None) == (other.digest != ORDER.digest), "no picture passes for another's"
 
 
 def test_equal_pixels_make_equal_files(tmp_path: Path) -> None:
@@ -115,12 +123,12 @@ def test_a_store_that_fails_between_two_files_leaves_no_half_file_and_no_record(
     (tmp_path / "shots" / "room.png").mkdir(parents=True)  # in the way of the second file
     with pytest.raises(StoreError):
         finish(tiles(), ORDER, store, {})
-    assert finished(ORDER, store) is None
+    assert find_finished(ORDER, store) is None
     assert decode_exr(store.read("shots/room.exr"))[1] == FRAME.channels
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"room.exr", "room.exr.json"}
     (tmp_path / "shots" / "room.png").rmdir()
     finish(tiles(), ORDER, store, {})
-    assert finished(ORDER, store) is not None
+    assert find_finished(ORDER, store) is not None
 
 
 def test_a_store_that_fails_leaves_the_files_that_were_there(tmp_path: Path) -> None:
@@ -184,7 +192,7 @@ def test_a_picture_that_ended_by_its_noise_has_the_passes_up_to_there(tmp_path: 
     pixels, _, facts = decode_exr(store.read("shots/room.exr"))
     assert pixels.tobytes() == stitch(tiles(), FRAME, region=WHOLE, passes=PASSES[:1]).pixels.tobytes()
     assert (facts["samples"], facts["ended_by"], facts["render_seconds"]) == ("4", "noise", "12.5")
-    found = finished(order, store)
+    found = find_finished(order, store)
     assert found is not None, "the same job finds its picture, though it didn't know where it would end"
     assert found.reached == record.reached
 

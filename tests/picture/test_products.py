@@ -20,7 +20,7 @@ from storage.images import encode_png
 from storage.objects import ObjectStore, open_store
 from storage.view import View
 from tasks.picture.contact_sheet import select_frames
-from tasks.picture.frame_reading import FrameFiles, read_light, read_shown
+from tasks.picture.frame_reading import FrameFiles, read_display, read_linear
 from tasks.picture.inspection import Fault
 from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode, facts
 from tasks.picture.products import inspect, make_movie, make_sheet
@@ -53,7 +53,7 @@ def test_a_movie_holds_every_frame_in_its_colours_and_says_which_they_are(
         frames = [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
     assert len(frames) == 12
     for at, frame in enumerate(frames):
-        shown = read_shown(own.frames[at], house, HOW, deep=False)
+        shown = read_display(own.frames[at], house, HOW, deep=False)
         wrong = np.abs(frame[:HEIGHT, :WIDTH].astype(int) - shown.astype(int))
         assert wrong.mean() < 3, f"frame {at + 1} is another picture, or has other colours"
 
@@ -66,7 +66,7 @@ def test_an_encoder_takes_no_priority_over_other_programs(codec: Codec, house: O
 
     def pictures() -> Iterator[tuple[int, Any]]:
         for at, frame in enumerate(own.frames):
-            yield at, read_shown(frame, house, HOW, deep=RECIPES[codec].deep)
+            yield at, read_display(frame, house, HOW, deep=RECIPES[codec].deep)
             for thread in Path("/proc/self/task").iterdir():
                 with suppress(ProcessLookupError):  # it has ended meanwhile
                     policies.add(os.sched_getscheduler(int(thread.name)))
@@ -117,12 +117,12 @@ def test_the_same_frames_make_no_second_movie(house: ObjectStore) -> None:
 
 def test_deep_movies_are_made_of_the_light_itself(house: ObjectStore) -> None:
     (own,) = footage(house, [1]).frames
-    shallow, deep = read_shown(own, house, HOW, deep=False), read_shown(own, house, HOW, deep=True)
+    shallow, deep = read_display(own, house, HOW, deep=False), read_display(own, house, HOW, deep=True)
     assert (str(shallow.dtype), str(deep.dtype)) == ("uint8", "uint16")
     assert len(np.unique(deep)) > 1.5 * len(np.unique(shallow))
     np.testing.assert_allclose(deep / 65535, shallow / 255, atol=1.1 / 255)
     brighter = replace(HOW, exposure_stops=1.0)
-    assert read_shown(own, house, brighter, deep=True).mean() > 1.2 * deep.mean()
+    assert read_display(own, house, brighter, deep=True).mean() > 1.2 * deep.mean()
 
 
 def test_what_is_transparent_is_black(house: ObjectStore) -> None:
@@ -131,7 +131,7 @@ def test_what_is_transparent_is_black(house: ObjectStore) -> None:
     own = store_frame(house, 1, clear, ["exr", "png"])
     for kind in ("exr", "png"):
         one = replace(own, files=tuple(file for file in own.files if file[0].endswith(kind)))
-        shown = read_shown(one, house, HOW, deep=False)
+        shown = read_display(one, house, HOW, deep=False)
         assert shown[:, :80].max() == 0
         assert shown[:, 80:].min() > 50
 
@@ -149,7 +149,7 @@ def test_a_contact_sheet_shows_the_frames_and_frames_the_flagged_in_red(house: O
 
 
 def test_a_long_sequence_is_thinned_out_but_keeps_what_is_flagged() -> None:
-    frames = select_frames(range(1, 1001), {500: "black", 7: "flicker"}, most=100)
+    frames = select_frames(range(1, 1001), {500: "black", 7: "flicker"}, limit=100)
     assert len(frames) in (101, 102)
     assert {1, 7, 500, 991} <= set(frames)
 
@@ -184,4 +184,4 @@ def test_a_planted_black_frame_is_found_where_there_are_only_pngs(house: ObjectS
     own = footage(house, kinds=["png"])
     house.write("ball.0004.png", encode_png(np.zeros((HEIGHT, WIDTH, 3), np.float32), bits=8, view=View.SRGB))
     assert [(each.frame, each.fault) for each in inspect(own, house)] == [(4, Fault.BLACK)]
-    assert read_light(own.frames[0], house).shape == (HEIGHT, WIDTH, 3)
+    assert read_linear(own.frames[0], house).shape == (HEIGHT, WIDTH, 3)
