@@ -1,4 +1,4 @@
-# Frontburner. `make demo` renders a picture, `make test` proves the house is in order.
+# Frontburner. `make demo` renders a picture, `make test` runs what must hold. See CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
 N ?= 200
@@ -9,7 +9,7 @@ RENDERERS := povray povray-includes povray-examples blender
 DATABASES := postgresql
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
-# Tests run side by side: one more than there are cores, since much of what they do is to wait.
+# Tests run in parallel: one more than there are cores, since they wait a lot.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(8, (os.cpu_count() or 1) + 1))")
 SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 
@@ -31,9 +31,9 @@ env-renderers: env  ## Blender (bpy) into .venv and, on Debian as root, POV-Ray 
 demo: env  ## render the sample still: about a minute on two cores
 	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 160 --out renders
 
-test: env lint types unit  ## everything that must hold
+test: env lint types unit  ## what must hold before a change lands
 
-test-quick: env lint types  ## for every commit, in three minutes: no test that starts a process, a server or a renderer
+test-quick: env lint types  ## for every commit, under three minutes: no test that starts a process, server or renderer
 	$(BIN)/python -m pytest -m quick $(SIDE_BY_SIDE)
 
 lint: env
@@ -47,41 +47,41 @@ types: env
 unit: env
 	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
-test-slow: env  ## the slowest proofs: cut networks, set clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
+test-slow: env  ## the slowest tests: cut networks, changed clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
 	$(BIN)/python -m pytest -m slow
 
 test-monitor: env  ## the monitor's page in a real browser (Debian: apt-get install chromium); build/monitor.json
 	$(BIN)/python -m pytest tests/monitor
 
-test-faults: env  ## N injuries (200) to real jobs: processes killed, units damaged; build/faults.json
+test-faults: env  ## N faults (200) injected into real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)
 
-test-suspend: env  ## jobs suspended TRIES times (20), all restarted in between, and resumed; build/suspend.json
+test-suspend: env  ## jobs suspended TRIES times (20), everything restarted in between, resumed; build/suspend.json
 	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
 
-test-nightly: env  ## a schedule fires at a real Prefect server, a worker renders, mail and webhook are told
+test-nightly: env  ## a schedule fires on a real Prefect server, a worker renders, mail and webhook are notified
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py
 
-test-farm: env  ## a farm that goes down in the middle of jobs; PostgreSQL; three machines, a stranger: build/farm.json
+test-farm: env  ## a farm that goes down during jobs; PostgreSQL; three machines and an intruder: build/farm.json
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DATABASES) >/dev/null; fi
 	$(BIN)/python -m pytest -m slow tests/farm
 
-test-clusters: env  ## a real Slurm cluster and SSH servers of this machine alone; Debian as root
+test-clusters: env  ## a real Slurm cluster and SSH servers on this machine alone; Debian as root
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(CLUSTERS) >/dev/null; fi
 	$(BIN)/python -m pytest -m "slow or not slow" tests/clusters
 
-soak: env  ## 10,000 small units over nodes that come and go: build/soak.json, memory of every process
+soak: env  ## 10,000 small units while nodes join and leave: build/soak.json, memory of every process
 	$(BIN)/python -m benchmarks.soak
 
-test-trust: env  ## who may come in: INPUTS (5000) of every kind from outside, and a farm joined by its commands
+test-trust: env  ## access control: INPUTS (5000) of every kind from outside, and a farm joined by its commands
 	INPUTS=$(INPUTS) $(BIN)/python -m pytest tests/gateway tests/monitor/test_anything_dropped.py
 
-bench: env  ## farm against renderer alone, overhead of a unit, shares of processor time
+bench: env  ## farm against renderer alone, overhead of a unit, processor time by part
 	$(BIN)/python -m benchmarks.run
 
-side-by-side: env  ## ours, other ways to share the work and the renderer alone, in turn
+side-by-side: env  ## ours, other ways to distribute the work, and the renderer alone, in turn
 	$(BIN)/python -m benchmarks.side_by_side
 
 modes: env  ## auto against tiles and frames, over jobs of many shapes
@@ -90,7 +90,7 @@ modes: env  ## auto against tiles and frames, over jobs of many shapes
 simulate: env  ## strategies side by side on simulated farms: build/simulation.json and plots
 	$(BIN)/python -m benchmarks.simulation
 
-lock:  ## renew the lock file after a change of dependencies
+lock:  ## update the lock files after a change of dependencies
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra clusters --generate-hashes \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
@@ -99,16 +99,16 @@ lock:  ## renew the lock file after a change of dependencies
 llvm:  ## Debian: the compiler library that makes Mitsuba about three times faster
 	apt-get update -q && apt-get install -y -q libllvm19
 
-docs: env  ## the documentation as a site, without a warning: build/site
+docs: env  ## the documentation as a site, without warnings: build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-addon:  ## the Blender add-on, to be installed: build/frontburner-addon.zip
+addon:  ## the Blender add-on: build/frontburner-addon.zip
 	$(PYTHON) addons/pack.py build/frontburner-addon.zip
 
 test-addon: env-renderers  ## from the add-on's button to the picture in Blender, on a real farm
 	$(BIN)/python -m pytest tests/submission/test_addon.py
 
-reference: env  ## renew docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
+reference: env  ## update docs/jobs.md and docs/renderers.md after a change of the job document or a renderer
 	$(BIN)/python -m frontburner.cli.reference
 
 clean:

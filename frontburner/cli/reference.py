@@ -42,10 +42,10 @@ TAIL = """
 ## What makes it another job
 
 A job is known by its name and a digest of its document: the same document is the same job, in every later version too,
-and goes on where it stopped. These fields may be changed without making it another job: {how}.
+and continues where it stopped. These fields can be changed without making it another job: {how}.
 
-Any other field makes it another job as soon as its value is another. Finished frames and units are found all the same:
-they are known by what decides their own pixels ([decision 13](decisions/0013-identities.md)).
+A change of any other field makes it another job. Finished frames and units are found nevertheless: their identity
+depends only on what determines their own pixels ([decision 13](decisions/0013-identities.md)).
 """
 
 
