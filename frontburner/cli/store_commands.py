@@ -104,11 +104,11 @@ def restore(file: Path) -> int:
 @store_app.command
 def size(*, out: Out = None) -> int:
     """Show the size of stores: pictures, units, scene files, records; and of scenes dropped on the monitor's page."""
-    from frontburner.retention.rules import sizes
+    from frontburner.retention.rules import size_by_kind
 
     def act() -> int:
         for holding in _holdings(out):
-            size_of = sizes(holding.groups(_now_s()))
+            size_of = size_by_kind(holding.groups(_now_s()))
             print(f"{holding.name}: {_bytes(sum(size_of.values()))}")
             for kind, size_bytes in size_of.items():
                 print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
@@ -166,13 +166,13 @@ def prune(
 
 
 def _prune(holding: Holding, policy: Policy, *, dry_run: bool) -> None:
-    from frontburner.retention.rules import removable, sizes
+    from frontburner.retention.rules import select_removable, size_by_kind
 
     now_s = _now_s()
-    groups = removable(holding.judged(now_s), policy, now_s=now_s)
+    groups = select_removable(holding.assess(now_s), policy, now_s=now_s)
     for group in () if dry_run else groups:
         holding.remove(group)
-    deleted = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in sizes(groups).items() if size)
+    deleted = ", ".join(f"{_bytes(size)} of {kind.value}" for kind, size in size_by_kind(groups).items() if size)
     print(f"{holding.name}: {'would delete' if dry_run else 'deleted'}: {deleted or 'nothing'}")
 
 

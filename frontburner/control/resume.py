@@ -15,7 +15,7 @@ from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.run_watch import RunWatch
-from frontburner.retention.dropped_scenes import want
+from frontburner.retention.dropped_scenes import mark_requested
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def resume(place: JobLocation, local: LocalRun[T]) -> T | None:
         local.report(f"{place.job_id} is completed. To render missing pictures again: frontburner job rerun")
         return None
     document = job_document(place, status)
-    want(str(document.get("scene", "")))
+    mark_requested(str(document.get("scene", "")))
     set_desired_state(place.store, place.job_id, DesiredState.RUN, at=datetime.now().astimezone(), by=current_user())
     lost = status.state is RunState.LOST
     if _delegated(place, status, local, lambda run: run.resume(lost=lost)):
@@ -99,7 +99,7 @@ def rerun(place: JobLocation, request: RerunRequest, local: LocalRun[T]) -> T | 
     if selection is None:
         local.report(f"No frame of {place.job_id} failed in its last run.")
         return None
-    want(str(document.get("scene", "")))
+    mark_requested(str(document.get("scene", "")))
     if request.new_seed:
         document["seed"] = (document.get("seed", 0) + 1) % 2**32
         local.report(f"With seed {document['seed']} it is another job: {make_job(document).job_id}")

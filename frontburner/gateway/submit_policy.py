@@ -12,7 +12,7 @@ from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.monitor.drop_submission import Begun
 from frontburner.monitor.uploads import Uploads
-from frontburner.retention.dropped_scenes import SUBMITTED, want
+from frontburner.retention.dropped_scenes import SUBMITTED_FOLDER, mark_requested
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class DeploymentSubmitter:
             When the document is refused, or Prefect doesn't accept it.
         """
         job = self.locations.confine(make_job(document))
-        want(job.scene)
+        mark_requested(job.scene)
         fields = job.model_dump(mode="json", include=job.model_fields_set | {"scene", "out"})
         try:
             deployment = await self.client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=TIMEOUT_S)
@@ -124,7 +124,7 @@ class GatewayDropHandler:
 
     def __post_init__(self) -> None:
         if self.locations.scenes and self.locations.pictures:
-            folder = Path(self.locations.scenes[0]).expanduser().resolve() / SUBMITTED
+            folder = Path(self.locations.scenes[0]).expanduser().resolve() / SUBMITTED_FOLDER
             self.uploads = Uploads(place=folder, most_bytes=self.max_bytes)
         else:
             self.why_not = (

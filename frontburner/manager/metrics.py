@@ -19,7 +19,7 @@ from frontburner.cluster.arbiter_state import NodeState
 from frontburner.events import RunState
 from frontburner.record.registry import list_jobs
 from frontburner.record.snapshot import status_of
-from frontburner.retention.rules import Kind, sizes
+from frontburner.retention.rules import Kind, size_by_kind
 from frontburner.retention.stores import holdings
 from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, StoreError
@@ -137,7 +137,7 @@ def current_metrics(scheduler: str, *, stores: bool) -> bytes:
         now=now,
         snapshot=_snapshot(scheduler),
         jobs=tuple(metrics for metrics in map_concurrently(_read_job, jobs) if metrics is not None),
-        stores={holding.name: sizes(holding.groups(now.timestamp())) for holding in held},
+        stores={holding.name: size_by_kind(holding.groups(now.timestamp())) for holding in held},
     )
     return exposition(reading)
 

@@ -12,7 +12,7 @@ from frontburner.control.intake import check_job, with_absolute_paths
 from frontburner.jobs.job import make_job
 from frontburner.manager.local_farm import use_local_farm
 from frontburner.monitor.uploads import Uploads
-from frontburner.retention.dropped_scenes import SUBMITTED
+from frontburner.retention.dropped_scenes import SUBMITTED_FOLDER
 from frontburner.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class LocalDropHandler:
 
     def __post_init__(self) -> None:
         settings = Settings()
-        place = settings.home.expanduser().absolute() / SUBMITTED
+        place = settings.home.expanduser().absolute() / SUBMITTED_FOLDER
         self.uploads = Uploads(place=place, most_bytes=settings.upload)
 
     def out(self, scene: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from frontburner.monitor.refusals import CONFLICT, GONE, TOO_MUCH, RequestRefused
 from frontburner.monitor.upload_names import safe_names
 from frontburner.reports.figures import format_bytes
-from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF
+from frontburner.retention.dropped_scenes import ABANDONED_AFTER_S, PARTIAL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -108,7 +108,7 @@ class Uploads:
             raise RequestRefused(reason="Too many scenes are on their way.", remedy="Try again soon.", status=CONFLICT)
         self._make_room(total)
         key = secrets.token_hex(16)
-        folder = self.place / f"{HALF}{secrets.token_hex(8)}"
+        folder = self.place / f"{PARTIAL_PREFIX}{secrets.token_hex(8)}"
         folder.mkdir()
         self._under_way[key] = Upload(names=safe, sizes=tuple(sizes), folder=folder, seen_s=self.clock())
         return key
@@ -193,14 +193,14 @@ class Uploads:
             Whether anything is under way still.
         """
         for key, upload in list(self._under_way.items()):
-            if self.clock() - upload.seen_s > (FORGOTTEN_S if upload.whole else BROKEN_S):
+            if self.clock() - upload.seen_s > (ABANDONED_AFTER_S if upload.whole else BROKEN_S):
                 self.discard(key)
         own = {upload.folder for upload in self._under_way.values()}
-        for folder in set(self.place.glob(f"{HALF}*")) - own:
+        for folder in set(self.place.glob(f"{PARTIAL_PREFIX}*")) - own:
             with suppress(FileNotFoundError):  # a process that prunes was here
-                if time.time() - folder.stat().st_mtime > FORGOTTEN_S:
+                if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_S:
                     shutil.rmtree(folder, ignore_errors=True)
-        return any(self.place.glob(f"{HALF}*"))
+        return any(self.place.glob(f"{PARTIAL_PREFIX}*"))
 
     def _make_room(self, total: int) -> None:
         try:

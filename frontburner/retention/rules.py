@@ -1,4 +1,4 @@
-"""What of a store may go: by age and by size, oldest first; never what a job that runs needs. Pure."""
+"""Retention rules: what may be deleted of a store, by age and size, and never what a running job needs. Pure."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
     from storage.objects import Entry
 
-RUNS_S = 600.0
-"""A job whose record grew within this time may be running: it says that it is alive every few seconds."""
-FRESH_S = 3600.0
-"""What is younger stays, however little room there is: it may belong to what is being rendered."""
+RUNNING_WITHIN_S = 600.0
+"""A job whose record grew within this time may be running: it has a heartbeat every few seconds."""
+MIN_AGE_S = 3600.0
+"""Younger objects are kept even over the budget: they may belong to what is being rendered."""
 
 
 class Kind(StrEnum):
-    """What an object of a store is."""
+    """Kind of an object in a store."""
 
     UNITS = "units"
-    """Pixels of frames that aren't in place yet, or that were to be kept."""
+    """Pixels of frames that aren't complete, or of jobs that keep their units."""
     SCENES = "scenes"
-    """Files of scenes that travelled, which a job that needs them again sends again; scenes that were dropped."""
+    """Transferred scene files, which a job sends again if it needs them; dropped scenes."""
     RECORDS = "records"
-    """What happened in a job, event by event. How it ended, and its report, are kept."""
+    """Event logs of jobs. Their status and reports are summaries."""
     PICTURES = "pictures"
-    """Files that jobs wrote, with the records that say so."""
+    """Files that jobs wrote, with their records."""
     SUMMARIES = "summaries"
-    """How jobs ended, their reports and charts: small, and what `job list` shows."""
+    """Status, report and chart of jobs: small, and shown by `job list`."""
     OTHERS = "other files"
-    """What Frontburner didn't write."""
+    """Files that Frontburner didn't write."""
 
 
 _PATTERNS = (
@@ -49,14 +49,14 @@ _PATTERNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Objects that stay or go together: the units of a frame, the record of a job, a picture with its own, a scene.
+    """Objects that are kept or deleted together: units of a frame, record of a job, picture and its record, scene.
 
     Parameters
     ----------
     needed
-        Whether it stays in any case.
+        Whether it is kept in any case.
     broken
-        Whether it came only in part, so that it goes in any case.
+        Whether it is incomplete and abandoned, so that it is deleted in any case.
     """
 
     kind: Kind
@@ -70,16 +70,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is to go.
+    """What to delete.
 
     Parameters
     ----------
     older_than_s
-        What hasn't changed for so long goes; None is nothing for its age.
+        Delete what hasn't changed for this long; None deletes nothing by age.
     budget_bytes
-        What the store may hold: of what may go, the oldest goes until it fits. None is any size.
+        Delete the oldest until the store holds no more than this; None is unlimited.
     keep_pictures
-        Whether pictures stay in any case.
+        Whether pictures are kept in any case.
     """
 
     older_than_s: float | None = None
@@ -87,60 +87,58 @@ class Policy:
     keep_pictures: bool = True
 
 
-def groups(entries: Iterable[Entry]) -> list[Group]:
-    """Sort the objects of a store into what belongs together."""
+def group_entries(entries: Iterable[Entry]) -> list[Group]:
+    """Group the objects of a store."""
     listed = list(entries)
     pictures = {match[1] for entry in listed if (match := _PATTERNS[3][1].fullmatch(entry.key))}
-    found: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+    members: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
     for entry in listed:
-        found[_place(entry.key, pictures)].append(entry)
+        members[_classify(entry.key, pictures)].append(entry)
     return [
         Group(
             kind=kind,
             name=name,
-            keys=tuple(entry.key for entry in members),
-            size_bytes=sum(entry.size_bytes for entry in members),
-            newest_s=max(entry.modified_s for entry in members),
+            keys=tuple(entry.key for entry in group),
+            size_bytes=sum(entry.size_bytes for entry in group),
+            newest_s=max(entry.modified_s for entry in group),
         )
-        for (kind, name), members in found.items()
+        for (kind, name), group in members.items()
     ]
 
 
-def removable(found: Sequence[Group], policy: Policy, *, now_s: float) -> list[Group]:
-    """Choose what goes, the oldest first."""
-    running = {group.name for group in found if group.kind is Kind.RECORDS and now_s - group.newest_s < RUNS_S}
-    removable = sorted(
-        (group for group in found if _may_go(group, running, keep_pictures=policy.keep_pictures)),
-        key=lambda group: group.newest_s,
-    )
-    left_bytes = sum(group.size_bytes for group in found)
-    chosen = []
-    for group in removable:
+def select_removable(groups: Sequence[Group], policy: Policy, *, now_s: float) -> list[Group]:
+    """Select what to delete, the oldest first."""
+    records = [group for group in groups if group.kind is Kind.RECORDS]
+    running = {group.name for group in records if now_s - group.newest_s < RUNNING_WITHIN_S}
+    removable = [group for group in groups if _is_removable(group, running, keep_pictures=policy.keep_pictures)]
+    left_bytes = sum(group.size_bytes for group in groups)
+    selected = []
+    for group in sorted(removable, key=lambda group: group.newest_s):
         age_s = now_s - group.newest_s
-        old = group.broken or (policy.older_than_s is not None and age_s >= policy.older_than_s)
-        much = policy.budget_bytes is not None and left_bytes > policy.budget_bytes and age_s >= FRESH_S
-        if old or much:
-            chosen.append(group)
+        expired = group.broken or (policy.older_than_s is not None and age_s >= policy.older_than_s)
+        over_budget = policy.budget_bytes is not None and left_bytes > policy.budget_bytes and age_s >= MIN_AGE_S
+        if expired or over_budget:
+            selected.append(group)
             left_bytes -= group.size_bytes
-    return chosen
+    return selected
 
 
-def sizes(found: Iterable[Group]) -> dict[Kind, int]:
+def size_by_kind(groups: Iterable[Group]) -> dict[Kind, int]:
     """Return the bytes of each kind."""
     totals = dict.fromkeys(Kind, 0)
-    for group in found:
+    for group in groups:
         totals[group.kind] += group.size_bytes
     return totals
 
 
-def _may_go(group: Group, running: set[str], *, keep_pictures: bool) -> bool:
+def _is_removable(group: Group, running: set[str], *, keep_pictures: bool) -> bool:
     if group.needed:
         return False
     match group.kind:
         case Kind.UNITS:
             return True
         case Kind.SCENES:
-            return not running  # any of them may be fetched by a node in a moment
+            return not running  # a node may be about to fetch any of them
         case Kind.RECORDS:
             return group.name not in running
         case Kind.PICTURES:
@@ -149,7 +147,7 @@ def _may_go(group: Group, running: set[str], *, keep_pictures: bool) -> bool:
             return False
 
 
-def _place(key: str, pictures: set[str]) -> tuple[Kind, str]:
+def _classify(key: str, pictures: set[str]) -> tuple[Kind, str]:
     if key in pictures:
         return Kind.PICTURES, key
     for kind, pattern in _PATTERNS:

@@ -1,18 +1,16 @@
-"""What this machine's farm holds: stores of its jobs, and scenes that were dropped on the monitor's page."""
+"""What this machine's farm holds that can be pruned: stores of its jobs, and folders of dropped scenes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from frontburner.retention import dropped_scenes
-from frontburner.retention.rules import groups
+from frontburner.retention.dropped_scenes import DroppedScenes, scene_folders
+from frontburner.retention.rules import group_entries
 from storage.bulk import delete_all
-from storage.disk_errors import translate_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from frontburner.record.registry import JobLocation
     from frontburner.retention.rules import Group
@@ -20,29 +18,29 @@ if TYPE_CHECKING:
 
 
 class Holding(Protocol):
-    """Something that is listed, and pruned."""
+    """Something whose content is listed and pruned."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its address or path."""
         ...
 
     def groups(self, now_s: float) -> list[Group]:
         """All it holds."""
         ...
 
-    def judged(self, now_s: float) -> list[Group]:
-        """The same, with what jobs need."""
+    def assess(self, now_s: float) -> list[Group]:
+        """All it holds, with what jobs need marked."""
         ...
 
     def remove(self, group: Group) -> None:
-        """Take something away."""
+        """Remove a group."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store."""
+    """An object store."""
 
     store: ObjectStore
 
@@ -51,46 +49,19 @@ class Store:
         """Its address."""
         return self.store.url
 
-    def groups(self, now_s: float) -> list[Group]:  # noqa: ARG002 - what it holds is as it is
+    def groups(self, now_s: float) -> list[Group]:  # noqa: ARG002 - the time doesn't matter here
         """All its objects."""
-        return groups(self.store.entries())
+        return group_entries(self.store.entries())
 
-    judged = groups
-    """Its own records say which jobs run."""
+    assess = groups
+    """The store's own records say which jobs are running."""
 
     def remove(self, group: Group) -> None:
-        """Delete its objects."""
+        """Delete the objects of a group."""
         delete_all(self.store, group.keys)
-
-
-@dataclass(frozen=True, slots=True)
-class DroppedScenes:
-    """A folder of scenes that were dropped."""
-
-    place: Path
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.place)
-
-    def groups(self, now_s: float) -> list[Group]:
-        """All its scenes."""
-        with translate_os_errors(self.name, ""):
-            return dropped_scenes.groups(self.place, {}, now_s=now_s)
-
-    def judged(self, now_s: float) -> list[Group]:
-        """All of them, and which of them jobs need, of all stores that are known here."""
-        with translate_os_errors(self.name, ""):
-            return dropped_scenes.groups(self.place, dropped_scenes.claims(), now_s=now_s)
-
-    def remove(self, group: Group) -> None:
-        """Remove a scene."""
-        with translate_os_errors(self.name, group.name):
-            dropped_scenes.remove(self.place, group)
 
 
 def holdings(jobs: Iterable[JobLocation]) -> list[Holding]:
     """Return the stores of these jobs, and this machine's folders of dropped scenes."""
-    stores = {place.store.url: place.store for place in jobs}
-    return [*map(Store, stores.values()), *map(DroppedScenes, dropped_scenes.scene_folders())]
+    stores = {job.store.url: job.store for job in jobs}
+    return [*map(Store, stores.values()), *map(DroppedScenes, scene_folders())]

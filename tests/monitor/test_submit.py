@@ -21,7 +21,7 @@ from frontburner.jobs.job import JobRefused, make_job
 from frontburner.monitor.app import monitor
 from frontburner.monitor.page_permissions import everyone
 from frontburner.monitor.refusals import by_field
-from frontburner.retention.dropped_scenes import FORGOTTEN_S
+from frontburner.retention.dropped_scenes import ABANDONED_AFTER_S
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import Reception, Stage
 
@@ -216,7 +216,7 @@ def test_what_an_earlier_process_left_is_swept_away_and_nothing_else(stage: Stag
     for name in (".half-old", ".half-new", "ball-0123456789abcdef"):
         (uploads.place / name).mkdir(parents=True)
         (uploads.place / name / "ball.json").write_bytes(BALL)
-    long_ago = uploads.place.stat().st_mtime - FORGOTTEN_S - 10
+    long_ago = uploads.place.stat().st_mtime - ABANDONED_AFTER_S - 10
     for name in (".half-old", "ball-0123456789abcdef"):
         os.utime(uploads.place / name, (long_ago, long_ago))
     uploads.sweep()

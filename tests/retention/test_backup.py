@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.retention.backup import NoBackup, back_up, restore
+from frontburner.retention.backup import BackupError, back_up, restore
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_what_is_no_backup_changes_nothing(home: Path, tmp_path: Path, damage: s
 
         with tarfile.open(file, "w:gz") as archive:
             archive.add(home / "standings.json", "standings.json")
-    with pytest.raises(NoBackup):
+    with pytest.raises(BackupError):
         restore(file, home, now=NOW)
     assert (home / "standings.json").read_text().startswith('{"licences"')
     assert not list(tmp_path.glob("home-before-*"))
@@ -108,5 +108,5 @@ def test_what_is_no_backup_changes_nothing(home: Path, tmp_path: Path, damage: s
 
 
 def test_an_empty_home_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoBackup, match="nothing to keep"):
+    with pytest.raises(BackupError, match="nothing to back up"):
         back_up(tmp_path / "nothing", tmp_path / "farm.tar.gz")

@@ -17,9 +17,13 @@ from frontburner.control.resume import LocalRun, RerunRequest, rerun, resume
 from frontburner.control.stop import request_stop
 from frontburner.record.registry import find_job, register
 from frontburner.record.snapshot import status_of
-from frontburner.retention import dropped_scenes
-from frontburner.retention.dropped_scenes import FORGOTTEN_S, HALF, UNANSWERED_S, want
-from frontburner.retention.stores import DroppedScenes
+from frontburner.retention.dropped_scenes import (
+    ABANDONED_AFTER_S,
+    PARTIAL_PREFIX,
+    UNCLAIMED_FOR_S,
+    DroppedScenes,
+    mark_requested,
+)
 from storage.objects import open_store
 from tests.record.recorded_runs import away, drive, ended, planned, record, started
 
@@ -32,20 +36,20 @@ if TYPE_CHECKING:
     Capture = pytest.CaptureFixture[str]
 
 DAY_S = 24 * 3600.0
-OVER = (ev.RunState.COMPLETED, ev.RunState.CANCELLED)
+FINISHED = (ev.RunState.COMPLETED, ev.RunState.CANCELLED)
 OPEN = (ev.RunState.SUSPENDED, ev.RunState.FAILED, ev.RunState.BROKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Uploads:
     """A machine on whose monitor scenes were dropped, and a store of its jobs."""
 
-    place: Path
+    folder: Path
     store: ObjectStore
 
     def drop(self, name: str = "ball-0123456789abcdef", *, age_s: float = 60 * DAY_S) -> Path:
         """A scene of 1,000 bytes with a texture of 500 that was dropped so long ago."""
-        scene = self.place / name / "ball.json"
+        scene = self.folder / name / "ball.json"
         (scene.parent / "tex").mkdir(parents=True)
         scene.write_bytes(b"x" * 1000)
         (scene.parent / "tex" / "wood.png").write_bytes(b"x" * 500)
@@ -61,10 +65,10 @@ class Desk:
         register(job_id, self.store.url)
 
     def left(self) -> set[str]:
-        return {path.name for path in self.place.iterdir()}
+        return {path.name for path in self.folder.iterdir()}
 
-    def judged(self) -> list[Group]:
-        return DroppedScenes(self.place).judged(time.time())
+    def assess(self) -> list[Group]:
+        return DroppedScenes(self.folder).assess(time.time())
 
 
 def moment(age_s: float) -> datetime:
@@ -78,147 +82,153 @@ def age(folder: Path, age_s: float) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uploads:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     for name in ("FRONTBURNER_SCENES", "FRONTBURNER_PICTURES", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    (place := tmp_path / "home" / "submitted").mkdir(parents=True)
-    return Desk(place=place, store=open_store(str(tmp_path / "store")))
+    (folder := tmp_path / "home" / "submitted").mkdir(parents=True)
+    return Uploads(folder=folder, store=open_store(str(tmp_path / "store")))
 
 
-def test_a_scene_whose_job_was_completed_long_ago_goes_and_is_told_as_all_else(desk: Desk, capsys: Capture) -> None:
-    desk.job(desk.drop(), ev.RunState.COMPLETED)
+def test_a_scene_is_deleted_long_after_its_job_completed(
+    uploads: Uploads, capsys: Capture
+) -> None:
+    uploads.job(uploads.drop(), ev.RunState.COMPLETED)
     assert size() == 0
     told = capsys.readouterr().out
-    assert f"{desk.place}: 1.5 kB\n" in told
+    assert f"{uploads.folder}: 1.5 kB\n" in told
     assert "scenes             1.5 kB" in told
     assert prune(older_than="30d", dry_run=True) == 0
-    assert f"{desk.place}: would delete: 1.5 kB of scenes\n" in capsys.readouterr().out
-    assert desk.left() == {"ball-0123456789abcdef"}
-    assert prune(older_than="30d", out=desk.store.url) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}, "another store was meant"
+    assert f"{uploads.folder}: would delete: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert uploads.left() == {"ball-0123456789abcdef"}
+    assert prune(older_than="30d", out=uploads.store.url) == 0
+    assert uploads.left() == {"ball-0123456789abcdef"}, "another store was meant"
     assert prune(older_than="30d") == 0
-    assert f"{desk.place}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
-    assert desk.left() == set()
-    assert status_of(desk.store, "ball-1").state is ev.RunState.COMPLETED, "how it ended is known still"
+    assert f"{uploads.folder}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert uploads.left() == set()
+    assert status_of(uploads.store, "ball-1").state is ev.RunState.COMPLETED, "how it ended is known still"
 
 
 @pytest.mark.parametrize("state", [*OPEN, None])
-def test_a_job_that_may_go_on_keeps_its_scene_until_it_is_cancelled(desk: Desk, state: ev.RunState | None) -> None:
-    desk.job(desk.drop(), state, age_s=300 * DAY_S)
+def test_an_open_job_keeps_its_scene_until_it_is_cancelled(
+    uploads: Uploads, state: ev.RunState | None
+) -> None:
+    uploads.job(uploads.drop(), state, age_s=300 * DAY_S)
     assert prune(older_than="30d", budget_gb=0) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}
     if state is not None:
         request_stop(find_job("ball-1"), DesiredState.CANCEL, lambda _: None)
-        assert status_of(desk.store, "ball-1").state is ev.RunState.CANCELLED
+        assert status_of(uploads.store, "ball-1").state is ev.RunState.CANCELLED
         assert prune(older_than="30d") == 0
-        assert desk.left() == {"ball-0123456789abcdef"}, "it was cancelled just now, and may be run again"
+        assert uploads.left() == {"ball-0123456789abcdef"}, "it was cancelled just now, and may be run again"
 
 
-@pytest.mark.parametrize("state", OVER)
-def test_a_job_that_is_over_keeps_its_scene_for_as_long_as_was_said(desk: Desk, state: ev.RunState) -> None:
-    desk.job(desk.drop(), state, age_s=29 * DAY_S)
+@pytest.mark.parametrize("state", FINISHED)
+def test_a_finished_job_keeps_its_scene_for_the_given_age(uploads: Uploads, state: ev.RunState) -> None:
+    uploads.job(uploads.drop(), state, age_s=29 * DAY_S)
     assert prune(older_than="30d") == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}
     assert prune(older_than="28d") == 0
-    assert desk.left() == set()
+    assert uploads.left() == set()
 
 
-def test_one_job_of_several_that_needs_it_is_enough(desk: Desk) -> None:
-    scene = desk.drop()
-    desk.job(scene, ev.RunState.COMPLETED)
-    desk.job(scene, ev.RunState.SUSPENDED, "ball-2")
+def test_a_scene_stays_while_any_job_needs_it(uploads: Uploads) -> None:
+    scene = uploads.drop()
+    uploads.job(scene, ev.RunState.COMPLETED)
+    uploads.job(scene, ev.RunState.SUSPENDED, "ball-2")
     assert prune(older_than="30d", budget_gb=0) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}
 
 
-def test_a_budget_takes_the_scene_that_was_used_longest_ago(desk: Desk) -> None:
+def test_a_budget_deletes_the_scene_used_longest_ago(uploads: Uploads) -> None:
     for nth, used_s in enumerate((3 * DAY_S, 9 * DAY_S, 1 * DAY_S)):
-        desk.job(desk.drop(f"ball-000000000000000{nth}"), ev.RunState.COMPLETED, f"ball-{nth}", age_s=used_s)
+        uploads.job(uploads.drop(f"ball-000000000000000{nth}"), ev.RunState.COMPLETED, f"ball-{nth}", age_s=used_s)
     assert prune(budget_gb=3.1e-6) == 0
-    assert desk.left() == {"ball-0000000000000000", "ball-0000000000000002"}
+    assert uploads.left() == {"ball-0000000000000000", "ball-0000000000000002"}
 
 
-def test_a_scene_whose_job_does_not_exist_yet_waits_for_it(desk: Desk) -> None:
-    scene = desk.drop(age_s=0)
+def test_a_scene_whose_job_does_not_exist_yet_waits_for_it(uploads: Uploads) -> None:
+    scene = uploads.drop(age_s=0)
     assert prune(older_than="0.001s", budget_gb=0) == 0
-    age(scene.parent, UNANSWERED_S - 60)
+    age(scene.parent, UNCLAIMED_FOR_S - 60)
     assert prune(older_than="0.001s", budget_gb=0) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
-    age(scene.parent, UNANSWERED_S + 60)
+    assert uploads.left() == {"ball-0123456789abcdef"}
+    age(scene.parent, UNCLAIMED_FOR_S + 60)
     assert prune(budget_gb=0) == 0
-    assert desk.left() == set()
+    assert uploads.left() == set()
 
 
-def test_a_scene_that_was_asked_for_again_waits_for_that_job(desk: Desk) -> None:
-    scene = desk.drop()
-    desk.job(scene, ev.RunState.COMPLETED)
-    want(str(scene))
+def test_a_scene_that_is_requested_again_waits_for_that_job(uploads: Uploads) -> None:
+    scene = uploads.drop()
+    uploads.job(scene, ev.RunState.COMPLETED)
+    mark_requested(str(scene))
     assert prune(older_than="0.001s", budget_gb=0) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}
 
 
-@pytest.mark.parametrize("state", OVER)
-def test_a_scene_whose_job_goes_on_waits_for_it(desk: Desk, state: ev.RunState) -> None:
-    scene = desk.drop()
-    desk.job(scene, state)
+@pytest.mark.parametrize("state", FINISHED)
+def test_a_scene_whose_job_is_resumed_waits_for_it(uploads: Uploads, state: ev.RunState) -> None:
+    scene = uploads.drop()
+    uploads.job(scene, state)
     again = LocalRun(render=lambda *_: None, report=lambda _: None)
     if state is ev.RunState.CANCELLED:
         resume(find_job("ball-1"), again)
     else:
         rerun(find_job("ball-1"), RerunRequest(), again)
     assert prune(older_than="0.001s", budget_gb=0) == 0
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}
 
 
-def test_a_scene_that_is_dropped_again_while_it_is_pruned_stays(desk: Desk) -> None:
-    scene = desk.drop()
-    desk.job(scene, ev.RunState.COMPLETED)
-    (judged,) = desk.judged()
+def test_a_scene_that_is_dropped_again_while_it_is_pruned_stays(uploads: Uploads) -> None:
+    scene = uploads.drop()
+    uploads.job(scene, ev.RunState.COMPLETED)
+    (assessed,) = uploads.assess()
     os.utime(scene.parent)
-    dropped_scenes.remove(desk.place, judged)
-    assert desk.left() == {"ball-0123456789abcdef"}
+    DroppedScenes(uploads.folder).remove(assessed)
+    assert uploads.left() == {"ball-0123456789abcdef"}
     assert scene.read_bytes() == b"x" * 1000
 
 
-def test_what_was_broken_off_goes_whatever_is_asked_and_what_is_under_way_stays(desk: Desk, capsys: Capture) -> None:
-    for name, age_s in ((f"{HALF}old", FORGOTTEN_S + 60), (f"{HALF}new", 2 * 3600.0), (f"{HALF}slow", 30 * DAY_S)):
-        desk.drop(name, age_s=age_s)
-    os.utime(desk.place / f"{HALF}slow" / "tex" / "wood.png")  # a file that takes a day, and still comes
+def test_abandoned_uploads_are_deleted_and_those_in_progress_stay(
+    uploads: Uploads, capsys: Capture
+) -> None:
+    for name, age_s in (("old", ABANDONED_AFTER_S + 60), ("new", 2 * 3600.0), ("slow", 30 * DAY_S)):
+        uploads.drop(f"{PARTIAL_PREFIX}{name}", age_s=age_s)
+    os.utime(uploads.folder / f"{PARTIAL_PREFIX}slow" / "tex" / "wood.png")  # a file that takes a day, and still comes
     assert prune(budget_gb=500) == 0
-    assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
-    assert f"{desk.place}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
+    assert uploads.left() == {f"{PARTIAL_PREFIX}new", f"{PARTIAL_PREFIX}slow"}
+    assert f"{uploads.folder}: deleted: 1.5 kB of scenes\n" in capsys.readouterr().out
     assert prune(older_than="1s", budget_gb=0) == 0
-    assert desk.left() == {f"{HALF}new", f"{HALF}slow"}
+    assert uploads.left() == {f"{PARTIAL_PREFIX}new", f"{PARTIAL_PREFIX}slow"}
 
 
-def test_what_people_put_there_is_left_alone(desk: Desk) -> None:
-    (desk.place / "notes.txt").write_text("mine")
-    desk.drop("my shots")
+def test_other_files_are_left_alone(uploads: Uploads) -> None:
+    (uploads.folder / "notes.txt").write_text("mine")
+    uploads.drop("my shots")
     assert prune(older_than="1s", budget_gb=0) == 0
-    assert desk.left() == {"notes.txt", "my shots"}
+    assert uploads.left() == {"notes.txt", "my shots"}
 
 
 def test_scenes_of_submitters_are_kept_by_jobs_that_another_machine_runs(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_SCENES", f"{tmp_path / 'scenes'}, {tmp_path / 'others'}")
     monkeypatch.setenv("FRONTBURNER_PICTURES", str(tmp_path / "pictures"))
     names = "room-0123456789abcdef", "room-fedcba9876543210"
-    theirs = Desk(place=tmp_path / "scenes" / "submitted", store=open_store(str(tmp_path / "pictures" / names[0])))
+    theirs = Uploads(folder=tmp_path / "scenes" / "submitted", store=open_store(str(tmp_path / "pictures" / names[0])))
     scenes = [theirs.drop(name) for name in names]
     record(theirs.store, "run-1", started(job_id="room-1", job={"scene": str(scenes[0])}), job_id="room-1")
     assert prune(older_than="30d", budget_gb=0) == 0
     assert theirs.left() == {names[0]}
 
 
-def test_nothing_is_removed_while_a_store_is_away_whose_jobs_might_need_it(desk: Desk, tmp_path: Path) -> None:
+def test_nothing_is_removed_while_a_store_is_away_whose_jobs_might_need_it(uploads: Uploads, tmp_path: Path) -> None:
     far = tmp_path / "far"
     store = open_store(str(drive(far)))
-    scene = desk.drop()
-    desk.job(scene, ev.RunState.COMPLETED)
+    scene = uploads.drop()
+    uploads.job(scene, ev.RunState.COMPLETED)
     record(store, "run-9", started(job_id="ball-9", job={"scene": str(scene)}), job_id="ball-9")
     register("ball-9", store.url)
     with away(far):
         assert prune(older_than="30d") == 3
-    assert desk.left() == {"ball-0123456789abcdef"}
+    assert uploads.left() == {"ball-0123456789abcdef"}

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.retention.rules import FRESH_S, RUNS_S, Kind, Policy, groups, removable, sizes
+from frontburner.retention.rules import (
+    MIN_AGE_S,
+    RUNNING_WITHIN_S,
+    Kind,
+    Policy,
+    group_entries,
+    select_removable,
+    size_by_kind,
+)
 from storage.objects import INTERNAL_PREFIX, Entry
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -36,7 +44,7 @@ def entries(*keys: str, age_s: float = 40 * DAY_S, size_bytes: int = 10) -> list
 
 
 def gone(found: Sequence[Entry], policy: Policy) -> set[str]:
-    return {key for group in removable(groups(found), policy, now_s=NOW_S) for key in group.keys}
+    return {key for group in select_removable(group_entries(found), policy, now_s=NOW_S) for key in group.keys}
 
 
 def test_what_is_old_goes_but_pictures_summaries_and_what_others_put_there() -> None:
@@ -55,7 +63,7 @@ def test_units_of_a_frame_that_still_gets_some_stay() -> None:
 
 
 def test_nothing_a_running_job_needs_goes() -> None:
-    found = entries(UNIT, ASSET) + entries(RECORD, age_s=RUNS_S / 2)
+    found = entries(UNIT, ASSET) + entries(RECORD, age_s=RUNNING_WITHIN_S / 2)
     assert gone(found, Policy(older_than_s=30 * DAY_S)) == {UNIT}
     assert gone(found, Policy(budget_bytes=0)) == {UNIT}
 
@@ -69,12 +77,12 @@ def test_a_budget_takes_the_oldest_first_and_no_more_than_it_must() -> None:
 
 
 def test_a_budget_leaves_what_is_fresh() -> None:
-    assert not gone(entries(UNIT, age_s=FRESH_S / 2), Policy(budget_bytes=0))
+    assert not gone(entries(UNIT, age_s=MIN_AGE_S / 2), Policy(budget_bytes=0))
 
 
 def test_sizes_add_up() -> None:
-    found: list[Group] = groups(entries(*ALL))
-    held = sizes(found)
+    found: list[Group] = group_entries(entries(*ALL))
+    held = size_by_kind(found)
     assert sum(held.values()) == 10 * len(ALL)
     assert held[Kind.PICTURES] == 20
     assert held[Kind.OTHERS] == 10
