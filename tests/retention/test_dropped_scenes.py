@@ -90,9 +90,7 @@ def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uploads:
     return Uploads(folder=folder, store=open_store(str(tmp_path / "store")))
 
 
-def test_a_scene_is_deleted_long_after_its_job_completed(
-    uploads: Uploads, capsys: Capture
-) -> None:
+def test_a_scene_is_deleted_long_after_its_job_completed(uploads: Uploads, capsys: Capture) -> None:
     uploads.job(uploads.drop(), ev.RunState.COMPLETED)
     assert size() == 0
     told = capsys.readouterr().out
@@ -110,9 +108,7 @@ def test_a_scene_is_deleted_long_after_its_job_completed(
 
 
 @pytest.mark.parametrize("state", [*OPEN, None])
-def test_an_open_job_keeps_its_scene_until_it_is_cancelled(
-    uploads: Uploads, state: ev.RunState | None
-) -> None:
+def test_an_open_job_keeps_its_scene_until_it_is_cancelled(uploads: Uploads, state: ev.RunState | None) -> None:
     uploads.job(uploads.drop(), state, age_s=300 * DAY_S)
     assert prune(older_than="30d", budget_gb=0) == 0
     assert uploads.left() == {"ball-0123456789abcdef"}
@@ -189,9 +185,7 @@ def test_a_scene_that_is_dropped_again_while_it_is_pruned_stays(uploads: Uploads
     assert scene.read_bytes() == b"x" * 1000
 
 
-def test_abandoned_uploads_are_deleted_and_those_in_progress_stay(
-    uploads: Uploads, capsys: Capture
-) -> None:
+def test_abandoned_uploads_are_deleted_and_those_in_progress_stay(uploads: Uploads, capsys: Capture) -> None:
     for name, age_s in (("old", ABANDONED_AFTER_S + 60), ("new", 2 * 3600.0), ("slow", 30 * DAY_S)):
         uploads.drop(f"{PARTIAL_PREFIX}{name}", age_s=age_s)
     os.utime(uploads.folder / f"{PARTIAL_PREFIX}slow" / "tex" / "wood.png")  # a file that takes a day, and still comes
