@@ -133,16 +133,16 @@ def _finish(tiles: Tiles, client: Client, layout: Layout) -> None:
     farm = cast("Any", tiles)
     farm.admission = type("Admission", (), {"addresses": client.scheduler_info()["workers"]})
     finisher = Finisher(
-        farm=farm, layout=layout, metadata={}, clock=time.monotonic, ended=lambda frame, *_: done.append(frame)
+        farm=farm, layout=layout, metadata={}, clock=time.monotonic, on_ended=lambda frame, *_: done.append(frame)
     )
     for frame in layout.frames:
         tiles.render(frame)
-        finisher.take(frame, [frame])
+        finisher.add(frame, [frame])
         while frame - len(done) > AHEAD:
             finisher.poll()
             time.sleep(0.01)
     while finisher.busy:
-        finisher.poll(hurry=True)
+        finisher.poll(flush=True)
         time.sleep(0.01)
 
 

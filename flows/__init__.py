@@ -1,1 +1,1 @@
-"""Jobs, plans, the cluster and the user."""
+"""Prefect flows: a render job, a chain of jobs and commands, and the morning report."""

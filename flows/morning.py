@@ -1,4 +1,4 @@
-"""The morning report: what became of all jobs of a night, made from their records and sent to targets."""
+"""The flow of the morning report: the outcomes of all jobs of a night, read from their records and sent to targets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @step(name="collect reports", task_run_name="collect reports")
 def collect_reports(since: datetime, now: datetime) -> list[JobAccount]:
-    """Read what became of each job from its record."""
+    """Read the outcome of each job from its record."""
     return accounts_since(since, now, say=get_run_logger().warning)
 
 
 @step(name="write letter", task_run_name="write letter")
 def write_letter(accounts: list[JobAccount], since: datetime, now: datetime) -> Notification:
-    """Write it down, those that need someone first."""
+    """Write the report, with the jobs that need attention first."""
     letter = morning_report(accounts, since=since, now=now)
     get_run_logger().info("%s", letter.text)
     return letter
@@ -38,14 +38,14 @@ def write_letter(accounts: list[JobAccount], since: datetime, now: datetime) -> 
 
 @flow(name="morning report", task_runner=ThreadPoolTaskRunner(), persist_result=False)  # type: ignore[arg-type]
 def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
-    """Tell what became of all jobs that ran, or should have run, in the last hours.
+    """Report on all jobs that ran, or should have run, in the last hours.
 
     Parameters
     ----------
     since_h
         How many hours back.
     notify
-        Names of targets.
+        Names of notification targets.
     """
     now = datetime.now().astimezone()
     since, home = now - timedelta(hours=since_h), Settings().home
@@ -54,9 +54,9 @@ def morning(since_h: float = 12.0, notify: list[str] | None = None) -> str:
     accounts = cast("list[JobAccount]", collected.result())
     written = write_letter.submit(quote(accounts), since, now, wait_for=[collected])
     letter = quote(written.result())
-    told = [send_notification.submit(name, letter, str(home), wait_for=[written]) for name in targets]
-    wait(told)
-    failed = [error for step in told if isinstance(error := step.result(raise_on_failure=False), Exception)]
+    sent = [send_notification.submit(name, letter, str(home), wait_for=[written]) for name in targets]
+    wait(sent)
+    failed = [error for step in sent if isinstance(error := step.result(raise_on_failure=False), Exception)]
     if failed:
         raise FrontburnerError(reason=str(failed[0]), remedy="")
     return summary(accounts)

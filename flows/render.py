@@ -1,6 +1,6 @@
-"""The flow of a job: a document goes in, its frames lie in storage when it ends, whatever happened to the nodes.
+"""The flow of a render job: from its document to its frames in storage, whatever happens to the nodes meanwhile.
 
-Its steps are Prefect's and run here; the work is done by nodes, as futures of Dask's that the steps wait for::
+Its steps are Prefect tasks that run here; nodes do the work, as Dask futures that the steps wait for::
 
     check nodes → open scene → [send scene] → render a–b → stitch and write a–b
         → measure → contact sheet, movie → notify
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
     Step = PrefectFuture[Any]
 
+# Prefect's form shows the descriptions of such defaults; the flow itself gets the values alone.
 AGAIN = Field(default="", description="Frames to render again although they are in place, such as 10-20.")
-ONLY = Field(default="", description="Frames this run is for, such as 10-20; empty is all of the job's.")
+ONLY = Field(default="", description="The only frames to render in this run, such as 10-20; empty is all.")
 CONDITIONS = Field(
-    default=None, description="On what conditions a scheduled run renders: how late, and whether only after a change."
+    default=None, description="Conditions on which a scheduled run renders: how late, and whether only after a change."
 )
-"""Prefect reads what a parameter means from such a default, for its form, and passes on the value alone."""
 
 
 @flow(name="render", flow_run_name="{job.title}", task_runner=ThreadPoolTaskRunner(), persist_result=False)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def render(
 ) -> dict[str, Any] | State[None] | None:
     """Render a job: a still over all nodes at once, a sequence frame by frame.
 
-    The same job goes on where it stopped: frames in place and units in the store are never rendered again.
+    The same job resumes where it stopped: frames in place and units in the store are never rendered again.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def render(
     again
         Frames to render again although they are in place, such as 10-20.
     only
-        Frames this run is for; empty is all.
+        The only frames to render in this run; empty is all.
     conditions
-        On what conditions a scheduled run renders.
+        Conditions on which a scheduled run renders.
     """
     job = in_farms_store(job)
     store = open_store(job.out)
@@ -71,36 +71,36 @@ def render(
     if why := skipped(job, store, conditions):
         return Completed(name="Skipped", message=f"Skipped: {why}.")
     run = JobRun(job=job, store=store, again=again, only=only)
-    with run.on_record():
+    with run.recorded():
         done: list[Step] = []
-        while run.frames_wanted:  # once more where the farm's scheduler was lost, and for frames that stand out
+        while run.frames_wanted:  # another round if the farm's scheduler was lost, and for suspicious frames
             with run.on_farm():
-                done = _pictures(run, after=done)
-                if run.compare_frames():
-                    done = [run.steps.follow(steps.measure_frames.submit(run.measure, wait_for=done))]
-                    run.judge()
+                done = _render_frames(run, after=done)
+                if run.compares_frames():
+                    done = [run.steps.wait_for(steps.measure_frames.submit(run.measure, wait_for=done))]
+                    run.flag_frames()
         if run.products_wanted:
-            _products(run, after=done)
+            _make_products(run, after=done)
     wait_until_recorded()
     return run.result
 
 
-def _pictures(run: JobRun, after: Sequence[Step]) -> list[Step]:
-    """Render what is missing of the job, and see its pictures into their places."""
+def _render_frames(run: JobRun, after: Sequence[Step]) -> list[Step]:
+    """Render what is missing of the job; returns the steps that put its pictures in place."""
     name = Path(run.job.scene).name
-    nodes = run.steps.follow(steps.check_nodes.submit(run.check_nodes, wait_for=after))
-    scene = run.steps.follow(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
-    if run.scene_must_be_sent:
-        scene = run.steps.follow(steps.send_scene.submit(name, run.send_scene, wait_for=[scene]))
+    nodes = run.steps.wait_for(steps.check_nodes.submit(run.check_nodes, wait_for=after))
+    scene = run.steps.wait_for(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
+    if run.scene_transfer.must_be_sent:
+        scene = run.steps.wait_for(steps.send_scene.submit(name, run.send_scene, wait_for=[scene]))
     begun: dict[Chunk, Step] = {}
-    for chunk in run.chunks():  # in here, units are handed out until all pictures are in place
+    for chunk in run.chunks():  # dispatches units until all pictures are in place
         before: list[Any] = [allow_failure(begun[each]) for each in chunk.after] or [scene]
-        begun[chunk] = run.steps.begin(chunk, _begin(chunk, before))
+        begun[chunk] = run.steps.add(chunk, _submit(chunk, before))
     return [step for chunk, step in begun.items() if chunk.stage in (Stage.FINISH, Stage.WRITE)]
 
 
-def _begin(chunk: Chunk, before: Sequence[Any]) -> Step:
-    """Begin the step of a chunk, which waits until the chunk has ended."""
+def _submit(chunk: Chunk, before: Sequence[Any]) -> Step:
+    """Submit the step of a chunk, which waits until the chunk has ended."""
     match chunk.stage:
         case Stage.RENDER:
             return steps.render_units.submit(chunk.title, chunk.wait, wait_for=before)
@@ -114,11 +114,13 @@ def _begin(chunk: Chunk, before: Sequence[Any]) -> Step:
             return steps.write.submit(chunk.wait, wait_for=before)
 
 
-def _products(run: JobRun, after: Sequence[Step]) -> None:
-    """Make of the pictures what the job wants of them."""
-    made: dict[str, Step] = {}
+def _make_products(run: JobRun, after: Sequence[Step]) -> None:
+    """Make the contact sheet and movies that the job wants."""
+    products: dict[str, Step] = {}
     if run.job.contact_sheet:
-        made[SHEET] = steps.make_sheet.submit(run.make_sheet, wait_for=after)
+        products[SHEET] = steps.make_sheet.submit(run.make_sheet, wait_for=after)
     for codec in dict.fromkeys(run.job.movie):
-        made[f"{codec} movie"] = steps.make_movie.submit(codec, partial(run.make_movie, codec), wait_for=after)
-    run.follow_products(made)
+        products[f"{codec} movie"] = steps.make_movie.submit(
+            codec, partial(run.after_frames.make_movie, codec), wait_for=after
+        )
+    run.follow_products(products)

@@ -1,1 +1,1 @@
-"""One run of a job: its scene brought to nodes, its units rendered, its frames finished, its steps shown."""
+"""One run of a job: its scene is sent to nodes, its units rendered, its frames finished and its steps shown."""

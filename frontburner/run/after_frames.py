@@ -1,8 +1,8 @@
-"""What follows when a job's frames are in place: they are checked, then made into a contact sheet and movies."""
+"""What follows when all frames are in place: they are checked, then made into a contact sheet and movies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
     from tasks.picture.frame_output import FrameRecord
     from tasks.picture.movie import Codec
 
-MEASURED_AT_ONCE = 16
-"""Frames that one task on a node reads back and measures: it holds a few of them at a time."""
+FRAMES_PER_TASK = 16
+"""Frames that one task on a node measures; it holds a few of them at a time."""
 SHEET = "contact sheet"
-AGAIN_THE_SAME = "; rendered again, it came out the same: it is the scene's own"
+UNCHANGED = "; rendered again, it came out the same: it is the scene's own"
 
 
 @dataclass(slots=True, kw_only=True)
 class AfterFrames:
-    """What a job wants of its frames besides that they are in place.
+    """Checks the frames of a job, and has products made of them.
 
     Parameters
     ----------
-    job, layout, store
+    job, store
         The job.
     client
-        Client of the farm, whose nodes do it.
+        Client of the farm, whose nodes do the work.
     pictures
-        Frames that are known to be in place.
+        Frames known to be in place; filled in while the job is rendered.
     clock
-        Seconds on the job's own clock.
-    heed
-        Called while a node is waited for: what it raises ends the wait.
+        Seconds since the job began.
+    check_stop
+        Called while a node is waited for; raises to end the wait.
     """
 
     job: RenderJob
@@ -58,49 +58,51 @@ class AfterFrames:
     client: Client
     pictures: Mapping[int, FrameRecord]
     clock: Callable[[], float]
-    heed: Callable[[], None]
+    check_stop: Callable[[], None]
     _layout: Layout | None = field(init=False, default=None)
     _records: dict[int, FrameRecord] = field(init=False, default_factory=dict)
     _measured: dict[int, Figures] = field(init=False, default_factory=dict)
     _before: dict[int, Figures] = field(init=False, default_factory=dict)
-    """What was measured before frames were rendered once more."""
-    _found: tuple[Finding, ...] = field(init=False, default=())
+    """Figures from before suspicious frames were rendered once more."""
+    _findings: tuple[Finding, ...] = field(init=False, default=())
 
     def begin(self, layout: Layout) -> None:
-        """Take in that the frames of the job are in place."""
+        """Collect the records of the job's frames, which are in place."""
         self._layout = layout
         others = {frame: order for frame, order in layout.orders.items() if frame not in self.pictures}
         self._records = dict(sorted({**self.pictures, **find_all_finished(others, self.store)}.items()))
 
     @property
     def compares(self) -> bool:
-        """Whether the frames are to be held against each other."""
+        """Whether the frames are to be compared with each other."""
         return self._layout is not None and len(self._layout.orders) > 1 and self.job.checks is not Checks.NO
 
     def measure(self) -> None:
-        """Measure all frames: figures that were kept with them, or else all taken anew, so that they compare."""
-        kept = {frame: record.figures for frame, record in self._records.items() if record.figures is not None}
-        if len(kept) == len(self._records):
-            self._measured = kept
+        """Measure all frames: take the figures recorded with them, or else measure all again, so that they compare."""
+        recorded = {frame: record.figures for frame, record in self._records.items() if record.figures is not None}
+        if len(recorded) == len(self._records):
+            self._measured = recorded
             return
         files = [files_of(record) for record in self._records.values()]
-        chunks = [files[start : start + MEASURED_AT_ONCE] for start in range(0, len(files), MEASURED_AT_ONCE)]
+        batches = [files[start : start + FRAMES_PER_TASK] for start in range(0, len(files), FRAMES_PER_TASK)]
         self._measured = {}
-        for found in run_on_node(self.client, measure_frames, chunks, self.store.url, heed=self.heed):
-            for one in found:
-                self._measured |= one if isinstance(one, dict) else {}
+        for results in run_on_node(self.client, measure_frames, batches, self.store.url, heed=self.check_stop):
+            for figures in results:
+                self._measured |= figures if isinstance(figures, dict) else {}
 
-    def judge(self) -> str:
-        """Say which frames stand out, and report them; those that are to be rendered once more come first."""
-        found = findings(self._measured)
-        if found and self.job.checks is Checks.RERENDER and not self._before:
+    def flag_frames(self) -> str:
+        """Report suspicious frames; or, if they are to be rendered once more first, return those instead."""
+        suspicious = findings(self._measured)
+        if suspicious and self.job.checks is Checks.RERENDER and not self._before:
             self._before = self._measured
-            frames = format_frames(tuple(finding.frame for finding in found))
-            get_run_logger().info("rendered once more, since they stand out: %s", frames)
+            frames = format_frames(tuple(finding.frame for finding in suspicious))
+            get_run_logger().info("suspicious frames are rendered once more: %s", frames)
             return frames
-        self._found = tuple(judged_again(found, self._before, self._measured)) if self._before else found
+        self._findings = (
+            tuple(compared_to_before(suspicious, self._before, self._measured)) if self._before else suspicious
+        )
         ev.announce(ev.FramesChecked(at_s=self.clock(), frames=len(self._records)))
-        for finding in self._found:
+        for finding in self._findings:
             get_run_logger().warning("frame %d is flagged: %s", finding.frame, finding.sentence)
             ev.announce(
                 ev.FrameFlagged(at_s=self.clock(), frame=finding.frame, fault=finding.fault, sentence=finding.sentence)
@@ -108,55 +110,48 @@ class AfterFrames:
         return ""
 
     def make_sheet(self, renderer: str) -> Product:
-        """Have a node make a contact sheet, which says by which renderer the frames were made."""
+        """Have a node make a contact sheet, which names the renderer of the frames."""
         assert self._layout is not None, "begin() comes first"
         size, frames = next(iter(self._layout.frames.values())).size, tuple(sorted(self._layout.frames))
         facts = f"frames {format_frames(frames)} · {size.width}×{size.height} · {renderer}"
-        flags = {finding.frame: finding.fault.value for finding in self._found}
-        return self._made(
-            run_on_node(self.client, sheet_in_store, [self._footage], flags, facts, self.store.url, heed=self.heed)
-        )
+        flags = {finding.frame: finding.fault.value for finding in self._findings}
+        return self._made_on_node(sheet_in_store, flags, facts)
 
     def make_movie(self, codec: Codec) -> Product:
         """Have a node make a movie."""
-        fps, footage = parse_fps(self.job.fps), [self._footage]
-        return self._made(run_on_node(self.client, movie_in_store, footage, codec, fps, self.store.url, heed=self.heed))
+        return self._made_on_node(movie_in_store, codec, parse_fps(self.job.fps))
 
-    def take(self, product: str, made: Product) -> None:
-        """Report what was made."""
-        output = self.store.locate(made.key)
-        ev.announce(ev.ProductMade(at_s=self.clock(), product=product, output=output, reused=made.reused))
+    def report_product(self, name: str, product: Product) -> None:
+        """Report a product that was made."""
+        output = self.store.locate(product.key)
+        ev.announce(ev.ProductMade(at_s=self.clock(), product=name, output=output, reused=product.reused))
 
-    def fail(self, product: str, error: Exception) -> None:
-        """Report what couldn't be made: it fails no other."""
-        get_run_logger().error("no %s: %s", product, error)
-        ev.announce(ev.ProductFailed(at_s=self.clock(), product=product, reason=str(error)))
+    def report_failure(self, name: str, error: Exception) -> None:
+        """Report a product that couldn't be made, which fails no other."""
+        get_run_logger().error("no %s: %s", name, error)
+        ev.announce(ev.ProductFailed(at_s=self.clock(), product=name, reason=str(error)))
 
-    @property
-    def _footage(self) -> Footage:
+    def _made_on_node(self, make: Callable[..., Product], *args: Any) -> Product:  # noqa: ANN401 - those of the function
         assert self._layout is not None, "begin() comes first"
-        return footage_of(self.job.title, self._layout.orders, self._records)
-
-    def _made(self, answers: Sequence[Any]) -> Product:
-        made: Product = answers[0]
-        said = "is in place already, made of the same" if made.reused else "made of"
-        get_run_logger().info("%s: %s %d frames", self.store.locate(made.key), said, len(self._footage.frames))
-        return made
+        footage = footage_of(self.job.title, self._layout.orders, self._records)
+        product: Product = run_on_node(self.client, make, [footage], *args, self.store.url, heed=self.check_stop)[0]
+        origin = "is in place already, made of the same" if product.reused else "made of"
+        get_run_logger().info("%s: %s %d frames", self.store.locate(product.key), origin, len(footage.frames))
+        return product
 
 
-def judged_again(
-    found: Sequence[Finding], before: Mapping[int, Figures], after: Mapping[int, Figures]
+def compared_to_before(
+    suspicious: Sequence[Finding], before: Mapping[int, Figures], after: Mapping[int, Figures]
 ) -> Iterator[Finding]:
-    """Say of frames that were rendered once more and still stand out whether they changed."""
-    for finding in found:
-        was = before.get(finding.frame)
-        same = was is not None and was.digest == after[finding.frame].digest
-        sentence = finding.sentence + (AGAIN_THE_SAME if same else "")
-        yield Finding(frame=finding.frame, fault=finding.fault, sentence=sentence)
+    """Yield findings of frames that were rendered once more, noting which came out unchanged."""
+    for finding in suspicious:
+        first = before.get(finding.frame)
+        same = first is not None and first.digest == after[finding.frame].digest
+        yield replace(finding, sentence=finding.sentence + (UNCHANGED if same else ""))
 
 
 def footage_of(title: str, orders: Mapping[int, Any], records: Mapping[int, FrameRecord]) -> Footage:
-    """Return a job's frames as what is made of them sees them; those that aren't in place have no files."""
+    """Return a job's frames as input of products; those that aren't in place have no files."""
     frames = tuple(
         files_of(records[frame]) if frame in records else FrameFiles(frame=frame, files=()) for frame in sorted(orders)
     )

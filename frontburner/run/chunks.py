@@ -1,7 +1,7 @@
-"""What Prefect shows of a job while it is rendered: about a dozen chunks of its frames, or the passes of a still.
+"""The chunks in which Prefect shows a job: about a dozen groups of its frames, or the passes of a still.
 
-A chunk is a step of the flow that waits: it begins with the chunk's first unit and ends with its last. What is rendered
-where and in which order is the dispatcher's, and how many frames a Dask task holds is a matter of bytes.
+A chunk is a step of the flow that waits: it begins with the chunk's first unit and ends with its last. The dispatcher
+decides what is rendered where and in which order, and bytes how many frames a Dask task holds.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tasks.spec import SampleRange
 
-MOST_CHUNKS = 12
-"""Chunks a job is shown in: in the graph of a run, the names of forty steps can be read, those of a hundred can't."""
-LONGEST_TITLE = 40
+MAX_CHUNKS = 12
+"""The graph of a run has readable names for forty steps, not for a hundred."""
+MAX_TITLE = 40
 
 
 class Stage(Enum):
@@ -33,7 +33,7 @@ class Stage(Enum):
     DENOISE = auto()
     WRITE = auto()
     FINISH = auto()
-    """Stitched, denoised and written at once: so are the frames of a sequence."""
+    """Stitched, denoised and written at once, as the frames of a sequence are."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,9 +45,9 @@ class Chunk:
     stage, title
         What is done, and with what: ``frames 1-12``, ``first samples``.
     frames
-        Frames that belong to it.
+        Its frames.
     after
-        Chunks it needs.
+        Chunks it depends on.
     """
 
     stage: Stage
@@ -55,30 +55,30 @@ class Chunk:
     frames: tuple[int, ...]
     after: tuple[Chunk, ...] = ()
     attempts: int = field(init=False, default=0)
-    """How often the step has waited for it: more than once where Prefect tries it again."""
+    """How often the step has waited for it: more than once if Prefect retries it."""
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _ended: Future[Any] = field(init=False, default_factory=Future)
-    _released: Callable[[], Any] | None = field(init=False, default=None)
-    _again: bool = field(init=False, default=False)
+    _end_state: Callable[[], Any] | None = field(init=False, default=None)
+    _retried: bool = field(init=False, default=False)
 
     def wait(self) -> Any:  # noqa: ANN401 - None, or a state of Prefect's the step ends in
-        """Wait until it has ended; called by its step, on the step's own thread.
+        """Wait until the chunk has ended; called by its step, in the step's thread. Another call retries it.
 
         Raises
         ------
         FrontburnerError
-            What it failed by. Called once more, it is tried again.
+            The error it ended with.
         """
         with self._lock:
             self.attempts += 1
-            if self.attempts > 1 and self._released is None:
-                self._ended, self._again = Future(), True
+            if self.attempts > 1 and self._end_state is None:
+                self._ended, self._retried = Future(), True
             ended = self._ended
         ended.result()
-        return self._released and self._released()
+        return self._end_state and self._end_state()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Have its step end well, or with an error."""
+        """End its step, successfully or with an error."""
         with self._lock:
             if self._ended.done():
                 return
@@ -87,53 +87,51 @@ class Chunk:
             else:
                 self._ended.set_exception(error)
 
-    def release(self, state: Callable[[], Any]) -> None:
-        """Have its step end at once, in the state of Prefect's that this makes, whatever becomes of the chunk.
+    def end_in_state(self, make_state: Callable[[], Any]) -> None:
+        """End its step at once, in the state of Prefect's that a function makes, whatever becomes of the chunk.
 
-        States are made when they are needed: of two, Prefect takes the one that was made last.
+        The step makes the state itself when it ends: of several states, Prefect takes the one made last.
         """
         with self._lock:
-            self._released = state
+            self._end_state = make_state
             if self._ended.done():
                 self._ended = Future()
             self._ended.set_result(None)
 
-    def taken_up_again(self) -> bool:
-        """Whether its step has been tried again since this was last asked."""
+    def take_retry(self) -> bool:
+        """Whether its step has been retried since the last call."""
         with self._lock:
-            again, self._again = self._again, False
-        return again
+            retried, self._retried = self._retried, False
+        return retried
 
     @property
     def ended(self) -> bool:
-        """Whether its step waits no longer."""
+        """Whether its step no longer waits."""
         return self._ended.done()
 
 
-def frame_chunks(frames: Sequence[int], most: int = MOST_CHUNKS) -> list[tuple[int, ...]]:
-    """Divide frames, in their order, into at most so many chunks of nearly the same length."""
+def frame_chunks(frames: Sequence[int], most: int = MAX_CHUNKS) -> list[tuple[int, ...]]:
+    """Divide frames, in their order, into at most so many chunks of nearly equal length."""
     count = min(most, len(frames))
     edges = [round(index * len(frames) / count) for index in range(count + 1)] if count else []
     return [tuple(frames[a:b]) for a, b in itertools.pairwise(edges)]
 
 
-def pass_chunks(
-    passes: Sequence[SampleRange], most: int = MOST_CHUNKS - 1
-) -> list[tuple[str, tuple[SampleRange, ...]]]:
-    """Divide a still's passes into chunks, the first samples by themselves; each with what it is called."""
+def pass_chunks(passes: Sequence[SampleRange], most: int = MAX_CHUNKS - 1) -> list[tuple[str, tuple[SampleRange, ...]]]:
+    """Divide a still's passes into titled chunks, the first samples by themselves."""
     if len(passes) == 1:
         return [(f"{passes[0].stop} samples", (passes[0],))]
     later = frame_chunks(range(1, len(passes)), most)
-    named = [(f"samples to {passes[own[-1]].stop}", tuple(passes[index] for index in own)) for own in later]
-    return [("first samples", (passes[0],)), *named]
+    titled = [(f"samples to {passes[chunk[-1]].stop}", tuple(passes[index] for index in chunk)) for chunk in later]
+    return [("first samples", (passes[0],)), *titled]
 
 
 def frames_title(frames: Sequence[int]) -> str:
-    """Name frames: ``frame 7``, ``frames 1-12``, or the first and the last where there is too much in between."""
+    """Name frames: ``frame 7``, ``frames 1-12``, or their number, first and last if a list would be too long."""
     if len(frames) == 1:
         return f"frame {frames[0]}"
     first, last = min(frames), max(frames)
     text = format_frames(tuple(sorted(frames)))
     if last - first == len(frames) - 1:
         text = f"{first}-{last}"
-    return f"frames {text}" if len(text) <= LONGEST_TITLE else f"{len(frames)} frames {first}-{last}"
+    return f"frames {text}" if len(text) <= MAX_TITLE else f"{len(frames)} frames {first}-{last}"

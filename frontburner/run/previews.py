@@ -1,4 +1,4 @@
-"""A still that sharpens: after its passes, a preview of all samples so far is made on a node and shown."""
+"""Previews of a still that sharpen: after its passes, a node makes a picture of all samples so far, which is shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOW_EVERY_S = 5.0
 
 
 def parts_folder(job_id: str) -> str:
-    """Folder of a store in which the parts of a still are shown while it is rendered."""
+    """Return the folder of a store that shows the finished parts of a still while it is rendered."""
     return f"{INTERNAL_PREFIX}/jobs/{job_id}/parts"
 
 
@@ -37,7 +37,7 @@ class Previews:
     farm, layout
         Where the passes are, and what is rendered.
     clock
-        Seconds on the job's own clock.
+        Seconds since the job began.
     show
         Called with the JPEG and its caption.
     """
@@ -48,28 +48,29 @@ class Previews:
     show: Callable[[bytes, str], None]
     _next: tuple[FrameProgress, DaskMeasurement] | None = field(init=False, default=None)
     _future: Future | None = field(init=False, default=None)
+    """The preview being made."""
     _caption: str = field(init=False, default="")
-    _shows: tuple[int, int] = field(init=False, default=(0, 0))
-    _shown_s: float = field(init=False, default=-math.inf)
+    _frame_and_samples: tuple[int, int] = field(init=False, default=(0, 0))
+    _started_s: float = field(init=False, default=-math.inf)
 
     def offer(self, progress: FrameProgress) -> None:
-        """Have what there is of a still shown, unless something sharper comes first."""
+        """Offer the passes of a still for the next preview; a later offer replaces it."""
         if len(self.layout.frames) == 1:
             self._next = progress, progress.last
 
     def poll(self) -> None:
-        """Make the next preview when its time has come, show it when it is made."""
+        """Show a preview that has been made, and start the next one when it is due."""
         if self._future is not None and self._future.done():
             if self._future.status == "finished":
                 self.show(self._future.result(), self._caption)
-                frame, samples = self._shows
+                frame, samples = self._frame_and_samples
                 ev.announce(ev.PreviewMade(at_s=self.clock(), frame=frame, samples=samples, caption=self._caption))
             self._future = None
-        if self._next is None or self._future is not None or self.clock() - self._shown_s < SHOW_EVERY_S:
+        if self._next is None or self._future is not None or self.clock() - self._started_s < SHOW_EVERY_S:
             return
-        (progress, measured), self._next, self._shown_s = self._next, None, self.clock()
+        (progress, measurement), self._next, self._started_s = self._next, None, self.clock()
         noise = "" if progress.noise is None else f", noise {progress.noise:.1%}"
         self._caption = f"{progress.samples} of at most {progress.passes[-1].stop} samples a pixel{noise}"
-        self._shows = progress.frame, progress.samples
+        self._frame_and_samples = progress.frame, progress.samples
         order, store_url = self.layout.orders[progress.frame], self.farm.store_url
-        self._future = self.farm.submit(write_early_preview, measured.moments, order, store_url, priority=1)
+        self._future = self.farm.submit(write_early_preview, measurement.moments, order, store_url, priority=1)

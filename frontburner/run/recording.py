@@ -1,53 +1,61 @@
-"""The record of a run, from its first event to how it ended."""
+"""The record of a run: its events from first to last, then its chart and report, or the error of a failed job."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
 import time
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 
 from frontburner import events as ev
+from frontburner.cluster.prefect_internals import current_flow_run
 from frontburner.control.desired_state import DesiredState, set_desired_state
 from frontburner.control.halting import Halted, HaltKind, JobFailed
 from frontburner.control.single_run import wait_for_earlier_run
 from frontburner.record.event_log import new_run_name
 from frontburner.record.event_writer import EventWriter
 from frontburner.record.registry import prefect_api, register
+from frontburner.reports.chart import draw
+from frontburner.reports.summary import markdown
 from frontburner.settings import Settings
+from storage.objects import INTERNAL_PREFIX
+from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from frontburner.jobs.job import RenderJob
+    from frontburner.reports.report import Report
+    from frontburner.run.prefect_artifacts import Artifacts
     from storage.objects import ObjectStore
 
 
 def in_farms_store(job: RenderJob) -> RenderJob:
-    """Have the pictures of a deployed job that names a relative folder go to the farm's store, where it has one."""
-    farms = Settings().store
-    if not (farms and deployed()) or "://" in job.out or Path(job.out).expanduser().is_absolute():
+    """Redirect the pictures of a deployed job that names a relative folder to the farm's store, if it has one."""
+    store = Settings().store
+    if not (store and deployed()) or "://" in job.out or Path(job.out).expanduser().is_absolute():
         return job
-    return job.model_copy(update={"out": f"{farms.rstrip('/')}/{job.out}"})
+    return job.model_copy(update={"out": f"{store.rstrip('/')}/{job.out}"})
 
 
 def deployed() -> bool:
-    """Whether this flow run comes from a deployment, which can begin it again."""
-    context = FlowRunContext.get()
-    return bool(context and context.flow_run and context.flow_run.deployment_id)
+    """Whether this flow run comes from a deployment, which can start it again."""
+    run = current_flow_run()
+    return bool(run and run.deployment_id)
 
 
 @contextmanager
-def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[None]:
-    """Keep the record of this run, from its first event to how it ended.
+def record_events(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[None]:
+    """Record the events of this run, and how it ended.
 
     Parameters
     ----------
@@ -61,10 +69,10 @@ def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[Non
 
     register(job.job_id, job.out)
     wait_for_earlier_run(store, job.job_id, log=get_run_logger().info)
-    set_desired_state(store, job.job_id, DesiredState.RUN, at=_now())
-    run = new_run_name(store, job.job_id, _now(), secrets.token_hex(3))
-    with EventWriter(store=store, job_id=job.job_id, run=run, now=_now) as recorder:
-        unobserve = ev.observe(recorder.take)
+    set_desired_state(store, job.job_id, DesiredState.RUN, at=local_now())
+    run = new_run_name(store, job.job_id, local_now(), secrets.token_hex(3))
+    with EventWriter(store=store, job_id=job.job_id, run=run, now=local_now) as writer:
+        unobserve = ev.observe(writer.take)
         try:
             ev.announce(_started(job, scheduler))
             yield
@@ -89,9 +97,60 @@ def recorded(job: RenderJob, store: ObjectStore, scheduler: str) -> Iterator[Non
             unobserve()
 
 
+def conclude(job: RenderJob, report: Report, store: ObjectStore, artifacts: Artifacts) -> dict[str, Any]:
+    """Store and show the chart and the report of a run, and return the report.
+
+    Raises
+    ------
+    JobFailed
+        When frames or products are missing.
+    """
+    keep_chart(job.job_id, report, store, artifacts)
+    document = report.document()
+    artifacts.report(markdown(document))
+    written = json.dumps(document, indent=1).encode()
+    StoreRetry().call(partial(store.write, f"{INTERNAL_PREFIX}/jobs/{job.job_id}.json", written))
+    _raise_if_failed(job, report, document)
+    return document
+
+
+def keep_chart(job_id: str, report: Report, store: ObjectStore, artifacts: Artifacts) -> None:
+    """Draw the chart of a job. No error here fails it, since its pictures are in place."""
+    key = f"{INTERNAL_PREFIX}/jobs/{job_id}.png"
+    try:
+        if report.units or not store.exists(key):  # a run that rendered nothing keeps the chart of one that did
+            png = draw(report)
+            store.write(key, png)
+            artifacts.chart(png)
+        report.chart = store.locate(key)
+    except Exception as error:  # noqa: BLE001 - whatever it is, only the chart is missing
+        report.notes += (f"The chart couldn't be drawn, kept or shown: {error}",)
+
+
+def local_now() -> datetime:
+    """Return the time of this machine's clock, with its time zone."""
+    return datetime.now().astimezone()
+
+
+def _raise_if_failed(job: RenderJob, report: Report, document: dict[str, Any]) -> None:
+    if report.pictures.failed:
+        frame, reason = next(iter(sorted(report.pictures.failed.items())))
+        raise JobFailed(
+            reason=f"{len(report.pictures.failed)} of {report.frames} frames failed; frame {frame}: {reason}",
+            remedy="Fix the cause and run the same job again: only what is missing is rendered.",
+            report=document,
+        )
+    if report.followups.failed:
+        product, reason = next(iter(report.followups.failed.items()))
+        raise JobFailed(
+            reason=f"All frames are in place, but not the {product}: {reason}",
+            remedy=f"Then: frontburner job resume {job.job_id}; no frame is rendered again for it.",
+            report=document,
+        )
+
+
 def _started(job: RenderJob, scheduler: str) -> ev.RunStarted:
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_flow_run()
     return ev.RunStarted(
         at_s=0.0,
         job_id=job.job_id,
@@ -103,8 +162,3 @@ def _started(job: RenderJob, scheduler: str) -> ev.RunStarted:
         scheduler=scheduler,
         prefect_api=prefect_api(),
     )
-
-
-def _now() -> datetime:
-    """Return the time on this machine's clock, in its time zone."""
-    return datetime.now().astimezone()

@@ -1,4 +1,4 @@
-"""Units of pictures that are in place: deleted, though not at the cost of the job when the store is far or away."""
+"""Deletion of the units of finished pictures, which neither delays nor fails the job if the store is slow or away."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.spec import FrameSpec
 
-FRAMES_AT_ONCE = 256
+FRAMES_PER_CALL = 256
 
 
 @dataclass(slots=True, kw_only=True)
 class UnitCleanup:
-    """Deletes units, now or later, on a thread of its own: nobody who hands out work waits for it.
+    """Deletes units in a thread of its own, so that the dispatch loop never waits for it.
 
     Parameters
     ----------
     store
-        Where they are.
+        Where the units are.
     """
 
     store: ObjectStore
@@ -34,26 +34,26 @@ class UnitCleanup:
     _thread: Thread | None = field(init=False, default=None)
 
     def add(self, frame: FrameSpec, parts: str = "") -> None:
-        """Have a frame's units deleted and what showed them, in the folder ``parts``; and those left before."""
+        """Delete a frame's units, its small pictures in the folder ``parts``, and what earlier calls left behind."""
         self._frames.append((frame, parts))
         if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._delete, name="leftovers", daemon=True)
+            self._thread = Thread(target=self._delete, name="unit-cleanup", daemon=True)
             self._thread.start()
 
-    def clear(self) -> None:
-        """Delete what was left, and wait for that. What a store doesn't let go of stays; it does no harm."""
+    def finish(self) -> None:
+        """Wait until all is deleted. What the store fails to delete stays, and does no harm."""
         if self._thread is not None:
             self._thread.join()
         self._delete()
 
     def _delete(self) -> None:
         while self._frames:
-            some = list(islice(self._frames, FRAMES_AT_ONCE))
+            batch = list(islice(self._frames, FRAMES_PER_CALL))
             try:
-                UnitLedger(store=self.store).forget(frame for frame, _ in some)
-                for parts in {parts for _, parts in some if parts}:
+                UnitLedger(store=self.store).forget(frame for frame, _ in batch)
+                for parts in {parts for _, parts in batch if parts}:
                     delete_parts(parts, self.store)
             except StoreError:
                 return
-            for _ in some:
+            for _ in batch:
                 self._frames.popleft()

@@ -14,7 +14,7 @@ from frontburner.cli import app
 from frontburner.jobs.job import make_job
 from frontburner.record.registry import register
 from frontburner.record.snapshot import status_of
-from frontburner.run.after_frames import AGAIN_THE_SAME, judged_again
+from frontburner.run.after_frames import UNCHANGED, compared_to_before
 from storage.images import encode_png
 from storage.objects import open_store
 from storage.view import View
@@ -104,4 +104,4 @@ def test_what_comes_out_the_same_again_is_the_scene_s_own() -> None:
     before = {1: figures(picture(1)), 2: figures(picture(2))}
     after = {1: before[1], 2: figures(picture(3))}
     found = [Finding(frame=frame, fault=Fault.FLICKER, sentence="odd") for frame in (1, 2)]
-    assert [each.sentence for each in judged_again(found, before, after)] == [f"odd{AGAIN_THE_SAME}", "odd"]
+    assert [each.sentence for each in compared_to_before(found, before, after)] == [f"odd{UNCHANGED}", "odd"]

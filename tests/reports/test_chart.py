@@ -20,8 +20,8 @@ from frontburner.reports.chart import draw
 from frontburner.reports.node_chart import LOADING, PASSES, WASTED
 from frontburner.reports.report import Report
 from frontburner.reports.timeline import Activity, Timeline
-from frontburner.run.conclusion import keep_chart
 from frontburner.run.prefect_artifacts import Artifacts
+from frontburner.run.recording import keep_chart
 from storage.objects import open_store
 from tasks.spec import Region, SampleRange, UnitRecord
 
@@ -148,7 +148,7 @@ def test_a_chart_that_fails_is_a_note_and_no_failed_job(ending: Any, monkeypatch
     def fail(_: Report) -> bytes:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("frontburner.run.conclusion.draw", fail)
+    monkeypatch.setattr("frontburner.run.recording.draw", fail)
     report = job(nodes=1, units=2)
     assert ending(report) == {}
     assert report.chart is None

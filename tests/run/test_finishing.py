@@ -107,7 +107,7 @@ class Desk4K:
             layout=layout(frames, size),
             metadata={},
             clock=lambda: self.now_s,
-            ended=self.said,
+            on_ended=self.said,
         )
 
 
@@ -117,12 +117,12 @@ def test_what_tasks_hold_is_bounded_by_bytes_whatever_the_jobs_length(frames: in
     desk = Desk4K(frames, size)
     frame_bytes = size.width * size.height * 16
     for frame in range(1, frames + 1):
-        desk.finisher.take(frame, [frame])
+        desk.finisher.add(frame, [frame])
     kept = frames - len(desk.farm.unloaded)
     assert kept * frame_bytes <= max(WAITING_BYTES, frame_bytes), "nodes keep no more of what waits"
     taken = 0
     while desk.finisher.busy:
-        desk.finisher.poll(hurry=True)
+        desk.finisher.poll(flush=True)
         assert len(desk.farm.running) <= 2
         for future in desk.farm.running:
             tiles, orders, *_ = future.args
@@ -136,29 +136,29 @@ def test_what_tasks_hold_is_bounded_by_bytes_whatever_the_jobs_length(frames: in
 
 def test_frames_wait_a_moment_for_others_and_no_longer() -> None:
     desk = Desk4K(100, Size(width=16, height=9))
-    desk.finisher.take(1, [1])
+    desk.finisher.add(1, [1])
     desk.finisher.poll()
     assert not desk.farm.futures
-    desk.finisher.take(2, [2])
+    desk.finisher.add(2, [2])
     desk.now_s = COLLECT_S
     desk.finisher.poll()
     assert [len(future.args[0]) for future in desk.farm.futures] == [2]
-    desk.finisher.take(3, [3])
-    desk.finisher.poll(hurry=True)
+    desk.finisher.add(3, [3])
+    desk.finisher.poll(flush=True)
     assert len(desk.farm.futures) == 2
 
 
 def test_a_frame_that_fails_is_told_alone_and_can_be_tried_again() -> None:
     desk = Desk4K(3, Size(width=16, height=9))
     for frame in (1, 2, 3):
-        desk.finisher.take(frame, [frame])
-    desk.finisher.poll(hurry=True)
+        desk.finisher.add(frame, [frame])
+    desk.finisher.poll(flush=True)
     desk.farm.futures[0].ends([record(1), AWAY, record(3)])
     desk.finisher.poll()
     assert desk.said == [(1, Stage.FINISH, record(1)), (2, Stage.FINISH, AWAY), (3, Stage.FINISH, record(3))]
     assert not desk.finisher.busy
-    desk.finisher.again(2)
-    desk.finisher.poll(hurry=True)
+    desk.finisher.retry(2)
+    desk.finisher.poll(flush=True)
     assert desk.farm.futures[1].args[0] == [["tile 2"]]
     desk.farm.futures[1].ends([record(2)])
     desk.finisher.poll()
@@ -169,8 +169,8 @@ def test_a_frame_that_fails_is_told_alone_and_can_be_tried_again() -> None:
 def test_a_task_that_is_lost_as_a_whole_can_be_tried_again(status: str, answer: Any) -> None:
     desk = Desk4K(2, Size(width=16, height=9))
     for frame in (1, 2):
-        desk.finisher.take(frame, [frame])
-    desk.finisher.poll(hurry=True)
+        desk.finisher.add(frame, [frame])
+    desk.finisher.poll(flush=True)
     desk.farm.futures[0].ends(answer, status)
     desk.finisher.poll()
     assert [frame for frame, _, _ in desk.said] == [1, 2]
@@ -184,9 +184,9 @@ def test_a_still_is_stitched_denoised_and_written_stage_by_stage_and_retried_fro
         layout=layout(1, UHD, denoise=True),
         metadata={},
         clock=lambda: 0.0,
-        ended=said,
+        on_ended=said,
     )
-    finisher.take(1, [7, 8])
+    finisher.add(1, [7, 8])
     stitched, denoised, written = farm.futures
     assert [future.work for future in farm.futures] == [stitch_frame, denoise_frame, write_frame]
     assert stitched.args[0] == ["tile 7", "tile 8"]
@@ -198,7 +198,7 @@ def test_a_still_is_stitched_denoised_and_written_stage_by_stage_and_retried_fro
     finisher.poll()
     assert said == [(1, Stage.STITCH, None), (1, Stage.DENOISE, None), (1, Stage.WRITE, AWAY)]
     assert not finisher.busy
-    finisher.again(1)
+    finisher.retry(1)
     (again,) = farm.running
     assert (again.work, again.args[0]) == (write_frame, denoised)
     again.ends(record(1))

@@ -20,8 +20,8 @@ from frontburner.plan.planner import FrameWork, Planner
 from frontburner.record.event_codec import encode
 from frontburner.record.job_status import JobStatus, fold
 from frontburner.reports.report import Report
-from frontburner.run.demand import Demand
 from frontburner.run.limit_tracking import LimitTracking
+from frontburner.run.progress import Demand
 from tests.run.test_limit_tracking import SIZE, FakeMeasurement, layout_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.control.desired_state import DesiredStateWatch
-from frontburner.control.halting import Halted, HaltWatch
+from frontburner.control.halting import Halted, HaltKind, HaltWatch
 from frontburner.dispatch.messages import Failed, Finished, Joined
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import lay_out
@@ -153,10 +153,10 @@ class Studio:
         watch = DesiredStateWatch(store=self.store, job_id=self.job.job_id)
         halting = HaltWatch(job_id=self.job.job_id, watch=watch, clock=time.monotonic)
         rendering = Rendering(
-            job=self.job, layout=self.layout, found=missing_work(self.layout, self.store), farm=cast("Any", self.farm),
-            store=self.store, clock=time.monotonic, halting=halting, heed=lambda: None,
+            job=self.job, layout=self.layout, missing=missing_work(self.layout, self.store),
+            farm=cast("Any", self.farm), store=self.store, clock=time.monotonic, halting=halting, check_stop=lambda: None,
             artifacts=cast("Any", SimpleNamespace(progress=lambda _: None, preview=lambda *_: None)),
-            between=lambda: None, written=lambda _: None,
+            on_turn=lambda: None, pictures={},
         )  # fmt: skip
         with ev.observe(self.events.append):
             for chunk in rendering.chunks():
@@ -238,7 +238,7 @@ def test_one_whose_tiles_never_fit_fails_alone_and_says_that_it_was_rendered_aga
     studio.render()
     (failed,) = studio.of(ev.FrameFailed)
     assert failed.frame == 1
-    assert "It was rendered again, and came out no better" in failed.reason
+    assert "Rendering it again didn't help" in failed.reason
     assert all(studio.right(frame) for frame in studio.layout.frames if frame != 1)
     assert all(chunk.ended for chunk in studio.chunks)
 
@@ -248,15 +248,8 @@ def test_a_suspended_rendering_ends_what_it_has_and_its_resume_draws_only_the_re
 
     def suspend(chunk: Chunk) -> None:
         if chunk.frames[0] >= 9:
-            rendering_halts.heed()
+            raise Halted(reason="", remedy="", how=HaltKind.SUSPENDED)
 
-    class Halts:
-        """Suspends once, as somebody's wish does."""
-
-        def heed(self) -> None:
-            raise Halted(reason="", remedy="", how=cast("Any", "suspended"))
-
-    rendering_halts = Halts()
     with pytest.raises(Halted):
         studio.render(suspend)
     drawn = {block.frame for block in studio.farm.drawn}

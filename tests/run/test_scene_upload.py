@@ -99,8 +99,8 @@ def test_a_store_that_is_away_for_a_moment_is_told_of_and_waited_for(scene: Mani
     sending = SceneUpload(manifest=scene, files=FileStore(store=gate))
     until(sending.done)
     sending.check()
-    assert sending.trouble is not None
-    assert sending.trouble.reason == "The store is away."
+    assert sending.store_error is not None
+    assert sending.store_error.reason == "The store is away."
     assert sending.there_bytes == sending.size_bytes
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from frontburner import events as ev
 from frontburner.plan.block import Block
-from frontburner.run.chunks import MOST_CHUNKS, Chunk, Stage, frame_chunks, frames_title, pass_chunks
+from frontburner.run.chunks import MAX_CHUNKS, Chunk, Stage, frame_chunks, frames_title, pass_chunks
 from frontburner.run.step_states import SequenceSteps, StillSteps
 from storage.errors import FrontburnerError, StoreError
 from tasks.node.frame_tasks import RETRIES
@@ -56,7 +56,7 @@ def test_frames_are_divided_in_order_into_chunks_of_nearly_the_same_length(frame
 
 
 def test_a_resume_of_a_few_frames_has_as_many_chunks_as_any_job() -> None:
-    assert len(frame_chunks(range(980, 1000))) == MOST_CHUNKS
+    assert len(frame_chunks(range(980, 1000))) == MAX_CHUNKS
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_passes_of_a_still_are_named_by_the_samples_they_come_to() -> None:
     assert [title for title, _ in pass_chunks(PASSES)] == ["first samples", "samples to 16", "samples to 64"]
     assert pass_chunks((ONE,)) == [("16 samples", (ONE,))]
     many = tuple(SampleRange(start=n, stop=n + 1) for n in range(100))
-    assert len(pass_chunks(many)) == MOST_CHUNKS
+    assert len(pass_chunks(many)) == MAX_CHUNKS
     assert [own for _, passes in pass_chunks(many) for own in passes] == list(many)
 
 
 def test_a_chunk_begins_with_its_first_unit_and_its_pictures_when_all_are_rendered() -> None:
-    steps = SequenceSteps(frames=range(24), failed=Failed())
+    steps = SequenceSteps(frames=range(24), on_failed=Failed())
     assert not list(steps.ready())
     steps.take(started(1))
     (render,) = steps.ready()
@@ -97,7 +97,7 @@ def test_a_chunk_begins_with_its_first_unit_and_its_pictures_when_all_are_render
 
 def test_a_frame_that_cant_be_finished_is_tried_again_by_its_step_and_no_other_is() -> None:
     failed = Failed()
-    steps = SequenceSteps(frames=range(24), failed=failed)
+    steps = SequenceSteps(frames=range(24), on_failed=failed)
     for frame in (0, 1):
         steps.take(started(frame))
         steps.rendered(frame)
@@ -119,7 +119,7 @@ def test_a_frame_that_cant_be_finished_is_tried_again_by_its_step_and_no_other_i
 
 def test_what_a_retry_cant_help_fails_its_frame_at_once_and_the_others_are_in_place() -> None:
     failed = Failed()
-    steps = SequenceSteps(frames=range(2), failed=failed)
+    steps = SequenceSteps(frames=range(2), on_failed=failed)
     steps.take(started(0))
     steps.rendered(0)
     render, finish = steps.ready()
@@ -132,7 +132,7 @@ def test_what_a_retry_cant_help_fails_its_frame_at_once_and_the_others_are_in_pl
 
 
 def test_a_chunk_with_a_frame_that_cant_be_rendered_says_so_and_its_others_are_finished() -> None:
-    steps = SequenceSteps(frames=range(24), failed=Failed())
+    steps = SequenceSteps(frames=range(24), on_failed=Failed())
     steps.take(started(0))
     steps.take(ev.FrameFailed(at_s=1.0, frame=0, reason="It crashed everywhere."))
     steps.rendered(1)
@@ -144,7 +144,7 @@ def test_a_chunk_with_a_frame_that_cant_be_rendered_says_so_and_its_others_are_f
 
 
 def test_a_chunk_none_of_whose_frames_can_be_rendered_has_nothing_to_finish() -> None:
-    steps = SequenceSteps(frames=range(2), failed=Failed())
+    steps = SequenceSteps(frames=range(2), on_failed=Failed())
     steps.take(started(1))
     steps.take(ev.FrameFailed(at_s=1.0, frame=1, reason="It crashed everywhere."))
     (render,) = steps.ready()
@@ -153,7 +153,7 @@ def test_a_chunk_none_of_whose_frames_can_be_rendered_has_nothing_to_finish() ->
 
 
 def test_a_frame_that_is_rendered_again_is_shown_by_itself() -> None:
-    steps = SequenceSteps(frames=range(24), failed=Failed())
+    steps = SequenceSteps(frames=range(24), on_failed=Failed())
     for frame in (0, 1):
         steps.take(started(frame))
         steps.rendered(frame)
@@ -176,7 +176,7 @@ class Still:
     def __init__(self, *, denoise: bool = False) -> None:
         self.covered: set[SampleRange] = set()
         self.failed = Failed()
-        self.steps = StillSteps(frame=1, passes=PASSES, denoise=denoise, covers=self.covers, failed=self.failed)
+        self.steps = StillSteps(frame=1, passes=PASSES, denoise=denoise, covers=self.covers, on_failed=self.failed)
 
     def covers(self, _frame: int, passes: Sequence[SampleRange]) -> bool:
         return self.covered.issuperset(passes)
@@ -253,11 +253,11 @@ def test_a_chunk_that_is_released_ends_its_step_in_that_state_even_between_two_a
         waiting = pool.submit(chunk.wait)
         while not chunk.attempts:
             threading.Event().wait(0.001)
-        chunk.release(lambda: "suspended")
+        chunk.end_in_state(lambda: "suspended")
         assert waiting.result(10) == "suspended"
     late = Chunk(stage=Stage.FINISH, title="frames 1-2", frames=(1, 2))
     late.end(AWAY)
     with pytest.raises(StoreError):
         late.wait()
-    late.release(lambda: "suspended")
+    late.end_in_state(lambda: "suspended")
     assert late.wait() == "suspended"

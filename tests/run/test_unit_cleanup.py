@@ -38,26 +38,26 @@ def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path
     units = units_of(1, 2, 3)
     for unit in units:
         ledger.create(unit, tile(unit))
-    leftovers = UnitCleanup(store=store)
+    cleanup = UnitCleanup(store=store)
     away = StoreError(reason="It is away.", remedy="Wait.", url=store.url, retryable=True)
     with patch.object(UnitLedger, "forget", side_effect=away):
-        leftovers.add(units[0].frame)
-        leftovers.clear()
+        cleanup.add(units[0].frame)
+        cleanup.finish()
     assert [ledger.has(unit) for unit in units] == [True, True, True]
-    leftovers.add(units[1].frame)
-    leftovers.clear()
+    cleanup.add(units[1].frame)
+    cleanup.finish()
     assert [ledger.has(unit) for unit in units] == [False, False, True]
 
 
 def test_nobody_waits_for_a_store_that_takes_its_time(tmp_path: Path) -> None:
     answers, units = Event(), units_of(*range(1, 31))
     store = counting(open_store(str(tmp_path)), lambda name: name != "delete" or answers.wait(60))
-    leftovers = UnitCleanup(store=store)
+    cleanup = UnitCleanup(store=store)
     for unit in units:
         UnitLedger(store=store).create(unit, tile(unit))
     for unit in units:
-        leftovers.add(unit.frame)  # or the test would take half an hour
+        cleanup.add(unit.frame)  # or the test would take half an hour
     assert all(UnitLedger(store=store).has(unit) for unit in units)
     answers.set()
-    leftovers.clear()
+    cleanup.finish()
     assert not any(UnitLedger(store=store).has(unit) for unit in units)
