@@ -155,8 +155,8 @@ class Studio:
         rendering = Rendering(
             job=self.job, layout=self.layout, missing=missing_work(self.layout, self.store),
             farm=cast("Any", self.farm), store=self.store, clock=time.monotonic, halting=halting,
-            check_stop=lambda: None, artifacts=cast("Any", SimpleNamespace(progress=lambda _: None, preview=lambda *_: None)),
-            on_turn=lambda: None, pictures={},
+            artifacts=cast("Any", SimpleNamespace(progress=lambda _: None, preview=lambda *_: None)),
+            check_stop=lambda: None, on_turn=lambda: None, pictures={},
         )  # fmt: skip
         with ev.observe(self.events.append):
             for chunk in rendering.chunks():
