@@ -7,24 +7,24 @@ import binascii
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, Response
 
 from frontburner.credentials.permissions import WEBSOCKET, is_allowed, is_plain_path, is_scene_upload
 from frontburner.credentials.tokens import TokenRefused
-from frontburner.gateway.pages import PAGE_CSP, login_page
+from frontburner.gateway.login_page import login_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from frontburner.credentials.tokens import Role, Token, TokenStore
+    from frontburner.credentials.tokens import TokenStore
 
 COOKIE = "__Host-frontburner"
 """Browsers accept a cookie with this prefix only if it is secure and for this host alone."""
@@ -55,15 +55,6 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who made a request that was let through; routes find it in ``request.state.caller``."""
-
-    name: str
-    role: Role
-    token: Token
-
-
 @dataclass(slots=True, kw_only=True)
 class RateLimit:
     """Limits failed attempts by address: several at once, then one in a while.
@@ -83,19 +74,16 @@ class RateLimit:
     interval_s: float = FAILURE_INTERVAL_S
     _left: OrderedDict[str, tuple[float, float]] = field(init=False, default_factory=OrderedDict)
 
-    def fail(self, address: str) -> float:
-        """Count a failed attempt; returns the seconds until the next one is allowed, 0.0 if it is at once."""
+    def fail(self, address: str) -> Response | None:
+        """Count a failed attempt; returns the answer for a client that must wait, None for one that needn't."""
         left, seen_s = self._left.pop(address, (float(self.max_failures), self.clock()))
         left = min(float(self.max_failures), left + (self.clock() - seen_s) / self.interval_s) - 1.0
         self._left[address] = (max(left, -1.0), self.clock())
         while len(self._left) > MAX_ADDRESSES:
             self._left.popitem(last=False)
-        return max(0.0, -left * self.interval_s)
-
-    def refuse(self, address: str) -> Response | None:
-        """Count a failed attempt; returns the answer for a client that must wait, if it must."""
-        wait_s = self.fail(address)
-        return error_response(429, "Too many attempts.", {"retry-after": str(int(wait_s) + 1)}) if wait_s else None
+        if left >= 0.0:
+            return None
+        return error_response(429, "Too many attempts.", {"retry-after": str(int(-left * self.interval_s) + 1)})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +122,7 @@ class AuthMiddleware:
         return max(MAX_BYTES, self.upload_bytes) if is_upload else MAX_BYTES
 
     def _authenticate(self, scope: Scope) -> Response | None:
-        """Return why a request is refused; None lets it through, with its caller noted in the scope's state."""
+        """Return why a request is refused; None lets it through, with its token in ``request.state.caller``."""
         headers, path = Headers(scope=scope), scope["path"]
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         scope["state"] = dict(scope.get("state") or {})
@@ -154,16 +142,16 @@ class AuthMiddleware:
         if not is_allowed(token.role, method, path):
             log.info("refused to %s (%s): %s %s", token.name, token.role, method, path)
             return error_response(403, f"The token {token.name} has the role {token.role}, which may not do this.")
-        scope["state"]["caller"] = Caller(name=token.name, role=token.role, token=token)
+        scope["state"]["caller"] = token
         return None
 
     def _unauthenticated(self, scope: Scope, headers: Headers, reason: str) -> Response:
         address = scope["client"][0] if scope.get("client") else ""
-        if (answer := self.rate_limit.refuse(address)) is not None:
+        if (answer := self.rate_limit.fail(address)) is not None:
             return answer
         log.info("refused a client without a valid token at %s: %s", address, reason)
         if "text/html" in headers.get("accept", "") and scope["type"] == "http" and scope["method"] == "GET":
-            return HTMLResponse(login_page(), status_code=401, headers={"content-security-policy": PAGE_CSP})
+            return login_page(status=401)
         return error_response(401, reason, {"www-authenticate": "Bearer"})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
@@ -207,17 +195,7 @@ def presented_token(headers: Headers) -> tuple[str | None, bool]:
         except (binascii.Error, ValueError):
             return "", False
         return decoded.partition(":")[2], False
-    return cookies(headers).get(COOKIE), True
-
-
-def cookies(headers: Headers) -> Mapping[str, str]:
-    """Return a request's cookies; none if they can't be parsed."""
-    jar = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE), True
 
 
 def add_headers(message: Message) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from frontburner.credentials.permissions import JOBS, PEOPLE, PREFECT
@@ -27,20 +27,18 @@ from frontburner.gateway.auth_middleware import (
     presented_token,
 )
 from frontburner.gateway.enrolment import Enrolment, EnrolmentRefused
-from frontburner.gateway.pages import PAGE_CSP, home_page, login_page
+from frontburner.gateway.login_page import login_page
 from frontburner.gateway.proxy import Proxy
-from frontburner.gateway.submit_policy import AllowedLocations, DeploymentSubmitter, SubmitFailed
+from frontburner.gateway.submit_policy import AllowedLocations, SubmitFailed, submit_job
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from frontburner.credentials.authority import Authority
-    from frontburner.credentials.tokens import TokenStore
 
 BODY_TIMEOUT_S = 10.0
 """Seconds in which the body of a request without a checked token must arrive."""
@@ -58,27 +56,20 @@ class Gateway:
     ----------
     prefect
         Address of the Prefect server on loopback.
-    scheduler
-        Address of the scheduler, as nodes reach it.
-    environment
-        Environment variables by which nodes and operators reach the store.
     max_failures
         Failed attempts in a row from one address until it must wait.
-    apps
-        Applications behind the token, by path, such as the monitor at "/".
+    monitor
+        The monitor's application, at "/".
     metrics
         Application that answers with the metrics, for Prometheus.
     upload_bytes
         Maximum size of a scene file uploaded to the monitor.
     """
 
-    authority: Authority
-    tokens: TokenStore
+    enrolment: Enrolment
     prefect: str
-    scheduler: str
-    environment: Mapping[str, str] = field(default_factory=dict)
     locations: AllowedLocations = field(default_factory=lambda: AllowedLocations(scenes=(), pictures=()))
-    apps: Mapping[str, Starlette] = field(default_factory=dict)
+    monitor: Starlette | None = None
     metrics: ASGIApp | None = None
     upload_bytes: int = 0
     max_failures: int = MAX_FAILURES
@@ -94,8 +85,8 @@ class Gateway:
         async def lifespan(_app: Starlette) -> AsyncIterator[None]:
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(proxy.close)
-                for app in self.apps.values():
-                    await stack.enter_async_context(app.router.lifespan_context(app))
+                if self.monitor:
+                    await stack.enter_async_context(self.monitor.router.lifespan_context(self.monitor))
                 yield
 
         table = [
@@ -109,12 +100,12 @@ class Gateway:
             WebSocketRoute(f"{PREFECT}/{{rest:path}}", proxy.socket),
             Route(f"{PREFECT}/{{rest:path}}", proxy.http, methods=list(ALL_METHODS)),
             *([Route("/metrics", self.metrics)] if self.metrics else []),
-            *(Mount(path.rstrip("/"), app) for path, app in sorted(self.apps.items(), reverse=True)),
+            *([Mount("", self.monitor)] if self.monitor else []),
         ]
-        if "/" not in self.apps:
-            table.append(Route("/", routes.home, methods=["GET"]))
         app = Starlette(routes=table, lifespan=lifespan)
-        return AuthMiddleware(app=app, tokens=self.tokens, rate_limit=rate_limit, upload_bytes=self.upload_bytes)
+        return AuthMiddleware(
+            app=app, tokens=self.enrolment.tokens, rate_limit=rate_limit, upload_bytes=self.upload_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,21 +122,17 @@ class _Routes:
 
     async def certificate(self, _request: Request) -> Response:
         """Answer with the authority's certificate, which clients verify by the fingerprint in their token."""
-        return Response(self.gateway.authority.certificate_path.read_bytes(), media_type="application/x-pem-file")
+        return Response(
+            self.gateway.enrolment.authority.certificate_path.read_bytes(), media_type="application/x-pem-file"
+        )
 
     async def enrol(self, request: Request) -> Response:
         """Enrol a node or a person."""
-        gateway = self.gateway
+        enrolment = self.gateway.enrolment
         try:
-            token = gateway.tokens.check(presented_token(request.headers)[0] or "")
+            token = enrolment.tokens.check(presented_token(request.headers)[0] or "")
         except TokenRefused as refused:
             return self._too_many_failures(request) or _refusal(refused, 401)
-        enrolment = Enrolment(
-            authority=gateway.authority,
-            tokens=gateway.tokens,
-            scheduler=gateway.scheduler,
-            environment=gateway.environment,
-        )
         try:
             answer = await asyncio.to_thread(enrolment.enrol, token, await _read_body(request))
         except FrontburnerError as error:
@@ -156,19 +143,19 @@ class _Routes:
     async def login(self, request: Request) -> Response:
         """Give a browser a cookie for the token in the form."""
         if request.method == "GET":
-            return _login_page()
+            return login_page()
         if "origin" in request.headers and not is_same_origin(request.headers):
-            return _login_page("The form came from another site.", 403)
+            return login_page("The form came from another site.", 403)
         try:
             form = parse_qs((await _read_body(request)).decode("utf-8", "replace"), max_num_fields=4)
             text = form.get("token", [""])[0].strip()
-            token = self.gateway.tokens.check(text)
+            token = self.gateway.enrolment.tokens.check(text)
         except (EnrolmentRefused, ValueError):
-            return _login_page("The form couldn't be read.", 400)
+            return login_page("The form couldn't be read.", 400)
         except TokenRefused as refused:
-            return self._too_many_failures(request) or _login_page(refused.reason, 401)
+            return self._too_many_failures(request) or login_page(refused.reason, 401)
         if token.role not in PEOPLE:
-            return _login_page("This token is for nodes, not for people.", 403)
+            return login_page("This token is for nodes, not for people.", 403)
         log.info("%s signed in", token.name)
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
@@ -185,12 +172,7 @@ class _Routes:
     async def whoami(self, request: Request) -> Response:
         """Answer with the caller's name and role."""
         caller = request.state.caller
-        return JSONResponse({"name": caller.name, "role": caller.role, "expires": caller.token.expires})
-
-    async def home(self, request: Request) -> Response:
-        """Answer with the home page of a farm without a monitor."""
-        caller = request.state.caller
-        return HTMLResponse(home_page(caller.name, caller.role), headers={"content-security-policy": PAGE_CSP})
+        return JSONResponse({"name": caller.name, "role": caller.role, "expires": caller.expires})
 
     async def submit(self, request: Request) -> Response:
         """Submit a job."""
@@ -200,9 +182,10 @@ class _Routes:
             return error_response(400, "The body isn't JSON.")
         if not isinstance(document, dict):
             return error_response(400, "The body must be a job: an object of its fields.")
-        submitter = DeploymentSubmitter(locations=self.gateway.locations, client=self.proxy.client)
         try:
-            ids = await submitter.submit(document, request.state.caller.name)
+            ids = await submit_job(
+                document, request.state.caller.name, locations=self.gateway.locations, client=self.proxy.client
+            )
         except JobRefused as refused:
             return JSONResponse({"reason": refused.reason, "problems": refused.problems}, 422)
         except SubmitFailed as error:
@@ -210,7 +193,7 @@ class _Routes:
         return JSONResponse(ids, 201)
 
     def _too_many_failures(self, request: Request) -> Response | None:
-        return self.rate_limit.refuse(request.client.host if request.client else "")
+        return self.rate_limit.fail(request.client.host if request.client else "")
 
 
 async def _read_body(request: Request) -> bytes:
@@ -219,10 +202,6 @@ async def _read_body(request: Request) -> bytes:
             return await request.body()
     except TimeoutError:
         raise EnrolmentRefused(reason="The body didn't arrive in time.", remedy="Try again.", status=408) from None
-
-
-def _login_page(problem: str = "", status: int = 200) -> Response:
-    return HTMLResponse(login_page(problem), status, {"content-security-policy": PAGE_CSP})
 
 
 def _refusal(error: FrontburnerError, status: int) -> Response:

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from frontburner.credentials.permissions import API, PREFECT
-from frontburner.gateway.auth_middleware import COOKIE, cookies, error_response
+from frontburner.gateway.auth_middleware import COOKIE, error_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -178,10 +178,11 @@ async def _to_client(socket: WebSocket, server: ClientConnection) -> None:
         return
 
 
-def _request_headers(headers: Headers) -> list[tuple[str, str]]:
-    forwarded = [(name, value) for name, value in headers.items() if name not in _NOT_FORWARDED]
-    others = "; ".join(f"{name}={value}" for name, value in cookies(headers).items() if name != COOKIE)
-    return [*forwarded, *([("cookie", others)] if others else [])]
+def _request_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    forwarded = [(name, value) for name, value in headers.raw if name.decode("latin-1") not in _NOT_FORWARDED]
+    cookies = [cookie.strip() for cookie in headers.get("cookie", "").split(";")]
+    others = "; ".join(cookie for cookie in cookies if cookie.partition("=")[0].strip() != COOKIE)
+    return [*forwarded, *([(b"cookie", others.encode("latin-1"))] if others else [])]
 
 
 def _response_headers(headers: httpx.Headers, request: Request) -> dict[str, str]:

@@ -7,14 +7,15 @@ import logging
 import os
 import socket
 import ssl
+from collections.abc import Mapping  # noqa: TC003 - cyclopts reads the annotations
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
 import uvicorn
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import CertificateKind
@@ -22,7 +23,7 @@ from frontburner.credentials.dask_security import credentials_folder
 from frontburner.credentials.permissions import may
 from frontburner.credentials.tokens import TokenStore
 from frontburner.gateway.auth_middleware import MAX_FAILURES
-from frontburner.gateway.enrolment import STORE_VARIABLES
+from frontburner.gateway.enrolment import STORE_VARIABLES, Enrolment
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandler
 from frontburner.manager.metrics import MetricsApp
@@ -31,8 +32,6 @@ from frontburner.monitor.farm_source import LocalFarm
 from frontburner.settings import Settings, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from starlette.applications import Starlette
     from starlette.requests import Request
 
@@ -50,16 +49,18 @@ class GatewaySettings:
 
     Parameters
     ----------
-    host, port
-        Where it listens.
-    folder
-        Folder of the authority and the tokens.
     prefect
         Address of the Prefect server, on loopback.
     scheduler
         Address of the scheduler, as nodes reach it.
+    host
+        Address to listen at.
+    port
+        Port to listen at.
+    folder
+        Folder of the authority and the tokens; by default that of FRONTBURNER_HOME.
     names
-        Names and addresses by which this machine is reached, besides those it knows itself.
+        Name by which this machine is reached, besides its own; may be repeated.
     environment
         Environment variables by which nodes and operators reach the store; None takes them from this process.
     max_failures
@@ -68,15 +69,23 @@ class GatewaySettings:
         Whether the monitor is served.
     """
 
-    folder: Path
     prefect: str
     scheduler: str
     host: str = "127.0.0.1"
     port: int = PORT
-    names: Sequence[str] = ()
-    environment: Mapping[str, str] | None = None
-    max_failures: int = MAX_FAILURES
-    monitor: bool = False
+    folder: Path = field(default_factory=credentials_folder)
+    names: Annotated[tuple[str, ...], Parameter(name="--name")] = ()
+    environment: Annotated[Mapping[str, str] | None, Parameter(parse=False)] = None
+    max_failures: Annotated[int, Parameter(parse=False)] = MAX_FAILURES
+    monitor: Annotated[bool, Parameter(parse=False)] = True
+
+
+@app.default
+def main(settings: Annotated[GatewaySettings, Parameter(name="*")]) -> None:
+    """Run the gateway until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(_serve(settings))
 
 
 def local_names() -> list[str]:
@@ -94,15 +103,18 @@ def create_server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLCon
     _load_certificate(context, settings)
     locations = AllowedLocations(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
     store = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
-    gateway = Gateway(
+    enrolment = Enrolment(
         authority=Authority.open(settings.folder),
         tokens=TokenStore.open(settings.folder),
-        prefect=settings.prefect,
         scheduler=settings.scheduler,
         environment=store if settings.environment is None else settings.environment,
+    )
+    gateway = Gateway(
+        enrolment=enrolment,
+        prefect=settings.prefect,
         max_failures=settings.max_failures,
-        apps={"/": _monitor(settings, locations)} if settings.monitor else {},
-        metrics=MetricsApp(scheduler=lambda: settings.scheduler),
+        monitor=_monitor(settings, locations) if settings.monitor else None,
+        metrics=MetricsApp(scheduler=settings.scheduler),
         locations=locations,
         upload_bytes=Settings().upload,
     )
@@ -163,40 +175,6 @@ def _monitor(settings: GatewaySettings, locations: AllowedLocations) -> Starlett
     source = LocalFarm(scheduler=settings.scheduler, out=None)
     # Any host name is accepted: browsers allow only names in the certificate, which no other site has.
     return monitor(source, may=allows, hosts=["*"], reception=drop_handler, who=caller)
-
-
-@app.default
-def main(
-    *, prefect: str, scheduler: str, host: str = "127.0.0.1", port: int = PORT, folder: Path | None = None,
-    name: tuple[str, ...] = (),
-) -> None:  # fmt: skip
-    """Run the gateway until SIGTERM.
-
-    Parameters
-    ----------
-    prefect
-        Address of the Prefect server, on loopback.
-    scheduler
-        Address of the scheduler, as nodes reach it.
-    host
-        Address to listen at.
-    folder
-        Folder of the authority and the tokens; empty is that of FRONTBURNER_HOME.
-    name
-        Name by which this machine is reached, besides its own; may be repeated.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings = GatewaySettings(
-        folder=folder or credentials_folder(),
-        prefect=prefect,
-        scheduler=scheduler,
-        host=host,
-        port=port,
-        names=name,
-        monitor=True,
-    )
-    asyncio.run(_serve(settings))
 
 
 if __name__ == "__main__":

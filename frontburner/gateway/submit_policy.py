@@ -60,46 +60,42 @@ class AllowedLocations:
         return job.model_copy(update={"scene": scene, "out": out})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentSubmitter:
-    """Submits jobs as runs of a deployment.
+async def submit_job(
+    document: dict[str, Any], by: str, *, locations: AllowedLocations, client: httpx.AsyncClient
+) -> dict[str, str]:
+    """Check a job document and run it as a deployment; returns the ids of the job and the flow run.
 
     Parameters
     ----------
+    by
+        Who submits it.
     client
         Client of the Prefect server.
+
+    Raises
+    ------
+    FrontburnerError
+        When the document is refused, or Prefect doesn't accept it.
     """
-
-    locations: AllowedLocations
-    client: httpx.AsyncClient
-
-    async def submit(self, document: dict[str, Any], by: str) -> dict[str, str]:
-        """Check a job document and start its run; returns the ids of the job and the flow run.
-
-        Raises
-        ------
-        FrontburnerError
-            When the document is refused, or Prefect doesn't accept it.
-        """
-        job = self.locations.confine(make_job(document))
-        mark_requested(job.scene)
-        fields = job.model_dump(mode="json", include=job.model_fields_set | {"scene", "out"})
-        try:
-            deployment = await self.client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=TIMEOUT_S)
-            deployment.raise_for_status()
-            run = await self.client.post(
-                f"/api/deployments/{deployment.json()['id']}/create_flow_run",
-                json={"parameters": {"job": fields}, "tags": [f"by:{by}"], "state": {"type": "SCHEDULED"}},
-                timeout=TIMEOUT_S,
-            )
-            run.raise_for_status()
-        except (httpx.HTTPError, ValueError, LookupError) as error:
-            raise SubmitFailed(
-                reason=f"Prefect didn't accept the job: {type(error).__name__}.",
-                remedy=f"Check that its server runs and has the deployment {DEPLOYMENT} (prefect deploy --all).",
-                retryable=True,
-            ) from None
-        return {"job": job.job_id, "flow_run": run.json()["id"]}
+    job = locations.confine(make_job(document))
+    mark_requested(job.scene)
+    fields = job.model_dump(mode="json", include=job.model_fields_set | {"scene", "out"})
+    try:
+        deployment = await client.get(f"/api/deployments/name/{DEPLOYMENT}", timeout=TIMEOUT_S)
+        deployment.raise_for_status()
+        run = await client.post(
+            f"/api/deployments/{deployment.json()['id']}/create_flow_run",
+            json={"parameters": {"job": fields}, "tags": [f"by:{by}"], "state": {"type": "SCHEDULED"}},
+            timeout=TIMEOUT_S,
+        )
+        run.raise_for_status()
+    except (httpx.HTTPError, ValueError, LookupError) as error:
+        raise SubmitFailed(
+            reason=f"Prefect didn't accept the job: {type(error).__name__}.",
+            remedy=f"Check that its server runs and has the deployment {DEPLOYMENT} (prefect deploy --all).",
+            retryable=True,
+        ) from None
+    return {"job": job.job_id, "flow_run": run.json()["id"]}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,7 +141,7 @@ class GatewayDropHandler:
     async def submit(self, document: dict[str, Any], by: str) -> Begun:
         """Submit a job to the deployment."""
         async with httpx.AsyncClient(base_url=self.prefect, trust_env=False) as client:
-            ids = await DeploymentSubmitter(locations=self.locations, client=client).submit(document, by)
+            ids = await submit_job(document, by, locations=self.locations, client=client)
         return Begun(job_id=ids["job"], said="Prefect has the run: a worker of the farm starts it within moments.")
 
 

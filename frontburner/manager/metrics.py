@@ -95,13 +95,10 @@ class MetricsApp:
     Parameters
     ----------
     scheduler
-        Returns the scheduler's address; empty if there is none.
-    stores
-        Whether to measure what stores hold.
+        Its address; empty if there is none.
     """
 
-    scheduler: Callable[[], str]
-    stores: bool = False
+    scheduler: str
     clock: Callable[[], float] = time.monotonic
     _read_s: float = field(init=False, default=float("-inf"))
     _body: bytes = field(init=False, default=b"")
@@ -116,7 +113,7 @@ class MetricsApp:
             return
         async with self._lock:  # concurrent requests share one reading
             if self.clock() - self._read_s >= CACHE_S:
-                self._body = await asyncio.to_thread(current_metrics, self.scheduler(), stores=self.stores)
+                self._body = await asyncio.to_thread(current_metrics, self.scheduler, stores=False)
                 self._read_s = self.clock()
         await Response(self._body, headers={"content-type": CONTENT_TYPE})(scope, receive, send)
 

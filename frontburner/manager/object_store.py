@@ -62,23 +62,12 @@ def seaweedfs_command(setup: FarmSetup, home: Path) -> tuple[str, ...]:
     data, ports = farm_folder(home) / "store", setup.ports
     data.mkdir(parents=True, exist_ok=True)
     return (
-        seaweedfs_program(),
-        "mini",
-        f"-dir={data}",
-        f"-bucket={BUCKET}",
-        f"-ip={LOOPBACK}",
-        f"-ip.bind={LOOPBACK}",
+        seaweedfs_program(), "mini", f"-dir={data}", f"-bucket={BUCKET}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}",
         f"-s3.port={ports['s3' if setup.is_local else 's3-inner']}",
         *(f"-{name}.port={ports[name]}" for name in ("master", "volume", "filer", "admin")),
-        f"-filer.localSocket={data}/filer.sock",
-        f"-s3.localSocket={data}/s3.sock",
-        "-s3.autoCreateBucket=false",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-master.telemetry=false",
-        "-webdav=false",
-        "-admin.ui=false",
-    )
+        f"-filer.localSocket={data}/filer.sock", f"-s3.localSocket={data}/s3.sock", "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-webdav=false", "-admin.ui=false",
+    )  # fmt: skip
 
 
 def s3_gateway(setup: FarmSetup, home: Path, files: CertificateFiles) -> tuple[str, tuple[str, ...]]:
@@ -95,23 +84,12 @@ def s3_gateway(setup: FarmSetup, home: Path, files: CertificateFiles) -> tuple[s
     write_private(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
     write_private(folder / "security.toml", _SECURITY.format(files=files).encode())
     return str(folder), (
-        seaweedfs_program(),
-        "s3",
-        f"-filer={LOOPBACK}:{setup.ports['filer']}",
-        f"-ip.bind={setup.host}",
-        f"-port={port}",
-        f"-port.grpc={port + GRPC_PORT_OFFSET}",
-        f"-localSocket={folder}/s3.sock",
-        f"-cert.file={files.certificate}",
-        f"-key.file={files.key}",
-        f"-cacert.file={files.authority}",
-        "-tlsVerifyClientCert",
-        "-config=s3.json",
-        "-iam=false",
-        "-autoCreateBucket=false",
-        "-port.iceberg=0",
-        "-port.lance=0",
-    )
+        seaweedfs_program(), "s3", f"-filer={LOOPBACK}:{setup.ports['filer']}", f"-ip.bind={setup.host}",
+        f"-port={port}", f"-port.grpc={port + GRPC_PORT_OFFSET}", f"-localSocket={folder}/s3.sock",
+        f"-cert.file={files.certificate}", f"-key.file={files.key}", f"-cacert.file={files.authority}",
+        "-tlsVerifyClientCert", "-config=s3.json", "-iam=false", "-autoCreateBucket=false",
+        "-port.iceberg=0", "-port.lance=0",
+    )  # fmt: skip
 
 
 def _keys(home: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import new_key, signing_request
 from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
+from frontburner.gateway.enrolment import Enrolment
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedLocations
 from frontburner.jobs.field_values import require_one_line
@@ -59,10 +60,8 @@ class Inside:
         self.authority = Authority.open(folder / "gate")
         self.tokens = TokenStore(path=folder / "gate" / "tokens.json", clock=lambda: datetime.now(UTC))
         places = AllowedLocations(scenes=[str(folder / "scenes")], pictures=[str(folder / "pictures")])
-        gateway = Gateway(
-            authority=self.authority, tokens=self.tokens, prefect="http://127.0.0.1:9", scheduler="tls://m:8786",
-            locations=places, max_failures=10**9,
-        )  # fmt: skip
+        enrolment = Enrolment(authority=self.authority, tokens=self.tokens, scheduler="tls://m:8786", environment={})
+        gateway = Gateway(enrolment=enrolment, prefect="http://127.0.0.1:9", locations=places, max_failures=10**9)
         transport = httpx.ASGITransport(app=gateway.app(), raise_app_exceptions=True)
         self.client = httpx.AsyncClient(transport=transport, base_url="https://farm", trust_env=False)
         self.loop = asyncio.new_event_loop()

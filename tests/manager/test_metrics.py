@@ -80,7 +80,7 @@ def test_over_http_figures_are_read_seldom_and_never_written_to(monkeypatch: pyt
     monkeypatch.setattr(metrics, "current_metrics", current_metrics)
 
     async def ask() -> list[httpx.Response]:
-        app = MetricsApp(scheduler=lambda: "tcp://127.0.0.1:1", clock=lambda: now_s[0])
+        app = MetricsApp(scheduler="tcp://127.0.0.1:1", clock=lambda: now_s[0])
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://farm") as client:
             first = [await client.get("/metrics"), await client.get("/metrics")]

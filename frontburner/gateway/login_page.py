@@ -1,4 +1,4 @@
-"""The gateway's own two pages: the sign-in form, and the home page of a farm without a monitor."""
+"""The page on which people sign in with a token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import base64
 import hashlib
 from html import escape
 
-STYLE = (
+from starlette.responses import HTMLResponse
+
+_STYLE = (
     ":root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}"
     "body{margin:0;min-height:100vh;display:grid;place-content:center;background:#f6f4f0;color:#1d1b18}"
     "main{width:min(26rem,88vw)}h1{font-size:1.35rem;margin:0 0 .25rem}p{margin:0 0 1.25rem;color:#5b564e}"
@@ -20,36 +22,21 @@ STYLE = (
     "@media(prefers-color-scheme:dark){body{background:#191714;color:#ece8e1}p{color:#b3aca1}"
     "input{background:#24211d;border-color:#7c756a}a{color:#f0a06a}[role=alert]{color:#ff9d9d}}"
 )
-_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-PAGE_CSP = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'"
+_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_CSP = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; form-action 'self'; frame-ancestors 'none'"
 
 
-def login_page(problem: str = "") -> str:
-    """Return the sign-in page."""
+def login_page(problem: str = "", status: int = 200) -> HTMLResponse:
+    """Return the page, with what was wrong with the last attempt."""
     alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return _page(
-        "Frontburner: sign in",
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Frontburner: sign in</title><style>{_STYLE}</style><main>"
         "<h1>Frontburner</h1><p>Sign in with a token. Whoever runs the farm makes one with "
         "<code>frontburner token add</code>.</p>"
         f"{alert}"
         '<form method="post" action="/login"><label for="token">Token</label>'
         '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>'
-        "<button>Sign in</button></form>",
+        "<button>Sign in</button></form></main></html>"
     )
-
-
-def home_page(name: str, role: str) -> str:
-    """Return the home page of a farm without a monitor."""
-    return _page(
-        "Frontburner",
-        f"<h1>Frontburner</h1><p>You are {escape(name)}; you may {escape(role)}.</p>"
-        '<p><a href="/prefect/">Runs, logs and schedules in Prefect</a></p>'
-        '<form method="post" action="/logout"><button>Sign out</button></form>',
-    )
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{STYLE}</style><main>{body}</main></html>"
-    )
+    return HTMLResponse(page, status, {"content-security-policy": _CSP})
