@@ -123,8 +123,10 @@ def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
     behind = BehindPrefect()
     config = uvicorn.Config(behind.app(), log_config=None, ws="websockets-sansio", lifespan="off")
     with serving(uvicorn.Server(config)) as port:
-        defaults = {"prefect": f"http://127.0.0.1:{port}/api", "scheduler": "tls://farm.studio:8786"}
-        defaults |= {"environment": STORE, "monitor": False}
+        defaults: dict[str, Any] = {
+            "prefect": f"http://127.0.0.1:{port}/api", "scheduler": "tls://farm.studio:8786", "environment": STORE,
+            "monitor": False,
+        }  # fmt: skip
         own, _ = create_server(GatewaySettings(folder=folder, **(defaults | settings)))
         with serving(own) as at:
             yield Gate(url=f"https://127.0.0.1:{at}", folder=folder, authority=Authority.open(folder), prefect=behind)
