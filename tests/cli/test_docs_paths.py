@@ -1,7 +1,8 @@
-"""File and folder names in the documentation exist, and the architecture page has all layers."""
+"""Files, folders and names that the documentation mentions exist, and the architecture page has all layers."""
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -13,6 +14,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 _PATH = re.compile(r"`((?:frontburner|tasks|storage|flows|tests|benchmarks|docs|scenes|addons)/[\w./*-]+)`")
 _TEST = re.compile(r"`(test_\w+\.py)`")
+_NAME = re.compile(r"`((?:frontburner|tasks|storage|flows)(?:\.\w+)+)[`(]")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -21,6 +23,12 @@ def test_paths_on_a_page_exist(page: Path) -> None:
     missing = [path for path in _PATH.findall(text) if not any(ROOT.glob(path))]
     missing += [name for name in _TEST.findall(text) if not any((ROOT / "tests").rglob(name))]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_on_a_page_exist(page: Path) -> None:
+    for name in _NAME.findall(page.read_text(encoding="utf-8")):
+        pkgutil.resolve_name(name)
 
 
 def test_the_architecture_page_has_every_layer_in_order() -> None:
