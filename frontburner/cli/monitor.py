@@ -35,8 +35,8 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
     """
     import uvicorn
 
-    from frontburner.monitor.app import monitor as make_app
-    from frontburner.monitor.drop_submission import LocalDropHandler
+    from frontburner.monitor.app import make_app
+    from frontburner.monitor.drop_handler import LocalDropHandler
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,7 +48,7 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
             return UNAVAILABLE
         address = f"http://{HOST}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
-            make_app(_farm(scheduler, out), reception=LocalDropHandler(store=out or "")),
+            make_app(_farm(scheduler, out), drops=LocalDropHandler(store=out or "")),
             log_level="critical",
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,  # pages hold their streams for as long as they are open
         )

@@ -27,7 +27,7 @@ from frontburner.gateway.enrolment import STORE_VARIABLES, Enrolment
 from frontburner.gateway.gateway import Gateway
 from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandler
 from frontburner.manager.metrics import MetricsApp
-from frontburner.monitor.app import monitor
+from frontburner.monitor.app import make_app
 from frontburner.monitor.farm_source import LocalFarm
 from frontburner.settings import Settings, listed
 
@@ -174,7 +174,7 @@ def _monitor(settings: GatewaySettings, locations: AllowedLocations) -> Starlett
     drop_handler = GatewayDropHandler(locations=locations, prefect=prefect, max_bytes=Settings().upload)
     source = LocalFarm(scheduler=settings.scheduler, out=None)
     # Any host name is accepted: browsers allow only names in the certificate, which no other site has.
-    return monitor(source, may=allows, hosts=["*"], reception=drop_handler, who=caller)
+    return make_app(source, allowed=allows, hosts=["*"], drops=drop_handler, user_of=caller)
 
 
 if __name__ == "__main__":

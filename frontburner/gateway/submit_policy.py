@@ -10,7 +10,7 @@ import httpx
 
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from frontburner.jobs.scenes import frame_scenes
-from frontburner.monitor.drop_submission import Begun
+from frontburner.monitor.drop_handler import SubmittedJob
 from frontburner.monitor.uploads import Uploads
 from frontburner.retention.dropped_scenes import SUBMITTED_FOLDER, mark_requested
 from storage.errors import FrontburnerError
@@ -121,7 +121,7 @@ class GatewayDropHandler:
     def __post_init__(self) -> None:
         if self.locations.scenes and self.locations.pictures:
             folder = Path(self.locations.scenes[0]).expanduser().resolve() / SUBMITTED_FOLDER
-            self.uploads = Uploads(place=folder, most_bytes=self.max_bytes)
+            self.uploads = Uploads(folder=folder, max_bytes=self.max_bytes)
         else:
             self.why_not = (
                 "This farm doesn't accept scenes from people yet. Set the folders of scenes and of pictures on the "
@@ -138,11 +138,12 @@ class GatewayDropHandler:
         frame_scenes(job)
         return job
 
-    async def submit(self, document: dict[str, Any], by: str) -> Begun:
+    async def submit(self, document: dict[str, Any], by: str) -> SubmittedJob:
         """Submit a job to the deployment."""
         async with httpx.AsyncClient(base_url=self.prefect, trust_env=False) as client:
             ids = await submit_job(document, by, locations=self.locations, client=client)
-        return Begun(job_id=ids["job"], said="Prefect has the run: a worker of the farm starts it within moments.")
+        message = "Prefect has the run: a worker of the farm starts it within moments."
+        return SubmittedJob(job_id=ids["job"], message=message)
 
 
 def _resolve(path: str, folders: Sequence[str], field: str, variable: str) -> str:

@@ -1,4 +1,4 @@
-"""What the page's controls do: the same as the commands of `frontburner job`, `node` and `licence`, in their words."""
+"""The page's controls: the same actions, in the same words, as `frontburner job`, `node` and `licence`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from frontburner.control.desired_state import MOST_URGENT, DesiredState, current_user, set_priority
-from frontburner.monitor.farm_source import RunAgain
-from frontburner.monitor.refusals import BadRequest
+from frontburner.control.resume import RerunRequest
+from frontburner.monitor.requests import BadRequest
 from frontburner.record.registry import JobActionRefused
 
 if TYPE_CHECKING:
     from frontburner.monitor.farm_source import FarmSource
     from frontburner.record.registry import JobLocation
 
-ANSWERS_WITHIN_S = 2.0
-"""A control that takes longer answers that it is under way; the page shows what comes of it."""
-CHECK_WITHIN_S = 300.0
+RESPONSE_TIMEOUT_S = 2.0
+"""An action that takes longer is answered before it has ended; the page shows its result later."""
+CHECK_TIMEOUT_S = 300.0
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-class Given(BaseModel):
-    """What a control may be given."""
+class ActionInput(BaseModel):
+    """The arguments of an action."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,46 +42,33 @@ class Given(BaseModel):
     most: int | None = Field(default=None, ge=0, le=1_000_000)
 
 
-def given_from(document: object) -> Given:
-    """Read what a control was given.
-
-    Raises
-    ------
-    Nonsense
-        With every field that is wrong.
-    """
-    try:
-        return Given.model_validate(document)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise BadRequest(reason=f"What was asked can't be read: {wrong}.", remedy="") from None
+def _suspend(source: FarmSource, job: JobLocation, given: ActionInput, report: Report) -> None:
+    source.request_stop(job, DesiredState.SUSPEND_NOW if given.now else DesiredState.SUSPEND, report)
 
 
-def _suspend(source: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
-    source.wish(place, DesiredState.SUSPEND_NOW if given.now else DesiredState.SUSPEND, say)
+def _cancel(source: FarmSource, job: JobLocation, _: ActionInput, report: Report) -> None:
+    source.request_stop(job, DesiredState.CANCEL, report)
 
 
-def _cancel(source: FarmSource, place: JobLocation, _: Given, say: Say) -> None:
-    source.wish(place, DesiredState.CANCEL, say)
+def _resume(source: FarmSource, job: JobLocation, _: ActionInput, report: Report) -> None:
+    source.resume(job, None, report)
 
 
-def _resume(source: FarmSource, place: JobLocation, _: Given, say: Say) -> None:
-    source.go_on(place, None, say)
+def _rerun(source: FarmSource, job: JobLocation, given: ActionInput, report: Report) -> None:
+    request = RerunRequest(frames=given.frames, failed=given.failed, missing=given.missing, new_seed=given.new_seed)
+    source.resume(job, request, report)
 
 
-def _rerun(source: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
-    again = RunAgain(frames=given.frames, failed=given.failed, missing=given.missing, new_seed=given.new_seed)
-    source.go_on(place, again, say)
-
-
-def _priority(_: FarmSource, place: JobLocation, given: Given, say: Say) -> None:
+def _priority(_: FarmSource, job: JobLocation, given: ActionInput, report: Report) -> None:
     if given.priority is None:
-        raise JobActionRefused(reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; more is more urgent.")
-    set_priority(place.store, place.job_id, given.priority, at=datetime.now().astimezone(), by=current_user())
-    say(f"{place.job_id} has priority {given.priority} from now on.")
+        raise JobActionRefused(
+            reason="No priority was given.", remedy=f"Give 0 to {MOST_URGENT}; a higher one gets nodes first."
+        )
+    set_priority(job.store, job.job_id, given.priority, at=datetime.now().astimezone(), by=current_user())
+    report(f"{job.job_id} has priority {given.priority} from now on.")
 
 
-OF_JOBS: Mapping[str, Callable[[FarmSource, JobLocation, Given, Say], None]] = {
+JOB_ACTIONS: Mapping[str, Callable[[FarmSource, JobLocation, ActionInput, Report], None]] = {
     "suspend": _suspend,
     "cancel": _cancel,
     "resume": _resume,
@@ -89,41 +76,44 @@ OF_JOBS: Mapping[str, Callable[[FarmSource, JobLocation, Given, Say], None]] = {
     "priority": _priority,
 }
 
+NodeCall = tuple[str, dict[str, Any], str]
+"""A call of the arbiter, its arguments, and the message once it is done."""
 
-def _pause(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
-    return "stand", {"paused": current_user()}, f"The node {name} takes no more work when its unit has ended."
+
+def _pause(name: str, _: ActionInput) -> NodeCall:
+    return "stand", {"paused": current_user()}, f"The node {name} takes no more work once its unit has ended."
 
 
-def _take_work(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
+def _take_work(name: str, _: ActionInput) -> NodeCall:
     return "stand", {"paused": "", "draining": ""}, f"The node {name} takes work."
 
 
-def _drain(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
-    return "stand", {"draining": current_user()}, f"The node {name} leaves when its unit has ended."
+def _drain(name: str, _: ActionInput) -> NodeCall:
+    return "stand", {"draining": current_user()}, f"The node {name} leaves once its unit has ended."
 
 
-def _remove(name: str, _: Given) -> tuple[str, dict[str, Any], str]:
+def _remove(name: str, _: ActionInput) -> NodeCall:
     return "remove", {}, f"The node {name} has left."
 
 
-def _exclude(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
+def _exclude(name: str, given: ActionInput) -> NodeCall:
     return "exclude", {"job": _job(given), "by": current_user()}, f"{given.job} no longer gets {name}."
 
 
-def _include(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
+def _include(name: str, given: ActionInput) -> NodeCall:
     return "exclude", {"job": _job(given), "by": ""}, f"{given.job} can have {name}."
 
 
-def _group(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
+def _group(name: str, given: ActionInput) -> NodeCall:
     groups = [group.strip() for group in given.groups if group.strip()]
     return "stand", {"groups": groups}, f"The node {name} belongs to {', '.join(groups) if groups else 'no group'}."
 
 
-def _hours(name: str, given: Given) -> tuple[str, dict[str, Any], str]:
+def _hours(name: str, given: ActionInput) -> NodeCall:
     return "stand", {"hours": given.hours.strip()}, f"The hours of {name}: {given.hours.strip() or 'always'}."
 
 
-OF_NODES: Mapping[str, Callable[[str, Given], tuple[str, dict[str, Any], str]]] = {
+NODE_ACTIONS: Mapping[str, Callable[[str, ActionInput], NodeCall]] = {
     "pause": _pause,
     "resume": _take_work,
     "drain": _drain,
@@ -135,52 +125,57 @@ OF_NODES: Mapping[str, Callable[[str, Given], tuple[str, dict[str, Any], str]]] 
 }
 
 
-def _job(given: Given) -> str:
+def _job(given: ActionInput) -> str:
     if not given.job:
-        raise BadRequest(reason="No job was named.", remedy="Name the job the node is kept from.")
+        raise BadRequest(reason="No job was named.", remedy="Name the job that the node is excluded from.")
     return given.job
 
 
-async def steer_job(
+async def act_on_job(
     source: FarmSource,
-    place: JobLocation,
+    job: JobLocation,
     name: str,
-    given: Given,
-    late: Say = lambda said: None,  # noqa: ARG005
+    given: ActionInput,
+    report_late: Report = lambda message: None,  # noqa: ARG005
 ) -> list[str]:
-    """Do something to a job; returns what is to be said of it, within moments.
+    """Perform an action on a job; returns messages within `RESPONSE_TIMEOUT_S`.
 
     Parameters
     ----------
-    late
-        Takes what went wrong after that.
+    report_late
+        Called with an error that comes after that; the job's record shows a success.
     """
-    act = OF_JOBS.get(name)
+    act = JOB_ACTIONS.get(name)
     if act is None:
-        raise BadRequest(reason=f"'{name}' is nothing that can be done to a job.", remedy=_known(OF_JOBS))
-    said: list[str] = []
-    task = asyncio.create_task(asyncio.to_thread(act, source, place, given, said.append))
-    done, _ = await asyncio.wait({task}, timeout=ANSWERS_WITHIN_S)
+        raise BadRequest(reason=f"There is no action '{name}' on jobs.", remedy=_known(JOB_ACTIONS))
+    messages: list[str] = []
+    task = asyncio.create_task(asyncio.to_thread(act, source, job, given, messages.append))
+    done, _ = await asyncio.wait({task}, timeout=RESPONSE_TIMEOUT_S)
     if done:
         task.result()
-        return said
-    task.add_done_callback(lambda ended: _overhear(ended, late))
-    return said or [f"{place.job_id}: {name} is under way."]
+        return messages
+
+    def on_end(ended: asyncio.Task[None]) -> None:
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            report_late(str(error))
+
+    task.add_done_callback(on_end)
+    return messages or [f"{job.job_id}: {name} is in progress."]
 
 
-async def steer_node(source: FarmSource, node: str, name: str, given: Given) -> list[str]:
-    """Do something to a node; returns what is to be said of it."""
-    act = OF_NODES.get(name)
+async def act_on_node(source: FarmSource, node: str, name: str, given: ActionInput) -> list[str]:
+    """Perform an action on a node; returns messages."""
+    act = NODE_ACTIONS.get(name)
     if act is None:
-        raise BadRequest(reason=f"'{name}' is nothing that can be done to a node.", remedy=_known(OF_NODES))
-    call, what, said = act(node, given)
-    await asyncio.to_thread(lambda: source.steer(call, node=node, **what))
-    return [said]
+        raise BadRequest(reason=f"There is no action '{name}' on nodes.", remedy=_known(NODE_ACTIONS))
+    call, arguments, message = act(node, given)
+    await asyncio.to_thread(lambda: source.call_arbiter(call, node=node, **arguments))
+    return [message]
 
 
-async def steer_licence(source: FarmSource, renderer: str, given: Given) -> list[str]:
-    """Limit on how many nodes a renderer is used at once; without a number, on any."""
-    await asyncio.to_thread(lambda: source.steer("license", renderer=renderer, most=given.most))
+async def limit_renderer(source: FarmSource, renderer: str, given: ActionInput) -> list[str]:
+    """Limit on how many nodes a renderer is used at once, or remove the limit; returns messages."""
+    await asyncio.to_thread(lambda: source.call_arbiter("license", renderer=renderer, most=given.most))
     if given.most is None:
         return [f"Any number of nodes may use {renderer}."]
     plural = given.most != 1
@@ -189,13 +184,7 @@ async def steer_licence(source: FarmSource, renderer: str, given: Given) -> list
 
 async def check_node(source: FarmSource, node: str) -> Mapping[str, Any]:
     """Check a node; returns its readiness."""
-    return await asyncio.wait_for(asyncio.to_thread(source.check, node), CHECK_WITHIN_S)
-
-
-def _overhear(task: asyncio.Task[None], late: Say) -> None:
-    """Pass on what went wrong with a control that was answered for before; what went well the job's record tells."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        late(str(error))
+    return await asyncio.wait_for(asyncio.to_thread(source.check, node), CHECK_TIMEOUT_S)
 
 
 def _known(names: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The monitor as an ASGI app: the page, what it shows (server-sent events), pictures, and what its controls do."""
+"""The monitor as an ASGI app: the page, the documents it shows (server-sent events), pictures, and controls."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ from starlette.staticfiles import StaticFiles
 from frontburner.jobs.job import JobRefused
 from frontburner.monitor import actions, thumbnails
 from frontburner.monitor.hub import FARM, JOB, NODE, Hub
-from frontburner.monitor.page_permissions import document, everyone, refusal
-from frontburner.monitor.refusals import BadRequest, RequestRefused, by_field
+from frontburner.monitor.requests import (
+    BadRequest,
+    RequestRefused,
+    allow_all,
+    problems_by_field,
+    read_json,
+    refusal,
+    validate,
+)
 from frontburner.monitor.submit_page import SubmitPage
 from frontburner.record.registry import JobActionRefused, UnknownJob
 from storage.errors import FrontburnerError
@@ -33,15 +40,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from frontburner.monitor.drop_submission import DropHandler
+    from frontburner.monitor.drop_handler import DropHandler
     from frontburner.monitor.farm_source import FarmSource
-    from frontburner.monitor.page_permissions import May, Right
+    from frontburner.monitor.requests import Permission, PermissionCheck
     from frontburner.monitor.thumbnails import Image
     from frontburner.record.registry import JobLocation
 
 PAGE = Path(__file__).with_name("page")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-SAFE = {
+SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -51,13 +58,13 @@ SAFE = {
 }
 
 
-def monitor(
+def make_app(
     source: FarmSource,
     *,
-    may: May = everyone,
+    allowed: PermissionCheck = allow_all,
     hosts: Sequence[str] = LOOPBACK,
-    reception: DropHandler | None = None,
-    who: Callable[[Request], str] = lambda _: "",
+    drops: DropHandler | None = None,
+    user_of: Callable[[Request], str] = lambda _: "",
 ) -> Starlette:
     """Make the app.
 
@@ -65,201 +72,201 @@ def monitor(
     ----------
     source
         The farm that is shown.
-    may
-        Whether a request may look, submit, or operate; who asks has been made out before, by whoever mounts the app.
+    allowed
+        Whether a request may look, submit, or operate; its user has been authenticated by the app around this one.
     hosts
-        Names under which it may be reached: another site's name that leads here is refused.
-    reception
-        Takes scenes that are dropped on the page; without one, none are taken.
-    who
-        What whoever asks is called.
+        Host names it may be reached by: others, whose DNS entry an attacker points here, are refused.
+    drops
+        Accepts scenes that are dropped on the page; without it, none are accepted.
+    user_of
+        Returns the user's name of a request.
     """
-    desk = _Pages(hub=Hub(source=source), source=source, may=may)
-    submit = SubmitPage(hub=desk.hub, reception=reception, may=may, who=who)
+    endpoints = _Endpoints(hub=Hub(source=source), source=source, allowed=allowed)
+    submit = SubmitPage(hub=endpoints.hub, drops=drops, allowed=allowed, user_of=user_of)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        desk.hub.begin()
-        submit.sweep()
+        endpoints.hub.start()
+        submit.start_cleanup()
         try:
             yield
         finally:
-            await desk.hub.end()
-            submit.rest()
+            await endpoints.hub.stop()
+            submit.stop_cleanup()
 
     app = Starlette(
         routes=[
-            Route("/api/me", desk.me),
-            Route("/api/stream", desk.stream),
-            Route("/api/stream/job/{job}", desk.stream),
-            Route("/api/stream/node/{node}", desk.stream),
-            Route("/api/jobs", desk.jobs),
-            Route("/api/nodes", desk.nodes),
-            Route("/api/jobs/{job}/frames/{frame:int}/small", desk.small),
-            Route("/api/jobs/{job}/frames/{frame:int}/file.{ending}", desk.file),
-            Route("/api/jobs/{job}/parts/{where}", desk.part),
-            Route("/api/jobs/{job}/chart.png", desk.chart),
-            Route("/api/jobs/{job}/{action}", desk.steer_job, methods=["POST"]),
-            Route("/api/nodes/{node}/check", desk.check_node, methods=["POST"]),
-            Route("/api/nodes/{node}/{action}", desk.steer_node, methods=["POST"]),
-            Route("/api/licences/{renderer}", desk.steer_licence, methods=["POST"]),
+            Route("/api/me", endpoints.me),
+            Route("/api/stream", endpoints.stream),
+            Route("/api/stream/job/{job}", endpoints.stream),
+            Route("/api/stream/node/{node}", endpoints.stream),
+            Route("/api/jobs", endpoints.jobs),
+            Route("/api/nodes", endpoints.nodes),
+            Route("/api/jobs/{job}/frames/{frame:int}/small", endpoints.small),
+            Route("/api/jobs/{job}/frames/{frame:int}/file.{ending}", endpoints.file),
+            Route("/api/jobs/{job}/parts/{where}", endpoints.part),
+            Route("/api/jobs/{job}/chart.png", endpoints.chart),
+            Route("/api/jobs/{job}/{action}", endpoints.act_on_job, methods=["POST"]),
+            Route("/api/nodes/{node}/check", endpoints.check_node, methods=["POST"]),
+            Route("/api/nodes/{node}/{action}", endpoints.act_on_node, methods=["POST"]),
+            Route("/api/licences/{renderer}", endpoints.limit_renderer, methods=["POST"]),
             *submit.routes(),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(_Safe)],
-        exception_handlers={FrontburnerError: _told},
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(_SecurityHeaders)],
+        exception_handlers={FrontburnerError: _error_response},
         lifespan=lifespan,
     )
-    app.state.hub = desk.hub
+    app.state.hub = endpoints.hub
     return app
 
 
-class _Safe:
-    """Adds to every answer what keeps a browser from being turned against it."""
+class _SecurityHeaders:
+    """Middleware that adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [(name.encode(), value.encode()) for name, value in SAFE.items()]
+                headers = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
                 known = {name for name, _ in message["headers"]}
                 if b"cache-control" not in known:
                     headers.append((b"cache-control", b"no-cache"))
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        await self.app(scope, receive, sending)
+        await self.app(scope, receive, send_with_headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pages:
-    """Answers requests."""
+class _Endpoints:
+    """The endpoints of the app."""
 
     hub: Hub
     source: FarmSource
-    may: May
+    allowed: PermissionCheck
 
     async def me(self, request: Request) -> Response:
-        """What whoever asks may do."""
-        rights: tuple[Right, ...] = ("look", "submit", "operate")
-        return JSONResponse({right: self.may(request, right) for right in rights})
+        """What the user may do."""
+        permissions: tuple[Permission, ...] = ("look", "submit", "operate")
+        return JSONResponse({permission: self.allowed(request, permission) for permission in permissions})
 
     async def stream(self, request: Request) -> Response:
         """Follow the farm, a job or a node."""
-        if (no := self._refused(request, "look")) is not None:
-            return no
-        self.hub.begin()
+        if (refused := self._refused(request, "look")) is not None:
+            return refused
+        self.hub.start()
         names = request.path_params
         topic = f"{JOB}{names['job']}" if "job" in names else f"{NODE}{names['node']}" if "node" in names else FARM
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._told(topic), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._events(topic), media_type="text/event-stream", headers=headers)
 
-    async def _told(self, topic: str) -> AsyncIterator[str]:
-        async for kind, told in self.hub.follow(topic):
-            yield f"event: {kind}\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
+    async def _events(self, topic: str) -> AsyncIterator[str]:
+        async for kind, document in self.hub.follow(topic):
+            yield f"event: {kind}\ndata: {json.dumps(document, separators=(',', ':'))}\n\n"
 
     async def jobs(self, request: Request) -> Response:
         """All jobs, for programs."""
-        return self._refused(request, "look") or JSONResponse(list(self.hub.now(FARM)["jobs"].values()))
+        return self._refused(request, "look") or JSONResponse(list(self.hub.document(FARM)["jobs"].values()))
 
     async def nodes(self, request: Request) -> Response:
         """All nodes, for programs."""
-        return self._refused(request, "look") or JSONResponse(list(self.hub.now(FARM)["nodes"].values()))
+        return self._refused(request, "look") or JSONResponse(list(self.hub.document(FARM)["nodes"].values()))
 
     async def small(self, request: Request) -> Response:
-        """A small picture of a frame."""
-        wanted = request.query_params.get("px", "")
-        longer_px = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else thumbnails.SIZES[1]
+        """A thumbnail of a frame."""
+        px = request.query_params.get("px", "")
+        longer_px = int(px) if px.isdecimal() and len(px) < 6 else thumbnails.SIZES[1]
 
-        def find(place: JobLocation) -> Image | None:
+        def find(location: JobLocation) -> Image | None:
             outputs = self._outputs(request)
             if outputs:
-                return thumbnails.small(place, outputs, longer_px)
-            return thumbnails.early(place, self._stem(request), longer_px)
+                return thumbnails.thumbnail(location, outputs, longer_px)
+            return thumbnails.preview(location, self._stem(request), longer_px)
 
-        return await self._image(request, find, kept="v" in request.query_params)
+        return await self._image(request, find, cacheable="v" in request.query_params)
 
     async def file(self, request: Request) -> Response:
         """A frame's file as it is."""
         ending = request.path_params["ending"]
-        return await self._image(request, lambda place: thumbnails.file(place, self._outputs(request), ending))
+        return await self._image(request, lambda location: thumbnails.file(location, self._outputs(request), ending))
 
     async def part(self, request: Request) -> Response:
-        """A part of a still; no content where it comes in a moment, or has gone since its picture is in place."""
-        return await self._image(request, lambda place: thumbnails.part(place, request.path_params["where"]))
+        """A part of a still; no content if it isn't in the store yet, or was deleted with its units."""
+        return await self._image(request, lambda location: thumbnails.part(location, request.path_params["where"]))
 
     async def chart(self, request: Request) -> Response:
         """The chart of a job."""
         return await self._image(request, thumbnails.chart)
 
     async def _image(
-        self, request: Request, find: Callable[[JobLocation], Image | None], *, kept: bool = False
+        self, request: Request, find: Callable[[JobLocation], Image | None], *, cacheable: bool = False
     ) -> Response:
-        if (no := self._refused(request, "look")) is not None:
-            return no
-        image = await asyncio.to_thread(find, self._place(request))
+        if (refused := self._refused(request, "look")) is not None:
+            return refused
+        image = await asyncio.to_thread(find, self._location(request))
         if image is None:
-            return JSONResponse({"reason": "There is no such picture (yet).", "remedy": ""}, status_code=404)
-        if image is thumbnails.NOTHING:
+            return JSONResponse({"reason": "There is no such picture yet.", "remedy": ""}, status_code=404)
+        if image is thumbnails.EMPTY:
             return Response(status_code=204)
-        headers = {"cache-control": "private, max-age=86400" if kept else "no-cache"}
+        headers = {"cache-control": "private, max-age=86400" if cacheable else "no-cache"}
         if image.name:
             headers["content-disposition"] = f"inline; filename*=UTF-8''{quote(image.name, safe='')}"
-        return Response(image.data, media_type=image.kind, headers=headers)
+        return Response(image.data, media_type=image.media_type, headers=headers)
 
-    async def steer_job(self, request: Request) -> Response:
-        """Suspend, cancel, resume, run again, give a priority."""
+    async def act_on_job(self, request: Request) -> Response:
+        """Suspend, cancel, resume, run again, set the priority."""
         job = request.path_params["job"]
 
-        async def act(given: actions.Given) -> list[str]:
-            action, late = request.path_params["action"], partial(self.hub.note, job)
-            return await actions.steer_job(self.source, self._place(request), action, given, late)
+        async def act(given: actions.ActionInput) -> list[str]:
+            action, report_late = request.path_params["action"], partial(self.hub.note, job)
+            return await actions.act_on_job(self.source, self._location(request), action, given, report_late)
 
-        return await self._operate(request, act, hurry=job)
+        return await self._operate(request, act, job=job)
 
-    async def steer_node(self, request: Request) -> Response:
-        """Pause, resume, drain, remove, exclude, include, group, give hours."""
+    async def act_on_node(self, request: Request) -> Response:
+        """Pause, resume, drain, remove, exclude, include, set groups and hours."""
 
-        async def act(given: actions.Given) -> list[str]:
+        async def act(given: actions.ActionInput) -> list[str]:
             node, action = request.path_params["node"], request.path_params["action"]
-            return await actions.steer_node(self.source, node, action, given)
+            return await actions.act_on_node(self.source, node, action, given)
 
         return await self._operate(request, act)
 
-    async def steer_licence(self, request: Request) -> Response:
-        """Limit a renderer's use."""
+    async def limit_renderer(self, request: Request) -> Response:
+        """Limit the use of a renderer."""
 
-        async def act(given: actions.Given) -> list[str]:
-            return await actions.steer_licence(self.source, request.path_params["renderer"], given)
+        async def act(given: actions.ActionInput) -> list[str]:
+            return await actions.limit_renderer(self.source, request.path_params["renderer"], given)
 
         return await self._operate(request, act)
 
     async def check_node(self, request: Request) -> Response:
-        """Check a node, and say how it came out."""
-        if (no := self._refused(request, "operate")) is not None:
-            return no
+        """Check a node, and return its readiness."""
+        if (refused := self._refused(request, "operate")) is not None:
+            return refused
         return JSONResponse(dict(await actions.check_node(self.source, request.path_params["node"])))
 
     async def _operate(
-        self, request: Request, act: Callable[[actions.Given], Awaitable[list[str]]], *, hurry: str = ""
+        self, request: Request, act: Callable[[actions.ActionInput], Awaitable[list[str]]], *, job: str = ""
     ) -> Response:
-        if (no := self._refused(request, "operate")) is not None:
-            return no
-        said = await act(actions.given_from(await document(request)))
-        self.hub.hurry(hurry)
-        return JSONResponse({"said": said})
+        if (refused := self._refused(request, "operate")) is not None:
+            return refused
+        messages = await act(validate(actions.ActionInput, await read_json(request)))
+        self.hub.refresh(job)
+        return JSONResponse({"said": messages})
 
-    def _refused(self, request: Request, right: Right) -> Response | None:
-        return refusal(request, right, self.may)
+    def _refused(self, request: Request, permission: Permission) -> Response | None:
+        return refusal(request, permission, self.allowed)
 
-    def _place(self, request: Request) -> JobLocation:
+    def _location(self, request: Request) -> JobLocation:
         job = request.path_params["job"]
         watched = self.hub.jobs.get(job)
         if watched is None:
             raise UnknownJob(reason=f"There is no job '{job}' here.", remedy="`frontburner job list` shows them.")
-        return watched.place
+        return watched.location
 
     def _outputs(self, request: Request) -> Sequence[str]:
         return self.hub.jobs[request.path_params["job"]].outputs.get(request.path_params["frame"], ())
@@ -268,15 +275,15 @@ class _Pages:
         return self.hub.jobs[request.path_params["job"]].stem(request.path_params["frame"])
 
 
-def _told(_: Request, error: Exception) -> Response:
-    """Say an error as a sentence, with what to do."""
+def _error_response(_: Request, error: Exception) -> Response:
+    """Return an error with its reason and remedy."""
     assert isinstance(error, FrontburnerError)
     status = 503 if error.retryable else 409
-    told: dict[str, object] = {"reason": error.reason, "remedy": error.remedy}
+    body: dict[str, object] = {"reason": error.reason, "remedy": error.remedy}
     match error:
         case JobRefused():
             status = 400
-            told |= {"reason": str(error), "fields": by_field(error.problems)}
+            body |= {"reason": str(error), "fields": problems_by_field(error.problems)}
         case BadRequest():
             status = 400
         case RequestRefused():
@@ -287,4 +294,4 @@ def _told(_: Request, error: Exception) -> Response:
             status = 409
         case _:
             pass
-    return JSONResponse(told, status_code=status)
+    return JSONResponse(body, status_code=status)

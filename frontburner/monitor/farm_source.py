@@ -1,4 +1,4 @@
-"""Where the monitor's knowledge comes from, and whom its controls reach: the farm and the jobs of this machine."""
+"""The farm that a monitor shows and controls: its nodes and licences, and the jobs of this machine or of a store."""
 
 from __future__ import annotations
 
@@ -17,58 +17,44 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from frontburner.control.resume import RerunRequest
     from frontburner.record.registry import JobLocation
 
 COMMAND = "import sys; from frontburner.cli import main; main()"
-WENT_WRONG = (2, 3)
-"""Exit codes of a command that did not do what it was asked for."""
+FAILURE_CODES = (2, 3)
+"""Exit codes of a command that was refused or failed."""
 LAST_LINES = 5
-_ASKED = {
-    DesiredState.SUSPEND: "it is suspended when the units under way have ended.",
-    DesiredState.SUSPEND_NOW: "it is suspended; units under way are rendered again later.",
+_REQUESTED = {
+    DesiredState.SUSPEND: "it is suspended once the units in flight have ended.",
+    DesiredState.SUSPEND_NOW: "it is suspended; units in flight are rendered again later.",
     DesiredState.CANCEL: "it is cancelled; what is finished is kept.",
     DesiredState.RUN: "it goes on.",
 }
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunAgain:
-    """What of a job is to be run again, as `frontburner job rerun` has it."""
-
-    frames: str = ""
-    failed: bool = False
-    missing: bool = False
-    new_seed: bool = False
-
-    def options(self) -> list[str]:
-        """Its options."""
-        flags = [f"--{name.replace('_', '-')}" for name in ("failed", "missing", "new_seed") if getattr(self, name)]
-        return [*(["--frames", self.frames] if self.frames.strip() else []), *flags]
+Report = Callable[[str], None]
 
 
 class FarmSource(Protocol):
-    """A farm to look at, and to steer. All calls may block; each error is a `FrontburnerError`."""
+    """A farm to show and control. All calls may block; every error is a `FrontburnerError`."""
 
-    def places(self) -> Sequence[JobLocation]:
-        """Jobs, and the stores their records are in, the last one first."""
+    def list_jobs(self) -> Sequence[JobLocation]:
+        """Return the jobs and the stores of their records, the last one first."""
         ...
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What the farm's arbiter tells of nodes, jobs and licences."""
+        """Return the arbiter's view of nodes, jobs and licences."""
         ...
 
-    def steer(self, call: str, **what: Any) -> None:  # noqa: ANN401 - as the call has it
+    def call_arbiter(self, call: str, **arguments: Any) -> None:  # noqa: ANN401 - depends on the call
         """Have the arbiter change something."""
         ...
 
-    def wish(self, place: JobLocation, wish: DesiredState, say: Say) -> None:
-        """Suspend or cancel a job, and return when its run has ended."""
+    def request_stop(self, job: JobLocation, state: DesiredState, report: Report) -> None:
+        """Suspend or cancel a job."""
         ...
 
-    def go_on(self, place: JobLocation, again: RunAgain | None, say: Say) -> None:
-        """Go on with a job, or run it again; returns once that is under way, and raises what kept it from beginning."""
+    def resume(self, job: JobLocation, request: RerunRequest | None, report: Report) -> None:
+        """Resume a job, or with a request run it again; returns once its run has ended or moved to Prefect."""
         ...
 
     def check(self, node: str) -> Mapping[str, Any]:
@@ -83,7 +69,7 @@ class LocalFarm:
     Parameters
     ----------
     scheduler
-        Address of the scheduler; empty is that of the environment or the one farm of this machine.
+        Address of the scheduler; empty is that of the environment, or the only farm of this machine.
     out
         A store whose jobs are shown; None shows those this machine has run.
     """
@@ -91,34 +77,34 @@ class LocalFarm:
     scheduler: str = ""
     out: str | None = None
 
-    def places(self) -> Sequence[JobLocation]:
-        """Jobs, the last one first."""
+    def list_jobs(self) -> Sequence[JobLocation]:
+        """Return the jobs, the last one first."""
         from frontburner.record.registry import list_jobs
 
         return list_jobs(self.out)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What the arbiter tells."""
+        """Return the arbiter's view."""
         return self._call("snapshot")  # type: ignore[no-any-return]
 
-    def steer(self, call: str, **what: Any) -> None:  # noqa: ANN401
+    def call_arbiter(self, call: str, **arguments: Any) -> None:  # noqa: ANN401
         """Have the arbiter change something."""
-        self._call(call, **what)
+        self._call(call, **arguments)
 
-    def wish(self, place: JobLocation, wish: DesiredState, say: Say) -> None:
-        """Suspend or cancel a job; one that has no run is cancelled where Prefect holds it."""
-        if status_of(place.store, place.job_id).open:
-            set_desired_state(place.store, place.job_id, wish, at=datetime.now().astimezone(), by=current_user())
-            say(f"{place.job_id}: {_ASKED[wish]}")
+    def request_stop(self, job: JobLocation, state: DesiredState, report: Report) -> None:
+        """Suspend or cancel a job; without a run, it is cancelled at its Prefect deployment."""
+        if status_of(job.store, job.job_id).open:
+            set_desired_state(job.store, job.job_id, state, at=datetime.now().astimezone(), by=current_user())
+            report(f"{job.job_id}: {_REQUESTED[state]}")
         else:
-            self._command(place, "cancel" if wish is DesiredState.CANCEL else "suspend", say=say)
+            self._run_command(job, "cancel" if state is DesiredState.CANCEL else "suspend", report=report)
 
-    def go_on(self, place: JobLocation, again: RunAgain | None, say: Say) -> None:
-        """Go on as the command does: at the job's Prefect deployment, or in a process of its own on this machine."""
-        if again is None:
-            self._command(place, "resume", say=say)
+    def resume(self, job: JobLocation, request: RerunRequest | None, report: Report) -> None:
+        """Resume as the command does: at the job's Prefect deployment, or in a process of its own on this machine."""
+        if request is None:
+            self._run_command(job, "resume", report=report)
         else:
-            self._command(place, "rerun", *again.options(), say=say)
+            self._run_command(job, "rerun", *_options(request), report=report)
 
     def check(self, node: str) -> Mapping[str, Any]:
         """Check a node."""
@@ -129,36 +115,41 @@ class LocalFarm:
         with farm_check(find_scheduler(self.scheduler)) as farm:
             return farm.nodes(CheckRequest(renderers=(), scene="", store_url=""), [node])[0].document()
 
-    def _command(self, place: JobLocation, *words: str, say: Say) -> None:
-        """Give a command of `frontburner job` in a process that outlives this one, and wait for its end.
+    def _run_command(self, job: JobLocation, action: str, *options: str, report: Report) -> None:
+        """Run a command of `frontburner job` in a process that outlives this one, and wait for its end.
 
         Raises
         ------
         FrontburnerError
-            With its last words, where it didn't do what it was asked for.
+            With the end of its output, if it was refused or failed.
         """
-        action, *options = words
         where = [] if self.out is None else ["--out", self.out]
-        log = Settings().home / "logs" / "jobs" / f"{place.job_id}.log"
+        log = Settings().home / "logs" / "jobs" / f"{job.job_id}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as said:
-            begin = said.tell()
+        with log.open("ab") as sink:
+            start = sink.tell()
             process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, "job", action, place.job_id, *options, *where],
-                stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+                [sys.executable, "-c", COMMAND, "job", action, job.job_id, *options, *where],
+                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True,
             )  # fmt: skip
         if action in ("resume", "rerun"):
-            say(f"{place.job_id} goes on: its process starts on this machine.")
+            report(f"{job.job_id} goes on: its process starts on this machine.")
         code = process.wait()
-        with log.open("rb") as told:
-            told.seek(begin)
-            last = " ".join(told.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:])
-        if code in WENT_WRONG:
-            raise FrontburnerError(reason=last or f"{place.job_id}: nothing came of it.", remedy=f"Its log: {log}")
-        say(last)
+        with log.open("rb") as written:
+            written.seek(start)
+            last = " ".join(written.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:])
+        if code in FAILURE_CODES:
+            raise FrontburnerError(reason=last or f"{job.job_id}: {action} failed.", remedy=f"Its log: {log}")
+        report(last)
 
-    def _call(self, name: str, **what: Any) -> Any:  # noqa: ANN401
+    def _call(self, name: str, **arguments: Any) -> Any:  # noqa: ANN401
         from frontburner.cluster.arbiter_calls import call
         from frontburner.cluster.running_farms import find_scheduler
 
-        return call(find_scheduler(self.scheduler), name, **what)
+        return call(find_scheduler(self.scheduler), name, **arguments)
+
+
+def _options(request: RerunRequest) -> list[str]:
+    """Return a request as options of `frontburner job rerun`."""
+    flags = [f"--{name.replace('_', '-')}" for name in ("failed", "missing", "new_seed") if getattr(request, name)]
+    return [*(["--frames", request.frames] if request.frames.strip() else []), *flags]

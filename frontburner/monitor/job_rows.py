@@ -1,4 +1,4 @@
-"""A job as the page shows it: a row among others, and all there is to tell of it. Folds over its record, pure."""
+"""A job as the page shows it: a row in the list, and all its details. Pure functions over its record."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from frontburner import events as ev
 from frontburner.events import RunState
 from frontburner.monitor.json_patch import without_none
-from frontburner.monitor.node_activity import NodeActivities
-from frontburner.monitor.picture_rows import PictureRows
+from frontburner.monitor.nodes import NodeActivities, format_blocks
+from frontburner.monitor.pictures import Pictures
 from frontburner.record.event_codec import decode
 from frontburner.reports.report import Report
 from frontburner.reports.summary import summary
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from frontburner.record.job_status import JobStatus
 
 LINES_KEPT = 200
-_FIRST = ("at", "what", "node", "frame")
-_DULL = (
+_LEADING = ("at", "what", "node", "frame")
+_FREQUENT = (
     ev.UnitStarted,
     ev.UnitFinished,
     ev.UnitReused,
@@ -34,36 +34,33 @@ _DULL = (
     ev.FarmMeasured,
     ev.ExpectedWorkChanged,
 )
-"""What happens too often to be read as it goes by; the nodes and frames themselves show it."""
+"""Events too frequent for the log of a job; the nodes and frames show them."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Live:
-    """All that the page shows of a job whose record is read from its beginning.
-
-    ``report`` is that of the last run.
-    """
+class LiveJob:
+    """The details of a job, folded from its whole record; ``report`` is that of the last run."""
 
     report: Report = field(default_factory=Report)
-    pictures: PictureRows = field(default_factory=PictureRows)
-    doings: NodeActivities = field(default_factory=NodeActivities)
+    pictures: Pictures = field(default_factory=Pictures)
+    activities: NodeActivities = field(default_factory=NodeActivities)
     lines: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
-    """What happened of late: its number, when, in words."""
+    """The last events: number, moment, text."""
     deadline: ev.DeadlineForecast | None = None
     noise: float | None = None
-    began: datetime | None = None
+    started: datetime | None = None
     now: datetime | None = None
-    """When something was last heard."""
+    """When the last event happened."""
     _count: int = 0
 
-    def take(self, told: Mapping[str, Any]) -> None:
-        """Fold in one more event of the record."""
+    def on_event(self, line: Mapping[str, Any]) -> None:
+        """Add an event of the record."""
         self._count += 1
-        self.now = at = datetime.fromisoformat(told["at"])
-        self.began = self.began or at  # a record whose beginning is lost counts from what there is
-        event = decode(told, (at - self.began).total_seconds())
-        if not isinstance(event, _DULL):
-            self.lines.append((self._count, told["at"], words(told)))
+        self.now = at = datetime.fromisoformat(line["at"])
+        self.started = self.started or at  # a record may have lost its beginning
+        event = decode(line, (at - self.started).total_seconds())
+        if not isinstance(event, _FREQUENT):
+            self.lines.append((self._count, line["at"], format_event(line)))
         match event:
             case None:
                 return
@@ -71,13 +68,13 @@ class Live:
                 self.report.ended_s = max(self.report.ended_s, at_s)
                 return
             case ev.RunStarted():
-                self.began, self.report, self.deadline, event = at, Report(), None, replace(event, at_s=0.0)
+                self.started, self.report, self.deadline, event = at, Report(), None, replace(event, at_s=0.0)
             case _:
                 pass
-        with suppress(KeyError):  # a record that begins in the middle tells of nodes nobody knows
+        with suppress(KeyError):  # if the beginning is lost, nodes may be unknown
             self.report.take(event)
-        self.pictures.take(event)
-        self.doings.take(event, told["at"])
+        self.pictures.on_event(event)
+        self.activities.on_event(event, line["at"])
         match event:
             case ev.DeadlineForecast():
                 self.deadline = event
@@ -88,22 +85,22 @@ class Live:
 
     @property
     def efficiency(self) -> float | None:
-        """The report's efficiency so far; units under way are taken to count. None before the first has ended."""
+        """The efficiency so far, with units in flight counted as useful. None before the first unit has ended."""
         if not self.report.units or self.now is None or not self.report.available_s:
             return None
-        under_way_s = sum(doing.at_it_s(self.now.timestamp()) for doing in self.doings.nodes.values())
-        return round(min(1.0, (self.report.busy_s + under_way_s) / self.report.available_s), 3)
+        in_flight_s = sum(each.in_flight_s(self.now.timestamp()) for each in self.activities.nodes.values())
+        return round(min(1.0, (self.report.busy_s + in_flight_s) / self.report.available_s), 3)
 
 
-def words(told: Mapping[str, Any]) -> str:
-    """An event in words, without its moment."""
-    rest = (f"{name} {value}" for name, value in told.items() if name not in _FIRST and _telling(value))
-    frame = f"frame {told['frame']}" if "frame" in told else ""
-    return " · ".join(filter(None, [told["what"], told.get("node", ""), frame, *rest]))
-
-
-def _telling(value: object) -> bool:
-    return value not in (None, "", []) and not isinstance(value, dict)
+def format_event(line: Mapping[str, Any]) -> str:
+    """Format an event as text, without its moment."""
+    rest = (
+        f"{name} {value}"
+        for name, value in line.items()
+        if name not in _LEADING and value not in (None, "", []) and not isinstance(value, dict)
+    )
+    frame = f"frame {line['frame']}" if "frame" in line else ""
+    return " · ".join(filter(None, [line["what"], line.get("node", ""), frame, *rest]))
 
 
 def row(
@@ -111,22 +108,22 @@ def row(
     state: RunState,
     now: datetime,
     *,
-    live: Live | None = None,
+    live: LiveJob | None = None,
     report: Mapping[str, Any] | None = None,
     priority: int | None = None,
 ) -> dict[str, Any]:
-    """Return what a list of jobs shows of one.
+    """Return the row of a job in the list.
 
     Parameters
     ----------
     state
-        How it stands, once it is known whether its run still lives.
+        Its state, after the check whether its run still lives.
     live
-        What was folded from its record, if that was read.
+        Its details, if its record was read.
     report
         The report of its last run, once that has ended.
     priority
-        The priority it was given from outside, if any.
+        The priority that was set after submission, if any.
     """
     job = status.job
     running = state in (RunState.RUNNING, RunState.ENDING)
@@ -145,10 +142,10 @@ def row(
             "written": len(status.written),
             "failed": len(status.failed),
             "left_s": None if left_s is None else round(left_s, 1),
-            "ends_at": None if left_s is None else _moment(status.last, left_s),
+            "ends_at": None if left_s is None else _moment_after(status.last, left_s),
             "finish_by": _finish_by(live, report),
             "efficiency": _efficiency(live if running else None, report),
-            "nodes": _nodes_there(status, running=running),
+            "nodes": _node_count(status, running=running),
             "waits": _waits(live) if running and live else None,
             "noise": live.noise if live else None,
             "started": status.started,
@@ -166,21 +163,21 @@ def row(
     )
 
 
-def _moment(at: str, seconds: float) -> str:
+def _moment_after(at: str, seconds: float) -> str:
     return (datetime.fromisoformat(at) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 def title(job_id: str, job: Mapping[str, Any]) -> str:
-    """What people call a job."""
+    """Return a job's title."""
     return str(job.get("name") or job_id.rpartition("-")[0] or job_id)
 
 
 def details(
-    status: JobStatus, state: RunState, live: Live, *, report: Mapping[str, Any] | None = None, chart: bool = False
+    status: JobStatus, state: RunState, live: LiveJob, *, report: Mapping[str, Any] | None = None, chart: bool = False
 ) -> dict[str, Any]:
-    """Return all there is to tell of a job, besides its row."""
+    """Return the details of a job, besides its row."""
     running = state in (RunState.RUNNING, RunState.ENDING)
-    done = report if not running else None
+    final_report = report if not running else None
     job = status.job
     return without_none(
         {
@@ -190,11 +187,11 @@ def details(
                 str(frame): {"reason": reason, "last_words": last_words}
                 for frame, (reason, last_words) in status.failed.items()
             },
-            "flagged": {str(frame): said for frame, (_, said) in sorted(status.flagged.items())},
+            "flagged": {str(frame): reason for frame, (_, reason) in sorted(status.flagged.items())},
             "products": status.products,
-            "still": live.pictures.of_still() or None,
-            "nodes": {name: _of_node(live, name) for name in live.doings.nodes},
-            "figures": dict(summary(dict(done))) if done else _figures(live),
+            "still": live.pictures.still_document() or None,
+            "nodes": {name: _node(live, name) for name in live.activities.nodes},
+            "figures": dict(summary(dict(final_report))) if final_report else _figures(live),
             "chart": chart and not running,
             "runs": {
                 str(status.runs - len(status.last_runs) + nth): {
@@ -203,61 +200,48 @@ def details(
                 }
                 for nth, run in enumerate(status.last_runs, start=1)
             },
-            "lines": {str(nth): [at, said] for nth, at, said in live.lines},
+            "lines": {str(nth): [at, text] for nth, at, text in live.lines},
         }
     )  # fmt: skip
 
 
-def _of_node(live: Live, name: str) -> dict[str, Any]:
-    doing, figures = live.doings.nodes[name], live.report.nodes.get(name)
+def _node(live: LiveJob, name: str) -> dict[str, Any]:
+    activity, figures = live.activities.nodes[name], live.report.nodes.get(name)
     return {
-        "there": doing.there,
-        "said": doing.said or (f"lost at {doing.lost[11:19]}" if doing.lost else ""),
+        "there": activity.connected,
+        "said": activity.why or (f"lost at {activity.lost_at[11:19]}" if activity.lost_at else ""),
         "units": figures.units if figures else 0,
         "busy_s": round(figures.busy_s, 1) if figures else 0.0,
-        "rate": round(doing.rate),
-        "mishaps": len(doing.mishaps),
-        "doing": doing_words(doing.under_way),
+        "rate": round(activity.rate),
+        "mishaps": len(activity.failures),
+        "doing": format_blocks(activity.in_flight),
     }
 
 
-def doing_words(under_way: Mapping[Any, str]) -> str:
-    """What a node renders, in words."""
-    blocks = list(under_way)
-    if not blocks:
-        return ""
-    frames = sorted({block.frame for block in blocks})
-    if len(frames) > 1:
-        return f"frames {frames[0]}–{frames[-1]}"
-    region, samples = blocks[0].region, blocks[0].samples
-    return f"frame {frames[0]}, {region.width}×{region.height} at {region.x0},{region.y0}, samples {samples.start}–{samples.stop}"  # noqa: E501
-
-
-def _figures(live: Live) -> dict[str, str]:
-    """What can be said of a run under way, in the words of the report."""
-    report = live.report
-    if not report.units:
+def _figures(live: LiveJob) -> dict[str, str]:
+    """Return those figures of the report that are known while the run goes on."""
+    if not live.report.units:
         return {}
-    known = report.document()
-    return {name: said for name, said in summary(known) if name in ("units", "prediction", "scene")}
+    figures = summary(live.report.document())
+    return {name: text for name, text in figures if name in ("units", "prediction", "scene")}
 
 
 def _advice(status: JobStatus, state: RunState, now: datetime) -> str:
-    """Say the one command that brings it on, as the command line does."""
+    """Return the command to run next, as the command line shows it."""
     return status.advice(now) if status.state_at(now) is state else ""
 
 
-def _efficiency(live: Live | None, report: Mapping[str, Any] | None) -> float | None:
+def _efficiency(live: LiveJob | None, report: Mapping[str, Any] | None) -> float | None:
     if live is not None:
         return live.efficiency
     return report["efficiency"] if report and report.get("units") else None
 
 
-def _finish_by(live: Live | None, report: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _finish_by(live: LiveJob | None, report: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if live is not None and live.deadline is not None:
-        told = live.deadline
-        found = {"due": told.due, "expected": told.expected_end, "spare_s": told.spare_s, "sentence": told.sentence}
-        return found if told.made_it is None else {**found, "made_it": told.made_it}
+        now = live.deadline
+        found = {"due": now.due, "expected": now.expected_end, "spare_s": now.spare_s, "sentence": now.sentence}
+        return found if now.made_it is None else {**found, "made_it": now.made_it}
     if report and report.get("made_it") is not None:
         spare = datetime.fromisoformat(report["finish_by"]) - datetime.fromisoformat(report["expected_end"])
         return {"due": report["finish_by"], "expected": report["expected_end"], "spare_s": spare.total_seconds(),
@@ -265,27 +249,25 @@ def _finish_by(live: Live | None, report: Mapping[str, Any] | None) -> dict[str,
     return None
 
 
-def _nodes_there(status: JobStatus, *, running: bool) -> int:
+def _node_count(status: JobStatus, *, running: bool) -> int:
     return sum(node.state == "there" for node in status.nodes.values()) if running else len(status.nodes)
 
 
-def _waits(live: Live) -> str | None:
-    """Why nothing is rendered though the run goes on; None where something is."""
-    doings = live.doings.nodes.values()
-    if live.pictures.planned is None or any(doing.under_way for doing in doings):
+def _waits(live: LiveJob) -> str | None:
+    """Return why nothing is rendered although the run goes on; None if something is."""
+    nodes = live.activities.nodes.values()
+    if live.pictures.planned is None or any(node.in_flight or node.connected for node in nodes):
         return None
-    if any(doing.there for doing in doings):
-        return None
-    reasons = Counter(doing.said for doing in doings if doing.said)
+    reasons = Counter(node.why for node in nodes if node.why)
     if not reasons:
-        return "No node has come yet."
+        return "No node has joined yet."
     why, count = reasons.most_common(1)[0]
-    who = "its only node" if len(doings) == 1 else f"{count} of {len(doings)} nodes"
-    return f"Waits for a node; {who}: {why}"
+    which = "its only node" if len(nodes) == 1 else f"{count} of {len(nodes)} nodes"
+    return f"Waits for a node; {which}: {why}"
 
 
-def _picture(status: JobStatus, live: Live | None) -> str | None:
-    """Which picture stands for it in the list: a frame, and what tells its versions apart."""
+def _picture(status: JobStatus, live: LiveJob | None) -> str | None:
+    """Return the picture for the list: a frame, and a version for the browser's cache."""
     if status.written:
         return f"{max(status.written)}?v={status.runs}"
     if live is not None and live.pictures.preview is not None:
@@ -295,7 +277,7 @@ def _picture(status: JobStatus, live: Live | None) -> str | None:
 
 
 def run_page(run: ev.RunStarted | None) -> str | None:
-    """Where Prefect shows a run; None where it isn't known to be reached."""
+    """Return the address of a run in Prefect's UI; None if it is unknown."""
     if run is None or not (run.prefect_api and run.flow_run):
         return None
     parts = urlsplit(run.prefect_api)

@@ -1,4 +1,4 @@
-"""What changed between two documents, as a JSON merge patch (RFC 7396): a page is sent that, not the whole again."""
+"""JSON merge patches (RFC 7396): pages are sent changes instead of whole documents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what makes ``after`` of ``before``; empty where nothing changed.
+    """Return the patch from ``before`` to ``after``; empty if nothing changed.
 
-    None in a patch takes a member away, so documents themselves have no member that is None.
+    None in a patch removes a member, so documents themselves have no member that is None.
     """
     found: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():
@@ -26,7 +26,7 @@ def patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]
 
 
 def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a patch makes of a document: what the page does."""
+    """Return a document with a patch applied, as the page does."""
     after = dict(before)
     for name, value in change.items():
         if value is None:
@@ -39,7 +39,7 @@ def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
 
 
 def without_none(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document whose members are all there: one that is None is left out, at every depth."""
+    """Return a document without members that are None, at every depth."""
     return {
         name: without_none(value) if isinstance(value, dict) else value
         for name, value in document.items()

@@ -1,23 +1,21 @@
-"""What the page on which scenes are dropped asks of the monitor: takes files, reads the scene, has it rendered."""
+"""The endpoints of the page **Submit**: receive files, inspect the scene, submit its job."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.monitor.dropped_files import read_scene, scenes_in
-from frontburner.monitor.page_permissions import document, refusal
-from frontburner.monitor.refusals import CONFLICT, BadRequest, RequestRefused
-from frontburner.monitor.upload_names import MOST_FILES
-from frontburner.monitor.zip_upload import unpack
+from frontburner.monitor.requests import CONFLICT, BadRequest, RequestRefused, read_json, refusal, validate
+from frontburner.monitor.scene_inspection import inspect_scene, scenes_in
+from frontburner.monitor.upload_files import MAX_FILES, unpack
 from frontburner.settings import Settings
 from storage.errors import StoreError
 
@@ -27,21 +25,20 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from frontburner.monitor.drop_submission import Begun, DropHandler
+    from frontburner.monitor.drop_handler import DropHandler, SubmittedJob
     from frontburner.monitor.hub import Hub
-    from frontburner.monitor.page_permissions import May
+    from frontburner.monitor.requests import PermissionCheck
     from frontburner.monitor.uploads import Upload, Uploads
 
-Model = TypeVar("Model", bound=BaseModel)
-
-LIST_BYTES = 4_000_000
-"""A list of files has so many bytes at most."""
-AT = "/api/submissions"
-SWEEP_EVERY_S = 600.0
+MAX_LIST_BYTES = 4_000_000
+"""Maximum size of the list of files."""
+PATH = "/api/submissions"
+CLEANUP_INTERVAL_S = 600.0
+NO_SCENES = "This monitor accepts no scenes."
 
 
 class File(BaseModel):
-    """A file that is to come."""
+    """A file to upload."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,15 +47,15 @@ class File(BaseModel):
 
 
 class Files(BaseModel):
-    """All that are to come."""
+    """All files to upload."""
 
     model_config = ConfigDict(extra="forbid")
 
-    files: list[File] = Field(max_length=MOST_FILES)
+    files: list[File] = Field(max_length=MAX_FILES)
 
 
-class Choice(BaseModel):
-    """Which of the scenes is meant, and how it is to be rendered."""
+class SceneJob(BaseModel):
+    """Which of the scenes to render, and the fields of its job."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,160 +65,160 @@ class Choice(BaseModel):
 
 @dataclass(slots=True, kw_only=True)
 class SubmitPage:
-    """Answers requests."""
+    """The endpoints."""
 
     hub: Hub
-    reception: DropHandler | None
-    may: May
-    who: Callable[[Request], str]
+    drops: DropHandler | None
+    allowed: PermissionCheck
+    user_of: Callable[[Request], str]
     _reading: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _waiting: set[asyncio.Task[None]] = field(init=False, default_factory=set)
-    _sweeping: asyncio.Task[None] | None = field(init=False, default=None)
+    _cleanup: asyncio.Task[None] | None = field(init=False, default=None)
 
     def routes(self) -> list[Route]:
-        """Where it answers."""
+        """The routes of the endpoints."""
         return [
-            Route(AT, self.terms, methods=["GET"]),
-            Route(AT, self.begin, methods=["POST"]),
-            Route(f"{AT}/{{key}}/{{nth:int}}", self.take, methods=["PUT"]),
-            Route(f"{AT}/{{key}}/read", self.read, methods=["POST"]),
-            Route(f"{AT}/{{key}}/render", self.render, methods=["POST"]),
-            Route(f"{AT}/{{key}}/discard", self.discard, methods=["POST"]),
+            Route(PATH, self.limits, methods=["GET"]),
+            Route(PATH, self.begin, methods=["POST"]),
+            Route(f"{PATH}/{{key}}/{{nth:int}}", self.receive, methods=["PUT"]),
+            Route(f"{PATH}/{{key}}/read", self.read, methods=["POST"]),
+            Route(f"{PATH}/{{key}}/render", self.render, methods=["POST"]),
+            Route(f"{PATH}/{{key}}/discard", self.discard, methods=["POST"]),
         ]
 
-    def sweep(self) -> None:
-        """Remove what was broken off, also by an earlier process, from now on for as long as anything is under way."""
-        uploads = self.reception.uploads if self.reception else None
-        if uploads is not None and (self._sweeping is None or self._sweeping.done()):
-            self._sweeping = asyncio.create_task(_sweep(uploads))
+    def start_cleanup(self) -> None:
+        """Delete stalled uploads from now on, for as long as there are uploads."""
+        uploads = self.drops.uploads if self.drops else None
+        if uploads is not None and (self._cleanup is None or self._cleanup.done()):
+            self._cleanup = asyncio.create_task(_clean_up(uploads))
 
-    def rest(self) -> None:
-        """Sweep no more."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+    def stop_cleanup(self) -> None:
+        """Stop deleting uploads."""
+        if self._cleanup is not None:
+            self._cleanup.cancel()
 
-    async def terms(self, request: Request) -> Response:
-        """Say whether scenes are taken, and how large."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
-        self.sweep()
-        uploads = self.reception.uploads if self.reception else None
-        why = self.reception.why_not if self.reception else "This monitor takes no scenes."
-        return JSONResponse({"most_bytes": uploads.most_bytes} if uploads else {"most_bytes": 0, "why_not": why})
+    async def limits(self, request: Request) -> Response:
+        """Return whether scenes are accepted, and their maximum size."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
+        self.start_cleanup()
+        uploads = self.drops.uploads if self.drops else None
+        why = self.drops.why_not if self.drops else NO_SCENES
+        return JSONResponse({"most_bytes": uploads.max_bytes} if uploads else {"most_bytes": 0, "why_not": why})
 
     async def begin(self, request: Request) -> Response:
-        """Take note of the files that are to come."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
-        files = _read(Files, await document(request, LIST_BYTES)).files
+        """Begin an upload, of which all files are announced."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
+        files = validate(Files, await read_json(request, MAX_LIST_BYTES)).files
         key = self._uploads.begin([file.name for file in files], [file.size for file in files])
-        self.sweep()
+        self.start_cleanup()
         return JSONResponse({"submission": key}, 201)
 
-    async def take(self, request: Request) -> Response:
-        """Write a file to the disk as it comes."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
-        with suppress(ClientDisconnect):  # what was there is removed, and nobody hears of it
-            await self._uploads.take(request.path_params["key"], request.path_params["nth"], request.stream())
+    async def receive(self, request: Request) -> Response:
+        """Write a file to the disk as it arrives."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
+        with suppress(ClientDisconnect):  # the upload is deleted, and nobody reads the response
+            await self._uploads.receive(request.path_params["key"], request.path_params["nth"], request.stream())
         return Response(status_code=204)
 
     async def read(self, request: Request) -> Response:
-        """Say what of it is a scene, and what that says of itself."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
-        choice, key = _read(Choice, await document(request)), request.path_params["key"]
-        upload = self._whole(key)
+        """Return the scenes of an upload, and the form's values for one of them."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
+        given, key = validate(SceneJob, await read_json(request)), request.path_params["key"]
+        upload = self._complete(key)
         async with self._reading:  # renderers take memory: one at a time
             if len(upload.names) == 1 and upload.names[0].lower().endswith(".zip") and not upload.unpacked:
                 try:
-                    await asyncio.to_thread(unpack, upload.folder / upload.names[0], self._uploads.most_bytes)
+                    await asyncio.to_thread(unpack, upload.folder / upload.names[0], self._uploads.max_bytes)
                 except BaseException:
                     self._uploads.discard(key)
                     raise
                 upload.unpacked = True
             scenes = await asyncio.to_thread(scenes_in, upload.folder)
-            scene = _chosen(choice.scene, scenes)
+            scene = _chosen(given.scene, scenes)
             logs = Settings().home / "logs"
-            told = await asyncio.to_thread(read_scene, upload.folder / scene, logs)
-        kept = self._uploads.home(key, told["title"]).name
-        return JSONResponse({"scenes": scenes, "scene": scene, "out": self._open.out(kept), **told})
+            values = await asyncio.to_thread(inspect_scene, upload.folder / scene, logs)
+        name = self._uploads.destination(key, values["title"]).name
+        return JSONResponse({"scenes": scenes, "scene": scene, "out": self._handler.out(name), **values})
 
     async def render(self, request: Request) -> Response:
-        """Keep the scene, and have it rendered; what is wrong is said by field."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
-        choice, key = _read(Choice, await document(request)), request.path_params["key"]
-        upload = self._whole(key)
-        scene = _chosen(choice.scene, await asyncio.to_thread(scenes_in, upload.folder))
-        job = {name: value for name, value in choice.job.items() if name != "scene"}
+        """Keep the scene, and submit its job; errors are returned by field."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
+        given, key = validate(SceneJob, await read_json(request)), request.path_params["key"]
+        upload = self._complete(key)
+        scene = _chosen(given.scene, await asyncio.to_thread(scenes_in, upload.folder))
+        job = {name: value for name, value in given.job.items() if name != "scene"}
         await asyncio.to_thread(self._check, upload.folder, scene, job)
-        home = self._uploads.settle(key, make_job({"scene": scene}).title)
-        begun = await self._open.submit({**job, "scene": str(home / scene)}, self.who(request))
-        self._uploads.forget(key)
-        self._follow(begun)
-        return JSONResponse({"job": begun.job_id, "said": begun.said}, 201)
+        folder = self._uploads.keep(key, make_job({"scene": scene}).title)
+        submitted = await self._handler.submit({**job, "scene": str(folder / scene)}, self.user_of(request))
+        self._uploads.finish(key)
+        self._follow(submitted)
+        return JSONResponse({"job": submitted.job_id, "said": submitted.message}, 201)
 
     async def discard(self, request: Request) -> Response:
-        """Remove what was sent."""
-        if (no := refusal(request, "submit", self.may)) is not None:
-            return no
+        """Delete an upload."""
+        if (refused := refusal(request, "submit", self.allowed)) is not None:
+            return refused
         self._uploads.discard(request.path_params["key"])
         return JSONResponse({"said": []})
 
     @property
-    def _open(self) -> DropHandler:
-        if self.reception is None:
-            raise RequestRefused(reason="This monitor takes no scenes.", remedy="", status=CONFLICT)
-        return self.reception
+    def _handler(self) -> DropHandler:
+        if self.drops is None:
+            raise RequestRefused(reason=NO_SCENES, remedy="", status=CONFLICT)
+        return self.drops
 
     @property
     def _uploads(self) -> Uploads:
-        uploads = self._open.uploads
+        uploads = self._handler.uploads
         if uploads is None:
-            raise RequestRefused(reason=self._open.why_not, remedy="", status=CONFLICT)
+            raise RequestRefused(reason=self._handler.why_not, remedy="", status=CONFLICT)
         return uploads
 
-    def _whole(self, key: str) -> Upload:
-        upload = self._uploads.of(key)
-        if not upload.whole:
+    def _complete(self, key: str) -> Upload:
+        upload = self._uploads.get(key)
+        if not upload.complete:
             raise RequestRefused(reason="Not all files are there yet.", remedy="Send them first.", status=CONFLICT)
         return upload
 
     def _check(self, folder: Path, scene: str, job: dict[str, Any]) -> None:
-        """Prove the job where the scene lies now."""
+        """Check the job with the scene where it is now."""
         try:
-            self._open.check({**job, "scene": str(folder / scene)})
+            self._handler.check({**job, "scene": str(folder / scene)})
         except StoreError as error:
             problem = f"out: {error}"
             raise JobRefused(reason="The job was refused:", remedy="", problems=(problem,)) from None
-        except JobRefused as refused:  # where the scene lies meanwhile means nothing to anybody
+        except JobRefused as refused:  # the temporary folder means nothing to the user
             problems = tuple(problem.replace(f"{folder}/", "") for problem in refused.problems)
             raise JobRefused(reason=refused.reason, remedy=refused.remedy, problems=problems) from None
 
-    def _follow(self, begun: Begun) -> None:
-        """Have the page say that a job begins, and what kept it from that."""
-        known = self.hub.jobs.get(begun.job_id)
-        before = known.row.get("runs", 0) if known else 0
-        self.hub.expect(begun.job_id, begun.said)
-        if begun.fails is None:
+    def _follow(self, submitted: SubmittedJob) -> None:
+        """Have the page show that a job starts, or why it couldn't."""
+        known = self.hub.jobs.get(submitted.job_id)
+        earlier_runs = known.row.get("runs", 0) if known else 0
+        self.hub.expect(submitted.job_id, submitted.message)
+        if submitted.failure is None:
             return
 
         async def wait() -> None:
-            assert begun.fails is not None
-            why = await begun.fails()
-            now = self.hub.jobs.get(begun.job_id)
-            if why and (now is None or now.row.get("runs", 0) == before):
-                self.hub.expect(begun.job_id, why)
+            assert submitted.failure is not None
+            why = await submitted.failure()
+            now = self.hub.jobs.get(submitted.job_id)
+            if why and (now is None or now.row.get("runs", 0) == earlier_runs):
+                self.hub.expect(submitted.job_id, why)
 
         task = asyncio.create_task(wait())
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
 
-async def _sweep(uploads: Uploads) -> None:
-    while uploads.sweep():
-        await asyncio.sleep(SWEEP_EVERY_S)
+async def _clean_up(uploads: Uploads) -> None:
+    while uploads.clean_up():
+        await asyncio.sleep(CLEANUP_INTERVAL_S)
 
 
 def _chosen(wanted: str, scenes: list[str]) -> str:
@@ -230,11 +227,3 @@ def _chosen(wanted: str, scenes: list[str]) -> str:
             reason=f"{wanted[:120]!a} is none of the scenes.", remedy=f"There are {', '.join(scenes[:5])}."
         )
     return wanted or scenes[0]
-
-
-def _read(model: type[Model], given: object) -> Model:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
-        raise BadRequest(reason=f"What was asked can't be read: {wrong}.", remedy="") from None

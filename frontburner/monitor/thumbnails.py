@@ -1,4 +1,4 @@
-"""Pictures for the page, from what lies in the store: small ones of frames, parts of a still, files as they are."""
+"""Pictures for the page, read from the store: thumbnails of frames, parts of a still, and original files."""
 
 from __future__ import annotations
 
@@ -21,81 +21,79 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
 
 SIZES = (160, 320, 720)
-"""Longer sides a small picture may have; a page asks for one of these, so that few are made."""
-LARGEST_BYTES = 400_000_000
+"""Longer sides of thumbnails, in pixels; requests are rounded up to one of these, so that few are made."""
+MAX_BYTES = 400_000_000
 _PLACE = re.compile(r"s\d{1,9}-\d{1,9}_x\d{1,9}-\d{1,9}_y\d{1,9}-\d{1,9}")
 _KINDS = {"png": "image/png", "exr": "image/x-exr", "jpg": "image/jpeg"}
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Bytes of a picture and what they are."""
+    """Bytes of a picture, its media type and file name."""
 
     data: bytes
-    kind: str
+    media_type: str
     name: str = ""
 
 
-NOTHING = Image(b"", "")
+EMPTY = Image(b"", "")
 
 
-def part(place: JobLocation, where: str) -> Image | None:
-    """Return the part of a still at a place; an empty one where it isn't kept yet or any more, None of no place."""
+def part(location: JobLocation, where: str) -> Image | None:
+    """Return the part of a still at a place; `EMPTY` if it isn't in the store, None if the place is invalid."""
     if not _PLACE.fullmatch(where):
         return None
-    return _read(place.store, part_key(parts_folder(place.job_id), where), "image/jpeg") or NOTHING
+    return _read(location.store, part_key(parts_folder(location.job_id), where), "image/jpeg") or EMPTY
 
 
-def small(place: JobLocation, outputs: Sequence[str], longer_px: int) -> Image | None:
-    """Return a small picture of a frame, by its files; None where there is nothing to make it of."""
+def thumbnail(location: JobLocation, outputs: Sequence[str], longer_px: int) -> Image | None:
+    """Return a thumbnail of a frame, made from its files; None if there are none."""
     size = min((each for each in SIZES if each >= longer_px), default=SIZES[-1])
-    for key in _keys(place.store, outputs):
-        found = _read(place.store, preview_key(key), "image/jpeg")
+    for key in _keys(location.store, outputs):
+        found = _read(location.store, preview_key(key), "image/jpeg")
         if found is None and key.endswith(".png"):
-            found = _read(place.store, key, "image/png")
-        if found is not None and len(found.data) <= LARGEST_BYTES:
+            found = _read(location.store, key, "image/png")
+        if found is not None and len(found.data) <= MAX_BYTES:
             return Image(_shrunk(found.data, size), "image/jpeg")
     return None
 
 
-def early(place: JobLocation, stem: str, longer_px: int) -> Image | None:
+def preview(location: JobLocation, stem: str, longer_px: int) -> Image | None:
     """Return the preview of a still that is being rendered."""
-    endings = (".exr", ".png")
-    return next(
-        (found for ending in endings if (found := small(place, [place.store.locate(stem + ending)], longer_px))), None
-    )
+    addresses = [location.store.locate(stem + suffix) for suffix in (".exr", ".png")]
+    return next(filter(None, (thumbnail(location, [address], longer_px) for address in addresses)), None)
 
 
-def file(place: JobLocation, outputs: Sequence[str], ending: str) -> Image | None:
-    """Return a file of a frame as it is."""
-    for key in _keys(place.store, outputs):
+def file(location: JobLocation, outputs: Sequence[str], ending: str) -> Image | None:
+    """Return a file of a frame."""
+    for key in _keys(location.store, outputs):
         if key.endswith(f".{ending}"):
-            found = _read(place.store, key, _KINDS.get(ending, "application/octet-stream"))
-            return found and Image(found.data, found.kind, key.rpartition("/")[2])
+            found = _read(location.store, key, _KINDS.get(ending, "application/octet-stream"))
+            return found and Image(found.data, found.media_type, key.rpartition("/")[2])
     return None
 
 
-def chart(place: JobLocation) -> Image | None:
+def chart(location: JobLocation) -> Image | None:
     """Return the chart of what each node did when."""
-    return _read(place.store, f"{INTERNAL_PREFIX}/jobs/{place.job_id}.png", "image/png")
+    return _read(location.store, f"{INTERNAL_PREFIX}/jobs/{location.job_id}.png", "image/png")
 
 
 def _keys(store: ObjectStore, outputs: Sequence[str]) -> list[str]:
-    """Keys of files, from where they lie; what lies elsewhere is no file of this store."""
+    """Return the keys of files from their addresses; those of other stores are left out."""
     root = store.locate("x")[:-1]
     return [output.removeprefix(root) for output in outputs if output.startswith(root)]
 
 
-def _read(store: ObjectStore, key: str, kind: str) -> Image | None:
+def _read(store: ObjectStore, key: str, media_type: str) -> Image | None:
     try:
-        return Image(store.read(key), kind)
+        return Image(store.read(key), media_type)
     except (MissingObject, CorruptObject):
         return None
 
 
 @lru_cache(maxsize=512)
 def _shrunk(data: bytes, longer_px: int) -> bytes:
-    """Return a JPEG of at most this size; one that is small enough is returned as it is."""
+    """Return a JPEG of at most this size; one that is small enough is returned unchanged."""
     from PIL import Image as Pillow
 
     with Pillow.open(io.BytesIO(data)) as image:

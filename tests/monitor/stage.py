@@ -15,9 +15,9 @@ import uvicorn
 from PIL import Image
 
 from frontburner import events as ev
-from frontburner.monitor.app import monitor
-from frontburner.monitor.drop_submission import Begun, LocalDropHandler
-from frontburner.monitor.page_permissions import everyone
+from frontburner.monitor.app import make_app
+from frontburner.monitor.drop_handler import LocalDropHandler, SubmittedJob
+from frontburner.monitor.requests import allow_all
 from frontburner.plan.block import Block
 from frontburner.record.event_codec import encode
 from frontburner.record.event_log import part_key
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frontburner.control.desired_state import DesiredState
-    from frontburner.monitor.farm_source import RunAgain
-    from frontburner.monitor.page_permissions import May
+    from frontburner.control.resume import RerunRequest
+    from frontburner.monitor.requests import PermissionCheck
     from storage.objects import ObjectStore
 
 SIZE = Size(width=640, height=360)
@@ -131,7 +131,7 @@ class Stage:
     def store(self) -> ObjectStore:
         return open_store(str(self.folder / "store"))
 
-    def places(self) -> Sequence[JobLocation]:
+    def list_jobs(self) -> Sequence[JobLocation]:
         return [JobLocation(job_id=job_id, store=self.store) for job_id in self.jobs]
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -139,18 +139,18 @@ class Stage:
             raise self.trouble
         return {"nodes": [dict(each) for each in self.nodes], "jobs": [], "licences": dict(self.licences)}
 
-    def steer(self, call: str, **what: Any) -> None:
+    def call_arbiter(self, call: str, **what: Any) -> None:
         if self.refuses:
             raise FrontburnerError(reason=self.refuses, remedy="")
         self.calls.append((call, what))
 
-    def wish(self, place: JobLocation, wish: DesiredState, say: Callable[[str], None]) -> None:
-        self.calls.append((wish.value, {"job": place.job_id}))
-        say(f"{place.job_id}: {wish.value}")
+    def request_stop(self, job: JobLocation, state: DesiredState, report: Callable[[str], None]) -> None:
+        self.calls.append((state.value, {"job": job.job_id}))
+        report(f"{job.job_id}: {state.value}")
 
-    def go_on(self, place: JobLocation, again: RunAgain | None, say: Callable[[str], None]) -> None:
-        self.calls.append(("go on", {"job": place.job_id, "again": again}))
-        say(f"{place.job_id} goes on.")
+    def resume(self, job: JobLocation, request: RerunRequest | None, report: Callable[[str], None]) -> None:
+        self.calls.append(("resume", {"job": job.job_id, "request": request}))
+        report(f"{job.job_id} goes on.")
 
     def check(self, node: str) -> Mapping[str, Any]:
         self.calls.append(("check", {"node": node}))
@@ -177,14 +177,14 @@ class Reception(LocalDropHandler):
     by: list[str] = field(default_factory=list)
     fails: str = ""
 
-    async def submit(self, document: dict[str, Any], by: str) -> Begun:
+    async def submit(self, document: dict[str, Any], by: str) -> SubmittedJob:
         self.asked.append(document)
         self.by.append(by)
 
         async def why() -> str:
             return self.fails
 
-        return Begun(job_id=f"ball-{len(self.asked):08x}", said="Its process starts.", fails=why)
+        return SubmittedJob(job_id=f"ball-{len(self.asked):08x}", message="Its process starts.", failure=why)
 
 
 def jpeg(picture: Any) -> bytes:
@@ -270,11 +270,11 @@ def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
 
 @contextmanager
 def serving(
-    stage: Any, may: May = everyone, *, port: int = 0, reception: LocalDropHandler | None = None
+    stage: Any, allowed: PermissionCheck = allow_all, *, port: int = 0, drops: LocalDropHandler | None = None
 ) -> Iterator[str]:
     """Serve the monitor of a source on loopback; gives its address."""
     config = uvicorn.Config(
-        monitor(stage, may=may, reception=reception),
+        make_app(stage, allowed=allowed, drops=drops),
         host="127.0.0.1",
         port=port,
         log_level="critical",

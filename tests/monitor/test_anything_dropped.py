@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frontburner.monitor.app import monitor
+from frontburner.monitor.app import make_app
 from tests.monitor.stage import Reception, Stage
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.chdir(tmp_path)
     reception = Reception()
     assert reception.uploads is not None
-    app = monitor(Stage(tmp_path), reception=reception)
+    app = make_app(Stage(tmp_path), drops=reception)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://127.0.0.1:8701",
         headers={"x-frontburner": "1"}, trust_env=False,
     )  # fmt: skip
-    made = Page(client=client, root=tmp_path, place=reception.uploads.place)
+    made = Page(client=client, root=tmp_path, place=reception.uploads.folder)
     yield made
     made.loop.run(client.aclose())
     made.loop.close()

@@ -14,12 +14,13 @@ from starlette.routing import Mount
 
 from frontburner import events as ev
 from frontburner.control.desired_state import DesiredState, desired_state_of, priority_of
+from frontburner.control.resume import RerunRequest
 from frontburner.monitor import actions
-from frontburner.monitor.app import SAFE, monitor
-from frontburner.monitor.farm_source import LocalFarm, RunAgain
+from frontburner.monitor.app import SECURITY_HEADERS, make_app
+from frontburner.monitor.farm_source import LocalFarm
 from frontburner.monitor.hub import FARM
 from frontburner.monitor.json_patch import merged
-from frontburner.monitor.page_permissions import everyone
+from frontburner.monitor.requests import allow_all
 from frontburner.record.snapshot import Snapshot
 from storage.errors import FrontburnerError
 from tests.end_to_end.conftest import TIMEOUT_S
@@ -60,18 +61,18 @@ def stage(tmp_path: Path) -> Stage:
 
 
 @asynccontextmanager
-async def browsing(stage: Stage, may: Any = everyone) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
+async def browsing(stage: Stage, allowed: Any = allow_all) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
     """A client of the monitor, which has looked once."""
-    app = monitor(stage, may=may)
-    await app.state.hub.turn()
+    app = make_app(stage, allowed=allowed)
+    await app.state.hub.update()
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8701") as client:
         yield client, app.state.hub
 
 
-def ask(stage: Stage, method: str, path: str, *, may: Any = everyone, **more: Any) -> httpx.Response:
+def ask(stage: Stage, method: str, path: str, *, allowed: Any = allow_all, **more: Any) -> httpx.Response:
     async def go() -> httpx.Response:
-        async with browsing(stage, may) as (client, _):
+        async with browsing(stage, allowed) as (client, _):
             return await client.request(method, path, **more)
 
     return asyncio.run(go())
@@ -83,7 +84,7 @@ def test_the_page_comes_with_nothing_inline_and_nothing_from_elsewhere(stage: St
     assert "<script>" not in page.text
     assert " style=" not in page.text
     assert "//" not in page.text.replace("http://127.0.0.1", "")
-    for name, value in SAFE.items():
+    for name, value in SECURITY_HEADERS.items():
         assert page.headers[name] == value
     assert "'unsafe" not in page.headers["content-security-policy"]
 
@@ -102,8 +103,8 @@ def test_who_follows_hears_what_changed_and_no_more(stage: Stage) -> None:
             following = hub.follow(FARM)
             heard.append(await anext(following))
             stage.nodes[1]["state"] = "paused"
-            hub.hurry()
-            await hub.turn()
+            hub.refresh()
+            await hub.update()
             heard.append(await anext(following))
             await following.aclose()
             return heard
@@ -125,7 +126,7 @@ def test_a_job_is_followed_while_its_record_grows(stage: Stage) -> None:
             telling.tell(started(JOB), planned(JOB, "1-2", 2), ev.UnitStarted(at_s=1, node="n1", block=block(2)))
             telling.write()
             while document.get("frames", {}).get("2") != "r":
-                await hub.turn()
+                await hub.update()
                 _, change = await asyncio.wait_for(anext(following), TIMEOUT_S)
                 document = merged(document, change)
             await following.aclose()
@@ -143,8 +144,8 @@ def test_a_page_that_falls_behind_is_sent_all_anew(stage: Stage) -> None:
             await anext(following)
             for nth in range(40):
                 stage.nodes[0]["cpu_percent"] = float(nth)
-                hub.hurry()
-                await hub.turn()
+                hub.refresh()
+                await hub.update()
             told: tuple[str, Any] = await anext(following)
             await following.aclose()
             return told
@@ -156,15 +157,15 @@ def test_a_page_that_falls_behind_is_sent_all_anew(stage: Stage) -> None:
 
 def test_it_looks_too_where_it_is_mounted_in_another_app(stage: Stage) -> None:
     async def go() -> str:
-        inner = monitor(stage)
+        inner = make_app(stage)
         outer = Starlette(routes=[Mount("/farm", inner)])  # which tells an app inside of no beginning and no end
         async with httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="http://localhost") as client:
             assert (await client.get("/farm/")).status_code == 200
             assert (await client.get("/farm/api/jobs")).json() == []
-            inner.state.hub.begin()
+            inner.state.hub.start()
             while not (jobs := (await client.get("/farm/api/jobs")).json()):
                 await asyncio.sleep(0.01)
-            await inner.state.hub.end()
+            await inner.state.hub.stop()
             return str(jobs[0]["state"])
 
     assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S)) == "running"
@@ -175,7 +176,7 @@ def test_a_farm_that_is_not_there_is_said_with_what_to_do(stage: Stage) -> None:
 
     async def go() -> Any:
         async with browsing(stage) as (_, hub):
-            return hub.now(FARM)
+            return hub.document(FARM)
 
     found = asyncio.run(go())
     assert found["farm"] == {"state": "none", "reason": "No farm runs on this machine.", "remedy": "Start one."}
@@ -226,10 +227,10 @@ def test_a_part_that_comes_in_a_moment_or_has_gone_is_no_error(stage: Stage) -> 
         ("suspend", {}, ("suspend", {"job": JOB})),
         ("suspend", {"now": True}, ("suspend now", {"job": JOB})),
         ("cancel", {}, ("cancel", {"job": JOB})),
-        ("resume", {}, ("go on", {"job": JOB, "again": None})),
+        ("resume", {}, ("resume", {"job": JOB, "request": None})),
         ("rerun", {"frames": "1-2", "missing": True},
-         ("go on", {"job": JOB, "again": RunAgain(frames="1-2", missing=True)})),
-        ("rerun", {"failed": True}, ("go on", {"job": JOB, "again": RunAgain(failed=True)})),
+         ("resume", {"job": JOB, "request": RerunRequest(frames="1-2", missing=True)})),
+        ("rerun", {"failed": True}, ("resume", {"job": JOB, "request": RerunRequest(failed=True)})),
     ],
 )  # fmt: skip
 def test_jobs_are_steered(stage: Stage, action: str, given: dict[str, Any], call: tuple[str, Any]) -> None:
@@ -303,12 +304,12 @@ def test_who_may_only_look_can_do_nothing_and_who_may_not_sees_nothing(stage: St
     def nobody(_: Request, __: str) -> bool:
         return False
 
-    assert ask(stage, "GET", "/api/me", may=looks).json() == {"look": True, "submit": False, "operate": False}
-    assert ask(stage, "GET", "/api/jobs", may=looks).status_code == 200
+    assert ask(stage, "GET", "/api/me", allowed=looks).json() == {"look": True, "submit": False, "operate": False}
+    assert ask(stage, "GET", "/api/jobs", allowed=looks).status_code == 200
     for path in (f"jobs/{JOB}/cancel", "nodes/n1/drain", "nodes/n1/check", "licences/vray"):
-        assert ask(stage, "POST", f"/api/{path}", may=looks, headers=OURS).status_code == 403
+        assert ask(stage, "POST", f"/api/{path}", allowed=looks, headers=OURS).status_code == 403
     for path in ("jobs", "nodes", "stream", f"jobs/{JOB}/frames/1/small", f"jobs/{JOB}/chart.png"):
-        assert ask(stage, "GET", f"/api/{path}", may=nobody).status_code == 403
+        assert ask(stage, "GET", f"/api/{path}", allowed=nobody).status_code == 403
     assert stage.calls == []
 
 
@@ -319,7 +320,7 @@ def test_a_job_whose_store_is_away_holds_up_no_other(stage: Stage, tmp_path: Pat
     (folder / "gone-00000000.json").mkdir()
     rows = {job["id"]: job for job in ask(stage, "GET", "/api/jobs").json()}
     assert rows[JOB]["state"] == "running"
-    assert rows["gone-00000000"]["state"] == "can't be told"
+    assert rows["gone-00000000"]["state"] == "unknown"
     assert rows["gone-00000000"]["sentence"]
 
 
@@ -330,8 +331,8 @@ def test_what_keeps_a_job_from_going_on_is_told_when_it_is_known(stage: Stage, m
         answered.wait(TIMEOUT_S)
         raise FrontburnerError(reason=f"{JOB} couldn't go on: the scene is gone.", remedy="Its log: x")
 
-    monkeypatch.setattr(actions, "ANSWERS_WITHIN_S", 0.01)
-    monkeypatch.setattr(stage, "go_on", refuse)
+    monkeypatch.setattr(actions, "RESPONSE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(stage, "resume", refuse)
 
     async def go() -> tuple[list[str], str]:
         async with browsing(stage) as (client, hub):
@@ -339,11 +340,11 @@ def test_what_keeps_a_job_from_going_on_is_told_when_it_is_known(stage: Stage, m
             answered.set()
             while "noted" not in hub.jobs[JOB].row:
                 await asyncio.sleep(0.02)
-                await hub.turn()
+                await hub.update()
             return answer.json()["said"], hub.jobs[JOB].row["noted"]
 
     said, noted = asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))
-    assert said == [f"{JOB}: resume is under way."]
+    assert said == [f"{JOB}: resume is in progress."]
     assert noted.startswith(f"{JOB} couldn't go on: the scene is gone.")
 
 
@@ -366,17 +367,17 @@ def test_a_real_job_is_asked_by_its_store_and_its_commands(tmp_path: Path, monke
     telling.tell(started(JOB))
     telling.write()
     Snapshot(store=running.store, job_id=JOB).save(always=True)
-    (place,) = running.places()
+    (place,) = running.list_jobs()
     farm = LocalFarm(out=running.store.url)
-    farm.wish(place, DesiredState.SUSPEND, said.append)
+    farm.request_stop(place, DesiredState.SUSPEND, said.append)
     assert desired_state_of(running.store, JOB) is DesiredState.SUSPEND
     telling.tell(ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
     telling.write()
-    farm.go_on(place, None, said.append)
+    farm.resume(place, None, said.append)
     assert said == [
-        f"{JOB}: it is suspended when the units under way have ended.",
+        f"{JOB}: it is suspended once the units in flight have ended.",
         f"{JOB} goes on: its process starts on this machine.",
-        f"{JOB} is completed. To render of it what isn't in place any more: frontburner job rerun",
+        f"{JOB} is completed. To render missing pictures again: frontburner job rerun",
     ]
     with pytest.raises(FrontburnerError, match="frames: '9-' is not a frame"):
-        farm.go_on(place, RunAgain(frames="9-"), said.append)
+        farm.resume(place, RerunRequest(frames="9-"), said.append)

@@ -43,7 +43,7 @@ paint.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0
 bpy.context.object.data.materials.append(paint)
 bpy.ops.export_scene.gltf(filepath=sys.argv[2] + "/cube.glb", export_format="GLB")
 """
-ENDED = """() => /completed|frames failed|stopped by an error|couldn't begin/.exec(
+ENDED = """() => /completed|frames failed|stopped by an error|couldn't start/.exec(
     document.querySelector('main').innerText)?.[0]"""
 WHOLE = """() => { const shown = document.querySelector('.look img');
     return shown?.src.startsWith('blob:') && shown.naturalWidth > 0; }"""

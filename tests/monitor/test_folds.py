@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, Fault, hills, render
 from frontburner import events as ev
-from frontburner.monitor import node_rows
-from frontburner.monitor.job_rows import Live, details, row
+from frontburner.monitor import nodes as node_rows
+from frontburner.monitor.job_rows import LiveJob, details, row
 from frontburner.monitor.json_patch import merged, patch, without_none
 from frontburner.plan.planner import FrameWork, Planner
 from frontburner.record.event_codec import decode, encode
@@ -41,10 +41,10 @@ def told(*events: ev.Event) -> list[dict[str, Any]]:
     return [encode(event, BEGAN + timedelta(seconds=event.at_s)) for event in events]
 
 
-def live(*events: ev.Event) -> Live:
-    found = Live()
+def live(*events: ev.Event) -> LiveJob:
+    found = LiveJob()
     for each in told(*events):
-        found.take(each)
+        found.on_event(each)
     return found
 
 
@@ -156,7 +156,7 @@ def test_a_row_tells_how_far_a_job_is_and_when_it_is_ready() -> None:
 def test_a_job_that_waits_for_nodes_says_why() -> None:
     withheld = [ev.NodeWithheld(at_s=1, node=name, why="urgent has it, priority 80") for name in ("n1", "n2")]
     events = [started(JOB), planned(JOB, "", 1)]
-    assert row_of(events, 3)["waits"] == "No node has come yet."
+    assert row_of(events, 3)["waits"] == "No node has joined yet."
     assert row_of([*events, *withheld], 3)["waits"] == "Waits for a node; 2 of 2 nodes: urgent has it, priority 80"
 
 
@@ -201,16 +201,16 @@ def test_a_still_is_parts_in_their_order_until_a_preview_has_them() -> None:
         ev.UnitStarted(at_s=1, node="n2", block=right), finished("n1", left, 2, done=1),
         ev.UnitStarted(at_s=2, node="n1", block=more),
     ]  # fmt: skip
-    still = live(*events).pictures.of_still()
+    still = live(*events).pictures.still_document()
     assert list(still["parts"]) == ["s0-4_x0-320_y0-360"]
     assert still["at"] == {"n1": [[0, 0, 320, 360]], "n2": [[320, 0, 640, 360]]}
     events += [finished("n2", right, 3, done=2), finished("n1", more, 4, done=3),
                ev.PreviewMade(at_s=5, frame=1, samples=4, caption="4 of 64 samples")]  # fmt: skip
     found = live(*events)
-    still = found.pictures.of_still()
+    still = found.pictures.still_document()
     assert (list(still["parts"]), still["preview"]["samples"]) == (["s4-16_x0-320_y0-360"], 4)
-    found.take(told(ev.FrameWritten(at_s=9, frame=1, outputs=("a.png",)))[0])
-    assert found.pictures.of_still()["parts"] == {}, "they are deleted once the picture is in place"
+    found.on_event(told(ev.FrameWritten(at_s=9, frame=1, outputs=("a.png",)))[0])
+    assert found.pictures.still_document()["parts"] == {}, "they are deleted once the picture is in place"
 
 
 def test_a_record_whose_beginning_is_lost_has_its_units_where_they_were() -> None:
@@ -227,7 +227,7 @@ def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:
         ev.UnitAttemptFailed(at_s=13, node="n2", block=block(3), reason="It crashed."),
         ev.NodeLost(at_s=14, node="n3", units=1),
     ]  # fmt: skip
-    doings = {JOB: live(*events).doings.nodes}
+    doings = {JOB: live(*events).activities.nodes}
     broken = node("n4", problems=["mitsuba: libLLVM.so is missing."], remedies=["apt-get install libllvm19"])
     snapshot = {"nodes": [node("n1", "rendering", job=JOB), node("n2", "idle"), broken]}
     found = node_rows.rows(snapshot, doings)

@@ -12,7 +12,7 @@ import pytest
 
 from frontburner import events as ev
 from frontburner.control.desired_state import priority_of
-from frontburner.monitor.farm_source import RunAgain
+from frontburner.control.resume import RerunRequest
 from frontburner.run.previews import parts_folder
 from storage.images import encode_png
 from storage.view import View
@@ -235,7 +235,7 @@ def test_failed_frames_tell_why_and_what_to_do(stage: Stage, visit: Visit) -> No
         visit.sees("The texture wood.exr is missing.")
         visit.sees(f"Fix the cause, then: frontburner job rerun {scenes.WALK} --failed")
         visit.press("Run failed frames again")
-        until(lambda: ("go on", {"job": scenes.WALK, "again": RunAgain(failed=True)}) in stage.calls)
+        until(lambda: ("resume", {"job": scenes.WALK, "request": RerunRequest(failed=True)}) in stage.calls)
 
 
 def test_a_finished_job_shows_its_pictures_report_and_chart(stage: Stage, visit: Visit) -> None:
@@ -298,10 +298,10 @@ def test_each_control_of_a_job_does_what_it_says(stage: Stage, visit: Visit) -> 
         telling.tell(ev.RunEnded(at_s=119, state=ev.RunState.SUSPENDED))
         telling.write()
         visit.press("Resume")
-        until(lambda: ("go on", {**job, "again": None}) in stage.calls)
+        until(lambda: ("resume", {**job, "request": None}) in stage.calls)
         visit.press("Run again …")
         _form(visit, "Run again", frames="3-5")
-        until(lambda: ("go on", {**job, "again": RunAgain(frames="3-5")}) in stage.calls)
+        until(lambda: ("resume", {**job, "request": RerunRequest(frames="3-5")}) in stage.calls)
 
 
 def test_each_control_of_a_node_does_what_it_says(stage: Stage, visit: Visit) -> None:
@@ -352,7 +352,7 @@ def test_what_is_refused_is_said_and_read_out(stage: Stage, browser: Browser) ->
 def test_who_may_only_look_is_shown_no_controls(stage: Stage, visit: Visit) -> None:
     scenes.two_nodes(stage)
     scenes.sequence(stage)
-    with serving(stage, may=lambda _, right: right == "look") as address:
+    with serving(stage, allowed=lambda _, right: right == "look") as address:
         visit.go(address, f"job/{scenes.WALK}")
         visit.page.locator(".shot").first.wait_for()
         assert visit.page.locator(".controls").count() == 0

@@ -18,9 +18,8 @@ import httpx
 import pytest
 
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.monitor.app import monitor
-from frontburner.monitor.page_permissions import everyone
-from frontburner.monitor.refusals import by_field
+from frontburner.monitor.app import make_app
+from frontburner.monitor.requests import allow_all, problems_by_field
 from frontburner.retention.dropped_scenes import ABANDONED_AFTER_S
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.monitor.stage import Reception, Stage
@@ -49,9 +48,9 @@ def stage(tmp_path: Path) -> Stage:
 
 
 @asynccontextmanager
-async def browsing(stage: Stage, reception: Reception, may: Any = everyone) -> AsyncIterator[httpx.AsyncClient]:
-    app = monitor(stage, may=may, reception=reception, who=lambda _: "berta")
-    await app.state.hub.turn()
+async def browsing(stage: Stage, reception: Reception, allowed: Any = allow_all) -> AsyncIterator[httpx.AsyncClient]:
+    app = make_app(stage, allowed=allowed, drops=reception, user_of=lambda _: "berta")
+    await app.state.hub.update()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8701", headers=OURS, timeout=TIMEOUT_S
     ) as client:
@@ -75,7 +74,7 @@ async def bring(client: httpx.AsyncClient, files: Mapping[str, bytes]) -> str:
 def kept(reception: Reception) -> list[str]:
     """All that lies in the place for scenes."""
     assert reception.uploads is not None
-    place = reception.uploads.place
+    place = reception.uploads.folder
     return sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
 
 
@@ -150,7 +149,7 @@ def test_names_that_can_t_all_be_files_are_refused(stage: Stage, reception: Rece
 
 def test_a_scene_that_is_too_large_is_refused_before_a_byte_is_sent(stage: Stage, reception: Reception) -> None:
     assert reception.uploads is not None
-    reception.uploads.most_bytes = 5_000_000
+    reception.uploads.max_bytes = 5_000_000
 
     async def go() -> httpx.Response:
         async with browsing(stage, reception) as client:
@@ -159,7 +158,7 @@ def test_a_scene_that_is_too_large_is_refused_before_a_byte_is_sent(stage: Stage
 
     answer = asyncio.run(go())
     assert answer.status_code == 413
-    assert answer.json()["reason"] == "The files have 5.0 MB, and at most 5.0 MB are taken."
+    assert answer.json()["reason"] == "The files have 5.0 MB; at most 5.0 MB are accepted."
     assert kept(reception) == []
 
 
@@ -181,7 +180,7 @@ def test_a_file_that_isn_t_as_announced_takes_all_with_it(
 
 def test_half_uploads_are_removed_when_the_browser_goes(stage: Stage, reception: Reception) -> None:
     async def go() -> int:
-        app = monitor(stage, reception=reception)
+        app = make_app(stage, drops=reception)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
             key = (await announce(client, {"ball.json": 100})).json()["submission"]
@@ -207,20 +206,20 @@ def test_half_uploads_are_removed_when_the_browser_goes(stage: Stage, reception:
 
     assert asyncio.run(go()) == 404
     assert reception.uploads is not None
-    assert list(reception.uploads.place.iterdir()) == []
+    assert list(reception.uploads.folder.iterdir()) == []
 
 
 def test_what_an_earlier_process_left_is_swept_away_and_nothing_else(stage: Stage, reception: Reception) -> None:
     uploads = reception.uploads
     assert uploads is not None
     for name in (".half-old", ".half-new", "ball-0123456789abcdef"):
-        (uploads.place / name).mkdir(parents=True)
-        (uploads.place / name / "ball.json").write_bytes(BALL)
-    long_ago = uploads.place.stat().st_mtime - ABANDONED_AFTER_S - 10
+        (uploads.folder / name).mkdir(parents=True)
+        (uploads.folder / name / "ball.json").write_bytes(BALL)
+    long_ago = uploads.folder.stat().st_mtime - ABANDONED_AFTER_S - 10
     for name in (".half-old", "ball-0123456789abcdef"):
-        os.utime(uploads.place / name, (long_ago, long_ago))
-    uploads.sweep()
-    assert sorted(path.name for path in uploads.place.iterdir()) == [".half-new", "ball-0123456789abcdef"]
+        os.utime(uploads.folder / name, (long_ago, long_ago))
+    uploads.clean_up()
+    assert sorted(path.name for path in uploads.folder.iterdir()) == [".half-new", "ball-0123456789abcdef"]
 
 
 def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Reception) -> None:
@@ -229,16 +228,16 @@ def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Recept
     uploads.clock = lambda: now_s[0]
     key = uploads.begin(["ball.json"], [len(BALL)])
     now_s[0] = 3601.0
-    uploads.sweep()
+    uploads.clean_up()
     with pytest.raises(Exception, match="isn't here any more"):
-        uploads.of(key)
-    assert list(uploads.place.iterdir()) == []
+        uploads.get(key)
+    assert list(uploads.folder.iterdir()) == []
 
 
 def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
     stage: Stage, reception: Reception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("frontburner.monitor.submit_page.SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr("frontburner.monitor.submit_page.CLEANUP_INTERVAL_S", 0.01)
     now_s, uploads = [0.0], reception.uploads
     assert uploads is not None
     uploads.clock = lambda: now_s[0]
@@ -246,10 +245,10 @@ def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
     async def go() -> None:
         async with browsing(stage, reception) as client:
             assert (await announce(client, {"ball.json": len(BALL), "wood.png": 4})).status_code == 201
-            assert len(list(uploads.place.iterdir())) == 1
+            assert len(list(uploads.folder.iterdir())) == 1
             now_s[0] = 3601.0
             async with asyncio.timeout(TIMEOUT_S):
-                while list(uploads.place.iterdir()):
+                while list(uploads.folder.iterdir()):
                     await asyncio.sleep(0.01)
 
     asyncio.run(go())
@@ -258,7 +257,7 @@ def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
 def test_a_scene_that_is_dropped_again_is_not_taken_for_an_old_one(stage: Stage, reception: Reception) -> None:
     assert render(stage, reception, {"ball.json": BALL}).status_code == 201
     assert reception.uploads is not None
-    (home,) = reception.uploads.place.iterdir()
+    (home,) = reception.uploads.folder.iterdir()
     os.utime(home, (0, 0))
     assert render(stage, reception, {"ball.json": BALL}).status_code == 201
     assert home.stat().st_mtime > time.time() - 3600
@@ -269,7 +268,7 @@ def test_a_scene_that_was_pruned_meanwhile_is_said_to_be_gone(stage: Stage, rece
         async with browsing(stage, reception) as client:
             key = await bring(client, {"ball.json": BALL})
             assert reception.uploads is not None
-            shutil.rmtree(reception.uploads.of(key).folder)
+            shutil.rmtree(reception.uploads.get(key).folder)
             return await client.post(f"{AT}/{key}/render", json={})
 
     answer = asyncio.run(go())
@@ -303,7 +302,7 @@ def test_what_is_wrong_is_said_at_its_field_as_the_job_says_it(stage: Stage, rec
     assert answer.status_code == 400
     with pytest.raises(JobRefused) as refused:
         make_job({"scene": "ball.json", **wrong})
-    assert answer.json()["fields"] == by_field(refused.value.problems)
+    assert answer.json()["fields"] == problems_by_field(refused.value.problems)
     assert answer.json()["fields"]["size"].startswith("'12': is not a size. Write width x height")
     assert set(answer.json()["fields"]) == {"samples", "size", "frames", "priority", "name", ""}
     assert reception.asked == []
@@ -381,9 +380,9 @@ def test_a_zip_is_as_good_as_its_files(stage: Stage, reception: Reception) -> No
 )  # fmt: skip
 def test_a_zip_that_would_do_harm_is_refused_and_removed(stage: Stage, reception: Reception, archive: bytes) -> None:
     assert reception.uploads is not None
-    reception.uploads.most_bytes = 1_000_000
+    reception.uploads.max_bytes = 1_000_000
     assert read(stage, reception, {"shot.zip": archive}).status_code in (400, 413)
-    assert list(reception.uploads.place.iterdir()) == []
+    assert list(reception.uploads.folder.iterdir()) == []
 
 
 def test_a_zip_that_the_disk_has_no_room_for_is_not_called_spoiled(stage: Stage, reception: Reception) -> None:
@@ -398,7 +397,7 @@ def test_a_zip_that_the_disk_has_no_room_for_is_not_called_spoiled(stage: Stage,
     assert refused.json()["reason"] == "shot.zip can't be unpacked: File too large."
     assert "Make room" in refused.json()["remedy"]
     assert reception.uploads is not None
-    assert list(reception.uploads.place.iterdir()) == []
+    assert list(reception.uploads.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("headers", [{"x-frontburner": "0"}, {}])
@@ -409,7 +408,7 @@ def test_who_may_not_submit_and_other_sites_bring_nothing(
         return right == "look"
 
     async def go() -> list[int]:
-        async with browsing(stage, reception, everyone if headers else looks) as client:
+        async with browsing(stage, reception, allow_all if headers else looks) as client:
             at = f"{AT}/{'0' * 32}"
             asked = [
                 ("POST", AT),
@@ -425,25 +424,25 @@ def test_who_may_not_submit_and_other_sites_bring_nothing(
 def test_without_a_reception_nothing_is_taken(stage: Stage) -> None:
     async def go() -> tuple[str, int]:
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(monitor(stage)), base_url="http://127.0.0.1", headers=OURS
+            transport=httpx.ASGITransport(make_app(stage)), base_url="http://127.0.0.1", headers=OURS
         ) as client:
             return (await client.get(AT)).json()["why_not"], (await announce(client, {"a.json": 1})).status_code
 
-    assert asyncio.run(go()) == ("This monitor takes no scenes.", 409)
+    assert asyncio.run(go()) == ("This monitor accepts no scenes.", 409)
 
 
 def test_a_job_that_couldn_t_begin_says_so_where_it_would_be(stage: Stage, reception: Reception) -> None:
-    reception.fails = "It couldn't begin: there is no disk."
+    reception.fails = "It couldn't start: there is no disk."
 
     async def go() -> dict[str, Any]:
-        app = monitor(stage, reception=reception)
+        app = make_app(stage, drops=reception)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
             key = await bring(client, {"ball.json": BALL})
             job = (await client.post(f"{AT}/{key}/render", json={})).json()["job"]
-            while "no disk" not in app.state.hub.now("farm")["expected"].get(job, ""):
-                await app.state.hub.turn()
+            while "no disk" not in app.state.hub.document("farm")["expected"].get(job, ""):
+                await app.state.hub.update()
                 await asyncio.sleep(0.01)
-            return dict(app.state.hub.now("farm"))
+            return dict(app.state.hub.document("farm"))
 
     assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))["expected"] == {"ball-00000001": reception.fails}

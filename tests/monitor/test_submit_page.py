@@ -43,7 +43,7 @@ def drop(visit: Visit, *files: tuple[str, str], on: str = ".drop") -> None:
 
 
 def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Reception, browser: Browser) -> None:
-    with serving(stage, reception=reception) as address, visiting(browser) as visit:
+    with serving(stage, drops=reception) as address, visiting(browser) as visit:
         page = visit.page
         visit.go(address)
         page.get_by_role("link", name="Submit").click()
@@ -90,7 +90,7 @@ def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception
     (shot / "tex").mkdir(parents=True)
     (shot / "ball.json").write_text(BALL)
     (shot / "tex" / "wood.png").write_text("wood")
-    with serving(stage, reception=reception) as address:
+    with serving(stage, drops=reception) as address:
         page = visit.page
         visit.go(address)
         page.keyboard.press("g")
@@ -112,12 +112,12 @@ def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception
         page.keyboard.press("Enter")
         page.wait_for_url("**/#/job/ball-00000001")
         assert reception.uploads is not None
-        place = reception.uploads.place
+        place = reception.uploads.folder
         assert sorted(path.name for path in place.rglob("*") if path.is_file()) == ["ball.json", "wood.png"]
 
 
 def test_of_several_scenes_another_one_is_chosen(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, reception=reception) as address:
+    with serving(stage, drops=reception) as address:
         visit.go(address, "submit")
         drop(visit, *((f"shot.{frame:04d}.json", BALL) for frame in (1, 2)), ("other.json", BALL))
         visit.asked()
@@ -135,35 +135,35 @@ def test_what_is_too_large_or_no_scene_is_said_and_another_can_be_dropped(
     stage: Stage, reception: Reception, browser: Browser
 ) -> None:
     assert reception.uploads is not None
-    reception.uploads.most_bytes = 1000
-    with serving(stage, reception=reception) as address, visiting(browser) as visit:
+    reception.uploads.max_bytes = 1000
+    with serving(stage, drops=reception) as address, visiting(browser) as visit:
         visit.go(address, "submit")
         drop(visit, ("ball.json", "x" * 1001))
         visit.page.get_by_role("alert").get_by_text("The files have 1 kB, and at most 1 kB are taken.").wait_for()
         drop(visit, ("wood.png", "wood"), on="main")
         visit.page.get_by_role("alert").get_by_text("There is no scene among the files.").wait_for()
-        until(lambda: reception.uploads is not None and list(reception.uploads.place.iterdir()) == [])
+        until(lambda: reception.uploads is not None and list(reception.uploads.folder.iterdir()) == [])
         drop(visit, ("ball.json", BALL))
         visit.asked()
         visit.press("Drop another")
         visit.page.locator(".drop").wait_for()
-        until(lambda: reception.uploads is not None and list(reception.uploads.place.iterdir()) == [])
+        until(lambda: reception.uploads is not None and list(reception.uploads.folder.iterdir()) == [])
 
 
 def test_a_page_that_is_closed_takes_its_scene_back(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, reception=reception) as address:
+    with serving(stage, drops=reception) as address:
         visit.go(address, "submit")
         drop(visit, ("ball.json", BALL))
         visit.asked()
         assert reception.uploads is not None
-        place = reception.uploads.place
+        place = reception.uploads.folder
         assert len(list(place.iterdir())) == 1
         visit.page.goto("about:blank")
         until(lambda: list(place.iterdir()) == [])
 
 
 def test_who_may_not_submit_sees_no_such_page(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, may=lambda _, right: right == "look", reception=reception) as address:
+    with serving(stage, allowed=lambda _, right: right == "look", drops=reception) as address:
         visit.go(address, "submit")
         visit.sees("You may not submit.")
         assert visit.page.get_by_role("link", name="Submit").count() == 0
@@ -175,7 +175,7 @@ def test_axe_finds_nothing_grave_and_a_phone_is_wide_enough(
 ) -> None:
     found: dict[str, list[str]] = {}
     for size in (DESKTOP, PHONE):
-        with serving(stage, reception=reception) as address, visiting(browser, size, theme=theme) as visit:
+        with serving(stage, drops=reception) as address, visiting(browser, size, theme=theme) as visit:
             visit.go(address, "submit")
             visit.page.locator(".drop").wait_for()
             found[f"empty {size[0]}"] = visit.grave()

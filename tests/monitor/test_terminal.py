@@ -45,7 +45,7 @@ def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
 
             jobs, nodes = app.query_one("#jobs", DataTable), app.query_one("#nodes", DataTable)
             await until(lambda: jobs.row_count == 1 and nodes.row_count == 3)
-            assert str(app.query_one("#farm", Label).content) == "1 of 3 nodes rendering · 1 job under way"
+            assert str(app.query_one("#farm", Label).content) == "1 of 3 nodes rendering · 1 job running"
             assert "libLLVM.so" in str(nodes.get_row("n3"))
             jobs.focus()
             await pilot.press("s")

@@ -20,7 +20,7 @@ import pytest
 
 from frontburner.cli import app
 from frontburner.jobs.job import RenderJob
-from frontburner.monitor.job_rows import Live, details, row
+from frontburner.monitor.job_rows import LiveJob, details, row
 from frontburner.record.event_codec import decode, encode
 from frontburner.record.event_log import read_events
 from frontburner.record.snapshot import job_ids, status_of
@@ -99,9 +99,9 @@ def test_what_was_kept_of_each_and_its_whole_record_say_the_same(store: ObjectSt
 
 @pytest.mark.parametrize("job_id", AS_READ)
 def test_the_monitor_shows_the_same_of_each(store: ObjectStore, job_id: str) -> None:
-    live, known = Live(), status_of(store, job_id)
+    live, known = LiveJob(), status_of(store, job_id)
     for each in told(store, job_id):
-        live.take(each)
+        live.on_event(each)
     try:
         report = json.loads(store.read(f"{INTERNAL_PREFIX}/jobs/{job_id}.json"))
     except MissingObject:

@@ -15,7 +15,7 @@ from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, hills
 from frontburner import events as ev
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.jobs.deadline import DeadlineWatch
-from frontburner.monitor.job_rows import Live
+from frontburner.monitor.job_rows import LiveJob
 from frontburner.plan.planner import FrameWork, Planner
 from frontburner.record.event_codec import encode
 from frontburner.record.job_status import JobStatus, fold
@@ -136,12 +136,12 @@ class Quick:
 
 def followers(frames: Sequence[int]) -> list[Any]:
     """Folds of the run itself, of the command line and of the monitor."""
-    report, status, live = Report(), JobStatus(job_id="walk-1"), Live()
+    report, status, live = Report(), JobStatus(job_id="walk-1"), LiveJob()
 
     def retold(event: ev.Event) -> None:
         told = encode(event, NOW + timedelta(seconds=event.at_s))
         fold(status, told)
-        live.take(told)
+        live.on_event(told)
 
     planned = ev.JobPlanned(
         at_s=0, job_id="walk-1", frames=len(frames), pixel_samples=1, reused_frames=0, size=SIZE, region=SIZE.whole,

@@ -93,7 +93,7 @@ function Crew({ all, nodes, running }) {
   const list = Object.entries(all.nodes || {}).filter(([, node]) => running || node.units || node.mishaps);
   list.sort(([a, x], [b, y]) => (Boolean(y.doing) - Boolean(x.doing)) || (y.busy_s - x.busy_s) || a.localeCompare(b, "en", { numeric: true }));
   const shown = whole ? list.slice(0, 200) : list.slice(0, MOST);
-  if (!list.length) return html`<section class="card"><h2>Nodes</h2><p class="dim">${running ? "No node has come yet." : "No node rendered anything."}</p></section>`;
+  if (!list.length) return html`<section class="card"><h2>Nodes</h2><p class="dim">${running ? "No node has joined yet." : "No node rendered anything."}</p></section>`;
   return html`<section class="card"><h2>Nodes <span class="count">${list.length}</span></h2>
     <table class="crew"><thead><tr><th scope="col">node</th><th scope="col">${running ? "renders" : ""}</th><th scope="col" class="n">units</th><th scope="col" class="n">speed</th></tr></thead>
     <tbody>${shown.map(([name, node]) => html`<tr key=${name} data-doing=${Boolean(node.doing)}>

@@ -58,7 +58,7 @@ export const plural = (count, word, words = `${word}s`) => `${count.toLocaleStri
 
 export const tones = {
   "running": "hot", "rendering": "hot", "ending its units": "hot", "completed": "done", "frames failed": "bad",
-  "stopped by an error": "bad", "lost": "warn", "gone": "warn", "not ready": "warn", "can't be told": "warn",
+  "stopped by an error": "bad", "lost": "warn", "gone": "warn", "not ready": "warn", "unknown": "warn",
   "suspended": "rest", "cancelled": "rest", "paused": "rest", "draining": "rest", "in use": "rest",
   "off hours": "rest", "idle": "still", "waiting": "still",
 };
