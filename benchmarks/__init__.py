@@ -1,1 +1,1 @@
-"""Measurements, each a ratio or a rate taken side by side in one run. ``make bench`` runs them."""
+"""Benchmarks: each measures a ratio or a rate within one run. ``make bench`` runs them."""

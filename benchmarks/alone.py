@@ -1,4 +1,4 @@
-"""The renderer alone: whole frames by Mitsuba's own loop, in a plain process on all cores. The farm's yardstick."""
+"""The renderer alone, the reference for the farm: whole frames by Mitsuba's own loop, in one process on all cores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.scene import animation
 
 
 def main() -> None:
-    """Render frames and print the seconds it took, start-up apart."""
+    """Render frames, and print the seconds it took without start-up."""
     parser = argparse.ArgumentParser()
     parser.add_argument("scene", type=Path)
     parser.add_argument("--size", required=True)

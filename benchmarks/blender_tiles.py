@@ -1,4 +1,4 @@
-"""``python -m benchmarks.blender_tiles``: a tile where the scene stays open, and by a Blender of its own each.
+"""``python -m benchmarks.blender_tiles``: time of a tile while the scene stays open, and by a new Blender process.
 
 Writes ``build/blender_tiles.json``.
 """
@@ -30,14 +30,14 @@ SIZE, SAMPLES, SIDE = Size(width=320, height=180), 4, 40
 
 
 def tiles(count: int) -> list[Region]:
-    """Return small tiles, all over the picture."""
+    """Return small tiles from all over the picture."""
     columns = SIZE.width // SIDE
-    places = [(n * 3 % columns * SIDE, n % (SIZE.height // SIDE) * SIDE) for n in range(count)]
-    return [Region(x0=x, y0=y, x1=x + SIDE, y1=y + SIDE) for x, y in places]
+    corners = [(n * 3 % columns * SIDE, n % (SIZE.height // SIDE) * SIDE) for n in range(count)]
+    return [Region(x0=x, y0=y, x1=x + SIDE, y1=y + SIDE) for x, y in corners]
 
 
-def kept(regions: list[Region], logs: Path) -> Iterator[float]:
-    """Seconds of each tile in one renderer process, as nodes have it: the first opens the scene."""
+def one_process(regions: list[Region], logs: Path) -> Iterator[float]:
+    """Yield the seconds of each tile in one renderer process, as on nodes: the first tile opens the scene."""
     with RendererProcess(node="bench", threads=2, logs=logs) as process:
         adapter = renderer("blender")
         build = process.call(adapter.builds)[0]
@@ -57,7 +57,7 @@ def _rendered(process: RendererProcess, build: str, regions: list[Region]) -> It
         yield time.perf_counter() - began_s
 
 
-_ALONE = """
+_SCRIPT = """
 import sys, bpy
 scene, out, x0, x1, y0, y1, width, height, samples = sys.argv[1:]
 bpy.ops.wm.open_mainfile(filepath=scene, load_ui=False)
@@ -72,35 +72,35 @@ bpy.ops.render.render(write_still=True)
 """
 
 
-def fresh(regions: list[Region], folder: Path) -> Iterator[float]:
-    """Seconds of each tile by a Blender of its own (the same version): it opens the scene, renders, writes and ends."""
+def new_processes(regions: list[Region], folder: Path) -> Iterator[float]:
+    """Yield the seconds of each tile by a new Blender of the same version: it opens the scene, renders and writes."""
     for tile in regions:
         numbers = (tile.x0, tile.x1, tile.y0, tile.y1, SIZE.width, SIZE.height, SAMPLES)
-        command = [sys.executable, "-c", _ALONE, str(SCENE), str(folder / "tile.exr"), *map(str, numbers)]
+        command = [sys.executable, "-c", _SCRIPT, str(SCENE), str(folder / "tile.exr"), *map(str, numbers)]
         began_s = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         yield time.perf_counter() - began_s
 
 
 def main() -> None:
-    """Measure, print, and write."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=int, default=8)
     regions = tiles(parser.parse_args().tiles)
     with tempfile.TemporaryDirectory() as folder:
-        first, *later = kept(regions, Path(folder))
-        later_s, fresh_s = statistics.median(later), statistics.median(fresh(regions, Path(folder)))
-    found = {
+        first, *later = one_process(regions, Path(folder))
+        later_s, fresh_s = statistics.median(later), statistics.median(new_processes(regions, Path(folder)))
+    figures = {
         "first_s": first,
         "later_s": later_s,
         "fresh_s": fresh_s,
         "later_to_first": later_s / first,
         "later_to_fresh": later_s / fresh_s,
     }
-    found = {name: round(value, 3) for name, value in found.items()}
+    figures = {name: round(value, 3) for name, value in figures.items()}
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=1))
-    print(json.dumps(found, indent=1))
+    OUT.write_text(json.dumps(figures, indent=1))
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

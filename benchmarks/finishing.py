@@ -1,7 +1,7 @@
-"""Memory that finishing takes on nodes: 4K frames of synthetic tiles, done as the finisher does, or many at once.
+"""Memory that finishing frames takes on nodes, for 4K frames of synthetic tiles.
 
-python -m benchmarks.finishing --frames 200            # as Frontburner does it: bounded by bytes
-python -m benchmarks.finishing --together 31           # one task that holds so many frames, as a 32nd of 1,000 did
+python -m benchmarks.finishing --frames 200            # as Frontburner does it, with bounded memory
+python -m benchmarks.finishing --together 31           # one task that holds all frames
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SIZE = Size(width=3840, height=2160)
 MEGABYTE = 1_000_000
 AHEAD = 8
-"""Frames that are rendered before the first of them is finished: nodes render on meanwhile."""
+"""Frames that are rendered before the first one is finished, since nodes render meanwhile."""
 
 
 def tile_of(frame: FrameSpec, region: Region, samples: SampleRange) -> Tile:
@@ -50,19 +50,19 @@ def tile_of(frame: FrameSpec, region: Region, samples: SampleRange) -> Tile:
 
 
 def stitched(tiles: Sequence[Sequence[Tile]], orders: Sequence[PictureOrder], *_: object) -> list[FrameRecord]:
-    """Stitch frames; encoding and writing take as long on both ways, and are left out."""
-    for own, order in zip(tiles, orders, strict=True):
-        stitch_picture(own, order)
+    """Stitch frames; encoding and writing are the same either way and are skipped."""
+    for of_frame, order in zip(tiles, orders, strict=True):
+        stitch_picture(of_frame, order)
     return [FrameRecord(frame=order.frame.frame, files={}) for order in orders]
 
 
 def peak_bytes() -> int:
-    """Return the most memory this process ever had."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Tiles:
-    """The farm as a finisher sees it: tiles are made on nodes, as if they had just been rendered."""
+    """The farm for a finisher: tiles are made on nodes as if they had just been rendered."""
 
     def __init__(self, client: Client, layout: Layout) -> None:
         self._client, self._layout, self._tiles = client, layout, dict[int, "Future"]()
@@ -70,7 +70,7 @@ class Tiles:
         self.admission = client
 
     def render(self, frame: int) -> None:
-        """Have a frame's tile made."""
+        """Make a frame's tile on a node."""
         spec, samples = self._layout.frames[frame], self._layout.passes[0]
         self._tiles[frame] = self._client.submit(tile_of, spec, self._layout.region, samples, pure=False)
 
@@ -79,12 +79,12 @@ class Tiles:
         return self._tiles[ticket]
 
     def forget(self, tickets: Sequence[int]) -> None:
-        """Let go of tiles."""
+        """Release tiles."""
         for ticket in tickets:
             self._tiles.pop(ticket, None)
 
     def unload(self, tickets: Sequence[int]) -> None:
-        """Have tiles be made anew when they are needed, as if they were read from a store."""
+        """Make tiles again, as if they were read from a store."""
         for ticket in tickets:
             self.render(ticket)
 
@@ -94,7 +94,7 @@ class Tiles:
 
 
 def layout_of(frames: int) -> Layout:
-    """Lay out a job of so many 4K frames."""
+    """Return the layout of a job of so many 4K frames."""
     job = make_job({"scene": "x.json", "renderer": "null", "frames": f"1-{frames}"})
     scenes = tuple(FrameScene(frame=number + 1, path="x.json") for number in range(frames))
     info = SceneInfo(digest="0" * 64, size=SIZE, samples=1, files=(), cameras=())
@@ -103,7 +103,7 @@ def layout_of(frames: int) -> Layout:
 
 
 def main() -> None:
-    """Finish frames one way or the other, and print what it took."""
+    """Finish frames, and print the memory and time it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--together", type=int, default=0)
@@ -116,8 +116,8 @@ def main() -> None:
         if given.together:
             for frame in layout.frames:
                 tiles.render(frame)
-            own = [[tiles.tile(frame)] for frame in layout.frames]
-            client.submit(stitched, own, list(layout.orders.values()), pure=False).result()
+            of_frames = [[tiles.tile(frame)] for frame in layout.frames]
+            client.submit(stitched, of_frames, list(layout.orders.values()), pure=False).result()
         else:
             _finish(tiles, client, layout)
         peak = max(client.run(peak_bytes).values())

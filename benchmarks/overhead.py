@@ -1,4 +1,4 @@
-"""What a unit costs besides rendering: real nodes, real store, a renderer that does nothing."""
+"""Overhead of a unit: real nodes, a real store, and a renderer that does nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZE = Size(width=64, height=36)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overhead:
-    """Figures of a run of empty units."""
+    """Result of a run of empty units."""
 
     units: int
     nodes: int
@@ -37,7 +37,7 @@ class Overhead:
 
 
 def measure(*, units: int, nodes: int) -> Overhead:
-    """Run empty units, each one sample of a tiny frame, rendered, checked, stored and reported like any other."""
+    """Run units of one sample of a tiny frame, which are rendered, checked, stored and reported like any other."""
     with tempfile.TemporaryDirectory() as folder, local_nodes(nodes) as cluster, Client(cluster) as client:
         scene = Path(folder) / "empty.json"
         scene.write_text(json.dumps({"size": f"{SIZE.width}x{SIZE.height}", "samples": units}))

@@ -1,4 +1,4 @@
-"""A job on real nodes, driven straight by the dispatcher: same farm, stitch and files for any planner; no Prefect."""
+"""Renders a job on real nodes without Prefect: the same farm, stitching and files for any planner."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What is rendered: frames 1 to ``frames`` of a scene, and how they are cut."""
+class Workload:
+    """Frames 1 to ``frames`` of a scene, and how they are cut."""
 
     scene: Path
     size: str
@@ -58,7 +58,7 @@ class Work:
     mode: Mode = Mode.AUTO
 
     def job(self, out: Path) -> RenderJob:
-        """The job document; its EXR holds the pixels as they are, so that pictures can be compared."""
+        """Return the job document, with float EXR files, so that pixels can be compared."""
         document = {"scene": str(self.scene), "size": self.size, "samples": self.samples, "out": str(out)}
         document |= {"exr": "float", "name": "benchmark", "mode": self.mode}
         document |= {"frames": f"1-{self.frames}" if self.frames > 1 else "1"}
@@ -67,20 +67,20 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A job that was rendered.
+    """Result of a rendered job.
 
     Parameters
     ----------
     wall_s
-        From the first unit handed out to the last picture in place; start-up apart.
+        From the first unit handed out to the last picture written, without start-up.
     efficiency
-        Part of the nodes' time in between that went into rendering.
+        Part of the nodes' time in between that was spent rendering.
     pictures, passes
         Pixels of each frame, and the ranges of samples they were summed in.
     predictions
-        Predicted and measured seconds of units, where something was predicted.
+        Predicted and measured seconds of units that had a prediction.
     figures
-        More of the run, for the record.
+        More results, for the report.
     """
 
     wall_s: float
@@ -92,8 +92,8 @@ class Outcome:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def ours(layout: Layout) -> Planner:
-    """Plan as the render flow does."""
+def our_planner(layout: Layout) -> Planner:
+    """Return the planner that the render flow uses."""
     return Planner(
         frames=[FrameWork(frame=frame) for frame in layout.frames],
         size=next(iter(layout.frames.values())).size,
@@ -106,28 +106,28 @@ def ours(layout: Layout) -> Planner:
 
 @contextmanager
 def fresh_nodes(count: int) -> Iterator[Client]:
-    """Nodes whose renderers haven't been started, which share this machine's cores."""
+    """Start nodes that share this machine's cores; their renderers start with the first unit."""
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     with local_nodes(count) as cluster, Client(cluster) as client:
         yield client
 
 
-def read(job: RenderJob, build: str, ask: Callable[..., Any]) -> Layout:
-    """Lay a job out from what its scene says; ``ask`` calls a function in a renderer's process."""
+def read_layout(job: RenderJob, build: str, call: Callable[..., Any]) -> Layout:
+    """Return a job's layout; ``call`` runs a function in a renderer's process."""
     scenes = frame_scenes(job)
     query = SceneQuery(renderer=job.renderer_name, build=build, frames=scenes)
     capabilities = renderer(job.renderer_name).capabilities(build)
-    return lay_out(job, build=build, capabilities=capabilities, scenes=scenes, infos=ask(inspect_frames, query))
+    return lay_out(job, build=build, capabilities=capabilities, scenes=scenes, infos=call(inspect_frames, query))
 
 
 def render(client: Client, job: RenderJob, plan: Callable[[Layout], Planner]) -> Outcome:
-    """Render a job on the nodes of a Dask client, handed out by a planner of this plan."""
+    """Render a job on the nodes of a Dask client, with the planner that ``plan`` returns for its layout."""
     store = open_store(job.out)
     with DaskFarm(client=client, renderer=job.renderer_name, topic="benchmark", store_url=store.url) as farm:
         build = choose_build(farm.survey(), job.renderer_name)
-        layout = read(job, build, lambda function, query: client.submit(in_renderer, function, query).result())
+        layout = read_layout(job, build, lambda function, query: client.submit(in_renderer, function, query).result())
         run = _Run(client=client, farm=farm, store=store, layout=layout, planner=plan(layout))
-        run.go(build)
+        run.render(build)
     report = run.report
     return Outcome(
         wall_s=report.render_s,
@@ -141,7 +141,7 @@ def render(client: Client, job: RenderJob, plan: Callable[[Layout], Planner]) ->
 
 
 def pictures(layout: Layout, store: ObjectStore) -> Pictures:
-    """Read back the pixels of every frame."""
+    """Read the pixels of every frame from the store."""
     return {
         frame: decode_exr(store.read(key))[0]
         for frame, order in layout.orders.items()
@@ -151,14 +151,14 @@ def pictures(layout: Layout, store: ObjectStore) -> Pictures:
 
 
 def write(tiles: Sequence[Tile | UnitSpec], order: PictureOrder, store_url: str) -> FrameRecord:
-    """Finish a frame on a node, as the flow's own step does, but for Prefect."""
-    desk = JobContext(store_url=store_url, topic="")
-    return finish([tile_of(tile, desk) for tile in tiles], order, open_store(store_url), {})
+    """Finish a frame on a node, as the render flow does."""
+    context = JobContext(store_url=store_url, topic="")
+    return finish([tile_of(tile, context) for tile in tiles], order, open_store(store_url), {})
 
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One job under way."""
+    """A job being rendered."""
 
     client: Client
     farm: DaskFarm
@@ -169,18 +169,19 @@ class _Run:
     predictions: list[tuple[float, float]] = field(init=False, default_factory=list)
     _writing: dict[int, Future] = field(init=False, default_factory=dict)
 
-    def go(self, build: str) -> None:
-        """Dispatch all of it, and see the pictures into their places."""
+    def render(self, build: str) -> None:
+        """Dispatch all units, and finish the frames."""
         dispatcher = Dispatcher(
-            planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish, on_step=self._look
-        )
+            planner=self.planner, farm=self.farm, clock=time.monotonic, on_rendered=self._finish,
+            on_step=self._check_written,
+        )  # fmt: skip
         with ev.observe(self._take):
             self._announce_plan()
             self.farm.open(build, self.layout.unit)
             dispatcher.run()
-            self._measured()
+            self._announce_measured()
             while self._writing:
-                self._look()
+                self._check_written()
                 self.farm.messages(timeout_s=0.005)
         if self.report.pictures.failed:
             raise RuntimeError(f"frames failed: {self.report.pictures.failed}")
@@ -190,8 +191,8 @@ class _Run:
         tiles = [self.farm.tile(ticket) for ticket in tickets]
         self._writing[frame] = self.client.submit(write, tiles, order, self.store.url, pure=False)
 
-    def _look(self) -> None:
-        """Take note of pictures that are in place."""
+    def _check_written(self) -> None:
+        """Announce frames that are written."""
         for frame, future in tuple(self._writing.items()):
             if future.done():
                 del self._writing[frame]
@@ -204,14 +205,14 @@ class _Run:
 
     def _announce_plan(self) -> None:
         passes, frames = self.planner.passes, self.layout.frames
-        whole = sum(samples.count for samples in passes) * self.layout.region.area * len(frames)
+        pixel_samples = sum(samples.count for samples in passes) * self.layout.region.area * len(frames)
         planned = ev.JobPlanned(
-            at_s=time.monotonic(), job_id="benchmark", frames=len(frames), pixel_samples=whole, reused_frames=0,
+            at_s=time.monotonic(), job_id="benchmark", frames=len(frames), pixel_samples=pixel_samples, reused_frames=0,
             probe=passes[0] if len(passes) > 1 else None,
         )  # fmt: skip
         ev.announce(planned)
 
-    def _measured(self) -> None:
+    def _announce_measured(self) -> None:
         cost = self.planner.cost
         speeds = {name: state.speed for name, state in self.planner.learning.known.items() if state.units}
         ev.announce(ev.FarmMeasured(at_s=time.monotonic(), speeds=speeds, rates=cost.rates, cell_px=cost.cell_px))

@@ -1,4 +1,4 @@
-"""``make bench``: the farm against the renderer alone, the overhead of a unit, and who uses the processor."""
+"""``make bench``: the farm compared with the renderer alone, the overhead of a unit, and shares of processor time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SEQUENCE = {"scene": ROOT / "scenes" / "walk.xml", "size": "320x180", "samples":
 def main() -> None:
     """Measure, print, and write ``build/bench.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3, help="runs of farm and renderer alone, in turn")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the samples: to see that it works")
+    parser.add_argument("--pairs", type=int, default=3, help="runs of the farm and of the renderer alone, in turn")
+    parser.add_argument("--quick", action="store_true", help="test with a tenth of the samples")
     given = parser.parse_args()
     shrink = 10 if given.quick else 1
     result: dict[str, Any] = {"cores": os.cpu_count(), "nodes": 2, "threads_per_node": 1}
-    for name, what in (("still", STILL), ("sequence", SEQUENCE)):
-        what["samples"] = max(8, what["samples"] // shrink)  # type: ignore[operator]
-        result[name] = _compare(what, given.pairs)
+    for name, job in (("still", STILL), ("sequence", SEQUENCE)):
+        job["samples"] = max(8, job["samples"] // shrink)  # type: ignore[operator]
+        result[name] = _compare(job, given.pairs)
         print(name, json.dumps(result[name], indent=1), flush=True)
     result["unit"] = asdict(measure(units=2000 // shrink, nodes=2))
     print("unit", json.dumps(result["unit"], indent=1))
@@ -45,19 +45,19 @@ def main() -> None:
     print(f"written to {OUT.relative_to(ROOT)}")
 
 
-def _compare(what: dict[str, Any], pairs: int) -> dict[str, Any]:
-    """Run farm and renderer alone in turn; the ratio is taken pair by pair, so a drifting machine cancels out."""
+def _compare(job: dict[str, Any], pairs: int) -> dict[str, Any]:
+    """Run the farm and the renderer alone in turn. Ratios are within a pair, so drift of the machine cancels out."""
     rows = []
     for _ in range(pairs):
-        alone = _alone(what)
-        farm, shares = _farm(what)
+        alone = _alone(job)
+        farm, cpu_shares = _farm(job)
         figures = {"alone_s": alone["render_s"], "farm_s": farm["render_s"], "efficiency": farm["efficiency"]}
-        rows.append(figures | shares)
+        rows.append(figures | cpu_shares)
     ratios = [row["farm_s"] / row["alone_s"] for row in rows]
     return {
-        "size": what["size"],
-        "samples": what["samples"],
-        "frames": what["frames"],
+        "size": job["size"],
+        "samples": job["samples"],
+        "frames": job["frames"],
         "build": alone["build"],
         "ratio_median": round(statistics.median(ratios), 4),
         "ratio_min": round(min(ratios), 4),
@@ -66,32 +66,32 @@ def _compare(what: dict[str, Any], pairs: int) -> dict[str, Any]:
     }
 
 
-def _alone(what: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.alone", what["scene"], "--size", what["size"]]
-    command += ["--samples", str(what["samples"]), "--frames", str(what["frames"])]
+def _alone(job: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.alone", job["scene"], "--size", job["size"]]
+    command += ["--samples", str(job["samples"]), "--frames", str(job["frames"])]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return document
 
 
-def _farm(what: dict[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Render on an embedded farm of two one-thread nodes; also which share of the processor went where."""
+def _farm(job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Render on an embedded farm of two nodes with one thread each; returns its report and shares of processor time."""
     with tempfile.TemporaryDirectory() as out:
-        command = [COMMAND, "render", what["scene"], "--size", what["size"], "--samples", str(what["samples"])]
+        command = [COMMAND, "render", job["scene"], "--size", job["size"], "--samples", str(job["samples"])]
         command += ["--nodes", "2", "--out", out, "--json", "--name", "bench"]
-        if what["frames"] > 1:
-            command += ["--frames", f"1-{what['frames']}"]
+        if job["frames"] > 1:
+            command += ["--frames", f"1-{job['frames']}"]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        used = _watch(process)
-        printed, said = process.communicate()
+        used = _cpu_by_role(process)
+        printed, errors = process.communicate()
     if process.returncode:
-        sys.exit(said)
+        sys.exit(errors)
     total = sum(used.values())
-    return json.loads(printed), {f"{who}_share": round(cpu_s / total, 4) for who, cpu_s in used.items()}
+    return json.loads(printed), {f"{role}_share": round(cpu_s / total, 4) for role, cpu_s in used.items()}
 
 
-def _watch(process: subprocess.Popen[str]) -> dict[str, float]:
-    """Return processor seconds by role, start-up included, until the command ends."""
+def _cpu_by_role(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Return processor seconds by role until the command ends, start-up included."""
     seen: dict[int, tuple[str, float]] = {}
     while process.poll() is None:
         for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:

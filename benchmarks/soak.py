@@ -1,8 +1,7 @@
-"""``make soak``: 10,000 small units over nodes that join and leave at random, and what memory every process takes.
+"""``make soak``: 10,000 small units on nodes that join and leave at random, and the memory of every process.
 
-Jobs of many tiny frames follow one another on a farm of the command's that stays. Two nodes stay with it, two others
-come, and leave in one of three ways: asked to end, drained, killed. ``build/soak.json`` has the figures,
-``build/soak.png`` draws them.
+Jobs of many tiny frames follow one another on a permanent farm with two permanent nodes and two transient ones, which
+leave in one of three ways: terminated, drained or killed. Results are in ``build/soak.json`` and ``build/soak.png``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -19,11 +17,11 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.memory import Sampler, figures
-from benchmarks.memory_plot import draw
+from benchmarks.memory import Sampler, figures, plot
 from frontburner.cluster.prefect_server import embedded_server
 from storage.objects import INTERNAL_PREFIX
 
@@ -34,24 +32,24 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("frontburner")
 OUT = ROOT / "build" / "soak.json"
 JOBS = 5
-GUESTS = 2
+TRANSIENT_NODES = 2
 FRAME_S = 0.3
-"""What a frame takes; it is slept, so that what is measured is the farm."""
-STAYS_S = 20.0, 90.0
+"""Time of a frame. The renderer sleeps, so that the farm itself is measured."""
+STAY_S = 20.0, 90.0
 AWAY_S = 5.0, 25.0
 STOP_TIMEOUT_S = 60
-LEAVES = ("asked", "drained", "killed")
+WAYS_TO_LEAVE = ("asked", "drained", "killed")
 
 
 @dataclass(slots=True)
 class Farm:
-    """What stays: a Prefect server and a farm with two nodes; commands are run in its folder."""
+    """A permanent farm: a Prefect server, and a scheduler with two nodes. Commands run in its folder."""
 
     folder: Path
     environment: dict[str, str]
 
     def start(self, *arguments: object) -> subprocess.Popen[bytes]:
-        """Start a command; what it says is in ``commands.log``."""
+        """Start a command that writes to ``commands.log``."""
         with (self.folder / "commands.log").open("ab") as log:
             return subprocess.Popen(
                 [COMMAND, *map(str, arguments)], env=self.environment, cwd=self.folder, start_new_session=True,
@@ -60,30 +58,30 @@ class Farm:
 
 
 @dataclass(slots=True)
-class Guest:
-    """A node that comes and leaves, until it isn't to come again."""
+class TransientNode:
+    """A node that joins and leaves again and again."""
 
     farm: Farm
     name: str
-    chance: random.Random
-    over: Event
-    came: int = 0
-    left: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEAVES, 0))
+    random: Random
+    stop: Event
+    joins: int = 0
+    left: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS_TO_LEAVE, 0))
 
     def run(self) -> None:
-        """Come and leave."""
-        while not self.over.wait(self.chance.uniform(*AWAY_S)):
+        """Join and leave until stopped."""
+        while not self.stop.wait(self.random.uniform(*AWAY_S)):
             node = self.farm.start("node", "start", "--name", self.name, "--threads", 1)
-            self.came += 1
-            stayed = not self.over.wait(self.chance.uniform(*STAYS_S))
-            how = self.chance.choice(LEAVES) if stayed else "asked"
+            self.joins += 1
+            stayed = not self.stop.wait(self.random.uniform(*STAY_S))
+            how = self.random.choice(WAYS_TO_LEAVE) if stayed else "asked"
             if stayed:
                 self.left[how] += 1
             self._leave(node, how)
 
     def _leave(self, node: subprocess.Popen[bytes], how: str) -> None:
         if how == "killed":
-            node.kill()  # its worker and renderer end with it, by themselves
+            node.kill()  # its worker and renderer end by themselves
         elif how == "drained":
             self.farm.start("node", "drain", self.name).wait(STOP_TIMEOUT_S)
         else:
@@ -99,13 +97,13 @@ def main() -> None:
     """Run the jobs, measure, and write ``build/soak.json`` and ``build/soak.png``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1, help="of the nodes' comings and goings")
+    parser.add_argument("--seed", type=int, default=1, help="seed of when nodes join and leave")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="frontburner-soak-") as folder:
         result = _soak(Path(folder), given.units, given.seed)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(result, indent=1))
-    draw(result, OUT.with_suffix(".png"))
+    plot(result, OUT.with_suffix(".png"))
     shown = {name: value for name, value in result.items() if name != "samples"}
     print(json.dumps(shown, indent=1))
     print(f"written to {OUT.relative_to(ROOT)}")
@@ -114,24 +112,24 @@ def main() -> None:
 
 
 def _soak(folder: Path, units: int, seed: int) -> dict[str, Any]:
-    chance, over = random.Random(seed), Event()
+    random, stop = Random(seed), Event()
     with ExitStack() as running:
-        farm = running.enter_context(_started(folder))
+        farm = running.enter_context(_permanent_farm(folder))
         sampler = Sampler(folder, units_done=lambda: _drawn(folder))
-        guests = [Guest(farm, f"guest-{n + 1}", random.Random(chance.random()), over) for n in range(GUESTS)]
-        threads = [Thread(target=guest.run, name=guest.name) for guest in guests] + [
-            Thread(target=sampler.run, args=(over,), name="sampler")
+        nodes = [TransientNode(farm, f"guest-{n + 1}", Random(random.random()), stop) for n in range(TRANSIENT_NODES)]
+        threads = [Thread(target=node.run, name=node.name) for node in nodes] + [
+            Thread(target=sampler.run, args=(stop,), name="sampler")
         ]
-        began_s, held, codes = time.monotonic(), [_held(folder)], []
+        began_s, disk_usage, codes = time.monotonic(), [_disk_usage(folder)], []
         for thread in threads:
             thread.start()
         try:
             for number in range(JOBS):
                 codes.append(_job(farm, number, units // JOBS))
-                held.append(_held(folder))
+                disk_usage.append(_disk_usage(folder))
             minutes = (time.monotonic() - began_s) / 60
         finally:
-            over.set()
+            stop.set()
             for thread in threads:
                 thread.join()
         pictures = sum(len(list((folder / f"out-{number}").glob("*.png"))) for number in range(JOBS))
@@ -140,20 +138,20 @@ def _soak(folder: Path, units: int, seed: int) -> dict[str, Any]:
             "drawn": _drawn(folder),
             "pictures": pictures,
             "right": pictures == units // JOBS * JOBS and not any(codes),
-            "joins": sum(guest.came for guest in guests),
-            "leaves": {how: sum(guest.left[how] for guest in guests) for how in LEAVES},
+            "joins": sum(node.joins for node in nodes),
+            "leaves": {how: sum(node.left[how] for node in nodes) for how in WAYS_TO_LEAVE},
             "minutes": round(minutes, 1),
             "cores": os.cpu_count(),
             "seed": seed,
-            "held_bytes": held,
+            "held_bytes": disk_usage,
             "processes": figures(sampler.samples),
             "samples": sampler.samples,
         }
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator[Farm]:
-    """Start what stays, and end it."""
+def _permanent_farm(folder: Path) -> Iterator[Farm]:
+    """Run a permanent farm."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "FRONTBURNER_"))}
     os.environ["FRONTBURNER_HOME"] = str(folder / "home")
     with embedded_server() as server:
@@ -191,12 +189,12 @@ def _job(farm: Farm, number: int, frames: int) -> int:
     try:
         return job.wait()
     finally:
-        job.terminate()  # it has ended, or the soak is broken off
+        job.terminate()  # in case the soak is interrupted
         job.wait()
 
 
-def _held(folder: Path) -> dict[str, int]:
-    """Bytes on the disk: Prefect's database, what jobs keep of themselves in their stores, and logs."""
+def _disk_usage(folder: Path) -> dict[str, int]:
+    """Return bytes on disk: Prefect's database, what jobs keep in their stores, and logs."""
     database = (folder / "home" / "prefect").glob("*.db*")
     return {
         "prefect": sum(path.stat().st_size for path in database),
@@ -213,7 +211,7 @@ def _size(paths: Iterable[Path]) -> int:
 
 
 def _drawn(folder: Path) -> int:
-    """Units that were drawn, those that were drawn twice counted twice."""
+    """Return the number of units drawn, counting repetitions."""
     return sum(journal.read_bytes().count(b"\n") for journal in folder.glob("soak-*.journal"))
 
 

@@ -1,7 +1,6 @@
-"""A farm as task queues run it: every tile a task, every task a renderer process that starts, opens the scene and ends.
+"""Rendering with a task queue: each tile is a task, and each task is a renderer process that opens the scene.
 
-The queue itself is free here: a slot that falls empty has its next task at once, and the frame is put together
-beside the tasks, not by one more of them.
+The queue itself costs nothing here: the next task starts at once, and frames are stitched outside of tasks.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.real import Outcome, pictures, read
+from benchmarks.real import Outcome, pictures, read_layout
 from frontburner.cluster.node_processes import cores
 from storage.objects import open_store
 from tasks.node.renderer_process import RendererProcess
@@ -39,17 +38,17 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 def render(job: RenderJob, *, slots: int, cut: Callable[[Size], Sequence[Region]]) -> Outcome:
-    """Render a job with this many processes at a time, which share this machine's cores.
+    """Render a job with ``slots`` processes at a time that share this machine's cores.
 
     Parameters
     ----------
     cut
-        The tiles of a frame.
+        Returns the tiles of a frame.
     """
     store = open_store(job.out)
     with RendererProcess(node="reader", threads=1) as process:
         build = process.call(builds, job.renderer_name)[0]
-        layout = read(job, build, process.call)
+        layout = read_layout(job, build, process.call)
     began_s = time.monotonic()
     tasks = _run(layout, store, slots, cut)
     wall_s = time.monotonic() - began_s
@@ -72,7 +71,7 @@ def render(job: RenderJob, *, slots: int, cut: Callable[[Size], Sequence[Region]
 def _run(
     layout: Layout, store: ObjectStore, slots: int, cut: Callable[[Size], Sequence[Region]]
 ) -> list[dict[str, float]]:
-    """Render and finish every frame; where the time of each task went."""
+    """Render and finish every frame; returns the seconds of each task by kind."""
     (samples,) = _passes(layout)
     of_frame = {
         number: [UnitSpec(frame=frame, region=region, samples=samples) for region in cut(frame.size)]
@@ -97,7 +96,7 @@ def _run(
 
 
 def _task(unit: UnitSpec, store_url: str, threads: int) -> dict[str, float]:
-    """Run one task to its end."""
+    """Run a task."""
     began_s = time.monotonic()
     task = subprocess.run(
         [sys.executable, "-m", "benchmarks.tile"],
@@ -114,5 +113,5 @@ def _task(unit: UnitSpec, store_url: str, threads: int) -> dict[str, float]:
 
 
 def _passes(layout: Layout) -> tuple[SampleRange, ...]:
-    """All samples at once: nobody probes in a task queue."""
+    """Return one pass of all samples: task queues have no probe."""
     return (SampleRange(start=0, stop=layout.passes[-1].stop),)

@@ -1,4 +1,4 @@
-"""A task of a task-queue farm: a process that starts, opens the scene, renders one tile, stores it and ends."""
+"""``python -m benchmarks.tile``: a task of `benchmarks.task_queue`, which renders and stores one tile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.spec import Tile, UnitRecord
 
 
 def main() -> None:
-    """Render the unit described on standard input, and print where the time went."""
+    """Render the unit on standard input, and print the seconds of loading and rendering."""
     unit, store_url, threads = pickle.load(sys.stdin.buffer)
     rendered = renderer_child.render(unit, threads)
     record = UnitRecord(

@@ -1,1 +1,1 @@
-"""The farm on a simulated clock: the real planner and dispatcher, with nodes and costs that are numbers."""
+"""Simulations: the real planner and dispatcher, on nodes and costs that are numbers and a simulated clock."""

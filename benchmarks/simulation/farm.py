@@ -1,7 +1,6 @@
-"""A farm on a simulated clock: nodes of given speeds, a synthetic cost, and faults by script.
+"""A farm on a simulated clock, with nodes of given speeds, synthetic costs, and scripted faults.
 
-It renders nothing and waits for nothing, so an hour of a large farm takes moments; `render` drives a whole
-dispatch and returns what happened.
+It renders nothing and doesn't sleep, so an hour of a large farm takes moments. `render` runs a dispatch to its end.
 """
 
 from __future__ import annotations
@@ -33,24 +32,24 @@ if TYPE_CHECKING:
 
 
 Outcome = Literal["ok", "crash", "fatal", "memory", "store", "hang"]
-SAYS_AFTER_S = 5.0
-"""A node says that it has begun with a unit when it has been at it for so long."""
-MOST_SIMULATED_S = 1e7
+REPORT_AFTER_S = 5.0
+"""A node reports that it renders a unit after this long."""
+MAX_SIMULATED_S = 1e7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeNode:
-    """A node: its speed, when it is there, and why it can't render if it can't."""
+    """A node: its speed, the times when it is available, and the reason why it refuses the job, if it does."""
 
     name: str
     speed: float = 1.0
-    there: tuple[tuple[float, float], ...] = ((0.0, math.inf),)
-    refuses: str = ""
+    available: tuple[tuple[float, float], ...] = ((0.0, math.inf),)
+    refusal: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One time a unit was rendered, or begun."""
+    """An attempt to render a unit."""
 
     ticket: int
     block: Block
@@ -60,37 +59,32 @@ class Attempt:
     outcome: Outcome | Literal["stopped"] = "stopped"
 
 
-def everywhere(_: Attempt) -> bool:
-    """Any attempt."""
-    return True
-
-
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What becomes of the attempts it is for: one outcome an attempt, ``then`` for all after them."""
+    """Outcomes of the attempts ``where`` selects: those of the script in order, then ``then``."""
 
     script: Sequence[Outcome] = ()
     then: Outcome = "ok"
-    where: Callable[[Attempt], bool] = everywhere
-    struck: int = 0
+    where: Callable[[Attempt], bool] = lambda _: True
+    count: int = 0
 
     def outcome(self) -> Outcome:
-        """Outcome of the next attempt."""
-        self.struck += 1
-        return self.script[self.struck - 1] if self.struck <= len(self.script) else self.then
+        """Return the outcome of the next attempt."""
+        self.count += 1
+        return self.script[self.count - 1] if self.count <= len(self.script) else self.then
 
 
 class CostField:
-    """A cost in seconds, summed from a rate per pixel and sample.
+    """Cost of a picture in seconds.
 
     Parameters
     ----------
     rates
-        Seconds, pixel by pixel.
+        Seconds per pixel and sample, of each pixel.
     first
-        Other rates for blocks that begin with the first sample, where these mislead.
+        Rates of blocks that begin with the first sample, if those are misleading.
     of_frame
-        A factor that changes the cost with the frame.
+        Factor of the cost, by frame.
     """
 
     def __init__(
@@ -105,13 +99,13 @@ class CostField:
         self._of_frame = of_frame
 
     def __call__(self, block: Block) -> float:
-        """Seconds a node of speed 1 takes for a block."""
+        """Return the seconds a node of speed 1 takes for a block."""
         r, s = block.region, self._of(block)
         area = s[r.y1, r.x1] - s[r.y0, r.x1] - s[r.y1, r.x0] + s[r.y0, r.x0]
         return float(area) * block.samples.count * self._of_frame(block.frame)
 
     def grid(self, block: Block, across: int = 8) -> CostGrid:
-        """Seconds of the cells of a grid over a block."""
+        """Return the seconds of each cell of a grid over a block."""
         r = block.region
         columns = np.unique(np.linspace(r.x0, r.x1, across + 1).astype(int))
         rows = np.unique(np.linspace(r.y0, r.y1, across + 1).astype(int))
@@ -132,8 +126,8 @@ def _summed(rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Bench:
-    """What a node has before it; the first block of a unit carries the unit's overhead."""
+class _Queue:
+    """What a node has. The first block of a unit comes with the unit's overhead."""
 
     node: FakeNode
     waiting: deque[tuple[int, Block, float]] = field(default_factory=deque)
@@ -146,11 +140,11 @@ class FakeFarm:
     Parameters
     ----------
     nodes, cost
-        Who renders, and how many seconds a node of speed 1 takes for a block.
+        The nodes, and the cost of blocks.
     overhead_s
-        Seconds any node takes for a unit besides rendering it.
+        Seconds a unit takes besides rendering, on any node.
     faults
-        Attempts that fail; the first one whose ``where`` holds decides.
+        The first fault that selects an attempt decides its outcome.
     """
 
     def __init__(
@@ -161,51 +155,51 @@ class FakeFarm:
         self.given: dict[int, tuple[Block, str]] = {}
         self.stopped: list[int] = []
         self._cost, self._overhead_s, self._faults = cost, overhead_s, faults
-        self._benches: dict[str, _Bench] = {}
-        self._bench_of: dict[int, _Bench] = {}
-        self._count = itertools.count()
-        self._agenda: list[tuple[float, int, Callable[[], Message | None]]] = []
+        self._queues: dict[str, _Queue] = {}
+        self._queue_of: dict[int, _Queue] = {}
+        self._order = itertools.count()
+        self._schedule: list[tuple[float, int, Callable[[], Message | None]]] = []
         for node in nodes:
-            for from_s, to_s in node.there:
+            for from_s, to_s in node.available:
                 self._at(from_s, lambda node=node: self._arrive(node))  # type: ignore[misc]
                 self._at(to_s, lambda node=node: self._depart(node))  # type: ignore[misc]
 
     def clock(self) -> float:
-        """Seconds since the farm was made."""
+        """Return the simulated time."""
         return self.now_s
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks, after what it has already."""
-        assert node in self._benches, f"{node} isn't there"
-        bench, overhead_s = self._benches[node], self._overhead_s
+        """Have a node render blocks after what it has."""
+        assert node in self._queues, f"{node} isn't available"
+        queue, overhead_s = self._queues[node], self._overhead_s
         for ticket, block in units.items():
-            self.given[ticket], self._bench_of[ticket] = (block, node), bench
-            bench.waiting.append((ticket, block, overhead_s))
+            self.given[ticket], self._queue_of[ticket] = (block, node), queue
+            queue.waiting.append((ticket, block, overhead_s))
             overhead_s = 0.0
-        self._go_on(bench)
+        self._start_next(queue)
 
     def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back."""
+        """Cancel units."""
         self.stopped.extend(tickets)
         for ticket in tickets:
-            bench = self._bench_of.get(ticket)
-            if bench is None:
+            queue = self._queue_of.get(ticket)
+            if queue is None:
                 continue
-            bench.waiting = deque(unit for unit in bench.waiting if unit[0] != ticket)
-            if bench.running is not None and bench.running.ticket == ticket:
-                bench.running.ended_s = self.now_s
-                bench.running = None
-            self._go_on(bench)
+            queue.waiting = deque(unit for unit in queue.waiting if unit[0] != ticket)
+            if queue.running is not None and queue.running.ticket == ticket:
+                queue.running.ended_s = self.now_s
+                queue.running = None
+            self._start_next(queue)
 
     def messages(self, timeout_s: float) -> Sequence[Message]:
-        """Let time pass until something happened, or until the timeout."""
+        """Advance the clock until something happens, or until the timeout."""
         until_s = self.now_s + timeout_s
-        assert until_s < MOST_SIMULATED_S, "the dispatch goes on for ever"
+        assert until_s < MAX_SIMULATED_S, "the dispatch doesn't end"
         found: list[Message] = []
-        while self._agenda and self._agenda[0][0] <= (self.now_s if found else until_s):
-            at_s, _, happen = heapq.heappop(self._agenda)
+        while self._schedule and self._schedule[0][0] <= (self.now_s if found else until_s):
+            at_s, _, action = heapq.heappop(self._schedule)
             self.now_s = max(self.now_s, at_s)
-            message = happen()
+            message = action()
             if message is not None:
                 found.append(message)
         if not found:
@@ -214,54 +208,54 @@ class FakeFarm:
 
     @property
     def rendered(self) -> list[Attempt]:
-        """Attempts that ended well."""
+        """Successful attempts."""
         return [attempt for attempt in self.attempts if attempt.outcome == "ok"]
 
-    def _at(self, at_s: float, happen: Callable[[], Message | None]) -> None:
+    def _at(self, at_s: float, action: Callable[[], Message | None]) -> None:
         if at_s < math.inf:
-            heapq.heappush(self._agenda, (at_s, next(self._count), happen))
+            heapq.heappush(self._schedule, (at_s, next(self._order), action))
 
     def _arrive(self, node: FakeNode) -> Message:
-        if node.refuses:
-            return Refused(node=node.name, reason=node.refuses)
-        self._benches[node.name] = _Bench(node=node)
+        if node.refusal:
+            return Refused(node=node.name, reason=node.refusal)
+        self._queues[node.name] = _Queue(node=node)
         return Joined(node=node.name)
 
     def _depart(self, node: FakeNode) -> Message | None:
-        bench = self._benches.pop(node.name, None)
-        if bench is not None and bench.running is not None:
-            bench.running.ended_s = self.now_s
+        queue = self._queues.pop(node.name, None)
+        if queue is not None and queue.running is not None:
+            queue.running.ended_s = self.now_s
         return Left(node=node.name)
 
-    def _go_on(self, bench: _Bench) -> None:
-        if bench.running is not None or not bench.waiting:
+    def _start_next(self, queue: _Queue) -> None:
+        if queue.running is not None or not queue.waiting:
             return
-        ticket, block, overhead_s = bench.waiting.popleft()
-        attempt = Attempt(ticket=ticket, block=block, node=bench.node.name, began_s=self.now_s)
+        ticket, block, overhead_s = queue.waiting.popleft()
+        attempt = Attempt(ticket=ticket, block=block, node=queue.node.name, began_s=self.now_s)
         self.attempts.append(attempt)
-        bench.running = attempt
-        ends_s = self.now_s + overhead_s + self._cost(block) / bench.node.speed
-        self._at(ends_s, lambda: self._end(bench, attempt))
-        if ends_s - self.now_s > SAYS_AFTER_S:
-            self._at(self.now_s + SAYS_AFTER_S, lambda: self._say_begun(bench, attempt))
+        queue.running = attempt
+        ends_s = self.now_s + overhead_s + self._cost(block) / queue.node.speed
+        self._at(ends_s, lambda: self._end(queue, attempt))
+        if ends_s - self.now_s > REPORT_AFTER_S:
+            self._at(self.now_s + REPORT_AFTER_S, lambda: self._report_began(queue, attempt))
 
-    def _say_begun(self, bench: _Bench, attempt: Attempt) -> Message | None:
-        if bench.running is not attempt or self._benches.get(bench.node.name) is not bench:
+    def _report_began(self, queue: _Queue, attempt: Attempt) -> Message | None:
+        if queue.running is not attempt or self._queues.get(queue.node.name) is not queue:
             return None
-        return Began(ticket=attempt.ticket, ago_s=SAYS_AFTER_S)
+        return Began(ticket=attempt.ticket, ago_s=REPORT_AFTER_S)
 
-    def _end(self, bench: _Bench, attempt: Attempt) -> Message | None:
-        if bench.running is not attempt or self._benches.get(bench.node.name) is not bench:
+    def _end(self, queue: _Queue, attempt: Attempt) -> Message | None:
+        if queue.running is not attempt or self._queues.get(queue.node.name) is not queue:
             return None
         fault = next((fault for fault in self._faults if fault.where(attempt)), None)
         outcome = fault.outcome() if fault else "ok"
         if outcome == "hang":
-            return None if self.now_s - attempt.began_s > SAYS_AFTER_S else self._say_begun(bench, attempt)
+            return None if self.now_s - attempt.began_s > REPORT_AFTER_S else self._report_began(queue, attempt)
         attempt.ended_s, attempt.outcome = self.now_s, outcome
-        bench.running = None
-        self._go_on(bench)
+        queue.running = None
+        self._start_next(queue)
         if attempt.outcome == "ok":
-            return Finished(ticket=attempt.ticket, record=self._record(attempt, bench.node))
+            return Finished(ticket=attempt.ticket, record=self._record(attempt, queue.node))
         return Failed(ticket=attempt.ticket, error=_error(attempt))
 
     def _record(self, attempt: Attempt, node: FakeNode) -> UnitRecord:
@@ -271,7 +265,7 @@ class FakeFarm:
             node=node.name,
             build="1 fake",
             isa="none",
-            started_s=attempt.ended_s - render_s,  # counted back from its end, as nodes do
+            started_s=attempt.ended_s - render_s,  # from its end, as nodes do
             wall_s=render_s,
             cpu_s=render_s,
             load_s=0.0,
@@ -282,7 +276,7 @@ class FakeFarm:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A dispatch that has ended: its frames with the blocks of their tickets, and all its events."""
+    """A finished dispatch: the blocks of its frames, and its events."""
 
     dispatcher: Dispatcher
     frames: dict[int, list[Block]] = field(default_factory=dict)
@@ -294,12 +288,12 @@ class Run:
         return [block for blocks in self.frames.values() for block in blocks]
 
     def of(self, kind: type[ev.Event]) -> list[Any]:
-        """Events of one kind."""
+        """Return the events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
 
 def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:  # noqa: ANN401
-    """Dispatch until the end."""
+    """Render all of a planner's work."""
     dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock, **options)
     run = Run(dispatcher=dispatcher)
 
@@ -317,17 +311,17 @@ def render(planner: Planner, farm: FakeFarm, **options: Any) -> Run:  # noqa: AN
 
 
 def hills(width: int, height: int, *, total_s: float, samples: int, uneven: float = 20.0) -> npt.NDArray[np.float64]:
-    """Seconds per pixel and sample of a picture with dear places, ``total_s`` in all."""
+    """Return seconds per pixel and sample of a picture with expensive places, ``total_s`` in all."""
     y, x = np.ogrid[:height, :width]
     u, v = x / width, y / height
-    dear = np.exp(-(((u - 0.75) / 0.12) ** 2) - ((v - 0.7) / 0.15) ** 2) + 0.4 * (v > 0.8) + 0.3 * (u < 0.1)
-    rates = 1.0 + uneven * dear
+    expensive = np.exp(-(((u - 0.75) / 0.12) ** 2) - ((v - 0.7) / 0.15) ** 2) + 0.4 * (v > 0.8) + 0.3 * (u < 0.1)
+    rates = 1.0 + uneven * expensive
     return np.asarray(rates * (total_s / samples / rates.sum()))
 
 
 def _error(attempt: Attempt) -> FrontburnerError:
     if attempt.outcome == "fatal":
-        return SceneError(reason="The scene is broken.", remedy="Mend it.", scene="room.xml")
+        return SceneError(reason="The scene is broken.", remedy="Repair it.", scene="room.xml")
     if attempt.outcome == "store":
         return StoreError(reason="The server is away.", remedy="Start it.", retryable=True, url="s3://farm")
     return UnitFailed(

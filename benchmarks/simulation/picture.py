@@ -1,4 +1,4 @@
-"""The cost map of a real picture: ``python -m benchmarks.simulation.picture`` renders it anew for the simulation."""
+"""``python -m benchmarks.simulation.picture`` measures the cost map of the sample still for the simulation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TILES = 8
 
 
 def measure() -> None:
-    """Render the sample still in tiles, and keep what each part of it took: seconds a pixel and sample."""
+    """Render the sample still in tiles, and save seconds per pixel and sample."""
     cost = CostMap(SIZE)
     with tempfile.TemporaryDirectory() as logs, RendererProcess(node="here", threads=1, logs=Path(logs)) as process:
         build = process.call(renderer("mitsuba").builds)[0]

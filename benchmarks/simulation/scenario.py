@@ -1,4 +1,4 @@
-"""Farms and jobs to simulate: how fast nodes are, when they are there, and the least time a job could take on them."""
+"""Farms and jobs to simulate: node speeds, when nodes are available, and a lower bound of the time a job takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.simulation.farm import CostField, FakeFarm, FakeNode, render
-from benchmarks.simulation.fields import costing, heavy_tailed, interior, misjudged
+from benchmarks.simulation.fields import heavy_tailed, interior, misleading, scale
 from tasks.spec import Size
 
 if TYPE_CHECKING:
@@ -42,16 +42,16 @@ class Farm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One job on one farm, all random numbers drawn.
+    """One job on one farm.
 
     Parameters
     ----------
     nodes, field
-        Who renders, and what a block costs.
+        The farm's nodes, and the cost of blocks.
     frames
-        Frames of the job; 1 is a still.
+        Number of frames; 1 is a still.
     bound_s
-        The least time in which the nodes, while they are there, can do all the work: no overhead, no idle moment.
+        The least time in which the available nodes can do all the work, without overhead or idle nodes.
     """
 
     nodes: tuple[FakeNode, ...]
@@ -62,7 +62,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a strategy made of a scenario, and processor time: of planner and dispatcher, and of the simulated farm."""
+    """Result of a strategy, with the processor time of planner and dispatcher, and of the simulated farm."""
 
     ratio: float
     units: int
@@ -72,24 +72,24 @@ class Outcome:
 
 
 class TimedFarm(FakeFarm):
-    """A simulated farm that keeps account of its own processor time, which real farms spend elsewhere."""
+    """A simulated farm that measures its own processor time, which a real farm doesn't take from the dispatcher."""
 
     cpu_s = 0.0
 
     def start(self, units: Mapping[int, Block], node: str) -> None:
-        """Have a node render blocks."""
+        """See `FakeFarm.start`."""
         with self._timed():
-            FakeFarm.start(self, units, node)
+            super().start(units, node)
 
     def stop(self, tickets: Sequence[int]) -> None:
-        """Call units back."""
+        """See `FakeFarm.stop`."""
         with self._timed():
-            FakeFarm.stop(self, tickets)
+            super().stop(tickets)
 
     def messages(self, timeout_s: float) -> Sequence[Message]:
-        """Let time pass."""
+        """See `FakeFarm.messages`."""
         with self._timed():
-            return FakeFarm.messages(self, timeout_s)
+            return super().messages(timeout_s)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -99,32 +99,31 @@ class TimedFarm(FakeFarm):
 
 
 def scenario(
-    farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float | None, frame_s: float, real: bool = False
+    farm: Farm, *, nodes: int, frames: int, seed: int, ideal_s: float | None, frame_s: float, measured: bool = False
 ) -> Scenario:
     """Draw a scenario.
 
     Parameters
     ----------
     ideal_s
-        Work is chosen so that the bound is this, if every node stays; None takes ``frame_s`` a frame instead.
+        The bound if every node stays, which determines the work; None uses ``frame_s`` per frame instead.
     frame_s
         Seconds of a frame on a node of speed 1.
-    real
-        Whether the picture's cost is that of the sample still instead of a made-up one.
+    measured
+        Whether to use the measured cost of the sample still instead of a synthetic one.
     """
     random = np.random.default_rng([seed, nodes, frames])
-    there = tuple(_drawn(farm, nodes, random, ideal_s or frame_s * frames / nodes))
-    total_s = work_done(there, ideal_s) if ideal_s else frame_s * frames
-    drawn = interior(SIZE.width, SIZE.height) if real else heavy_tailed(SIZE.width, SIZE.height, random=random)
-    rates = costing(drawn, total_s / frames, samples=SAMPLES)
-    first = misjudged(rates, random=random) if farm is Farm.MISJUDGED else None
-    return Scenario(
-        nodes=there, field=CostField(rates, first=first), frames=frames, bound_s=ideal_s or bound(there, total_s)
-    )
+    available = tuple(_nodes(farm, nodes, random, ideal_s or frame_s * frames / nodes))
+    total_s = work_done(available, ideal_s) if ideal_s else frame_s * frames
+    field = interior(SIZE.width, SIZE.height) if measured else heavy_tailed(SIZE.width, SIZE.height, random=random)
+    rates = scale(field, total_s / frames, samples=SAMPLES)
+    first = misleading(rates, random=random) if farm is Farm.MISJUDGED else None
+    cost = CostField(rates, first=first)
+    return Scenario(nodes=available, field=cost, frames=frames, bound_s=ideal_s or bound(available, total_s))
 
 
-def play(scene: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -> Outcome:
-    """Render a scenario with a strategy."""
+def simulate(scene: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -> Outcome:
+    """Simulate a scenario with a strategy."""
     farm = TimedFarm(*scene.nodes, cost=scene.field, overhead_s=overhead_s)
     began_s = time.process_time()
     render(planner, farm)
@@ -141,7 +140,7 @@ def play(scene: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -
 
 
 def bound(nodes: Sequence[FakeNode], total_s: float) -> float:
-    """Least time in which nodes can do work, by bisection."""
+    """Return the least time in which nodes can do work, by bisection."""
     low, high = 0.0, 1.0
     while work_done(nodes, high) < total_s:
         low, high = high, 2 * high
@@ -152,22 +151,22 @@ def bound(nodes: Sequence[FakeNode], total_s: float) -> float:
 
 
 def work_done(nodes: Sequence[FakeNode], until_s: float) -> float:
-    """Reference seconds that nodes can do until then."""
-    return sum(node.speed * max(0.0, min(to_s, until_s) - from_s) for node in nodes for from_s, to_s in node.there)
+    """Return the work that nodes can do until a time, in seconds of a node of speed 1."""
+    return sum(node.speed * max(0.0, min(to_s, until_s) - from_s) for node in nodes for from_s, to_s in node.available)
 
 
-def _drawn(farm: Farm, count: int, random: np.random.Generator, ideal_s: float) -> list[FakeNode]:
+def _nodes(farm: Farm, count: int, random: np.random.Generator, ideal_s: float) -> list[FakeNode]:
     speeds = _speeds(farm, count, random)
     windows: list[tuple[float, float]] = [(0.0, math.inf)] * count
     if farm is Farm.KILLED:
         windows[int(random.integers(count))] = (0.0, float(random.uniform(0, ideal_s)))
-    if farm is Farm.CHURN:  # half stay, a quarter come later, a quarter go
+    if farm is Farm.CHURN:  # half stay, a quarter join later, a quarter leave
         for index in range(count // 4):
             windows[index] = (float(random.uniform(0, ideal_s)), math.inf)
         for index in range(count // 4, count // 2):
             windows[index] = (0.0, float(random.uniform(0, ideal_s)))
     return [
-        FakeNode(name=f"n{index}", speed=float(speed), there=(window,))
+        FakeNode(name=f"n{index}", speed=float(speed), available=(window,))
         for index, (speed, window) in enumerate(zip(speeds, windows, strict=True))
     ]
 

@@ -1,9 +1,8 @@
-"""Ways to hand out a job: ours, and what network and distributed rendering do today. All on the same dispatcher."""
+"""Strategies: Frontburner's own, and what network and distributed rendering do today. All use the same dispatcher."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ BUCKET_PX = 64
 
 @dataclass(slots=True, kw_only=True)
 class FixedPlanner(Planner):
-    """Hands out frames cut in the same fixed regions, in order, to whoever asks; learns nothing, races nothing."""
+    """Hands out fixed pieces of every frame in order; doesn't learn, and doesn't duplicate stragglers."""
 
     pieces: Sequence[Region] = field(default_factory=tuple)
 
@@ -43,23 +42,23 @@ class FixedPlanner(Planner):
         return [self._pool.take(choice[0][0])] if choice else []
 
     def seconds_left(self, now_s: float) -> None:
-        """Foresee nothing: the price of thousands of pieces, asked for at each of them, would take all the time."""
+        """Return None: pricing thousands of pieces after each unit would take too long."""
 
 
 def ours(size: Size, frames: int, samples: int) -> Planner:
-    """Frontburner's own."""
+    """Return Frontburner's own planner."""
     passes = sample_passes(samples, frames=frames, exact_samples=True, sample_align=1)
-    return Planner(frames=_works(frames), size=size, region=size.whole, passes=passes)
+    return Planner(frames=_all_frames(frames), size=size, region=size.whole, passes=passes)
 
 
 def fixed(size: Size, frames: int, samples: int, pieces: Sequence[Region]) -> Planner:
-    """Any fixed cut."""
+    """Return a planner that hands out fixed pieces."""
     whole = (SampleRange(start=0, stop=samples),)
-    return FixedPlanner(frames=_works(frames), size=size, region=size.whole, passes=whole, pieces=pieces)
+    return FixedPlanner(frames=_all_frames(frames), size=size, region=size.whole, passes=whole, pieces=pieces)
 
 
 def grid(size: Size, tiles: int) -> list[Region]:
-    """About ``tiles`` equal regions as near to squares as the picture allows."""
+    """Return about ``tiles`` equal regions, as square as possible."""
     columns = max(1, round((tiles * size.width / size.height) ** 0.5))
     rows = max(1, round(tiles / columns))
     return _between(
@@ -69,12 +68,12 @@ def grid(size: Size, tiles: int) -> list[Region]:
 
 
 def buckets(size: Size) -> list[Region]:
-    """Return squares of `BUCKET_PX`, row by row, the last ones cut off at the picture's edge."""
+    """Return squares of `BUCKET_PX`, row by row, cropped at the picture's edge."""
     return _between([*range(0, size.width, BUCKET_PX), size.width], [*range(0, size.height, BUCKET_PX), size.height])
 
 
 def equal_cost(size: Size, parts: int, price: Callable[[Region], float]) -> list[Region]:
-    """Return a region a node, all at the same cost, which must be known beforehand."""
+    """Return a region per node, all of the same cost, which must be known beforehand."""
     target, rest, pieces = price(size.whole) / parts, [size.whole], []
     while rest:
         piece, left = split_off(rest.pop(), target=target, price=price, align_px=(1, 1))
@@ -83,7 +82,7 @@ def equal_cost(size: Size, parts: int, price: Callable[[Region], float]) -> list
     return pieces
 
 
-def _works(frames: int) -> list[FrameWork]:
+def _all_frames(frames: int) -> list[FrameWork]:
     return [FrameWork(frame=number) for number in range(1, frames + 1)]
 
 
@@ -91,19 +90,19 @@ def _between(columns: list[int], rows: list[int]) -> list[Region]:
     return [Region(x0=x0, y0=y0, x1=x1, y1=y1) for y0, y1 in pairwise(rows) for x0, x1 in pairwise(columns)]
 
 
-def maker(name: str, scene: Scenario) -> Callable[[], Planner]:
-    """Return what makes a strategy's planner, by its name in the table."""
+def planner_of(name: str, scenario: Scenario) -> Planner:
+    """Return the planner of a strategy, by its name in the table."""
     kind, _, tiles = name.partition("-")
     if kind == "ours":
-        return partial(ours, SIZE, scene.frames, SAMPLES)
+        return ours(SIZE, scenario.frames, SAMPLES)
     pieces = {
         "grid": lambda: grid(SIZE, int(tiles)),
         "buckets": lambda: buckets(SIZE),
         "frames": lambda: [SIZE.whole],
-        "static": lambda: equal_cost(SIZE, len(scene.nodes), lambda region: _price(scene, region)),
+        "static": lambda: equal_cost(SIZE, len(scenario.nodes), lambda region: _price(scenario, region)),
     }[kind]()
-    return partial(fixed, SIZE, scene.frames, SAMPLES, pieces)
+    return fixed(SIZE, scenario.frames, SAMPLES, pieces)
 
 
-def _price(scene: Scenario, region: Region) -> float:
-    return scene.field(Block(frame=1, samples=SampleRange(start=1, stop=2), region=region))
+def _price(scenario: Scenario, region: Region) -> float:
+    return scenario.field(Block(frame=1, samples=SampleRange(start=1, stop=2), region=region))

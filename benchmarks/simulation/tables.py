@@ -22,14 +22,16 @@ FEW = 2.0
 
 
 def stills(rows: Rows) -> str:
-    """Return a line a picture, farm and number of nodes; the best grid is the one with the least mean of that line."""
+    """Return a row per picture, farm and number of nodes. The best grid is the one with the lowest mean of its row."""
     lines = []
-    for job, farm, nodes in _places(row for row in rows if row["job"] in PICTURES):
-        own = {row["strategy"]: row for row in rows if (row["job"], row["farm"], row["nodes"]) == (job, farm, nodes)}
-        grids = (row for name, row in own.items() if name.startswith("grid"))
+    for job, farm, nodes in _cases(row for row in rows if row["job"] in PICTURES):
+        strategies = {
+            row["strategy"]: row for row in rows if (row["job"], row["farm"], row["nodes"]) == (job, farm, nodes)
+        }
+        grids = (row for name, row in strategies.items() if name.startswith("grid"))
         best = min(grids, key=lambda row: row["ratio_mean"], default=None)
-        ours = own["ours"]
-        others = [f"{own[name]['ratio_mean']:.3f}" if name in own else "" for name in STRATEGIES.values()]
+        ours = strategies["ours"]
+        others = [f"{strategies[name]['ratio_mean']:.3f}" if name in strategies else "" for name in STRATEGIES.values()]
         grid = f"{best['ratio_mean']:.3f} ({best['strategy'].removeprefix('grid-')} tiles)" if best else ""
         shown = [f"**{ours['ratio_mean']:.3f}**", f"{ours['ratio_max']:.3f}", f"{ours['wasted']:.1%}"]
         lines.append([PICTURES[job], farm, str(nodes), str(ours["seeds"]), *shown, grid, *others])
@@ -38,12 +40,12 @@ def stills(rows: Rows) -> str:
 
 
 def sequences(rows: Rows) -> str:
-    """Return a line a farm and number of nodes, over all numbers of frames: the worst mean, and the worst run."""
+    """Return a row per farm and number of nodes, over all numbers of frames: the worst mean, and the worst run."""
     lines = []
     found = [row for row in rows if row["job"].startswith("sequence-")]
     for farm, nodes in dict.fromkeys((row["farm"], row["nodes"]) for row in found):
-        here = [row for row in found if (row["farm"], row["nodes"]) == (farm, nodes)]
-        ours, frames = ([row for row in here if row["strategy"] == name] for name in ("ours", "frames"))
+        of_farm = [row for row in found if (row["farm"], row["nodes"]) == (farm, nodes)]
+        ours, frames = ([row for row in of_farm if row["strategy"] == name] for name in ("ours", "frames"))
         lines.append([
             farm, str(nodes), str(len(ours)), *(_ends(ours, nodes)), f"{max(row['ratio_max'] for row in ours):.3f}",
             *(_ends(frames, nodes)),
@@ -53,7 +55,7 @@ def sequences(rows: Rows) -> str:
 
 
 def sizes(grown: Rows) -> str:
-    """Return a line a farm and a number of frames."""
+    """Return a row per number of nodes and frames."""
     lines = [
         [
             f"{row['nodes']:,}", f"{row['frames']:,}", f"{row['units']:,}", f"{row['cpu_ms_per_unit']:.2f}",
@@ -83,15 +85,15 @@ def _frames(row: dict[str, Any]) -> int:
     return int(row["job"].removeprefix("sequence-"))
 
 
-def _places(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, int]]:
-    """Jobs, farms and numbers of nodes that rows are of, in this order."""
+def _cases(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Return the jobs, farms and numbers of nodes of rows, in this order."""
     found = {(row["job"], row["farm"], row["nodes"]): None for row in rows}
     jobs, farms, nodes = (list(dict.fromkeys(column)) for column in zip(*found, strict=True))
-    return [place for place in product(jobs, farms, sorted(nodes)) if place in found]
+    return [case for case in product(jobs, farms, sorted(nodes)) if case in found]
 
 
 def main() -> None:
-    """Print what tables there are."""
+    """Print the tables."""
     written = BUILD / "simulation.json"
     if written.exists():
         rows = json.loads(written.read_text())

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.alike import Album, WrongPicture
-from benchmarks.modes import judged
+from benchmarks.modes import compare_modes
 from benchmarks.modes import shown as shown_modes
-from benchmarks.ratios import against, better_of, noise, predicted, spread, table, turn
-from benchmarks.side_by_side import ALONE, BUCKETS, EVERYONE, OURS, PLANS, WORKS, Contest, quick, shown
+from benchmarks.picture_check import ReferencePictures, WrongPicture
+from benchmarks.ratios import fastest, noise, predicted, ratios_to, rotated, spread, table
+from benchmarks.side_by_side import ALONE, BUCKETS, OURS, PLANS, STRATEGIES, WORKLOADS, Comparison, quick, shown
 from frontburner.jobs.field_values import parse_size
 from frontburner.plan.unit_sizer import Mode
 from tasks.spec import SampleRange
@@ -22,19 +22,19 @@ PICTURE = np.linspace(0.1, 4.0, 40 * 30 * 4, dtype=np.float32).reshape(30, 40, 4
 
 
 def test_everyone_runs_once_a_round_and_begins_in_turn() -> None:
-    rounds = [turn(["a", "b", "c"], number) for number in range(4)]
+    rounds = [rotated(["a", "b", "c"], number) for number in range(4)]
     assert rounds == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
 def test_ratios_are_of_one_round_so_drift_cancels_out() -> None:
     walls = {"ours": [11.0, 22.0, 44.0], "alone": [10.0, 20.0, 40.0]}
-    assert against(walls, "alone")["ours"] == {"median": 1.1, "min": 1.1, "max": 1.1}
+    assert ratios_to(walls, "alone")["ours"] == {"median": 1.1, "min": 1.1, "max": 1.1}
     assert spread(walls["alone"]) == {"median": 20.0, "min": 10.0, "max": 40.0}
 
 
 def test_a_run_that_is_missing_is_an_error_not_a_shorter_list() -> None:
     with pytest.raises(ValueError, match="zip"):
-        against({"ours": [1.0], "alone": [1.0, 2.0]}, "alone")
+        ratios_to({"ours": [1.0], "alone": [1.0, 2.0]}, "alone")
 
 
 def test_predictions_half_and_twice_as_long_are_equally_wrong() -> None:
@@ -50,20 +50,20 @@ def test_predictions_in_proportion_correlate_fully_and_none_say_nothing() -> Non
 
 def test_the_better_mode_is_the_one_with_the_lower_median_and_noise_is_its_own() -> None:
     walls = {"tiles": [10.0, 11.0, 30.0], "frames": [9.0, 12.0, 12.5]}
-    assert better_of(walls, ["tiles", "frames"]) == "tiles"
+    assert fastest(walls, ["tiles", "frames"]) == "tiles"
     assert noise([10.0, 11.0, 12.1]) == pytest.approx(2.1 / 11.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(("auto", "slower"), [([10.4, 10.4, 10.4], False), ([11.8, 12.0, 12.1], True)])
 def test_auto_is_slower_when_it_is_by_more_than_noise(auto: list[float], *, slower: bool) -> None:
-    found = judged({Mode.AUTO: auto, Mode.TILES: [10.0, 10.2, 10.5], Mode.FRAMES: [20.0, 20.0, 20.0]})
+    found = compare_modes({Mode.AUTO: auto, Mode.TILES: [10.0, 10.2, 10.5], Mode.FRAMES: [20.0, 20.0, 20.0]})
     assert (found["better"], found["slower"]) == ("tiles", slower)
     assert found["auto_more_s"]["median"] == pytest.approx(1.8 if slower else 0.2)
     assert ("yes" if slower else " no ") in shown_modes({"small, 1": found})
 
 
 def test_one_round_tells_nothing_of_noise() -> None:
-    found = judged({Mode.AUTO: [12.0], Mode.TILES: [10.0], Mode.FRAMES: [20.0]})
+    found = compare_modes({Mode.AUTO: [12.0], Mode.TILES: [10.0], Mode.FRAMES: [20.0]})
     assert found["slower"] is None
     assert "one round can't tell" in shown_modes({"small, 1": found})
 
@@ -72,22 +72,22 @@ def test_tables_are_markdown_with_columns_in_line() -> None:
     assert table(["way", "s"], [["ours", "1.5"]]).splitlines() == ["| way  | s   |", "| ---- | --- |", "| ours | 1.5 |"]
 
 
-def test_a_contest_ends_in_json_and_a_table_of_everyone() -> None:
-    contest = Contest(work=WORKS["still"], tiles=8)
-    contest.walls = {who: [10.0 + place, 20.0 + place] for place, who in enumerate(EVERYONE)}
-    contest.pairs = [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
-    document = json.loads(json.dumps(contest.document()))
+def test_a_comparison_ends_in_json_and_a_table_of_everyone() -> None:
+    comparison = Comparison(workload=WORKLOADS["still"], tiles=8)
+    comparison.walls = {who: [10.0 + place, 20.0 + place] for place, who in enumerate(STRATEGIES)}
+    comparison.pairs = [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+    document = json.loads(json.dumps(comparison.document()))
     assert document["strategies"][OURS]["to_alone"] == {"median": 1.075, "min": 1.05, "max": 1.1}
     assert document["strategies"][ALONE]["to_alone"]["max"] == 1.0
     assert document["strategies"][BUCKETS]["to_ours"]["min"] > 1.0
     lines = shown(document).splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2 : 2 + len(EVERYONE)]] == list(EVERYONE)
+    assert [line.split("|")[1].strip() for line in lines[2 : 2 + len(STRATEGIES)]] == list(STRATEGIES)
     assert "median 0.0, 90 % within 0.0, correlation 1.0" in lines[-1]
 
 
 def test_every_farm_that_is_no_task_queue_has_a_plan_and_quick_jobs_are_the_same_scenes() -> None:
-    assert set(PLANS) < set(EVERYONE)
-    for work in WORKS.values():
+    assert set(PLANS) < set(STRATEGIES)
+    for work in WORKLOADS.values():
         assert (quick(work).scene, quick(work).size) == (work.scene, work.size)
         assert quick(work).samples < work.samples
         assert work.scene.is_file()
@@ -95,28 +95,28 @@ def test_every_farm_that_is_no_task_queue_has_a_plan_and_quick_jobs_are_the_same
 
 
 def test_the_same_picture_passes_whatever_its_passes() -> None:
-    album = Album()
-    assert album.check("a", WHOLE, {1: PICTURE}) == 0
-    assert album.check("b", WHOLE, {1: PICTURE.copy()}) == 0
-    assert album.check("ours", PROBED, {1: PICTURE * np.float32(1 + 2e-7)}) == 0
+    reference = ReferencePictures()
+    assert reference.check("a", WHOLE, {1: PICTURE}) == 0
+    assert reference.check("b", WHOLE, {1: PICTURE.copy()}) == 0
+    assert reference.check("ours", PROBED, {1: PICTURE * np.float32(1 + 2e-7)}) == 0
 
 
 def test_one_bit_is_wrong_where_passes_are_the_same() -> None:
-    album, other = Album(), PICTURE.copy()
-    album.check("a", WHOLE, {1: PICTURE})
+    reference, other = ReferencePictures(), PICTURE.copy()
+    reference.check("a", WHOLE, {1: PICTURE})
     other[3, 4, 1] = np.nextafter(other[3, 4, 1], np.float32(9))
     with pytest.raises(WrongPicture, match="Frame 1 by b differs in 1 pixels"):
-        album.check("b", WHOLE, {1: other})
+        reference.check("b", WHOLE, {1: other})
 
 
 def test_other_passes_may_change_a_few_pixels_and_no_more() -> None:
-    album, few, many = Album(), PICTURE.copy(), PICTURE.copy()
-    album.check("a", WHOLE, {1: PICTURE})
+    reference, few, many = ReferencePictures(), PICTURE.copy(), PICTURE.copy()
+    reference.check("a", WHOLE, {1: PICTURE})
     few[3, 4] *= 1.01
     many[:, :2] *= 1.01
-    assert album.check("ours", PROBED, {1: few}) == 1
+    assert reference.check("ours", PROBED, {1: few}) == 1
     with pytest.raises(WrongPicture, match=r"5\.0% of its pixels"):
-        album.check("ours", PROBED, {1: many})
+        reference.check("ours", PROBED, {1: many})
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def test_other_passes_may_change_a_few_pixels_and_no_more() -> None:
 def test_missing_and_foreign_pictures_are_told(
     pictures: dict[int, np.ndarray], complaint: str, passes: tuple[SampleRange, ...]
 ) -> None:
-    album = Album()
-    album.check("a", WHOLE, {1: PICTURE})
+    reference = ReferencePictures()
+    reference.check("a", WHOLE, {1: PICTURE})
     with pytest.raises(WrongPicture, match=complaint):
-        album.check("b", passes, pictures)
+        reference.check("b", passes, pictures)
 
 
 def test_the_renderer_alone_must_be_as_bright_as_the_farms() -> None:
-    album = Album()
-    album.check("a", WHOLE, {1: PICTURE})
+    reference = ReferencePictures()
+    reference.check("a", WHOLE, {1: PICTURE})
     mean = float(PICTURE[..., :3].mean())
-    album.check_mean("alone", mean * 1.05)
+    reference.check_mean("alone", mean * 1.05)
     with pytest.raises(WrongPicture, match="bright"):
-        album.check_mean("alone", mean * 1.2)
+        reference.check_mean("alone", mean * 1.2)
     with pytest.raises(WrongPicture, match="bright"):
-        album.check_mean("alone", float("nan"))
+        reference.check_mean("alone", float("nan"))

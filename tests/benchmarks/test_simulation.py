@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.simulation import plots, tables
-from benchmarks.simulation.__main__ import Case, work_out
-from benchmarks.simulation.growth import grown
-from benchmarks.simulation.scenario import Farm, play, scenario
-from benchmarks.simulation.strategies import maker
+from benchmarks.simulation.__main__ import Case, compute, measure_scale
+from benchmarks.simulation.scenario import Farm, scenario, simulate
+from benchmarks.simulation.strategies import planner_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +27,11 @@ def rows() -> list[dict[str, Any]]:
     tried = ("ours", "buckets", "static-cost", "grid-4", "grid-8", "frames")
     cases = [
         Case(farm=Farm.EQUAL, nodes=4, frames=1, seeds=1, strategies=tried),
-        Case(farm=Farm.EQUAL, nodes=4, frames=1, seeds=1, strategies=tried, real=True),
+        Case(farm=Farm.EQUAL, nodes=4, frames=1, seeds=1, strategies=tried, measured=True),
         Case(farm=Farm.ONE_SLOW, nodes=4, frames=6, seeds=2, strategies=("ours", "frames")),
         Case(farm=Farm.ONE_SLOW, nodes=4, frames=8, seeds=1, strategies=("ours", "frames")),
     ]
-    return [json.loads(json.dumps(asdict(row))) for case in cases for row in work_out(case)]
+    return [json.loads(json.dumps(asdict(row))) for case in cases for row in compute(case)]
 
 
 def test_rows_say_which_job_on_which_farm_by_whom(rows: list[dict[str, Any]]) -> None:
@@ -61,14 +60,14 @@ def test_the_best_grid_is_the_best_one(rows: list[dict[str, Any]]) -> None:
 
 
 def test_the_farms_own_time_is_told_apart() -> None:
-    scene = scenario(Farm.EQUAL, nodes=4, frames=1, seed=1, ideal_s=60.0, frame_s=0.0)
-    outcome = play(scene, maker("ours", scene)())
+    drawn = scenario(Farm.EQUAL, nodes=4, frames=1, seed=1, ideal_s=60.0, frame_s=0.0)
+    outcome = simulate(drawn, planner_of("ours", drawn))
     assert outcome.cpu_ms_per_unit > 0
     assert outcome.farm_ms_per_unit > 0
 
 
 def test_farms_are_grown_in_processes_that_are_spawned() -> None:
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        (row,) = pool.map(grown, [3], [6])
+        (row,) = pool.map(measure_scale, [3], [6])
     assert (row["nodes"], row["frames"]) == (3, 6)
     assert row["peak_memory_bytes"] > 0

@@ -57,7 +57,7 @@ def test_a_job_that_is_all_there_needs_no_node() -> None:
 
 def test_nodes_that_join_late_get_work_at_once() -> None:
     planner = planner_of(1)
-    late = FakeNode(name="late", there=((10, math.inf),))
+    late = FakeNode(name="late", available=((10, math.inf),))
     farm = FakeFarm(FakeNode(name="a"), late, cost=cost_of(60))
     run = render(planner, farm)
     assert_complete(run, planner)
@@ -76,13 +76,13 @@ def test_without_any_node_the_job_gives_up_with_its_remedy() -> None:
 
 def test_a_job_waits_for_a_node_that_comes_in_time() -> None:
     planner = planner_of(1)
-    away = FakeNode(name="a", there=((30, 50), (85, math.inf)))
+    away = FakeNode(name="a", available=((30, 50), (85, math.inf)))
     assert_complete(render(planner, FakeFarm(away, cost=cost_of(40)), no_node_timeout_s=40), planner)
 
 
 def test_refused_nodes_get_nothing_and_their_reason_is_told() -> None:
     planner = planner_of(1)
-    refused = FakeNode(name="old", refuses="It has Mitsuba 3.5.")
+    refused = FakeNode(name="old", refusal="It has Mitsuba 3.5.")
     farm = FakeFarm(refused, FakeNode(name="a"), cost=cost_of(5))
     run = render(planner, farm)
     assert_complete(run, planner)

@@ -23,7 +23,7 @@ OUTCOMES: tuple[Outcome, ...] = ("ok", "crash")
 
 def test_the_units_of_a_lost_node_are_rendered_again_and_no_others() -> None:
     planner = planner_of(6)
-    farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", there=((0, 7.5),)), cost=cost_of(4))
+    farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", available=((0, 7.5),)), cost=cost_of(4))
     run = render(planner, farm)
     assert_complete(run, planner)
     (loss,) = run.of(ev.NodeLost)
@@ -36,7 +36,7 @@ def test_the_units_of_a_lost_node_are_rendered_again_and_no_others() -> None:
 
 def test_a_node_may_come_back() -> None:
     planner = planner_of(8)
-    farm = FakeFarm(FakeNode(name="a", there=((0, 9), (20, 31), (40, math.inf))), cost=cost_of(5))
+    farm = FakeFarm(FakeNode(name="a", available=((0, 9), (20, 31), (40, math.inf))), cost=cost_of(5))
     run = render(planner, farm)
     assert_complete(run, planner)
     assert [type(e) for e in run.events if isinstance(e, ev.NodeJoined | ev.NodeLost)] == [
@@ -93,9 +93,9 @@ def test_an_error_that_will_come_again_fails_the_frame_at_once() -> None:
     fault = Fault(where=lambda attempt: attempt.block.frame == 4, then="fatal")
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
-    assert fault.struck == 1, "its node has rendered others before: it can be trusted"
+    assert fault.count == 1, "its node has rendered others before: it can be trusted"
     assert sorted(run.frames) == [1, 2, 3, 5]
-    assert str(run.dispatcher.failed_frames[4]) == "The scene is broken. Mend it."
+    assert str(run.dispatcher.failed_frames[4]) == "The scene is broken. Repair it."
 
 
 def test_a_failed_frame_takes_its_other_units_along() -> None:
@@ -114,7 +114,7 @@ def test_a_failed_frame_takes_its_other_units_along() -> None:
 def test_every_frame_is_rendered_whatever_goes_wrong_on_the_way(data: st.DataObject, frames: int, mode: Mode) -> None:
     moments = st.lists(st.floats(0, 60), min_size=2, max_size=4, unique=True).map(sorted)
     comers = [
-        FakeNode(name=f"n{i}", speed=data.draw(st.sampled_from([0.3, 1.0, 4.0])), there=((m[0], m[1]),))
+        FakeNode(name=f"n{i}", speed=data.draw(st.sampled_from([0.3, 1.0, 4.0])), available=((m[0], m[1]),))
         for i, m in enumerate(data.draw(st.lists(moments, max_size=3)))
     ]
     script = data.draw(st.lists(st.sampled_from(OUTCOMES), max_size=8))
@@ -129,7 +129,7 @@ def test_every_frame_is_rendered_whatever_goes_wrong_on_the_way(data: st.DataObj
 
 def test_a_unit_that_was_stored_by_a_node_that_died_before_saying_so_is_not_rendered_again() -> None:
     planner = planner_of(4)
-    farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", there=((0, 7.5),)), cost=cost_of(4))
+    farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", available=((0, 7.5),)), cost=cost_of(4))
     recovered: list[Region] = []
 
     def recover(_ticket: int, block: Block) -> bool:
@@ -146,7 +146,7 @@ def test_what_all_nodes_that_are_left_have_failed_on_is_tried_again_by_them() ->
     # a fails on frame 1, b has it then and dies, but not before a unit of b turned out to be in the store.
     planner = planner_of(2, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.node == "a" and attempt.block.frame == 1, script=["crash"])
-    a, b = FakeNode(name="a"), FakeNode(name="b", speed=0.01, there=((0, 30),))
+    a, b = FakeNode(name="a"), FakeNode(name="b", speed=0.01, available=((0, 30),))
     farm = FakeFarm(a, b, cost=cost_of(4), faults=[fault])
     run = render(planner, farm, recover=lambda _ticket, block: block.frame == 2)
     assert_complete(run, planner)
@@ -155,7 +155,7 @@ def test_what_all_nodes_that_are_left_have_failed_on_is_tried_again_by_them() ->
 
 def test_a_lost_node_takes_nothing_else_down_when_its_units_are_settled() -> None:
     planner = planner_of(200, mode=Mode.FRAMES)
-    nodes = [FakeNode(name="sure"), *(FakeNode(name=f"n{i}", there=((0, 2 + i / 7),)) for i in range(6))]
+    nodes = [FakeNode(name="sure"), *(FakeNode(name=f"n{i}", available=((0, 2 + i / 7),)) for i in range(6))]
     stored: set[int] = set()
     farm = FakeFarm(*nodes, cost=cost_of(0.2))
 

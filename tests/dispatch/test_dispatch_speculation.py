@@ -107,7 +107,7 @@ def test_a_piece_that_can_never_be_rendered_fails_its_frame_and_no_other() -> No
 def test_pieces_are_all_there_is_when_the_stuck_node_dies_in_the_race(mode: Mode) -> None:
     _, run = raced(mode=mode)
     over = run.of(ev.UnitTakenOver)[0]
-    nodes = [FakeNode(name=name, there=((0, over.at_s + 1 if name == over.node else 1e6),)) for name in "abc"]
+    nodes = [FakeNode(name=name, available=((0, over.at_s + 1 if name == over.node else 1e6),)) for name in "abc"]
     farm, run = raced(mode=mode, nodes=nodes)
     assert run.of(ev.UnitTakenOver)[0] == over
     assert [loss.node for loss in run.of(ev.NodeLost)] == [over.node]
@@ -119,7 +119,7 @@ def test_pieces_are_all_there_is_when_the_stuck_node_dies_in_the_race(mode: Mode
 def test_pieces_whose_node_dies_are_rendered_by_the_others(mode: Mode) -> None:
     _, run = raced(mode=mode)
     over = run.of(ev.UnitTakenOver)[0]
-    nodes = [FakeNode(name=name, there=((0, over.at_s + 1 if name == over.by else 1e6),)) for name in "abc"]
+    nodes = [FakeNode(name=name, available=((0, over.at_s + 1 if name == over.by else 1e6),)) for name in "abc"]
     farm, run = raced(mode=mode, nodes=nodes)
     assert [loss.node for loss in run.of(ev.NodeLost)] == [over.by]
     assert [event.node for event in run.of(ev.UnitTakenOver)] == [over.node]

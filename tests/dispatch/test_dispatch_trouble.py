@@ -102,8 +102,8 @@ def test_a_scene_that_is_missing_on_one_node_fails_no_frame() -> None:
 
 def test_a_unit_that_takes_nodes_down_fails_its_frame_in_the_end() -> None:
     planner = planner_of(2, mode=Mode.FRAMES)
-    there = tuple((float(20 * n), 20.0 * n + 6) for n in range(8))
-    farm = FakeFarm(FakeNode(name="a", there=there), cost=cost_of(10))
+    available = tuple((float(20 * n), 20.0 * n + 6) for n in range(8))
+    farm = FakeFarm(FakeNode(name="a", available=available), cost=cost_of(10))
     with pytest.raises(FrontburnerError, match="There has been no node"):
         render(planner, farm)
     lost = [attempt.block.frame for attempt in farm.attempts]
@@ -155,7 +155,7 @@ def test_a_node_that_recovers_works_again() -> None:
 
 def test_the_last_node_is_never_set_aside() -> None:
     planner = planner_of(30, mode=Mode.FRAMES)
-    gone = FakeNode(name="gone", there=((0.0, 41.0),))
+    gone = FakeNode(name="gone", available=((0.0, 41.0),))
     faults = [Fault(where=lambda attempt: attempt.node == "only" and attempt.block.frame % 2 == 0, then="crash")]
     farm = FakeFarm(*nodes("only"), gone, cost=cost_of(4), faults=faults)
     run = render(planner, farm)
@@ -166,7 +166,7 @@ def test_the_last_node_is_never_set_aside() -> None:
 
 def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() -> None:
     planner = planner_of(20, mode=Mode.FRAMES)
-    good = FakeNode(name="good", there=((0.0, 45.0),))
+    good = FakeNode(name="good", available=((0.0, 45.0),))
     faults = [Fault(where=on("bad"), script=["crash"] * 3)]
     farm = FakeFarm(*nodes("bad"), good, cost=cost_of(4), faults=faults)
     run = render(planner, farm)
@@ -211,7 +211,7 @@ def test_a_pardoned_node_that_is_held_is_not_used() -> None:
 
 def test_a_node_that_is_started_anew_is_pardoned() -> None:
     planner = planner_of(100, mode=Mode.FRAMES)
-    bad = FakeNode(name="bad", there=((0.0, 100.0), (120.0, math.inf)))
+    bad = FakeNode(name="bad", available=((0.0, 100.0), (120.0, math.inf)))
     fault = Fault(where=on("bad"), script=["crash"] * 3)
     farm = FakeFarm(bad, *nodes("a"), cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
@@ -233,7 +233,7 @@ def test_a_store_that_is_away_for_a_while_fails_no_frame_and_no_node() -> None:
     assert not run.of(ev.UnitAttemptFailed)
     (told,) = run.of(ev.StoreUnavailable)
     assert (told.reason, told.remedy) == ("The server is away.", "Start it.")
-    assert away.struck < 90, "it is tried ever more seldom"
+    assert away.count < 90, "it is tried ever more seldom"
 
 
 def test_a_job_gives_up_on_a_store_that_stays_away_with_one_error() -> None:

@@ -78,7 +78,7 @@ def test_a_job_waits_while_all_its_nodes_are_withheld() -> None:
 def test_a_withheld_node_that_dies_gives_its_unit_back() -> None:
     planner = planner_of(4)
     farm = Agenda(
-        FakeNode(name="a"), FakeNode(name="b", there=((0.0, 6.0),)), at=[(5.0, Withheld(node="b", why="paused"))],
+        FakeNode(name="a"), FakeNode(name="b", available=((0.0, 6.0),)), at=[(5.0, Withheld(node="b", why="paused"))],
         cost=cost_of(10.0),
     )  # fmt: skip
     run = render(planner, farm)

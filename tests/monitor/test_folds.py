@@ -110,7 +110,7 @@ def test_the_figures_of_a_run_under_way_are_those_of_its_report() -> None:
     planner = Planner(frames=[FrameWork(frame=1)], size=size, region=size.whole, passes=passes)
     fault = Fault(where=lambda attempt: attempt.node == "b", script=["ok", "crash"])
     farm = FakeFarm(
-        FakeNode(name="a"), FakeNode(name="b", speed=2, there=((0, 30), (40, 1e6))),
+        FakeNode(name="a"), FakeNode(name="b", speed=2, available=((0, 30), (40, 1e6))),
         cost=CostField(hills(320, 180, total_s=200, samples=64)), faults=[fault],
     )  # fmt: skip
     run = render(planner, farm)

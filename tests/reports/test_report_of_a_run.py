@@ -17,7 +17,7 @@ def test_efficiency_of_a_whole_run_is_the_share_of_time_its_nodes_were_busy() ->
     planner = Planner(frames=[FrameWork(frame=1)], size=Size(width=320, height=180), region=whole, passes=passes)
     fault = Fault(where=lambda attempt: attempt.node == "b", script=["ok", "crash"])
     farm = FakeFarm(
-        FakeNode(name="a"), FakeNode(name="b", speed=2, there=((0, 30), (40, 1e6))),
+        FakeNode(name="a"), FakeNode(name="b", speed=2, available=((0, 30), (40, 1e6))),
         cost=CostField(hills(320, 180, total_s=200, samples=64)), faults=[fault],
     )  # fmt: skip
     run = render(planner, farm)

@@ -143,7 +143,7 @@ FARMS: tuple[tuple[FakeNode, ...], ...] = (
     NODES,
     tuple(FakeNode(name=f"n{i}", speed=1 + i % 3) for i in range(9)),
     (FakeNode(name="slow", speed=0.02), FakeNode(name="fast", speed=20)),
-    (*NODES, FakeNode(name="lost", there=((0, 30), (90, 120)))),
+    (*NODES, FakeNode(name="lost", available=((0, 30), (90, 120)))),
 )
 
 
