@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from frontburner.credentials.certificates import (
     CertificateKind,
-    certificate_bytes,
     check_name,
     fingerprint,
     hosts_of,
@@ -137,12 +137,9 @@ class Authority:
         with locked(self.folder):
             previous = x509.load_pem_x509_crl(self.revocation_list.read_bytes())
             revoked = {entry.serial_number for entry in previous} | set(serials)
+            issuer_key, now = self._read_key(), self.clock()
             updated = revocation_list(
-                sorted(revoked),
-                issuer=self.certificate,
-                issuer_key=self._read_key(),
-                now=self.clock(),
-                previous=previous,
+                sorted(revoked), issuer=self.certificate, issuer_key=issuer_key, now=now, previous=previous
             )
             write_private(self.revocation_list, updated)
 
@@ -154,10 +151,8 @@ class Authority:
         return remaining > RENEW_BEFORE and hosts_of(certificate) == list(hosts)
 
     def _sign(self, key: ec.EllipticCurvePublicKey, kind: CertificateKind, name: str, hosts: Sequence[str]) -> bytes:
-        certificate = sign_certificate(
-            key, kind, name, hosts, issuer=self.certificate, issuer_key=self._read_key(), now=self.clock()
-        )
-        return certificate_bytes(certificate)
+        issuer_key, now = self._read_key(), self.clock()
+        return sign_certificate(key, kind, name, hosts, issuer=self.certificate, issuer_key=issuer_key, now=now)
 
     def _read_key(self) -> ec.EllipticCurvePrivateKey:
         return read_key((self.folder / "authority.key").read_bytes())
@@ -172,4 +167,5 @@ def _create(folder: Path, now: datetime) -> None:
     key, certificate = new_authority(now)
     write_private(folder / "authority.key", key_bytes(key))
     write_private(folder / "revoked.pem", revocation_list((), issuer=certificate, issuer_key=key, now=now))
-    write_private(folder / "authority.pem", certificate_bytes(certificate))  # last: it marks the folder as complete
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    write_private(folder / "authority.pem", pem)  # last: it marks the folder as complete

@@ -24,6 +24,7 @@ CERTIFICATE_LIFETIME = timedelta(days=365)
 CLOCK_SKEW = timedelta(hours=25)
 """Certificates are valid from this long before they were made: another machine's clock or time zone may be wrong."""
 MAX_NAME_LENGTH = 64
+_PEM = serialization.Encoding.PEM
 
 
 class CertificateKind(StrEnum):
@@ -73,8 +74,8 @@ def new_authority(now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certi
 def sign_certificate(
     key: ec.EllipticCurvePublicKey, kind: CertificateKind, name: str, hosts: Sequence[str] = (), *,
     issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey, now: datetime,
-) -> x509.Certificate:  # fmt: skip
-    """Return the certificate of a party."""
+) -> bytes:  # fmt: skip
+    """Return the certificate of a party in PEM."""
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_key_usage(authority=False), True),
@@ -95,17 +96,13 @@ def sign_certificate(
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(issuer_key, hashes.SHA256())
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(_PEM)
 
 
 def revocation_list(
-    serials: Iterable[int],
-    *,
-    issuer: x509.Certificate,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    now: datetime,
+    serials: Iterable[int], *, issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey, now: datetime,
     previous: x509.CertificateRevocationList | None = None,
-) -> bytes:
+) -> bytes:  # fmt: skip
     """Return a list of revoked certificates that is valid as long as its authority.
 
     Parameters
@@ -127,7 +124,7 @@ def revocation_list(
     for number in serials:
         entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
         builder = builder.add_revoked_certificate(entry)
-    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(_PEM)
 
 
 def is_newer_revocation_list(offered: bytes, current: bytes, authority: bytes) -> bool:
@@ -165,7 +162,7 @@ def new_key() -> bytes:
 def signing_request(key: bytes, name: str) -> bytes:
     """Return a request for a certificate of a key, signed by it."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(_name(check_name(name)))
-    return builder.sign(read_key(key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(read_key(key), hashes.SHA256()).public_bytes(_PEM)
 
 
 def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
@@ -200,14 +197,7 @@ def read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
 
 def key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
     """Return a private key as PEM."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def certificate_bytes(certificate: x509.Certificate) -> bytes:
-    """Return a certificate as PEM."""
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def hosts_of(certificate: x509.Certificate) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner.credentials.authority import CertificateFiles
-from frontburner.credentials.private_files import make_private_folder, write_private
+from frontburner.credentials.private_files import write_private
 from frontburner.credentials.tokens import Role
 from frontburner.settings import membership_fields, unreadable_membership
 
@@ -79,7 +79,6 @@ class Membership:
 
     def save(self, *, authority: str, certificate: str = "", key: bytes = b"", revocation_list: str = "") -> None:
         """Write it and its certificate files, readable by this user only."""
-        make_private_folder(self.folder)
         files = self.files
         write_private(files.authority, authority.encode())
         if certificate:

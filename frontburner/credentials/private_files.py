@@ -20,7 +20,7 @@ LOCK_TIMEOUT_S = 20
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file atomically, readable by its owner only."""
-    make_private_folder(path.parent)
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     try:
@@ -34,7 +34,7 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
-def make_private_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Make a folder that only its owner may enter."""
     folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
 
@@ -42,6 +42,6 @@ def make_private_folder(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, which excludes all other processes of this machine."""
-    make_private_folder(folder)
+    _make_folder(folder)
     with lock_file(str(folder / "lock"), timeout=LOCK_TIMEOUT_S):
         yield
