@@ -53,7 +53,7 @@ def measure(*, units: int, nodes: int) -> Overhead:
             return UnitSpec(frame=frame, region=block.region, samples=block.samples)
 
         with DaskFarm(client=client, renderer="null", topic="overhead", store_url=str(Path(folder) / "store")) as farm:
-            farm.survey()
+            farm.wait_for_reports()
             farm.open(build, unit)
             _dispatch(farm, frame=1, units=50)  # warm up: connections, renderer processes
             wall_s = _dispatch(farm, frame=2, units=units)
@@ -77,7 +77,7 @@ def _dispatch(farm: DaskFarm, *, frame: int, units: int) -> float:
     dispatcher = Dispatcher(
         planner=planner, farm=farm, clock=time.monotonic, on_rendered=lambda _frame, tickets: farm.forget(tickets)
     )
-    farm.admission.readmit()
+    farm.admission.announce_all()
     began_s = time.monotonic()
     dispatcher.run()
     return time.monotonic() - began_s

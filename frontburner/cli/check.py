@@ -125,13 +125,13 @@ def _scheduler_checks(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: 
 
 def _check_on_farm(scheduler: str, inquiry: CheckRequest, names: Sequence[str]) -> list[Readiness]:
     """Check the named nodes of the farm; without a name, all."""
-    from frontburner.cluster.farm_checks import clock_reading, farm_check
+    from frontburner.cluster.farm_checks import store_probe, farm_check
     from frontburner.cluster.running_farms import find_scheduler
     from frontburner.settings import Settings
     from tasks.node.node_checks import local_scene_digest
 
     with (
-        clock_reading(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
+        store_probe(inquiry.store_url) if inquiry.store_url else nullcontext("") as key,
         farm_check(find_scheduler(scheduler)) as farm,
     ):
         scene = local_scene_digest(inquiry.scene, logs=Settings().home / "logs") if inquiry.scene else ""

@@ -240,11 +240,11 @@ def _running(count: int, port: int, cluster: str) -> Iterator[tuple[str, str]]:
     from frontburner.cluster.node_processes import local_nodes
     from frontburner.settings import Settings
 
-    standings = Settings().home / "standings.json"
+    settings_path = Settings().home / "standings.json"
     if cluster:
         description = read_cluster(cluster)
-        with description.opened(standings) as scheduler:
+        with description.run(settings_path) as scheduler:
             yield scheduler, f"nodes of the {description.kind} cluster, as jobs need them"
         return
-    with local_nodes(count, port=port, standings=standings) as farm:
+    with local_nodes(count, port=port, settings_path=settings_path) as farm:
         yield farm.scheduler_address, f"{count} node{'s' if count != 1 else ''}"

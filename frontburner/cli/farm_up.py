@@ -149,7 +149,7 @@ class _StartupWatch:
         deadline_s = time.monotonic() + UP_TIMEOUT_S
         while time.monotonic() < deadline_s:
             if self._process is not None and self._process.poll() is not None:
-                last_words = " ".join(self._log.last(3))
+                last_words = " ".join(self._log.last_lines(3))
                 raise FrontburnerError(reason=f"The farm couldn't be started: {last_words}", remedy="", retryable=True)
             farm = read_state(self._home)
             if farm is not None and (self._process is None or farm.pid == self._process.pid):

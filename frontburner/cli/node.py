@@ -146,7 +146,7 @@ def clear(renderer: str, *, scheduler: Scheduler = "") -> int:
 
 
 def _set(scheduler: str, node: str, message: str, **changes: Any) -> int:  # noqa: ANN401
-    return _change(message, scheduler, "stand", node=node, **changes)
+    return _change(message, scheduler, "configure_node", node=node, **changes)
 
 
 def _change(message: str, scheduler: str, call: str, **arguments: Any) -> int:  # noqa: ANN401

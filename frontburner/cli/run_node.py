@@ -72,9 +72,9 @@ async def _run(options: NodeOptions, scheduler: str) -> None:
         name=options.node_name,
         threads=options.threads,
         nice=options.nice,
-        standing=options.settings,
+        settings=options.settings,
         leave_when_in_use=options.leave_when_in_use,
-        say=print_err,
+        log=print_err,
     )
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, service.stop)

@@ -1,1 +1,1 @@
-"""The processes a job runs on: Dask nodes and the Prefect server."""
+"""Dask nodes and schedulers, the arbiter between jobs, and the Prefect server of a command."""

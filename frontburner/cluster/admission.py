@@ -1,6 +1,6 @@
-"""Which workers of the Dask scheduler are nodes of a job: those whose renderer was really tried, and that nobody holds.
+"""Admits workers of the Dask scheduler as nodes of a job: those whose renderer works, and that no hold keeps from it.
 
-Everything here runs on the dispatcher's thread; what Dask's threads hear is posted to it.
+Everything here runs on the dispatcher's thread; events on Dask's threads are posted to it.
 """
 
 from __future__ import annotations
@@ -28,26 +28,35 @@ if TYPE_CHECKING:
     Post = Callable[[Callable[[], Message | None]], None]
 
 CHECK_PRIORITY = 1000
-MOST_CHECKS = 3
-"""A renderer that was ended from outside while it was tried says nothing about the node."""
-_UNDECIDED = {Hold.SHARE: "it is being decided which job has it"}
+MAX_ATTEMPTS = 3
+"""A renderer that was killed while it was tried says nothing about the node, so the check is repeated."""
+_UNDECIDED = {Hold.SHARE: "it is not decided yet which job has it"}
 
 
 @dataclass(slots=True, kw_only=True)
 class _Candidate:
-    """A worker that is there: what it said of the renderer, what holds it, and what the dispatcher was told last."""
+    """A worker that has joined.
+
+    Parameters
+    ----------
+    report
+        Its builds of the renderer, once it was checked.
+    sent
+        The last message about it to the dispatcher.
+    difference
+        The first file of the scene that differs there; empty if none does, None while that isn't known.
+    """
 
     address: str
     report: NodeReport | None = None
     holds: dict[Hold, str] = field(default_factory=dict)
-    told: Message | None = None
-    checks: int = 0
-    differs: str | None = None
-    """What is different there of the files that were asked for; empty if they are the same, None until it is known."""
-    looks: int = 0
+    sent: Message | None = None
+    renderer_checks: int = 0
+    difference: str | None = None
+    file_checks: int = 0
 
     @property
-    def why(self) -> str:
+    def hold_reason(self) -> str:
         """Why it is held; empty if it isn't."""
         return next((self.holds[hold] for hold in Hold if hold in self.holds), "")
 
@@ -63,12 +72,12 @@ class Admission:
     renderer
         Name of the job's renderer.
     post
-        Has a function called on the dispatcher's thread, which is told the message it returns.
+        Calls a function on the dispatcher's thread, and passes on the message it returns.
     error_of
-        Makes one of our errors of what ended a future on a node.
+        Makes a FrontburnerError of what ended a future on a node.
     scene, strict
-        The job's scene, and whether nodes are refused that have other files than they were asked for. Else they wait
-        until it doesn't matter any more.
+        The job's scene, and whether nodes with different files are refused. Otherwise they wait until the scene was
+        sent.
     """
 
     client: Client
@@ -78,208 +87,196 @@ class Admission:
     scene: str = ""
     strict: bool = False
     _build: str = field(init=False, default="")
-    _there: dict[str, _Candidate] = field(init=False, default_factory=dict)
-    _checks: dict[str, Future] = field(init=False, default_factory=dict)
-    _looks: dict[str, Future] = field(init=False, default_factory=dict)
+    _candidates: dict[str, _Candidate] = field(init=False, default_factory=dict)
+    _renderer_checks: dict[str, Future] = field(init=False, default_factory=dict)
+    _file_checks: dict[str, Future] = field(init=False, default_factory=dict)
     _holds: dict[str, dict[Hold, str]] = field(init=False, default_factory=dict)
-    _sought: tuple[SceneFile, ...] = field(init=False, default=())
-    _sought_by: str = field(init=False, default="")
+    _files: tuple[SceneFile, ...] = field(init=False, default=())
+    _files_build: str = field(init=False, default="")
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """Addresses of the workers that are there, by name."""
-        return {name: candidate.address for name, candidate in self._there.items()}
+        """Addresses of the workers that have joined, by name."""
+        return {name: candidate.address for name, candidate in self._candidates.items()}
 
     @property
     def reports(self) -> list[NodeReport]:
-        """What nodes said of the renderer so far, of those the job may ever have."""
+        """Reports on the renderer so far, of the nodes that aren't excluded."""
         return [candidate.report for candidate in self._possible if candidate.report]
 
     @property
     def complete(self) -> bool:
-        """Whether at least one node is there that the job may ever have, and all those have been checked."""
+        """Whether there is a node that isn't excluded, and all of those were checked."""
         return bool(self._possible) and all(candidate.report for candidate in self._possible)
 
     @property
     def renders(self) -> Mapping[str, bool]:
-        """Which nodes can render the job, of those that were asked."""
-        asked = ((name, candidate.report) for name, candidate in self._there.items() if candidate.report)
-        return {name: self._build in report.builds if self._build else bool(report.builds) for name, report in asked}
+        """Which of the nodes that were checked can render the job."""
+        checked = ((name, candidate.report) for name, candidate in self._candidates.items() if candidate.report)
+        return {name: self._build in report.builds if self._build else bool(report.builds) for name, report in checked}
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Nodes that don't have what they were asked for and must have it."""
-        return (
-            tuple(sorted(name for name, why in self.differing.items() if why)) if self.strict and self._sought else ()
-        )
+        """Nodes that are refused because their files differ."""
+        if not self.strict or not self._files:
+            return ()
+        return tuple(sorted(name for name, difference in self.file_differences.items() if difference))
 
     @property
-    def why_none(self) -> str:
-        """Why the job can have none of the nodes that are there; empty if it can, or if none is."""
-        excluded = {candidate.holds.get(Hold.EXCLUDED, "") for candidate in self._there.values()}
+    def no_node_reason(self) -> str:
+        """Why the job can have none of the nodes; empty if it can, or if there is none."""
+        excluded = {candidate.holds.get(Hold.EXCLUDED, "") for candidate in self._candidates.values()}
         return "" if "" in excluded else "; ".join(sorted(excluded))
 
     @property
-    def looked(self) -> bool:
-        """Whether all nodes that can render the job have looked for the files they were asked for."""
-        return all(one.differs is not None for one in self._there.values() if self._can_render(one))
+    def files_compared(self) -> bool:
+        """Whether all nodes that can render the job have compared their files."""
+        return all(one.difference is not None for one in self._candidates.values() if self._can_render(one))
 
     @property
-    def differing(self) -> Mapping[str, str]:
-        """What is different first on each node that can render the job; empty where nothing is."""
+    def file_differences(self) -> Mapping[str, str]:
+        """The first difference on each node that can render the job; empty where there is none."""
         return {
-            name: one.differs for name, one in self._there.items() if one.differs is not None and self._can_render(one)
+            name: candidate.difference
+            for name, candidate in self._candidates.items()
+            if candidate.difference is not None and self._can_render(candidate)
         }
 
     @property
     def _possible(self) -> list[_Candidate]:
-        return [candidate for candidate in self._there.values() if Hold.EXCLUDED not in candidate.holds]
+        return [candidate for candidate in self._candidates.values() if Hold.EXCLUDED not in candidate.holds]
 
     def open(self, build: str) -> None:
-        """Begin to admit nodes that have this build, those that are there first."""
+        """Begin to admit nodes that have this build."""
         self._build = build
-        self.readmit()
+        self.announce_all()
 
-    def look_for(self, files: Sequence[SceneFile], *, build: str) -> None:
-        """Have all nodes look whether they have these files at their paths, those that come later too.
+    def compare_files(self, files: Sequence[SceneFile], *, build: str) -> None:
+        """Have all nodes, and those that join later, compare these files with their own at the same paths.
 
-        Those count that have this build.
+        Only nodes with this build count.
         """
-        self._sought, self._sought_by = tuple(files), build
-        for name, candidate in self._there.items():
-            candidate.differs, candidate.looks = None, 0
-            self._look(name)
+        self._files, self._files_build = tuple(files), build
+        for name, candidate in self._candidates.items():
+            candidate.difference, candidate.file_checks = None, 0
+            self._check_files(name)
 
-    def refuse(self, why: str) -> None:
-        """Refuse nodes that don't have what they were asked for, now and later."""
+    def refuse_different_files(self, reason: str) -> None:
+        """Refuse nodes whose files differ, also those that join later."""
         self.strict = True
-        for name, candidate in self._there.items():
-            candidate.differs = f"{candidate.differs} {why}" if candidate.differs else candidate.differs
-            self.post(partial(self._tell, name))
+        for name, candidate in self._candidates.items():
+            candidate.difference = f"{candidate.difference} {reason}" if candidate.difference else candidate.difference
+            self.post(partial(self._message, name))
 
-    def look_no_more(self) -> None:
-        """Have it not matter any more what nodes have."""
-        self._sought = ()
-        for name in self._there:
-            self.post(partial(self._tell, name))
+    def ignore_files(self) -> None:
+        """Admit nodes whatever files they have, since the scene was sent."""
+        self._files = ()
+        for name in self._candidates:
+            self.post(partial(self._message, name))
 
-    def readmit(self) -> None:
-        """Tell of the nodes that are there once more, to a dispatcher that begins."""
-        for name, candidate in self._there.items():
-            candidate.told = None
-            self.post(partial(self._tell, name))
+    def announce_all(self) -> None:
+        """Announce the nodes to a dispatcher that starts."""
+        for name, candidate in self._candidates.items():
+            candidate.sent = None
+            self.post(partial(self._message, name))
 
     def close(self) -> None:
-        """Call checks back."""
-        self.client.cancel([*self._checks.values(), *self._looks.values()], force=True)
+        """Cancel all checks."""
+        self.client.cancel([*self._renderer_checks.values(), *self._file_checks.values()], force=True)
 
-    def hold(self, node: str, hold: Hold, why: str) -> None:
-        """Keep a node from the job, whether it is there by now or not."""
-        if self._holds.get(node, {}).get(hold) == why:
-            return
-        self._holds.setdefault(node, {})[hold] = why
-        self.post(partial(self._tell, node))
-
-    def release(self, node: str, hold: Hold) -> None:
-        """End a hold."""
-        if self._holds.get(node, {}).pop(hold, None) is not None:
-            self.post(partial(self._tell, node))
-
-    def keep_to(self, holds: Mapping[str, Mapping[Hold, str]]) -> None:
-        """Keep just these nodes from the job, each for these reasons; a node not named isn't known yet."""
+    def set_holds(self, holds: Mapping[str, Mapping[Hold, str]]) -> None:
+        """Hold exactly these nodes, for these reasons; a node without an entry isn't decided yet."""
         for node in self._holds.keys() | holds.keys():
-            self._holds.setdefault(node, {})  # decided from now on, were it that nothing holds it
-            reasons = holds.get(node, _UNDECIDED)
-            for hold in Hold:
-                if hold in reasons:
-                    self.hold(node, hold, reasons[hold])
-                else:
-                    self.release(node, hold)
+            current = self._holds.setdefault(node, {})
+            new = dict(holds.get(node, _UNDECIDED))
+            if current != new:
+                current.clear()  # candidates share this dictionary
+                current.update(new)
+                self.post(partial(self._message, node))
 
-    def arrive(self, name: str, address: str) -> None:
-        """Have a worker that is there checked."""
-        if name in self._there:
-            self._there[name].address = address
+    def node_joined(self, name: str, address: str) -> None:
+        """Have a worker checked."""
+        if name in self._candidates:
+            self._candidates[name].address = address
             return
-        self._there[name] = _Candidate(address=address, holds=self._holds.setdefault(name, dict(_UNDECIDED)))
-        self._check(name)
-        if self._sought:
-            self._look(name)
+        self._candidates[name] = _Candidate(address=address, holds=self._holds.setdefault(name, dict(_UNDECIDED)))
+        self._check_renderer(name)
+        if self._files:
+            self._check_files(name)
 
-    def depart(self, address: str) -> Message | None:
-        """Forget a worker that is gone."""
-        gone = next((name for name, candidate in self._there.items() if candidate.address == address), None)
-        if gone is None:
+    def node_left(self, address: str) -> Message | None:
+        """Forget a worker."""
+        left = next((name for name, candidate in self._candidates.items() if candidate.address == address), None)
+        if left is None:
             return None
-        del self._there[gone]
-        return Left(node=gone)
+        del self._candidates[left]
+        return Left(node=left)
 
-    def _check(self, name: str) -> None:
-        self._there[name].checks += 1
-        address = self._there[name].address
+    def _check_renderer(self, name: str) -> None:
+        self._candidates[name].renderer_checks += 1
+        address = self._candidates[name].address
         check = self.client.submit(local_builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
-        self._checks[name] = check
-        check.add_done_callback(lambda future: self.post(partial(self._checked, name, future)))
+        self._renderer_checks[name] = check
+        check.add_done_callback(lambda future: self.post(partial(self._renderer_checked, name, future)))
 
-    def _checked(self, name: str, future: Future) -> Message | None:
-        self._checks.pop(name, None)
-        if name not in self._there or future.status == "cancelled":
+    def _renderer_checked(self, name: str, future: Future) -> Message | None:
+        self._renderer_checks.pop(name, None)
+        if name not in self._candidates or future.status == "cancelled":
             return None
         try:
             report = NodeReport(node=name, builds=result_of(future))
         except ResultLost:
             report = NodeReport(node=name, error=self.error_of(future, name))
-            if report.error and report.error.retryable and self._there[name].checks < MOST_CHECKS:
-                self._check(name)
+            if report.error and report.error.retryable and self._candidates[name].renderer_checks < MAX_ATTEMPTS:
+                self._check_renderer(name)
                 return None
-        self._there[name].report = report
-        return self._tell(name)
+        self._candidates[name].report = report
+        return self._message(name)
 
-    def _look(self, name: str) -> None:
-        self._there[name].looks += 1
-        address, sought = self._there[name].address, self._sought
-        look = self.client.submit(first_difference, sought, workers=[address], pure=False, priority=CHECK_PRIORITY)
-        self._looks[name] = look
-        look.add_done_callback(lambda future: self.post(partial(self._looked, name, sought, future)))
+    def _check_files(self, name: str) -> None:
+        self._candidates[name].file_checks += 1
+        address, files = self._candidates[name].address, self._files
+        check = self.client.submit(first_difference, files, workers=[address], pure=False, priority=CHECK_PRIORITY)
+        self._file_checks[name] = check
+        check.add_done_callback(lambda future: self.post(partial(self._files_checked, name, files, future)))
 
-    def _looked(self, name: str, sought: tuple[SceneFile, ...], future: Future) -> Message | None:
-        if name not in self._there or future.status == "cancelled" or sought is not self._sought:
+    def _files_checked(self, name: str, files: tuple[SceneFile, ...], future: Future) -> Message | None:
+        if name not in self._candidates or future.status == "cancelled" or files is not self._files:
             return None
-        self._looks.pop(name, None)
+        self._file_checks.pop(name, None)
         try:
-            self._there[name].differs = result_of(future)
+            self._candidates[name].difference = result_of(future)
         except ResultLost:
-            if self._there[name].looks < MOST_CHECKS:
-                self._look(name)
+            if self._candidates[name].file_checks < MAX_ATTEMPTS:
+                self._check_files(name)
                 return None
-            self._there[name].differs = str(self.error_of(future, name))
-        return self._tell(name)
+            self._candidates[name].difference = str(self.error_of(future, name))
+        return self._message(name)
 
     def _can_render(self, candidate: _Candidate) -> bool:
         builds = candidate.report.builds if candidate.report else ()
-        return self._sought_by in builds and Hold.EXCLUDED not in candidate.holds
+        return self._files_build in builds and Hold.EXCLUDED not in candidate.holds
 
-    def _tell(self, name: str) -> Message | None:
+    def _message(self, name: str) -> Message | None:
         """Return what the dispatcher doesn't know yet of a node."""
-        candidate = self._there.get(name)
+        candidate = self._candidates.get(name)
         if candidate is None or candidate.report is None or not self._build:
             return None
-        message = self._standing(name, candidate, candidate.report)
-        if message is None or message == candidate.told:
+        message = self._status(name, candidate, candidate.report)
+        if message is None or message == candidate.sent:
             return None
-        candidate.told = message
+        candidate.sent = message
         return message
 
-    def _standing(self, name: str, candidate: _Candidate, report: NodeReport) -> Message | None:
+    def _status(self, name: str, candidate: _Candidate, report: NodeReport) -> Message | None:
         if self._build not in report.builds:
             reason = str(report.error or f"It has {', '.join(report.builds)}; the job needs {self._build}.")
             return Refused(node=name, reason=reason)
-        if self._sought and candidate.differs is None:
-            return None  # it is being found out
-        if self._sought and candidate.differs:
+        if self._files and candidate.difference is None:
+            return None  # its files are being compared
+        if self._files and candidate.difference:
             if self.strict:
-                return Refused(node=name, reason=str(scene_differs(candidate.differs, scene=self.scene, node=name)))
-            return Withheld(
-                node=name, why=f"the scene is sent for it, since it isn't the same there: {candidate.differs}"
-            )
-        return Withheld(node=name, why=candidate.why) if candidate.why else Joined(node=name)
+                return Refused(node=name, reason=str(scene_differs(candidate.difference, scene=self.scene, node=name)))
+            reason = f"the scene is sent to it, since its files differ: {candidate.difference}"
+            return Withheld(node=name, why=reason)
+        return Withheld(node=name, why=candidate.hold_reason) if candidate.hold_reason else Joined(node=name)

@@ -1,7 +1,7 @@
-"""The arbiter: lives on the scheduler, shares its nodes out among the jobs that enrol, and tells each what it may use.
+"""The arbiter: a scheduler plugin that assigns nodes to the enrolled jobs and tells each job which nodes it may use.
 
-Jobs and commands reach it by the scheduler's own connections (`frontburner.cluster.arbiter_calls`); what changes is
-announced to each job as an event, whole every time, so that none can be missed.
+Jobs and commands call it over the scheduler's own connections (`frontburner.cluster.arbiter_calls`). Changes are
+published to each job as an event with the complete state, so that a lost event does no harm.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from frontburner.cluster.arbiter_state import ArbiterState, NodeSeen
+from frontburner.cluster.arbiter_state import ArbiterState, NodeInfo
 from frontburner.cluster.clock_jump import ClockJumpWatch
-from frontburner.cluster.node_metrics import dashboard, measures
-from frontburner.cluster.node_settings import NodeSettings
-from frontburner.cluster.working_hours import hours_text, parse_hours
+from frontburner.cluster.dask_internals import add_handler, dashboard_url, forget_events
+from frontburner.cluster.node_settings import FarmSettings
+from frontburner.cluster.working_hours import format_hours, parse_hours
 from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import readiness_from
 
@@ -26,25 +26,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distributed import Scheduler
+    from distributed.scheduler import WorkerState
 
     from frontburner.cluster.arbiter_state import Holds
 
 PREFIX = "frontburner_"
-"""What its calls begin with, among the scheduler's own."""
+"""Prefix of the arbiter's calls among the scheduler's own."""
 UNIT = "unit-"
-"""What keys of units begin with; the topic of their job and their number follow."""
+"""Prefix of the keys of units; the topic of their job and their number follow."""
+NODES_TOPIC = "frontburner-nodes"
+"""Topic on which joining and leaving nodes are announced."""
 SETTLE_S = 0.02
-"""What happens within this time is answered once."""
-LOOK_S = 30.0
-"""The clock may be set: hours are looked at this often at least."""
-RETIRE_LOOK_S = 0.5
+"""Changes within this time are answered together."""
+POLL_S = 30.0
+"""Working hours are checked at least this often, since the clock may be set."""
+RETIRE_POLL_S = 0.5
 RETIRE_TIMEOUT_S = 30.0
 
 log = logging.getLogger(__name__)
 
 
 def holds_topic(topic: str) -> str:
-    """Return the topic under which a job hears what keeps nodes from it."""
+    """Return the topic on which a job is told its holds."""
     return f"{topic}-holds"
 
 
@@ -54,241 +57,236 @@ def unit_key(topic: str, ticket: int) -> str:
 
 
 class Arbiter(SchedulerPlugin):  # type: ignore[misc]
-    """Shares nodes out among jobs.
+    """Assigns nodes to jobs.
 
     Parameters
     ----------
-    kept_in
-        The file in which the standings of nodes are kept from one scheduler to the next; None keeps none.
-    patience_s
-        How long jobs wait for a node; None is as long as they do by themselves.
+    settings_path
+        File that keeps the settings of nodes when the scheduler restarts; None keeps them in memory.
+    node_timeout_s
+        How long jobs wait for a node; None leaves it to the jobs.
     """
 
     name = "frontburner-arbiter"
     idempotent = True
 
-    def __init__(self, kept_in: Path | None = None, *, patience_s: float | None = None) -> None:
-        self._kept_in, self._patience_s = kept_in, patience_s
+    def __init__(self, settings_path: Path | None = None, *, node_timeout_s: float | None = None) -> None:
+        self._settings_path, self._node_timeout_s = settings_path, node_timeout_s
 
     async def start(self, scheduler: Scheduler) -> None:
-        """Take up work with the nodes that are there."""
+        """Start with the nodes that have joined already."""
         self._scheduler = scheduler
-        self.roll = ArbiterState(NodeSettings(kept_in=self._kept_in))
-        self.roll.standings.load()
-        self._unit_on: dict[str, tuple[str, str]] = {}
-        self._told: dict[str, Holds] = {}
+        self.state = ArbiterState(FarmSettings(path=self._settings_path))
+        self.state.settings.load()
+        self._running_on: dict[str, tuple[str, str]] = {}
+        """Node and topic of each unit, by its key."""
+        self._published: dict[str, Holds] = {}
         self._dismissed: set[str] = set()
         self._retiring: set[str] = set()
-        self._work: set[asyncio.Task[None]] = set()
-        self._due: asyncio.TimerHandle | None = None
-        calls = (
-            self.enrol, self.tell, self.prioritise, self.withdraw, self.stand, self.exclude, self.license,
-            self.remove, self.dismissed, self.snapshot, self.report, self.needs,
-        )  # fmt: skip
-        scheduler.handlers.update({PREFIX + call.__name__: call for call in calls})
-        self._begin(ClockJumpWatch(server=scheduler).run())
+        self._background: set[asyncio.Task[None]] = set()
+        self._next_share: asyncio.TimerHandle | None = None
+        for call in (
+            self.enrol, self.update_job, self.prioritise, self.withdraw, self.configure_node, self.exclude,
+            self.license, self.remove, self.dismissed, self.snapshot, self.report, self.demand,
+        ):  # fmt: skip
+            add_handler(scheduler, PREFIX + call.__name__, call)
+        self._run_in_background(ClockJumpWatch(server=scheduler).run())
         for address in scheduler.workers:
             self.add_worker(scheduler, address)
 
     async def close(self) -> None:
         """Stop."""
-        if self._due is not None:
-            self._due.cancel()
-        for work in self._work:
-            work.cancel()
+        if self._next_share is not None:
+            self._next_share.cancel()
+        for task in self._background:
+            task.cancel()
 
-    # What jobs ask.
+    # Calls of jobs.
 
     def enrol(
         self, topic: str, job: str, client: str, priority: int, renderer: str, host: str, terms: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Have a run of a job take part; returns what keeps nodes from it, and how long it should wait for one."""
-        stands = ShareTerms(**{**terms, "groups": tuple(terms["groups"])})
-        self.roll.enrol(
-            topic=topic, job=job, client=client, priority=priority, renderer=renderer, host=host, terms=stands
-        )
+        """Enrol a run of a job; returns its holds, and how long it should wait for a node."""
+        self.state.enrol(
+            topic=topic, job=job, client=client, priority=priority, renderer=renderer, host=host,
+            terms=ShareTerms(**{**terms, "groups": tuple(terms["groups"])}),
+        )  # fmt: skip
         self._share()
-        return {"holds": self._told[topic], "patience_s": self._patience_s}
+        return {"holds": self._published[topic], "node_timeout_s": self._node_timeout_s}
 
-    def tell(
-        self, topic: str, nth: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = (),
+    def update_job(
+        self, topic: str, number: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = (),
         work_s: float | None = None,
     ) -> None:  # fmt: skip
-        """Take in how much a job has left to hand out, where its renderer works, and which nodes it refuses."""
-        job = self.roll.jobs.get(topic)
-        if job is None or nth <= job.told:  # calls may overtake each other
+        """Note how much work a job has left, where its renderer works, and which nodes it refuses."""
+        job = self.state.jobs.get(topic)
+        if job is None or number <= job.updates:  # calls may overtake each other
             return
-        job.told, job.work_s = nth, work_s
         for node, works in renders.items():
-            if node in self.roll.nodes:
-                self.roll.nodes[node].renders[job.renderer] = works
-        job.exhausted, job.refused = (
-            exhausted,
-            frozenset([*refused, *(node for node, works in renders.items() if not works)]),
-        )
+            if node in self.state.nodes:
+                self.state.nodes[node].renders[job.renderer] = works
+        job.updates, job.work_s, job.exhausted = number, work_s, exhausted
+        job.refused = frozenset([*refused, *(node for node, works in renders.items() if not works)])
         self._share_soon()
 
     def prioritise(self, job: str, priority: int) -> dict[str, Any]:
-        """Give a job another priority, by its identity or by the topic of its run."""
-        runs = [run for run in self.roll.jobs.values() if job in (run.job, run.topic)]
+        """Change the priority of a job, given by its identity or by the topic of its run."""
+        runs = [run for run in self.state.jobs.values() if job in (run.job, run.topic)]
         for run in runs:
             run.priority = priority
         self._share_soon()
-        known = sorted({run.job for run in self.roll.jobs.values()})
-        return {} if runs else _refused("job", job, known)
+        return {} if runs else _refused("job", job, sorted({run.job for run in self.state.jobs.values()}))
 
     def withdraw(self, topic: str) -> None:
-        """End a job's part."""
-        if self.roll.jobs.pop(topic, None) is not None:
-            self._told.pop(topic, None)
-            for own in (topic, holds_topic(topic)):  # else the scheduler keeps the news of every run there ever was
-                self._scheduler._broker.truncate(own)  # noqa: SLF001 - Dask has no other way
+        """Remove a run of a job."""
+        if self.state.jobs.pop(topic, None) is not None:
+            self._published.pop(topic, None)
+            forget_events(self._scheduler, topic)
+            forget_events(self._scheduler, holds_topic(topic))
             self._share_soon()
 
-    # What people and nodes ask.
+    # Calls of commands and nodes.
 
-    def stand(self, node: str, *, coming: bool = False, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Change how a node stands. One that is only coming needn't be there yet."""
-        if not coming and node not in self.roll.nodes and node not in self.roll.standings.nodes:
-            return _refused("node", node, sorted(self.roll.nodes))
+    def configure_node(self, node: str, *, joining: bool = False, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Change the settings of a node, which must have joined unless it is just ``joining``."""
+        if not joining and node not in self.state.nodes and node not in self.state.settings.nodes:
+            return _refused("node", node, sorted(self.state.nodes))
         if "groups" in changes:
             changes["groups"] = tuple(changes["groups"])
         try:
-            changes |= {"hours": hours_text(parse_hours(changes["hours"]))} if "hours" in changes else {}
+            changes |= {"hours": format_hours(parse_hours(changes["hours"]))} if "hours" in changes else {}
         except ValueError as error:
             return {"refused": f"hours: {error}"}
-        if coming:
+        if joining:
             self._dismissed.discard(node)
-        self.roll.standings.change(node, **changes)
+        self.state.settings.change(node, **changes)
         self._share_soon()
         return {}
 
     def exclude(self, node: str, job: str, by: str) -> dict[str, Any]:
-        """Keep a node from a job; by nobody gives it back."""
-        excluded = dict(self.roll.standings.of(node).excluded)
+        """Exclude a node from a job; an empty ``by`` includes it again."""
+        excluded = dict(self.state.settings.of(node).excluded)
         excluded.pop(job, None)
-        return self.stand(node, excluded=excluded | ({job: by} if by else {}))
+        return self.configure_node(node, excluded=excluded | ({job: by} if by else {}))
 
     def license(self, renderer: str, most: int | None) -> dict[str, Any]:
-        """Set how many nodes may render with a renderer at once."""
-        self.roll.standings.license(renderer, most)
+        """Limit how many nodes may use a renderer at once."""
+        self.state.settings.license(renderer, most)
         self._share_soon()
         return {}
 
     async def remove(self, node: str) -> dict[str, Any]:
-        """Have a node leave now; what it renders is rendered again elsewhere."""
-        if node not in self.roll.nodes:
-            return _refused("node", node, sorted(self.roll.nodes))
-        await self._dismiss(node, self.roll.nodes[node].address)
+        """Remove a node now; other nodes render its units again."""
+        if node not in self.state.nodes:
+            return _refused("node", node, sorted(self.state.nodes))
+        await self._dismiss(node, self.state.nodes[node].address)
         return {}
 
     def report(self, node: str, readiness: Mapping[str, Any]) -> None:
-        """Take in what a check of a node found."""
-        self.roll.report(node, readiness_from(readiness))
+        """Note the result of a check of a node."""
+        self.state.report(node, readiness_from(readiness))
 
     def dismissed(self, node: str) -> bool:
-        """Whether a node that is gone was sent away: it isn't to come back by itself then."""
+        """Whether a node was removed on purpose, so that it must not rejoin by itself."""
         return node in self._dismissed
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what there is to tell of nodes, jobs and licences."""
-        found = self.roll.snapshot(_now())
-        for node in found["nodes"]:
-            node.update(measures(self._scheduler.workers.get(node["address"])))
-        found["dashboard"] = dashboard(self._scheduler)
-        return found
+        """Return the state of nodes, jobs and licences."""
+        snapshot = self.state.snapshot(_now())
+        for node in snapshot["nodes"]:
+            node.update(_metrics(self._scheduler.workers.get(node["address"])))
+        return {**snapshot, "dashboard": dashboard_url(self._scheduler)}
 
-    def needs(self) -> list[dict[str, Any]]:
-        """Return what each job could use: what a cluster that grows and shrinks goes by."""
-        return self.roll.needs()
+    def demand(self) -> list[dict[str, Any]]:
+        """Return the work each job has left, by which clusters scale."""
+        return self.state.demand()
 
-    # What the scheduler tells.
+    # Hooks of the scheduler.
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
-        """Take in a node that came."""
+        """Add a node that joined, and announce it."""
         state = scheduler.workers[worker]
-        told = state.extra.get("frontburner", {})
-        self.roll.nodes[str(state.name)] = NodeSeen(
-            address=worker, host=told.get("host", state.host), versions=told.get("versions", {})
+        info = state.extra.get("frontburner", {})
+        self.state.nodes[str(state.name)] = NodeInfo(
+            address=worker, host=info.get("host", state.host), versions=info.get("versions", {})
         )
+        scheduler.log_event(NODES_TOPIC, {"node": str(state.name), "address": worker, "joined": True})
         self._share_soon()
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Take note that a node is gone. How it stands is kept, but for what was to end with it."""
-        name = next((name for name, seen in self.roll.nodes.items() if seen.address == worker), None)
-        if name is None:
-            return
-        del self.roll.nodes[name]
-        self._retiring.discard(name)
-        self.roll.standings.change(name, draining="", in_use="")
-        self._share_soon()
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401
+        """Remove a node that left, and announce it. Its settings are kept, except those that end with it."""
+        name = next((name for name, info in self.state.nodes.items() if info.address == worker), "")
+        scheduler.log_event(NODES_TOPIC, {"node": name, "address": worker, "joined": False})
+        if name:
+            del self.state.nodes[name]
+            self._retiring.discard(name)
+            self.state.settings.change(name, draining="", in_use="")
+            self._share_soon()
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:  # noqa: ARG002
-        """Withdraw the jobs of a client that is gone."""
-        for topic in [topic for topic, job in self.roll.jobs.items() if job.client == client]:
+        """Withdraw the jobs of a client that disconnected."""
+        for topic in [topic for topic, job in self.state.jobs.items() if job.client == client]:
             self.withdraw(topic)
 
     def transition(self, key: str, start: str, finish: str, *_: Any, **__: Any) -> None:  # noqa: ANN401
-        """See units begin and end on nodes."""
+        """Count the units that start and end on nodes."""
         if not isinstance(key, str) or not key.startswith(UNIT):
             return
-        if start == "processing" and (begun := self._unit_on.pop(key, None)) and self.roll.ended(*begun):
+        if start == "processing" and (ended := self._running_on.pop(key, None)) and self.state.unit_ended(*ended):
             self._share_soon()
         if finish == "processing" and (task := self._scheduler.tasks.get(key)) and task.processing_on:
             unit = str(task.processing_on.name), key.removeprefix(UNIT).rpartition("-")[0]
-            self._unit_on[key] = unit
-            self.roll.begun(*unit)
-
-    # The work.
+            self._running_on[key] = unit
+            self.state.unit_started(*unit)
 
     def _share_soon(self, delay_s: float = SETTLE_S) -> None:
         loop = asyncio.get_running_loop()
-        if self._due is not None:
-            if self._due.when() <= loop.time() + delay_s:
+        if self._next_share is not None:
+            if self._next_share.when() <= loop.time() + delay_s:
                 return
-            self._due.cancel()
-        self._due = loop.call_later(delay_s, self._share)
+            self._next_share.cancel()
+        self._next_share = loop.call_later(delay_s, self._share)
 
     def _share(self) -> None:
-        """Share out, and tell each job for which something changed."""
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+        """Assign the nodes anew, and publish the holds of each job for which they changed."""
+        if self._next_share is not None:
+            self._next_share.cancel()
+            self._next_share = None
         now = _now()
-        for topic, holds in self.roll.share(now).items():
-            if self._told.get(topic) != holds:
-                self._told[topic] = holds
+        for topic, holds in self.state.share(now).items():
+            if self._published.get(topic) != holds:
+                self._published[topic] = holds
                 self._scheduler.log_event(holds_topic(topic), {"holds": holds})
-        self._let_go()
-        next_s = self.roll.standings.next_change(now)
+        self._retire_drained()
+        next_s = self.state.settings.next_change(now)
         if next_s is not None:
-            self._share_soon(min(next_s, LOOK_S))
+            self._share_soon(min(next_s, POLL_S))
 
-    def _let_go(self) -> None:
-        """Have draining nodes leave that have nothing more to do."""
-        draining = {name: seen for name, seen in self.roll.nodes.items() if self.roll.standings.of(name).draining}
-        for name, seen in draining.items():
-            state = self._scheduler.workers.get(seen.address)
-            if state is not None and not state.processing and name not in self._retiring:
+    def _retire_drained(self) -> None:
+        """Retire the draining nodes that have no unit left."""
+        draining = {name: info for name, info in self.state.nodes.items() if self.state.settings.of(name).draining}
+        for name, info in draining.items():
+            worker = self._scheduler.workers.get(info.address)
+            if worker is not None and not worker.processing and name not in self._retiring:
                 self._retiring.add(name)
-                self._begin(self._retire(name, seen.address))
+                self._run_in_background(self._retire(name, info.address))
         if draining:
-            self._share_soon(RETIRE_LOOK_S)
+            self._share_soon(RETIRE_POLL_S)
 
-    def _begin(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+    def _run_in_background(self, coroutine: Any) -> None:  # noqa: ANN401
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _retire(self, node: str, address: str) -> None:
-        """Have a node leave; the tiles in its memory go to others first."""
+        """Move the tiles in a node's memory to other nodes, then close it."""
         self._dismissed.add(node)
         try:
             retired = self._scheduler.retire_workers([address], close_workers=True, remove=True)
             await asyncio.wait_for(retired, RETIRE_TIMEOUT_S)
         except Exception:
-            log.exception("The node %s could not hand over what it holds; all of it is in the store.", node)
-        if address in self._scheduler.workers:  # it was the last one, or it didn't answer
+            log.exception("The tiles of node %s could not be moved; the store has all of them.", node)
+        if address in self._scheduler.workers:  # it was the last node, or did not answer
             await self._dismiss(node, address)
 
     async def _dismiss(self, node: str, address: str) -> None:
@@ -296,11 +294,23 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         await self._scheduler.remove_worker(address, stimulus_id=f"{self.name}-removes-{node}", close=True)
 
 
+def _metrics(worker: WorkerState | None) -> dict[str, Any]:
+    """Return a node's renderer threads, memory in bytes and processor use in percent; None where it has left."""
+    if worker is None:
+        return {"threads": None, "memory_bytes": None, "memory_used_bytes": None, "cpu_percent": None}
+    return {
+        "threads": worker.extra.get("frontburner", {}).get("threads"),
+        "memory_bytes": worker.memory_limit or None,
+        "memory_used_bytes": worker.metrics.get("memory"),
+        "cpu_percent": worker.metrics.get("cpu"),
+    }
+
+
 def _refused(kind: str, name: str, known: list[str]) -> dict[str, Any]:
-    there = f"There are {', '.join(known)}." if known else "There is none."
-    return {"refused": f"No {kind} is called {name}. {there}"}
+    available = f"There are {', '.join(known)}." if known else "There is none."
+    return {"refused": f"No {kind} is called {name}. {available}"}
 
 
 def _now() -> datetime:
-    """Return the time on this machine's clock, in its time zone."""
+    """Return the local time, with its time zone."""
     return datetime.now().astimezone()

@@ -1,4 +1,4 @@
-"""A job's part in the sharing of nodes: it enrols with the arbiter, says what it needs, and hears what it gets."""
+"""A job's connection to the arbiter: it enrols, reports its demand, and receives its holds."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from frontburner.cluster.admission import Admission
     from frontburner.plan.fair_share import ShareTerms
 
-NEWS_PART = 0.1
-"""An estimate that changed by this part is told again."""
+MIN_CHANGE = 0.1
+"""An estimate that changed by a smaller part isn't reported again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ArbiterClient:
-    """What a run of a job and the arbiter say to each other.
+    """Connects a run of a job with the arbiter.
 
     Parameters
     ----------
     topic
-        The run's own name.
+        Name of the run.
     job
-        The job's identity.
+        Identity of the job.
     admission
-        Is told which nodes the job is kept from.
+        Receives the holds.
     """
 
     client: Client
@@ -40,58 +40,58 @@ class ArbiterClient:
     priority: int
     terms: ShareTerms
     admission: Admission
-    patience_s: float | None = field(init=False, default=None)
-    """How long the farm wants the job to wait for a node, where it says so."""
-    _told: tuple[bool, dict[str, bool], tuple[str, ...]] | None = field(init=False, default=None)
-    _told_work_s: float | None = field(init=False, default=None)
-    _tells: int = field(init=False, default=0)
+    node_timeout_s: float | None = field(init=False, default=None)
+    """How long the job should wait for a node, where the farm says so."""
+    _reported: tuple[bool, dict[str, bool], tuple[str, ...]] | None = field(init=False, default=None)
+    _reported_work_s: float | None = field(init=False, default=None)
+    _updates: int = field(init=False, default=0)
 
     def enrol(self) -> None:
-        """Take part, and learn what keeps nodes from the job."""
+        """Enrol the run, and receive its holds from then on."""
         install(self.client)
-        self.client.subscribe_topic(holds_topic(self.topic), self._hear)
+        self.client.subscribe_topic(holds_topic(self.topic), self._on_holds)
         answer = ask(
             self.client, "enrol", topic=self.topic, job=self.job, client=self.client.id, priority=self.priority,
             renderer=self.renderer, host=socket.gethostname(), terms=asdict(self.terms),
         )  # fmt: skip
-        self.patience_s = answer.get("patience_s")
-        self.admission.keep_to(answer["holds"])
+        self.node_timeout_s = answer.get("node_timeout_s")
+        self.admission.set_holds(answer["holds"])
 
     def withdraw(self) -> None:
-        """Take part no more."""
+        """End the run's enrolment."""
         post(self.client, "withdraw", topic=self.topic)
         self.client.unsubscribe_topic(holds_topic(self.topic))
 
-    def tell(self, *, exhausted: bool, work_s: float | None = None) -> None:
-        """Say what the job has left, and where it can be rendered, if that is news.
+    def report_demand(self, *, exhausted: bool, work_s: float | None = None) -> None:
+        """Report what the job has left and where it can be rendered, if that changed.
 
         Parameters
         ----------
         exhausted
-            Whether it has nothing left to hand out.
+            Whether all its units are handed out.
         work_s
-            Seconds a single node would take for what is left, where that is known.
+            Seconds a single node would need for what is left, if known.
         """
-        told = exhausted, dict(self.admission.renders), self.admission.refused
-        if told != self._told or _differs(work_s, self._told_work_s):
-            self._told, self._told_work_s, self._tells = told, work_s, self._tells + 1
+        report = exhausted, dict(self.admission.renders), self.admission.refused
+        if report != self._reported or _differs(work_s, self._reported_work_s):
+            self._reported, self._reported_work_s, self._updates = report, work_s, self._updates + 1
             post(
-                self.client, "tell", topic=self.topic, nth=self._tells, exhausted=exhausted, renders=told[1],
-                refused=told[2], work_s=work_s,
+                self.client, "update_job", topic=self.topic, number=self._updates, exhausted=exhausted,
+                renders=report[1], refused=report[2], work_s=work_s,
             )  # fmt: skip
 
     def prioritise(self, priority: int) -> None:
-        """Give the job another priority."""
+        """Change the job's priority."""
         self.priority = priority
         post(self.client, "prioritise", job=self.topic, priority=priority)
 
-    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
-        holds = event[1]["holds"]  # on a thread of Dask's
-        self.admission.post(lambda: self.admission.keep_to(holds))
+    def _on_holds(self, event: tuple[float, dict[str, Any]]) -> None:
+        holds = event[1]["holds"]  # this is one of Dask's threads
+        self.admission.post(lambda: self.admission.set_holds(holds))
 
 
-def _differs(work_s: float | None, told_s: float | None) -> bool:
-    """Whether an estimate has changed enough to be told again."""
-    if work_s is None or told_s is None:
-        return work_s is not told_s
-    return abs(work_s - told_s) > NEWS_PART * told_s
+def _differs(work_s: float | None, reported_s: float | None) -> bool:
+    """Whether an estimate changed enough to be reported again."""
+    if work_s is None or reported_s is None:
+        return work_s is not reported_s
+    return abs(work_s - reported_s) > MIN_CHANGE * reported_s

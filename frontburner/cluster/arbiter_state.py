@@ -1,4 +1,4 @@
-"""The jobs and nodes of a farm: which job has which nodes, and for each it hasn't, why. Knows no Dask and no clock."""
+"""State of the arbiter: jobs and nodes, which job has which nodes, and why it hasn't the others. No Dask, no clock."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from frontburner.cluster.node_settings import NodeSetting, NodeSettings
+    from frontburner.cluster.node_settings import FarmSettings, NodeSettings
     from tasks.node.readiness import Readiness
-
 
 SAME_VERSIONS = "Install the same versions on all machines: `make env` from the same lock file does."
 
 
 class Hold(StrEnum):
-    """What can keep a node that is ready from a job. Of several, the first here is the one that is told."""
+    """Why a job may not use a node that is ready. Of several holds, the first in this order is shown."""
 
     EXCLUDED = "excluded"
-    """The job isn't to have it."""
-    STANDING = "standing"
-    """The node takes no work from any job: it is paused, drains, or it isn't its hour."""
+    """The job must not use the node."""
+    UNAVAILABLE = "unavailable"
+    """The node takes no work from any job: it is paused, drains, is in use or outside its hours."""
     SHARE = "share"
-    """Another job has it."""
+    """Another job has the node."""
 
 
 class NodeState(StrEnum):
-    """What a node does, in one word."""
+    """What a node does."""
 
     IDLE = "idle"
     RENDERING = "rendering"
@@ -46,25 +45,29 @@ class NodeState(StrEnum):
 
 
 Holds = dict[str, dict[Hold, str]]
-"""What keeps nodes from a job, and why."""
+"""The holds of a job on each node, with their reasons."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Enrolled:
-    """A run of a job that takes part.
+class EnrolledJob:
+    """A run of a job that is enrolled.
 
     Parameters
     ----------
     client
-        Whose job it is: it is withdrawn when that goes away.
+        Dask client of the run; the job is withdrawn when it disconnects.
+    age
+        Number of the enrolment; a lower one was earlier.
     host
-        The machine it was given from.
+        Machine that submitted the job.
     exhausted
-        Whether it has nothing more to hand out.
+        Whether all its units are handed out.
     refused
         Nodes that can't render it.
     work_s
-        Seconds that a single node would take for what is left of it, where that is known.
+        Seconds a single node would need for what is left, if known.
+    updates
+        Number of the last update that was received.
     """
 
     topic: str
@@ -78,13 +81,20 @@ class Enrolled:
     exhausted: bool = False
     refused: frozenset[str] = frozenset()
     work_s: float | None = None
-    told: int = 0
-    """How often it has told how it stands."""
+    updates: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
-class NodeSeen:
-    """A node that is there: where it is, what each renderer that was tried on it said, and what is wrong with it."""
+class NodeInfo:
+    """A node that has joined.
+
+    Parameters
+    ----------
+    renders
+        Which renderers work, of those that were tried.
+    remedies
+        What to do about each problem; empty where nothing is known.
+    """
 
     address: str
     host: str
@@ -92,39 +102,39 @@ class NodeSeen:
     versions: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
-    """What to do about each of its problems; empty where nobody knows."""
 
-    def other_versions(self) -> list[str]:
-        """Say in which versions it differs from this machine, the scheduler's."""
+    def version_problems(self) -> list[str]:
+        """Return how its versions differ from those of this machine, the scheduler's."""
         others = differences(versions(), self.versions)
         return [f"versions: It has {', '.join(others)}."] if others else []
 
 
 @dataclass(slots=True)
 class ArbiterState:
-    """Who is there, and who has what."""
+    """The enrolled jobs, the nodes, and who has which."""
 
-    standings: NodeSettings
-    jobs: dict[str, Enrolled] = field(default_factory=dict)
-    nodes: dict[str, NodeSeen] = field(default_factory=dict)
+    settings: FarmSettings
+    jobs: dict[str, EnrolledJob] = field(default_factory=dict)
+    """By the topic of their run."""
+    nodes: dict[str, NodeInfo] = field(default_factory=dict)
     units: dict[str, Counter[str]] = field(default_factory=dict)
-    """Units under way on each node, by the topic of their job."""
+    """Units in flight on each node, by the topic of their job."""
     shares: dict[str, frozenset[str]] = field(default_factory=dict)
-    _ages: int = 0
+    _enrolled: int = 0
 
-    def enrol(self, **fields: Any) -> Enrolled:  # noqa: ANN401 - as the fields are
-        """Have a run of a job take part."""
-        self._ages += 1
-        job = Enrolled(age=self._ages, **fields)
+    def enrol(self, **fields: Any) -> EnrolledJob:  # noqa: ANN401 - fields of EnrolledJob
+        """Enrol a run of a job."""
+        self._enrolled += 1
+        job = EnrolledJob(age=self._enrolled, **fields)
         self.jobs[job.topic] = job
         return job
 
-    def begun(self, node: str, topic: str) -> None:
-        """Count a unit that a node was given."""
+    def unit_started(self, node: str, topic: str) -> None:
+        """Count a unit that was handed to a node."""
         self.units.setdefault(node, Counter())[topic] += 1
 
-    def ended(self, node: str, topic: str) -> bool:
-        """Count a unit out; returns whether that can change who has what."""
+    def unit_ended(self, node: str, topic: str) -> bool:
+        """Count a unit that ended; returns whether nodes may have to be assigned anew."""
         units = self.units.setdefault(node, Counter())
         units[topic] -= 1
         if units[topic] > 0:
@@ -133,138 +143,137 @@ class ArbiterState:
         job = self.jobs.get(topic)
         if job is None or node not in self.shares.get(topic, ()) or node not in self.nodes:
             return True
-        return job.exhausted or job.renderer in self.standings.licences
+        return job.exhausted or job.renderer in self.settings.licences
 
     def share(self, now: datetime) -> dict[str, Holds]:
-        """Share the nodes out anew; returns what keeps nodes from each job."""
-        open_ = [node for node in self.nodes if not self.standings.of(node).why_not(now)]
+        """Assign the nodes anew; returns the holds of each job."""
+        available = [node for node in self.nodes if not self.settings.of(node).unavailable_reason(now)]
         claims = [self._claim(job) for job in self.jobs.values()]
-        self.shares = share(claims, open_, self.standings.licences, self.shares)
+        self.shares = share(claims, available, self.settings.licences, self.shares)
         owners = {node: self.jobs[topic] for topic, nodes in self.shares.items() for node in nodes}
         return {topic: self._holds(job, owners, now) for topic, job in self.jobs.items()}
 
     def snapshot(self, now: datetime) -> dict[str, Any]:
-        """Return what there is to tell of nodes, jobs and licences, as plain values."""
-        shares = {topic: nodes for topic, nodes in self.shares.items() if topic in self.jobs}  # some may just have left
+        """Return nodes, jobs and licences as plain values."""
+        shares = {topic: nodes for topic, nodes in self.shares.items() if topic in self.jobs}  # without withdrawn ones
         owners = {node: self.jobs[topic] for topic, nodes in shares.items() for node in nodes}
         return {
-            "nodes": [self._node(name, owners.get(name), now) for name in sorted(self.nodes)],
-            "jobs": [self._job(job) for job in sorted(self.jobs.values(), key=lambda job: (-job.priority, job.age))],
-            "licences": dict(self.standings.licences),
+            "nodes": [self._node_document(name, owners.get(name), now) for name in sorted(self.nodes)],
+            "jobs": [
+                self._job_document(job) for job in sorted(self.jobs.values(), key=lambda job: (-job.priority, job.age))
+            ],
+            "licences": dict(self.settings.licences),
         }
 
-    def needs(self) -> list[dict[str, Any]]:
-        """Return what is left of each job, and how many nodes have some of it."""
+    def demand(self) -> list[dict[str, Any]]:
+        """Return the work each job has left, and how many nodes render it."""
         return [
             {
                 "work_s": job.work_s,
                 "exhausted": job.exhausted,
-                "busy": self._busy(job),
+                "busy": len(self._busy_nodes(job)),
                 "max_nodes": job.terms.max_nodes,
             }
             for job in self.jobs.values()
         ]
 
-    def state(self, node: str, now: datetime) -> NodeState:
-        """What a node does."""
-        standing = self.standings.of(node)
-        if standing.draining:
+    def node_state(self, node: str, now: datetime) -> NodeState:
+        """Return what a node does."""
+        settings = self.settings.of(node)
+        if settings.draining:
             return NodeState.DRAINING
-        if standing.paused:
+        if settings.paused:
             return NodeState.PAUSED
-        if standing.in_use:
+        if settings.in_use:
             return NodeState.IN_USE
-        if standing.why_not(now):
+        if settings.unavailable_reason(now):
             return NodeState.OFF_HOURS
         return NodeState.RENDERING if self.units.get(node) else NodeState.IDLE
 
-    def report(self, node: str, found: Readiness) -> None:
-        """Take in what a check of a node found, but for what concerns a single job."""
-        seen = self.nodes.get(node)
-        if seen is None:
+    def report(self, node: str, readiness: Readiness) -> None:
+        """Note the result of a check of a node, except what concerns a single job."""
+        info = self.nodes.get(node)
+        if info is None:
             return
-        wrong = [check for check in found.problems if check.name not in JOB_CHECKS]
-        seen.problems = tuple(f"{check.name}: {check.reason}" for check in wrong)
-        seen.remedies = tuple(check.remedy for check in wrong)
-        for check in found.checks:
+        problems = [check for check in readiness.problems if check.name not in JOB_CHECKS]
+        info.problems = tuple(f"{check.name}: {check.reason}" for check in problems)
+        info.remedies = tuple(check.remedy for check in problems)
+        for check in readiness.checks:
             if check.name in RENDERERS and check.grade is not Grade.ABSENT:
-                seen.renders[check.name] = check.name in found.builds
+                info.renders[check.name] = check.name in readiness.builds
 
-    def others_busy(self, node: str, topic: str) -> Enrolled | None:
-        """Return another job that has a unit under way on a node, if there is one."""
-        others = (other for other in self.units.get(node, ()) if other != topic)
-        return next((self.jobs[other] for other in others if other in self.jobs), None)
+    def _busy_nodes(self, job: EnrolledJob) -> frozenset[str]:
+        return frozenset(node for node, units in self.units.items() if units[job.topic] > 0)
 
-    def _busy(self, job: Enrolled) -> int:
-        return sum(units[job.topic] > 0 for units in self.units.values())
-
-    def _claim(self, job: Enrolled) -> ShareClaim:
-        busy = frozenset(node for node, units in self.units.items() if units[job.topic] > 0)
-        barred = {node for node in self.nodes if self._excluded(job, node)}
+    def _claim(self, job: EnrolledJob) -> ShareClaim:
+        busy = self._busy_nodes(job)
+        excluded = {node for node in self.nodes if self._exclusion_reason(job, node)}
         return ShareClaim(
             job=job.topic, priority=job.priority, age=job.age, terms=job.terms, renderer=job.renderer,
-            excluded=job.refused | barred, wants=len(busy) if job.exhausted else None, busy=busy,
+            excluded=job.refused | excluded, wants=len(busy) if job.exhausted else None, busy=busy,
         )  # fmt: skip
 
-    def _holds(self, job: Enrolled, owners: Mapping[str, Enrolled], now: datetime) -> Holds:
-        found: Holds = {}
+    def _holds(self, job: EnrolledJob, owners: Mapping[str, EnrolledJob], now: datetime) -> Holds:
+        holds: Holds = {}
         for node in self.nodes:
             reasons = {
-                Hold.EXCLUDED: self._excluded(job, node),
-                Hold.STANDING: self.standings.of(node).why_not(now),
-                Hold.SHARE: self._not_shared(job, node, owners.get(node)),
+                Hold.EXCLUDED: self._exclusion_reason(job, node),
+                Hold.UNAVAILABLE: self.settings.of(node).unavailable_reason(now),
+                Hold.SHARE: self._share_reason(job, node, owners.get(node)),
             }
-            found[node] = {hold: why for hold, why in reasons.items() if why}
-        return found
+            holds[node] = {hold: reason for hold, reason in reasons.items() if reason}
+        return holds
 
-    def _excluded(self, job: Enrolled, node: str) -> str:
-        standing: NodeSetting = self.standings.of(node)
-        if job.job in standing.excluded:
-            return f"it is excluded from this job by {standing.excluded[job.job]}"
-        if job.terms.groups and not set(job.terms.groups) & set(standing.groups):
+    def _exclusion_reason(self, job: EnrolledJob, node: str) -> str:
+        settings: NodeSettings = self.settings.of(node)
+        if job.job in settings.excluded:
+            return f"it is excluded from this job by {settings.excluded[job.job]}"
+        if job.terms.groups and not set(job.terms.groups) & set(settings.groups):
             return f"it is in none of the job's groups: {', '.join(job.terms.groups)}"
         if job.terms.local is False and self.nodes[node].host == job.host:
-            return "the job isn't to be rendered on the machine it was given from"
+            return "the job must not be rendered on the machine that submitted it"
         return ""
 
-    def _not_shared(self, job: Enrolled, node: str, owner: Enrolled | None) -> str:
+    def _share_reason(self, job: EnrolledJob, node: str, owner: EnrolledJob | None) -> str:
         if owner is job:
-            other = self.others_busy(node, job.topic)
-            return f"a unit of {other.job} ends on it first" if other else ""
+            others = (self.jobs.get(topic) for topic in self.units.get(node, ()) if topic != job.topic)
+            other = next(filter(None, others), None)
+            return f"it still renders a unit of {other.job}" if other else ""
         if owner is not None:
             return f"{owner.job} has it, priority {owner.priority}"
-        most = job.terms.max_nodes
-        if most is not None and len(self.shares[job.topic]) >= most:
-            return f"the job has its {most} node{'s' if most != 1 else ''}"
-        if job.renderer in self.standings.licences:
+        limit = job.terms.max_nodes
+        if limit is not None and len(self.shares[job.topic]) >= limit:
+            return f"the job has its {limit} node{'s' if limit != 1 else ''}"
+        if job.renderer in self.settings.licences:
             return f"all licences of {job.renderer} are in use"
         return "no job has it"
 
-    def _node(self, name: str, owner: Enrolled | None, now: datetime) -> dict[str, Any]:
-        seen, standing = self.nodes[name], self.standings.of(name)
+    def _node_document(self, name: str, owner: EnrolledJob | None, now: datetime) -> dict[str, Any]:
+        info, settings = self.nodes[name], self.settings.of(name)
         busy = [self.jobs[topic].job for topic in self.units.get(name, ()) if topic in self.jobs]
+        version_problems = info.version_problems()
         return {
             "name": name,
-            "state": self.state(name, now).value,
+            "state": self.node_state(name, now).value,
             "job": busy[0] if busy else owner.job if owner else "",
-            "renders": sorted(renderer for renderer, works in seen.renders.items() if works),
-            "groups": list(standing.groups),
-            "hours": standing.hours,
-            "excluded": sorted(standing.excluded),
-            "why": standing.why_not(now),
-            "address": seen.address,
-            "host": seen.host,
-            "versions": seen.versions,
-            "problems": [*(others := seen.other_versions()), *seen.problems],
-            "remedies": [*(SAME_VERSIONS for _ in others), *seen.remedies],
+            "renders": sorted(renderer for renderer, works in info.renders.items() if works),
+            "groups": list(settings.groups),
+            "hours": settings.hours,
+            "excluded": sorted(settings.excluded),
+            "why": settings.unavailable_reason(now),
+            "address": info.address,
+            "host": info.host,
+            "versions": info.versions,
+            "problems": [*version_problems, *info.problems],
+            "remedies": [*(SAME_VERSIONS for _ in version_problems), *info.remedies],
         }
 
-    def _job(self, job: Enrolled) -> dict[str, Any]:
+    def _job_document(self, job: EnrolledJob) -> dict[str, Any]:
         return {
             "job": job.job,
             "priority": job.priority,
             "renderer": job.renderer,
             "nodes": sorted(self.shares.get(job.topic, ())),
-            "busy": sorted(node for node, units in self.units.items() if units[job.topic] > 0),
+            "busy": sorted(self._busy_nodes(job)),
             "exhausted": job.exhausted,
         }

@@ -1,4 +1,4 @@
-"""Which build of a renderer a job is rendered with: one that works on as many nodes as possible."""
+"""Chooses the build of a renderer that a job uses: one that works on as many nodes as possible."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from tasks.errors import NodeNotReady
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from storage.errors import FrontburnerError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport:
-    """What a node said when it was asked for a renderer: the builds that work there, best first, or why none does."""
+    """The builds of a renderer that work on a node, in its order of preference, or why none does."""
 
     node: str
     builds: tuple[str, ...] = ()
@@ -24,32 +24,24 @@ class NodeReport:
 
 
 def choose_build(reports: Sequence[NodeReport], renderer: str) -> str:
-    """Choose the build most nodes have; among equals the one they like best.
+    """Choose the build most nodes have; of equally frequent ones, the one that ranks highest on the nodes.
 
     Raises
     ------
     NodeNotReady
-        When no node has any, with the cause the first one gave.
+        When no node has any, with the first node's reason.
     """
-    votes = Counter(build for report in reports for build in report.builds)
-    if not votes:
-        error = next((report.error for report in reports if report.error), None)
-        if error is not None:
-            raise error
-        raise NodeNotReady(
-            reason=f"No node can render with {renderer}.",
-            remedy="Start a node that has it.",
-            node=", ".join(report.node for report in reports),
-            renderer=renderer,
-        )
-    likes = _likes(reports)
-    return max(votes, key=lambda build: (votes[build], likes[build]))
-
-
-def _likes(reports: Sequence[NodeReport]) -> Mapping[str, int]:
-    """How early builds come in the nodes' own order of preference; more is earlier."""
-    likes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    ranks: Counter[str] = Counter()
     for report in reports:
-        for place, build in enumerate(report.builds):
-            likes[build] += len(report.builds) - place
-    return likes
+        counts.update(report.builds)
+        ranks.update({build: len(report.builds) - index for index, build in enumerate(report.builds)})
+    if counts:
+        return max(counts, key=lambda build: (counts[build], ranks[build]))
+    error = next((report.error for report in reports if report.error), None)
+    raise error or NodeNotReady(
+        reason=f"No node can render with {renderer}.",
+        remedy="Start a node that has it.",
+        node=", ".join(report.node for report in reports),
+        renderer=renderer,
+    )

@@ -1,4 +1,4 @@
-"""The cluster file: read, checked, and every problem told with its field."""
+"""Reads and checks the cluster file; every problem is reported with its field."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AnyCluster = Annotated[
 
 
 class ClusterFile(BaseModel):
-    """What a cluster file holds."""
+    """The content of a cluster file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,7 +40,7 @@ def read_cluster(path: str | Path) -> ClusterBackend:
     Raises
     ------
     JobRefused
-        When it can't be read or isn't right, with all that is wrong.
+        When it can't be read or isn't valid, with all problems.
     """
     path = Path(path).expanduser()
     try:
@@ -50,7 +50,7 @@ def read_cluster(path: str | Path) -> ClusterBackend:
     try:
         return ClusterFile.model_validate(document).cluster
     except ValidationError as error:
-        raise _refused(path, *(_problem(one) for one in error.errors())) from None
+        raise _refused(path, *map(_problem, error.errors())) from None
 
 
 def _refused(path: Path, *problems: str) -> JobRefused:
@@ -58,19 +58,18 @@ def _refused(path: Path, *problems: str) -> JobRefused:
 
 
 def _problem(error: ErrorDetails) -> str:
-    """Say what is wrong with a field, without the names of the model's own parts."""
+    """Return a sentence on a field, without the names of the models in between."""
     where = ".".join(str(part) for part in (error["loc"][:1] + error["loc"][2:]))
-    why = error["msg"].removeprefix("Value error, ")
     match error["type"]:
         case "missing":
             return f"{where}: is missing."
         case "extra_forbidden":
-            return f"{where}: is not a field of it."
+            return f"{where}: is not a field."
         case "union_tag_invalid" | "union_tag_not_found":
-            return f"cluster.kind: give one of {error['ctx'].get('expected_tags', _tags())}."
+            return f"cluster.kind: give one of {error['ctx'].get('expected_tags', _kinds())}."
         case _:
-            return f"{where}: {why}"
+            return f"{where}: {error['msg'].removeprefix('Value error, ')}"
 
 
-def _tags() -> str:
+def _kinds() -> str:
     return "'local', 'address', 'ssh', 'slurm', 'pbs', 'sge', 'lsf', 'oar', 'moab', 'htcondor', 'kubernetes'"

@@ -1,12 +1,16 @@
-"""A whole farm for as long as it is needed: what isn't running of it is brought up here, and ends with it."""
+"""Starts what isn't running of a farm for as long as a command needs it: the Prefect server, nodes, a local node."""
 
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from frontburner.settings import Settings, environment, settings_for
+from tasks.process.termination import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,18 +18,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ephemeral_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = False) -> Iterator[None]:
-    """Bring up what isn't running: a Prefect server, nodes. This context's settings say where they are meanwhile.
+    """Start what isn't running, and set this context's settings accordingly.
 
     Parameters
     ----------
     nodes
         Nodes to start where no farm runs; 0 chooses.
     stage
-        Takes what is going on, in a few words.
+        Called with what is being done, in a few words.
     helps
-        Whether this machine helps a farm that runs elsewhere.
+        Whether to start a node here that joins a farm running elsewhere.
     """
-    # One live display owns the terminal; Prefect's log lines still reach its UI.
+    # A single live display owns the terminal; Prefect's log lines still reach its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     with ExitStack() as stack:
@@ -39,12 +43,12 @@ def ephemeral_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = Fa
             stack.enter_context(settings_for(PREFECT_API_URL=server.url, PREFECT_HOME=home))
             stack.callback(drain)
         if not Settings().scheduler:
-            stack.enter_context(settings_for(FRONTBURNER_SCHEDULER=stack.enter_context(_nodes(nodes, stage))))
-        elif helps:
-            from frontburner.cluster.local_node import local_node
+            from frontburner.cluster.node_processes import farm
 
+            stack.enter_context(settings_for(FRONTBURNER_SCHEDULER=stack.enter_context(farm(nodes, stage))))
+        elif helps:
             stage("starting a node here")
-            stack.enter_context(local_node(Settings().scheduler))
+            stack.enter_context(_local_node(Settings().scheduler))
         stage("starting Prefect" if server is not None else "asking Prefect")
         if server is not None:
             server.wait()
@@ -57,28 +61,36 @@ def ephemeral_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = Fa
 
 
 @contextmanager
-def _nodes(count: int, stage: Callable[[str], None]) -> Iterator[str]:
-    """Start nodes, on the cluster that is set or on this machine; gives their scheduler's address."""
-    settings = Settings()
-    if settings.cluster:
-        from frontburner.cluster.cluster_file import read_cluster
+def _local_node(scheduler: str) -> Iterator[None]:
+    """Run a node that joins a farm running elsewhere, and ends with this process, however that ends."""
+    from frontburner.cluster.log_files import nodes_log
+    from frontburner.cluster.prefect_server import STOP_TIMEOUT_S
 
-        cluster = read_cluster(settings.cluster)
-        stage(f"asking the {cluster.kind} cluster for nodes")
-        with cluster.opened() as scheduler:
-            yield scheduler
-        return
-    from frontburner.cluster.node_processes import default_nodes, local_nodes
-
-    count = count or settings.nodes or default_nodes()
-    stage(f"starting {count} node{'s' if count > 1 else ''}")
-    with local_nodes(count) as here:
-        yield here.scheduler_address
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    command = [sys.executable, "-c", "from frontburner.cli import main; main()"]
+    with nodes_log().open() as log:
+        process = subprocess.Popen(
+            end_with_parent([*command, "node", "start", "--scheduler", scheduler, "--name", name]),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment(),
+            start_new_session=True,  # Ctrl-C ends the job first
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
 def _prefect_at(url: str) -> Iterator[None]:
-    """Have what this context does with Prefect be done at a server of its own."""
+    """Use this Prefect server in this context."""
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: Settings().home / "prefect"}):

@@ -1,4 +1,4 @@
-"""Check nodes of a farm, and how they fit together: clocks, versions, store and scene."""
+"""Checks nodes of a farm and compares them with each other: clocks, versions, store, builds and scene."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tasks.node.node_checks import CheckRequest
 
-CHECK_S = 900.0
+CHECK_TIMEOUT_S = 900.0
 READINGS = 5
 
 
@@ -41,58 +41,58 @@ class FarmCheck:
 
     client: Client
 
-    def nodes(self, inquiry: CheckRequest, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
-        """Check these nodes, or all, in their order. Each machine checks one of its nodes at a time.
+    def nodes(self, request: CheckRequest, names: Sequence[str] = (), *, scene: str = "") -> list[Readiness]:
+        """Check these nodes, or all, and return them in their order. A machine checks one of its nodes at a time.
 
         Parameters
         ----------
         scene
-            The digest their scene should have; empty is that of most of them.
+            Expected digest of their scene; empty expects that of most nodes.
 
         Raises
         ------
         FrontburnerError
-            When there is no node of a name.
+            When a node doesn't exist.
         """
-        there = {node["name"]: node for node in ask(self.client, "snapshot")["nodes"]}
-        unknown = [name for name in names if name not in there]
-        if unknown:
-            known = f"There are {', '.join(there)}." if there else "There is none."
+        nodes = {node["name"]: node for node in ask(self.client, "snapshot")["nodes"]}
+        names = names or list(nodes)
+        if unknown := [name for name in names if name not in nodes]:
+            known = f"There are {', '.join(nodes)}." if nodes else "There is none."
             raise FrontburnerError(reason=f"No node is called {unknown[0]}.", remedy=known)
-        found = {
+        results = {
             readiness.node: readiness
-            for wave in waves([there[name] for name in names or there])
-            for readiness in self._checked(wave, inquiry)
+            for wave in waves([nodes[name] for name in names])
+            for readiness in self._check(wave, request)
         }
-        return agreeing([found[name] for name in names or there], scene=scene)
+        return compare_nodes([results[name] for name in names], scene=scene)
 
-    def _checked(self, wave: Sequence[Mapping[str, Any]], inquiry: CheckRequest) -> Iterator[Readiness]:
-        """Have nodes of different machines check themselves at once."""
-        here = self.client.run_on_scheduler(versions)
-        clock = self.clock("")
-        asked = {
+    def _check(self, wave: Sequence[Mapping[str, Any]], request: CheckRequest) -> Iterator[Readiness]:
+        """Have nodes on different machines check themselves at the same time."""
+        scheduler_versions = self.client.run_on_scheduler(versions)
+        scheduler_clock = self.clock("")
+        futures = {
             node["name"]: self.client.submit(
-                check_node, replace(inquiry, measure=inquiry.measure and node["state"] != "rendering"),
+                check_node, replace(request, measure=request.measure and node["state"] != "rendering"),
                 workers=[node["address"]], pure=False, priority=CHECK_PRIORITY,
             )
             for node in wave
         }  # fmt: skip
-        ends_s = time.monotonic() + CHECK_S
+        ends_s = time.monotonic() + CHECK_TIMEOUT_S
         for node in wave:
-            told = node.get("versions") or {}
-            more = [_version_check(here, told), *self._clock_checks(node["address"], clock)]
-            yield with_checks(self._answer(node, asked[node["name"]], ends_s), more)
+            version_check = _version_check(scheduler_versions, node.get("versions") or {})
+            checks = [version_check, *self._clock_checks(node["address"], scheduler_clock)]
+            yield with_checks(self._result(node, futures[node["name"]], ends_s), checks)
 
-    def _answer(self, node: Mapping[str, Any], future: Any, ends_s: float) -> Readiness:  # noqa: ANN401
-        """Wait for a node; one that can't be checked is a finding, too."""
+    def _result(self, node: Mapping[str, Any], future: Any, ends_s: float) -> Readiness:  # noqa: ANN401
+        """Wait for a node's result; that it can't be checked is a result, too."""
         try:
             readiness = readiness_from(future.result(max(0.1, ends_s - time.monotonic())))
         except TimeoutError:
             self.client.cancel([future], force=True)
             reason, remedy = "It didn't answer in time.", "See whether it still runs, and start it again."
-        except Exception as error:  # noqa: BLE001 - whatever a node of another version comes to
+        except Exception as error:  # noqa: BLE001 - a node of another version may raise anything
             reason = f"It couldn't be checked: {type(error).__name__}: {error}".rstrip(".") + "."
-            remedy = "Its Frontburner may be another one: install the same on every machine."
+            remedy = "Its Frontburner may have another version: install the same on every machine."
         else:
             with suppress(OSError, TimeoutError):
                 ask(self.client, "report", node=readiness.node, readiness=readiness.document())
@@ -100,22 +100,22 @@ class FarmCheck:
         check = Check(name="check", grade=Grade.FAILS, reason=reason, remedy=remedy)
         return Readiness(node=node["name"], host=node["host"], checks=(check,))
 
-    def _clock_checks(self, address: str, scheduler: ClockSkew) -> list[Check]:
+    def _clock_checks(self, address: str, scheduler_clock: ClockSkew) -> list[Check]:
         try:
-            return [clock_check(self.clock(address), scheduler)]
+            return [clock_check(self.clock(address), scheduler_clock)]
         except (OSError, TimeoutError, LookupError, ValueError):
-            return []  # it is gone, as its own check tells
+            return []  # the node is gone, which its own check reports
 
     def clock(self, address: str) -> ClockSkew:
-        """Read a node's clock, or the scheduler's."""
+        """Read the clock of a node, or of the scheduler where the address is empty."""
         readings = []
         for _ in range(READINGS):
             asked_s = time.time()
             if address:
-                said_s = self.client.run(time.time, workers=[address])[address]
+                remote_s = self.client.run(time.time, workers=[address])[address]
             else:
-                said_s = self.client.run_on_scheduler(time.time)
-            readings.append(Reading(asked_s=asked_s, said_s=said_s, answered_s=time.time()))
+                remote_s = self.client.run_on_scheduler(time.time)
+            readings.append(Reading(asked_s=asked_s, remote_s=remote_s, answered_s=time.time()))
         return clock_skew(readings)
 
 
@@ -128,14 +128,14 @@ def farm_check(scheduler: str) -> Iterator[FarmCheck]:
     FrontburnerError
         When its scheduler doesn't answer.
     """
-    call(scheduler, "snapshot")  # says in a sentence when nobody is there
+    call(scheduler, "snapshot")  # raises a helpful error when there is no scheduler
     with connected(scheduler) as client:
         yield FarmCheck(client=client)
 
 
 @contextmanager
-def clock_reading(url: str) -> Iterator[str]:
-    """Put an object into a store, by which a node knows that its store is the same; yields its key.
+def store_probe(url: str) -> Iterator[str]:
+    """Put an object into a store, so that nodes can check that they use the same store; yields its key.
 
     Raises
     ------
@@ -151,81 +151,77 @@ def clock_reading(url: str) -> Iterator[str]:
             store.delete(key)
 
 
-def scheduler_checks(scheduler: str, here: Mapping[str, str]) -> list[Check]:
-    """Say whether this machine, of which no node is there, reaches a scheduler and fits it."""
+def scheduler_checks(scheduler: str, local_versions: Mapping[str, str]) -> list[Check]:
+    """Check whether this machine, which isn't a node yet, reaches a scheduler and matches it."""
     try:
         with farm_check(scheduler) as farm:
-            node = ClockSkew(ahead_s=0.0, give_s=0.0)
-            clock = clock_check(node, farm.clock(""))
-            return [
-                Check(name="scheduler", value=scheduler),
-                _version_check(farm.client.run_on_scheduler(versions), here), clock,
-            ]  # fmt: skip
+            clock = clock_check(ClockSkew(ahead_s=0.0, error_s=0.0), farm.clock(""))
+            version = _version_check(farm.client.run_on_scheduler(versions), local_versions)
+            return [Check(name="scheduler", value=scheduler), version, clock]
     except FrontburnerError as error:
         return [Check(name="scheduler", grade=Grade.FAILS, reason=error.reason, remedy=error.remedy)]
 
 
 def waves(nodes: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Put nodes into waves with at most one of each machine."""
-    seen: Counter[str] = Counter()
-    found: list[list[Mapping[str, Any]]] = []
+    """Divide nodes into waves with at most one of each machine."""
+    on_host: Counter[str] = Counter()
+    waves: list[list[Mapping[str, Any]]] = []
     for node in nodes:
-        if seen[node["host"]] == len(found):
-            found.append([])
-        found[seen[node["host"]]].append(node)
-        seen[node["host"]] += 1
-    return found
+        if on_host[node["host"]] == len(waves):
+            waves.append([])
+        waves[on_host[node["host"]]].append(node)
+        on_host[node["host"]] += 1
+    return waves
 
 
-def agreeing(nodes: Sequence[Readiness], *, scene: str = "") -> list[Readiness]:
-    """Mark nodes whose scene isn't the one it should be, or that of most, or whose builds no job would use."""
-    return _same_scene([_with_common_builds(node, nodes) for node in nodes], scene)
+def compare_nodes(nodes: Sequence[Readiness], *, scene: str = "") -> list[Readiness]:
+    """Mark nodes whose scene isn't the expected one, or that of most, or whose builds no job would use."""
+    return _compare_scenes([_compare_builds(node, nodes) for node in nodes], scene)
 
 
-def _with_common_builds(node: Readiness, nodes: Sequence[Readiness]) -> Readiness:
-    """Note where all other nodes with a renderer have other builds of it: a job uses one on all its nodes."""
+def _compare_builds(node: Readiness, nodes: Sequence[Readiness]) -> Readiness:
+    """Note builds that no other node has: a job uses one build on all its nodes."""
     checks = []
     for check in node.checks:
-        own = set(node.builds.get(check.name, ()))
+        builds = set(node.builds.get(check.name, ()))
         others = Counter(build for other in nodes if other is not node for build in other.builds.get(check.name, ()))
-        alone = own and others and not own & others.keys() and check.grade is Grade.OK
-        if alone:
+        if builds and others and not builds & others.keys() and check.grade is Grade.OK:
             usual = others.most_common(1)[0][0]
-            reason = f"It has {', '.join(sorted(own))}, and the others have {usual}: it renders none of their jobs."
+            reason = f"It has {', '.join(sorted(builds))}, and the others have {usual}: it renders none of their jobs."
             remedy = "Install the same version on every machine."
-            checks.append(replace(check, grade=Grade.NOTE, reason=reason, remedy=remedy))
-        else:
-            checks.append(check)
+            check = replace(check, grade=Grade.NOTE, reason=reason, remedy=remedy)  # noqa: PLW2901
+        checks.append(check)
     return replace(node, checks=tuple(checks))
 
 
-def _same_scene(nodes: Sequence[Readiness], scene: str) -> list[Readiness]:
+def _compare_scenes(nodes: Sequence[Readiness], scene: str) -> list[Readiness]:
     digests = Counter(node.scene for node in nodes if node.scene)
     if not digests:
         return list(nodes)
-    wanted = scene or digests.most_common(1)[0][0]
+    expected = scene or digests.most_common(1)[0][0]
     where = "here" if scene else "on most machines"
     return [
-        _with_other_scene(node, f"{wanted[:8]} {where}") if node.scene not in ("", wanted) else node for node in nodes
+        node if node.scene in ("", expected) else _with_different_scene(node, f"{expected[:8]} {where}")
+        for node in nodes
     ]
 
 
-def _with_other_scene(node: Readiness, usual: str) -> Readiness:
-    other = Check(
+def _with_different_scene(node: Readiness, expected: str) -> Readiness:
+    different = Check(
         name="scene", grade=Grade.FAILS,
-        reason=f"Its scene is another one: {node.scene[:8]}, and {usual}.",
+        reason=f"Its scene is another one: {node.scene[:8]}, and {expected}.",
         remedy="Copy the scene and all its files there again.",
     )  # fmt: skip
-    return replace(node, checks=tuple(other if check.name == "scene" else check for check in node.checks))
+    return replace(node, checks=tuple(different if check.name == "scene" else check for check in node.checks))
 
 
-def _version_check(here: Mapping[str, str], there: Mapping[str, str]) -> Check:
-    """Compare versions with those of the scheduler's machine."""
-    others = differences(here, there)
+def _version_check(scheduler: Mapping[str, str], node: Mapping[str, str]) -> Check:
+    """Compare a node's versions with those of the scheduler's machine."""
+    others = differences(scheduler, node)
     if not others:
-        return Check(name="versions", value=there.get("frontburner", ""))
+        return Check(name="versions", value=node.get("frontburner", ""))
     return Check(
-        name="versions", grade=Grade.FAILS, value=there.get("frontburner", ""),
+        name="versions", grade=Grade.FAILS, value=node.get("frontburner", ""),
         reason=f"Its versions aren't those of the scheduler's machine: {', '.join(others)}.",
         remedy="Install the same Frontburner there (make env, from the same source).",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whether somebody uses this machine: keys are pressed in a terminal, or other programs keep its cores busy."""
+"""Detects whether somebody uses this machine: by keys pressed in a terminal, or other programs that use its cores."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TYPED_S = 300.0
-"""Whoever pressed a key this long ago still sits there."""
+INPUT_S = 300.0
+"""The machine counts as used for so long after a key was pressed."""
 BUSY_S = 30.0
 BUSY_SHARE = 0.25
-"""Other programs that take more of the cores than this, for `BUSY_S`, are somebody's."""
+"""Other programs count when they use a larger share of the cores, averaged over `BUSY_S`."""
 
 
 @dataclass(slots=True)
 class IdleDetection:
-    """What was seen of the machine over the last seconds.
+    """Compares samples of the machine over the last seconds.
 
     Parameters
     ----------
     cores
-        How many cores it has.
+        Number of the machine's cores.
     """
 
     cores: int
-    _seen: deque[tuple[float, float]] = field(default_factory=deque)
+    _samples: deque[tuple[float, float]] = field(default_factory=deque)
 
-    def look(self, *, now_s: float, typed_s: float | None, others_cpu_s: float) -> str:
-        """Say what somebody does here; empty if nobody does.
+    def update(self, *, now_s: float, input_age_s: float | None, other_cpu_s: float) -> str:
+        """Add a sample; returns how somebody uses the machine, empty if nobody does.
 
         Parameters
         ----------
-        typed_s
-            Seconds since a key was pressed in a terminal; None if there is none.
-        others_cpu_s
-            Processor seconds that all but our own processes have taken so far.
+        input_age_s
+            Seconds since a key was pressed in a terminal; None without a terminal.
+        other_cpu_s
+            Processor seconds used so far by all but our own processes.
         """
-        self._seen.append((now_s, others_cpu_s))
-        while len(self._seen) > 1 and self._seen[1][0] <= now_s - BUSY_S:
-            self._seen.popleft()
-        if typed_s is not None and typed_s < TYPED_S:
+        self._samples.append((now_s, other_cpu_s))
+        while len(self._samples) > 1 and self._samples[1][0] <= now_s - BUSY_S:
+            self._samples.popleft()
+        if input_age_s is not None and input_age_s < INPUT_S:
             return "somebody types"
-        began_s, before_s = self._seen[0]
-        if now_s - began_s < BUSY_S:
+        first_s, first_cpu_s = self._samples[0]
+        if now_s - first_s < BUSY_S:
             return ""
-        share = (others_cpu_s - before_s) / (now_s - began_s) / self.cores
-        return f"other programs take {share:.0%} of its cores" if share > BUSY_SHARE else ""
+        share = (other_cpu_s - first_cpu_s) / (now_s - first_s) / self.cores
+        return f"other programs use {share:.0%} of its cores" if share > BUSY_SHARE else ""
 
 
 def terminals() -> list[Path]:
-    """Return the terminals people are logged in at."""
-    found: set[Path] = {Path("/dev") / user.terminal for user in psutil.users() if user.terminal}
-    return sorted(found | set(Path("/dev/pts").glob("[0-9]*")))
+    """Return the terminals of the users who are logged in."""
+    terminals: set[Path] = {Path("/dev") / user.terminal for user in psutil.users() if user.terminal}
+    return sorted(terminals | set(Path("/dev/pts").glob("[0-9]*")))
 
 
-def typed_ago_s(terminals: Iterable[Path], now_s: float) -> float | None:
-    """Return the seconds since something was read from a terminal; None without any."""
+def input_age_s(terminals: Iterable[Path], now_s: float) -> float | None:
+    """Return the seconds since a terminal was read from; None without any."""
     ages = []
     for terminal in terminals:
         with suppress(OSError):
@@ -70,13 +70,12 @@ def typed_ago_s(terminals: Iterable[Path], now_s: float) -> float | None:
     return min(ages, default=None)
 
 
-def others_cpu_s() -> float:
-    """Return the processor seconds taken since the machine started by all but this process and its children."""
+def other_cpu_s() -> float:
+    """Return the processor seconds since boot of all but this process and its children."""
     times = psutil.cpu_times()
-    everything = times.user + times.system + getattr(times, "nice", 0.0)
-    ours = 0.0
+    total = times.user + times.system + getattr(times, "nice", 0.0)
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         with suppress(psutil.Error):
-            own = process.cpu_times()
-            ours += own.user + own.system
-    return everything - ours
+            used = process.cpu_times()
+            total -= used.user + used.system
+    return total

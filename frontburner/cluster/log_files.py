@@ -1,4 +1,4 @@
-"""The log of a part of a farm, or of nodes: a file that programs write by themselves, put aside when it is large."""
+"""Log files that programs append to by themselves, and that are rotated when they are large."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MOST_BYTES = 5_000_000
-KEPT = 3
+MAX_BYTES = 5_000_000
+BACKUPS = 3
 _TAIL_BYTES = 64_000
 _COPY_BYTES = 1_000_000
 
@@ -24,50 +24,50 @@ def logs_folder() -> Path:
 
 
 def nodes_log() -> RotatingLog:
-    """Return the log that all nodes of this machine print to."""
+    """Return the log that all nodes of this machine write to."""
     return RotatingLog(logs_folder() / "nodes.log")
 
 
 @dataclass(frozen=True, slots=True)
 class RotatingLog:
-    """A log in a file.
+    """A log file.
 
-    Its program goes on writing to the same file, so that it needs nobody beside it: what is put aside is a copy, and a
-    line that is written in that very moment may be lost, or its beginning.
+    The backup is a copy, and the program goes on writing to the same file, so it needs no support for rotation. A line
+    that is written at that very moment may be lost, or its beginning.
     """
 
     path: Path
-    most_bytes: int = MOST_BYTES
+    max_bytes: int = MAX_BYTES
 
     def open(self) -> IO[bytes]:
-        """Open it for a program to write to."""
+        """Open it for a program to append to."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self.path.open("ab")
 
-    def note(self, what: str) -> None:
-        """Write a line of the supervisor's own."""
+    def note(self, text: str) -> None:
+        """Append a line that isn't the program's own."""
         with self.open() as file:
-            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {what}\n".encode())
+            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n".encode())
 
     def rotate(self) -> None:
-        """Put it aside if it is large."""
-        if not self.path.exists() or self.path.stat().st_size < self.most_bytes:
+        """Move its content to a backup if it is large."""
+        if self._size() < self.max_bytes:
             return
-        with self.path.open("r+b") as full, self._aside(0).open("wb") as aside:
-            while part := full.read(_COPY_BYTES):
-                aside.write(part)
-            full.truncate(0)  # programs append: their next line is the first
-        for number in range(KEPT, 0, -1):
-            newer = self._aside(number - 1)
+        with self.path.open("r+b") as log, self._backup(0).open("wb") as backup:
+            while part := log.read(_COPY_BYTES):
+                backup.write(part)
+            log.truncate(0)  # programs append, so their next line is the first
+        for number in range(BACKUPS, 0, -1):
+            newer = self._backup(number - 1)
             if newer.exists():
-                newer.replace(self._aside(number))
+                newer.replace(self._backup(number))
 
-    def last(self, lines: int) -> list[str]:
-        """Return its last lines that say something of the program's own."""
-        return [line for line in self.tail() if line.strip() and not line.startswith("--- ")][-lines:]
+    def last_lines(self, count: int) -> list[str]:
+        """Return the last lines of the program itself that aren't empty."""
+        return [line for line in self.tail() if line.strip() and not line.startswith("--- ")][-count:]
 
     def tail(self) -> list[str]:
-        """Return the last lines, as many as are soon read."""
+        """Return the last lines, from at most 64 kB."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
@@ -77,26 +77,26 @@ class RotatingLog:
         return lines if size <= _TAIL_BYTES else lines[1:]
 
     def follow(self) -> Iterator[str]:
-        """Give what is written from now on, line by line; an empty one where there is nothing new yet."""
-        position, rest, before = self._size(), b"", self._put_aside()
+        """Yield the lines written from now on; an empty one where there is nothing new."""
+        position, rest, rotated = self._size(), b"", self._last_rotation()
         while True:
-            last, news = self._put_aside(), b""
-            if last != before:  # however long it has grown again since
-                news, position, before = self._read(self._aside(1), position), 0, last
-            new = self._read(self.path, position)
-            news, position = news + new, position + len(new)
-            *whole, rest = (rest + news).split(b"\n")
-            for line in whole:
+            last, new = self._last_rotation(), b""
+            if last != rotated:  # however long it has grown again since
+                new, position, rotated = self._read(self._backup(1), position), 0, last
+            appended = self._read(self.path, position)
+            new, position = new + appended, position + len(appended)
+            *lines, rest = (rest + new).split(b"\n")
+            for line in lines:
                 yield line.decode(errors="replace") or " "
-            if not news:
+            if not new:
                 yield ""
 
-    def _put_aside(self) -> tuple[int, int] | None:
-        """What tells the file that was put aside last from others; None before there is one."""
-        if not self._aside(1).exists():
+    def _last_rotation(self) -> tuple[int, int] | None:
+        """Identify the newest backup; None before there is one."""
+        if not self._backup(1).exists():
             return None
-        known = self._aside(1).stat()
-        return known.st_ino, known.st_mtime_ns
+        status = self._backup(1).stat()
+        return status.st_ino, status.st_mtime_ns
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
@@ -108,5 +108,5 @@ class RotatingLog:
             file.seek(position)
             return file.read()
 
-    def _aside(self, number: int) -> Path:
+    def _backup(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

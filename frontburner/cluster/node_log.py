@@ -1,6 +1,6 @@
-"""The nodes' log: what nodes of this machine print goes to one file, which holds nobody up and doesn't grow for ever.
+"""Redirects the output of this machine's nodes to one log file, which is rotated.
 
-A terminal or pipe that nobody reads fills up, and then holds up whoever writes to it: a node, and with it its job.
+A terminal or pipe that nobody reads fills up, and then blocks the node that writes to it, and the job with it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from frontburner.cluster.log_files import RotatingLog, nodes_log
 from storage.errors import FrontburnerError
 
 STDOUT, STDERR = 1, 2
-LOOK_MS = 10_000
+ROTATE_MS = 10_000
 LAST_LINES = 6
-NANNIES = "distributed.nanny"
+NANNY_LOGGER = "distributed.nanny"
 
 
 class NodeWorker(Worker):  # type: ignore[misc]
-    """A Dask worker that prints to the nodes' log from its first word on, as do all that it starts."""
+    """A Dask worker that writes to the nodes' log from the start, as do all processes it starts."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as Dask has them
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - options of Dask's worker
         log = nodes_log()
-        print_to(log)
+        redirect_output(log)
         super().__init__(*args, **options)
-        self.periodic_callbacks["nodes-log"] = PeriodicCallback(lambda: keep_short(log), LOOK_MS)
+        self.periodic_callbacks["nodes-log"] = PeriodicCallback(lambda: rotate(log), ROTATE_MS)
 
 
 def open_log() -> None:
-    """Have the log there for nodes that this process starts, and what it says of them go there, too.
+    """Create the log for nodes this process starts, and send there what Dask logs about them in this process.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def open_log() -> None:
     """
     log = nodes_log()
     try:
-        keep_short(log)
+        rotate(log)
         with log.open():
             pass
     except OSError as error:
@@ -53,53 +53,53 @@ def open_log() -> None:
             reason=f"The nodes' log {log.path} can't be written: {error.strerror}.",
             remedy="Give it room and write access, or name another folder in FRONTBURNER_HOME.",
         ) from error
-    _track_leftovers(log)
-    _take_down_nannies(log)
+    _start_resource_tracker(log)
+    _log_nannies(log)
 
 
-def print_to(log: RotatingLog) -> None:
-    """Have this process, its native code and what it starts print to a log."""
+def redirect_output(log: RotatingLog) -> None:
+    """Write the output of this process, its native code and its children to a log."""
     with log.open() as file:
         for stream in (STDOUT, STDERR):
             os.dup2(file.fileno(), stream)
 
 
-def keep_short(log: RotatingLog) -> None:
-    """Put a log aside that has grown long; of several processes that share it, one does."""
+def rotate(log: RotatingLog) -> None:
+    """Rotate a log if it is large; of several processes that share it, one does."""
     with suppress(LockError, OSError), lock_file(f"{log.path}.lock", timeout=0):
         log.rotate()
 
 
-def last_words(error: BaseException) -> str:
-    """Return why nodes couldn't be started: what was raised first, in the node itself if it came so far."""
+def start_error(error: BaseException) -> str:
+    """Return why nodes couldn't be started: the first cause, which may be an error in the node itself."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    words = " ".join(lines[-LAST_LINES:]).rstrip(".")
-    return words if words and type(error) is RuntimeError else f"{type(error).__name__}: {words}".rstrip(": ")
+    message = " ".join(lines[-LAST_LINES:]).rstrip(".")
+    return message if message and type(error) is RuntimeError else f"{type(error).__name__}: {message}".rstrip(": ")
 
 
-def _track_leftovers(log: RotatingLog) -> None:
-    """Start Python's tracker of semaphores, which all nodes share, with the log for its standard error.
+def _start_resource_tracker(log: RotatingLog) -> None:
+    """Start Python's tracker of semaphores, which all nodes share, with the log as its standard error.
 
-    A killed node can't let go of its semaphores. The tracker does, and says so: news of the node, not of the command.
+    A killed node can't release its semaphores. The tracker does, and prints a warning that is of no use to the command.
     """
     if os.name != "posix":
-        return  # elsewhere there is none
+        return  # other systems have none
     with log.open() as file:
-        ours = os.dup(STDERR)
-        os.dup2(file.fileno(), STDERR)  # it speaks to what it finds when it is started
+        stderr = os.dup(STDERR)
+        os.dup2(file.fileno(), STDERR)  # the tracker keeps the standard error it is started with
         try:
             resource_tracker.ensure_running()
         finally:
-            os.dup2(ours, STDERR)
-            os.close(ours)
+            os.dup2(stderr, STDERR)
+            os.close(stderr)
 
 
-def _take_down_nannies(log: RotatingLog) -> None:
-    """Have what Dask's nannies say in this process written to the log: they speak of nodes."""
-    nannies = logging.getLogger(NANNIES)
-    for handler in [one for one in nannies.handlers if isinstance(one, logging.FileHandler)]:
+def _log_nannies(log: RotatingLog) -> None:
+    """Write to the log what Dask's nannies log in this process about nodes."""
+    nannies = logging.getLogger(NANNY_LOGGER)
+    for handler in [handler for handler in nannies.handlers if isinstance(handler, logging.FileHandler)]:
         nannies.removeHandler(handler)
         handler.close()
     handler = logging.FileHandler(log.path)

@@ -1,4 +1,4 @@
-"""Reads what nodes say of units while they have them: plain values on the way, messages to the dispatcher."""
+"""Converts what nodes report of units in flight, plain values, to messages for the dispatcher."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def message_of(news: Mapping[str, Any]) -> Message:
-    """Read what a node says of a unit that isn't done."""
-    ticket = int(news["ticket"])
-    if "damaged" in news:
-        return Damaged(node=news["node"], frame=news["frame"], reason=news["damaged"])
-    if "fetched" in news:
-        return Fetched(ticket=ticket, node=news["node"], **news["fetched"])
-    if "away" in news:
-        return Waiting(ticket=ticket, error=StoreError(**news["away"], retryable=True))
-    if news["phase"] == Phase.WAITING:
+def message_of(report: Mapping[str, Any]) -> Message:
+    """Return the message for a report about a unit that isn't finished."""
+    ticket = int(report["ticket"])
+    if "damaged" in report:
+        return Damaged(node=report["node"], frame=report["frame"], reason=report["damaged"])
+    if "fetched" in report:
+        return Fetched(ticket=ticket, node=report["node"], **report["fetched"])
+    if "away" in report:
+        return Waiting(ticket=ticket, error=StoreError(**report["away"], retryable=True))
+    if report["phase"] == Phase.WAITING:
         return Waiting(ticket=ticket)
-    return Began(ticket=ticket, ago_s=float(news["seconds"]))
+    return Began(ticket=ticket, ago_s=float(report["seconds"]))

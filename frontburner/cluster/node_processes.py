@@ -1,4 +1,4 @@
-"""Nodes on this machine: Dask workers in processes of their own, one a node, for as long as they are needed."""
+"""Starts nodes on this machine: Dask workers in processes of their own, and the scheduler they join."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from frontburner.cluster.arbiter import Arbiter
 from frontburner.cluster.log_files import logs_folder, nodes_log
-from frontburner.cluster.node_log import NodeWorker, last_words, open_log
+from frontburner.cluster.node_log import NodeWorker, open_log, start_error
 from frontburner.cluster.revocation_push import RevocationPush
 from frontburner.cluster.running_farms import registered
-from frontburner.cluster.worker_watch import WorkerWatch
 from frontburner.credentials.dask_security import DASK_CONFIG
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
@@ -22,13 +21,18 @@ from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
 from tasks.node.renderer_child import NICE_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from distributed import Security
 
 TASKS_PER_NODE = 8
-"""One unit renders, the next ones wait for it, and stitching and storing go on beside them."""
+"""One unit renders, the next ones wait for it, and stitching and storing run beside them."""
+LOOPBACK = "127.0.0.1"
+PRELOAD = "frontburner.cluster.preload"
+"""Makes a Dask worker a node."""
+WORKER_ARGUMENTS = ["--nthreads", str(TASKS_PER_NODE), "--preload", PRELOAD, "--no-dashboard"]
+"""Arguments of ``dask worker`` for a node."""
 
 CONFIG = {
     # The dispatcher decides what runs where.
@@ -36,14 +40,14 @@ CONFIG = {
     # The renderer is a child of the worker, and daemons may have none.
     "distributed.worker.daemon": False,
     "distributed.scheduler.allowed-failures": 3,
-    # What the scheduler remembers of every job, and of every node that has left: a farm is up for weeks.
+    # Limits what the scheduler keeps of every job and of every node that has left: a farm is up for weeks.
     "distributed.admin.low-level-log-length": 100,
     "distributed.scheduler.events-cleanup-delay": "5m",
     "distributed.comm.timeouts.connect": "60s",
-    # Pixels are large on purpose, and a busy renderer must not look like a stuck event loop.
+    # Pixels are large on purpose, and a busy renderer must not look like a blocked event loop.
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.admin.tick.limit": "60s",
-    # Fifty wake-ups a second in each process take from the renderer what they measure.
+    # Fifty wake-ups a second in each process would cost the renderer time.
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.tick.cycle": "10s",
     "distributed.worker.memory.terminate": False,
@@ -53,9 +57,9 @@ CONFIG = {
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.worker.memory.monitor-interval": "1s",
 }
-CLIENT = {
+CLIENT_CONFIG = {
     **DASK_CONFIG,
-    # Else it keeps what it sent last: a thousand messages, each with all that is said of a unit.
+    # Otherwise the client keeps the last thousand messages it sent, with all their unit specifications.
     "distributed.admin.low-level-log-length": 0,
 }
 
@@ -66,7 +70,7 @@ def cores() -> int:
 
 
 def default_nodes() -> int:
-    """Nodes to start on this machine: two, where it has the cores, so that one's end isn't the picture's."""
+    """Nodes to start on this machine: two where it has the cores, so that a job survives the death of one."""
     return min(2, cores())
 
 
@@ -79,40 +83,25 @@ def local_nodes(
     count: int,
     *,
     port: int = 0,
-    standings: Path | None = None,
+    settings_path: Path | None = None,
     health_port: int = 0,
     host: str = "",
     security: Security | None = None,
 ) -> Iterator[SpecCluster]:
-    """Run a scheduler and some nodes on this machine; all its cores are shared out among them.
+    """Run a scheduler and some nodes on this machine, which share its cores.
 
-    Parameters
-    ----------
-    count
-        Number of nodes.
-    port
-        Port of the scheduler; 0 takes any that is free.
-    standings
-        Where it is kept how nodes stand, on a farm that stays; None keeps it no longer than the scheduler.
-    health_port
-        Port, on this machine only, where the scheduler says that it lives and who is there; 0 takes any that is free.
-    host
-        Address the scheduler listens on; empty is this machine only.
-    security
-        By which it knows whom to hear; None hears everybody that reaches it.
+    Parameters as of `scheduler_spec`; an empty ``host`` is the loopback interface.
 
     Raises
     ------
     NoNodes
-        When they can't be started, and why.
+        When they can't be started.
     """
-    options = {
-        **node_options(threads=max(1, cores() // max(1, count)), stays=standings is not None),
-        "host": "127.0.0.1",
-    }
+    threads = max(1, cores() // max(1, count))
+    options = {**node_options(threads=threads, persistent=settings_path is not None), "host": LOOPBACK}
     workers = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(count)}
     scheduler = scheduler_spec(
-        host=host or "127.0.0.1", port=port, standings=standings, security=security, health_port=health_port
+        host=host or LOOPBACK, port=port, settings_path=settings_path, security=security, health_port=health_port
     )
     with dask.config.set(CONFIG):
         try:
@@ -121,8 +110,8 @@ def local_nodes(
             )
         except RuntimeError as error:
             raise NoNodes(
-                reason=f"The nodes can't be started: {last_words(error)}.",
-                remedy=f"What they said is in {nodes_log().path}.",
+                reason=f"The nodes can't be started: {start_error(error)}.",
+                remedy=f"Their output is in {nodes_log().path}.",
                 retryable=True,
             ) from error
         with started as cluster, registered(cluster.scheduler_address):
@@ -130,7 +119,7 @@ def local_nodes(
 
 
 def scheduler_spec(
-    *, host: str = "127.0.0.1", port: int = 0, standings: Path | None = None, patience_s: float | None = None,
+    *, host: str = LOOPBACK, port: int = 0, settings_path: Path | None = None, node_timeout_s: float | None = None,
     security: Security | None = None, health_port: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """Return Dask's specification of a farm's scheduler.
@@ -138,15 +127,15 @@ def scheduler_spec(
     Parameters
     ----------
     host, port
-        Where it listens.
-    standings
-        Where it is kept how nodes stand.
-    patience_s
-        How long jobs wait for a node; None is as long as they do by themselves.
+        Where it listens; port 0 is any free one.
+    settings_path
+        File that keeps the settings of nodes, on a persistent farm.
+    node_timeout_s
+        How long jobs wait for a node; None leaves it to the jobs.
     security
-        Certificates with which both sides of every connection prove themselves; None is none, for this machine alone.
+        Certificates with which both sides of every connection authenticate; None is no TLS, for this machine alone.
     health_port
-        Port of this machine at which it says whether it is well; 0 takes any that is free.
+        Port of the health check on the loopback interface; 0 is any free one.
     """
     return {
         "cls": Scheduler,
@@ -155,23 +144,23 @@ def scheduler_spec(
             "port": port,
             **({"security": security, "protocol": "tls"} if security else {}),
             "dashboard": False,
-            "dashboard_address": f"127.0.0.1:{health_port}",
-            "plugins": [WorkerWatch(), Arbiter(standings, patience_s=patience_s), RevocationPush()],
+            "dashboard_address": f"{LOOPBACK}:{health_port}",
+            "plugins": [Arbiter(settings_path, node_timeout_s=node_timeout_s), RevocationPush()],
         },
     }
 
 
-def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -> dict[str, Any]:
-    """Return what a node's nanny is to be made with.
+def node_options(*, threads: int = 0, nice: bool = False, persistent: bool = False) -> dict[str, Any]:
+    """Return the options of a node's nanny.
 
     Parameters
     ----------
     threads
-        Threads its renderer uses; 0 is one for each core.
+        Threads of its renderer; 0 is one for each core.
     nice
-        Whether its renderer gives way to everything else on the machine.
-    stays
-        Whether it outlives jobs: then it checks itself when it joins.
+        Whether its renderer has the lowest priority on the machine.
+    persistent
+        Whether it outlives jobs; it checks itself when it joins then.
     """
     open_log()
     return {
@@ -180,33 +169,44 @@ def node_options(*, threads: int = 0, nice: bool = False, stays: bool = False) -
             THREADS_VARIABLE: str(threads or cores()),
             "FRONTBURNER_LOGS": str(logs_folder()),
             **({NICE_VARIABLE: "1"} if nice else {}),
-            **({CHECK_VARIABLE: "1"} if stays else {}),
+            **({CHECK_VARIABLE: "1"} if persistent else {}),
         },
         "worker_class": NodeWorker,
-        "preload": ["frontburner.cluster.preload"],
-        "dashboard_address": "127.0.0.1:0",  # its pages ask nobody who they are
+        "preload": [PRELOAD],
+        "dashboard_address": f"{LOOPBACK}:0",  # its pages have no authentication
     }
 
 
 @contextmanager
-def farm() -> Iterator[str]:
-    """Address of the farm's scheduler: the one that is set, or one with nodes of its own, as the cluster file says."""
+def farm(nodes: int = 0, stage: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+    """Give the address of the configured scheduler, or start one with nodes, on the configured cluster or this machine.
+
+    Parameters
+    ----------
+    nodes
+        Number of nodes on this machine; 0 is the configured one, or the default.
+    stage
+        Called with what is being done, in a few words.
+    """
     settings = Settings()
     if settings.scheduler:
         yield settings.scheduler
-        return
-    if settings.cluster:
-        from frontburner.cluster.cluster_file import read_cluster  # it builds on this module
+    elif settings.cluster:
+        from frontburner.cluster.cluster_file import read_cluster  # it imports this module
 
-        with read_cluster(settings.cluster).opened() as scheduler:
+        cluster_file = read_cluster(settings.cluster)
+        stage(f"asking the {cluster_file.kind} cluster for nodes")
+        with cluster_file.run() as scheduler:
             yield scheduler
-        return
-    with local_nodes(settings.nodes or default_nodes()) as cluster:
-        yield cluster.scheduler_address
+    else:
+        count = nodes or settings.nodes or default_nodes()
+        stage(f"starting {count} node{'s' if count > 1 else ''}")
+        with local_nodes(count) as cluster:
+            yield cluster.scheduler_address
 
 
 @contextmanager
 def farm_client() -> Iterator[Client]:
-    """Client of the farm a job is rendered on, which is started where none is set."""
-    with farm() as scheduler, dask.config.set(CLIENT), Client(scheduler, set_as_default=False) as client:
+    """Give a client of the farm that jobs are rendered on, see `farm`."""
+    with farm() as scheduler, dask.config.set(CLIENT_CONFIG), Client(scheduler, set_as_default=False) as client:
         yield client

@@ -1,6 +1,6 @@
-"""How nodes stand, whatever jobs there are: paused, draining, their groups and hours; and how many licences there are.
+"""Settings of nodes that hold for all jobs: paused, draining, groups and hours; and the licences of renderers.
 
-All of it but what passes by itself goes into a document that is kept where a scheduler is started again.
+A scheduler that restarts reads them from a file, except those that end by themselves.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSetting:
-    """How a node stands.
+class NodeSettings:
+    """The settings of a node.
 
     Parameters
     ----------
     paused, draining
-        By whom; empty if it isn't.
+        Who paused or drains it; empty if nobody.
     groups
         Groups of nodes it belongs to.
     hours
-        When it takes work, as people write it; empty is always.
+        When it takes work, see `frontburner.cluster.working_hours`; empty is always.
     excluded
-        Jobs it takes nothing from, and by whom that was said.
+        Jobs it takes no units of, and who excluded them.
     in_use
-        What somebody does on the machine, who is not to be disturbed; it passes by itself.
+        How somebody uses the machine, who must not be disturbed; it ends by itself.
     """
 
     paused: str = ""
@@ -46,96 +46,96 @@ class NodeSetting:
     excluded: Mapping[str, str] = field(default_factory=dict)
     in_use: str = ""
 
-    def why_not(self, now: datetime) -> str:
-        """Why it takes no work now; empty if it does."""
+    def unavailable_reason(self, now: datetime) -> str:
+        """Return why it takes no work now; empty if it does."""
         if self.draining:
-            return f"it drains, as {self.draining} wants it, and leaves then"
+            return f"it is being drained by {self.draining}"
         if self.paused:
             return f"it is paused by {self.paused}"
         if self.in_use:
             return f"its machine is in use: {self.in_use}"
         hours = parse_hours(self.hours)
-        if hours.open(now):
+        if hours.contain(now):
             return ""
-        begins = hours.next_change(now)
-        return f"its hours begin at {_moment(begins, now)}" if begins else "it has no hours"
+        opening = hours.next_change(now)
+        return f"its hours begin at {_format_time(opening, now)}" if opening else "it has no hours"
 
 
 @dataclass(slots=True)
-class NodeSettings:
-    """The standing of every node that has one, there or not, and the licences.
+class FarmSettings:
+    """The settings of all nodes, joined or not, and the licences.
 
     Parameters
     ----------
-    kept_in
-        The file they are kept in; None keeps them no longer than this process.
+    path
+        File they are kept in; None keeps them in memory.
     """
 
-    kept_in: Path | None = None
-    nodes: dict[str, NodeSetting] = field(default_factory=dict)
+    path: Path | None = None
+    nodes: dict[str, NodeSettings] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Read what was kept. What can't be read is put aside, for a person to look at, and nothing stands."""
-        if self.kept_in is None or not self.kept_in.exists():
+        """Read the file. One that can't be read is renamed, for a person to look at, and all settings are defaults."""
+        if self.path is None or not self.path.exists():
             return
         try:
-            document = json.loads(self.kept_in.read_text(encoding="utf-8"))
+            document = json.loads(self.path.read_text(encoding="utf-8"))
             self.licences = {str(renderer): int(most) for renderer, most in document["licences"].items()}
-            self.nodes = {node: _standing(fields) for node, fields in document["nodes"].items()}
+            self.nodes = {node: _node_settings(fields) for node, fields in document["nodes"].items()}
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            aside = self.kept_in.with_suffix(".unreadable")
-            self.kept_in.replace(aside)
-            log.warning("How nodes stand couldn't be read (%s); the file is now %s.", error, aside)
+            backup = self.path.with_suffix(".unreadable")
+            self.path.replace(backup)
+            log.warning("The settings of nodes could not be read (%s); the file is now %s.", error, backup)
             self.licences, self.nodes = {}, {}
 
-    def of(self, node: str) -> NodeSetting:
-        """Return how a node stands."""
-        return self.nodes.get(node, NodeSetting())
+    def of(self, node: str) -> NodeSettings:
+        """Return the settings of a node."""
+        return self.nodes.get(node, NodeSettings())
 
-    def change(self, node: str, **changes: Any) -> None:  # noqa: ANN401 - as the fields are
-        """Change how a node stands."""
-        standing = replace(self.of(node), **changes)
-        if standing == NodeSetting():
+    def change(self, node: str, **changes: Any) -> None:  # noqa: ANN401 - fields of NodeSettings
+        """Change settings of a node."""
+        settings = replace(self.of(node), **changes)
+        if settings == NodeSettings():
             self.nodes.pop(node, None)
         else:
-            self.nodes[node] = standing
-        self._keep()
+            self.nodes[node] = settings
+        self._save()
 
     def license(self, renderer: str, most: int | None) -> None:
-        """Set how many nodes may render with a renderer at once; None is any number."""
+        """Limit how many nodes may use a renderer at once; None removes the limit."""
         if most is None:
             self.licences.pop(renderer, None)
         else:
             self.licences[renderer] = most
-        self._keep()
+        self._save()
 
     def next_change(self, now: datetime) -> float | None:
-        """Return the seconds until some node's hours begin or end."""
-        changes = filter(None, (parse_hours(standing.hours).next_change(now) for standing in self.nodes.values()))
+        """Return the seconds until the hours of a node begin or end; None if there are none."""
+        changes = filter(None, (parse_hours(settings.hours).next_change(now) for settings in self.nodes.values()))
         return min(((change - now).total_seconds() for change in changes), default=None)
 
-    def _keep(self) -> None:
-        if self.kept_in is None:
+    def _save(self) -> None:
+        if self.path is None:
             return
-        self.kept_in.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"licences": self.licences, "nodes": dict(self._lasting())}, indent=1)
-        passing = self.kept_in.with_name(f"{self.kept_in.name}.{os.getpid()}")
-        passing.write_text(text, encoding="utf-8")
-        passing.replace(self.kept_in)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"licences": self.licences, "nodes": dict(self._persistent())}, indent=1)
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self.path)
 
-    def _lasting(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for node, standing in sorted(self.nodes.items()):
-            lasting = replace(standing, in_use="", draining="")
-            if lasting != NodeSetting():
-                yield node, asdict(lasting)
-
-
-def _standing(fields: Mapping[str, Any]) -> NodeSetting:
-    standing = NodeSetting(**{**fields, "groups": tuple(fields["groups"])})
-    parse_hours(standing.hours)
-    return standing
+    def _persistent(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for node, settings in sorted(self.nodes.items()):
+            persistent = replace(settings, in_use="", draining="")
+            if persistent != NodeSettings():
+                yield node, asdict(persistent)
 
 
-def _moment(at: datetime, now: datetime) -> str:
-    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%a %H:%M}"
+def _node_settings(fields: Mapping[str, Any]) -> NodeSettings:
+    settings = NodeSettings(**{**fields, "groups": tuple(fields["groups"])})
+    parse_hours(settings.hours)
+    return settings
+
+
+def _format_time(time: datetime, now: datetime) -> str:
+    return f"{time:%H:%M}" if time.date() == now.date() else f"{time:%a %H:%M}"

@@ -1,4 +1,4 @@
-"""The noise of passes, measured on nodes: the tiles of a pass travel once, to where those before it were gathered."""
+"""Measures the noise of passes on nodes: the tiles of a pass travel once, to where the passes before are gathered."""
 
 from __future__ import annotations
 
@@ -18,26 +18,34 @@ if TYPE_CHECKING:
     from frontburner.jobs.layout import Layout
 
 PRIORITY = 900
-"""Nodes wait for what is decided by it, so it comes before units."""
+"""Nodes wait for the result, so measurements come before units."""
 
 RETRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaskMeasurement:
-    """A `frontburner.run.progress.Measurement`: moments of all passes, which stay on their node; noise."""
+    """A `frontburner.run.progress.Measurement`.
+
+    Parameters
+    ----------
+    moments
+        Moments of all passes so far, which stay on their node.
+    result
+        The noise.
+    """
 
     moments: Future
-    figure: Future
+    result: Future
 
     def done(self) -> bool:
         """Whether it has ended."""
-        return bool(self.figure.done())
+        return bool(self.result.done())
 
     def noise(self) -> float | None:
-        """Return the noise of the picture with all passes so far. Raises what went wrong."""
-        figure: float | None = self.figure.result()
-        return figure
+        """Return the noise of the picture with all passes so far. Raises the error of a failed measurement."""
+        noise: float | None = self.result.result()
+        return noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +59,9 @@ class DaskMeasurer:
         """Begin to measure a complete pass of a frame."""
         tiles, region = [self.farm.tile(ticket) for ticket in tickets], self.layout.orders[frame].region
         submit = partial(self.farm.submit, priority=PRIORITY, retries=RETRIES)
-        moments = submit(take_pass, before.moments if before else None, tiles, region, self.farm.desk)
-        return DaskMeasurement(moments=moments, figure=submit(noise, moments))
+        moments = submit(take_pass, before.moments if before else None, tiles, region, self.farm.context)
+        return DaskMeasurement(moments=moments, result=submit(noise, moments))
 
     def drop(self, tickets: Sequence[int]) -> None:
-        """Let go of finished units that no picture will have."""
+        """Forget finished units that no picture will have."""
         self.farm.forget(tickets)

@@ -1,4 +1,4 @@
-"""A real Prefect server for as long as a command runs, when none is set. Quiet, on loopback, and gone afterwards."""
+"""Runs a Prefect server on the loopback interface for as long as a command needs one, when none is configured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,43 +27,39 @@ HEALTH_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 60
 LAST_LINES = 5
-MOST_RESTARTS = 20
+MAX_RESTARTS = 20
 OUTAGE_TIMEOUT_S = 600
-"""How long a run that is over waits for a Prefect server that is away, to tell it so."""
+"""How long a run that has ended waits for an unreachable Prefect server, to report that."""
 
 
 class PrefectServer:
-    """A Prefect server that is started, and started again should it die: its address, and when it is ready."""
+    """A Prefect server that is restarted should it die."""
 
     def __init__(self, start: Callable[[], subprocess.Popen[bytes]], url: str, log: Path) -> None:
         self._start, self.url, self._log = start, url, log
         self._process = start()
         self._stopping = threading.Event()
-        self._guard: threading.Thread | None = None
+        self._watchdog: threading.Thread | None = None
 
     def wait(self) -> None:
-        """Wait until the server answers. From then on it is started again whenever it dies.
+        """Wait until the server answers. From then on it is restarted whenever it dies.
 
         Raises
         ------
         FrontburnerError
-            When it ends or stays silent, with its last words.
+            When it ends or doesn't answer, with its last lines of output.
         """
         ends_s = time.monotonic() + HEALTH_TIMEOUT_S
-        while time.monotonic() < ends_s:
-            if self._process.poll() is not None:
-                break
-            try:
+        while time.monotonic() < ends_s and self._process.poll() is None:
+            with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/health", timeout=5).is_success:
-                    self._guard = threading.Thread(target=self._keep, name="prefect-server-guard", daemon=True)
-                    self._guard.start()
+                    self._watchdog = threading.Thread(target=self._restart, name="prefect-watchdog", daemon=True)
+                    self._watchdog.start()
                     return
-            except httpx.HTTPError:
-                pass
             time.sleep(0.1)
-        words = "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        output = "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise FrontburnerError(
-            reason=f"The Prefect server did not start: {words or 'it said nothing'}",
+            reason=f"The Prefect server did not start: {output or 'it ended without output'}",
             remedy=f"Its log is {self._log}. Set PREFECT_API_URL to use a server you run yourself.",
             retryable=True,
         )
@@ -77,17 +73,17 @@ class PrefectServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._guard is not None:
-            self._guard.join(STOP_TIMEOUT_S)
+        if self._watchdog is not None:
+            self._watchdog.join(STOP_TIMEOUT_S)
 
-    def _keep(self) -> None:
-        """Start the server again on its port and database when it has died: a run asks again until it answers."""
-        for _ in range(MOST_RESTARTS):
+    def _restart(self) -> None:
+        """Restart the server with its port and database whenever it dies; runs retry until it answers."""
+        for _ in range(MAX_RESTARTS):
             self._process.wait()
             if self._stopping.is_set():
                 return
             self._process = self._start()
-            if self._stopping.is_set():  # asked in between
+            if self._stopping.is_set():  # it was stopped in between
                 self._process.terminate()
                 return
 
@@ -96,22 +92,22 @@ class PrefectServer:
 def embedded_server() -> Iterator[PrefectServer]:
     """Start a Prefect server on a free port of this machine; ``wait`` before using it.
 
-    Its database is kept from run to run. A second command that runs at the same time gets one of its own.
+    Its database is kept from run to run. A second command at the same time gets a temporary one.
     """
     home = Settings().home
-    with _database(home) as folder, _held_port() as port:
+    with _database(home) as folder, reserved_port() as port:
         url = server_url(port)
         log = folder / "server.log"
         environment = {**os.environ, **server_environment(folder, port)}
         log.write_bytes(b"")
 
         def start() -> subprocess.Popen[bytes]:
-            with log.open("ab") as sink:
+            with log.open("ab") as output:
                 return subprocess.Popen(
                     end_with_parent(server_command(port)),
                     stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=sink,
+                    stdout=output,
+                    stderr=output,
                     env=environment,
                     start_new_session=True,  # Ctrl-C ends the job first, then we end the server
                 )
@@ -124,17 +120,17 @@ def embedded_server() -> Iterator[PrefectServer]:
 
 
 def server_url(port: int) -> str:
-    """Return the address of the interface of a Prefect server on this machine."""
+    """Return the address of the API of a Prefect server on this machine."""
     return f"http://127.0.0.1:{port}/api"
 
 
 def server_command(port: int) -> list[str]:
-    """Return what runs a Prefect server that listens on this machine only."""
+    """Return the command of a Prefect server that listens on this machine only."""
     return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
 
 
 def server_environment(folder: Path, port: int) -> dict[str, str]:
-    """Return what a Prefect server is to find: a database in a folder, unless another one is set, and no telemetry."""
+    """Return the environment of a Prefect server: a database in a folder, unless another one is set, no telemetry."""
     return {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": server_url(port),
@@ -145,7 +141,7 @@ def server_environment(folder: Path, port: int) -> dict[str, str]:
 
 
 def wait_for_prefect() -> None:
-    """Wait a while for the Prefect server that is set: it may just be started again.
+    """Wait a while for the configured Prefect server, which may be restarting.
 
     Raises
     ------
@@ -156,20 +152,20 @@ def wait_for_prefect() -> None:
 
     ends_s = time.monotonic() + ANSWER_TIMEOUT_S
     with get_client(sync_client=True) as client:
-        while (trouble := client.api_healthcheck()) is not None:
+        while (error := client.api_healthcheck()) is not None:
             if time.monotonic() > ends_s:
                 raise FrontburnerError(
-                    reason=f"The Prefect server {client.api_url} doesn't answer: {trouble}.",
-                    remedy="Start it, or unset PREFECT_API_URL: then one is started for as long as the job takes.",
+                    reason=f"The Prefect server {client.api_url} doesn't answer: {error}.",
+                    remedy="Start it, or unset PREFECT_API_URL: then one runs for as long as the job.",
                     retryable=True,
                 )
             time.sleep(0.5)
 
 
 def wait_until_recorded() -> None:
-    """Wait until Prefect's server has the states of all steps of this flow run, even if it was away meanwhile.
+    """Wait until Prefect's server has the states of all steps of this flow run, even after an outage.
 
-    What a client sent last is lost with its connection, unless something follows: so one more event is sent.
+    The last event a client sent is lost when its connection breaks, unless another one follows: so one more is sent.
     """
     from prefect.client.orchestration import get_client
     from prefect.events import emit_event
@@ -188,7 +184,7 @@ def wait_until_recorded() -> None:
 
 
 def drain() -> None:
-    """Send what this process still has for the server, and stop sending: for just before the server ends."""
+    """Send the log lines and events this process still has for the server, before the server ends."""
     from frontburner.cluster.prefect_internals import flush_events, flush_logs
 
     flush_logs(STOP_TIMEOUT_S)
@@ -197,28 +193,28 @@ def drain() -> None:
 
 @contextmanager
 def _database(home: Path) -> Iterator[Path]:
-    """Folder of the server's database: the kept one, or a passing one while another command has that."""
-    kept = home / "prefect"
-    kept.mkdir(parents=True, exist_ok=True)
-    lock = lock_file(str(kept / "in-use"), timeout=0)
+    """Give the folder of the server's database: the permanent one, or a temporary one while that is in use."""
+    permanent = home / "prefect"
+    permanent.mkdir(parents=True, exist_ok=True)
+    lock = lock_file(str(permanent / "in-use"), timeout=0)
     try:
         lock.acquire()
     except LockError:
-        with tempfile.TemporaryDirectory(prefix="frontburner-") as passing:
-            yield Path(passing)
+        with tempfile.TemporaryDirectory(prefix="frontburner-") as temporary:
+            yield Path(temporary)
         return
     try:
-        yield kept
+        yield permanent
     finally:
         lock.release()
 
 
 @contextmanager
-def _held_port() -> Iterator[int]:
-    """Return a port of this machine that nobody else is given from now on.
+def reserved_port() -> Iterator[int]:
+    """Give a port of this machine that no other process gets by chance.
 
-    A port that is bound, but not listened to, can be bound by whoever asks for it by its number, as a server does
-    (SO_REUSEADDR), and isn't chosen for anybody who asks for any.
+    A port that is bound but not listened to isn't chosen for a process that asks for any port, and a server that asks
+    for it by its number can bind it (SO_REUSEADDR).
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
-"""Makes a Dask worker a node, whoever started it: preloaded before it joins, with what a job would else wait for.
+"""Preload of Dask workers that makes them nodes, whoever starts them.
 
-The scheduler is told what machine it is. It watches the clock from then on, and hears of certificates that were taken
-back; a node that stays checks itself.
+It imports in advance what jobs run on nodes, tells the scheduler what machine the node is, watches the clock, accepts
+certificate revocation lists, and has a persistent node check itself.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from distributed.core import Status
 
 import tasks.node.frame_tasks
 import tasks.node.scene_tasks
-import tasks.picture.products  # noqa: F401 - what a job asks of nodes is there before it does
+import tasks.picture.products  # noqa: F401 - imported before a job needs it
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock_jump import ClockJumpWatch
-from frontburner.cluster.revocation_push import hears
+from frontburner.cluster.dask_internals import add_startup_information
+from frontburner.cluster.revocation_push import accept_revocations
 from tasks.node.node_checks import CheckRequest
 from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info
 
@@ -29,45 +30,46 @@ if TYPE_CHECKING:
 
     from distributed import Worker
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
 
 log = logging.getLogger(__name__)
-_work: set[asyncio.Task[None]] = set()
+_background: set[asyncio.Task[None]] = set()
 
 
 async def dask_setup(worker: Worker) -> None:
-    """Say what node this is; watch the clock; have one that stays check itself when it has joined. Dask calls this."""
+    """Make a worker a node. Dask calls this before it joins."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
-        del os.environ[name]  # a node has nothing to do with it, and what it renders has nothing to learn of it
-    worker.startup_information["frontburner"] = node_info
-    hears(worker)
-    _begin(ClockJumpWatch(server=worker).run())
+        del os.environ[name]  # a node doesn't use Prefect, and a renderer must not learn its credentials
+    add_startup_information(worker, "frontburner", node_info)
+    accept_revocations(worker)
+    _run_in_background(ClockJumpWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
-        _begin(_report(worker))
+        _run_in_background(_check_itself(worker))
 
 
-async def dask_teardown(worker: Worker) -> None:  # noqa: ARG001 - Dask gives it
-    """End all that."""
-    for task in list(_work):
+async def dask_teardown(worker: Worker) -> None:  # noqa: ARG001 - Dask passes it
+    """Cancel the background tasks. Dask calls this when the worker closes."""
+    for task in list(_background):
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
-def _begin(work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.get_running_loop().create_task(work)
-    _work.add(task)
-    task.add_done_callback(_work.discard)
+def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _background.add(task)
+    task.add_done_callback(_background.discard)
 
 
-async def _report(worker: Worker) -> None:
+async def _check_itself(worker: Worker) -> None:
+    """Check this node when it has joined, and report the result to the arbiter."""
     while worker.status in (Status.init, Status.starting, Status.undefined):
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
     name = str(worker.name)
     try:
-        found = await asyncio.to_thread(check_named_node, name, CheckRequest(afresh=False, measure=False))
-        await getattr(worker.scheduler, f"{PREFIX}report")(node=name, readiness=found)
+        readiness = await asyncio.to_thread(check_named_node, name, CheckRequest(afresh=False, measure=False))
+        await getattr(worker.scheduler, f"{PREFIX}report")(node=name, readiness=readiness)
     except (OSError, TimeoutError, CommClosedError):
-        return  # the scheduler is gone, or somebody else's without an arbiter
+        return  # the scheduler is gone, or has no arbiter
     except Exception:
         log.exception("The node %s could not check itself.", name)

@@ -1,4 +1,4 @@
-"""When certificates are taken back, the scheduler tells all nodes, and sends those away that came with one."""
+"""Scheduler plugin that sends the list of revoked certificates to all nodes, and removes nodes with one of those."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+from frontburner.cluster.dask_internals import add_handler, certificate_serials
 from frontburner.credentials.certificates import revoked_serials
 from frontburner.credentials.dask_security import FarmSecurity
 
@@ -17,64 +18,59 @@ if TYPE_CHECKING:
     from distributed import Scheduler, Worker
 
 CALL = "frontburner_revoked"
-"""The call by which a node is told, among Dask's own."""
-LOOK_S = 2.0
-ANSWER_S = 10.0
+"""Name of the call by which a node gets the list, among Dask's own."""
+POLL_S = 2.0
+ANSWER_TIMEOUT_S = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class RevocationPush(SchedulerPlugin):  # type: ignore[misc]
-    """Hands the farm's list on to nodes that don't have it yet, until each has it: those that are there or come."""
+    """Sends the farm's revocation list to every node until the node has accepted it, also to those that join later."""
 
-    name = "frontburner-spreading"
+    name = "frontburner-revocation-push"
     idempotent = True
 
     async def start(self, scheduler: Scheduler) -> None:
-        """Begin, where there is a list."""
+        """Start where there is a list."""
         self._scheduler = scheduler
-        self._has: dict[str, bytes] = {}
+        self._accepted: dict[str, bytes] = {}
         security = scheduler.security
-        revoked = security.revocation_list if isinstance(security, FarmSecurity) else None
-        self._work = asyncio.create_task(self._run(revoked)) if revoked else None
+        revocation_list = security.revocation_list if isinstance(security, FarmSecurity) else None
+        self._task = asyncio.create_task(self._run(revocation_list)) if revocation_list else None
 
     async def close(self) -> None:
         """Stop."""
-        if self._work:
-            self._work.cancel()
+        if self._task:
+            self._task.cancel()
 
-    async def _run(self, revoked: Path) -> None:
+    async def _run(self, revocation_list: Path) -> None:
         while True:
             try:
-                await self._look(revoked.read_bytes())
+                await self._push(revocation_list.read_bytes())
             except (OSError, TimeoutError):
-                pass  # it is tried again soon
+                pass  # it is retried soon
             except Exception:
-                log.exception("Nodes could not be told of certificates that were taken back.")
-            await asyncio.sleep(LOOK_S)
+                log.exception("The list of revoked certificates could not be sent to the nodes.")
+            await asyncio.sleep(POLL_S)
 
-    async def _look(self, listed: bytes) -> None:
-        there = self._came_with()
-        self._has = {node: has for node, has in self._has.items() if node in there}
-        behind = {node for node in there if self._has.get(node) != listed}
-        if not behind:
+    async def _push(self, crl: bytes) -> None:
+        serials = certificate_serials(self._scheduler)
+        self._accepted = {node: accepted for node, accepted in self._accepted.items() if node in serials}
+        outdated = {node for node in serials if self._accepted.get(node) != crl}
+        if not outdated:
             return
-        serials = revoked_serials(listed)
-        gone = {node for node in behind if there[node] in serials}
-        for node in gone:  # the others don't hear it any more, and a job would wait for what it holds
-            log.warning("The node at %s is sent away: its certificate was taken back.", node)
+        revoked = revoked_serials(crl)
+        removed = {node for node in outdated if serials[node] in revoked}
+        for node in removed:  # other nodes refuse them from now on, and a job would wait for their tiles
+            log.warning("The node at %s is removed: its certificate was revoked.", node)
             await self._scheduler.remove_worker(node, stimulus_id=f"{self.name}-{node}", close=True)
-        told = self._scheduler.broadcast(msg={"op": CALL, "crl": listed}, workers=behind - gone, on_error="return")
-        answers = await asyncio.wait_for(told, ANSWER_S)
-        self._has |= {node: listed for node, answer in answers.items() if not isinstance(answer, Exception)}
-
-    def _came_with(self) -> dict[str, int]:
-        """Return the nodes that are there, each with the serial number of its certificate."""
-        lines = {node: batch.comm for node, batch in self._scheduler.stream_comms.items() if batch.comm}
-        return {node: int(line.extra_info["peercert"]["serialNumber"], 16) for node, line in lines.items()}
+        sent = self._scheduler.broadcast(msg={"op": CALL, "crl": crl}, workers=outdated - removed, on_error="return")
+        answers = await asyncio.wait_for(sent, ANSWER_TIMEOUT_S)
+        self._accepted |= {node: crl for node, answer in answers.items() if not isinstance(answer, Exception)}
 
 
-def hears(worker: Worker) -> None:
-    """Have a node learn of certificates that were taken back."""
+def accept_revocations(worker: Worker) -> None:
+    """Have a node accept revocation lists."""
     if isinstance(worker.security, FarmSecurity):
-        worker.handlers[CALL] = worker.security.update_revocation_list
+        add_handler(worker, CALL, worker.security.update_revocation_list)

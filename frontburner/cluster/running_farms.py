@@ -1,4 +1,4 @@
-"""Which farms run on this machine: each notes where its scheduler is for as long as it lives."""
+"""The farms that run on this machine: each registers the address of its scheduler for as long as it lives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAME_START_S = 0.1
-"""A process that began this far from when the note says is another one with its number."""
+"""A process whose start differs by more from the registered one is another process with the same number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class RunningFarm:
     Parameters
     ----------
     began_s
-        When the process began, in seconds since the machine did: the clock on the wall may be set.
+        When the process started, in seconds since boot: the wall clock may be set.
     prefect
         Address of the Prefect server it uses.
     """
@@ -46,7 +46,7 @@ class RunningFarm:
 
 
 def is_running(pid: int, began_s: float) -> bool:
-    """Whether the process with this number that began then still runs."""
+    """Whether the process with this number and start still runs."""
     try:
         return abs(began_s_of(pid) - began_s) < SAME_START_S
     except psutil.Error:
@@ -54,13 +54,13 @@ def is_running(pid: int, began_s: float) -> bool:
 
 
 def began_s_of(pid: int) -> float:
-    """When a process began, in seconds since the machine did. Both moments move when the clock is set."""
+    """Return when a process started, in seconds since boot. Both times move when the clock is set."""
     return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
 @contextmanager
 def registered(scheduler: str) -> Iterator[None]:
-    """Have this process's farm found by commands on this machine."""
+    """Register this process's farm for commands on this machine."""
     farm = RunningFarm(
         pid=os.getpid(),
         began_s=began_s_of(os.getpid()),
@@ -69,29 +69,29 @@ def registered(scheduler: str) -> Iterator[None]:
     )
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
-    note = folder / f"{farm.pid}-{urlsplit(scheduler).port}.json"
-    passing = note.with_suffix(".new")
-    passing.write_text(json.dumps(asdict(farm)), encoding="utf-8")
-    passing.replace(note)
+    entry = folder / f"{farm.pid}-{urlsplit(scheduler).port}.json"
+    temporary = entry.with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(farm)), encoding="utf-8")
+    temporary.replace(entry)
     try:
         yield
     finally:
-        note.unlink(missing_ok=True)
+        entry.unlink(missing_ok=True)
 
 
 def running_farms() -> list[RunningFarm]:
-    """Return the farms that run on this machine. Notes of processes that are gone are taken away."""
-    found = []
-    for note in sorted(_folder().glob("*.json")):
+    """Return the farms that run on this machine. Entries of processes that are gone are deleted."""
+    farms = []
+    for entry in sorted(_folder().glob("*.json")):
         try:
-            farm = RunningFarm(**json.loads(note.read_text(encoding="utf-8")))
+            farm = RunningFarm(**json.loads(entry.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
         if farm.alive:
-            found.append(farm)
+            farms.append(farm)
         else:
-            note.unlink(missing_ok=True)
-    return found
+            entry.unlink(missing_ok=True)
+    return farms
 
 
 @dataclass(kw_only=True, eq=False)
@@ -100,39 +100,33 @@ class NoFarm(FrontburnerError):
 
 
 def find_scheduler(given: str) -> str:
-    """Return the scheduler a command is for: the one that is given, set, or that of the one farm running here.
+    """Return the scheduler a command is for: the given one, the configured one, or that of the only farm running here.
 
     Raises
     ------
     NoFarm
         When there is none, or more than one.
     """
-    if given or Settings().scheduler:
-        return given or Settings().scheduler
+    settings = Settings()
+    if given or settings.scheduler:
+        return given or settings.scheduler
     farms = running_farms()
     if len(farms) == 1:
         return farms[0].scheduler
-    if not farms and (home := Settings().home / "farm" / Settings().member).exists():
-        raise NoFarm(
-            reason="Your token lets you see the farm, or give it jobs; this command asks for one that may operate.",
-            remedy=f"Ask whoever runs the farm for such a token, then `frontburner login`. What you hold is in {home}.",
-            retryable=False,
-        )
-    if not farms:
-        raise NoFarm(
-            reason="No farm runs on this machine.",
-            remedy="Start one (`frontburner farm start`), or say where it is: --scheduler tcp://HOST:PORT.",
-            retryable=False,
-        )
-    raise NoFarm(
-        reason=f"There are {len(farms)} farms on this machine: {', '.join(farm.scheduler for farm in farms)}.",
-        remedy="Say which one: --scheduler ADDRESS.",
-        retryable=False,
-    )
+    if farms:
+        reason = f"There are {len(farms)} farms on this machine: {', '.join(farm.scheduler for farm in farms)}."
+        remedy = "Say which one: --scheduler ADDRESS."
+    elif (member := settings.home / "farm" / settings.member).exists():
+        reason = "Your token lets you see the farm or submit jobs; this command needs one with the role operate."
+        remedy = f"Ask the farm's administrator for such a token, then `frontburner login`. Yours is in {member}."
+    else:
+        reason = "No farm runs on this machine."
+        remedy = "Start one (`frontburner farm start`), or say where it is: --scheduler tcp://HOST:PORT."
+    raise NoFarm(reason=reason, remedy=remedy, retryable=False)
 
 
 def find_prefect() -> str:
-    """Return the Prefect server a command is for: the one that is set, or that of a farm running here.
+    """Return the Prefect server a command is for: the configured one, or that of a farm running here.
 
     Raises
     ------
@@ -141,15 +135,15 @@ def find_prefect() -> str:
     """
     from prefect.settings import PREFECT_API_URL
 
-    named = environment().get("PREFECT_API_URL") or PREFECT_API_URL.value()
-    servers = [named, *(farm.prefect for farm in running_farms())]
-    found = next(filter(None, servers), "")
-    if not found:
+    configured = environment().get("PREFECT_API_URL") or PREFECT_API_URL.value()
+    servers = [configured, *(farm.prefect for farm in running_farms())]
+    server = next(filter(None, servers), "")
+    if not server:
         raise NoFarm(
             reason="No Prefect server is known here, and schedules are kept by one.",
             remedy="Set PREFECT_API_URL to its address, such as http://127.0.0.1:4200/api.",
         )
-    return found
+    return server
 
 
 def _folder() -> Path:

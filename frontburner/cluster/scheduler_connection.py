@@ -1,4 +1,4 @@
-"""A run's connection to the scheduler of its farm: noticed when it is lost, and waited for."""
+"""A run's connection to the scheduler of its farm: detects that it was lost, and waits for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from frontburner.cluster.dask_internals import scheduler_connection, set_reconnect_timeout
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TIMEOUT_S = 600
-"""Seconds a run waits for a scheduler that went away: it is started again where it was, or the run ends."""
-LOOK_EVERY_S = 0.25
+"""Seconds a run waits for a scheduler that went away: it is restarted at the same address, or the run ends."""
+POLL_S = 0.25
 
 
 @dataclass(kw_only=True, eq=False)
@@ -25,33 +26,39 @@ class FarmLost(FrontburnerError):
 
 @dataclass(slots=True, kw_only=True)
 class SchedulerConnection:
-    """The client of a run, which looks for a lost scheduler by itself."""
+    """The client of a run, which reconnects to a lost scheduler by itself."""
 
     client: Client
-    _comm: object = field(init=False, default=None)
+    _connection: object = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.client._timeout = TIMEOUT_S  # noqa: SLF001 - it can't be told otherwise how long it looks for a scheduler
+        set_reconnect_timeout(self.client, TIMEOUT_S)
 
     def begin(self) -> None:
-        """Take the scheduler that is there for the one that is rendered on."""
-        self._comm = self.client.scheduler_comm
+        """Note the current connection as the one that is rendered on."""
+        self._connection = scheduler_connection(self.client)
 
     @property
     def lost(self) -> bool:
-        """Whether the scheduler went away, though another may be there by now: what it knew is gone."""
-        return self.client.status != "running" or self.client.scheduler_comm is not self._comm
+        """Whether that connection was lost, even if there is another one: the scheduler's tasks are lost with it."""
+        return self.client.status != "running" or scheduler_connection(self.client) is not self._connection
 
     def check(self) -> None:
-        """Raise `FarmLost` where it is."""
+        """Raise `FarmLost` if the connection was lost."""
         if self.lost:
             raise farm_lost()
 
-    def wait(self, heed: Callable[[], None]) -> None:
-        """Wait until the client has found a scheduler again. Raises `FarmLost` when it hasn't for too long."""
+    def wait(self, check: Callable[[], None]) -> None:
+        """Wait until the client has reconnected. Raises `FarmLost` when that takes too long.
+
+        Parameters
+        ----------
+        check
+            Called while waiting; an exception it raises ends the wait.
+        """
         while self.client.status == "connecting":
-            heed()
-            time.sleep(LOOK_EVERY_S)
+            check()
+            time.sleep(POLL_S)
         if self.client.status != "running":
             raise farm_lost()
 

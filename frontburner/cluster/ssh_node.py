@@ -1,4 +1,4 @@
-"""A node on a machine that is reached by SSH: started there over a connection, started again should that break."""
+"""A node on a machine that is reached by SSH: started over a connection, and restarted when that breaks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from distributed.deploy.spec import ProcessInterface
 
-from frontburner.cluster.remote_node import JOINED, RemoteNodeOptions
+from frontburner.cluster.remote_node import STARTED, RemoteNodeOptions
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientProcess
 
-AGAIN_S = 15.0
+RETRY_S = 15.0
 CONNECT_TIMEOUT_S = 20
 KEEPALIVE_S = 15
-END_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 15
 PORT = 22
-LAST_WORDS = 500
+OUTPUT_CHARS = 500
 log = logging.getLogger("distributed.deploy.frontburner.ssh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """How a machine is logged in to; ``name`` is what its node is called."""
+    """How to log in to a machine; ``name`` is the name of its node."""
 
     host: str
     port: int = PORT
@@ -40,7 +40,7 @@ class Login:
     known_hosts: str = ""
 
     @classmethod
-    def read(cls, text: str, *, user: str = "", key: str = "", known_hosts: str = "") -> Self:
+    def parse(cls, text: str, *, user: str = "", key: str = "", known_hosts: str = "") -> Self:
         """Read ``user@host:port``. Raises ValueError with a sentence."""
         match = re.fullmatch(r"(?:([\w.-]+)@)?([\w.-]+)(?::(\d{1,5}))?", text)
         if match is None or text.startswith("-"):
@@ -53,7 +53,7 @@ class Login:
         return self.host if self.port == PORT else f"{self.host}-{self.port}"
 
     def options(self) -> dict[str, Any]:
-        """Return what asyncssh is to be told."""
+        """Return the options of asyncssh's connection."""
         files = {
             "client_keys": [str(Path(self.key).expanduser())] if self.key else None,
             "known_hosts": str(Path(self.known_hosts).expanduser()) if self.known_hosts else None,
@@ -74,51 +74,55 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
     Parameters
     ----------
     scheduler
-        The farm's scheduler, as the machine reaches it.
+        Address of the farm's scheduler for the machine.
     environment
-        What its environment has besides the machine's.
+        Additional variables of the node's environment.
     python
         Python there; empty is the path of the one here.
-    stays
+    persistent
         Whether it outlives jobs.
     """
 
     def __init__(
         self, scheduler: str, *, login: Login, environment: dict[str, str], python: str = "", threads: int = 0,
-        stays: bool = False, name: str = "",
+        persistent: bool = False, name: str = "",
     ) -> None:  # fmt: skip
         super().__init__(scheduler=scheduler, name=name or login.name)
         self._login, self._python = login, python or sys.executable
-        self._invitation = RemoteNodeOptions(
-            scheduler=scheduler, name=name or login.name, threads=threads, stays=stays, environment=environment
-        )
-        self._began: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._keeping: asyncio.Task[None] | None = None
+        self._options = RemoteNodeOptions(
+            scheduler=scheduler, name=name or login.name, threads=threads, persistent=persistent,
+            environment=environment,
+        )  # fmt: skip
+        self._first_attempt: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to connect; a machine that is off is tried again until the node isn't wanted any more."""
-        self._keeping = asyncio.create_task(self._keep())
+        """Begin to connect; a machine that is off is retried until the node is closed."""
+        self._task = asyncio.create_task(self._keep_running())
         await super().start()
 
-    async def began(self) -> str:
-        """Wait for the first attempt; why it failed, or nothing if the node runs."""
-        return await asyncio.shield(self._began)
+    async def first_error(self) -> str:
+        """Wait for the first attempt; returns why it failed, empty if the node runs."""
+        return await asyncio.shield(self._first_attempt)
 
     async def close(self) -> None:
         """End the node and the connection."""
-        if self._keeping is not None:
-            self._keeping.cancel()
+        if self._task is not None:
+            self._task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeping
+                await self._task
         await super().close()
 
-    async def _keep(self) -> None:
+    async def _keep_running(self) -> None:
         while True:
-            self._fail(await self._attend())
-            await asyncio.sleep(AGAIN_S)
+            error = f"{self._login.name}: {await self._run()}."
+            log.error("The node on %s It is retried.", error)
+            if not self._first_attempt.done():
+                self._first_attempt.set_result(error)
+            await asyncio.sleep(RETRY_S)
 
-    async def _attend(self) -> str:
-        """Have the node run until it ends or the connection does; returns why."""
+    async def _run(self) -> str:
+        """Run the node until it or the connection ends; returns why."""
         import asyncssh
 
         try:
@@ -126,32 +130,26 @@ class SshNode(ProcessInterface):  # type: ignore[misc]
                 command = f"{shlex.quote(self._python)} -m frontburner.cluster.remote_node"
                 process = await connection.create_process(command, stderr=asyncssh.STDOUT)
                 try:
-                    process.stdin.write(json.dumps(asdict(self._invitation)) + "\n")
-                    return await self._listen(process)
+                    process.stdin.write(json.dumps(asdict(self._options)) + "\n")
+                    return await self._read_output(process)
                 finally:
-                    await _end(process)
+                    await _stop(process)
         except (OSError, asyncssh.Error) as error:
             return str(error) or type(error).__name__
 
-    async def _listen(self, process: SSHClientProcess[str]) -> str:
-        """Hear what the node says until it ends; returns its last words."""
-        said = ""
+    async def _read_output(self, process: SSHClientProcess[str]) -> str:
+        """Read the node's output until it ends; returns the end of it."""
+        output = ""
         async for line in process.stdout:
-            said = (said + line)[-LAST_WORDS:]
-            if line.strip() == JOINED and not self._began.done():
-                self._began.set_result("")
-        return " ".join(said.split()) or "it ended without a word"
-
-    def _fail(self, why: str) -> None:
-        reason = f"{self._login.name}: {why}."
-        log.error("The node on %s It is tried again.", reason)
-        if not self._began.done():
-            self._began.set_result(reason)
+            output = (output + line)[-OUTPUT_CHARS:]
+            if line.strip() == STARTED and not self._first_attempt.done():
+                self._first_attempt.set_result("")
+        return " ".join(output.split()) or "it ended without output"
 
 
-async def _end(process: SSHClientProcess[str]) -> None:
-    """Ask the node to end by closing its input, and wait for that."""
+async def _stop(process: SSHClientProcess[str]) -> None:
+    """Close the node's standard input, and wait until it has ended."""
     with suppress(OSError):
         process.stdin.write_eof()
     with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait_closed(), END_TIMEOUT_S)
+        await asyncio.wait_for(process.wait_closed(), STOP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Commands that stay in the foreground end on Ctrl-C and SIGTERM, in their own time and cleanly."""
+"""Lets commands in the foreground end cleanly on Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_signal() -> Iterator[threading.Event]:
-    """Set an event at the first signal that asks this process to end."""
+    """Give an event that is set at the first signal to end this process."""
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in SIGNALS}
+    handlers = {number: signal.signal(number, lambda *_: stopped.set()) for number in SIGNALS}
     try:
         yield stopped
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

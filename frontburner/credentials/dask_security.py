@@ -59,11 +59,18 @@ class FarmSecurity(Security):  # type: ignore[misc]
         has_list = files.revocation_list and files.revocation_list.exists()
         self.revocation_list = files.revocation_list if has_list else None
 
-    def _get_tls_context(self, tls: Any, purpose: ssl.Purpose) -> ssl.SSLContext | None:  # noqa: ANN401
-        context: ssl.SSLContext | None = super()._get_tls_context(tls, purpose)
-        if context is not None and self.revocation_list is not None:
-            refuse_revoked(context, self.revocation_list)
-        return context
+    def get_connection_args(self, role: str) -> dict[str, Any]:
+        """Return the arguments of outgoing connections."""
+        return self._refusing_revoked(super().get_connection_args(role))
+
+    def get_listen_args(self, role: str) -> dict[str, Any]:
+        """Return the arguments of listening sockets."""
+        return self._refusing_revoked(super().get_listen_args(role))
+
+    def _refusing_revoked(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args["ssl_context"] is not None and self.revocation_list is not None:
+            refuse_revoked(args["ssl_context"], self.revocation_list)
+        return args
 
     def update_revocation_list(self, crl: bytes) -> None:
         """Save a revocation list if it is newer than the current one, and use it from now on.

@@ -24,7 +24,7 @@ def main() -> None:
         local_nodes(
             0,
             port=options.port,
-            standings=Settings().home / "standings.json",
+            settings_path=Settings().home / "standings.json",
             health_port=options.health_port,
             host=options.host,
             security=security_for(CertificateKind.SERVER, credentials_folder()) if options.host else None,

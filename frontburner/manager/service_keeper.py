@@ -182,7 +182,7 @@ class ServiceKeeper:
         if code is None:
             return None
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"it {how}: {' · '.join(self.log.last(LAST_LINES)) or 'it wrote nothing'}"
+        return f"it {how}: {' · '.join(self.log.last_lines(LAST_LINES)) or 'it wrote nothing'}"
 
     async def _back_off(self, problem: str, up_s: float) -> None:
         """Wait until the next start, or without end if the service is given up."""

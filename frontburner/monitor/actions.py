@@ -81,15 +81,15 @@ NodeCall = tuple[str, dict[str, Any], str]
 
 
 def _pause(name: str, _: ActionInput) -> NodeCall:
-    return "stand", {"paused": current_user()}, f"The node {name} takes no more work once its unit has ended."
+    return "configure_node", {"paused": current_user()}, f"The node {name} takes no more work once its unit has ended."
 
 
 def _take_work(name: str, _: ActionInput) -> NodeCall:
-    return "stand", {"paused": "", "draining": ""}, f"The node {name} takes work."
+    return "configure_node", {"paused": "", "draining": ""}, f"The node {name} takes work."
 
 
 def _drain(name: str, _: ActionInput) -> NodeCall:
-    return "stand", {"draining": current_user()}, f"The node {name} leaves once its unit has ended."
+    return "configure_node", {"draining": current_user()}, f"The node {name} leaves once its unit has ended."
 
 
 def _remove(name: str, _: ActionInput) -> NodeCall:
@@ -106,11 +106,11 @@ def _include(name: str, given: ActionInput) -> NodeCall:
 
 def _group(name: str, given: ActionInput) -> NodeCall:
     groups = [group.strip() for group in given.groups if group.strip()]
-    return "stand", {"groups": groups}, f"The node {name} belongs to {', '.join(groups) if groups else 'no group'}."
+    return "configure_node", {"groups": groups}, f"The node {name} belongs to {', '.join(groups) if groups else 'no group'}."
 
 
 def _hours(name: str, given: ActionInput) -> NodeCall:
-    return "stand", {"hours": given.hours.strip()}, f"The hours of {name}: {given.hours.strip() or 'always'}."
+    return "configure_node", {"hours": given.hours.strip()}, f"The hours of {name}: {given.hours.strip() or 'always'}."
 
 
 NODE_ACTIONS: Mapping[str, Callable[[str, ActionInput], NodeCall]] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import get_run_logger
 
 from frontburner import events as ev
-from frontburner.cluster.fan_out import run_on_node
+from frontburner.cluster.futures import map_on_nodes
 from frontburner.jobs.field_values import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
@@ -86,7 +86,7 @@ class AfterFrames:
         files = [files_of(record) for record in self._records.values()]
         batches = [files[start : start + FRAMES_PER_TASK] for start in range(0, len(files), FRAMES_PER_TASK)]
         self._measured = {}
-        for results in run_on_node(self.client, measure_frames, batches, self.store.url, heed=self.check_stop):
+        for results in map_on_nodes(self.client, measure_frames, batches, self.store.url, check=self.check_stop):
             for figures in results:
                 self._measured |= figures if isinstance(figures, dict) else {}
 
@@ -134,7 +134,7 @@ class AfterFrames:
     def _made_on_node(self, make: Callable[..., Product], *args: Any) -> Product:  # noqa: ANN401 - those of the function
         assert self._layout is not None, "begin() comes first"
         footage = footage_of(self.job.title, self._layout.orders, self._records)
-        product: Product = run_on_node(self.client, make, [footage], *args, self.store.url, heed=self.check_stop)[0]
+        product: Product = map_on_nodes(self.client, make, [footage], *args, self.store.url, check=self.check_stop)[0]
         origin = "is in place already, made of the same" if product.reused else "made of"
         get_run_logger().info("%s: %s %d frames", self.store.locate(product.key), origin, len(footage.frames))
         return product

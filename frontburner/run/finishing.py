@@ -117,7 +117,7 @@ class Finisher:
     def _submit(self, frames: list[_Frame]) -> None:
         tiles = [[self.farm.tile(ticket) for ticket in frame.tickets] for frame in frames]
         orders = [order_of(self.layout, frame.frame, frame.ending) for frame in frames]
-        future = self.farm.submit(finish_frames, tiles, orders, self.farm.desk, self.metadata, priority=PRIORITY)
+        future = self.farm.submit(finish_frames, tiles, orders, self.farm.context, self.metadata, priority=PRIORITY)
         self._tasks[future] = frames
 
     def _end(self, future: Future, frames: list[_Frame]) -> None:
@@ -204,11 +204,11 @@ class StillFinisher:
             before = self._futures.get(Stage.DENOISE) or self._futures.get(Stage.STITCH)
             match stage:
                 case Stage.STITCH:
-                    work: tuple[Any, ...] = (stitch_frame, tiles, self._order, self.farm.desk)
+                    work: tuple[Any, ...] = (stitch_frame, tiles, self._order, self.farm.context)
                 case Stage.DENOISE:
                     work = (denoise_frame, before)
                 case _:
-                    work = (write_frame, before, self._order, self.farm.desk, self.metadata)
+                    work = (write_frame, before, self._order, self.farm.context, self.metadata)
             self._futures[stage] = self.farm.submit(*work, priority=PRIORITY)
 
 

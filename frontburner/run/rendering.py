@@ -108,7 +108,7 @@ class Rendering:
             farm=self.farm,
             clock=self.clock,
             attempts=self.job.attempts,
-            no_node_timeout_s=self.farm.patience_s,
+            no_node_timeout_s=self.farm.node_timeout_s,
             recover=self._recover,
         )
         self._previews = Previews(farm=self.farm, layout=layout, clock=self.clock, show=self.artifacts.preview)
@@ -213,7 +213,7 @@ class Rendering:
 
     def _report_demand(self, *, exhausted: bool, work_s: float | None) -> None:
         """Tell the farm how much work the job has left, and its priority if that was changed."""
-        self.farm.tell(exhausted=exhausted, work_s=work_s)
+        self.farm.report_demand(exhausted=exhausted, work_s=work_s)
         priority = self.halting.watch.priority
         if priority not in (None, self.farm.priority):
             self.farm.prioritise(priority)

@@ -97,7 +97,7 @@ class SceneTransfer:
             self._check_nodes(self.manifest)
         self._save_manifest()
         without = self._nodes_without()
-        if self.farm.travel is TransferMode.NO and without and len(without) == len(self.farm.admission.differing):
+        if self.farm.travel is TransferMode.NO and without and len(without) == len(self.farm.admission.file_differences):
             raise self._scene_differs(without)
         if not self.must_be_sent and self.farm.travel is not TransferMode.NO:
             self.log(f"The scene is used in place: all nodes have the same {len(self.manifest.files)} files.")
@@ -123,7 +123,7 @@ class SceneTransfer:
             self._report_upload(upload)
         self._finish_upload(upload)
         first = self.query.frames[0].frame
-        info = self._on_node(open_sent_scene, without, self.query, self.manifest.digest, self.farm.desk)
+        info = self._on_node(open_sent_scene, without, self.query, self.manifest.digest, self.farm.context)
         if info.digest != self.infos[first].digest:
             raise SceneError(
                 reason=f"The scene {Path(self.scene).name} isn't the same once it has been sent: it names files in a "
@@ -151,14 +151,14 @@ class SceneTransfer:
 
     def _nodes_without(self) -> dict[str, str]:
         """Nodes that don't see the same scene, each with the reason."""
-        return {name: reason for name, reason in self.farm.admission.differing.items() if reason}
+        return {name: reason for name, reason in self.farm.admission.file_differences.items() if reason}
 
     def _open(self) -> OpenedScene:
         if self.farm.travel is TransferMode.YES:
             return self._open_here()
         paths = {scene.frame: [scene.path] for scene in self.query.frames}
         self._check_nodes(self._run_in_thread(manifest_of, paths, self.scene))
-        seeing = [name for name, reason in self.farm.admission.differing.items() if not reason]
+        seeing = [name for name, reason in self.farm.admission.file_differences.items() if not reason]
         if seeing:
             opened: OpenedScene = self._on_node(open_scene, seeing, self.query)
             self._log_scene(opened)
@@ -185,18 +185,18 @@ class SceneTransfer:
 
     def _check_nodes(self, manifest: Manifest) -> None:
         """Have all nodes check whether they have these files, and wait for their answers."""
-        self.farm.admission.look_for(manifest.files, build=self.query.build)
-        while not self.farm.admission.looked:
+        self.farm.admission.compare_files(manifest.files, build=self.query.build)
+        while not self.farm.admission.files_compared:
             self._wait_a_moment()
 
     def _save_manifest(self) -> None:
-        self.manifest.save(open_store(self.farm.desk.files))
+        self.manifest.save(open_store(self.farm.context.files))
 
     def _start_upload(self) -> SceneUpload:
         differing = next(iter(self._nodes_without().items()), None)
         because = f"since it isn't the same on {differing[0]}: {differing[1]}" if differing else "as the job wants it."
         self.log(f"The scene is sent, {len(self.manifest.files)} files, {because}")
-        self._upload = SceneUpload(manifest=self.manifest, files=FileStore(store=open_store(self.farm.desk.files)))
+        self._upload = SceneUpload(manifest=self.manifest, files=FileStore(store=open_store(self.farm.context.files)))
         return self._upload
 
     def _finish_upload(self, upload: SceneUpload) -> None:
@@ -206,7 +206,7 @@ class SceneTransfer:
             raise SceneError(reason=error.reason, remedy=error.remedy, scene=self.scene) from error
         self._report_upload(upload, now=True)
         self._complete = True
-        self.farm.admission.look_no_more()
+        self.farm.admission.ignore_files()
         reused = upload.size_bytes - upload.sent_bytes
         self.log(
             f"The scene was sent: {len(self.manifest.files)} files, {format_bytes(upload.sent_bytes)} in "
@@ -219,7 +219,7 @@ class SceneTransfer:
             self._finish_upload(upload)
         except FrontburnerError as error:
             self._complete = True
-            self.farm.admission.refuse(str(error))
+            self.farm.admission.refuse_different_files(str(error))
 
     def _report_upload(self, upload: SceneUpload, *, now: bool = False) -> None:
         """Announce the progress of an upload, every few seconds; and each error of the store once."""

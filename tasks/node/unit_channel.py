@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker
-from distributed.worker import thread_state
 
 from tasks.node.renderer_process import raise_if_cancelled
 from tasks.store_retry import StoreRetry
@@ -39,7 +38,7 @@ class UnitChannel:
     def of(cls, job: JobContext, ticket: int) -> UnitChannel:
         """Return the channel of the unit this thread renders."""
         worker = get_worker()
-        return cls(worker=worker, key=thread_state.key, node=str(worker.name), topic=job.topic, ticket=ticket)
+        return cls(worker=worker, key=worker.get_current_task(), node=str(worker.name), topic=job.topic, ticket=ticket)
 
     def report(self, **message: Any) -> None:  # noqa: ANN401 - whatever the message holds
         """Send a message about the unit."""

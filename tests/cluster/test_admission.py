@@ -41,7 +41,7 @@ class Desk:
 
     def arrive(self) -> None:
         """Have the worker come, and its renderer checked."""
-        self.admission.arrive("a", self._address)
+        self.admission.node_joined("a", self._address)
         while not self.admission.complete:
             self._inbox.get(timeout=TIMEOUT_S)()
 
@@ -67,7 +67,7 @@ def desk(client: Client) -> Desk:
 
 
 def test_a_node_that_was_given_to_the_job_before_it_was_seen_takes_part(desk: Desk) -> None:
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     assert desk.open() == [Joined(node="a")]
 
@@ -76,15 +76,15 @@ def test_a_node_of_which_nobody_has_spoken_yet_is_waited_for(desk: Desk) -> None
     desk.arrive()
     (message,) = desk.open()
     assert isinstance(message, Withheld)
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     assert desk.news() == [Joined(node="a")]
 
 
 def test_a_node_kept_from_the_job_before_it_was_seen_is_told_with_its_reason(desk: Desk) -> None:
-    desk.admission.keep_to({"a": {Hold.STANDING: "it is paused by eva"}})
+    desk.admission.set_holds({"a": {Hold.UNAVAILABLE: "it is paused by eva"}})
     desk.arrive()
     assert desk.open() == [Withheld(node="a", why="it is paused by eva")]
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     assert desk.news() == [Joined(node="a")]
 
 
@@ -100,7 +100,7 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
 
     monkeypatch.setattr("frontburner.cluster.admission.local_builds", tried)
     desk.admission.error_of = lambda future, _: future.exception()
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     assert desk.open() == [Joined(node="a")]
 
@@ -111,7 +111,7 @@ def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(desk: Desk, m
 
     monkeypatch.setattr("frontburner.cluster.admission.local_builds", broken)
     desk.admission.error_of = lambda future, _: future.exception()
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     desk.admission.open("1 null")
     assert desk.news() == [Refused(node="a", reason="A library is missing. Install it.")]
@@ -128,38 +128,38 @@ def look(desk: Desk, file: SceneFile) -> list[Message]:
     """Have the node look for a file; what is said of it then."""
     said: list[Message] = []
     (report,) = desk.admission.reports
-    desk.admission.look_for([file], build=report.builds[0])
-    while not desk.admission.looked:
+    desk.admission.compare_files([file], build=report.builds[0])
+    while not desk.admission.files_compared:
         message = desk._inbox.get(timeout=TIMEOUT_S)()
         said += [message] if message else []
     return said + desk.news()
 
 
 def test_a_node_with_the_same_files_takes_part(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     assert look(desk, texture[1]) == []
-    assert desk.admission.differing == {"a": ""}
+    assert desk.admission.file_differences == {"a": ""}
     assert desk.open() == [Joined(node="a")]
 
 
 def test_a_node_with_other_files_waits_until_they_were_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
     texture[0].unlink()
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     look(desk, texture[1])
     (message,) = desk.open()
     assert isinstance(message, Withheld)
     assert f"{texture[0]} isn't there" in message.why
     assert desk.admission.refused == ()
-    desk.admission.look_no_more()
+    desk.admission.ignore_files()
     assert desk.news() == [Joined(node="a")]
 
 
 def test_a_node_with_other_files_is_refused_where_none_are_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
     texture[0].write_bytes(b"iron bars")
     desk.admission.strict, desk.admission.scene = True, "/s/room.xml"
-    desk.admission.keep_to({"a": NOBODYS})
+    desk.admission.set_holds({"a": NOBODYS})
     desk.arrive()
     look(desk, texture[1])
     (message,) = desk.open()

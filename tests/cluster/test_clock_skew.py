@@ -7,15 +7,15 @@ import pytest
 from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from tasks.node.readiness import Grade
 
-SURE = ClockSkew(ahead_s=0.0, give_s=0.0)
+SURE = ClockSkew(ahead_s=0.0, error_s=0.0)
 
 
 def test_the_quickest_answer_counts_and_is_halved() -> None:
-    slow = Reading(asked_s=100.0, said_s=109.0, answered_s=108.0)
-    quick = Reading(asked_s=110.0, said_s=115.2, answered_s=110.4)
+    slow = Reading(asked_s=100.0, remote_s=109.0, answered_s=108.0)
+    quick = Reading(asked_s=110.0, remote_s=115.2, answered_s=110.4)
     found = clock_skew([slow, quick])
     assert found.ahead_s == pytest.approx(5.0)
-    assert found.give_s == pytest.approx(0.2)
+    assert found.error_s == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_the_quickest_answer_counts_and_is_halved() -> None:
     ],
 )
 def test_a_wrong_clock_is_told_with_its_error(ahead_s: float, grade: Grade, words: str) -> None:
-    check = clock_check(ClockSkew(ahead_s=ahead_s, give_s=0.0), SURE)
+    check = clock_check(ClockSkew(ahead_s=ahead_s, error_s=0.0), SURE)
     assert (check.grade, check.reason) == (grade, words)
 
 
 def test_two_clocks_that_are_wrong_alike_agree() -> None:
-    assert clock_check(ClockSkew(ahead_s=500.0, give_s=0.0), ClockSkew(ahead_s=500.1, give_s=0.0)).grade is Grade.OK
+    assert clock_check(ClockSkew(ahead_s=500.0, error_s=0.0), ClockSkew(ahead_s=500.1, error_s=0.0)).grade is Grade.OK
 
 
 def test_what_the_network_may_have_done_is_no_fault_of_the_clock() -> None:
-    assert clock_check(ClockSkew(ahead_s=12.0, give_s=8.0), ClockSkew(ahead_s=0.0, give_s=4.0)).grade is Grade.OK
+    assert clock_check(ClockSkew(ahead_s=12.0, error_s=8.0), ClockSkew(ahead_s=0.0, error_s=4.0)).grade is Grade.OK

@@ -9,7 +9,7 @@ from distributed import Client, LocalCluster
 
 from frontburner.cluster import farm_checks
 from frontburner.cluster.arbiter_calls import ask, install
-from frontburner.cluster.farm_checks import FarmCheck, agreeing, clock_reading, scheduler_checks, waves
+from frontburner.cluster.farm_checks import FarmCheck, compare_nodes, scheduler_checks, store_probe, waves
 from storage.errors import FrontburnerError
 from storage.objects import open_store
 from tasks.node.node_checks import CheckRequest
@@ -111,7 +111,7 @@ def test_a_scheduler_that_is_not_there_is_told() -> None:
 
 def test_a_beacon_is_there_while_nodes_look_and_gone_afterwards(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
-    with clock_reading(store.url) as key:
+    with store_probe(store.url) as key:
         assert store.exists(key)
     assert list(store.list()) == []
 
@@ -122,18 +122,18 @@ def test_a_machine_checks_one_of_its_nodes_at_a_time() -> None:
 
 
 def test_a_scene_that_is_another_one_than_elsewhere_is_told() -> None:
-    found = agreeing([node("a", scene="1111111111"), node("b", scene="2222222222"), node("c", scene="1111111111")])
+    found = compare_nodes([node("a", scene="1111111111"), node("b", scene="2222222222"), node("c", scene="1111111111")])
     assert [one.ok for one in found] == [True, False, True]
     assert found[1].problems[0].reason == "Its scene is another one: 22222222, and 11111111 on most machines."
 
 
 def test_a_scene_that_is_another_one_than_here_is_told_of_every_node() -> None:
-    found = agreeing([node("a", scene="1111111111"), node("b", scene="2222222222")], scene="2222222222")
+    found = compare_nodes([node("a", scene="1111111111"), node("b", scene="2222222222")], scene="2222222222")
     assert [one.ok for one in found] == [False, True]
     assert found[0].problems[0].reason == "Its scene is another one: 11111111, and 22222222 here."
 
 
 def test_a_build_that_no_other_node_has_is_noted() -> None:
-    found = agreeing([node("a", build="5.0.1 cpu"), node("b", build="4.2.0 cpu"), node("c", build="5.0.1 cpu")])
+    found = compare_nodes([node("a", build="5.0.1 cpu"), node("b", build="4.2.0 cpu"), node("c", build="5.0.1 cpu")])
     notes = {one.node: check.reason for one in found for check in one.checks if check.grade is Grade.NOTE}
     assert notes == {"b": "It has 4.2.0 cpu, and the others have 5.0.1 cpu: it renders none of their jobs."}

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from frontburner.cluster.prefect_server import _database, _held_port, embedded_server
+from frontburner.cluster.prefect_server import _database, embedded_server, reserved_port
 from tests.end_to_end.conftest import TIMEOUT_S, until
 
 _OTHER = """
@@ -47,7 +47,7 @@ def test_a_second_command_gets_a_passing_database(tmp_path: Path) -> None:
 
 
 def test_the_port_of_a_server_that_is_to_come_is_given_to_nobody_else() -> None:
-    with _held_port() as port:
+    with reserved_port() as port:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
         with socket.socket() as server, socket.socket() as client:

@@ -40,7 +40,7 @@ def job(
     ],
 )
 def test_nodes_for(jobs: list[dict[str, Any]], there: int, wanted: int) -> None:
-    assert nodes_for(jobs, there=there, end_within_s=MINUTE_S) == wanted
+    assert nodes_for(jobs, current=there, end_within_s=MINUTE_S) == wanted
 
 
 JOBS = some.lists(
@@ -55,7 +55,7 @@ JOBS = some.lists(
 @given(jobs=JOBS, there=some.integers(0, 100))
 def test_no_node_that_renders_is_one_too_many(jobs: list[dict[str, Any]], there: int) -> None:
     busy = sum(min(each["busy"], each["max_nodes"] or each["busy"]) for each in jobs)
-    assert nodes_for(jobs, there=there, end_within_s=MINUTE_S) >= busy
+    assert nodes_for(jobs, current=there, end_within_s=MINUTE_S) >= busy
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontburner.cluster.working_hours import DAY_MIN, DAYS, TimeSpan, WorkingHours, hours_text, parse_hours
+from frontburner.cluster.working_hours import DAY_MIN, DAYS, TimeSpan, WorkingHours, format_hours, parse_hours
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK_MIN = 7 * DAY_MIN
 
-stretches = st.builds(
+spans = st.builds(
     lambda first, length, start, stop: TimeSpan(
         days=tuple((first + n) % 7 for n in range(length)), start_min=start, stop_min=stop
     ),
     st.integers(0, 6), st.integers(1, 7), st.integers(0, DAY_MIN - 1), st.integers(0, DAY_MIN),
 )  # fmt: skip
-hours = st.builds(lambda found: WorkingHours(stretches=tuple(found)), st.lists(stretches, max_size=3))
+hours = st.builds(lambda found: WorkingHours(spans=tuple(found)), st.lists(spans, max_size=3))
 moments = st.integers(0, WEEK_MIN - 1).map(lambda minute: MONDAY + timedelta(minutes=minute))
 
 
@@ -37,27 +37,27 @@ def at(text: str) -> datetime:
     ],
 )  # fmt: skip
 def test_nights_and_weekends(moment: str, is_open: bool) -> None:
-    assert parse_hours("mon-fri 19:00-07:00, sat-sun").open(at(moment)) is is_open
+    assert parse_hours("mon-fri 19:00-07:00, sat-sun").contain(at(moment)) is is_open
 
 
 @given(hours)
 def test_hours_read_as_they_are_written(found: WorkingHours) -> None:
-    again = parse_hours(hours_text(found))
+    again = parse_hours(format_hours(found))
     minutes = [MONDAY + timedelta(minutes=minute) for minute in range(0, WEEK_MIN, 7)]
-    assert [again.open(moment) for moment in minutes] == [found.open(moment) for moment in minutes]
+    assert [again.contain(moment) for moment in minutes] == [found.contain(moment) for moment in minutes]
 
 
 @given(hours, st.integers(0, 6), st.integers(0, DAY_MIN - 1))
-def test_a_moment_is_in_the_hours_when_a_minute_of_a_stretch_is(found: WorkingHours, day: int, minute: int) -> None:
-    """Against the minutes of the week, each stretch laid down from each of its days' starts."""
+def test_a_moment_is_in_the_hours_when_a_minute_of_a_span_is(found: WorkingHours, day: int, minute: int) -> None:
+    """Against the minutes of the week, each span laid down from each of its days' starts."""
     covered = set()
-    for stretch in found.stretches:
-        length = (stretch.stop_min - stretch.start_min - 1) % DAY_MIN + 1
-        for first in stretch.days:
-            begin = first * DAY_MIN + stretch.start_min
+    for span in found.spans:
+        length = (span.stop_min - span.start_min - 1) % DAY_MIN + 1
+        for first in span.days:
+            begin = first * DAY_MIN + span.start_min
             covered |= {(begin + n) % WEEK_MIN for n in range(length)}
     moment = MONDAY + timedelta(days=day, minutes=minute)
-    assert found.open(moment) == (not found.stretches or day * DAY_MIN + minute in covered)
+    assert found.contain(moment) == (not found.spans or day * DAY_MIN + minute in covered)
 
 
 @given(hours, moments)
@@ -66,13 +66,13 @@ def test_nothing_changes_before_the_next_change(found: WorkingHours, moment: dat
     ends = change or moment + timedelta(days=8)
     step = max(timedelta(minutes=1), (ends - moment) / 50)
     while moment < ends:
-        assert found.open(moment) == found.open(ends - timedelta(minutes=1))
+        assert found.contain(moment) == found.contain(ends - timedelta(minutes=1))
         moment += step
-    assert change is None or found.open(change) != found.open(change - timedelta(minutes=1))
+    assert change is None or found.contain(change) != found.contain(change - timedelta(minutes=1))
 
 
 def test_no_hours_are_all_hours() -> None:
-    assert parse_hours(" ").open(MONDAY)
+    assert parse_hours(" ").contain(MONDAY)
     assert parse_hours(" ").next_change(MONDAY) is None
 
 

@@ -50,8 +50,8 @@ def enrol(scheduler: str) -> None:
          host="", terms=terms)  # fmt: skip
 
 
-def tell(scheduler: str, nth: int, **what: Any) -> None:
-    call(scheduler, "tell", topic=TOPIC, nth=nth, renders={}, **what)
+def update_job(scheduler: str, number: int, **what: Any) -> None:
+    call(scheduler, "update_job", topic=TOPIC, number=number, renders={}, **what)
 
 
 def test_nodes_come_with_the_work_and_none_is_left(kept: Kept, desk: Studio) -> None:
@@ -71,7 +71,7 @@ def test_nodes_come_with_the_work_and_none_is_left(kept: Kept, desk: Studio) -> 
 def test_nodes_go_when_there_is_nothing_more_for_them(kept: Kept, desk: Studio) -> None:
     with farm(desk, kept, max_nodes=MOST, end_within="5m") as scheduler:
         _grown(scheduler)
-        tell(scheduler, 2, exhausted=True, work_s=0.0)
+        update_job(scheduler, 2, exhausted=True, work_s=0.0)
         until(lambda: len(nodes(scheduler)) == 1)  # something may still be finished
         call(scheduler, "withdraw", topic=TOPIC)
         until(lambda: not nodes(scheduler))
@@ -105,7 +105,7 @@ def _grown(scheduler: str) -> dict[str, dict[str, Any]]:
     """Have a job want more nodes than there may be; returns those that came."""
     enrol(scheduler)
     until(lambda: len(nodes(scheduler)) == 1)  # nothing is known of the job: it begins with one
-    tell(scheduler, 1, exhausted=False, work_s=50_000.0)
+    update_job(scheduler, 1, exhausted=False, work_s=50_000.0)
     return dict(until(lambda: len(found := nodes(scheduler)) == MOST and found))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from distributed import Client
 
-from frontburner.cluster.log_files import MOST_BYTES
+from frontburner.cluster.log_files import MAX_BYTES
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.end_to_end.test_sharing import running_farm
 from tests.turnstile import Turnstile
@@ -61,10 +61,10 @@ def test_nodes_print_more_than_a_pipe_holds_that_nobody_reads_and_the_job_ends(
 
 def test_the_log_of_nodes_that_stay_is_put_aside_when_it_is_long(studio: Studio) -> None:
     with running_farm(studio, 2) as scheduler:
-        print_on_nodes(scheduler, MOST_BYTES // 3)  # by two nodes, on two streams
+        print_on_nodes(scheduler, MAX_BYTES // 3)  # by two nodes, on two streams
         until((studio.home / "logs" / "nodes.log.1").exists)
         print_on_nodes(scheduler, PIPE_BYTES)
-    assert (studio.home / "logs" / "nodes.log").stat().st_size < MOST_BYTES
+    assert (studio.home / "logs" / "nodes.log").stat().st_size < MAX_BYTES
     shown = studio.run("farm", "logs", "nodes", "--last", "20")
     assert LINE.decode() in shown.stdout
 

@@ -96,11 +96,14 @@ def test_papers_of_another_farm_are_worth_nothing(tmp_path: Path) -> None:
     assert not shake_hands(ours, theirs)
 
 
-def test_what_is_taken_back_is_refused_by_a_listener_that_goes_on(tmp_path: Path) -> None:
+def test_what_is_taken_back_is_refused_by_a_listener_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority = Authority.open(tmp_path / "gate")
     server, client = (security_for(kind, tmp_path / "gate") for kind in ("server", "client"))
     context = server.get_listen_args("scheduler")["ssl_context"]
-    server.get_listen_args = lambda _role: {"ssl_context": context}  # the one context of a scheduler that runs
+    # the one context of a scheduler that runs
+    monkeypatch.setattr(server, "get_listen_args", lambda _: {"ssl_context": context})
     assert shake_hands(server, client)
     papers = authority.issue(CertificateKind.CLIENT, "manager")
     authority.revoke([serial_number(papers.certificate.read_bytes())])
@@ -116,11 +119,14 @@ def node_of(authority: Authority, folder: Path, name: str) -> FarmSecurity:
     return FarmSecurity(replace(papers, revocation_list=Path(shutil.copy(authority.revocation_list, folder))))
 
 
-def test_a_node_that_learns_of_it_refuses_what_is_taken_back_on_both_ends(tmp_path: Path) -> None:
+def test_a_node_that_learns_of_it_refuses_what_is_taken_back_on_both_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority = Authority.open(tmp_path / "gate")
     node, lost, other = (node_of(authority, tmp_path / name, name) for name in ("node", "lost", "other"))
     ends = {"listen": node.get_listen_args("worker"), "reach": node.get_connection_args("worker")}
-    node.get_listen_args, node.get_connection_args = lambda _role: ends["listen"], lambda _role: ends["reach"]
+    monkeypatch.setattr(node, "get_listen_args", lambda _: ends["listen"])
+    monkeypatch.setattr(node, "get_connection_args", lambda _: ends["reach"])
     assert shake_hands(node, lost)
     assert shake_hands(lost, node)
     authority.revoke([serial_number(Path(lost.tls_worker_cert).read_bytes())])

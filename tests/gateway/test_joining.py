@@ -84,7 +84,7 @@ def test_an_operator_logs_in_and_commands_find_the_farm(
 def test_those_who_may_less_are_told_so_by_commands_that_ask_for_more(gate: Gate, home: Path, role: str) -> None:
     member = log_in(gate.url, gate.token(role), home)
     assert not member.has_certificate
-    with pytest.raises(NoFarm, match="asks for one that may operate"):
+    with pytest.raises(NoFarm, match="needs one with the role operate"):
         find_scheduler("")
 
 

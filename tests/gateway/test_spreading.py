@@ -41,8 +41,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
 @pytest.fixture
 def farm(manager: Studio) -> Iterator[SpecCluster]:
     security = security_for("server", manager.home / "gate")
-    standings = manager.home / "standings.json"
-    with local_nodes(0, host="127.0.0.1", standings=standings, security=security) as cluster:
+    settings_path = manager.home / "standings.json"
+    with local_nodes(0, host="127.0.0.1", settings_path=settings_path, security=security) as cluster:
         yield cluster
 
 

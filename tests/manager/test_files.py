@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.log_files import KEPT, RotatingLog
+from frontburner.cluster.log_files import BACKUPS, RotatingLog
 from frontburner.manager.farm_setup import SetupRefused, farm_folder
 from frontburner.manager.systemd_units import farm_unit
 from frontburner.manager.upgrade import record_versions
@@ -31,7 +31,7 @@ for start in sys.stdin:
 
 
 def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_path: Path) -> None:
-    log = RotatingLog(tmp_path / "part.log", most_bytes=20_000)
+    log = RotatingLog(tmp_path / "part.log", max_bytes=20_000)
     log.note("it is started")
     said, lines = log.follow(), []
     assert next(said) == ""
@@ -49,16 +49,16 @@ def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_pat
             assert process.stderr.readline() == "so far\n"
             log.rotate()
             lines += list(iter(lambda: next(said), ""))
-    assert len(list(tmp_path.iterdir())) == KEPT + 1
+    assert len(list(tmp_path.iterdir())) == BACKUPS + 1
     assert log.path.stat().st_size < 40_000
     assert [int(line.split()[1]) for line in lines if line.startswith("line ")] == list(range(2000))
     log.note("it has ended")
     assert log.tail()[-1].endswith("it has ended")
-    assert all(line.startswith("line ") for line in log.last(5))
+    assert all(line.startswith("line ") for line in log.last_lines(5))
 
 
 def test_a_log_that_has_grown_again_since_it_was_put_aside_is_followed_from_its_first_line(tmp_path: Path) -> None:
-    log = RotatingLog(tmp_path / "part.log", most_bytes=20)
+    log = RotatingLog(tmp_path / "part.log", max_bytes=20)
     log.note("old")
     said = log.follow()
     assert next(said) == ""

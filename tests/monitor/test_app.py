@@ -249,12 +249,12 @@ def test_a_priority_is_kept_in_the_job_s_store(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("action", "given", "call", "what"),
     [
-        ("drain", {}, "stand", {"draining"}),
-        ("pause", {}, "stand", {"paused"}),
-        ("resume", {}, "stand", {"paused", "draining"}),
+        ("drain", {}, "configure_node", {"draining"}),
+        ("pause", {}, "configure_node", {"paused"}),
+        ("resume", {}, "configure_node", {"paused", "draining"}),
         ("remove", {}, "remove", set()),
-        ("group", {"groups": ["gpu", " big "]}, "stand", {"groups"}),
-        ("hours", {"hours": "sat-sun"}, "stand", {"hours"}),
+        ("group", {"groups": ["gpu", " big "]}, "configure_node", {"groups"}),
+        ("hours", {"hours": "sat-sun"}, "configure_node", {"hours"}),
         ("exclude", {"job": JOB}, "exclude", {"job", "by"}),
         ("include", {"job": JOB}, "exclude", {"job", "by"}),
     ],

@@ -314,7 +314,7 @@ def test_each_control_of_a_node_does_what_it_says(stage: Stage, visit: Visit) ->
     with serving(stage) as address:
         visit.go(address, "node/n1")
         visit.press("Pause")
-        until(lambda: last()[0] == "stand" and last()[1]["paused"])
+        until(lambda: last()[0] == "configure_node" and last()[1]["paused"])
         stage.nodes[0] |= {"state": "paused", "why": "it is paused by anna on desk"}
         visit.press("Resume")
         until(lambda: last()[1].get("paused") == "")

@@ -52,7 +52,7 @@ def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
             await until(lambda: stage.calls == [("suspend", {"job": scenes.WALK})])
             nodes.focus()
             await pilot.press("down", "d")
-            await until(lambda: stage.calls[-1][0] == "stand")
+            await until(lambda: stage.calls[-1][0] == "configure_node")
             assert stage.calls[-1][1]["node"] == "n2"
 
     asyncio.run(go())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from frontburner.cluster.prefect_server import _held_port
+from frontburner.cluster.prefect_server import reserved_port
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def hearing(home: Path) -> Iterator[Heard]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with _held_port() as found.smtp_port:
+    with reserved_port() as found.smtp_port:
         mail = Controller(
             _Mailbox(found), hostname="127.0.0.1", port=found.smtp_port, authenticator=_login, auth_require_tls=False,
             ready_timeout=TIMEOUT_S,

@@ -1,1 +1,1 @@
-"""Clusters of machines that a farm can run on, one file a kind, each a document that says which and how large."""
+"""The kinds of clusters a farm can run on, one a file; each is a part of the cluster file."""

@@ -1,4 +1,4 @@
-"""A Dask scheduler that runs already, with nodes of its own."""
+"""A Dask scheduler that runs already, with its own nodes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class AddressCluster(Document):
-    """A farm that is kept by somebody else, or by ``frontburner farm start``."""
+    """A farm that somebody else runs, or ``frontburner farm start``."""
 
     kind: Literal["address"]
     scheduler: str = Field(description="Address of its scheduler, such as tcp://10.0.0.5:8786.", pattern=r"^\w+://.+")
 
     @contextmanager
-    def opened(self, standings: Path | None = None) -> Iterator[str]:  # noqa: ARG002 - its own farm keeps them
+    def run(self, settings_path: Path | None = None) -> Iterator[str]:  # noqa: ARG002 - the other farm keeps them
         """Give the address; nothing is started."""
         yield self.scheduler

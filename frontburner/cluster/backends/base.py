@@ -1,15 +1,16 @@
-"""What every kind of cluster promises: a scheduler of the farm's, and as many nodes on it as the jobs there need."""
+"""What all kinds of clusters have in common: a document, a scheduler, and as many nodes as the jobs need."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import dask
+from distributed import SpecCluster
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from frontburner.cluster.node_log import last_words
+from frontburner.cluster.node_log import start_error
 from frontburner.cluster.node_processes import CONFIG, scheduler_spec
 from frontburner.cluster.running_farms import registered
 from frontburner.cluster.scaling import ScaleByWork
@@ -17,18 +18,14 @@ from frontburner.jobs.durations import parse_span
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from typing import Any
 
-    from distributed import SpecCluster
-
-MOST_NODES = 10
-LOOK_S = 2.0
-"""How often it is looked whether the jobs need other nodes."""
-IDLE_LOOKS = 5
-"""A node that was spare at so many looks in a row goes."""
+MAX_NODES = 10
+SCALE_INTERVAL_S = 2.0
+IDLE_INTERVALS = 5
+"""A node is removed when it was spare for so many intervals in a row."""
 
 
 class ClusterBackend(Protocol):
@@ -36,37 +33,37 @@ class ClusterBackend(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the document calls it."""
+        """Its name in the document."""
         ...
 
-    def opened(self, standings: Path | None = None) -> AbstractContextManager[str]:
+    def run(self, settings_path: Path | None = None) -> AbstractContextManager[str]:
         """Run the farm; gives its scheduler's address, and ends all it started.
 
         Parameters
         ----------
-        standings
-            Where it is kept how nodes stand, on a farm that stays.
+        settings_path
+            File that keeps the settings of nodes, on a persistent farm.
         """
         ...
 
 
 class Document(BaseModel):
-    """A part of a cluster's document: nothing in it that isn't known."""
+    """A part of the cluster file, without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class ScaledBackend(Document, ABC):
-    """A cluster whose nodes come and go with the work."""
+    """A cluster whose number of nodes follows the work."""
 
     kind: str
     host: str = Field(
         "127.0.0.1", description="Address of this machine at which nodes reach the scheduler, which listens there."
     )
-    port: int = Field(0, description="Port of the scheduler; 0 takes any that is free.", ge=0, le=65535)
-    nodes: int | None = Field(None, description="So many nodes all the time; empty takes as many as jobs need.", ge=1)
+    port: int = Field(0, description="Port of the scheduler; 0 is any free one.", ge=0, le=65535)
+    nodes: int | None = Field(None, description="Fixed number of nodes; empty is as many as jobs need.", ge=1)
     min_nodes: int = Field(0, description="Nodes that are kept without work.", ge=0)
-    max_nodes: int = Field(MOST_NODES, description="The most nodes at once.", ge=1)
+    max_nodes: int = Field(MAX_NODES, description="The most nodes at once.", ge=1)
     end_within: str = Field(
         "10m", description="Nodes are added until what is left of all jobs should take no longer than this."
     )
@@ -76,70 +73,97 @@ class ScaledBackend(Document, ABC):
 
     @field_validator("end_within", "wait")
     @classmethod
-    def _spans_read(cls, value: str) -> str:
+    def _check_span(cls, value: str) -> str:
         parse_span(value)
         return value
 
     @model_validator(mode="after")
-    def _nodes_fit(self) -> Self:
+    def _check_nodes(self) -> Self:
         if self.min_nodes > self.max_nodes:
             raise ValueError(f"min_nodes {self.min_nodes}: is more than max_nodes, which is {self.max_nodes}.")
         return self
 
     @property
-    def least(self) -> int:
-        """Nodes there are at least."""
+    def minimum(self) -> int:
+        """The smallest number of nodes."""
         return self.nodes or self.min_nodes
 
     @property
-    def most(self) -> int:
-        """Nodes there are at most."""
+    def maximum(self) -> int:
+        """The largest number of nodes."""
         return self.nodes or self.max_nodes
 
     @abstractmethod
-    def make(self, scheduler: dict[str, Any], *, stays: bool) -> SpecCluster:
-        """Make the cluster with no node yet.
+    def create(self, scheduler: dict[str, Any], *, persistent: bool) -> SpecCluster:
+        """Create the cluster without nodes.
 
         Parameters
         ----------
         scheduler
             Specification of the farm's scheduler, which runs in this process.
-        stays
+        persistent
             Whether nodes outlive jobs.
         """
         ...
 
-    def settled(self, cluster: SpecCluster) -> None:
-        """Make sure that the first nodes could be asked for."""
-        cluster.sync(_correct, cluster)
+    def check_started(self, cluster: SpecCluster) -> None:
+        """Raise RuntimeError if the first nodes could not be requested."""
+        cluster.sync(_wait_for, cluster)
 
     @contextmanager
-    def opened(self, standings: Path | None = None) -> Iterator[str]:
-        """Run a scheduler here and nodes on the cluster, as `ClusterBackend` says."""
+    def run(self, settings_path: Path | None = None) -> Iterator[str]:
+        """Run a scheduler here and nodes on the cluster, see `ClusterBackend`."""
         scheduler = scheduler_spec(
-            host=self.host, port=self.port, standings=standings, patience_s=parse_span(self.wait)
+            host=self.host, port=self.port, settings_path=settings_path, node_timeout_s=parse_span(self.wait)
         )
-        with dask.config.set(CONFIG), self.make(scheduler, stays=standings is not None) as cluster:
+        with dask.config.set(CONFIG), self.create(scheduler, persistent=settings_path is not None) as cluster:
             try:
-                cluster.scale(self.least)
-                self.settled(cluster)
+                cluster.scale(self.minimum)
+                self.check_started(cluster)
             except RuntimeError as error:
                 raise NoCluster(
-                    reason=f"The {self.kind} cluster gave no node: {last_words(error)}.",
-                    remedy="Mend what it says in the cluster's document.",
+                    reason=f"The {self.kind} cluster gave no node: {start_error(error)}.",
+                    remedy="Correct the cluster file accordingly.",
                     retryable=False,
                 ) from None
             cluster.adapt(
-                Adaptive=ScaleByWork, minimum=self.least, maximum=self.most, interval=f"{LOOK_S} s",
-                wait_count=IDLE_LOOKS, end_within_s=parse_span(self.end_within),
+                Adaptive=ScaleByWork, minimum=self.minimum, maximum=self.maximum, interval=f"{SCALE_INTERVAL_S} s",
+                wait_count=IDLE_INTERVALS, end_within_s=parse_span(self.end_within),
             )  # fmt: skip
             with registered(cluster.scheduler_address):
                 yield cluster.scheduler_address
 
 
+class SlotCluster(SpecCluster):  # type: ignore[misc]
+    """A Dask cluster of named slots with at most one node each; the first free one is used first.
+
+    Parameters
+    ----------
+    slots
+        Dask's specification of the node of each slot, by its name.
+    scheduler
+        Dask's specification of the scheduler.
+    """
+
+    def __init__(self, slots: Mapping[str, dict[str, Any]], scheduler: dict[str, Any]) -> None:
+        self._slots = slots
+        # Dask scales only clusters with a specification of new workers; `new_worker_spec` overrides it.
+        worker = next(iter(slots.values()))
+        super().__init__(scheduler=scheduler, worker=worker, silence_logs=50, shutdown_on_close=False)
+
+    def scale(self, n: int = 0, **_: Any) -> Any:  # noqa: ANN401 - as of SpecCluster
+        """Scale to a number of nodes, or to the number of slots."""
+        return super().scale(min(n, len(self._slots)))
+
+    def new_worker_spec(self) -> dict[str, dict[str, Any]]:
+        """Return the first free slot and its node."""
+        name = next(name for name in self._slots if name not in self.worker_spec)
+        return {name: self._slots[name]}
+
+
 class NoCluster(FrontburnerError):
-    """A cluster that can't be used as its document says."""
+    """A cluster that can't be used as the cluster file says."""
 
 
-async def _correct(cluster: SpecCluster) -> None:
+async def _wait_for(cluster: SpecCluster) -> None:
     await cluster
