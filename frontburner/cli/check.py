@@ -125,7 +125,7 @@ def _scheduler_checks(scheduler: str, versions: Any) -> Sequence[Any]:  # noqa: 
 
 def _check_on_farm(scheduler: str, inquiry: CheckRequest, names: Sequence[str]) -> list[Readiness]:
     """Check the named nodes of the farm; without a name, all."""
-    from frontburner.cluster.farm_checks import store_probe, farm_check
+    from frontburner.cluster.farm_checks import farm_check, store_probe
     from frontburner.cluster.running_farms import find_scheduler
     from frontburner.settings import Settings
     from tasks.node.node_checks import local_scene_digest

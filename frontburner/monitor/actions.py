@@ -106,7 +106,11 @@ def _include(name: str, given: ActionInput) -> NodeCall:
 
 def _group(name: str, given: ActionInput) -> NodeCall:
     groups = [group.strip() for group in given.groups if group.strip()]
-    return "configure_node", {"groups": groups}, f"The node {name} belongs to {', '.join(groups) if groups else 'no group'}."
+    return (
+        "configure_node",
+        {"groups": groups},
+        f"The node {name} belongs to {', '.join(groups) if groups else 'no group'}.",
+    )
 
 
 def _hours(name: str, given: ActionInput) -> NodeCall:

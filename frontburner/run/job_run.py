@@ -139,7 +139,9 @@ class JobRun:
         """Choose the build of the renderer that most nodes have."""
 
         def check() -> None:
-            self._build = choose_build(self.farm.wait_for_reports(self.steps.check_stop_in_step), self.job.renderer_name)
+            self._build = choose_build(
+                self.farm.wait_for_reports(self.steps.check_stop_in_step), self.job.renderer_name
+            )
             self.scene_transfer.query = self._query()
 
         return self.steps.run_in_step(check)

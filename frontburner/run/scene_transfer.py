@@ -97,7 +97,11 @@ class SceneTransfer:
             self._check_nodes(self.manifest)
         self._save_manifest()
         without = self._nodes_without()
-        if self.farm.travel is TransferMode.NO and without and len(without) == len(self.farm.admission.file_differences):
+        if (
+            self.farm.travel is TransferMode.NO
+            and without
+            and len(without) == len(self.farm.admission.file_differences)
+        ):
             raise self._scene_differs(without)
         if not self.must_be_sent and self.farm.travel is not TransferMode.NO:
             self.log(f"The scene is used in place: all nodes have the same {len(self.manifest.files)} files.")
