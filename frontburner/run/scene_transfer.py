@@ -116,9 +116,7 @@ class SceneTransfer:
     def send(self) -> None:
         """Send the scene, and check on a node that it arrives the same. Raises `SceneError` if it doesn't."""
         without = list(self._nodes_without())
-        if self._run_in_thread(
-            first_difference, self.manifest.files
-        ):  # this machine lacks files that seeing nodes have
+        if self._run_in_thread(first_difference, self.manifest.files):  # the nodes see files that this machine lacks
             self._opened = self._open_here()
             self._save_manifest()
         upload = self._start_upload()
