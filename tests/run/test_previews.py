@@ -43,12 +43,8 @@ class Still:
 
     def __post_init__(self) -> None:
         self.layout = layout_of(self.frames)
-        self.previews = Previews(
-            farm=cast("Any", self),
-            layout=self.layout,
-            clock=lambda: self.now_s,
-            show=lambda *what: self.shown.append(what),
-        )
+        farm: Any = self
+        self.previews = Previews(farm=farm, layout=self.layout, clock=lambda: self.now_s, show=self.show)
 
     def show(self, jpeg: bytes, caption: str) -> None:
         self.shown.append((jpeg, caption))
