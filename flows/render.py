@@ -23,7 +23,7 @@ from pydantic import Field
 from frontburner.cluster.prefect_server import wait_until_recorded
 from frontburner.control.conditions import Conditions
 from frontburner.jobs.job import RenderJob
-from frontburner.notify.run_notifications import skipped
+from frontburner.notify.run_notifications import skip_reason
 from frontburner.run.after_frames import SHEET
 from frontburner.run.chunks import Chunk, Stage
 from frontburner.run.job_run import JobRun
@@ -68,7 +68,7 @@ def render(
     job = in_farms_store(job)
     store = open_store(job.out)
     store.check()
-    if why := skipped(job, store, conditions):
+    if why := skip_reason(job, store, conditions):
         return Completed(name="Skipped", message=f"Skipped: {why}.")
     run = JobRun(job=job, store=store, again=again, only=only)
     with run.recorded():

@@ -141,14 +141,14 @@ def morning(
 
     def act() -> int:
         from frontburner.jobs.durations import parse_span
-        from frontburner.notify.night import accounts_since
+        from frontburner.notify.job_summary import summaries_since
         from frontburner.notify.notification import as_page, morning_report
         from tasks.notification import deliver
 
         now = datetime.now().astimezone()
         start = now - timedelta(seconds=_parse("since", since, parse_span))
         targets = _targets(to) if to else {}
-        notification = morning_report(accounts_since(start, now), since=start, now=now)
+        notification = morning_report(summaries_since(start, now), since=start, now=now)
         if html is not None:
             html.write_text(as_page(notification), encoding="utf-8")
         print_result(dict(notification.document), [notification.text], as_json=json)

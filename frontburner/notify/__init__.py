@@ -1,1 +1,1 @@
-"""Nights: jobs by schedule, on conditions, and what is told of them in the morning."""
+"""Notifications about jobs, and the morning report."""

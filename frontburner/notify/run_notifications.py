@@ -1,4 +1,4 @@
-"""What goes on around a run: it may be skipped, and those its job names are told how it ended."""
+"""Around a run: it may be skipped, and the targets of its job are notified when it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prefect import allow_failure, get_run_logger
 from frontburner import events as ev
 from frontburner.cluster.prefect_internals import current_flow_run
 from frontburner.control.halting import Halted
-from frontburner.notify.job_account import account_of
+from frontburner.notify.job_summary import summarize_job
 from frontburner.notify.notification import job_notification
 from frontburner.record.event_log import new_run_name
 from frontburner.record.event_writer import EventWriter
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def notifying(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[Any]]) -> Iterator[None]:
-    """Tell those a job names how its run ended, unless someone suspended or cancelled it.
+    """Notify the targets of a job when its run ends, unless it is suspended or cancelled.
 
     Parameters
     ----------
     after
-        The run's last steps, as they are when it ends.
+        Last steps of the run, read when it ends; notifications follow them in Prefect's graph.
 
     Raises
     ------
     UnknownTarget
-        Before anything else, when one of them isn't described.
+        Before the run, when a target isn't defined.
     """
     targets = read_targets(Settings().home, job.notify)
     try:
@@ -54,44 +54,47 @@ def notifying(job: RenderJob, store: ObjectStore, after: Sequence[PrefectFuture[
     except Halted:
         raise
     except Exception:
-        _tell(job, store, targets, after)
+        _notify(job, store, targets, after)
         raise
-    _tell(job, store, targets, after)
+    _notify(job, store, targets, after)
 
 
-def send(letter: Notification, names: Iterable[str], after: Sequence[PrefectFuture[Any]] = ()) -> list[tuple[str, str]]:
-    """Send a letter to targets, each a step of the flow; returns those it didn't reach, and why."""
+def _send(
+    notification: Notification, names: Iterable[str], after: Sequence[PrefectFuture[Any]]
+) -> list[tuple[str, str]]:
+    """Send a notification to targets, each in a step of the flow; returns those that failed, and why."""
     failed, before = [], [allow_failure(step) for step in after]
-    sending = {name: send_notification.submit(name, letter, str(Settings().home), wait_for=before) for name in names}
-    for name, step in sending.items():
+    home = str(Settings().home)
+    steps = {name: send_notification.submit(name, notification, home, wait_for=before) for name in names}
+    for name, step in steps.items():
         try:
             step.result()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others are told all the same
+        except Exception as error:  # noqa: BLE001 - the others are notified all the same
             failed.append((name, str(error)))
     return failed
 
 
-def _tell(
+def _notify(
     job: RenderJob, store: ObjectStore, targets: Mapping[str, Target], after: Sequence[PrefectFuture[Any]]
 ) -> None:
-    """Tell of the run that has just ended. Its pictures are what they are: nothing that goes wrong here fails it."""
+    """Notify targets of the run that has just ended. Failures here don't fail the run."""
     if not targets:
         return
     now = datetime.now().astimezone()
     try:
-        account = account_of(JobLocation(job_id=job.job_id, store=store), now)
+        summary = summarize_job(JobLocation(job_id=job.job_id, store=store), now)
     except FrontburnerError as error:
         failed = [(name, str(error)) for name in targets]
     else:
-        hear = {name: target for name, target in targets.items() if account.occasion in target.on}
-        failed = send(job_notification(account, now), hear, after)
+        subscribed = [name for name, target in targets.items() if summary.occasion in target.on]
+        failed = _send(job_notification(summary, now), subscribed, after)
     for name, reason in failed:
-        get_run_logger().error("%s couldn't be told: %s", name, reason)
+        get_run_logger().error("%s couldn't be notified: %s", name, reason)
         ev.announce(ev.NotificationFailed(at_s=0.0, target=name, reason=reason))
 
 
-def skipped(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -> str:
-    """Say why a scheduled run is skipped, and record it; empty where it isn't."""
+def skip_reason(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -> str:
+    """Return why a scheduled run is skipped, and record that; empty if it isn't."""
     if conditions is None:
         return ""
     why = conditions.why_skipped(job, store, due=_due(), now=datetime.now().astimezone())
@@ -103,13 +106,13 @@ def skipped(job: RenderJob, store: ObjectStore, conditions: Conditions | None) -
 
 
 def _due() -> datetime | None:
-    """When this flow run should have begun; None for one that was begun before and goes on."""
+    """When this flow run was scheduled to start; None if it is resumed."""
     run = current_flow_run()
     return run.expected_start_time if run is not None and run.run_count <= 1 else None
 
 
 def _record_skip(job: RenderJob, store: ObjectStore, why: str) -> None:
-    """Record it, unless a run is under way that writes the record."""
+    """Record a skipped run, unless another run is writing the record."""
     if status_of(store, job.job_id).open:
         return
 

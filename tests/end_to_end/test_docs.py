@@ -13,7 +13,7 @@ import pytest
 from tests.cli.test_docs import commands
 from tests.end_to_end.conftest import ROOT, TIMEOUT_S, until
 from tests.end_to_end.test_sharing import nodes, running_farm
-from tests.notify.hearing import hearing
+from tests.notify.receivers import run_receivers
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Studio
@@ -71,8 +71,8 @@ def test_every_command_that_is_shown_does_what_it_says(desk: Studio, prefect: di
     pytest.importorskip("bpy", reason="make env-renderers")
     job = desk.render("scenes/interior.xml", "--size", "48x27", "--samples", 4, "--out", "pictures")["job_id"]
     failed = {}
-    with hearing(desk.home) as heard, running_farm(desk, 2) as address:
-        heard.describe()
+    with run_receivers(desk.home) as receivers, running_farm(desk, 2) as address:
+        receivers.describe()
         guest = desk.start("node", "start", "--scheduler", address, "--name", "n7", "--threads", 1)
         until(lambda: "n7" in nodes(desk))
         for line in shown():
@@ -84,4 +84,4 @@ def test_every_command_that_is_shown_does_what_it_says(desk: Studio, prefect: di
         guest.send_signal(signal.SIGTERM)
         guest.communicate(timeout=TIMEOUT_S)
         assert not failed
-        assert heard.mails
+        assert receivers.mails

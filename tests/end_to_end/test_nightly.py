@@ -18,14 +18,14 @@ from frontburner.cluster.prefect_server import embedded_server
 from tasks.picture.movie import facts
 from tests.end_to_end.conftest import ROOT, until
 from tests.end_to_end.test_deployment import Prefect
-from tests.notify.hearing import PASSWORD, TOKEN, hearing
+from tests.notify.receivers import PASSWORD, TOKEN, run_receivers
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
     from tests.end_to_end.conftest import Studio
-    from tests.notify.hearing import Heard
+    from tests.notify.receivers import Receivers
 
 FRAMES = 6
 WAIT_S = 400
@@ -37,9 +37,9 @@ def told(studio: Studio, *words: str, **environment: str) -> str:
     return done.stdout
 
 
-def mail_about(heard: Heard, subject: str) -> EmailMessage:
+def mail_about(receivers: Receivers, subject: str) -> EmailMessage:
     found: EmailMessage = until(
-        lambda: next((mail for mail in heard.mails if mail["Subject"].startswith(subject)), None), timeout_s=WAIT_S
+        lambda: next((mail for mail in receivers.mails if mail["Subject"].startswith(subject)), None), timeout_s=WAIT_S
     )
     return found
 
@@ -79,8 +79,8 @@ def test_a_schedule_fires_and_the_studio_is_told_with_the_picture(
         "name": "nightly", "out": "out", "movie": "h264", "fps": 25, "contact_sheet": True, "notify": "studio,hook",
     }  # fmt: skip
     (studio.folder / "tonight.json").write_text(json.dumps(document))
-    with hearing(studio.home) as heard, embedded_server() as server:
-        heard.describe()
+    with run_receivers(studio.home) as receivers, embedded_server() as server:
+        receivers.describe()
         server.wait()
         own = {"PREFECT_API_URL": server.url}
         prefect = Prefect(server.url, studio)
@@ -88,14 +88,14 @@ def test_a_schedule_fires_and_the_studio_is_told_with_the_picture(
         said = told(studio, "schedule", "add", "tonight.json", *every_minute, "--if-changed", **own)
         assert said == "nightly is rendered at * * * * * (Europe/Vienna).\n"
         with prefect.worker():
-            first = mail_about(heard, "nightly: done")
+            first = mail_about(receivers, "nightly: done")
             until(lambda: states(prefect, "Skipped"), timeout_s=WAIT_S)
             told(studio, "schedule", "pause", "nightly", **own)
             (deployment,) = prefect.ask("deployments")
             late = late_run(server.url, deployment["id"])
             until(lambda: late in states(prefect, "Skipped"), timeout_s=WAIT_S)
             told(studio, "schedule", "report", *every_minute, "--to", "studio,hook", **own)
-            report = mail_about(heard, "Renders since")
+            report = mail_about(receivers, "Renders since")
             (listed, scheduled) = json.loads(told(studio, "schedule", "list", "--json", **own))
             assert (listed["name"], scheduled["name"]) == ("morning report", "nightly")
             assert scheduled["paused"]
@@ -112,10 +112,10 @@ def test_a_schedule_fires_and_the_studio_is_told_with_the_picture(
     for mail in (first, report):
         assert picture_in(mail).size[0] > 600, "its contact sheet"
         assert str(out) in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    hook = next(body for body in heard.hooks if body["subject"].startswith("Renders since"))
+    hook = next(body for body in receivers.hooks if body["subject"].startswith("Renders since"))
     assert hook["jobs"][0]["state"] == "skipped"
     assert hook["pictures"]
-    first_hook = heard.hooks[0]["jobs"][0]
+    first_hook = receivers.hooks[0]["jobs"][0]
     assert (first_hook["state"], first_hook["in_place"]) == ("completed", FRAMES)
     kept = "".join(path.read_text() for path in out.rglob("*.json*")) + recorded
     assert PASSWORD not in kept

@@ -1,4 +1,4 @@
-"""Someone to tell, for as long as a test runs."""
+"""Receivers of notifications, for as long as a test runs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.notify.hearing import hearing
+from tests.notify.receivers import run_receivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.notify.hearing import Heard
+    from tests.notify.receivers import Receivers
 
 
 @pytest.fixture
-def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+def receivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receivers]:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
-    with hearing(tmp_path / "home") as found:
+    with run_receivers(tmp_path / "home") as found:
         yield found

@@ -12,8 +12,7 @@ import pytest
 from frontburner import events as ev
 from frontburner.control.conditions import Conditions, record_scene, scene_unchanged
 from frontburner.jobs.job import make_job
-from frontburner.notify.job_account import account_of
-from frontburner.notify.night import accounts_since
+from frontburner.notify.job_summary import summaries_since, summarize_job
 from frontburner.notify.notification import as_page, job_notification, morning_report
 from frontburner.record.registry import JobLocation, register
 from frontburner.submission.schedules import estimate
@@ -79,54 +78,54 @@ def whole_night(tmp_path: Path, scene: Path) -> None:
     night(tmp_path, scene, "dark", ev.FramesChecked(at_s=8, frames=3), flagged(2), state=ev.RunState.COMPLETED)
 
 
-def test_an_account_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path, scene: Path) -> None:
+def test_a_summary_says_what_failed_and_why_and_shows_a_picture(tmp_path: Path, scene: Path) -> None:
     failed = ev.FrameFailed(at_s=5, frame=4, reason=FAULT, last_words="fatal")
     place = night(tmp_path, scene, "broken", failed, state=ev.RunState.FAILED, why="1 of 4 frames failed")
-    account = account_of(place, NOW)
-    assert account.occasion is Occasion.FAILED
-    assert account.failed == ((4, FAULT),)
-    assert account.facts == "3 of 4 frames in place · 0 s · 3 nodes · 83% efficient"
-    assert account.advice == f"Fix the cause, then: frontburner job rerun {place.job_id} --failed"
-    assert [one.caption for one in account.shown] == ["frame 2"]
-    assert account.shown[0].jpeg.startswith(b"\xff\xd8")
-    assert json.loads(json.dumps(account.document()))["failed"] == {"4": FAULT}
+    summary = summarize_job(place, NOW)
+    assert summary.occasion is Occasion.FAILED
+    assert summary.failed == ((4, FAULT),)
+    assert summary.facts == "3 of 4 frames in place · 0 s · 3 nodes · 83% efficient"
+    assert summary.advice == f"Fix the cause, then: frontburner job rerun {place.job_id} --failed"
+    assert [picture.caption for picture in summary.pictures] == ["frame 2"]
+    assert summary.pictures[0].jpeg.startswith(b"\xff\xd8")
+    assert json.loads(json.dumps(summary.document()))["failed"] == {"4": FAULT}
 
 
-def test_the_morning_letter_tells_of_all_jobs_the_broken_ones_first(tmp_path: Path, scene: Path) -> None:
+def test_the_morning_report_lists_all_jobs_the_failed_ones_first(tmp_path: Path, scene: Path) -> None:
     whole_night(tmp_path, scene)
-    letter = morning_report(accounts_since(TEN - timedelta(hours=1), NOW), since=TEN, now=NOW)
-    assert letter.subject.endswith("1 not done, 1 done with frames that stand out, 1 done")
-    places = [letter.text.index(f"\n{name}: ") for name in ("broken", "dark", "good")]
+    report = morning_report(summaries_since(TEN - timedelta(hours=1), NOW), since=TEN, now=NOW)
+    assert report.subject.endswith("1 not done, 1 done with flagged frames, 1 done")
+    places = [report.text.index(f"\n{name}: ") for name in ("broken", "dark", "good")]
     assert places == sorted(places)
-    assert f"frames 3,4 failed: {FAULT}" in letter.text
-    assert "frame 2 flagged: black" in letter.text
-    assert "&lt;fog&gt;.inc" in letter.html, "what a renderer says can't become markup"
-    assert len(letter.pictures) == 4, "one a job, and the frame that is flagged"
-    assert all(f"cid:{name}" in letter.html for name in letter.pictures)
-    assert "cid:" not in as_page(letter)
-    assert [job["occasion"] for job in letter.document["jobs"]] == ["failed", "flagged", "done"]
+    assert f"frames 3,4 failed: {FAULT}" in report.text
+    assert "frame 2 flagged: black" in report.text
+    assert "&lt;fog&gt;.inc" in report.html, "what a renderer says can't become markup"
+    assert len(report.pictures) == 4, "one a job, and the frame that is flagged"
+    assert all(f"cid:{name}" in report.html for name in report.pictures)
+    assert "cid:" not in as_page(report)
+    assert [job["occasion"] for job in report.document["jobs"]] == ["failed", "flagged", "done"]
 
 
 def test_jobs_of_earlier_nights_are_left_out(tmp_path: Path, scene: Path) -> None:
     whole_night(tmp_path, scene)
-    assert accounts_since(TEN + timedelta(hours=1), NOW) == []
-    letter = morning_report([], since=TEN, now=NOW)
-    assert "No job ran in this time." in letter.text
-    assert "No job ran in this time." in letter.html
+    assert summaries_since(TEN + timedelta(hours=1), NOW) == []
+    report = morning_report([], since=TEN, now=NOW)
+    assert "No job ran in this time." in report.text
+    assert "No job ran in this time." in report.html
 
 
-def test_a_skipped_run_is_told_with_its_reason(tmp_path: Path, scene: Path) -> None:
+def test_a_skipped_run_is_reported_with_its_reason(tmp_path: Path, scene: Path) -> None:
     job = job_in(tmp_path, scene, "late")
     register(job.job_id, job.out)
     store = open_store(job.out)
     record(store, "run-1", ev.RunSkipped(at_s=0, why="it was due 9 h ago"), job_id=job.job_id, at=TEN)
-    account = account_of(JobLocation(job_id=job.job_id, store=store), NOW)
-    assert (account.state, account.sentence, account.occasion) == (
+    summary = summarize_job(JobLocation(job_id=job.job_id, store=store), NOW)
+    assert (summary.state, summary.sentence, summary.occasion) == (
         "skipped",
         "it was due 9 h ago",
         Occasion.DONE,
     )
-    assert job_notification(account, NOW).subject == "late: skipped"
+    assert job_notification(summary, NOW).subject == "late: skipped"
 
 
 def test_a_run_that_comes_too_late_is_skipped(tmp_path: Path, scene: Path) -> None:

@@ -1,8 +1,9 @@
-"""What became of a job, for someone who wasn't there: its state, what failed and why, what stands out, and pictures."""
+"""Summary of a job for notifications and the morning report: state, failures, flagged frames, figures, pictures."""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -13,7 +14,7 @@ from frontburner.jobs.durations import format_span
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import make_job
 from frontburner.record.recorded_frames import footage_from_status
-from frontburner.record.registry import job_document
+from frontburner.record.registry import job_document, list_jobs
 from frontburner.record.snapshot import status_of
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
@@ -21,17 +22,19 @@ from tasks.notify_targets import Occasion
 from tasks.picture.products import SHEET, preview_of, sheet_preview
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from frontburner.record.job_status import JobStatus
     from frontburner.record.registry import JobLocation
 
 SKIPPED = "skipped"
-MOST_FLAGGED_SHOWN = 2
+MAX_FLAGGED_PICTURES = 2
 _ENDED = (RunState.COMPLETED, RunState.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountPicture:
-    """A picture, under its caption. ``name`` is how a letter calls it."""
+class SummaryPicture:
+    """A picture with its caption. ``name`` identifies it in a notification."""
 
     name: str
     caption: str
@@ -39,21 +42,21 @@ class AccountPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobAccount:
-    """What became of a job.
+class JobSummary:
+    """Summary of a job.
 
     Parameters
     ----------
     state
-        How its last run stands, in `frontburner.events.RunState`'s words, or ``skipped``.
+        State of its last run, a value of `frontburner.events.RunState`, or ``skipped``.
     failed, flagged
-        Number and reason of each frame that failed or stands out.
+        Number and reason of each frame that failed or was flagged.
     took_s, efficiency, nodes
-        Of the last run, where it ended with a report.
+        Figures of the last run, if it ended with a report.
     deadline
-        Whether it was ready in time, in a sentence.
+        Whether it was ready in time, in words; empty without a deadline.
     advice
-        The command that brings it on.
+        The command that continues it.
     """
 
     job_id: str
@@ -73,11 +76,11 @@ class JobAccount:
     outputs: str
     deadline: str
     advice: str
-    shown: tuple[AccountPicture, ...] = ()
+    pictures: tuple[SummaryPicture, ...] = ()
 
     @property
     def occasion(self) -> Occasion:
-        """What it is, to those who are told."""
+        """Occasion by which targets choose notifications."""
         if self.failed or self.state not in (RunState.COMPLETED.value, SKIPPED, RunState.RUNNING.value):
             return Occasion.FAILED
         return Occasion.FLAGGED if self.flagged else Occasion.DONE
@@ -89,12 +92,12 @@ class JobAccount:
 
     @property
     def flags(self) -> tuple[tuple[str, str], ...]:
-        """Frames that stand out in the same words, and the words."""
+        """Frames that were flagged for the same reason, and the reason."""
         return _grouped(self.flagged)
 
     @property
     def facts(self) -> str:
-        """Its figures on a line."""
+        """Its figures in a line."""
         parts = [f"{self.in_place} of {self.frames} frame{'' if self.frames == 1 else 's'} in place"]
         if self.took_s is not None:
             parts.append(format_span(self.took_s))
@@ -106,30 +109,30 @@ class JobAccount:
 
     def document(self) -> dict[str, Any]:
         """Return it as plain JSON values; pictures by their names."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("shown", "failed", "flagged")}
+        values = {name: value for name, value in asdict(self).items() if name not in ("pictures", "failed", "flagged")}
         return {
-            **told,
+            **values,
             "occasion": self.occasion.value,
             "failed": {str(frame): reason for frame, reason in self.failed},
             "flagged": {str(frame): sentence for frame, sentence in self.flagged},
             "products": dict(self.products),
-            "pictures": [f"{one.name}.jpg" for one in self.shown],
+            "pictures": [f"{picture.name}.jpg" for picture in self.pictures],
         }
 
 
-def account_of(place: JobLocation, now: datetime, *, name: str = "picture") -> JobAccount:
-    """Tell what became of a job.
+def summarize_job(place: JobLocation, now: datetime, *, prefix: str = "picture") -> JobSummary:
+    """Summarize a job.
 
     Parameters
     ----------
-    name
-        What the names of its pictures begin with.
+    prefix
+        Start of the names of its pictures.
     """
     status = status_of(place.store, place.job_id)
     report = _report(place) if status.state in _ENDED else {}
-    state, sentence, began, ended = _last(status, now)
+    state, sentence, began, ended = _last_run(status, now)
     first = next(iter(status.written.values()), ("",))[0]
-    return JobAccount(
+    return JobSummary(
         job_id=place.job_id,
         title=place.job_id.rpartition("-")[0] or place.job_id,
         state=state,
@@ -139,7 +142,7 @@ def account_of(place: JobLocation, now: datetime, *, name: str = "picture") -> J
         frames=status.frames,
         in_place=len(status.written),
         failed=tuple((frame, reason) for frame, (reason, _) in sorted(status.failed.items())),
-        flagged=tuple((frame, said) for frame, (_, said) in sorted(status.flagged.items())),
+        flagged=tuple((frame, reason) for frame, (_, reason) in sorted(status.flagged.items())),
         took_s=_took_s(status),
         efficiency=report.get("efficiency") if report.get("units") else None,
         nodes=report.get("nodes"),
@@ -147,22 +150,46 @@ def account_of(place: JobLocation, now: datetime, *, name: str = "picture") -> J
         outputs=str(PurePosixPath(first).parent) if "://" not in first else first.rpartition("/")[0],
         deadline=_deadline(report),
         advice=status.advice(now) if state != SKIPPED else "",
-        shown=_shown(place, status, name),
+        pictures=_pictures(place, status, prefix),
     )
 
 
-def _grouped(told: tuple[tuple[int, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Name frames of which the same is said together."""
-    frames: dict[str, list[int]] = {}
-    for frame, said in told:
-        frames.setdefault(said, []).append(frame)
+def summaries_since(
+    since: datetime, now: datetime, *, warn: Callable[[str], object] = lambda text: print(text, file=sys.stderr)
+) -> list[JobSummary]:
+    """Summarize this machine's jobs whose last run started, ended or was skipped since a time, or is running.
+
+    Parameters
+    ----------
+    warn
+        Called with a sentence about each job whose record can't be read.
+    """
+    summaries = []
+    for index, place in enumerate(list_jobs()):
+        try:
+            summary = summarize_job(place, now, prefix=f"job{index}")
+        except FrontburnerError as error:
+            warn(f"{place.job_id} is left out: {error}")
+            continue
+        last = summary.ended or summary.began
+        if last and (datetime.fromisoformat(last) >= since or summary.state == RunState.RUNNING.value):
+            summaries.append(summary)
+    return summaries
+
+
+def _grouped(reasons: tuple[tuple[int, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Group frames with the same reason."""
+    groups: dict[str, list[int]] = {}
+    for frame, reason in reasons:
+        groups.setdefault(reason, []).append(frame)
     return tuple(
-        (f"frame{'' if len(own) == 1 else 's'} {format_frames(tuple(own))}", said) for said, own in frames.items()
+        (f"frame{'' if len(frames) == 1 else 's'} {format_frames(tuple(frames))}", reason)
+        for reason, frames in groups.items()
     )
 
 
-def _last(status: JobStatus, now: datetime) -> tuple[str, str, str, str]:
-    """State, sentence, beginning and end of what happened last: a run, or one that was skipped."""
+def _last_run(status: JobStatus, now: datetime) -> tuple[str, str, str, str]:
+    """State, sentence, start and end of the last run, which may have been skipped."""
     run = status.last_runs[-1] if status.last_runs else None
     began, ended = (run.started, run.ended) if run else ("", "")
     if status.skipped:
@@ -180,12 +207,12 @@ def _took_s(status: JobStatus) -> float | None:
 
 
 def _deadline(report: dict[str, Any]) -> str:
-    """Say whether it was ready in time."""
+    """Whether it was ready in time, in words."""
     if report.get("made_it") is None:
         return ""
     due, end = (datetime.fromisoformat(report[key]) for key in ("finish_by", "expected_end"))
-    apart = format_span(abs((due - end).total_seconds()))
-    return f"ready with {apart} to spare for {due:%H:%M}" if report["made_it"] else f"not ready for {due:%H:%M}"
+    margin = format_span(abs((due - end).total_seconds()))
+    return f"ready with {margin} to spare for {due:%H:%M}" if report["made_it"] else f"not ready for {due:%H:%M}"
 
 
 def _report(place: JobLocation) -> dict[str, Any]:
@@ -196,29 +223,29 @@ def _report(place: JobLocation) -> dict[str, Any]:
     return report
 
 
-def _shown(place: JobLocation, status: JobStatus, name: str) -> tuple[AccountPicture, ...]:
-    """Choose pictures of a job: its contact sheet or a frame of its middle, and some of those that are flagged."""
+def _pictures(place: JobLocation, status: JobStatus, prefix: str) -> tuple[SummaryPicture, ...]:
+    """Choose pictures of a job: its contact sheet or a frame from its middle, and some flagged frames."""
     try:
         job = make_job(job_document(place, status))
         footage = footage_from_status(place.store, status, job)
-        there = [own for own in footage.frames if own.files]
-        wanted = [own for own in there if own.frame in status.flagged][:MOST_FLAGGED_SHOWN]
-        good = [own for own in there if own.frame not in status.flagged]
+        written = [frame for frame in footage.frames if frame.files]
+        flagged = [frame for frame in written if frame.frame in status.flagged][:MAX_FLAGGED_PICTURES]
+        good = [frame for frame in written if frame.frame not in status.flagged]
         pictures = []
-        if f"{job.title}{SHEET}" in map(_name, status.products.values()):
-            pictures.append((f"{len(there)} frames", sheet_preview(footage.title, place.store)))
+        if f"{job.title}{SHEET}" in map(_file_name, status.products.values()):
+            pictures.append((f"{len(written)} frames", sheet_preview(footage.title, place.store)))
             good = []
-        for own in [*good[len(good) // 2 :][:1], *wanted]:
-            flag = status.flagged.get(own.frame, ("", ""))[0]
-            caption = f"frame {own.frame}" + (f": {flag}" if flag else "")
-            pictures.append((caption, preview_of(own, place.store, footage.encoding)))
+        for frame in [*good[len(good) // 2 :][:1], *flagged]:
+            flag = status.flagged.get(frame.frame, ("", ""))[0]
+            caption = f"frame {frame.frame}" + (f": {flag}" if flag else "")
+            pictures.append((caption, preview_of(frame, place.store, footage.encoding)))
     except FrontburnerError:
         return ()
     return tuple(
-        AccountPicture(name=f"{name}-{at}", caption=caption, jpeg=jpeg)
-        for at, (caption, jpeg) in enumerate(pictures, start=1)
+        SummaryPicture(name=f"{prefix}-{index}", caption=caption, jpeg=jpeg)
+        for index, (caption, jpeg) in enumerate(pictures, start=1)
     )
 
 
-def _name(output: str) -> str:
+def _file_name(output: str) -> str:
     return PurePosixPath(output.replace("\\", "/")).name

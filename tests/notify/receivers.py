@@ -1,4 +1,4 @@
-"""Someone to tell: a mail server and a web server that keep what they are sent."""
+"""A mail server and a web server that keep what they receive."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ TOKEN = "hook-token-9f31"
 
 
 @dataclass(slots=True)
-class Heard:
-    """What targets were sent, and where they are."""
+class Receivers:
+    """Ports of the servers, and what they received."""
 
     home: Path
     smtp_port: int = 0
@@ -50,12 +50,12 @@ class Heard:
 
 
 class _Mailbox:
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
+    def __init__(self, receivers: Receivers) -> None:
+        self._receivers = receivers
 
     async def handle_DATA(self, *session: Any) -> str:  # noqa: N802 - aiosmtpd's name
         found = message_from_bytes(session[-1].content, policy=policy.default)
-        self._heard.mails.append(found)
+        self._receivers.mails.append(found)
         return "250 OK"
 
 
@@ -65,9 +65,9 @@ def _login(server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any)
 
 
 @contextmanager
-def hearing(home: Path) -> Iterator[Heard]:
+def run_receivers(home: Path) -> Iterator[Receivers]:
     """Run both servers until the context ends."""
-    found = Heard(home=home)
+    found = Receivers(home=home)
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
