@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 _PATH = re.compile(r"`((?:frontburner|tasks|storage|flows|tests|benchmarks|docs|scenes|addons)/[\w./*-]+)`")
-_TEST = re.compile(r"`(test_\w+\.py)`")
+_FILE = re.compile(r"`(\w+\.py)`")
+_FILES = {
+    path.name
+    for folder in ("frontburner", "tasks", "storage", "flows", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+}
 _NAME = re.compile(r"`((?:frontburner|tasks|storage|flows)(?:\.\w+)+)[`(]")
 
 
@@ -21,7 +26,7 @@ _NAME = re.compile(r"`((?:frontburner|tasks|storage|flows)(?:\.\w+)+)[`(]")
 def test_paths_on_a_page_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     missing = [path for path in _PATH.findall(text) if not any(ROOT.glob(path))]
-    missing += [name for name in _TEST.findall(text) if not any((ROOT / "tests").rglob(name))]
+    missing += sorted({*_FILE.findall(text)} - _FILES)
     assert not missing
 
 
