@@ -1,7 +1,7 @@
-"""Where things are on this machine: settings from the environment, each with a default that works.
+"""Settings of this machine, from environment variables, each with a default that works.
 
-A job that has a farm of its own has its own variables besides, in its context only: other jobs of the same process,
-in other threads, see none of them. What is started for a job is given `environment`.
+A job with an ephemeral farm overrides variables in its context only, so that other jobs of the same process, in other
+threads, don't see them. Processes that are started for a job get `environment`.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 PREFIX = "FRONTBURNER_"
-_own: ContextVar[Mapping[str, str]] = ContextVar("own variables", default={})  # noqa: B039 - it is never changed
+_overrides: ContextVar[Mapping[str, str]] = ContextVar("overrides", default={})  # noqa: B039 - never modified
 
 
 @contextmanager
 def settings_for(**variables: str) -> Iterator[None]:
-    """Have variables of the environment be others in this context, such as ``FRONTBURNER_SCHEDULER``."""
-    token = _own.set({**_own.get(), **variables})
+    """Override environment variables in this context, such as ``FRONTBURNER_SCHEDULER``."""
+    token = _overrides.set({**_overrides.get(), **variables})
     try:
         yield
     finally:
-        _own.reset(token)
+        _overrides.reset(token)
 
 
 def environment() -> dict[str, str]:
-    """Return the environment as this context has it: what a process gets that is started for the same job."""
-    return {**os.environ, **_own.get()}
+    """Return the environment of this context, for processes that are started for the same job."""
+    return {**os.environ, **_overrides.get()}
 
 
 class Settings(BaseSettings):
-    """Settings of this machine, read from ``FRONTBURNER_…`` variables of this context or of the environment."""
+    """Settings of this machine, read from ``FRONTBURNER_…`` variables of this context or the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
@@ -57,10 +57,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor such a folder
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Have this context's variables come before the environment's."""
-        named = {name: f"{PREFIX}{name.upper()}" for name in cls.model_fields}
-        own = {name: value for name, variable in named.items() if (value := _own.get().get(variable)) is not None}
-        return init_settings, InitSettingsSource(settings_cls, own), env_settings
+        """Give this context's overrides precedence over the environment."""
+        overrides = _overrides.get()
+        variables = {name: f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        values = {name: overrides[variable] for name, variable in variables.items() if variable in overrides}
+        return init_settings, InitSettingsSource(settings_cls, values), env_settings
 
     home: Path = Field(
         default_factory=lambda: user_data_path("frontburner"),
@@ -69,76 +70,74 @@ class Settings(BaseSettings):
     member: str = Field(
         default="person",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Whose papers are used on a farm this machine was let into: those of whoever is logged in, "
-        "or of a node of this name.",
+        description="Whose credentials are used on the farm this machine has joined: ``person`` is the logged-in user, "
+        "any other name a node.",
     )
     scheduler: str = Field(
         default_factory=lambda known: scheduler_of(known["home"], known["member"]),
-        description="Address of a running Dask scheduler, such as tls://10.0.0.5:8786; empty is the one of the farm "
-        "this user is logged in to, or else starts nodes here.",
+        description="Address of a running Dask scheduler, such as tls://10.0.0.5:8786; empty is that of the farm this "
+        "machine has joined, or else starts nodes here.",
     )
     cluster: str = Field(
-        default="", description="File of the cluster that nodes are started on; empty starts them on this machine."
+        default="", description="Cluster file that says where nodes are started; empty starts them on this machine."
     )
     files: str = Field(
         default="",
-        description="Store of scene files that travel, one for all jobs; empty keeps them in each job's own store.",
+        description="Store of transferred scene files, one for all jobs; empty keeps them in each job's store.",
     )
     scenes: str = Field(
-        default="",
-        description="Folders whose scenes people who may only submit can have rendered, with commas; empty is none.",
+        default="", description="Comma-separated folders of the scenes that submitters may render; empty is none."
     )
     pictures: str = Field(
         default="",
-        description="Where pictures of their jobs may go: folders or s3://bucket/prefix, with commas; the first is "
-        "taken if a job names none.",
+        description="Comma-separated folders or s3://bucket/prefix that submitters' jobs may write to; the first one "
+        "is the default.",
     )
     upload: ByteSize = Field(
         default=ByteSize(20_000_000_000),
-        description="The most bytes of a scene that is dropped on the monitor's page, such as 20GB.",
+        description="Maximum size of a scene that is dropped on the monitor's page, such as 20GB.",
     )
     store: str = Field(
         default="",
-        description="Store that pictures of runs of deployments go to where the job's `out` is relative; "
-        "empty keeps them in the folder the run works in.",
+        description="Store that runs of deployments write to if the job's `out` is relative; empty is the run's folder.",
     )
-    nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 chooses.")
+    nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 is automatic.")
     templates: Path | None = Field(
         default=None, description="Folder of job templates that several machines share; empty is none."
     )
 
 
-def listed(text: str) -> list[str]:
-    """Return what a setting lists with commas."""
+def comma_separated(text: str) -> list[str]:
+    """Split a comma-separated setting."""
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def scheduler_of(home: Path, member: str) -> str:
-    """Return the scheduler of the farm this machine was let into; empty if it is in none, or may not reach it."""
+    """Return the scheduler of the farm this machine has joined; empty if there is none, or it isn't reachable."""
     return str((membership_fields(home, member) or {}).get("scheduler", ""))
 
 
 def membership_fields(home: Path, member: str) -> dict[str, Any] | None:
-    """Return what this machine keeps of the farm it was let into; None if it is in none.
+    """Return this machine's membership in a farm; None if it has joined none.
 
     Raises
     ------
     FrontburnerError
         When it can't be read.
     """
-    note = home / "farm" / member / "farm.json"
+    path = home / "farm" / member / "farm.json"
     try:
-        fields: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise unreadable_membership(note, error) from None
+        raise unreadable_membership(path, error) from None
     return fields
 
 
-def unreadable_membership(note: Path, error: Exception) -> FrontburnerError:
-    """Return the error of a machine whose membership in a farm can't be read."""
+def unreadable_membership(path: Path, error: Exception) -> FrontburnerError:
+    """Return the error for a membership that can't be read."""
     return FrontburnerError(
-        reason=f"What this machine holds of its farm can't be read: {note}: {type(error).__name__}.",
-        remedy="Let it in again: `frontburner login` or `frontburner node join`, with a token.",
+        reason=f"This machine's membership in its farm can't be read: {path}: {type(error).__name__}.",
+        remedy="Join again: `frontburner login` or `frontburner node join`, with a token.",
     )

@@ -29,7 +29,7 @@ from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandl
 from frontburner.manager.metrics import MetricsApp
 from frontburner.monitor.app import make_app
 from frontburner.monitor.farm_source import LocalFarm
-from frontburner.settings import Settings, listed
+from frontburner.settings import Settings, comma_separated
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -101,7 +101,9 @@ def create_server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLCon
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
     _load_certificate(context, settings)
-    locations = AllowedLocations(scenes=listed(Settings().scenes), pictures=listed(Settings().pictures))
+    locations = AllowedLocations(
+        scenes=comma_separated(Settings().scenes), pictures=comma_separated(Settings().pictures)
+    )
     store = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
     enrolment = Enrolment(
         authority=Authority.open(settings.folder),

@@ -16,7 +16,7 @@ from frontburner.events import RunState
 from frontburner.record.registry import list_jobs
 from frontburner.record.snapshot import job_ids, status_of
 from frontburner.retention.rules import MIN_AGE_S, Group, Kind
-from frontburner.settings import Settings, listed
+from frontburner.settings import Settings, comma_separated
 from storage.bulk import map_concurrently
 from storage.disk_errors import translate_os_errors
 from storage.objects import open_store
@@ -57,7 +57,7 @@ class SceneUse:
 def scene_folders() -> list[Path]:
     """Folders of this machine that contain dropped scenes."""
     settings = Settings()
-    roots = [settings.home, *map(Path, listed(settings.scenes))]
+    roots = [settings.home, *map(Path, comma_separated(settings.scenes))]
     folders = dict.fromkeys(root.expanduser().resolve() / SUBMITTED_FOLDER for root in roots)
     return [folder for folder in folders if folder.is_dir()]
 
@@ -130,7 +130,7 @@ def mark_requested(scene: str) -> None:
 def _jobs(folders: Sequence[Path]) -> Iterator[tuple[ObjectStore, str]]:
     """Jobs that this machine ran, and all others in their stores and in those of dropped scenes' pictures."""
     known = list_jobs()
-    pictures = [f"{root.rstrip('/')}/{each.name}" for root in listed(Settings().pictures)
+    pictures = [f"{root.rstrip('/')}/{each.name}" for root in comma_separated(Settings().pictures)
                 for folder in folders for each in folder.iterdir() if _SCENE.fullmatch(each.name)]  # fmt: skip
     stores = {store.url: store for store in [*(job.store for job in known), *map(open_store, pictures)]}
     jobs = {(job.store.url, job.job_id) for job in known}

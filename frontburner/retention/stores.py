@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from frontburner.retention.dropped_scenes import DroppedScenes, scene_folders
 from frontburner.retention.rules import group_entries
@@ -15,27 +15,6 @@ if TYPE_CHECKING:
     from frontburner.record.registry import JobLocation
     from frontburner.retention.rules import Group
     from storage.objects import ObjectStore
-
-
-class Holding(Protocol):
-    """Something whose content is listed and pruned."""
-
-    @property
-    def name(self) -> str:
-        """Its address or path."""
-        ...
-
-    def groups(self, now_s: float) -> list[Group]:
-        """All it holds."""
-        ...
-
-    def assess(self, now_s: float) -> list[Group]:
-        """All it holds, with what jobs need marked."""
-        ...
-
-    def remove(self, group: Group) -> None:
-        """Remove a group."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +38,10 @@ class Store:
     def remove(self, group: Group) -> None:
         """Delete the objects of a group."""
         delete_all(self.store, group.keys)
+
+
+Holding: TypeAlias = Store | DroppedScenes
+"""Something whose content is listed, assessed and pruned."""
 
 
 def holdings(jobs: Iterable[JobLocation]) -> list[Holding]:
