@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default="",
-        description="Store that runs of deployments write to if the job's `out` is relative; empty is the run's folder.",
+        description="Store that deployments' runs write to if the job's `out` is relative; empty is the run's folder.",
     )
     nodes: int = Field(default=0, ge=0, description="Nodes to start here when there is no scheduler; 0 is automatic.")
     templates: Path | None = Field(
