@@ -44,10 +44,10 @@ def list_(*, out: Out = None, json: Json = False) -> int:
         from storage.bulk import map_concurrently
 
         found, failed = [], False
-        for place, status in map_concurrently(_status, list_jobs(out)):
+        for location, status in map_concurrently(_status, list_jobs(out)):
             if isinstance(status, FrontburnerError):
                 failed = True
-                print_err(f"The status of {place.job_id} is unknown: {status}")
+                print_err(f"The status of {location.job_id} is unknown: {status}")
             else:
                 found.append(status)
         print_result([status.document(_now()) for status in found], jobs_table(found, _now()), as_json=json)
@@ -56,14 +56,14 @@ def list_(*, out: Out = None, json: Json = False) -> int:
     return guarded_with_farm(act)
 
 
-def _status(place: JobLocation) -> tuple[JobLocation, JobStatus | FrontburnerError]:
+def _status(location: JobLocation) -> tuple[JobLocation, JobStatus | FrontburnerError]:
     """Return the status of a job, or the error of reading it."""
     from frontburner.record.snapshot import status_of
 
     try:
-        return place, status_of(place.store, place.job_id)
+        return location, status_of(location.store, location.job_id)
     except FrontburnerError as error:
-        return place, error
+        return location, error
 
 
 @app.command
@@ -75,8 +75,8 @@ def show(name: Name, *, out: Out = None, json: Json = False) -> int:
         from frontburner.record.registry import find_job
         from frontburner.record.snapshot import status_of
 
-        place = find_job(name, out)
-        status = status_of(place.store, place.job_id)
+        location = find_job(name, out)
+        status = status_of(location.store, location.job_id)
         print_result(status.document(_now()), job_tables(status, _now()), as_json=json)
         return OK
 
@@ -209,13 +209,13 @@ def priority(name: Name, value: int, *, out: Out = None) -> int:
         from frontburner.control.desired_state import MOST_URGENT, current_user, set_priority
         from frontburner.record.registry import JobActionRefused, find_job
 
-        place = find_job(name, out)
+        location = find_job(name, out)
         if not 0 <= value <= MOST_URGENT:
             raise JobActionRefused(
                 reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; a higher one gets nodes first."
             )
-        set_priority(place.store, place.job_id, value, at=_now(), by=current_user())
-        print_err(f"{place.job_id} has priority {value} from now on.")
+        set_priority(location.store, location.job_id, value, at=_now(), by=current_user())
+        print_err(f"{location.job_id} has priority {value} from now on.")
         return OK
 
     return guarded_with_farm(act)

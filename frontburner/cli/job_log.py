@@ -38,18 +38,18 @@ class EventFilter:
 
 
 def show_log(
-    place: JobLocation, wanted: EventFilter, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
+    location: JobLocation, wanted: EventFilter, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
 ) -> None:
     """Show the events of a job's record, and with ``follow`` new ones until its run ends or is lost."""
-    watch, position = RunWatch(place=place), ""
+    watch, position = RunWatch(place=location), ""
     if last is not None:
-        events = read_last_events(place.store, place.job_id, last, wanted)
+        events = read_last_events(location.store, location.job_id, last, wanted)
         for _, event in events:
             show(event)
         position = events[-1][0] if events else ""
     while True:
         running = follow and watch.poll().open
-        for at, event in read_events(place.store, place.job_id, after=position):
+        for at, event in read_events(location.store, location.job_id, after=position):
             position = at
             if wanted(event):
                 show(event)

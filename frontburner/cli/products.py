@@ -41,15 +41,15 @@ def movie(
         from tasks.picture.movie import Codec
         from tasks.picture.products import make_movie
 
-        place = find_job(name, out)
-        job, footage = load_footage(place)
+        location = find_job(name, out)
+        job, footage = load_footage(location)
         given = {name: value for name, value in {"movie": codec, "fps": fps}.items() if value}
         job = make_job(job.model_dump() | given)
         movies = {}
         for each in job.movie or [Codec.H264]:
             with _progress(f"{each} movie", len(footage.frames)) as advance:
-                product = make_movie(footage, each, parse_fps(job.fps), place.store, reuse=False, on_read=advance)
-            movies[f"{each} movie"] = place.store.locate(product.key)
+                product = make_movie(footage, each, parse_fps(job.fps), location.store, reuse=False, on_read=advance)
+            movies[f"{each} movie"] = location.store.locate(product.key)
         print_result(movies, movies.values(), as_json=json)
         return OK
 
@@ -67,11 +67,11 @@ def sheet(name: Name, *, out: Out = None, json: Json = False) -> int:
         from frontburner.record.snapshot import status_of
         from tasks.picture.products import make_sheet
 
-        place = find_job(name, out)
-        _, footage = load_footage(place)
-        flags = {frame: fault for frame, (fault, _) in status_of(place.store, place.job_id).flagged.items()}
+        location = find_job(name, out)
+        _, footage = load_footage(location)
+        flags = {frame: fault for frame, (fault, _) in status_of(location.store, location.job_id).flagged.items()}
         caption = f"frames {format_frames(tuple(each.frame for each in footage.frames))}"
-        url = place.store.locate(make_sheet(footage, flags, caption, place.store, reuse=False).key)
+        url = location.store.locate(make_sheet(footage, flags, caption, location.store, reuse=False).key)
         print_result({"contact sheet": url}, [url], as_json=json)
         return OK
 
@@ -97,12 +97,12 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
         from frontburner.record.registry import find_job
         from tasks.picture.products import inspect
 
-        place = find_job(name, out)
-        _, footage = load_footage(place)
+        location = find_job(name, out)
+        _, footage = load_footage(location)
         count = len(footage.frames)
         with _progress("checking", count) as advance:
-            findings = inspect(footage, place.store, on_read=advance)
-        _record(place, findings, count)
+            findings = inspect(footage, location.store, on_read=advance)
+        _record(location, findings, count)
         flagged = {str(each.frame): {"fault": each.fault.value, "sentence": each.sentence} for each in findings}
         lines = [f"frame {each.frame}: {each.sentence}" for each in findings]
         lines.append(f"{count} frames checked, {len(findings) or 'none'} flagged.")
@@ -111,28 +111,28 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
             return OK
         frames = format_frames(tuple(finding.frame for finding in findings))
         if rerender:
-            return rerun(place, RerunRequest(frames=frames), local_run(nodes, as_json=False)) or OK
-        print_err(f"To render them again: frontburner job rerun {place.job_id} --frames {frames}")
+            return rerun(location, RerunRequest(frames=frames), local_run(nodes, as_json=False)) or OK
+        print_err(f"To render them again: frontburner job rerun {location.job_id} --frames {frames}")
         return FRAMES_FAILED
 
     return guarded_with_farm(act)
 
 
-def _record(place: JobLocation, findings: Sequence[Finding], frames: int) -> None:
+def _record(location: JobLocation, findings: Sequence[Finding], frames: int) -> None:
     """Add the findings to the job's record, unless a run is writing there."""
     from frontburner import events as ev
     from frontburner.record.event_log import new_run_name
     from frontburner.record.event_writer import EventWriter
     from frontburner.record.snapshot import status_of
 
-    if status_of(place.store, place.job_id).open:
+    if status_of(location.store, location.job_id).open:
         return
 
     def now() -> datetime:
         return datetime.now().astimezone()
 
-    run = new_run_name(place.store, place.job_id, now(), "checked")
-    with EventWriter(store=place.store, job_id=place.job_id, run=run, now=now) as recorder:
+    run = new_run_name(location.store, location.job_id, now(), "checked")
+    with EventWriter(store=location.store, job_id=location.job_id, run=run, now=now) as recorder:
         recorder.take(ev.FramesChecked(at_s=0.0, frames=frames))
         for each in findings:
             recorder.take(ev.FrameFlagged(at_s=0.0, frame=each.frame, fault=each.fault, sentence=each.sentence))

@@ -60,11 +60,11 @@ class Job:
 
     Parameters
     ----------
-    place
+    location
         The job's identity, and the store of its record.
     """
 
-    place: JobLocation
+    location: JobLocation
     _watch: RunWatch = field(init=False, repr=False)
     _process: BackgroundRun | None = field(init=False, default=None, repr=False)
     _earlier_runs: int = field(init=False, default=-1, repr=False)
@@ -73,12 +73,12 @@ class Job:
     """Whether that request went to a Prefect deployment."""
 
     def __post_init__(self) -> None:
-        self._watch = RunWatch(place=self.place)
+        self._watch = RunWatch(place=self.location)
 
     @property
     def job_id(self) -> str:
         """The job's identity, as `frontburner job` takes it."""
-        return self.place.job_id
+        return self.location.job_id
 
     def status(self) -> JobStatus:
         """Return the job's state, fraction done, frames written and failed, nodes, and seconds left."""
@@ -134,7 +134,7 @@ class Job:
 
     def resume(self, *, nodes: int = 0) -> None:
         """Resume the job, whatever ended it: at its Prefect deployment if it has one, else in a new process."""
-        self._start_run(lambda local: runs.resume(self.place, local), nodes)
+        self._start_run(lambda local: runs.resume(self.location, local), nodes)
 
     def rerun(self, frames: str = "", *, failed: bool = False, missing: bool = False, nodes: int = 0) -> None:
         """Run the job again: whatever isn't in place or, after an edit of the scene, whatever the edit changed.
@@ -149,7 +149,7 @@ class Job:
             Of ``frames``, only those that aren't in place.
         """
         request = runs.RerunRequest(frames=frames, failed=failed, missing=missing)
-        self._start_run(lambda local: runs.rerun(self.place, request, local), nodes)
+        self._start_run(lambda local: runs.rerun(self.location, request, local), nodes)
 
     def _start_run(self, start: Callable[[runs.LocalRun[BackgroundRun]], BackgroundRun | None], nodes: int) -> None:
         """Start another run, unless there is nothing to do."""
@@ -169,7 +169,7 @@ class Job:
     def _request_stop(self, state: DesiredState) -> None:
         while self._starting(self._watch.poll()):
             time.sleep(POLL_INTERVAL_S)  # a run that starts resets the desired state
-        request_stop(self.place, state, _LOG.info)
+        request_stop(self.location, state, _LOG.info)
 
     def _starting(self, status: JobStatus) -> bool:
         """Whether a run that was requested here is still to start."""
@@ -205,7 +205,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
     use_local_farm()
     check_job(job)
     resolved = with_absolute_paths(job)
-    submitted = Job(place=JobLocation(job_id=resolved.job_id, store=open_store(resolved.out)))
+    submitted = Job(location=JobLocation(job_id=resolved.job_id, store=open_store(resolved.out)))
     submitted._earlier_runs = submitted.status().runs  # noqa: SLF001 - set by its constructor function only
     submitted._process = launch(resolved, nodes=nodes, detached=stays)  # noqa: SLF001
     return submitted
@@ -214,7 +214,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
 def list_jobs(out: str | None = None) -> list[Job]:
     """Return the jobs that this machine has run, or those of a store; the last one first."""
     use_local_farm()
-    return [Job(place=place) for place in registry.list_jobs(out)]
+    return [Job(location=location) for location in registry.list_jobs(out)]
 
 
 def find_job(name: str, out: str | None = None) -> Job:
@@ -226,4 +226,4 @@ def find_job(name: str, out: str | None = None) -> Job:
         When there is none, or more than one.
     """
     use_local_farm()
-    return Job(place=registry.find_job(name, out))
+    return Job(location=registry.find_job(name, out))

@@ -43,7 +43,7 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     }
     assert before < set(same.pictures())
     assert all(Path(each).is_file() for each in same.pictures())
-    assert find_job(job.job_id[:-2]).place.job_id == job.job_id
+    assert find_job(job.job_id[:-2]).location.job_id == job.job_id
 
 
 def test_what_can_t_be_rendered_is_refused_before_a_process_is_started(desk: Path) -> None:
