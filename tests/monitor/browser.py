@@ -64,7 +64,7 @@ class Visit:
 
     def asked(self) -> None:
         """Wait until what was dropped has been read, and its form is there."""
-        self.page.locator("form.ask").wait_for(timeout=WAIT_MS)
+        self.page.locator("form.job-form").wait_for(timeout=WAIT_MS)
 
     def grave(self) -> list[str]:
         """What axe finds that is serious or critical."""

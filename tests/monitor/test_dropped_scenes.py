@@ -45,9 +45,9 @@ bpy.ops.export_scene.gltf(filepath=sys.argv[2] + "/cube.glb", export_format="GLB
 """
 ENDED = """() => /completed|frames failed|stopped by an error|couldn't start/.exec(
     document.querySelector('main').innerText)?.[0]"""
-WHOLE = """() => { const shown = document.querySelector('.look img');
+WHOLE = """() => { const shown = document.querySelector('.zoom img');
     return shown?.src.startsWith('blob:') && shown.naturalWidth > 0; }"""
-SHOWN = """() => { const shown = document.querySelector('.look img'), c = document.createElement('canvas');
+SHOWN = """() => { const shown = document.querySelector('.zoom img'), c = document.createElement('canvas');
     [c.width, c.height] = [shown.naturalWidth, shown.naturalHeight];
     c.getContext('2d').drawImage(shown, 0, 0);
     return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; }"""
@@ -66,7 +66,7 @@ def made(tmp_path: Path) -> Path:
 
 def render(visit: Visit, out: Path, **fields: str) -> None:
     """Have what was dropped rendered as asked, and see its picture."""
-    visit.page.locator("form.ask").wait_for(timeout=WAIT_MS)
+    visit.page.locator("form.job-form").wait_for(timeout=WAIT_MS)
     for label, value in fields.items():
         visit.page.get_by_label(label).fill(value)
     visit.page.get_by_label("Pictures go to").fill(str(out))

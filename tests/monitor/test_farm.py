@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["prefect", "studio"]
 
-PAINTED = """() => { const c = document.querySelector('.easel canvas'); if (!c || !c.width) return 0;
+PAINTED = """() => { const c = document.querySelector('.viewer canvas'); if (!c || !c.width) return 0;
     const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
     let n = 0; for (let i = 3; i < p.length; i += 4) n += p[i] > 0; return n / (p.length / 4); }"""
 
@@ -53,11 +53,11 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
         farm: dict[str, Any] = {**prefect, "FRONTBURNER_SCHEDULER": address}
         with the_monitor(studio, **farm) as page:
             visit.go(page)
-            visit.sees("The farm is ready, and has no job.")
+            visit.sees("The farm is ready and has no jobs.")
             with studio.start("render", still, "--out", studio.folder / "out", **farm) as command:
                 visit.page.locator("a.job").first.click(timeout=WAIT_MS)
                 until(lambda: visit.page.evaluate(PAINTED) > 0.3)
-                visit.page.locator(".at rect").first.wait_for()
+                visit.page.locator(".in-flight rect").first.wait_for()
                 job = visit.page.url.rsplit("/", 1)[1]
                 visit.press("Suspend")
                 command.communicate(timeout=TIMEOUT_S)
@@ -73,7 +73,7 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
             until(lambda: nodes(studio)["node-1"]["state"] != "paused")
             visit.turn(f"job/{job}")
             visit.page.get_by_text("completed").first.wait_for(timeout=WAIT_MS)
-            until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth") == 640)
+            until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth") == 640)
             assert state(studio, job) == "completed"
             assert not list((studio.folder / "out" / "_frontburner" / "jobs" / job / "parts").glob("*.jpg"))
             with studio.start("render", walk, "--frames", "1-6", "--out", studio.folder / "out", **farm) as command:
@@ -81,9 +81,9 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
                 assert command.returncode == 0
             visit.turn("jobs")
             visit.page.get_by_role("link", name="walk").click()
-            until(lambda: visit.page.locator(".shot[data-frame='p'] img").count() == 6)
+            until(lambda: visit.page.locator(".frame-cell[data-frame='p'] img").count() == 6)
             until(
                 lambda: visit.page.evaluate(
-                    "[...document.querySelectorAll('.shot img')].every(i => i.naturalWidth > 0)"
+                    "[...document.querySelectorAll('.frame-cell img')].every(i => i.naturalWidth > 0)"
                 )
             )

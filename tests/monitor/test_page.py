@@ -54,7 +54,7 @@ def test_without_a_farm_it_says_how_to_start_one(stage: Stage, visit: Visit) -> 
     scenes.no_farm(stage)
     with serving(stage) as address:
         visit.go(address)
-        visit.sees("Nothing is on the stove.")
+        visit.sees("No jobs yet.")
         visit.sees("frontburner farm start")
         visit.turn("nodes")
         visit.sees("No farm runs here.")
@@ -65,7 +65,7 @@ def test_a_farm_without_a_job_waits_for_one(stage: Stage, visit: Visit) -> None:
     stage.nodes[0]["state"] = "idle"
     with serving(stage) as address:
         visit.go(address)
-        visit.sees("The farm is ready, and has no job.")
+        visit.sees("The farm is ready and has no jobs.")
 
 
 def test_a_job_that_waits_for_a_node_says_for_which(stage: Stage, visit: Visit) -> None:
@@ -79,7 +79,7 @@ def test_a_job_that_waits_for_a_node_says_for_which(stage: Stage, visit: Visit) 
 def shown(visit: Visit) -> list[int]:
     """How opaque the still is in the middle of each of its quarters, 0 where nothing was drawn."""
     opaque: list[int] = visit.page.evaluate(
-        """() => { const c = document.querySelector('.easel canvas'), p = c?.getContext('2d'); if (!p) return [];
+        """() => { const c = document.querySelector('.viewer canvas'), p = c?.getContext('2d'); if (!p) return [];
         return [[.25, .25], [.75, .25], [.25, .75], [.75, .75]].map(([x, y]) =>
             p.getImageData(x * c.width, y * c.height, 1, 1).data[3]); }"""
     )
@@ -92,7 +92,7 @@ def test_a_still_appears_part_by_part(stage: Stage, visit: Visit) -> None:
     with serving(stage) as address:
         visit.go(address, f"job/{scenes.ROOM}")
         until(lambda: shown(visit) == [255, 255, 0, 0])
-        assert visit.page.locator(".at rect").count() == 2, "what nodes are at is outlined"
+        assert visit.page.locator(".in-flight rect").count() == 2, "what nodes are at is outlined"
         third = scenes.quarters()[2]
         put_part(stage, scenes.ROOM, third, gradient(80, 320, 180))
         telling.tell(finished("n1", third, 20, done=9))
@@ -118,12 +118,12 @@ def test_parts_that_go_between_being_listed_and_asked_for_are_no_error(stage: St
         stage.store.write("room.0000.png", picture)
         telling.tell(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(stage, scenes.ROOM, 0)))
         telling.write()
-        visit.sees("All of it is rendered")
+        visit.sees("Completely rendered")
         until(lambda: shown(visit) == [255] * 4)
         before = len(asked)
         telling.tell(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
         telling.write()
-        until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth > 0"))
+        until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth > 0"))
         assert len(asked) == before, "parts of a picture that is in place aren't asked for"
 
 
@@ -136,7 +136,7 @@ def test_a_still_without_a_png_is_shown_small_and_offers_only_what_there_is(stag
     telling.write()
     with serving(stage) as address:
         visit.go(address, f"job/{scenes.ROOM}")
-        until(lambda: visit.page.evaluate("document.querySelector('.look img')?.naturalWidth") == 320)
+        until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth") == 320)
         assert visit.page.locator("figcaption a").all_inner_texts() == ["EXR"]
 
 
@@ -145,9 +145,9 @@ def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> 
     scenes.sequence(stage)
     with serving(stage) as address:
         visit.go(address, f"job/{scenes.WALK}")
-        visit.page.locator(".shot").nth(23).wait_for()
-        assert visit.page.locator(".shot[data-frame='p'] img").count() == 12
-        until(lambda: visit.page.evaluate("[...document.querySelectorAll('.shot img')].every(i => i.naturalWidth > 0)"))
+        visit.page.locator(".frame-cell").nth(23).wait_for()
+        assert visit.page.locator(".frame-cell[data-frame='p'] img").count() == 12
+        until(lambda: visit.page.evaluate("[...document.querySelectorAll('.frame-cell img')].every(i => i.naturalWidth > 0)"))
         visit.press("Play the frames in place")
         seen: set[str] = set()
 
@@ -160,7 +160,7 @@ def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> 
         visit.page.get_by_role("button", name="Frame 3, in place").click()
         until(lambda: visit.page.locator(".at-frame").inner_text() == "3")
         visit.page.get_by_role("button", name="in place 12", exact=False).last.click()
-        until(lambda: visit.page.locator(".shot").count() == 12)
+        until(lambda: visit.page.locator(".frame-cell").count() == 12)
 
 
 def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(stage: Stage, browser: Browser) -> None:
@@ -169,13 +169,13 @@ def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(sta
     with serving(stage) as address, visiting(browser, reduced_motion="reduce") as visit:
         page = visit.page
         visit.go(address, f"job/{scenes.WALK}")
-        page.locator(".shot[data-frame='p'] img").nth(11).wait_for()
+        page.locator(".frame-cell[data-frame='p'] img").nth(11).wait_for()
 
         def frame() -> str:
             return page.locator(".at-frame").inner_text()
 
         assert frame() == "12"
-        page.wait_for_function("() => document.querySelector('.screen img')?.naturalWidth > 0")
+        page.wait_for_function("() => document.querySelector('.player-screen img')?.naturalWidth > 0")
         assert page.get_by_role("button", name="Play the frames in place").is_enabled(), "and not pressed by itself"
         assert frame() == "12"
         page.evaluate("document.querySelector('main').focus({preventScroll: true})")
@@ -214,7 +214,7 @@ def test_frames_are_played_as_fast_as_was_chosen(stage: Stage, visit: Visit) -> 
     scenes.sequence(stage, ends=ev.RunState.COMPLETED)
     with serving(stage) as address:
         visit.go(address, f"job/{scenes.WALK}")
-        visit.page.locator(".shot").nth(23).wait_for()
+        visit.page.locator(".frame-cell").nth(23).wait_for()
         visit.press("Play the frames in place")
         told = visit.page.evaluate(
             """() => new Promise(done => { const at = document.querySelector('.at-frame'), seen = [];
@@ -262,11 +262,11 @@ def test_a_lost_monitor_is_said_and_found_again(stage: Stage, browser: Browser) 
     with visiting(browser) as visit:
         with serving(stage) as address:
             visit.go(address)
-            visit.page.locator(".line[data-line='live']").wait_for()
+            visit.page.locator(".connection[data-connection='live']").wait_for()
         visit.sees("The monitor doesn't answer")
         port = int(address.rsplit(":", 1)[1].rstrip("/"))
         with serving(stage, port=port):
-            visit.page.locator(".line[data-line='live']").wait_for(timeout=WAIT_MS)
+            visit.page.locator(".connection[data-connection='live']").wait_for(timeout=WAIT_MS)
             assert visit.page.get_by_role("alert").count() == 0
 
 
@@ -354,7 +354,7 @@ def test_who_may_only_look_is_shown_no_controls(stage: Stage, visit: Visit) -> N
     scenes.sequence(stage)
     with serving(stage, allowed=lambda _, right: right == "look") as address:
         visit.go(address, f"job/{scenes.WALK}")
-        visit.page.locator(".shot").first.wait_for()
+        visit.page.locator(".frame-cell").first.wait_for()
         assert visit.page.locator(".controls").count() == 0
 
 
@@ -380,7 +380,7 @@ def test_it_is_walked_by_keyboard_alone(stage: Stage, visit: Visit) -> None:
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="The room", level=1).wait_for()
         page.keyboard.press("Escape")
-        page.get_by_role("heading", name="Under way").wait_for()
+        page.get_by_role("heading", name="Running").wait_for()
         page.keyboard.press("g")
         page.keyboard.press("n")
         page.get_by_role("table", name="Nodes").wait_for()
@@ -433,7 +433,7 @@ def test_axe_finds_nothing_grave(stage: Stage, browser: Browser, theme: Theme) -
                 visit.page.wait_for_load_state("load")
                 visit.page.locator("main h1").first.wait_for(state="attached")
                 if where.startswith("job/"):
-                    visit.page.locator(".easel").first.wait_for()
+                    visit.page.locator(".viewer").first.wait_for()
                 found[f"{where} {size[0]}"] = visit.grave()
                 assert visit.errors == []
     note(**{f"axe_{theme}_grave": sum(map(len, found.values())), f"axe_{theme}_pages": len(found)})
@@ -464,5 +464,5 @@ def test_what_changes_is_shown_without_reloading(stage: Stage, visit: Visit) -> 
         telling.tell(ev.RunEnded(at_s=119.5, state=ev.RunState.SUSPENDED))
         telling.write()
         visit.sees("suspended")
-        until(lambda: "walk: suspended" in visit.page.locator("p.aloud").inner_text())
+        until(lambda: "walk: suspended" in visit.page.locator("p.visually-hidden").inner_text())
         assert visit.page.evaluate("window.same")

@@ -151,8 +151,8 @@ def test_a_thousand_nodes_change_within_a_tenth_of_a_second(great: Great, visit:
 def test_ten_thousand_frames_change_within_a_tenth_of_a_second(great: Great, visit: Visit) -> None:
     session = watch(visit)
     visit.go(great.address, f"job/{JOB}")
-    visit.page.locator(".shot").first.wait_for()
-    assert visit.page.locator(".shot").count() < ROWS
+    visit.page.locator(".frame-cell").first.wait_for()
+    assert visit.page.locator(".frame-cell").count() < ROWS
 
     def shown() -> str:
         return great.in_place
@@ -166,4 +166,4 @@ def test_ten_thousand_frames_change_within_a_tenth_of_a_second(great: Great, vis
     assert found["longest_task_ms"] < UPDATE_MS, found
     visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     visit.page.get_by_role("button", name="Frame 10000, waiting").wait_for()
-    assert visit.page.locator(".shot").count() < ROWS
+    assert visit.page.locator(".frame-cell").count() < ROWS

@@ -69,7 +69,7 @@ def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Recep
         page.get_by_label("Samples").fill("8")
         page.get_by_label("an animation").check()
         visit.press("Render")
-        visit.sees("Say which frames, such as 1-48")
+        visit.sees("Enter frames, such as 1-48")
         page.get_by_label("Frames").fill("1-3")
         page.get_by_label("Priority").fill("80")
         visit.press("Render")
@@ -139,7 +139,7 @@ def test_what_is_too_large_or_no_scene_is_said_and_another_can_be_dropped(
     with serving(stage, drops=reception) as address, visiting(browser) as visit:
         visit.go(address, "submit")
         drop(visit, ("ball.json", "x" * 1001))
-        visit.page.get_by_role("alert").get_by_text("The files have 1 kB, and at most 1 kB are taken.").wait_for()
+        visit.page.get_by_role("alert").get_by_text("The files have 1 kB; at most 1 kB are accepted.").wait_for()
         drop(visit, ("wood.png", "wood"), on="main")
         visit.page.get_by_role("alert").get_by_text("There is no scene among the files.").wait_for()
         until(lambda: reception.uploads is not None and list(reception.uploads.folder.iterdir()) == [])

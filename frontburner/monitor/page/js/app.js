@@ -1,7 +1,7 @@
-// The page as a whole: where one is, whether the monitor is there, and the way between jobs and nodes.
+// The whole page: routing, the connection to the monitor, and the header.
 import { html, render, useEffect, useMemo, useRef, useState } from "./view.js";
 import { follow } from "./follow.js";
-import { Glyph, Nothing, Said } from "./pieces.js";
+import { EmptyPage, Glyph, Toasts } from "./pieces.js";
 import { Jobs } from "./jobs.js";
 import { Job } from "./job.js";
 import { Nodes } from "./nodes.js";
@@ -9,32 +9,32 @@ import { Node } from "./node.js";
 import { Submit } from "./submit.js";
 import { plural } from "./words.js";
 
-function here() {
+function currentRoute() {
   const [kind = "jobs", name = ""] = location.hash.replace(/^#\/?/, "").split("/");
   return { kind: kind || "jobs", name: decodeURIComponent(name) };
 }
 
-function usePlace() {
-  const [place, set] = useState(here);
+function useRoute() {
+  const [route, set] = useState(currentRoute);
   useEffect(() => {
-    const moved = () => { set(here()); scrollTo(0, 0); document.querySelector("main")?.focus({ preventScroll: true }); };
-    addEventListener("hashchange", moved);
-    return () => removeEventListener("hashchange", moved);
+    const changed = () => { set(currentRoute()); scrollTo(0, 0); document.querySelector("main")?.focus({ preventScroll: true }); };
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
   }, []);
-  return place;
+  return route;
 }
 
 function useFarm() {
-  const [farm, set] = useState({ document: null, line: "asking" });
+  const [farm, set] = useState({ document: null, connection: "connecting" });
   useEffect(() => follow("api/stream",
     (document) => set((before) => ({ ...before, document })),
-    (line) => set((before) => (before.line === line ? before : { ...before, line }))), []);
+    (connection) => set((before) => (before.connection === connection ? before : { ...before, connection }))), []);
   return farm;
 }
 
 function useMe() {
-  const [me, set] = useState({ operate: false, submit: false, asking: true });
-  useEffect(() => { fetch("api/me").then((answer) => answer.json()).then(set, () => {}); }, []);
+  const [me, set] = useState({ operate: false, submit: false, loading: true });
+  useEffect(() => { fetch("api/me").then((response) => response.json()).then(set, () => {}); }, []);
   return me;
 }
 
@@ -43,13 +43,13 @@ const THEMES = { auto: "as the system", light: "light", dark: "dark" };
 function Theme() {
   const [theme, set] = useState(document.documentElement.dataset.theme || "auto");
   const next = { auto: "light", light: "dark", dark: "auto" }[theme];
-  const turn = () => {
+  const change = () => {
     set(next);
     if (next === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = next;
-    try { localStorage.setItem("theme", next); } catch { /* it holds until the page is closed */ }
+    try { localStorage.setItem("theme", next); } catch { /* it lasts until the page is closed */ }
   };
-  return html`<button class="quiet theme" onClick=${turn} aria-label=${`Colours: ${THEMES[theme]}. Change to ${THEMES[next]}`}
+  return html`<button class="quiet theme" onClick=${change} aria-label=${`Colours: ${THEMES[theme]}. Change to ${THEMES[next]}`}
       title=${`Colours: ${THEMES[theme]}`}>
     <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.600"/>
       ${theme !== "light" && html`<path d="M8 2a6 6 0 0 ${theme === "dark" ? "1 0 12 6 6 0 0 1 0-12" : "1 0 12"}Z" fill="currentColor"/>`}</svg></button>`;
@@ -58,7 +58,7 @@ function Theme() {
 function Brand({ hot }) {
   const rays = [0, 45, 90, 135, 180, 225, 270, 315];
   return html`<a class="brand" href="#/jobs" aria-label="Frontburner" data-hot=${hot}><svg viewBox="0 0 32 32" aria-hidden="true">
-    ${rays.map((turn) => html`<path d="M16 3.500v6" transform=${`rotate(${turn} 16 16)`}/>`)}<circle cx="16" cy="16" r="3"/></svg>
+    ${rays.map((angle) => html`<path d="M16 3.500v6" transform=${`rotate(${angle} 16 16)`}/>`)}<circle cx="16" cy="16" r="3"/></svg>
     <span>Frontburner</span></a>`;
 }
 
@@ -69,13 +69,13 @@ function Summary({ farm, jobs, nodes }) {
   const running = count(jobs, (job) => job.running);
   if (farm.state === "none" && !running) return html`<p class="summary">No farm runs here</p>`;
   return html`<p class="summary"><span><b>${rendering}</b> of ${plural(nodes.length, "node")} rendering</span>
-    <span><b>${running}</b> ${running === 1 ? "job" : "jobs"} under way</span>
+    <span><b>${running}</b> ${running === 1 ? "job" : "jobs"} running</span>
     ${wrong > 0 && html`<a href="#/nodes" data-tone="warn"><${Glyph} of="warn"/> ${plural(wrong, "node")} in trouble</a>`}</p>`;
 }
 
-/** Says aloud, and in the title, what changed while one looked elsewhere. */
-function useNews(jobs) {
-  const [news, set] = useState("");
+/** Announces changes of jobs to screen readers, and shows the progress in the title. */
+function useAnnouncements(jobs) {
+  const [announcement, set] = useState("");
   const before = useRef(null);
   useEffect(() => {
     const states = Object.fromEntries(jobs.map((job) => [job.id, job.state]));
@@ -88,7 +88,7 @@ function useNews(jobs) {
     const title = running.length ? `${Math.floor(100 * running[0].fraction)} % ${running[0].title}` : "";
     document.title = title ? `${title} · Frontburner` : "Frontburner";
   }, [jobs]);
-  return news;
+  return announcement;
 }
 
 function useKeys() {
@@ -100,7 +100,7 @@ function useKeys() {
       else if (first === "g" && event.key === "j") location.hash = "#/jobs";
       else if (first === "g" && event.key === "n") location.hash = "#/nodes";
       else if (first === "g" && event.key === "s") location.hash = "#/submit";
-      else if (event.key === "Escape" && here().name) location.hash = here().kind === "node" ? "#/nodes" : "#/jobs";
+      else if (event.key === "Escape" && currentRoute().name) location.hash = currentRoute().kind === "node" ? "#/nodes" : "#/jobs";
       first = event.key;
     };
     addEventListener("keydown", pressed);
@@ -109,15 +109,15 @@ function useKeys() {
 }
 
 function App() {
-  const place = usePlace();
-  const { document: known, line } = useFarm();
+  const route = useRoute();
+  const { document: known, connection } = useFarm();
   const me = useMe();
   const jobs = useMemo(() => Object.values(known?.jobs || {}).sort((a, b) => (b.running - a.running) || (a.nth - b.nth)), [known?.jobs]);
   const nodes = useMemo(() => Object.values(known?.nodes || {}).sort(byName), [known?.nodes]);
-  const news = useNews(jobs);
+  const announcement = useAnnouncements(jobs);
   useKeys();
-  const farm = known?.farm || { state: "asking" };
-  const tab = place.kind === "submit" ? "submit" : place.kind.startsWith("node") ? "nodes" : "jobs";
+  const farm = known?.farm || { state: "connecting" };
+  const tab = route.kind === "submit" ? "submit" : route.kind.startsWith("node") ? "nodes" : "jobs";
   return html`
     <a class="skip" href="#content" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>To the content</a>
     <header class="top">
@@ -128,23 +128,23 @@ function App() {
         ${me.submit && html`<a href="#/submit" aria-current=${tab === "submit" ? "page" : undefined}>Submit</a>`}
       </nav>
       ${known ? html`<${Summary} farm=${farm} jobs=${jobs} nodes=${nodes}/>` : html`<p class="summary"></p>`}
-      <span class="line" data-line=${line} role="status">${line === "lost" ? "Connection lost" : line === "live" ? "live" : ""}</span>
+      <span class="connection" data-connection=${connection} role="status">${connection === "lost" ? "Connection lost" : connection === "live" ? "live" : ""}</span>
       <${Theme}/>
     </header>
-    ${line === "lost" && html`<p class="lost" role="alert"><${Glyph} of="warn"/> The monitor doesn't answer: what you see is as it was. It is tried again;
-      if it was ended, <code>frontburner monitor</code> starts it.</p>`}
-    ${farm.state === "away" && html`<p class="lost" role="alert"><${Glyph} of="warn"/> ${farm.reason} ${farm.remedy}</p>`}
+    ${connection === "lost" && html`<p class="banner" role="alert"><${Glyph} of="warn"/> The monitor doesn't answer: this page shows its last state, and goes on
+      trying. If it was stopped, <code>frontburner monitor</code> starts it.</p>`}
+    ${farm.state === "away" && html`<p class="banner" role="alert"><${Glyph} of="warn"/> ${farm.reason} ${farm.remedy}</p>`}
     <main id="content" tabIndex="-1" data-busy=${!known}>
-      ${!known ? html`<p class="first">Asking the farm …</p>`
-        : place.kind === "job" ? html`<${Job} key=${place.name} id=${place.name} job=${known.jobs[place.name]} looked=${known.looked} expected=${known.expected?.[place.name]} nodes=${known.nodes} me=${me} dashboard=${farm.dashboard}/>`
-        : place.kind === "node" ? html`<${Node} key=${place.name} name=${place.name} node=${known.nodes[place.name]} jobs=${jobs} me=${me}/>`
-        : place.kind === "nodes" ? html`<${Nodes} nodes=${nodes} jobs=${known.jobs} farm=${farm} me=${me}/>`
-        : place.kind === "submit" ? html`<${Submit} me=${me}/>`
-        : place.kind === "jobs" ? html`<${Jobs} jobs=${jobs} nodes=${nodes} farm=${farm} looked=${known.looked}/>`
-        : html`<${Nothing} title="There is no such page."><p><a href="#/jobs">To the jobs</a></p></${Nothing}>`}
+      ${!known ? html`<p class="placeholder">Connecting to the farm …</p>`
+        : route.kind === "job" ? html`<${Job} key=${route.name} id=${route.name} job=${known.jobs[route.name]} looked=${known.looked} expected=${known.expected?.[route.name]} nodes=${known.nodes} me=${me} dashboard=${farm.dashboard}/>`
+        : route.kind === "node" ? html`<${Node} key=${route.name} name=${route.name} node=${known.nodes[route.name]} jobs=${jobs} me=${me}/>`
+        : route.kind === "nodes" ? html`<${Nodes} nodes=${nodes} jobs=${known.jobs} farm=${farm} me=${me}/>`
+        : route.kind === "submit" ? html`<${Submit} me=${me}/>`
+        : route.kind === "jobs" ? html`<${Jobs} jobs=${jobs} nodes=${nodes} farm=${farm} looked=${known.looked}/>`
+        : html`<${EmptyPage} title="There is no such page."><p><a href="#/jobs">To the jobs</a></p></${EmptyPage}>`}
     </main>
-    <p class="aloud" aria-live="polite">${news}</p>
-    <${Said}/>`;
+    <p class="visually-hidden" aria-live="polite">${announcement}</p>
+    <${Toasts}/>`;
 }
 
 const names = new Intl.Collator("en", { numeric: true });

@@ -1,4 +1,4 @@
-// Documents of the monitor, followed as they change: all of one first, then merge patches (RFC 7396).
+// Subscriptions to documents of the monitor: first the whole document, then merge patches (RFC 7396).
 import { useEffect, useState } from "./view.js";
 
 export function merge(before, change) {
@@ -13,43 +13,43 @@ export function merge(before, change) {
 }
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-const SILENT_MS = 12000;
+const TIMEOUT_MS = 12000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
 
 /**
- * Follow an address; `show` is called with the document, at most once a picture of the screen. What rests is let go
- * while nobody looks: a browser has six connections to a server, for all its tabs.
+ * Follow an address; `show` is called with the document, at most once per frame of the screen. With `closeWhenHidden`,
+ * the connection is closed while the page is hidden: a browser has six connections to a server, for all its tabs.
  */
-export function follow(address, show, say, rests = false) {
-  let document_ = null, source = null, timer = 0, retry = 0, tries = 0, drawn = 0, over = false;
-  const draw = () => { drawn = 0; if (document_ && !over) show(document_); };
-  const soon = () => { if (!drawn) drawn = globalThis.document.hidden ? setTimeout(draw, 500) : requestAnimationFrame(draw); };
-  const heard = () => {
+export function follow(address, show, onConnection, closeWhenHidden = false) {
+  let document_ = null, source = null, timer = 0, retry = 0, tries = 0, scheduled = 0, closed = false;
+  const draw = () => { scheduled = 0; if (document_ && !closed) show(document_); };
+  const schedule = () => { if (!scheduled) scheduled = globalThis.document.hidden ? setTimeout(draw, 500) : requestAnimationFrame(draw); };
+  const received = () => {
     tries = 0;
-    say?.("live");
+    onConnection?.("live");
     clearTimeout(timer);
-    timer = setTimeout(lost, SILENT_MS);
+    timer = setTimeout(lost, TIMEOUT_MS);
   };
   const lost = () => {
-    if (over) return;
+    if (closed) return;
     source?.close();
     clearTimeout(timer);
     clearTimeout(retry);
-    say?.("lost");
+    onConnection?.("lost");
     retry = setTimeout(open, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
   };
   const open = () => {
     source = new EventSource(address);
-    source.addEventListener("whole", (event) => { document_ = JSON.parse(event.data); heard(); soon(); });
-    source.addEventListener("patch", (event) => { document_ = merge(document_ || {}, JSON.parse(event.data)); heard(); soon(); });
-    source.addEventListener("alive", heard);
+    source.addEventListener("whole", (event) => { document_ = JSON.parse(event.data); received(); schedule(); });
+    source.addEventListener("patch", (event) => { document_ = merge(document_ || {}, JSON.parse(event.data)); received(); schedule(); });
+    source.addEventListener("alive", received);
     source.onerror = lost;
   };
   const close = () => { source?.close(); clearTimeout(timer); clearTimeout(retry); };
-  const turned = () => { close(); if (!globalThis.document.hidden) open(); };
-  if (rests) globalThis.document.addEventListener("visibilitychange", turned);
+  const visibilityChanged = () => { close(); if (!globalThis.document.hidden) open(); };
+  if (closeWhenHidden) globalThis.document.addEventListener("visibilitychange", visibilityChanged);
   open();
-  return () => { over = true; close(); globalThis.document.removeEventListener("visibilitychange", turned); };
+  return () => { closed = true; close(); globalThis.document.removeEventListener("visibilitychange", visibilityChanged); };
 }
 
 export function useFollow(address) {
@@ -58,11 +58,11 @@ export function useFollow(address) {
   return found.address === address ? found.document : null;
 }
 
-/** Ask for something to be done; returns what is said of it. */
+/** Perform an action; returns the response. */
 export async function act(address, given = {}) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(address, {
+    response = await fetch(address, {
       method: "POST",
       headers: { "content-type": "application/json", "x-frontburner": "1" },
       body: JSON.stringify(given),
@@ -70,10 +70,10 @@ export async function act(address, given = {}) {
   } catch {
     throw new Error("The monitor doesn't answer. Is it still running?");
   }
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) {
-    const said = [told.reason || `The monitor answered ${answer.status}.`, told.remedy].filter(Boolean).join(" ");
-    throw Object.assign(new Error(said), { fields: told.fields });
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const message = [body.reason || `The monitor answered ${response.status}.`, body.remedy].filter(Boolean).join(" ");
+    throw Object.assign(new Error(message), { fields: body.fields });
   }
-  return told;
+  return body;
 }

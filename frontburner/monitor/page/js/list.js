@@ -1,43 +1,43 @@
-// Long lists and sheets of which only what is seen is drawn, walked by the arrow keys.
+// Virtual lists and grids: only visible cells are rendered; arrow keys move the focus.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
-const BEYOND = 6;
+const OVERSCAN = 6; // rows beyond the visible ones
 
-function useSeen(box, rows, height) {
-  const [seen, set] = useState([0, 30]);
-  const look = () => {
+function useVisibleRows(box, rows, height) {
+  const [visible, set] = useState([0, 30]);
+  const measure = () => {
     if (!box.current) return;
     const top = box.current.getBoundingClientRect().top;
-    const from = Math.max(0, Math.min(rows, Math.floor(-top / height) - BEYOND));
-    const to = Math.max(from, Math.min(rows, Math.ceil((innerHeight - top) / height) + BEYOND));
+    const from = Math.max(0, Math.min(rows, Math.floor(-top / height) - OVERSCAN));
+    const to = Math.max(from, Math.min(rows, Math.ceil((innerHeight - top) / height) + OVERSCAN));
     set((before) => (before[0] === from && before[1] === to ? before : [from, to]));
   };
-  useLayoutEffect(look); // what stands above may have grown
+  useLayoutEffect(measure); // content above may have grown
   useLayoutEffect(() => {
-    let waits = 0;
-    const soon = () => { if (!waits) waits = requestAnimationFrame(() => { waits = 0; look(); }); };
+    let pending = 0;
+    const soon = () => { if (!pending) pending = requestAnimationFrame(() => { pending = 0; measure(); }); };
     addEventListener("scroll", soon, { passive: true });
     addEventListener("resize", soon);
-    return () => { cancelAnimationFrame(waits); removeEventListener("scroll", soon); removeEventListener("resize", soon); };
+    return () => { cancelAnimationFrame(pending); removeEventListener("scroll", soon); removeEventListener("resize", soon); };
   }, [rows, height]);
-  return seen;
+  return visible;
 }
 
 /**
- * @param items what is listed
- * @param height pixels of a row
- * @param columns how many stand side by side
- * @param draw makes the inside of a cell: (item, nth, focusable) => …; focusable is spread on what takes the focus
+ * @param items the items
+ * @param height height of a row in pixels
+ * @param columns cells in a row
+ * @param draw renders a cell: (item, nth, focusable) => …; focusable is spread on the element that takes the focus
  */
 export function List({ items, height, columns = 1, draw, keyOf, label, kind = "list", className = "", gap = 0 }) {
   const box = useRef(null);
   const [active, setActive] = useState(0);
-  const wants = useRef(false);
+  const moveFocus = useRef(false);
   const rows = Math.ceil(items.length / columns);
-  const [from, to] = useSeen(box, rows, height);
+  const [from, to] = useVisibleRows(box, rows, height);
   useEffect(() => {
-    if (!wants.current) return;
-    wants.current = false;
+    if (!moveFocus.current) return;
+    moveFocus.current = false;
     box.current.querySelector(`[data-nth="${active}"] [data-focus]`)?.focus({ preventScroll: true });
   });
   const go = (nth) => {
@@ -46,7 +46,7 @@ export function List({ items, height, columns = 1, draw, keyOf, label, kind = "l
     const head = 64;
     if (top < head) scrollBy(0, top - head);
     else if (top + height > innerHeight) scrollBy(0, top + height - innerHeight + 8);
-    wants.current = true;
+    moveFocus.current = true;
     setActive(next);
   };
   const onKeyDown = (event) => {
@@ -68,7 +68,7 @@ export function List({ items, height, columns = 1, draw, keyOf, label, kind = "l
         left: `${(100 * (nth % columns)) / columns}%`, width: columns > 1 ? `calc(${100 / columns}% - ${gap}px)` : "100%" }}>
     ${draw(items[nth], nth, { "data-focus": "", tabIndex: nth === active ? 0 : -1 })}
   </div>`;
-  return html`<div class=${`long ${className}`} ref=${box} role=${kind === "list" ? "list" : "rowgroup"} aria-label=${label}
+  return html`<div class=${`virtual-list ${className}`} ref=${box} role=${kind === "list" ? "list" : "rowgroup"} aria-label=${label}
       style=${{ height: `${rows * height}px` }} onKeyDown=${onKeyDown}>${shown.map(cell)}</div>`;
 }
 
@@ -87,9 +87,9 @@ export function useWidth(box, start = 900) {
 export function useMedia(query) {
   const [matches, set] = useState(() => globalThis.matchMedia(query).matches);
   useEffect(() => {
-    const media = globalThis.matchMedia(query), look = () => set(media.matches);
-    media.addEventListener("change", look);
-    return () => media.removeEventListener("change", look);
+    const media = globalThis.matchMedia(query), update = () => set(media.matches);
+    media.addEventListener("change", update);
+    return () => media.removeEventListener("change", update);
   }, [query]);
   return matches;
 }

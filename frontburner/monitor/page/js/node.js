@@ -1,16 +1,16 @@
-// One node: what it does and did, how its machine fares, what is wrong with it and what to do.
+// A node: what it renders and rendered, the load of its machine, what is wrong and what to do.
 import { html, useEffect, useRef } from "./view.js";
 import { useFollow } from "./follow.js";
 import { NodeControls } from "./controls.js";
-import { Fact, Glyph, Nothing, State } from "./pieces.js";
+import { EmptyPage, Fact, Glyph, State } from "./pieces.js";
 import { jobPage } from "./jobs.js";
 import { clock, clockSeconds, gib, plural, rate, span, tone } from "./words.js";
 
 export function Node({ name, node, jobs, me }) {
   const all = useFollow(`api/stream/node/${encodeURIComponent(name)}`);
-  if (!node) return html`<${Nothing} title=${`No node is called ${name}.`}><p>It may have left the farm.</p><p><a href="#/nodes">To the nodes</a></p></${Nothing}>`;
+  if (!node) return html`<${EmptyPage} title=${`No node is called ${name}.`}><p>It may have left the farm.</p><p><a href="#/nodes">To the nodes</a></p></${EmptyPage}>`;
   const cores = node.threads || 1;
-  return html`<article class="one">
+  return html`<article class="page-content">
     <div class="title"><p class="back"><a href="#/nodes">Nodes</a></p><h1>${node.name}</h1><${State} of=${node.state}/>
       ${me.operate && html`<${NodeControls} node=${node} jobs=${jobs}/>`}</div>
     <dl class="facts wide">
@@ -23,41 +23,41 @@ export function Node({ name, node, jobs, me }) {
       <${Fact} name="units">${node.units || 0}</${Fact}>
       <${Fact} name="failures" of=${node.failures ? "bad" : undefined}>${node.failures || 0}</${Fact}>
     </dl>
-    <${Wrong} node=${node}/>
-    ${all && html`<section class="card wide"><h2>What it rendered of late</h2>
-      ${all.spans?.length ? html`<${Spans} spans=${all.spans}/>` : html`<p class="dim">Nothing, for jobs that are under way.</p>`}</section>`}
+    <${Problems} node=${node}/>
+    ${all && html`<section class="card wide"><h2>Recent units</h2>
+      ${all.spans?.length ? html`<${Spans} spans=${all.spans}/>` : html`<p class="dim">None for running jobs.</p>`}</section>`}
     ${all?.load?.length > 1 && html`<section class="card wide"><h2>Processor and memory</h2><${Load} load=${all.load} cores=${cores}/></section>`}
-    ${all?.mishaps?.length > 0 && html`<section class="card wide"><h2>What went wrong</h2><ol class="lines">
-      ${all.mishaps.map(([at, words, job]) => html`<li data-tone="warn" key=${at + words}><time dateTime=${at}>${clockSeconds(at)}</time> ${words} <a href=${jobPage(job)}>${job}</a></li>`)}</ol></section>`}
-    <section class="card wide"><h2>Node</h2><dl class="told">
+    ${all?.mishaps?.length > 0 && html`<section class="card wide"><h2>Failures</h2><ol class="events">
+      ${all.mishaps.map(([at, reason, job]) => html`<li data-tone="warn" key=${at + reason}><time dateTime=${at}>${clockSeconds(at)}</time> ${reason} <a href=${jobPage(job)}>${job}</a></li>`)}</ol></section>`}
+    <section class="card wide"><h2>Node</h2><dl class="properties">
       ${node.host && html`<div><dt>machine</dt><dd>${node.host}</dd></div>`}
-      <div><dt>renderers</dt><dd>${(node.renders || []).join(", ") || "none has been tried yet"}</dd></div>
+      <div><dt>renderers</dt><dd>${(node.renders || []).join(", ") || "not checked yet"}</dd></div>
       <div><dt>groups</dt><dd>${(node.groups || []).join(", ") || "none"}</dd></div>
       <div><dt>hours</dt><dd>${node.hours || "always"}</dd></div>
-      ${node.excluded?.length > 0 && html`<div><dt>kept from</dt><dd>${node.excluded.join(", ")}</dd></div>`}</dl></section>
+      ${node.excluded?.length > 0 && html`<div><dt>excluded from</dt><dd>${node.excluded.join(", ")}</dd></div>`}</dl></section>
   </article>`;
 }
 
-function Wrong({ node }) {
-  const told = (node.problems || []).map((problem, nth) => [problem, node.remedies?.[nth] || `frontburner node check ${node.name} looks again, and says what to do.`]);
-  if (node.aside) told.push([`A job has set it aside: ${node.aside}`, "It gets work again after a while. Look at its failures below."]);
-  if (!told.length && !node.why) return null;
-  return html`<section class="trouble" data-tone=${told.length ? "warn" : tone(node.state)} aria-label="Why it takes no work">
-    ${told.map(([problem, remedy]) => html`<div key=${problem}><h2><${Glyph} of="warn"/> ${problem}</h2><p class="advice">${remedy}</p></div>`)}
-    ${node.why && !told.some(([problem]) => problem === node.why) && html`<p>It takes no work: ${node.why}.</p>`}</section>`;
+function Problems({ node }) {
+  const problems = (node.problems || []).map((problem, nth) => [problem, node.remedies?.[nth] || `frontburner node check ${node.name} checks it again, and says what to do.`]);
+  if (node.aside) problems.push([`A job has excluded it: ${node.aside}`, "It gets work again after a while. See its failures below."]);
+  if (!problems.length && !node.why) return null;
+  return html`<section class="problems" data-tone=${problems.length ? "warn" : tone(node.state)} aria-label="Why it takes no work">
+    ${problems.map(([problem, remedy]) => html`<div key=${problem}><h2><${Glyph} of="warn"/> ${problem}</h2><p class="advice">${remedy}</p></div>`)}
+    ${node.why && !problems.some(([problem]) => problem === node.why) && html`<p>It takes no work: ${node.why}.</p>`}</section>`;
 }
 
-function usePen(draw, deps) {
+function useCanvas(draw, deps) {
   const canvas = useRef(null);
   useEffect(() => {
     const paint = () => {
       const box = canvas.current;
       if (!box) return;
-      const dots = devicePixelRatio, wide = box.clientWidth, high = box.clientHeight;
-      box.width = wide * dots;
-      box.height = high * dots;
+      const scale = devicePixelRatio, wide = box.clientWidth, high = box.clientHeight;
+      box.width = wide * scale;
+      box.height = high * scale;
       const pen = box.getContext("2d"), style = getComputedStyle(box);
-      pen.scale(dots, dots);
+      pen.scale(scale, scale);
       pen.font = `12px ${style.fontFamily}`;
       draw(pen, wide, high, (name) => style.getPropertyValue(name));
     };
@@ -71,7 +71,7 @@ function usePen(draw, deps) {
 
 function Spans({ spans }) {
   const from = Math.max(spans[0][0], spans.at(-1)[1] - 1800), to = spans.at(-1)[1], width = Math.max(1, to - from);
-  const canvas = usePen((pen, wide, high, colour) => {
+  const canvas = useCanvas((pen, wide, high, colour) => {
     const x = (at) => ((at - from) / width) * wide;
     pen.fillStyle = colour("--track");
     pen.fillRect(0, 4, wide, high - 24);
@@ -88,13 +88,13 @@ function Spans({ spans }) {
     pen.textAlign = "right";
     pen.fillText(clockSeconds(to * 1000), wide, high);
   }, [spans]);
-  const words = `${plural(spans.length, "unit")} from ${clock(new Date(spans[0][0] * 1000).toISOString())} on`;
-  return html`<canvas ref=${canvas} class="plot low" role="img" aria-label=${words}></canvas>
-    <p class="key"><span><i data-of="hot"></i>rendering</span><span><i data-of="rest"></i>opening the scene</span><span><i data-of="bad"></i>not needed after all</span><span class="dim">${words}</span></p>`;
+  const summary = `${plural(spans.length, "unit")} from ${clock(new Date(spans[0][0] * 1000).toISOString())} on`;
+  return html`<canvas ref=${canvas} class="plot low" role="img" aria-label=${summary}></canvas>
+    <p class="key"><span><i data-of="hot"></i>rendering</span><span><i data-of="rest"></i>opening the scene</span><span><i data-of="bad"></i>discarded</span><span class="dim">${summary}</span></p>`;
 }
 
 function Load({ load, cores }) {
-  const canvas = usePen((pen, wide, high, colour) => {
+  const canvas = useCanvas((pen, wide, high, colour) => {
     const first = load[0][0], width = Math.max(1, load.at(-1)[0] - first);
     const line = (value, stroke, fill) => {
       pen.beginPath();

@@ -1,4 +1,4 @@
-// Small pieces that all pages are made of.
+// Small components that all pages use.
 import { html, useEffect, useRef, useState } from "./view.js";
 import { tone } from "./words.js";
 
@@ -26,8 +26,8 @@ export function Bar({ value, of = "hot", label, failed = 0 }) {
 export const Fact = ({ name, children, title, of }) => html`<div class="fact" title=${title} data-tone=${of}>
   <dt>${name}</dt><dd>${children}</dd></div>`;
 
-/** A dialog that asks before something is done. */
-export function Ask({ title, go, danger, onGo, onClose, children }) {
+/** A dialog for the arguments or the confirmation of an action. */
+export function Dialog({ title, go, danger, onGo, onClose, children }) {
   const box = useRef(null);
   useEffect(() => {
     const dialog = box.current, before = document.activeElement;
@@ -39,9 +39,9 @@ export function Ask({ title, go, danger, onGo, onClose, children }) {
     onGo(new FormData(event.target));
     onClose();
   };
-  return html`<dialog ref=${box} onCancel=${onClose} onClick=${(event) => event.target === box.current && onClose()} aria-labelledby="asks">
+  return html`<dialog ref=${box} onCancel=${onClose} onClick=${(event) => event.target === box.current && onClose()} aria-labelledby="dialog-title">
     <form onSubmit=${submit}>
-      <h2 id="asks">${title}</h2>
+      <h2 id="dialog-title">${title}</h2>
       ${children}
       <div class="choices">
         <button type="button" onClick=${onClose}>Not now</button>
@@ -51,30 +51,30 @@ export function Ask({ title, go, danger, onGo, onClose, children }) {
   </dialog>`;
 }
 
-// What was said lately: shown below for a while, and read out.
-let tellToast = () => {};
-export const say = (words, bad = false) => tellToast({ words, bad, id: Math.random() });
+// Messages: shown below for a while, and read out by screen readers.
+let addToast = () => {};
+export const toast = (text, bad = false) => addToast({ text, bad, id: Math.random() });
 
-export function Said() {
+export function Toasts() {
   const [all, set] = useState([]);
   useEffect(() => {
-    tellToast = (one) => {
-      set((before) => [...before.slice(-2), one]);
-      setTimeout(() => set((before) => before.filter((each) => each.id !== one.id)), one.bad ? 15000 : 6000);
+    addToast = (added) => {
+      set((before) => [...before.slice(-2), added]);
+      setTimeout(() => set((before) => before.filter((each) => each.id !== added.id)), added.bad ? 15000 : 6000);
     };
-    return () => { tellToast = () => {}; };
+    return () => { addToast = () => {}; };
   }, []);
-  return html`<div class="said" role="status" aria-live="polite">
-    ${all.map((one) => html`<p key=${one.id} class=${one.bad ? "bad" : ""}>${one.words}
-      <button class="quiet" aria-label="Close" onClick=${() => set(all.filter((each) => each !== one))}>×</button></p>`)}
+  return html`<div class="toasts" role="status" aria-live="polite">
+    ${all.map((each) => html`<p key=${each.id} class=${each.bad ? "bad" : ""}>${each.text}
+      <button class="quiet" aria-label="Close" onClick=${() => set(all.filter((other) => other !== each))}>×</button></p>`)}
   </div>`;
 }
 
-export function Nothing({ title, children }) {
-  return html`<div class="nothing"><h2>${title}</h2>${children}</div>`;
+export function EmptyPage({ title, children }) {
+  return html`<div class="empty-page"><h2>${title}</h2>${children}</div>`;
 }
 
 export const formatsOf = (job) => job.formats || ["png", "exr"];
 
-/** Links to the files of a picture, one a format. */
+/** Links to the files of a picture, one for each format. */
 export const Files = ({ job, file }) => formatsOf(job).map((ending) => html`<a key=${ending} href=${file(ending)} target="_blank">${ending.toUpperCase()}</a> `);

@@ -1,21 +1,21 @@
-// A sequence: a strip of all frames, a screen that plays those in place, and a contact sheet of ten thousand or more.
+// The frames of a sequence: a player with a strip of all frames, and a contact sheet for ten thousand frames or more.
 import { html, useEffect, useMemo, useRef, useState } from "./view.js";
 import { jobAddress, rerunFrames } from "./controls.js";
 import { List, useWidth } from "./list.js";
 import { Files } from "./pieces.js";
 import { plural } from "./words.js";
 
-const FULL = { w: "waiting", r: "rendering", s: "being stitched", p: "in place", f: "failed" };
-const AHEAD = 16;
-const PATIENCE_MS = 1500;
+const STATES = { w: "waiting", r: "rendering", s: "being stitched", p: "in place", f: "failed" };
+const PRELOADED = 16;
+const LOAD_TIMEOUT_MS = 1500;
 const RATES = [6, 12, 24, 25, 30];
 
-const small = (job, frame, px) => `${jobAddress(job.id)}/frames/${frame}/small?px=${px}&v=${job.runs}`;
+const thumbnail = (job, frame, px) => `${jobAddress(job.id)}/frames/${frame}/small?px=${px}&v=${job.runs}`;
 
 export function Sheet({ job, frames, failures = {}, me }) {
   const numbers = useMemo(() => Object.keys(frames).map(Number).sort((a, b) => a - b), [frames]);
   const [at, setAt] = useState(null);
-  const [plays, setPlays] = useState(false);
+  const [playing, setPlaying] = useState(false);
   const [only, setOnly] = useState("");
   const box = useRef(null), width = useWidth(box);
   const counts = useMemo(() => {
@@ -28,19 +28,19 @@ export function Sheet({ job, frames, failures = {}, me }) {
   const shown = only ? numbers.filter((frame) => frames[frame] === only) : numbers;
   const columns = Math.max(2, Math.floor((width + 8) / 148));
   const height = Math.round(((width / columns) - 8) * 9 / 16) + 30;
-  const pick = (frame) => { setPlays(false); setAt(frame); };
-  const step = (way) => { // from where the key before it led, though that isn't drawn yet
-    setPlays(false);
-    setAt((at) => numbers[Math.max(0, Math.min(numbers.length - 1, numbers.indexOf(from(at)) + way))]);
+  const pick = (frame) => { setPlaying(false); setAt(frame); };
+  const step = (offset) => { // relative to the previous key press, which may not be rendered yet
+    setPlaying(false);
+    setAt((at) => numbers[Math.max(0, Math.min(numbers.length - 1, numbers.indexOf(from(at)) + offset))]);
   };
-  if (!numbers.length) return html`<div class="easel empty"><p>${job.running ? "The scene is being opened; its frames appear here." : "Nothing is known of its frames yet."}</p></div>`;
+  if (!numbers.length) return html`<div class="viewer empty"><p>${job.running ? "The scene is being opened; its frames appear here." : "Its frames aren't known yet."}</p></div>`;
   return html`<div ref=${box}>
-    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} pick=${pick} step=${step} plays=${plays} setPlays=${setPlays} failures=${failures} me=${me}/>
+    <${Player} job=${job} numbers=${numbers} frames=${frames} current=${current} setAt=${setAt} pick=${pick} step=${step} playing=${playing} setPlaying=${setPlaying} failures=${failures} me=${me}/>
     <div class="head sheet-head"><h2>Contact sheet</h2>
-      <div class="sieve" role="group" aria-label="Show only frames that are">
+      <div class="filter" role="group" aria-label="Show only frames that are">
         <button aria-pressed=${!only} onClick=${() => setOnly("")}>all <b>${numbers.length.toLocaleString("en-GB")}</b></button>
         ${["p", "r", "s", "w", "f"].filter((state) => counts[state]).map((state) => html`<button key=${state} data-frame=${state} aria-pressed=${only === state}
-          onClick=${() => setOnly(only === state ? "" : state)}><i></i>${FULL[state]} <b>${counts[state].toLocaleString("en-GB")}</b></button>`)}
+          onClick=${() => setOnly(only === state ? "" : state)}><i></i>${STATES[state]} <b>${counts[state].toLocaleString("en-GB")}</b></button>`)}
       </div></div>
     <${List} items=${shown} height=${height} gap=${8} columns=${columns} keyOf=${(frame) => frame} label="Frames" className="sheet"
       draw=${(frame, _, focus) => html`<${Cell} job=${job} frame=${frame} state=${frames[frame]} on=${frame === current} focus=${focus} pick=${() => pick(frame)}/>`}/>
@@ -48,12 +48,12 @@ export function Sheet({ job, frames, failures = {}, me }) {
 }
 
 function Cell({ job, frame, state, on, focus, pick }) {
-  return html`<button class="shot" data-frame=${state} aria-pressed=${on} ...${focus} onClick=${pick} aria-label=${`Frame ${frame}, ${FULL[state]}`}>
-    <span class="picture">${state === "p" && html`<img src=${small(job, frame, 160)} alt="" loading="lazy" decoding="async"/>`}</span>
+  return html`<button class="frame-cell" data-frame=${state} aria-pressed=${on} ...${focus} onClick=${pick} aria-label=${`Frame ${frame}, ${STATES[state]}`}>
+    <span class="picture">${state === "p" && html`<img src=${thumbnail(job, frame, 160)} alt="" loading="lazy" decoding="async"/>`}</span>
     <span class="number"><i></i>${frame}</span></button>`;
 }
 
-/** Every frame as a stroke of its state's colour; where there are more than pixels, the one that matters most. */
+/** Every frame as a bar in the colour of its state; if frames outnumber pixels, the most important state is shown. */
 function Strip({ numbers, frames, current }) {
   const canvas = useRef(null);
   useEffect(() => {
@@ -62,7 +62,7 @@ function Strip({ numbers, frames, current }) {
       if (!box) return;
       const wide = Math.max(1, Math.round(box.clientWidth * devicePixelRatio)), pen = box.getContext("2d");
       const style = getComputedStyle(box);
-      const colours = Object.fromEntries(Object.keys(FULL).map((state) => [state, style.getPropertyValue(`--frame-${state}`)]));
+      const colours = Object.fromEntries(Object.keys(STATES).map((state) => [state, style.getPropertyValue(`--frame-${state}`)]));
       if (box.width !== wide) { box.width = wide; box.height = 14; }
       pen.clearRect(0, 0, wide, 14);
       const each = wide / numbers.length;
@@ -71,9 +71,9 @@ function Strip({ numbers, frames, current }) {
         const to = numbers.length > wide ? Math.max(from + 1, Math.floor(((x + 1) * numbers.length) / wide)) : x + 1;
         let state = "p";
         for (let nth = from; nth < to; nth++) {
-          const one = frames[numbers[nth]];
-          if (one === "f") { state = "f"; break; }
-          if (one === "r" || (one === "w" && state !== "r") || (one === "s" && state === "p")) state = one;
+          const other = frames[numbers[nth]];
+          if (other === "f") { state = "f"; break; }
+          if (other === "r" || (other === "w" && state !== "r") || (other === "s" && state === "p")) state = other;
         }
         pen.fillStyle = colours[state];
         if (each >= 1) pen.fillRect(x * each, 0, Math.max(1, each - (each > 4 ? 1 : 0)), 14);
@@ -88,17 +88,17 @@ function Strip({ numbers, frames, current }) {
   return html`<canvas class="strip" ref=${canvas} height="14" aria-hidden="true"></canvas>`;
 }
 
-/** Space plays and pauses, arrows step, wherever the focus is on nothing that has its own use for them. */
+/** Space plays and pauses, arrow keys step, unless the focused element uses these keys itself. */
 function useKeys(toggle, step) {
-  const now = useRef(null);
-  now.current = { toggle, step };
+  const handlers = useRef(null);
+  handlers.current = { toggle, step };
   useEffect(() => {
     const pressed = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-      if (event.target.closest?.("input, select, textarea, a, summary, .long, .lines")) return;
-      const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (way) now.current.step(way);
-      else if (event.key === " " && !event.target.closest?.("button")) now.current.toggle();
+      if (event.target.closest?.("input, select, textarea, a, summary, .virtual-list, .events")) return;
+      const offset = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (offset) handlers.current.step(offset);
+      else if (event.key === " " && !event.target.closest?.("button")) handlers.current.toggle();
       else return;
       event.preventDefault();
     };
@@ -107,21 +107,21 @@ function useKeys(toggle, step) {
   }, []);
 }
 
-function Player({ job, numbers, frames, current, setAt, pick, step, plays, setPlays, failures, me }) {
+function Player({ job, numbers, frames, current, setAt, pick, step, playing, setPlaying, failures, me }) {
   const [fps, setFps] = useState(24);
   const [shown, setShown] = useState(null);
-  const place = numbers.indexOf(current);
-  const ahead = useRef(new Map()), playing = useRef(plays);
-  playing.current = plays;
-  const fetched = (frame) => {
-    const address = small(job, frame, 720);
-    if (!ahead.current.has(address)) {
+  const index = numbers.indexOf(current);
+  const cache = useRef(new Map()), isPlaying = useRef(playing);
+  isPlaying.current = playing;
+  const load = (frame) => {
+    const address = thumbnail(job, frame, 720);
+    if (!cache.current.has(address)) {
       const image = new Image();
       image.src = address;
-      ahead.current.set(address, image);
-      if (ahead.current.size > 4 * AHEAD) ahead.current.delete(ahead.current.keys().next().value);
+      cache.current.set(address, image);
+      if (cache.current.size > 4 * PRELOADED) cache.current.delete(cache.current.keys().next().value);
     }
-    return ahead.current.get(address);
+    return cache.current.get(address);
   };
   const next = (from) => {
     for (let step = 1; step <= numbers.length; step++) {
@@ -131,49 +131,49 @@ function Player({ job, numbers, frames, current, setAt, pick, step, plays, setPl
     return null;
   };
   useEffect(() => {
-    if (!plays) return undefined;
-    let due = performance.now(), timer = 0, nth = place;
+    if (!playing) return undefined;
+    let due = performance.now(), timer = 0, nth = index;
     const tick = (at) => {
-      if (!playing.current) return; // it is drawn as stopped, and must not move any more
-      timer = requestAnimationFrame(tick); // which rests while nobody looks
+      if (!isPlaying.current) return; // shown as paused: it must not move
+      timer = requestAnimationFrame(tick); // pauses while the page is hidden
       if (at < due) return;
       const frame = next(nth);
-      for (let step = 0, look = frame; step < AHEAD && look !== null; step++) { fetched(look); look = next(numbers.indexOf(look)); }
-      if (frame === null || (!fetched(frame).complete && at - due < PATIENCE_MS)) return;
+      for (let step = 0, look = frame; step < PRELOADED && look !== null; step++) { load(look); look = next(numbers.indexOf(look)); }
+      if (frame === null || (!load(frame).complete && at - due < LOAD_TIMEOUT_MS)) return;
       nth = numbers.indexOf(frame);
       setAt(frame);
-      due = Math.max(due + 1000 / fps, at); // late is late: nothing is hurried after
+      due = Math.max(due + 1000 / fps, at); // lost time isn't caught up
     };
     timer = requestAnimationFrame(tick);
     return () => cancelAnimationFrame(timer);
-  }, [plays, fps, numbers.length, frames]);
+  }, [playing, fps, numbers.length, frames]);
   useEffect(() => {
     if (frames[current] !== "p") { setShown(null); return undefined; }
-    const image = fetched(current);
-    let over = false;
-    const show = () => { if (!over) setShown(image.src); };
+    const image = load(current);
+    let cancelled = false;
+    const show = () => { if (!cancelled) setShown(image.src); };
     if (image.complete) show(); else image.addEventListener("load", show, { once: true });
-    return () => { over = true; };
+    return () => { cancelled = true; };
   }, [current, frames[current], job.runs]);
   const state = frames[current], failure = failures[current];
   const count = numbers.filter((frame) => frames[frame] === "p").length;
-  useKeys(() => count > 1 && setPlays(!plays), step);
+  useKeys(() => count > 1 && setPlaying(!playing), step);
   const file = (ending) => `${jobAddress(job.id)}/frames/${current}/file.${ending}`;
-  return html`<figure class="easel player">
-    <div class="frame screen" data-frame=${state}>
+  return html`<figure class="viewer player">
+    <div class="frame player-screen" data-frame=${state}>
       ${shown && state === "p" ? html`<img src=${shown} alt=${`${job.title}, frame ${current}`}/>`
-        : html`<div class="why"><p><b>Frame ${current}</b> ${failure ? "failed" : `is ${FULL[state]}`}</p>
+        : html`<div class="why"><p><b>Frame ${current}</b> ${failure ? "failed" : `is ${STATES[state]}`}</p>
           ${failure && html`<p>${failure.reason}</p>`}
           ${failure && me.operate && !job.running && html`<button onClick=${() => rerunFrames(job, String(current))}>Run frame ${current} again</button>`}</div>`}
     </div>
-    <div class="deck">
-      <button class="play" aria-pressed=${plays} disabled=${count < 2} onClick=${() => setPlays(!plays)} aria-keyshortcuts="Space" title="Space" aria-label=${plays ? "Pause" : "Play the frames in place"}>
-        <svg viewBox="0 0 16 16" aria-hidden="true">${plays ? html`<path d="M4 2.500h3v11H4zM9 2.500h3v11H9z"/>` : html`<path d="M4 2l10 6-10 6z"/>`}</svg></button>
+    <div class="player-controls">
+      <button class="play" aria-pressed=${playing} disabled=${count < 2} onClick=${() => setPlaying(!playing)} aria-keyshortcuts="Space" title="Space" aria-label=${playing ? "Pause" : "Play the frames in place"}>
+        <svg viewBox="0 0 16 16" aria-hidden="true">${playing ? html`<path d="M4 2.500h3v11H4zM9 2.500h3v11H9z"/>` : html`<path d="M4 2l10 6-10 6z"/>`}</svg></button>
       <div class="scrub"><${Strip} numbers=${numbers} frames=${frames} current=${current}/>
-        <input type="range" min="0" max=${numbers.length - 1} value=${place} aria-label="Frame" aria-valuetext=${`frame ${current}, ${FULL[state]}`}
+        <input type="range" min="0" max=${numbers.length - 1} value=${index} aria-label="Frame" aria-valuetext=${`frame ${current}, ${STATES[state]}`}
           onInput=${(event) => pick(numbers[Number(event.target.value)])}/></div>
       <output class="at-frame">${current}</output>
-      <label class="fps"><span class="aloud">Frames a second</span><select value=${fps} onChange=${(event) => setFps(Number(event.target.value))}>
+      <label class="fps"><span class="visually-hidden">Frames a second</span><select value=${fps} onChange=${(event) => setFps(Number(event.target.value))}>
         ${RATES.map((each) => html`<option key=${each} value=${each}>${each} fps</option>`)}</select></label>
     </div>
     <figcaption>${plural(count, "frame")} in place ${state === "p" && html`<span class="dim"> · frame ${current}: </span><${Files} job=${job} file=${file}/>`}</figcaption>

@@ -1,3 +1,3 @@
-// Light or dark before the first paint: what was chosen here, or else what the system says.
+// Sets light or dark before the first paint: as chosen on this page, or else as the system.
 const chosen = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
 if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;

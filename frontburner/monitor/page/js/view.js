@@ -1,4 +1,4 @@
-// The one place that knows which library draws the page.
+// The only module that imports the libraries which render the page.
 import { h, render } from "../vendor/preact.js";
 import htm from "../vendor/htm.js";
 

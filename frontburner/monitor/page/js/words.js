@@ -1,4 +1,4 @@
-// Figures and moments in words, the same as the command line's.
+// Formats figures and moments like the command line.
 
 const two = (n) => String(n).padStart(2, "0");
 
