@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parent / "frontburner_addon"
 KINDS = {".py", ".toml"}
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""The oldest time a zip file can hold: when the files were checked out is nobody's business."""
+"""The earliest time a zip file can hold, so that the archive doesn't depend on when files were checked out."""
 
 
 def pack(target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Frontburner in Blender: one panel in the render properties that sends the open file to the farm and shows what comes.
+"""Frontburner in Blender: a panel in the render properties that renders the open file on the farm.
 
 For Blender 3.4 and newer; from 4.2 on it is an extension (``blender_manifest.toml``).
 """
@@ -29,14 +29,14 @@ CLASSES = (
 
 
 def register() -> None:
-    """Add the panel and what it needs."""
+    """Register the panel and the classes it needs."""
     for each in CLASSES:
         bpy.utils.register_class(each)
     bpy.types.Scene.frontburner = bpy.props.PointerProperty(type=settings.FrontburnerSettings)
 
 
 def unregister() -> None:
-    """Take all of it away; what is being rendered ends."""
+    """Unregister everything, and end a run that goes on."""
     operators.end()
     del bpy.types.Scene.frontburner
     for each in reversed(CLASSES):

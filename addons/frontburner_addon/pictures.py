@@ -1,28 +1,28 @@
-"""Pictures that were rendered, as images of Blender's own."""
+"""Rendered pictures as images in Blender."""
 
 from pathlib import Path
 
 import bpy
 
-ORDER = (".exr", ".png")
-"""The kinds of files, the one that holds most first."""
+SUFFIXES = (".exr", ".png")
+"""File types, the one with the most information first."""
 
 
 def best(files):
-    """Return the file to show, or None where none is on this machine's disks."""
-    there = [path for path in files if Path(path).is_file()]
-    return min(there, key=lambda path: ORDER.index(Path(path).suffix)) if there else None
+    """Return the file to show; None if none is on this machine."""
+    existing = [path for path in files if Path(path).is_file()]
+    return min(existing, key=lambda path: SUFFIXES.index(Path(path).suffix)) if existing else None
 
 
 def load(pictures, *, pack):
-    """Load the pictures of a run, a still or a sequence; returns the image, or None where none can be read.
+    """Load the pictures of a run as an image, for a sequence as an image sequence; None if there are no files.
 
     Parameters
     ----------
     pictures
-        Frames, each with its files.
+        Frame numbers and their files.
     pack
-        Whether it is kept in the .blend: its file won't stay.
+        Whether to pack the image into the .blend, since its file is temporary.
     """
     paths = [path for _, files in sorted(pictures) if (path := best(files))]
     if not paths:
@@ -38,7 +38,7 @@ def load(pictures, *, pack):
 
 
 def show(image, frames):
-    """Show an image in an Image Editor: one that is open, or else a window of its own."""
+    """Show an image in an Image Editor: one that is open, or else in a new window."""
     if bpy.app.background:
         return
     manager = bpy.context.window_manager

@@ -1,4 +1,4 @@
-"""What is the same for all files: where the command and the farm are."""
+"""Settings for all files: where the command and the farm are."""
 
 import os
 import shutil
@@ -20,31 +20,31 @@ class FrontburnerPreferences(bpy.types.AddonPreferences):
     )
     scheduler: bpy.props.StringProperty(
         name="Scheduler",
-        description="Address of the farm's scheduler, such as tcp://10.0.0.5:8786; empty takes what the variable "
-        "FRONTBURNER_SCHEDULER says, or starts nodes on this machine",
+        description="Address of the farm's scheduler, such as tcp://10.0.0.5:8786; empty uses the variable "
+        "FRONTBURNER_SCHEDULER, or starts nodes on this machine",
         default="",
     )
 
     def draw(self, _context):
-        """Draw both, and say whether the command is there."""
+        """Draw the settings, and whether the command was found."""
         self.layout.prop(self, "command")
         self.layout.prop(self, "scheduler")
         found = find_command(self.command)
         self.layout.label(
-            text=f"Found: {found}" if found else "There is no frontburner command here.",
+            text=f"Found: {found}" if found else "The frontburner command was not found.",
             icon="CHECKMARK" if found else "ERROR",
         )
 
 
-def chosen(context):
-    """Return the command as it is written, and the scheduler."""
+def command_and_scheduler(context):
+    """Return both settings."""
     addon = context.preferences.addons.get(__package__)
     return (addon.preferences.command, addon.preferences.scheduler) if addon else ("", "")
 
 
-def find_command(written):
-    """Return the path of the command, or None where there is none."""
-    if not written:
+def find_command(setting):
+    """Return the path of the command; None if there is none."""
+    if not setting:
         return shutil.which("frontburner")
-    path = Path(bpy.path.abspath(written)).expanduser()
-    return str(path) if path.is_file() and os.access(path, os.X_OK) else shutil.which(written)
+    path = Path(bpy.path.abspath(setting)).expanduser()
+    return str(path) if path.is_file() and os.access(path, os.X_OK) else shutil.which(setting)

@@ -1,4 +1,4 @@
-"""One run of the ``frontburner`` command, followed without waiting for it. Knows nothing of Blender."""
+"""A run of the ``frontburner`` command, followed without blocking. Independent of Blender."""
 
 import json
 import os
@@ -12,27 +12,27 @@ KEPT_LINES = 6
 
 
 class Run:
-    """The command, and what it has told so far.
+    """The command, and what it has reported so far.
 
     Parameters
     ----------
     command
-        The program and its arguments; it must print progress as lines of JSON.
+        The program and its arguments, which must print progress as lines of JSON.
     environment
-        Variables that are set for it.
+        Environment variables to set for it.
     folder
-        Where it runs.
+        Its working directory.
     """
 
     def __init__(self, command, environment=None, folder=None):
         self.stage, self.done, self.seconds_left = "starting", None, None
         self.frames, self.written, self.nodes = 0, 0, 0
-        self.pictures, self.said = [], []
+        self.pictures, self.messages = [], []
         self.ended, self.took, self.image = None, 0.0, None
-        self._told_end = None
+        self._reported_end = None
         self._lines = queue.SimpleQueue()
-        self._words = []
-        self._began_s = time.monotonic()
+        self._errors = []
+        self._started_s = time.monotonic()
         try:
             self._process = subprocess.Popen(
                 command,
@@ -52,33 +52,33 @@ class Run:
             return
         self._threads = [
             threading.Thread(target=self._read, args=(self._process.stdout, self._lines.put), daemon=True),
-            threading.Thread(target=self._read, args=(self._process.stderr, self._words.append), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, self._errors.append), daemon=True),
         ]
         for thread in self._threads:
             thread.start()
 
     def poll(self):
-        """Take in what it has told since. Returns whether it goes on."""
+        """Read what it has reported since. Returns whether it is running."""
         if self.ended is not None:
             return False
-        over = self._process.poll() is not None
-        if over:
+        ended = self._process.poll() is not None
+        if ended:
             for thread in self._threads:
                 thread.join(STOP_TIMEOUT_S)
         while not self._lines.empty():
-            self._take(self._lines.get())
-        if over:
+            self._on_line(self._lines.get())
+        if ended:
             self._close()
-        return not over
+        return not ended
 
     def stop(self):
-        """Have it end cleanly; what is finished is kept. Poll on until it has."""
+        """Ask it to stop; what is finished is kept. Poll until it has ended."""
         if self._process is not None and self._process.poll() is None:
             self.stage = "stopping"
             self._process.terminate()
 
     def kill(self):
-        """End it, in its own time if it takes little."""
+        """Stop it, and kill it if it doesn't end in time."""
         self.stop()
         if self._process is None:
             return
@@ -89,37 +89,39 @@ class Run:
             self._process.wait()
         self.poll()
 
-    def _take(self, line):
+    def _on_line(self, line):
         try:
-            told = json.loads(line)
+            document = json.loads(line)
         except ValueError:
             return
-        what = told.get("what")
+        what = document.get("what")
         if what == "stage":
-            self.stage = told["sentence"]
+            self.stage = document["sentence"]
         elif what == "said":
-            self.said = [*self.said, told["sentence"]][-KEPT_LINES:]
+            self.messages = [*self.messages, document["sentence"]][-KEPT_LINES:]
         elif what == "progress":
-            self.stage, self.done, self.seconds_left = "rendering", told["done"], told["seconds_left"]
-            self.frames, self.written, self.nodes = told["frames"], told["written"], told["nodes"]
+            self.stage, self.done, self.seconds_left = "rendering", document["done"], document["seconds_left"]
+            self.frames, self.written, self.nodes = document["frames"], document["written"], document["nodes"]
         elif what == "picture":
-            self.pictures.append((told["frame"], told["files"]))
+            self.pictures.append((document["frame"], document["files"]))
         elif what == "ended":
-            self._told_end = _end(told["exit_code"], told["reason"], told["remedy"], told["problems"])
+            self._reported_end = _end(
+                document["exit_code"], document["reason"], document["remedy"], document["problems"]
+            )
 
     def _close(self):
-        """Note how it ended, once all it told is read."""
+        """Set how it ended, once all its output is read."""
         self._process.stdout.close()
         self._process.stderr.close()
-        self.took = time.monotonic() - self._began_s
+        self.took = time.monotonic() - self._started_s
         code = self._process.returncode
-        words = " ".join(self._words[-3:]).strip()
-        self.ended = self._told_end or _end(code, f"The command ended with code {code}. {words}".strip(), "")
+        errors = " ".join(self._errors[-3:]).strip()
+        self.ended = self._reported_end or _end(code, f"The command ended with code {code}. {errors}".strip(), "")
 
     @staticmethod
-    def _read(stream, take):
+    def _read(stream, add):
         for line in stream:
-            take(line.rstrip("\n"))
+            add(line.rstrip("\n"))
 
 
 def _end(code, reason, remedy, problems=()):
@@ -127,18 +129,18 @@ def _end(code, reason, remedy, problems=()):
 
 
 def arguments(blend, frames, out, *, samples=0, nodes=0, scene="", farm=False):
-    """Return the command's arguments for a file.
+    """Return the arguments of the command for a file.
 
     Parameters
     ----------
     farm
-        Whether a farm is named: nodes are then the most it may give, not those to start here.
+        Whether there is a farm: ``nodes`` is then a maximum, not the number to start on this machine.
     """
-    words = ["render", blend, "--frames", frames, "--out", out, "--progress"]
+    command = ["render", blend, "--frames", frames, "--out", out, "--progress"]
     if scene:
-        words += ["--parameters", f"scene={scene}"]
+        command += ["--parameters", f"scene={scene}"]
     if samples:
-        words += ["--samples", str(samples)]
+        command += ["--samples", str(samples)]
     if nodes:
-        words += ["--max-nodes" if farm else "--nodes", str(nodes)]
-    return words
+        command += ["--max-nodes" if farm else "--nodes", str(nodes)]
+    return command

@@ -1,26 +1,26 @@
-"""What is to be rendered: kept with each scene, in the file."""
+"""Settings of a scene, saved in the file."""
 
 import bpy
 
 
 class FrontburnerSettings(bpy.types.PropertyGroup):
-    """The fields of the panel."""
+    """The settings in the panel."""
 
     what: bpy.props.EnumProperty(
         name="Render",
-        description="What of the scene is rendered",
+        description="What to render of the scene",
         items=(
             ("STILL", "Still", "The current frame", "IMAGE_DATA", 0),
             ("ANIMATION", "Animation", "All frames of the scene's range", "RENDER_ANIMATION", 1),
         ),
     )
     samples: bpy.props.IntProperty(
-        name="Samples", description="Samples a pixel; 0 takes the scene's own", default=0, min=0, max=1_048_576
+        name="Samples", description="Samples per pixel; 0 uses the scene's setting", default=0, min=0, max=1_048_576
     )
     nodes: bpy.props.IntProperty(
         name="Nodes",
-        description="Nodes to start on this machine where no farm runs; with a farm, the most nodes it gives. "
-        "0 leaves it to Frontburner",
+        description="Nodes to start on this machine if no farm runs; with a farm, the maximum number of nodes. "
+        "0 chooses",
         default=0,
         min=0,
         max=10_000,

@@ -38,7 +38,12 @@ class EventFilter:
 
 
 def show_log(
-    location: JobLocation, wanted: EventFilter, show: Callable[[dict[str, Any]], None], *, last: int | None, follow: bool
+    location: JobLocation,
+    wanted: EventFilter,
+    show: Callable[[dict[str, Any]], None],
+    *,
+    last: int | None,
+    follow: bool,
 ) -> None:
     """Show the events of a job's record, and with ``follow`` new ones until its run ends or is lost."""
     watch, position = RunWatch(place=location), ""

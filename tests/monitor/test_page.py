@@ -147,7 +147,11 @@ def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> 
         visit.go(address, f"job/{scenes.WALK}")
         visit.page.locator(".frame-cell").nth(23).wait_for()
         assert visit.page.locator(".frame-cell[data-frame='p'] img").count() == 12
-        until(lambda: visit.page.evaluate("[...document.querySelectorAll('.frame-cell img')].every(i => i.naturalWidth > 0)"))
+        until(
+            lambda: visit.page.evaluate(
+                "[...document.querySelectorAll('.frame-cell img')].every(i => i.naturalWidth > 0)"
+            )
+        )
         visit.press("Play the frames in place")
         seen: set[str] = set()
 

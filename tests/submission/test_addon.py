@@ -91,7 +91,7 @@ def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[...
 def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
     blend = Path(shutil.copy(ROOM, desk))
     answer = press(blend, command="/nowhere/frontburner")
-    assert "There is no command '/nowhere/frontburner' on this machine. Name it in the preferences" in answer["error"]
+    assert "There is no command '/nowhere/frontburner' on this machine. Set its path in" in answer["error"]
     answer = press(blend, panel={"out": "/proc/nowhere"})
     assert answer["ended"]["exit_code"] in (2, 3)
     assert "/proc/nowhere" in answer["error"]
