@@ -5,11 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tasks.renderers.mitsuba.builds import survey
 from tasks.scene import animation
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def render_alone(scene: Path, *, size: str, samples: int, frames: int) -> dict[str, Any]:
+    """Run this module in a new process; returns what it prints."""
+    command = [sys.executable, "-m", "benchmarks.alone", str(scene), "--size", size]
+    command += ["--samples", str(samples), "--frames", str(frames)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    printed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return printed
 
 
 def main() -> None:

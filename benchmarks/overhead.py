@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +24,7 @@ if TYPE_CHECKING:
 SIZE = Size(width=64, height=36)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overhead:
-    """Result of a run of empty units."""
-
-    units: int
-    nodes: int
-    wall_s: float
-    units_per_s: float
-    overhead_ms: float
-
-
-def measure(*, units: int, nodes: int) -> Overhead:
+def measure(*, units: int, nodes: int) -> dict[str, float]:
     """Run units of one sample of a tiny frame, which are rendered, checked, stored and reported like any other."""
     with tempfile.TemporaryDirectory() as folder, local_nodes(nodes) as cluster, Client(cluster) as client:
         scene = Path(folder) / "empty.json"
@@ -57,13 +45,10 @@ def measure(*, units: int, nodes: int) -> Overhead:
             farm.open(build, unit)
             _dispatch(farm, frame=1, units=50)  # warm up: connections, renderer processes
             wall_s = _dispatch(farm, frame=2, units=units)
-    return Overhead(
-        units=units,
-        nodes=nodes,
-        wall_s=round(wall_s, 3),
-        units_per_s=round(units / wall_s, 1),
-        overhead_ms=round(1000 * nodes * wall_s / units, 2),
-    )
+    return {
+        "units": units, "nodes": nodes, "wall_s": round(wall_s, 3), "units_per_s": round(units / wall_s, 1),
+        "overhead_ms": round(1000 * nodes * wall_s / units, 2),
+    }  # fmt: skip
 
 
 def _dispatch(farm: DaskFarm, *, frame: int, units: int) -> float:
@@ -84,4 +69,4 @@ def _dispatch(farm: DaskFarm, *, frame: int, units: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure(units=1000, nodes=2)), indent=1))
+    print(json.dumps(measure(units=1000, nodes=2), indent=1))

@@ -10,17 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.alone import render_alone
+from benchmarks.memory import kind_of
 from benchmarks.overhead import measure
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("frontburner")
 OUT = ROOT / "build" / "bench.json"
+ROLES = {"Prefect server": "prefect_server", "node": "dask_nodes", "renderer": "renderer"}
 
 STILL = {"scene": ROOT / "scenes" / "interior.xml", "size": "640x360", "samples": 576, "frames": 1}
 SEQUENCE = {"scene": ROOT / "scenes" / "walk.xml", "size": "320x180", "samples": 32, "frames": 24}
@@ -38,7 +40,7 @@ def main() -> None:
         job["samples"] = max(8, job["samples"] // shrink)  # type: ignore[operator]
         result[name] = _compare(job, given.pairs)
         print(name, json.dumps(result[name], indent=1), flush=True)
-    result["unit"] = asdict(measure(units=2000 // shrink, nodes=2))
+    result["unit"] = measure(units=2000 // shrink, nodes=2)
     print("unit", json.dumps(result["unit"], indent=1))
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(result, indent=1))
@@ -49,7 +51,7 @@ def _compare(job: dict[str, Any], pairs: int) -> dict[str, Any]:
     """Run the farm and the renderer alone in turn. Ratios are within a pair, so drift of the machine cancels out."""
     rows = []
     for _ in range(pairs):
-        alone = _alone(job)
+        alone = render_alone(**job)
         farm, cpu_shares = _farm(job)
         figures = {"alone_s": alone["render_s"], "farm_s": farm["render_s"], "efficiency": farm["efficiency"]}
         rows.append(figures | cpu_shares)
@@ -64,14 +66,6 @@ def _compare(job: dict[str, Any], pairs: int) -> dict[str, Any]:
         "ratio_max": round(max(ratios), 4),
         "runs": rows,
     }
-
-
-def _alone(job: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.alone", job["scene"], "--size", job["size"]]
-    command += ["--samples", str(job["samples"]), "--frames", str(job["frames"])]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return document
 
 
 def _farm(job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
@@ -97,7 +91,7 @@ def _cpu_by_role(process: subprocess.Popen[str]) -> dict[str, float]:
         for child in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
             try:
                 times = child.cpu_times()
-                seen[child.pid] = (_role(child), times.user + times.system)
+                seen[child.pid] = (ROLES.get(kind_of(child), "command"), times.user + times.system)
             except psutil.NoSuchProcess:
                 continue
         time.sleep(0.5)
@@ -105,17 +99,6 @@ def _cpu_by_role(process: subprocess.Popen[str]) -> dict[str, float]:
     for role, cpu_s in seen.values():
         used[role] += cpu_s
     return used
-
-
-def _role(process: psutil.Process) -> str:
-    line = " ".join(process.cmdline())
-    if "prefect" in line and "server" in line:
-        return "prefect_server"
-    if "spawn_main" not in line:
-        return "command"
-    parent = process.parent()
-    # Nodes are spawned by the command, renderers by nodes.
-    return "renderer" if parent is not None and "spawn_main" in " ".join(parent.cmdline()) else "dask_nodes"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import task_queue
+from benchmarks.alone import render_alone
 from benchmarks.picture_check import ReferencePictures
 from benchmarks.ratios import format_spread, predicted, ratios_to, rotated, spread, table
 from benchmarks.real import Outcome, Workload, fresh_nodes, our_planner, render
@@ -72,10 +72,7 @@ class Comparison:
 
     def _alone(self) -> tuple[float, dict[str, Any]]:
         workload = self.workload
-        command = [sys.executable, "-m", "benchmarks.alone", str(workload.scene), "--size", workload.size]
-        command += ["--samples", str(workload.samples), "--frames", str(workload.frames)]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-        result = json.loads(done.stdout.splitlines()[-1])
+        result = render_alone(workload.scene, size=workload.size, samples=workload.samples, frames=workload.frames)
         self._check_build(ALONE, result["build"])
         self.reference.check_mean(ALONE, result["mean"])
         return result["render_s"], {}

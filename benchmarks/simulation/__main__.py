@@ -8,11 +8,11 @@ import os
 import resource
 import statistics
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.scenario import Farm, scenario, simulate
 from benchmarks.simulation.strategies import planner_of
@@ -33,21 +33,6 @@ GRID_TILES_PER_NODE = (1, 2, 4, 8, 16, 32)
 SEQUENCE_FRAMES = (
     1.0, 1.07, 1.25, 1.5, 1.75, 1.94, 2.0, 2.07, 2.5, 3.0, 3.13, 3.5, 4.0, 5.0, 5.25, 6.0, 7.5, 9.0, 10.0,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A strategy on a job and a farm: makespan ÷ lower bound, over some seeds."""
-
-    job: str
-    nodes: int
-    farm: str
-    strategy: str
-    ratio_mean: float
-    ratio_max: float
-    seeds: int
-    units_per_node: float
-    wasted: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +96,7 @@ def _compute_all(cases: Sequence[Case]) -> None:
     rows = {tuple(row[name] for name in KEY): row for row in before}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for done in as_completed([pool.submit(compute, case) for case in cases]):
-            for row in map(asdict, done.result()):
+            for row in done.result():
                 rows[tuple(row[name] for name in KEY)] = row
                 print(
                     f"{row['job']:14} {row['nodes']:4} nodes  {row['farm']:10} {row['strategy']:12} "
@@ -143,8 +128,8 @@ def _cases(*, quick: bool) -> Iterator[Case]:
         yield Case(farm=Farm.LOGNORMAL, nodes=count, frames=frames, seeds=3, strategies=("ours", "frames"))
 
 
-def compute(case: Case) -> list[Row]:
-    """Simulate a case with all its strategies on the same scenarios."""
+def compute(case: Case) -> list[dict[str, Any]]:
+    """Return the rows of a case: for each strategy makespan ÷ lower bound, on the same scenarios."""
     results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in case.strategies}
     for seed in range(case.seeds):
         drawn = scenario(
@@ -157,13 +142,13 @@ def compute(case: Case) -> list[Row]:
     return [_row(case, name, found) for name, found in results.items()]
 
 
-def _row(case: Case, strategy: str, results: Iterable[tuple[float, float, float]]) -> Row:
+def _row(case: Case, strategy: str, results: Iterable[tuple[float, float, float]]) -> dict[str, Any]:
     ratios, units, wasted = zip(*results, strict=True)
-    return Row(
-        job=case.job, nodes=case.nodes, farm=case.farm.value, strategy=strategy,
-        ratio_mean=round(statistics.mean(ratios), 4), ratio_max=round(max(ratios), 4), seeds=len(ratios),
-        units_per_node=round(statistics.mean(units), 1), wasted=round(statistics.mean(wasted), 4),
-    )  # fmt: skip
+    return {
+        "job": case.job, "nodes": case.nodes, "farm": case.farm.value, "strategy": strategy,
+        "ratio_mean": round(statistics.mean(ratios), 4), "ratio_max": round(max(ratios), 4), "seeds": len(ratios),
+        "units_per_node": round(statistics.mean(units), 1), "wasted": round(statistics.mean(wasted), 4),
+    }  # fmt: skip
 
 
 def scale_sizes(*, quick: bool) -> list[tuple[int, int]]:

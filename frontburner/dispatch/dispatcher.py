@@ -243,7 +243,7 @@ class Dispatcher:
             return
         overhead_s = settlement.overhead.measure(done, record, now_s)
         if overhead_s is not None:
-            self.planner.learn_overhead(overhead_s)
+            self.planner.learning.learn_overhead(overhead_s)
         render_s = None if record.reused else max(record.wall_s - record.load_s, 0.0)
         result = self.planner.finish(ticket, now_s, render_s=render_s, costs=record.costs)
         stored = StoredUnit(node=done.node, block=done.block, render_s=render_s or 0.0, at_s=now_s)

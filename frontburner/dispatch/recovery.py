@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frontburner import events as ev
 from frontburner.dispatch.failures import MAX_LOSSES, Fault, StoreOutage, backoff_s, fails_frame, fault_of
-from frontburner.dispatch.timeouts import ExpectedUnit, Timeouts
+from frontburner.dispatch.timeouts import Timeouts
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import StoreError
 from tasks.errors import UnitFailed
@@ -33,32 +33,6 @@ MIN_LIMITED_PX = 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class MemoryLimits:
-    """Limits the size of units on nodes that are short of memory: the planner's ``max_px``."""
-
-    planner: Planner
-
-    def reduce(self, failed: Assignment) -> bool:
-        """Give a node smaller units after one it had too little memory for; whether that can help."""
-        area, max_px = failed.block.region.area, self.planner.max_px.get(failed.node)
-        uncuttable = max_px is not None and area > 2 * max_px
-        if self.planner.mode is Mode.FRAMES or area < MIN_LIMITED_PX or uncuttable:
-            return False
-        self.planner.max_px[failed.node] = area * SMALLER
-        return True
-
-    def adjust(self, done: Assignment, *, short: bool) -> None:
-        """Adjust a node's limit after a finished unit for which memory was short, or wasn't."""
-        max_px, area = self.planner.max_px.get(done.node), done.block.region.area
-        if short and area >= MIN_LIMITED_PX:
-            self.planner.max_px[done.node] = min(area * SMALLER, max_px or area)
-        elif max_px is not None and not short and 2 * area > max_px:
-            self.planner.max_px[done.node] = max_px * LARGER
-            if self.planner.max_px[done.node] >= self.planner.region.area:
-                del self.planner.max_px[done.node]
-
-
-@dataclass(slots=True, kw_only=True)
 class Recovery:
     """Recovers from failures, and makes sure that nothing takes forever.
 
@@ -74,12 +48,7 @@ class Recovery:
     recover: Callable[[int, Block], bool]
     _store: StoreOutage = field(init=False, default_factory=StoreOutage)
     _timeouts: Timeouts = field(init=False, default_factory=Timeouts)
-    _memory: MemoryLimits = field(init=False)
-    _load_s: float = field(init=False, default=0.0)
     _checked_s: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        self._memory = MemoryLimits(planner=self._planner)
 
     @property
     def _planner(self) -> Planner:
@@ -99,8 +68,8 @@ class Recovery:
 
     def finished(self, done: Assignment, record: UnitRecord, *, short_of_memory: bool) -> None:
         """Learn from a finished unit about its node, the store, and nodes it failed on."""
-        self._memory.adjust(done, short=short_of_memory)
-        self._load_s = max(self._load_s, record.load_s)
+        _adjust_units(self._planner, done, short=short_of_memory)
+        self._timeouts.load_s = max(self._timeouts.load_s, record.load_s)
         self._store.end()
         for node in self.available.health.succeeded(done.node, done.block, self.settlement.clock()):
             self.available.check_health(node)
@@ -114,7 +83,7 @@ class Recovery:
         wanted = self.settlement.abort(failed, failed=True)
         self.settlement.overhead.forget(failed.node)
         fault = fault_of(error)
-        if fault is Fault.MEMORY and not self._memory.reduce(failed):
+        if fault is Fault.MEMORY and not _reduce_units(self._planner, failed):
             fault = Fault.UNIT
         match fault:
             case Fault.UNIT:
@@ -205,11 +174,11 @@ class Recovery:
         """Return why a unit has timed out. The deviation takes time to compute, so it is only used if it matters."""
         first = self._planner.in_flight.is_rendering(unit.ticket)
         known = self._planner.cost.measured and unit.node in self.available.health.proven
-        expected = ExpectedUnit(known=known, deviation=0.0, load_s=self._load_s)
-        if not self._timeouts.check(unit, expected, now_s, first=first):
-            return ""
-        expected = replace(expected, deviation=self._planner.learning.deviation(unit.block, unit.node))
-        return self._timeouts.check(unit, expected, now_s, first=first)
+        why = self._timeouts.check(unit, now_s, first=first, deviation=0.0 if known else None)
+        if why and known:
+            deviation = self._planner.learning.deviation(unit.block, unit.node)
+            why = self._timeouts.check(unit, now_s, first=first, deviation=deviation)
+        return why
 
     def _end(self, late: Assignment, why: str) -> None:
         """End a unit on its node, with all its blocks."""
@@ -251,3 +220,24 @@ def _lost_too_often(node: str) -> UnitFailed:
         unit="",
         node=node,
     )
+
+
+def _reduce_units(planner: Planner, failed: Assignment) -> bool:
+    """Give a node smaller units after one it had too little memory for; whether that can help."""
+    area, max_px = failed.block.region.area, planner.max_px.get(failed.node)
+    uncuttable = max_px is not None and area > 2 * max_px
+    if planner.mode is Mode.FRAMES or area < MIN_LIMITED_PX or uncuttable:
+        return False
+    planner.max_px[failed.node] = area * SMALLER
+    return True
+
+
+def _adjust_units(planner: Planner, done: Assignment, *, short: bool) -> None:
+    """Adjust the size of a node's units after one for which memory was short, or wasn't."""
+    max_px, area = planner.max_px.get(done.node), done.block.region.area
+    if short and area >= MIN_LIMITED_PX:
+        planner.max_px[done.node] = min(area * SMALLER, max_px or area)
+    elif max_px is not None and not short and 2 * area > max_px:
+        planner.max_px[done.node] = max_px * LARGER
+        if planner.max_px[done.node] >= planner.region.area:
+            del planner.max_px[done.node]

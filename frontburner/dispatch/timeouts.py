@@ -22,29 +22,14 @@ START_TIMEOUT_S = 600.0
 """A node that got a unit must report within this time that it renders it, or that it waits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedUnit:
-    """What is known of how long a unit should take.
-
-    Parameters
-    ----------
-    known
-        Whether anything is known of the picture and of the node.
-    deviation
-        Standard deviation of the logarithm of measured over predicted seconds.
-    load_s
-        The longest any node needed so far to open the scene or change the frame.
-    """
-
-    known: bool
-    deviation: float
-    load_s: float
-
-
 @dataclass(slots=True)
 class Timeouts:
-    """Since when each unit is being rendered, as reported by its node: it doesn't start when the node gets it."""
+    """Since when each unit is being rendered, as reported by its node: it doesn't start when the node gets it.
 
+    ``load_s`` is the longest any node needed so far to open the scene or change the frame.
+    """
+
+    load_s: float = 0.0
     _began_s: dict[int, float] = field(default_factory=dict)
     _waiting: set[int] = field(default_factory=set)
 
@@ -64,34 +49,31 @@ class Timeouts:
         self._began_s = {ticket: at_s for ticket, at_s in self._began_s.items() if ticket in kept}
         self._waiting &= kept
 
-    def check(self, unit: Assignment, expected: ExpectedUnit, now_s: float, *, first: bool) -> str:
+    def check(self, unit: Assignment, now_s: float, *, first: bool, deviation: float | None) -> str:
         """Return why a unit has timed out; an empty string if it hasn't.
 
         Parameters
         ----------
         first
             Whether its node has nothing else of this job to render before it.
+        deviation
+            Standard deviation of the logarithm of measured over predicted seconds; None if nothing is known.
         """
         began_s = self._began_s.get(unit.ticket)
-        if began_s is not None:
-            took_s = now_s - began_s
-            if took_s <= timeout_s(unit, expected):
-                return ""
-            if not expected.known:
-                return f"{unit.node} didn't finish the unit within {took_s:.0f} s, opening the scene included."
-            return (
-                f"{unit.node} didn't finish the unit within {took_s:.0f} s; it was expected to take "
-                f"{unit.duration_s:.0f} s."
-            )
-        given_s = now_s - unit.starts_s
-        if first and unit.ticket not in self._waiting and given_s > START_TIMEOUT_S:
-            return f"{unit.node} got the unit {given_s:.0f} s ago and hasn't begun with it."
-        return ""
+        if began_s is None:
+            given_s = now_s - unit.starts_s
+            if first and unit.ticket not in self._waiting and given_s > START_TIMEOUT_S:
+                return f"{unit.node} got the unit {given_s:.0f} s ago and hasn't begun with it."
+            return ""
+        took_s = now_s - began_s
+        if took_s <= self._timeout_s(unit, deviation):
+            return ""
+        if deviation is None:
+            return f"{unit.node} didn't finish the unit within {took_s:.0f} s, opening the scene included."
+        return f"{unit.node} didn't finish the unit within {took_s:.0f} s; {unit.duration_s:.0f} s were expected."
 
-
-def timeout_s(unit: Assignment, expected: ExpectedUnit) -> float:
-    """Seconds a renderer may take for a unit."""
-    render_s = UNKNOWN_TIMEOUT_S
-    if expected.known:
-        render_s = max(MIN_TIMEOUT_S, TIMEOUT_FACTOR * unit.duration_s * (1.0 + expected.deviation))
-    return (render_s + TIMEOUT_FACTOR * expected.load_s) * RETRY_FACTOR**unit.block.failures
+    def _timeout_s(self, unit: Assignment, deviation: float | None) -> float:
+        render_s = UNKNOWN_TIMEOUT_S
+        if deviation is not None:
+            render_s = max(MIN_TIMEOUT_S, TIMEOUT_FACTOR * unit.duration_s * (1.0 + deviation))
+        return (render_s + TIMEOUT_FACTOR * self.load_s) * RETRY_FACTOR**unit.block.failures

@@ -50,7 +50,7 @@ class _Part:
 class CostMap:
     """Seconds per pixel and sample on a coarse grid over the frame, and the uncertainty of each cell.
 
-    Until something is `measured` every pixel costs 1, so predictions are pixel-samples and only their ratios count.
+    Until something is ``measured`` every pixel costs 1, so predictions are pixel-samples and only their ratios count.
     """
 
     def __init__(self, size: Size) -> None:
@@ -61,17 +61,12 @@ class CostMap:
         self._variance: Floats = np.full(shape, UNKNOWN_VARIANCE)
         self._known: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)
         self._source: npt.NDArray[np.int32] = np.full(shape, NO_SOURCE, dtype=np.int32)
-        self._measured = self._complete = False  # whether any cell was measured, and whether all were
+        self.measured = self._complete = False  # whether any cell was measured, and whether all were
         self._sums: Floats = np.zeros((shape[0] + 1, shape[1] + 1))
         self._stale_from: tuple[int, int] | None = (0, 0)  # first row and column whose sums are out of date
         # Planning asks for the same regions again and again, and a finished unit changes few of them.
         self._predictions: dict[Region, float] = {}
         self._variances: dict[Region, float] = {}
-
-    @property
-    def measured(self) -> bool:
-        """Whether predictions are seconds."""
-        return self._measured
 
     @property
     def rates(self) -> Floats:
@@ -147,7 +142,7 @@ class CostMap:
         part = _part(region, self.cell_px)
         rate, variance, weight = self._rate[part.cells], self._variance[part.cells], part.weight
         density = rate if costs is None else self._density(costs, part)
-        if not self._measured:
+        if not self.measured:
             density = np.ones_like(density) if costs is None else density
             self._rate[:] = reference_s / (region.area * samples)
         level_s = part.total(density) * self.cell_px**2 * samples
@@ -171,7 +166,7 @@ class CostMap:
         rows, columns = part.cells
         first = self._stale_from or (rows.start, columns.start)
         self._stale_from = min(first[0], rows.start), min(first[1], columns.start)
-        self._measured = True
+        self.measured = True
         self._variances.clear()
         self._invalidate(part)
         if not self._complete:

@@ -163,10 +163,6 @@ class Planner:
         """Remove a unit in flight that is no longer needed."""
         return self.in_flight.end(ticket, now_s=now_s)
 
-    def learn_overhead(self, seconds: float) -> None:
-        """Learn what a unit took besides rendering."""
-        self.learning.learn_overhead(seconds)
-
     def requeue(self, block: Block) -> None:
         """Return work to the pool, to be handed out first, unless its frame is abandoned or ended before it."""
         stop = self._sample_stops.get(block.frame, block.samples.stop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def rows() -> list[dict[str, Any]]:
         Case(farm=Farm.ONE_SLOW, nodes=4, frames=6, seeds=2, strategies=("ours", "frames")),
         Case(farm=Farm.ONE_SLOW, nodes=4, frames=8, seeds=1, strategies=("ours", "frames")),
     ]
-    return [json.loads(json.dumps(asdict(row))) for case in cases for row in compute(case)]
+    return [json.loads(json.dumps(row)) for case in cases for row in compute(case)]
 
 
 def test_rows_say_which_job_on_which_farm_by_whom(rows: list[dict[str, Any]]) -> None:

@@ -179,7 +179,7 @@ class Turmoil(Nodes):
         if assignment is not None:
             seconds = 1e-4 * assignment.block.pixel_samples / self.speeds[assignment.node]
             self.finish(assignment.ticket, self.random.choice([seconds, seconds, None]))
-            self.planner.learn_overhead(self.random.choice([0.0, 0.001, 0.5]))
+            self.planner.learning.learn_overhead(self.random.choice([0.0, 0.001, 0.5]))
 
     def _fail(self, _: str) -> None:
         assignment = self._any()

@@ -88,7 +88,7 @@ def test_a_fast_node_gets_more_than_a_slow_one() -> None:
 def test_units_are_not_cut_so_small_that_their_overhead_matters() -> None:
     nodes, names = nodes_of(1)
     for _ in range(60):
-        nodes.planner.learn_overhead(1.0)
+        nodes.planner.learning.learn_overhead(1.0)
     blocks = nodes.drain(*names, rate=200 / SIZE.whole.area / 16)
     seconds = [200 * block.pixel_samples / SIZE.whole.area / 16 for block in blocks]
     assert len(seconds) * 1.0 < 0.1 * sum(seconds)
