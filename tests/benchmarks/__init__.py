@@ -1,1 +1,1 @@
-"""Proofs of what the benchmarks work out from their runs, without any."""
+"""Tests of how benchmarks evaluate their runs."""

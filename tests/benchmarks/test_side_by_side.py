@@ -1,4 +1,4 @@
-"""The figures and tables of runs taken in turn, and the check that all of them rendered the same picture."""
+"""Statistics and tables of runs taken in turn, and the check that all rendered the same picture."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PROBED = (SampleRange(start=0, stop=1), SampleRange(start=1, stop=8))
 PICTURE = np.linspace(0.1, 4.0, 40 * 30 * 4, dtype=np.float32).reshape(30, 40, 4)
 
 
-def test_everyone_runs_once_a_round_and_begins_in_turn() -> None:
+def test_every_strategy_runs_once_a_round_and_is_first_in_turn() -> None:
     rounds = [rotated(["a", "b", "c"], number) for number in range(4)]
     assert rounds == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
-def test_ratios_are_of_one_round_so_drift_cancels_out() -> None:
+def test_ratios_are_within_a_round_so_drift_cancels_out() -> None:
     walls = {"ours": [11.0, 22.0, 44.0], "alone": [10.0, 20.0, 40.0]}
     assert ratios_to(walls, "alone")["ours"] == {"median": 1.1, "min": 1.1, "max": 1.1}
     assert spread(walls["alone"]) == {"median": 20.0, "min": 10.0, "max": 40.0}
@@ -62,7 +62,7 @@ def test_auto_is_slower_when_it_is_by_more_than_noise(auto: list[float], *, slow
     assert ("yes" if slower else " no ") in shown_modes({"small, 1": found})
 
 
-def test_one_round_tells_nothing_of_noise() -> None:
+def test_one_round_says_nothing_about_noise() -> None:
     found = compare_modes({Mode.AUTO: [12.0], Mode.TILES: [10.0], Mode.FRAMES: [20.0]})
     assert found["slower"] is None
     assert "one round can't tell" in shown_modes({"small, 1": found})
@@ -72,9 +72,9 @@ def test_tables_are_markdown_with_columns_in_line() -> None:
     assert table(["way", "s"], [["ours", "1.5"]]).splitlines() == ["| way  | s   |", "| ---- | --- |", "| ours | 1.5 |"]
 
 
-def test_a_comparison_ends_in_json_and_a_table_of_everyone() -> None:
+def test_a_comparison_ends_in_json_and_a_table_of_all_strategies() -> None:
     comparison = Comparison(workload=WORKLOADS["still"], tiles=8)
-    comparison.walls = {who: [10.0 + place, 20.0 + place] for place, who in enumerate(STRATEGIES)}
+    comparison.walls = {name: [10.0 + place, 20.0 + place] for place, name in enumerate(STRATEGIES)}
     comparison.pairs = [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
     document = json.loads(json.dumps(comparison.document()))
     assert document["strategies"][OURS]["to_alone"] == {"median": 1.075, "min": 1.05, "max": 1.1}
@@ -85,7 +85,7 @@ def test_a_comparison_ends_in_json_and_a_table_of_everyone() -> None:
     assert "median 0.0, 90 % within 0.0, correlation 1.0" in lines[-1]
 
 
-def test_every_farm_that_is_no_task_queue_has_a_plan_and_quick_jobs_are_the_same_scenes() -> None:
+def test_every_strategy_on_the_farm_has_a_plan_and_quick_jobs_use_the_same_scenes() -> None:
     assert set(PLANS) < set(STRATEGIES)
     for work in WORKLOADS.values():
         assert (quick(work).scene, quick(work).size) == (work.scene, work.size)
@@ -130,7 +130,7 @@ def test_other_passes_may_change_a_few_pixels_and_no_more() -> None:
     ],
 )
 @pytest.mark.parametrize("passes", [WHOLE, PROBED])
-def test_missing_and_foreign_pictures_are_told(
+def test_missing_and_different_pictures_are_reported(
     pictures: dict[int, np.ndarray], complaint: str, passes: tuple[SampleRange, ...]
 ) -> None:
     reference = ReferencePictures()

@@ -1,4 +1,4 @@
-"""What the simulation writes: rows that plots and tables can read, and processor time put down to whom it belongs."""
+"""Results of the simulation: rows for plots and tables, and processor time of planner and farm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows() -> list[dict[str, Any]]:
     return [json.loads(json.dumps(row)) for case in cases for row in compute(case)]
 
 
-def test_rows_say_which_job_on_which_farm_by_whom(rows: list[dict[str, Any]]) -> None:
+def test_rows_name_job_farm_and_strategy(rows: list[dict[str, Any]]) -> None:
     assert all(row.keys() >= FIELDS for row in rows)
     assert {row["job"] for row in rows} == {"still", "still-interior", "sequence-6", "sequence-8"}
     assert all(1 <= row["ratio_mean"] <= row["ratio_max"] for row in rows)
@@ -58,14 +58,14 @@ def test_the_best_grid_is_the_best_one(rows: list[dict[str, Any]]) -> None:
     assert f"{max(grids):.3f}" not in line
 
 
-def test_the_farms_own_time_is_told_apart() -> None:
+def test_the_time_of_the_simulated_farm_is_measured_apart() -> None:
     drawn = scenario(Farm.EQUAL, nodes=4, frames=1, seed=1, ideal_s=60.0, frame_s=0.0)
     outcome = simulate(drawn, planner_of("ours", drawn))
     assert outcome.cpu_ms_per_unit > 0
     assert outcome.farm_ms_per_unit > 0
 
 
-def test_farms_are_grown_in_processes_that_are_spawned() -> None:
+def test_scale_is_measured_in_spawned_processes() -> None:
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         (row,) = pool.map(measure_scale, [3], [6])
     assert (row["nodes"], row["frames"]) == (3, 6)

@@ -1,1 +1,1 @@
-"""Proofs of the dispatcher."""
+"""Tests of the dispatcher."""

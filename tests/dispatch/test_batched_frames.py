@@ -1,4 +1,4 @@
-"""Several tiny frames share one unit; one that fails takes no other down."""
+"""Batches of tiny frames: they share a unit, and one that fails doesn't fail the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tiny(frames: int = 400) -> Nodes:
-    """A node that knows frames to take a millisecond, and units ten."""
+    """A node on which frames take a millisecond, and the overhead of a unit ten."""
     nodes = Nodes(planner_of(frames), "a")
     for _ in range(3):
         for ticket in nodes.give("a"):
@@ -40,7 +40,7 @@ def test_tiny_frames_share_a_unit() -> None:
 
 
 @pytest.mark.parametrize("overhead_s", [0.01, 0.1])
-def test_what_a_unit_costs_besides_is_shared_by_as_many_as_make_it_small(overhead_s: float) -> None:
+def test_overhead_is_shared_by_as_many_frames_as_make_it_small(overhead_s: float) -> None:
     planner = planner_of(600)
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(0.004), overhead_s=overhead_s)
     run = render(planner, farm)
@@ -64,27 +64,27 @@ def test_frames_that_take_long_have_a_unit_of_their_own() -> None:
     assert set(given) == {1}
 
 
-def test_what_has_failed_once_goes_alone() -> None:
+def test_failed_frames_are_not_batched() -> None:
     nodes = tiny()
     first, *others = nodes.give("a")
     failed = nodes.block(first).frame
     nodes.planner.add_node("b")
-    nodes.gone(first, failed=True)
+    nodes.abort(first, failed=True)
     for ticket in others:
-        nodes.gone(ticket, failed=False)
-    company = [nodes.block(ticket).frame for ticket in nodes.give("b")]
-    assert failed not in company or company == [failed]
+        nodes.abort(ticket, failed=False)
+    batch = [nodes.block(ticket).frame for ticket in nodes.give("b")]
+    assert failed not in batch or batch == [failed]
 
 
-def test_blocks_of_a_still_go_alone_however_short() -> None:
+def test_blocks_of_a_still_are_never_batched() -> None:
     still = Nodes(planner_of(1), "a")
     while not still.planner.exhausted:
         (ticket,) = still.give("a")
         still.finish(ticket, 1e-4)
 
 
-class Hands:
-    """A farm that ends units as it is told: what is in ``bad`` fails, and all after it in the same unit."""
+class ScriptedFarm:
+    """A farm on which blocks in ``bad`` fail, with all blocks after them in the same unit."""
 
     def __init__(self, bad: set[int], *, retryable: bool) -> None:
         self.bad, self.retryable, self.now_s = bad, retryable, 0.0
@@ -97,7 +97,7 @@ class Hands:
         self.sizes.append(len(units))
 
     def stop(self, tickets: Sequence[int]) -> None:
-        """Nothing is under way longer than a call."""
+        """Do nothing: units end at once."""
 
     def messages(self, timeout_s: float) -> Sequence[Message]:
         if not self.begun:
@@ -128,10 +128,10 @@ class Hands:
 
 @pytest.mark.parametrize("retryable", [True, False])
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_a_frame_that_fails_takes_none_of_its_company_down(attempts: int, retryable: bool) -> None:
-    farm, planner = Hands({60, 61, 150}, retryable=retryable), planner_of(300, mode=Mode.FRAMES)
+def test_a_frame_that_fails_does_not_fail_its_batch(attempts: int, retryable: bool) -> None:
+    farm, planner = ScriptedFarm({60, 61, 150}, retryable=retryable), planner_of(300, mode=Mode.FRAMES)
     rendered: list[int] = []
-    heard: list[ev.Event] = []
+    announced: list[ev.Event] = []
     dispatcher = Dispatcher(
         planner=planner,
         farm=farm,
@@ -139,9 +139,9 @@ def test_a_frame_that_fails_takes_none_of_its_company_down(attempts: int, retrya
         attempts=attempts,
         on_rendered=lambda frame, _: rendered.append(frame),
     )
-    with ev.observe(heard.append):
+    with ev.observe(announced.append):
         dispatcher.run()
     assert max(farm.sizes) > 4
     assert set(dispatcher.failed_frames) == {60, 61, 150}
-    assert len([event for event in heard if isinstance(event, ev.FrameFailed)]) == 3
+    assert len([event for event in announced if isinstance(event, ev.FrameFailed)]) == 3
     assert sorted(rendered) == [frame for frame in range(1, 301) if frame not in {60, 61, 150}]

@@ -1,4 +1,4 @@
-"""The dispatcher on a simulated farm: nodes that come get work, units go out in time, all end together."""
+"""The dispatcher on a simulated farm: nodes get work in time, and all end at the same time."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def test_all_frames_are_rendered_and_each_pixel_once(frames: int, mode: Mode) ->
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b", speed=3), cost=cost_of(10))
     run = render(planner, farm)
     assert_complete(run, planner)
-    raced = {a.ticket for a in farm.attempts if a.block.duplicate_of is not None} | {
+    duplicated = {a.ticket for a in farm.attempts if a.block.duplicate_of is not None} | {
         a.block.duplicate_of for a in farm.attempts
     }
-    assert all(a.outcome == "ok" and a.block in run.blocks for a in farm.attempts if a.ticket not in raced)
+    assert all(a.outcome == "ok" and a.block in run.blocks for a in farm.attempts if a.ticket not in duplicated)
     assert {attempt.node for attempt in farm.rendered} == {"a", "b"}
     assert [event.frame for event in run.of(ev.FrameRendered)] == list(run.frames)
 
 
-def test_units_that_exist_are_adopted_and_not_rendered_again() -> None:
+def test_units_that_exist_are_added_and_not_rendered_again() -> None:
     half = Region(x0=0, y0=0, x1=640, y1=200)
     planner = planner_of(2, done={1: ((SEQUENCE[0], WHOLE),), 2: ((SEQUENCE[0], half),)})
     farm = FakeFarm(FakeNode(name="a"), cost=cost_of(10))
@@ -49,7 +49,7 @@ def test_units_that_exist_are_adopted_and_not_rendered_again() -> None:
     assert [event.block for event in run.of(ev.UnitReused)] == planner.reused
 
 
-def test_a_job_that_is_all_there_needs_no_node() -> None:
+def test_a_complete_job_needs_no_node() -> None:
     planner = planner_of(2, done=dict.fromkeys((1, 2), ((SEQUENCE[0], WHOLE),)))
     run = render(planner, FakeFarm(cost=cost_of(10)))
     assert_complete(run, planner)
@@ -74,13 +74,13 @@ def test_without_any_node_the_job_gives_up_with_its_remedy() -> None:
     assert 40 < farm.now_s < 41
 
 
-def test_a_job_waits_for_a_node_that_comes_in_time() -> None:
+def test_a_job_waits_for_a_node_that_joins_in_time() -> None:
     planner = planner_of(1)
     away = FakeNode(name="a", available=((30, 50), (85, math.inf)))
     assert_complete(render(planner, FakeFarm(away, cost=cost_of(40)), no_node_timeout_s=40), planner)
 
 
-def test_refused_nodes_get_nothing_and_their_reason_is_told() -> None:
+def test_refused_nodes_get_nothing_and_their_reason_is_reported() -> None:
     planner = planner_of(1)
     refused = FakeNode(name="old", refusal="It has Mitsuba 3.5.")
     farm = FakeFarm(refused, FakeNode(name="a"), cost=cost_of(5))
@@ -90,7 +90,7 @@ def test_refused_nodes_get_nothing_and_their_reason_is_told() -> None:
     assert [(event.node, event.reason) for event in run.of(ev.NodeRefused)] == [("old", "It has Mitsuba 3.5.")]
 
 
-def test_what_interrupts_the_job_calls_back_exactly_the_units_under_way() -> None:
+def test_an_interruption_cancels_exactly_the_units_in_flight() -> None:
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(60))
 
     def on_step() -> None:
@@ -104,7 +104,7 @@ def test_what_interrupts_the_job_calls_back_exactly_the_units_under_way() -> Non
     assert len(farm.stopped) == 2  # units of seconds: each node has one
 
 
-def test_an_interrupted_job_goes_on_with_what_is_missing() -> None:
+def test_an_interrupted_job_continues_with_what_is_missing() -> None:
     first = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(60))
 
     def on_step() -> None:
@@ -146,7 +146,7 @@ def test_all_nodes_of_a_sequence_end_together() -> None:
 
 @pytest.mark.parametrize("overhead_s", [0.02, 0.3])
 @pytest.mark.parametrize("frames", [1, 12])
-def test_the_overhead_of_units_is_learnt_and_waiting_is_not_taken_for_it(frames: int, overhead_s: float) -> None:
+def test_the_overhead_of_units_is_learnt_and_waiting_does_not_count(frames: int, overhead_s: float) -> None:
     planner = planner_of(frames)
     nodes = [FakeNode(name=f"n{i}", speed=speed) for i, speed in enumerate((2.0, 1.0, 0.5))]
     run = render(planner, FakeFarm(*nodes, cost=cost_of(60), overhead_s=overhead_s))
@@ -162,7 +162,7 @@ def test_equal_nodes_get_work_in_the_order_of_their_names() -> None:
 
 
 def held(run: Run) -> dict[str, list[int]]:
-    """How many units each node had, after each that it was given."""
+    """Record how many units each node had after each one it got."""
     having: dict[str, int] = {}
     found: dict[str, list[int]] = {}
     for event in run.events:
@@ -175,7 +175,7 @@ def held(run: Run) -> dict[str, list[int]]:
     return found
 
 
-def test_a_node_that_holds_a_long_unit_gets_nothing_ahead() -> None:
+def test_a_node_that_holds_a_long_unit_gets_no_other_ahead_of_time() -> None:
     planner = planner_of(8, mode=Mode.FRAMES)
     run = render(planner, FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(SINGLE_AHEAD_S * 4)))
     assert_complete(run, planner)
@@ -189,12 +189,12 @@ def test_nodes_with_short_units_have_the_next_ones_before_they_end() -> None:
     assert_complete(run, planner)
     counts = held(run)
     for node in ("a", "b"):
-        own = [attempt for attempt in farm.attempts if attempt.node == node]
-        assert all(later.began_s == earlier.ended_s for earlier, later in itertools.pairwise(own))
+        of_node = [attempt for attempt in farm.attempts if attempt.node == node]
+        assert all(later.began_s == earlier.ended_s for earlier, later in itertools.pairwise(of_node))
         assert 2 <= max(counts[node]) <= 4  # two tenths of a second, and not half of the job
 
 
-def test_the_time_left_is_told_in_seconds_from_the_first_unit_on() -> None:
+def test_the_time_left_is_known_in_seconds_from_the_first_unit_on() -> None:
     planner = planner_of(24, mode=Mode.FRAMES)
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b", speed=1.5), cost=cost_of(10))
     run = render(planner, farm)

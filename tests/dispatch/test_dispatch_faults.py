@@ -1,4 +1,4 @@
-"""The dispatcher on a simulated farm: everything is rendered once, whatever nodes and units do."""
+"""Faults on a simulated farm: everything is rendered once, whatever nodes and units do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_units_of_a_lost_node_are_rendered_again_and_no_others() -> None:
     assert len(farm.stopped) == loss.units
 
 
-def test_a_node_may_come_back() -> None:
+def test_a_lost_node_can_rejoin() -> None:
     planner = planner_of(8)
     farm = FakeFarm(FakeNode(name="a", available=((0, 9), (20, 31), (40, math.inf))), cost=cost_of(5))
     run = render(planner, farm)
@@ -66,7 +66,7 @@ def test_a_unit_that_fails_once_is_rendered_in_the_end_on_a_single_node() -> Non
 
 
 @pytest.mark.parametrize("attempts", [1, 3, 5])
-def test_a_frame_that_fails_everywhere_fails_with_its_error_and_the_others_go_on(attempts: int) -> None:
+def test_a_frame_that_fails_everywhere_fails_with_its_error_and_the_others_continue(attempts: int) -> None:
     planner = planner_of(5, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(4), faults=[fault])
@@ -88,7 +88,7 @@ def test_no_unit_is_tried_more_often_than_allowed_even_when_it_is_cut_meanwhile(
     assert max(event.block.failures for event in run.of(ev.UnitAttemptFailed)) == 3
 
 
-def test_an_error_that_will_come_again_fails_the_frame_at_once() -> None:
+def test_a_permanent_error_fails_the_frame_at_once() -> None:
     planner = planner_of(5, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 4, then="fatal")
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b"), cost=cost_of(4), faults=[fault])
@@ -98,7 +98,7 @@ def test_an_error_that_will_come_again_fails_the_frame_at_once() -> None:
     assert str(run.dispatcher.failed_frames[4]) == "The scene is broken. Repair it."
 
 
-def test_a_failed_frame_takes_its_other_units_along() -> None:
+def test_a_failed_frame_cancels_its_other_units() -> None:
     planner = planner_of(2, mode=Mode.TILES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 2 and attempt.node == "a", script=["fatal"])
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="b", speed=0.01), cost=cost_of(40), faults=[fault])
@@ -127,7 +127,7 @@ def test_every_frame_is_rendered_whatever_goes_wrong_on_the_way(data: st.DataObj
     assert len(farm.rendered) == len(run.blocks) + len(superseded)
 
 
-def test_a_unit_that_was_stored_by_a_node_that_died_before_saying_so_is_not_rendered_again() -> None:
+def test_a_unit_that_was_stored_by_a_node_that_died_before_it_reported_it_is_not_rendered_again() -> None:
     planner = planner_of(4)
     farm = FakeFarm(FakeNode(name="a"), FakeNode(name="lost", available=((0, 7.5),)), cost=cost_of(4))
     recovered: list[Region] = []

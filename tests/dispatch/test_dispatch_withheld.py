@@ -1,4 +1,4 @@
-"""Nodes that are withheld from a job, and jobs that are wound up: what has begun ends well, nothing is done twice."""
+"""Withheld nodes and drained jobs: units that are rendering finish, and nothing is rendered twice."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _said(message: Message) -> Message:
     return message
 
 
-class Agenda(FakeFarm):
-    """A farm that withholds nodes and gives them back at moments."""
+class ScriptedFarm(FakeFarm):
+    """A farm that withholds nodes and returns them at given times."""
 
     def __init__(self, *nodes: FakeNode, at: Sequence[tuple[float, Message]], **options: Any) -> None:
         super().__init__(*nodes, **options)
@@ -30,11 +30,11 @@ class Agenda(FakeFarm):
             self._at(at_s, partial(_said, message))
 
 
-def two(*at: tuple[float, Message], frames_s: float = 10.0) -> Agenda:
-    return Agenda(FakeNode(name="a"), FakeNode(name="b"), at=at, cost=cost_of(frames_s))
+def two(*at: tuple[float, Message], frames_s: float = 10.0) -> ScriptedFarm:
+    return ScriptedFarm(FakeNode(name="a"), FakeNode(name="b"), at=at, cost=cost_of(frames_s))
 
 
-def test_a_withheld_node_ends_its_unit_and_gets_no_more() -> None:
+def test_a_withheld_node_finishes_its_unit_and_gets_no_more() -> None:
     planner, farm = planner_of(8), two((15.0, Withheld(node="b", why="paused")))
     run = render(planner, farm)
     assert_complete(run, planner)
@@ -46,7 +46,7 @@ def test_a_withheld_node_ends_its_unit_and_gets_no_more() -> None:
     assert not run.of(ev.NodeLost)
 
 
-def test_a_node_that_is_given_back_works_again() -> None:
+def test_a_node_that_is_returned_works_again() -> None:
     planner = planner_of(8)
     farm = two((15.0, Withheld(node="b", why="paused")), (35.0, Joined(node="b")))
     run = render(planner, farm)
@@ -75,9 +75,9 @@ def test_a_job_waits_while_all_its_nodes_are_withheld() -> None:
     assert max(attempt.ended_s for attempt in farm.attempts) > 5000.0
 
 
-def test_a_withheld_node_that_dies_gives_its_unit_back() -> None:
+def test_a_withheld_node_that_dies_loses_its_unit() -> None:
     planner = planner_of(4)
-    farm = Agenda(
+    farm = ScriptedFarm(
         FakeNode(name="a"), FakeNode(name="b", available=((0.0, 6.0),)), at=[(5.0, Withheld(node="b", why="paused"))],
         cost=cost_of(10.0),
     )  # fmt: skip
@@ -87,7 +87,7 @@ def test_a_withheld_node_that_dies_gives_its_unit_back() -> None:
     assert (last.outcome, last.ended_s) == ("stopped", 6.0)
 
 
-def test_a_job_that_is_wound_up_ends_what_has_begun_and_nothing_else() -> None:
+def test_a_drained_job_finishes_units_that_are_rendering_and_nothing_else() -> None:
     planner, farm = planner_of(8), two()
     dispatcher = Dispatcher(planner=planner, farm=farm, clock=farm.clock)
     asked: list[float] = []

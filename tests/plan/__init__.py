@@ -1,1 +1,1 @@
-"""Proofs of planning."""
+"""Tests of planning."""

@@ -1,4 +1,4 @@
-"""Paint what was handed out or rendered: every pixel of every frame and pass must be there exactly once."""
+"""Checks that blocks cover every pixel of every frame and pass exactly once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def counts(regions: Iterable[Region], whole: Region) -> set[int]:
-    """How often pixels of ``whole`` are covered; a region that reaches outside of it is an error."""
+    """Return how often pixels of ``whole`` are covered; a region that reaches outside of it is an error."""
     painted = np.zeros((whole.height, whole.width), dtype=int)
     for region in regions:
         assert region.inside(whole), f"{region} reaches outside {whole}"
@@ -26,7 +26,7 @@ def counts(regions: Iterable[Region], whole: Region) -> set[int]:
 def assert_covered_once(
     blocks: Iterable[Block], *, frames: Iterable[int], region: Region, passes: Sequence[SampleRange]
 ) -> None:
-    """Every pixel of every frame and pass is covered by exactly one block, and there is no other block."""
+    """Check that every pixel of every frame and pass is covered by exactly one block."""
     found: defaultdict[tuple[int, SampleRange], list[Region]] = defaultdict(list)
     for block in blocks:
         found[block.frame, block.samples].append(block.region)

@@ -1,4 +1,4 @@
-"""Planners to hold against the tests, and nodes that come, go, render and fail in any order."""
+"""Planners for tests, and simulated nodes that join, leave, render and fail in any order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEQUENCE = (SampleRange(start=0, stop=64),)
 def planner_of(
     frames: int = 1, *, mode: Mode = Mode.AUTO, done: dict[int, Any] | None = None, **options: Any
 ) -> Planner:
-    """A planner of a still in two passes, or of a sequence in one."""
+    """Return a planner of a still in two passes, or of a sequence in one."""
     passes = STILL if frames == 1 else SEQUENCE
     defaults: dict[str, Any] = {"size": SIZE, "region": WHOLE, "passes": passes, "mode": mode}
     works = [FrameWork(frame=n, done=(done or {}).get(n, ())) for n in range(1, frames + 1)]
@@ -37,12 +37,12 @@ def planner_of(
 
 
 def cost_of(frame_s: float) -> CostField:
-    """An uneven picture that costs this much a frame."""
+    """Return the cost of an uneven picture."""
     return CostField(hills(640, 360, total_s=frame_s, samples=64))
 
 
 def assert_complete(run: Run, planner: Planner) -> None:
-    """Every frame was rendered, each pixel and sample once."""
+    """Check that every frame was rendered, each pixel and sample once."""
     frames = [work.frame for work in planner.frames]
     assert sorted(run.frames) == frames
     assert not run.dispatcher.failed_frames
@@ -50,7 +50,7 @@ def assert_complete(run: Run, planner: Planner) -> None:
 
 
 class Nodes:
-    """What a dispatcher does, by hand: gives, finishes and loses units as told, and settles what that decides."""
+    """A minimal dispatcher: tests give, finish and lose units one by one."""
 
     def __init__(self, planner: Planner, *names: str) -> None:
         self.planner = planner
@@ -58,14 +58,14 @@ class Nodes:
         self.counted: dict[int, Block] = {}
         self.waiting: dict[int, Block] = {}
         self.superseded: list[int] = []
-        self.called_back: list[int] = []
+        self.cancelled: list[int] = []
         self.lengths: dict[str, float] = {}
         self._tickets = itertools.count(1)
         for name in names:
             planner.add_node(name)
 
     def give(self, node: str) -> list[int]:
-        """Tickets of what a node that asks gets."""
+        """Give a node its next unit; returns its tickets."""
         blocks = self.planner.next_unit(node, self.now_s)
         units = {next(self._tickets): block for block in blocks}
         if units:
@@ -73,50 +73,50 @@ class Nodes:
         return list(units)
 
     def block(self, ticket: int) -> Block:
-        """What a ticket under way is for."""
+        """Return the block of a ticket in flight."""
         assignment = self.planner.in_flight.get(ticket)
         assert assignment is not None
         return assignment.block
 
     def finish(self, ticket: int, render_s: float | None = 1.0, **more: Any) -> SpeculationResult:
-        """Have a unit end well."""
+        """Finish a unit."""
         block = self.block(ticket)
-        settlement = self.planner.finish(ticket, self.now_s, render_s=render_s, **more)
+        result = self.planner.finish(ticket, self.now_s, render_s=render_s, **more)
         self.waiting[ticket] = block
-        self._settle(settlement)
-        return settlement
+        self._settle(result)
+        return result
 
-    def gone(self, ticket: int, *, failed: bool) -> SpeculationResult:
-        """Have a unit fail, or be lost."""
+    def abort(self, ticket: int, *, failed: bool) -> SpeculationResult:
+        """Fail or lose a unit."""
         assignment = self.planner.in_flight.get(ticket)
         assert assignment is not None
         block = assignment.block.failed_on(assignment.node) if failed else assignment.block
-        settlement, wanted = self.planner.abort(ticket, self.now_s, failed=failed)
-        self._settle(settlement)
+        result, wanted = self.planner.abort(ticket, self.now_s, failed=failed)
+        self._settle(result)
         if wanted:
             self.planner.requeue(block)
-        return settlement
+        return result
 
     def lose(self, node: str) -> None:
-        """Have a node go away with all it has."""
+        """Lose a node with all its units."""
         self.planner.remove_node(node)
         for assignment in self.planner.in_flight.of_node(node):
             if self.planner.in_flight.get(assignment.ticket) is not None:
-                self.gone(assignment.ticket, failed=False)
+                self.abort(assignment.ticket, failed=False)
 
     def abandon(self, frame: int) -> None:
-        """Have a frame fail."""
+        """Fail a frame."""
         for ticket in self.planner.abandon(frame):
-            self._call_back(ticket)
+            self._cancel(ticket)
 
     def end(self, frame: int, sample_stop: int) -> SpeculationResult:
-        """Have a frame end at a number of samples."""
-        settlement = self.planner.drop_after(frame, sample_stop)
-        self._settle(settlement)
-        return settlement
+        """End a frame at a number of samples."""
+        result = self.planner.drop_after(frame, sample_stop)
+        self._settle(result)
+        return result
 
-    def drain(self, *names: str, rate: float = 1e-5) -> list[Block]:
-        """Hand everything out in render_order; each unit takes its pixel-samples at this rate."""
+    def render_all(self, *names: str, rate: float = 1e-5) -> list[Block]:
+        """Hand everything out to nodes in turn; each unit takes its pixel-samples times this rate."""
         blocks: list[Block] = []
         while not self.planner.exhausted:
             for node in names:
@@ -127,34 +127,34 @@ class Nodes:
                     blocks.append(block)
         return blocks
 
-    def _settle(self, settlement: SpeculationResult) -> None:
-        for ticket in settlement.counted:
+    def _settle(self, result: SpeculationResult) -> None:
+        for ticket in result.counted:
             self.counted[ticket] = self.waiting.pop(ticket)
-        for ticket in settlement.superseded:
+        for ticket in result.superseded:
             del self.waiting[ticket]
             self.superseded.append(ticket)
-        for ticket in settlement.cancelled:
-            self._call_back(ticket)
+        for ticket in result.cancelled:
+            self._cancel(ticket)
 
-    def _call_back(self, ticket: int) -> None:
+    def _cancel(self, ticket: int) -> None:
         assert self.planner.cancel(ticket, self.now_s) is not None
-        self.called_back.append(ticket)
+        self.cancelled.append(ticket)
 
 
-class Turmoil(Nodes):
-    """Four nodes that come, go, render and fail in any order, until all is rendered."""
+class RandomNodes(Nodes):
+    """Four nodes that join, leave, render and fail at random until all is rendered."""
 
     def __init__(self, planner: Planner, random: Random) -> None:
         super().__init__(planner, "n0")
         self.random = random
         self.speeds = {f"n{i}": random.choice([0.1, 1.0, 7.0]) for i in range(4)}
-        self.raced: list[int] = []
+        self.duplicated: list[int] = []
         self.abandoned: set[int] = set()
-        self.trouble = random.choice([0.03, 0.2, 1.0])
-        self.troubles_left = 40
+        self.failure_rate = random.choice([0.03, 0.2, 1.0])
+        self.failures_left = 40
 
     def run(self, *, frames_fail: bool = False) -> Sequence[Block]:
-        """Blocks that count."""
+        """Run until all is rendered; returns the completed blocks."""
         acts = [self._ask, self._ask, self._ask, self._end, self._end, self._fail, self._leave, self._join]
         acts += [self._abandon] if frames_fail else []
         while len(self.planner.in_flight) or not self.planner.exhausted:
@@ -166,9 +166,9 @@ class Turmoil(Nodes):
         if node not in self.planner.nodes:
             return
         for ticket in self.give(node):
-            race = self.block(ticket).duplicate_of
-            if race is not None and race not in self.raced:
-                self.raced.append(race)
+            straggler = self.block(ticket).duplicate_of
+            if straggler is not None and straggler not in self.duplicated:
+                self.duplicated.append(straggler)
 
     def _any(self) -> Assignment | None:
         in_flight = list(self.planner.in_flight)
@@ -183,17 +183,17 @@ class Turmoil(Nodes):
 
     def _fail(self, _: str) -> None:
         assignment = self._any()
-        if assignment is not None and self._strikes():
-            self.gone(assignment.ticket, failed=True)
+        if assignment is not None and self._may_fail():
+            self.abort(assignment.ticket, failed=True)
 
-    def _strikes(self) -> bool:
-        if not self.troubles_left or self.random.random() > self.trouble:
+    def _may_fail(self) -> bool:
+        if not self.failures_left or self.random.random() > self.failure_rate:
             return False
-        self.troubles_left -= 1
+        self.failures_left -= 1
         return True
 
     def _leave(self, node: str) -> None:
-        if node in self.planner.nodes and len(self.planner.nodes) > 1 and self._strikes():
+        if node in self.planner.nodes and len(self.planner.nodes) > 1 and self._may_fail():
             self.lose(node)
 
     def _join(self, node: str) -> None:

@@ -1,4 +1,4 @@
-"""The cost map: what finished units teach of a picture, and what it says of any other region."""
+"""The cost map: what it learns from finished units and predicts for other regions."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_predictions_follow_the_rates_whatever_was_learnt_and_asked_before(
     for region in [size.whole, *data.draw(st.lists(regions(within=size.whole), max_size=6))]:
         cost.learn(region, samples=2, reference_s=data.draw(st.floats(0.01, 100)))
         pixels = cost.rates.repeat(cost.cell_px, axis=0).repeat(cost.cell_px, axis=1)
-        for one in [*asked, size.whole]:
-            assert cost.predict(one, samples=3) == pytest.approx(truth(one, 3, pixels), rel=1e-6)
+        for other in [*asked, size.whole]:
+            assert cost.predict(other, samples=3) == pytest.approx(truth(other, 3, pixels), rel=1e-6)
 
 
 def test_until_something_was_measured_every_pixel_costs_the_same() -> None:
@@ -94,7 +94,7 @@ def test_learning_finds_a_synthetic_field(edge_px: int) -> None:
     assert wrong < 0.10 * whole
 
 
-def test_what_becomes_dearer_is_learnt_again() -> None:
+def test_costs_that_rise_are_learnt_again() -> None:
     cost = CostMap(SIZE)
     part = Region(x0=80, y0=80, x1=160, y1=160)
     cost.learn(SIZE.whole, samples=1, reference_s=1.0)
@@ -118,7 +118,7 @@ def test_no_prediction_is_ever_negative(data: st.DataObject) -> None:
     assert cost.predict(data.draw(regions(within=size.whole)), samples=1) >= -1e-9 * whole
 
 
-def test_what_cost_next_to_nothing_can_become_dear() -> None:
+def test_a_region_of_almost_no_cost_can_become_expensive() -> None:
     cost = CostMap(SIZE)
     for seconds in (1e-6, *[3.0] * 4):
         cost.learn(SIZE.whole, samples=1, reference_s=seconds)
@@ -154,7 +154,7 @@ def test_the_first_unit_is_predicted_as_it_was_measured_wherever_its_grid_lies(
 
 @modest
 @given(data=st.data())
-def test_cells_that_were_not_measured_cost_what_measured_ones_do_on_the_whole(data: st.DataObject) -> None:
+def test_cells_that_were_not_measured_cost_the_mean_of_measured_ones(data: st.DataObject) -> None:
     cost = CostMap(SIZE)
     region = data.draw(regions(within=SIZE.whole))
     cost.learn(region, samples=1, reference_s=2.0, costs=data.draw(grids(region)))
@@ -177,7 +177,7 @@ def test_a_grid_whose_cells_are_not_the_maps_is_spread_by_area() -> None:
     assert cost.predict(astride, samples=1) == pytest.approx(1.0)  # half of it in each
 
 
-def test_where_the_time_went_is_learnt_of_one_unit() -> None:
+def test_the_distribution_of_cost_is_learnt_from_one_unit() -> None:
     cost, rates = CostMap(SIZE), field(SIZE)
     edges = (range(0, 641, 20), range(0, 361, 20))
     cells = [
@@ -190,7 +190,7 @@ def test_where_the_time_went_is_learnt_of_one_unit() -> None:
         assert cost.predict(cell, samples=4) == pytest.approx(took_s, rel=0.001)
 
 
-def test_what_was_measured_is_trusted_more_and_the_rest_is_not() -> None:
+def test_the_uncertainty_of_measured_cells_falls() -> None:
     cost = CostMap(SIZE)
     left, right = (Region(x0=x0, y0=0, x1=x0 + 320, y1=360) for x0 in (0, 320))
     assert cost.variance(left) == pytest.approx(UNKNOWN_VARIANCE)
@@ -203,7 +203,7 @@ def test_what_was_measured_is_trusted_more_and_the_rest_is_not() -> None:
     assert cost.variance(left) < first
 
 
-def test_what_a_node_told_is_corrected_wherever_it_told_it_last() -> None:
+def test_costs_a_node_measured_are_corrected_with_its_speed() -> None:
     cost = CostMap(SIZE)
     half = SIZE.width // 2
     left, right = Region(x0=0, y0=0, x1=half, y1=SIZE.height), Region(x0=half, y0=0, x1=SIZE.width, y1=SIZE.height)
@@ -217,7 +217,7 @@ def test_what_a_node_told_is_corrected_wherever_it_told_it_last() -> None:
     assert cost.predict(right, samples=1) == pytest.approx(6.0)
 
 
-def test_nobody_told_what_was_never_measured_and_it_costs_what_the_rest_does() -> None:
+def test_unmeasured_cells_have_no_source_and_the_mean_cost() -> None:
     cost = CostMap(SIZE)
     assert cost.sources(SIZE.whole) == {}
     left = Region(x0=0, y0=0, x1=SIZE.width // 2, y1=SIZE.height)

@@ -1,4 +1,4 @@
-"""Sharing nodes out: what every job can rely on, whoever else is there."""
+"""Sharing nodes among jobs: properties that always hold."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def counts(shares: Mapping[str, Collection[str]]) -> dict[str, int]:
 
 
 def using(renderer: str, claims: Sequence[ShareClaim], shares: Mapping[str, Collection[str]]) -> set[str]:
-    own = [claim for claim in claims if claim.renderer == renderer]
-    return {node for claim in own for node in {*claim.busy, *shares[claim.job]}}
+    of_renderer = [claim for claim in claims if claim.renderer == renderer]
+    return {node for claim in of_renderer for node in {*claim.busy, *shares[claim.job]}}
 
 
 @given(farms())
-def test_a_node_is_of_one_job_that_may_have_it_and_no_job_has_too_many(farm: dict[str, Any]) -> None:
+def test_a_node_belongs_to_one_job_that_may_have_it_and_no_job_has_too_many(farm: dict[str, Any]) -> None:
     shares = share(**farm)
     held = Counter(node for nodes in shares.values() for node in nodes)
     assert set(held) <= set(farm["nodes"])
@@ -105,7 +105,7 @@ def test_a_higher_priority_lacks_nothing_that_a_lower_one_has_beyond_its_minimum
 
 
 @given(farms(excluded=False))
-def test_equals_have_equally_much_and_the_eldest_the_rest(farm: dict[str, Any]) -> None:
+def test_equal_jobs_get_equal_shares_and_the_oldest_the_rest(farm: dict[str, Any]) -> None:
     claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     shares = counts(share(claims, farm["nodes"], {}, farm["previous"]))
     each, rest = divmod(len(farm["nodes"]), len(claims))
@@ -113,7 +113,7 @@ def test_equals_have_equally_much_and_the_eldest_the_rest(farm: dict[str, Any]) 
 
 
 @given(farms(excluded=False))
-def test_minimums_are_met_where_there_are_nodes_enough(farm: dict[str, Any]) -> None:
+def test_minimums_are_met_if_there_are_enough_nodes(farm: dict[str, Any]) -> None:
     least = {claim.job: min(claim.terms.min_nodes, claim.limit) for claim in farm["claims"]}
     shares = share(farm["claims"], farm["nodes"], {}, farm["previous"])
     if sum(least.values()) <= len(farm["nodes"]):
@@ -121,20 +121,20 @@ def test_minimums_are_met_where_there_are_nodes_enough(farm: dict[str, Any]) -> 
 
 
 @given(farms())
-def test_what_was_shared_out_stays(farm: dict[str, Any]) -> None:
+def test_a_repeated_allocation_changes_nothing(farm: dict[str, Any]) -> None:
     shares = share(**farm)
     assert share(**farm | {"previous": shares}) == shares
 
 
 @given(farms(excluded=False), st.sampled_from([20, 50, 80]))
-def test_when_a_job_comes_no_node_goes_from_one_of_the_others_to_another(farm: dict[str, Any], priority: int) -> None:
+def test_when_a_job_is_added_no_node_moves_between_the_others(farm: dict[str, Any], priority: int) -> None:
     claims = [replace(claim, terms=ShareTerms(), wants=None, priority=50) for claim in farm["claims"]]
     before = share(claims, farm["nodes"], {}, farm["previous"])
     after = share([*claims, ShareClaim(job="new", age=99, priority=priority)], farm["nodes"], {}, before)
     assert all(after[claim.job] <= before[claim.job] for claim in claims)
 
 
-def test_jobs_swap_so_that_one_that_can_use_only_a_few_has_its_own() -> None:
+def test_jobs_swap_so_that_one_that_can_use_only_a_few_gets_those() -> None:
     picky = ShareClaim(job="picky", age=1, excluded=frozenset({"n1", "n2"}))
     easy = ShareClaim(job="easy", age=0, terms=ShareTerms(max_nodes=2))
     shares = share([easy, picky], ["n0", "n1", "n2"], {}, {"easy": ["n0", "n1"]})

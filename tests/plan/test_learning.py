@@ -1,4 +1,4 @@
-"""What finished units teach of nodes and picture, and which of the two a surprise is put down to."""
+"""What finished units teach about nodes and picture, and which of them a prediction error is attributed to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def teach(learning: Learning, node: str, *numbers: int, seconds: float) -> None:
 
 
 def taught(*nodes: str) -> Learning:
-    """All nodes are equal, and have rendered all parts of a picture that costs the same everywhere."""
+    """Equal nodes have rendered all parts of an even picture."""
     learning = learning_of(*nodes)
     for turn in range(2):
         for number in range(COLUMNS * ROWS):
@@ -54,7 +54,7 @@ def test_the_first_unit_makes_predictions_seconds_for_every_node() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.5, 2.0, 10.0])
-def test_a_node_that_is_not_as_thought_is_recognised_within_a_few_units(factor: float) -> None:
+def test_a_node_that_is_of_unexpected_speed_is_recognised_within_a_few_units(factor: float) -> None:
     learning = taught("a", "b", "c")
     learning.add_node("new")
     for number in range(4):
@@ -73,7 +73,7 @@ def test_a_node_that_slows_down_later_is_recognised_too() -> None:
     assert learning.speed("c") < 0.35 * learning.speed("a")
 
 
-def test_a_dear_place_is_not_mistaken_for_a_slow_node() -> None:
+def test_an_expensive_place_is_not_mistaken_for_a_slow_node() -> None:
     learning = taught("a", "b", "c")
     known = part(5)
     for node in ("a", "b", "c"):  # all that render it take eight times as long
@@ -85,7 +85,7 @@ def test_a_dear_place_is_not_mistaken_for_a_slow_node() -> None:
         assert learning.speed(node) == pytest.approx(learning.farm_speed / 3, rel=0.2)
 
 
-def test_a_new_place_that_is_dear_says_little_of_a_node_that_is_known() -> None:
+def test_a_new_expensive_place_says_little_about_a_known_node() -> None:
     learning = learning_of("a", "b")
     for number in range(16):
         teach(learning, "ab"[number % 2], number, seconds=1.0)
@@ -95,8 +95,8 @@ def test_a_new_place_that_is_dear_says_little_of_a_node_that_is_known() -> None:
     assert learning.price(part(20)) == pytest.approx(6.0, rel=0.15)
 
 
-def test_places_that_a_fast_node_measured_are_not_thought_cheap() -> None:
-    """Every node measures a part of its own first, then they change places."""
+def test_places_that_a_fast_node_measured_are_not_considered_cheap() -> None:
+    """Every node measures a different part first, then they swap."""
     learning, speeds = learning_of("a", "b", "c"), {"a": 4.0, "b": 1.0, "c": 0.5}
     for shift in (0, 1, 2):
         for number in range(24):
@@ -127,7 +127,7 @@ def test_predictions_that_fail_are_trusted_less() -> None:
     assert learning.deviation(part(3), "a") > 1.5 * calm
 
 
-def test_nodes_nobody_knows_are_as_fast_as_the_average_and_come_back_as_they_were() -> None:
+def test_unknown_nodes_have_the_average_speed_and_known_ones_keep_theirs() -> None:
     learning = taught("a", "b")
     learning.add_node("slow")
     assert learning.speed("slow") == pytest.approx(learning.speed("a"))
@@ -137,7 +137,7 @@ def test_nodes_nobody_knows_are_as_fast_as_the_average_and_come_back_as_they_wer
     assert learning.farm_speed == pytest.approx(learning.speed("a") + learning.speed("b"))
     learning.add_node("slow")
     assert learning.speed("slow") == slow
-    assert learning.deviation(part(0), "nobody") > learning.deviation(part(0), "a")
+    assert learning.deviation(part(0), "unknown") > learning.deviation(part(0), "a")
 
 
 def test_a_node_that_joins_twice_counts_once_and_keeps_what_was_learnt_of_it() -> None:
@@ -159,7 +159,7 @@ def test_units_of_nodes_that_have_left_still_teach_the_picture() -> None:
 
 
 @pytest.mark.parametrize("accounted", [0.0, 0.5, 2.0])
-def test_a_renderer_that_accounts_for_another_time_than_it_took_does_not_mislead(accounted: float) -> None:
+def test_cell_costs_that_do_not_add_up_to_the_time_of_the_unit_do_not_mislead(accounted: float) -> None:
     learning = learning_of("a", "b")
     costs = CostGrid(columns=(0, 640), rows=(0, 360), seconds=(0.01 * accounted,))
     whole = Block(frame=1, samples=ALL, region=SIZE.whole)

@@ -1,4 +1,4 @@
-"""The parts of planning: what is left of a frame, cuts at a price, passes of samples."""
+"""Parts of planning: subtracting and splitting regions, and passes."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_a_piece_costs_about_what_was_asked_for_and_is_compact(parts: int, width
     assert max(piece.width, piece.height) / min(piece.width, piece.height) <= max(4.0, shape)
 
 
-def test_a_piece_that_is_dear_enough_is_not_cut() -> None:
+def test_a_piece_near_the_target_is_not_cut() -> None:
     for target in (SIZE.whole.area / TOLERANCE, SIZE.whole.area, math.inf):
         assert split_off(SIZE.whole, target=target, price=lambda r: float(r.area), align_px=(8, 8)) == (SIZE.whole, [])
 
 
-def test_a_piece_that_is_dearer_than_it_may_be_is_cut() -> None:
+def test_a_piece_above_its_limit_is_cut() -> None:
     area = float(SIZE.whole.area)
     for limit, whole in ((area - 1, False), (area, True), (0.0, True)):  # what is wanted may always be had
         target = area if limit == 0.0 else area / TOLERANCE
@@ -110,7 +110,7 @@ def test_a_piece_that_is_dearer_than_it_may_be_is_cut() -> None:
         assert counts([piece, *rest], SIZE.whole) == {1}
 
 
-def test_what_has_no_aligned_edge_inside_is_not_cut() -> None:
+def test_a_region_without_an_aligned_edge_is_not_cut() -> None:
     small = Region(x0=3, y0=9, x1=8, y1=15)
     assert split_off(small, target=1, price=lambda r: float(r.area), align_px=(8, 8)) == (small, [])
 
@@ -161,7 +161,7 @@ def test_all_passes_of_all_frames_have_their_turn_and_those_of_a_frame_in_their_
     order = list(render_order(range(frames), ladder))
     assert sorted(order, key=lambda turn: (turn[0], turn[1].start)) == [(f, p) for f in range(frames) for p in ladder]
     for frame in range(frames):
-        own = [samples for other, samples in order if other == frame]
-        assert own == ladder
+        of_frame = [samples for other, samples in order if other == frame]
+        assert of_frame == ladder
         begun = order.index((frame, ladder[0]))
         assert order.index((frame, ladder[-1])) - begun < INTERLEAVED_FRAMES * passes

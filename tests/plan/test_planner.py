@@ -27,7 +27,7 @@ def nodes_of(count: int, frames: int = 1, **options: object) -> tuple[Nodes, lis
 @given(count=st.integers(1, 5), frames=st.integers(1, 9), passes=st.sampled_from([ALL, TWO]))
 def test_frames_mode_never_cuts_a_frame(count: int, frames: int, passes: tuple[SampleRange, ...]) -> None:
     nodes, names = nodes_of(count, frames, mode=Mode.FRAMES, passes=passes)
-    blocks = nodes.drain(*names)
+    blocks = nodes.render_all(*names)
     assert {block.region for block in blocks} == {SIZE.whole}
     assert len(blocks) == frames * len(passes)
 
@@ -35,14 +35,14 @@ def test_frames_mode_never_cuts_a_frame(count: int, frames: int, passes: tuple[S
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_tiles_mode_spreads_every_frame_over_the_nodes(count: int) -> None:
     nodes, names = nodes_of(count, 6, mode=Mode.TILES)
-    blocks = nodes.drain(*names)
+    blocks = nodes.render_all(*names)
     for frame in range(1, 7):
         assert sum(block.frame == frame for block in blocks) >= count
 
 
 def test_auto_gives_whole_frames_while_many_are_left_and_regions_at_the_end() -> None:
     nodes, names = nodes_of(4, 40)
-    blocks = nodes.drain(*names, rate=1e-6)
+    blocks = nodes.render_all(*names, rate=1e-6)
     whole = [block.region == SIZE.whole for block in blocks]
     assert sum(whole) > 20
     assert not any(whole[-4:])
@@ -66,7 +66,7 @@ def test_the_probe_is_cut_evenly_for_the_nodes_before_anything_is_known() -> Non
 
 def test_units_shrink_towards_the_end() -> None:
     nodes, names = nodes_of(2, passes=TWO)
-    work = [block.pixel_samples for block in nodes.drain(*names, rate=1e-4) if block.samples == TWO[1]]
+    work = [block.pixel_samples for block in nodes.render_all(*names, rate=1e-4) if block.samples == TWO[1]]
     assert work[0] > 4 * work[-1]
     half = len(work) // 2
     assert sum(work[:half]) > 1.5 * sum(work[half:])
@@ -89,12 +89,12 @@ def test_units_are_not_cut_so_small_that_their_overhead_matters() -> None:
     nodes, names = nodes_of(1)
     for _ in range(60):
         nodes.planner.learning.learn_overhead(1.0)
-    blocks = nodes.drain(*names, rate=200 / SIZE.whole.area / 16)
+    blocks = nodes.render_all(*names, rate=200 / SIZE.whole.area / 16)
     seconds = [200 * block.pixel_samples / SIZE.whole.area / 16 for block in blocks]
     assert len(seconds) * 1.0 < 0.1 * sum(seconds)
 
 
-def test_the_time_left_is_told_once_something_was_measured() -> None:
+def test_the_time_left_is_known_after_the_first_measurement() -> None:
     nodes, _ = nodes_of(1, 10, mode=Mode.FRAMES)
     (ticket,) = nodes.give("n0")
     assert nodes.planner.seconds_left(nodes.now_s) is None
@@ -108,13 +108,13 @@ def test_the_time_left_is_told_once_something_was_measured() -> None:
     assert nodes.planner.seconds_left(9.0) == pytest.approx(25.5, rel=0.01)
 
 
-def test_units_given_before_anything_was_measured_are_foreseen_when_something_is() -> None:
+def test_durations_of_units_in_flight_are_set_with_the_first_measurement() -> None:
     nodes, _ = nodes_of(3, 3, mode=Mode.FRAMES)
     first, *_ = (nodes.give(name)[0] for name in ("n0", "n1", "n2"))
     nodes.now_s = 6.0
     nodes.finish(first, 6.0)
     assert nodes.planner.seconds_left(6.0) == pytest.approx(0.0, abs=0.05)
-    assert nodes.give("n0") == []  # they are about to end: nothing to race
+    assert nodes.give("n0") == []  # they are about to end: not worth duplicating
     nodes.now_s = 60.0
     assert nodes.planner.seconds_left(60.0) == 0
 

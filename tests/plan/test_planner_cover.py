@@ -11,7 +11,7 @@ from frontburner.plan.planner import FrameWork, Planner
 from frontburner.plan.unit_sizer import Mode
 from tasks.spec import Region, SampleRange, Size
 from tests.plan.cover import assert_covered_once, counts
-from tests.plan.planners import SIZE, Nodes, Turmoil, planner_of
+from tests.plan.planners import SIZE, Nodes, RandomNodes, planner_of
 from tests.plan.strategies import regions
 
 ALL = (SampleRange(start=0, stop=16),)
@@ -38,37 +38,37 @@ def test_every_pixel_of_every_frame_and_pass_counts_once_whatever_happens(data: 
         align_px=data.draw(st.sampled_from([(1, 1), (8, 1), (16, 16)])),
     )  # fmt: skip
     reused = list(planner.reused)
-    turmoil = Turmoil(planner, Random(seed))
-    finished = turmoil.run()
+    nodes = RandomNodes(planner, Random(seed))
+    finished = nodes.run()
     assert planner.reused == reused
     assert_covered_once([*reused, *finished], frames=frames, region=region, passes=passes)
     assert not any(planner.pending(frame) for frame in frames)
-    assert not turmoil.waiting
+    assert not nodes.waiting
 
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32), frames=st.integers(1, 5), mode=st.sampled_from(Mode))
-def test_frames_that_fail_meanwhile_leave_the_others_whole(seed: int, frames: int, mode: Mode) -> None:
+def test_failed_frames_leave_the_others_complete(seed: int, frames: int, mode: Mode) -> None:
     small = Size(width=96, height=64)
-    turmoil = Turmoil(planner_of(frames, mode=mode, size=small, region=small.whole), Random(seed))
-    finished = turmoil.run(frames_fail=True)
-    good = set(range(1, frames + 1)) - turmoil.abandoned
+    nodes = RandomNodes(planner_of(frames, mode=mode, size=small, region=small.whole), Random(seed))
+    finished = nodes.run(frames_fail=True)
+    good = set(range(1, frames + 1)) - nodes.abandoned
     whole = [block for block in finished if block.frame in good]
-    assert_covered_once(whole, frames=good, region=small.whole, passes=turmoil.planner.passes)
-    assert {block.frame for block in turmoil.waiting.values()} <= turmoil.abandoned
+    assert_covered_once(whole, frames=good, region=small.whole, passes=nodes.planner.passes)
+    assert {block.frame for block in nodes.waiting.values()} <= nodes.abandoned
 
 
-def test_the_turmoil_of_these_tests_has_races_with_all_their_ends() -> None:
+def test_the_random_nodes_of_these_tests_duplicate_units_with_all_outcomes() -> None:
     begun = won = lost = 0
     small = Size(width=96, height=64)
     for seed in range(150):
-        turmoil = Turmoil(planner_of(1 + seed % 3, size=small, region=small.whole), Random(seed))
-        finished = turmoil.run()
-        begun += len(turmoil.raced)
-        won += len(set(turmoil.raced) & set(turmoil.called_back))
-        lost += len(set(turmoil.raced) & set(turmoil.counted))
-        assert_covered_once(finished, frames=range(1, 2 + seed % 3), region=small.whole, passes=turmoil.planner.passes)
-        assert len(turmoil.raced) == len(set(turmoil.raced))
+        nodes = RandomNodes(planner_of(1 + seed % 3, size=small, region=small.whole), Random(seed))
+        finished = nodes.run()
+        begun += len(nodes.duplicated)
+        won += len(set(nodes.duplicated) & set(nodes.cancelled))
+        lost += len(set(nodes.duplicated) & set(nodes.counted))
+        assert_covered_once(finished, frames=range(1, 2 + seed % 3), region=small.whole, passes=nodes.planner.passes)
+        assert len(nodes.duplicated) == len(set(nodes.duplicated))
     assert won > 10
     assert lost > 10
     assert begun > won + lost  # some were lost with a node, or called off
@@ -85,11 +85,11 @@ def test_units_that_exist_are_chosen_disjoint_and_not_handed_out_again(
     assert {(block.samples, block.region) for block in planner.reused} <= set(done)
     for samples in passes:
         assert counts([b.region for b in planner.reused if b.samples == samples], size.whole) <= {0, 1}
-    blocks = Nodes(planner, "a").drain("a")
+    blocks = Nodes(planner, "a").render_all("a")
     assert_covered_once([*planner.reused, *blocks], frames=[1], region=size.whole, passes=passes)
 
 
-def test_units_that_overlap_or_belong_elsewhere_are_left_alone() -> None:
+def test_units_that_overlap_or_belong_elsewhere_are_ignored() -> None:
     part = Region(x0=100, y0=100, x1=300, y1=300)
     good = Region(x0=100, y0=100, x1=200, y1=300)
     foreign = [
@@ -101,13 +101,13 @@ def test_units_that_overlap_or_belong_elsewhere_are_left_alone() -> None:
     ]
     planner = Planner(frames=[FrameWork(frame=1, done=tuple(foreign))], size=SIZE, region=part, passes=ALL)
     assert [(block.samples, block.region) for block in planner.reused] == [(ALL[0], good)]
-    assert sum(block.pixel_samples for block in Nodes(planner, "a").drain("a")) == 100 * 200 * 16
+    assert sum(block.pixel_samples for block in Nodes(planner, "a").render_all("a")) == 100 * 200 * 16
 
 
 def test_a_frame_that_exists_is_not_handed_out() -> None:
     planner = planner_of(2, passes=ALL, mode=Mode.FRAMES, done={1: ((ALL[0], SIZE.whole),)})
     assert not planner.pending(1)
-    assert [block.frame for block in Nodes(planner, "a").drain("a")] == [2]
+    assert [block.frame for block in Nodes(planner, "a").render_all("a")] == [2]
 
 
 def test_an_abandoned_frame_is_handed_out_no_more() -> None:
@@ -117,28 +117,28 @@ def test_an_abandoned_frame_is_handed_out_no_more() -> None:
     assert first.frame == 1
     nodes.abandon(1)
     nodes.planner.requeue(first)
-    assert nodes.called_back == [ticket]
+    assert nodes.cancelled == [ticket]
     assert not nodes.planner.pending(1)
-    assert {block.frame for block in nodes.drain("a")} == {2, 3}
+    assert {block.frame for block in nodes.render_all("a")} == {2, 3}
 
 
-def test_work_given_back_is_the_first_to_be_handed_out_again() -> None:
+def test_requeued_work_is_the_first_to_be_handed_out_again() -> None:
     nodes = Nodes(planner_of(4, mode=Mode.FRAMES), "a")
     (first,), _ = nodes.give("a"), nodes.give("a")
     block = nodes.block(first)
-    nodes.gone(first, failed=False)
+    nodes.abort(first, failed=False)
     (again,) = nodes.give("a")
     assert nodes.block(again) == block
 
 
 def test_failed_work_goes_to_another_node_as_long_as_there_is_one() -> None:
     nodes = Nodes(planner_of(1, mode=Mode.FRAMES, passes=ALL), "a", "b")
-    nodes.gone(*nodes.give("a"), failed=True)
+    nodes.abort(*nodes.give("a"), failed=True)
     assert nodes.give("a") == []
     (ticket,) = nodes.give("b")
-    nodes.gone(ticket, failed=True)
+    nodes.abort(ticket, failed=True)
     (ticket,) = nodes.give("a")
     assert nodes.block(ticket).failures == 2
-    nodes.gone(ticket, failed=True)
+    nodes.abort(ticket, failed=True)
     nodes.planner.remove_node("b")
     assert nodes.give("a")

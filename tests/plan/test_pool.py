@@ -36,7 +36,7 @@ def test_blocks_are_taken_in_their_order() -> None:
     assert not len(pool)
 
 
-def test_what_is_left_of_a_block_takes_its_place() -> None:
+def test_the_rest_of_a_block_takes_its_place() -> None:
     first, second = block_of(1).failed_on("a"), block_of(2)
     pool = Pool([first, second, block_of(3)], whole=WHOLE)
     index, block = pool.candidates("a", {"a", "b"})[0]
@@ -52,12 +52,12 @@ def test_a_node_gets_what_it_failed_on_only_when_all_have() -> None:
     assert pool.candidates("a", {"a", "b"})
 
 
-def test_a_choice_is_of_the_frame_and_pass_that_come_first() -> None:
+def test_candidates_are_of_the_frame_and_pass_that_come_first() -> None:
     blocks = [block_of(1, LEFT), block_of(1, RIGHT), block_of(1, LEFT, samples=16), block_of(2)]
     assert [block for _, block in Pool(blocks, whole=WHOLE).candidates("a", {"a"})] == blocks[:2]
 
 
-def test_chosen_blocks_of_a_frame_can_be_dropped() -> None:
+def test_selected_blocks_of_a_frame_can_be_dropped() -> None:
     pool = Pool([block_of(1, LEFT), block_of(1, RIGHT), block_of(2)], whole=WHOLE)
     assert pool.drop(1, lambda block: block.region == LEFT) == [block_of(1, LEFT)]
     assert pool.count_of_frame(1) == 1
@@ -95,6 +95,6 @@ def test_the_totals_are_those_of_the_blocks_that_are_there(seed: int) -> None:
         assert len(pool) == len(there)
         assert pool.price(price) == sum(block.pixel_samples for block in there)
         for frame in range(6):
-            own = [block for block in there if block.frame == frame]
-            assert pool.count_of_frame(frame) == len(own)
-            assert pool.price(price, frame=frame) == sum(block.pixel_samples for block in own)
+            of_frame = [block for block in there if block.frame == frame]
+            assert pool.count_of_frame(frame) == len(of_frame)
+            assert pool.price(price, frame=frame) == sum(block.pixel_samples for block in of_frame)

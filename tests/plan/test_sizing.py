@@ -1,4 +1,4 @@
-"""How much a node gets at once: its share, less where little is known, never so little that overhead matters."""
+"""Size of a unit: a part of the node's share, less if little is known, but enough that overhead doesn't matter."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_little_of_a_short_sequence_is_lost_with_a_frame() -> None:
 
 
 @given(outlook=outlooks())
-def test_nobody_waits_longer_for_a_unit_that_is_too_large_than_another_unit_costs(outlook: UnitOutlook) -> None:
+def test_no_node_waits_longer_for_a_unit_that_is_too_large_than_another_unit_costs(outlook: UnitOutlook) -> None:
     ends_s = outlook.share_s / outlook.speed  # when all would end, if they end together
     assert outlook.max_s / outlook.speed == pytest.approx(ends_s + outlook.overhead_s)
     assert unit_work(outlook) <= outlook.max_s * (1 + 1e-9)

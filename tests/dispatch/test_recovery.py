@@ -1,4 +1,4 @@
-"""Bad nodes, bad units, a store that is away, units that hang: each told from the others, and what is good goes on."""
+"""Bad nodes, bad units, an unavailable store and units that hang are told apart, and everything else continues."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _said(message: Message) -> Message:
     return message
 
 
-class Agenda(FakeFarm):
-    """A farm that says things at moments."""
+class ScriptedFarm(FakeFarm):
+    """A farm that sends messages at given times."""
 
     def __init__(self, *farm_nodes: FakeNode, at: Sequence[tuple[float, Message]], **options: Any) -> None:
         super().__init__(*farm_nodes, **options)
@@ -51,16 +51,18 @@ class Agenda(FakeFarm):
 # Units that fail.
 
 
-def test_a_unit_that_failed_rests_twice_as_long_each_time() -> None:
+def test_the_backoff_of_a_unit_doubles_with_each_failure() -> None:
     planner = planner_of(1, mode=Mode.FRAMES, passes=planner_of(2).passes)
     fault = Fault(script=["crash"] * 4)
     farm = FakeFarm(*nodes("a"), cost=cost_of(4), faults=[fault])
     assert_complete(render(planner, farm, attempts=9), planner)
-    rests = [later.began_s - earlier.ended_s for earlier, later in zip(farm.attempts, farm.attempts[1:], strict=False)]
-    assert rests == pytest.approx([MIN_BACKOFF_S * 2**n for n in range(4)], abs=0.3)
+    backoffs = [
+        later.began_s - earlier.ended_s for earlier, later in zip(farm.attempts, farm.attempts[1:], strict=False)
+    ]
+    assert backoffs == pytest.approx([MIN_BACKOFF_S * 2**n for n in range(4)], abs=0.3)
 
 
-def test_other_work_goes_on_while_a_unit_rests() -> None:
+def test_other_work_continues_while_a_unit_backs_off() -> None:
     planner = planner_of(6, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 1, script=["crash"] * 2)
     farm = FakeFarm(*nodes("a"), cost=cost_of(10), faults=[fault])
@@ -69,7 +71,7 @@ def test_other_work_goes_on_while_a_unit_rests() -> None:
     assert farm.now_s < 8 * 10 + 3
 
 
-def test_a_frame_fails_with_the_renderers_last_words_and_the_others_go_on() -> None:
+def test_a_frame_fails_with_the_renderers_last_words_and_the_others_continue() -> None:
     planner = planner_of(5, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 2, then="crash")
     farm = FakeFarm(*nodes("a", "b", "c", "d"), cost=cost_of(4), faults=[fault])
@@ -100,7 +102,7 @@ def test_a_scene_that_is_missing_on_one_node_fails_no_frame() -> None:
     assert "The scene is broken." in event.reason
 
 
-def test_a_unit_that_takes_nodes_down_fails_its_frame_in_the_end() -> None:
+def test_a_unit_that_kills_nodes_fails_its_frame_in_the_end() -> None:
     planner = planner_of(2, mode=Mode.FRAMES)
     available = tuple((float(20 * n), 20.0 * n + 6) for n in range(8))
     farm = FakeFarm(FakeNode(name="a", available=available), cost=cost_of(10))
@@ -113,7 +115,7 @@ def test_a_unit_that_takes_nodes_down_fails_its_frame_in_the_end() -> None:
 # Nodes that fail.
 
 
-def test_a_node_that_fails_where_others_succeed_is_set_aside_with_its_reason() -> None:
+def test_a_node_that_fails_where_others_succeed_is_excluded_with_its_reason() -> None:
     planner = planner_of(40, mode=Mode.FRAMES)
     farm = FakeFarm(*nodes("bad", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("bad"), then="crash")])
     run = render(planner, farm)
@@ -124,7 +126,7 @@ def test_a_node_that_fails_where_others_succeed_is_set_aside_with_its_reason() -
     assert len([attempt for attempt in farm.attempts if attempt.node == "bad"]) <= 4
 
 
-def test_no_node_is_set_aside_for_a_frame_that_fails_everywhere() -> None:
+def test_no_node_is_excluded_for_a_frame_that_fails_everywhere() -> None:
     planner = planner_of(6, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 3, then="crash")
     run = render(planner, FakeFarm(*nodes("a", "b"), cost=cost_of(1), faults=[fault]))
@@ -132,16 +134,16 @@ def test_no_node_is_set_aside_for_a_frame_that_fails_everywhere() -> None:
     assert not [event for event in run.events if isinstance(event, ev.NodeExcluded)]
 
 
-def test_a_node_that_was_set_aside_is_tried_again_after_a_time_that_grows() -> None:
+def test_a_node_that_was_excluded_is_tried_again_after_a_time_that_grows() -> None:
     planner = planner_of(70, mode=Mode.FRAMES)
     farm = FakeFarm(*nodes("bad", "a"), cost=cost_of(40), faults=[Fault(where=on("bad"), then="crash")])
     run = render(planner, farm)
     assert_complete(run, planner)
-    set_aside = [event.at_s for event in run.of(ev.NodeExcluded)]
+    excluded = [event.at_s for event in run.of(ev.NodeExcluded)]
     came = [event.at_s for event in run.of(ev.NodeJoined) if event.node == "bad"][1:]
-    assert len(set_aside) >= 3
-    aside = [there - gone for gone, there in zip(set_aside, came, strict=False)]
-    assert aside == pytest.approx([EXCLUSION_S * 2**n for n in range(len(aside))], abs=1)
+    assert len(excluded) >= 3
+    excluded_s = [there - gone for gone, there in zip(excluded, came, strict=False)]
+    assert excluded_s == pytest.approx([EXCLUSION_S * 2**n for n in range(len(excluded_s))], abs=1)
 
 
 def test_a_node_that_recovers_works_again() -> None:
@@ -153,7 +155,7 @@ def test_a_node_that_recovers_works_again() -> None:
     assert sum(attempt.node == "bad" for attempt in farm.rendered) > 5
 
 
-def test_the_last_node_is_never_set_aside() -> None:
+def test_the_last_node_is_never_excluded() -> None:
     planner = planner_of(30, mode=Mode.FRAMES)
     gone = FakeNode(name="gone", available=((0.0, 41.0),))
     faults = [Fault(where=lambda attempt: attempt.node == "only" and attempt.block.frame % 2 == 0, then="crash")]
@@ -164,7 +166,7 @@ def test_the_last_node_is_never_set_aside() -> None:
     assert not [event for event in run.of(ev.NodeExcluded) if event.at_s > 41.0]
 
 
-def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() -> None:
+def test_a_node_that_is_excluded_is_readmitted_when_all_others_are_gone() -> None:
     planner = planner_of(20, mode=Mode.FRAMES)
     good = FakeNode(name="good", available=((0.0, 45.0),))
     faults = [Fault(where=on("bad"), script=["crash"] * 3)]
@@ -177,11 +179,11 @@ def test_a_node_that_is_set_aside_has_another_chance_when_all_others_are_gone() 
     assert again == pytest.approx(45.0, abs=1)
 
 
-def aside_and(*at: tuple[float, Message]) -> tuple[FakeFarm, Run]:
-    """A bad node that is set aside by 100 s, and mended meanwhile; and what is said of it afterwards."""
+def excluded_then(*at: tuple[float, Message]) -> tuple[FakeFarm, Run]:
+    """Render with a bad node that is excluded by 100 s and then works, and with messages about it."""
     planner = planner_of(100, mode=Mode.FRAMES)
     fault = Fault(where=on("bad"), script=["crash"] * 3)
-    farm = Agenda(*nodes("bad", "a"), at=at, cost=cost_of(4), faults=[fault])
+    farm = ScriptedFarm(*nodes("bad", "a"), at=at, cost=cost_of(4), faults=[fault])
     run = render(planner, farm)
     assert_complete(run, planner)
     (event,) = run.of(ev.NodeExcluded)
@@ -193,23 +195,23 @@ def began_after(farm: FakeFarm, node: str, at_s: float) -> float:
     return min((a.began_s for a in farm.attempts if a.node == node and a.began_s >= at_s), default=math.inf)
 
 
-def test_that_another_job_hands_it_back_does_not_pardon_a_node() -> None:
-    farm, run = aside_and((100.0, Withheld(node="bad", why="another job has it")), (110.0, Joined(node="bad")))
+def test_a_node_that_another_job_hands_back_stays_excluded() -> None:
+    farm, run = excluded_then((100.0, Withheld(node="bad", why="another job has it")), (110.0, Joined(node="bad")))
     (event,) = run.of(ev.NodeExcluded)
     assert began_after(farm, "bad", 100.0) >= event.at_s + EXCLUSION_S - 1
 
 
-def test_a_pardoned_node_that_is_held_is_not_used() -> None:
+def test_a_readmitted_node_that_is_withheld_is_not_used() -> None:
     planner = planner_of(200, mode=Mode.FRAMES)
     at: list[tuple[float, Message]] = [(100.0, Withheld(node="bad", why="paused")), (600.0, Joined(node="bad"))]
-    farm = Agenda(
+    farm = ScriptedFarm(
         *nodes("bad", "a"), at=at, cost=cost_of(4), faults=[Fault(where=on("bad"), script=["crash"] * 3)]
     )  # fmt: skip
     assert_complete(render(planner, farm), planner)
     assert began_after(farm, "bad", 100.0) == pytest.approx(600.0, abs=1)
 
 
-def test_a_node_that_is_started_anew_is_pardoned() -> None:
+def test_a_restarted_node_is_readmitted() -> None:
     planner = planner_of(100, mode=Mode.FRAMES)
     bad = FakeNode(name="bad", available=((0.0, 100.0), (120.0, math.inf)))
     fault = Fault(where=on("bad"), script=["crash"] * 3)
@@ -220,10 +222,10 @@ def test_a_node_that_is_started_anew_is_pardoned() -> None:
     assert began_after(farm, "bad", 100.0) == pytest.approx(120.0, abs=1)
 
 
-# A store that is away.
+# An unavailable store.
 
 
-def test_a_store_that_is_away_for_a_while_fails_no_frame_and_no_node() -> None:
+def test_a_store_outage_fails_no_frame_and_no_node() -> None:
     planner = planner_of(30, mode=Mode.FRAMES)
     away = Fault(where=lambda attempt: 20 < attempt.began_s < 320, then="store")
     farm = FakeFarm(*nodes("a", "b", "c"), cost=cost_of(4), faults=[away])
@@ -231,12 +233,12 @@ def test_a_store_that_is_away_for_a_while_fails_no_frame_and_no_node() -> None:
     assert_complete(run, planner)
     assert not run.of(ev.NodeExcluded)
     assert not run.of(ev.UnitAttemptFailed)
-    (told,) = run.of(ev.StoreUnavailable)
-    assert (told.reason, told.remedy) == ("The server is away.", "Start it.")
+    (event,) = run.of(ev.StoreUnavailable)
+    assert (event.reason, event.remedy) == ("The server is away.", "Start it.")
     assert away.count < 90, "it is tried ever more seldom"
 
 
-def test_a_job_gives_up_on_a_store_that_stays_away_with_one_error() -> None:
+def test_a_job_gives_up_on_a_store_that_stays_unavailable_with_one_error() -> None:
     planner = planner_of(20, mode=Mode.FRAMES)
     away = Fault(where=lambda attempt: attempt.began_s > 20, then="store")
     farm = FakeFarm(*nodes("a", "b"), cost=cost_of(4), faults=[away])
@@ -246,7 +248,7 @@ def test_a_job_gives_up_on_a_store_that_stays_away_with_one_error() -> None:
     assert STORE_TIMEOUT_S + 20 < farm.now_s < STORE_TIMEOUT_S + 100
 
 
-def test_a_unit_that_still_renders_may_find_the_store_back() -> None:
+def test_a_unit_that_still_renders_may_find_the_store_working_again() -> None:
     planner = planner_of(2, mode=Mode.FRAMES)
     farm = FakeFarm(
         FakeNode(name="quick"), FakeNode(name="slow", speed=0.02),
@@ -257,19 +259,19 @@ def test_a_unit_that_still_renders_may_find_the_store_back() -> None:
     assert_complete(run, planner)
 
 
-def test_a_node_that_alone_cannot_reach_the_store_is_set_aside() -> None:
+def test_a_node_that_alone_cannot_reach_the_store_is_excluded() -> None:
     planner = planner_of(60, mode=Mode.FRAMES)
     farm = FakeFarm(*nodes("cut off", "a", "b"), cost=cost_of(4), faults=[Fault(where=on("cut off"), then="store")])
     run = render(planner, farm)
     assert_complete(run, planner)
     assert [event.node for event in run.of(ev.NodeExcluded)] == ["cut off"]
-    assert len(run.of(ev.StoreUnavailable)) == 1, "told once, though it comes and goes"
+    assert len(run.of(ev.StoreUnavailable)) == 1, "reported once, though it comes and goes"
 
 
 # Units that take too long.
 
 
-def test_a_unit_that_hangs_is_taken_from_its_node_with_a_sentence() -> None:
+def test_a_unit_that_hangs_times_out_with_a_reason() -> None:
     planner = planner_of(40, mode=Mode.FRAMES)
     hang = Fault(where=lambda attempt: attempt.block.frame == 20, script=["hang"])
     farm = FakeFarm(*nodes("a"), cost=cost_of(8), faults=[hang])
@@ -281,13 +283,13 @@ def test_a_unit_that_hangs_is_taken_from_its_node_with_a_sentence() -> None:
     assert MIN_TIMEOUT_S < stuck.ended_s - stuck.began_s < 2 * TIMEOUT_FACTOR * 8
 
 
-def test_a_unit_that_is_dearer_than_all_before_is_rendered_all_the_same() -> None:
+def test_a_unit_that_is_more_expensive_than_all_before_is_still_rendered() -> None:
     planner = planner_of(30, mode=Mode.FRAMES)
-    dear = CostField(hills(640, 360, total_s=8, samples=64), of_frame=lambda frame: 60.0 if frame == 20 else 1.0)
-    assert_complete(render(planner, FakeFarm(*nodes("a"), cost=dear)), planner)
+    expensive = CostField(hills(640, 360, total_s=8, samples=64), of_frame=lambda frame: 60.0 if frame == 20 else 1.0)
+    assert_complete(render(planner, FakeFarm(*nodes("a"), cost=expensive)), planner)
 
 
-def test_a_first_unit_may_take_long_for_nothing_is_known_yet() -> None:
+def test_a_first_unit_may_take_long_since_nothing_is_known_yet() -> None:
     planner = planner_of(2, mode=Mode.FRAMES)
     run = render(planner, FakeFarm(*nodes("a"), cost=cost_of(1500)))
     assert_complete(run, planner)
@@ -302,10 +304,10 @@ def test_a_scene_that_never_opens_fails_in_the_end() -> None:
     assert "opening the scene included" in str(run.dispatcher.failed_frames[1])
 
 
-class Silent(Agenda):
-    """Nodes that never say that they begin."""
+class Silent(ScriptedFarm):
+    """Nodes that never report that they begin."""
 
-    def _say_begun(self, bench: Any, attempt: Attempt) -> Message | None:  # noqa: ARG002
+    def _report_began(self, queue: Any, attempt: Attempt) -> Message | None:  # noqa: ARG002
         return None
 
 

@@ -1,4 +1,4 @@
-"""Races on a simulated farm: a stuck node holds nothing up, and what is done twice is told."""
+"""Stragglers on a simulated farm: a stuck node delays nothing, and wasted time is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NODES = [FakeNode(name=name) for name in "abc"]
 
 
 class Stuck(CostField):
-    """An uneven picture of which one frame takes many times as long on the node that has it first."""
+    """An uneven picture with a frame that takes many times as long on the first node that has it."""
 
     def __init__(self, frame_s: float, *, frame: int, factor: float) -> None:
         super().__init__(hills(640, 360, total_s=frame_s, samples=64))
@@ -34,10 +34,10 @@ class Stuck(CostField):
         return seconds * self.factor if block.frame == self.frame and block.duplicate_of is None else seconds
 
 
-def raced(
+def with_straggler(
     *, mode: Mode = Mode.FRAMES, factor: float = 40.0, nodes: Sequence[FakeNode] = NODES, faults: Sequence[Fault] = ()
 ) -> tuple[FakeFarm, Run]:
-    """Twelve frames on three nodes; the last but two hangs for a long time with whoever has it first."""
+    """Render twelve frames on three nodes, of which frame 10 hangs for long on its first node."""
     planner = planner_of(12, mode=mode)
     cost = Stuck(10.0, frame=10, factor=factor)
     farm = FakeFarm(*nodes, cost=cost, overhead_s=OVERHEAD_S, faults=faults)
@@ -51,8 +51,8 @@ def pieces(farm: FakeFarm) -> list[Attempt]:
 
 
 @pytest.mark.parametrize("mode", [Mode.FRAMES, Mode.AUTO])
-def test_a_stuck_unit_is_taken_over_and_called_back(mode: Mode) -> None:
-    farm, run = raced(mode=mode)
+def test_a_stuck_unit_is_taken_over_and_cancelled(mode: Mode) -> None:
+    farm, run = with_straggler(mode=mode)
     assert farm.now_s < 90  # 40 s of work for each of three nodes; alone, the stuck frame takes 400 s
     for over in run.of(ev.UnitTakenOver):
         assert over.by != over.node
@@ -64,17 +64,17 @@ def test_a_stuck_unit_is_taken_over_and_called_back(mode: Mode) -> None:
     assert [event.node for event in run.of(ev.UnitTakenOver)] == [stuck.node]
 
 
-def test_the_unit_may_still_win_and_its_pieces_are_called_back() -> None:
+def test_the_straggler_may_finish_first_and_its_duplicates_are_cancelled() -> None:
     nodes = [FakeNode(name=name) for name in "ab"] + [FakeNode(name="slow", speed=0.2)]
-    farm, run = raced(factor=3.0, nodes=nodes)
+    farm, run = with_straggler(factor=3.0, nodes=nodes)
     over = run.of(ev.UnitTakenOver)
     assert over
     assert len(run.of(ev.UnitWasted)) == len(over)
     assert len(farm.stopped) == len(over)
 
 
-def test_a_race_is_announced_before_its_first_piece_and_once() -> None:
-    _, run = raced(mode=Mode.AUTO)
+def test_a_takeover_is_announced_once_and_before_its_first_duplicate() -> None:
+    _, run = with_straggler(mode=Mode.AUTO)
     seen: list[ev.UnitTakenOver] = []
     for event in run.events:
         if isinstance(event, ev.UnitTakenOver):
@@ -84,31 +84,31 @@ def test_a_race_is_announced_before_its_first_piece_and_once() -> None:
     assert len(seen) == len({event.block.duplicate_of for event in run.of(ev.UnitStarted)} - {None})
 
 
-def test_a_piece_that_fails_leaves_the_frame_to_its_unit() -> None:
+def test_a_duplicate_that_fails_leaves_the_straggler_alone() -> None:
     fault = Fault(where=lambda attempt: attempt.block.duplicate_of is not None, script=["crash"])
-    farm, run = raced(factor=5.0, faults=[fault])
+    farm, run = with_straggler(factor=5.0, faults=[fault])
     assert len(run.of(ev.UnitTakenOver)) == len(run.of(ev.UnitAttemptFailed)) == 1
     (rendered,) = [attempt for attempt in farm.rendered if attempt.block.frame == 10]
     assert rendered.block.duplicate_of is None
 
 
-def test_a_piece_that_can_never_be_rendered_fails_its_frame_and_no_other() -> None:
+def test_a_duplicate_that_can_never_be_rendered_fails_its_frame_and_no_other() -> None:
     fault = Fault(where=lambda attempt: attempt.block.duplicate_of is not None, script=["fatal"])
     planner = planner_of(12, mode=Mode.FRAMES)
     farm = FakeFarm(*NODES, cost=Stuck(10.0, frame=10, factor=40.0), faults=[fault])
     run = render(planner, farm)
     assert set(run.dispatcher.failed_frames) == {10}
     assert sorted(run.frames) == [frame for frame in range(1, 13) if frame != 10]
-    assert farm.now_s < 90  # its unit was called back
+    assert farm.now_s < 90  # its unit was cancelled
     assert farm.stopped
 
 
 @pytest.mark.parametrize("mode", [Mode.FRAMES, Mode.AUTO])
-def test_pieces_are_all_there_is_when_the_stuck_node_dies_in_the_race(mode: Mode) -> None:
-    _, run = raced(mode=mode)
+def test_duplicates_replace_a_straggler_whose_node_dies(mode: Mode) -> None:
+    _, run = with_straggler(mode=mode)
     over = run.of(ev.UnitTakenOver)[0]
     nodes = [FakeNode(name=name, available=((0, over.at_s + 1 if name == over.node else 1e6),)) for name in "abc"]
-    farm, run = raced(mode=mode, nodes=nodes)
+    farm, run = with_straggler(mode=mode, nodes=nodes)
     assert run.of(ev.UnitTakenOver)[0] == over
     assert [loss.node for loss in run.of(ev.NodeLost)] == [over.node]
     assert farm.now_s < 90
@@ -116,11 +116,11 @@ def test_pieces_are_all_there_is_when_the_stuck_node_dies_in_the_race(mode: Mode
 
 
 @pytest.mark.parametrize("mode", [Mode.FRAMES, Mode.AUTO])
-def test_pieces_whose_node_dies_are_rendered_by_the_others(mode: Mode) -> None:
-    _, run = raced(mode=mode)
+def test_duplicates_whose_node_dies_are_rendered_by_the_others(mode: Mode) -> None:
+    _, run = with_straggler(mode=mode)
     over = run.of(ev.UnitTakenOver)[0]
     nodes = [FakeNode(name=name, available=((0, over.at_s + 1 if name == over.by else 1e6),)) for name in "abc"]
-    farm, run = raced(mode=mode, nodes=nodes)
+    farm, run = with_straggler(mode=mode, nodes=nodes)
     assert [loss.node for loss in run.of(ev.NodeLost)] == [over.by]
     assert [event.node for event in run.of(ev.UnitTakenOver)] == [over.node]
     assert farm.now_s < 110
@@ -130,7 +130,7 @@ def test_pieces_whose_node_dies_are_rendered_by_the_others(mode: Mode) -> None:
 @pytest.mark.parametrize("factor", [6.0, 40.0])
 def test_all_seconds_rendered_are_either_busy_or_wasted(mode: Mode, factor: float) -> None:
     nodes = [FakeNode(name="a"), FakeNode(name="b", speed=2), FakeNode(name="c", speed=0.5)]
-    farm, run = raced(mode=mode, factor=factor, nodes=nodes)
+    farm, run = with_straggler(mode=mode, factor=factor, nodes=nodes)
     report = Report()
     for event in run.events:
         report.take(event)
@@ -155,7 +155,7 @@ def test_all_seconds_rendered_are_either_busy_or_wasted(mode: Mode, factor: floa
     assert wasted_s == pytest.approx(report.wasted_s)
 
 
-def test_a_single_node_with_short_units_at_the_end_races_nothing() -> None:
+def test_a_single_node_with_short_units_at_the_end_duplicates_nothing() -> None:
     planner = planner_of(30)
     run = render(planner, FakeFarm(FakeNode(name="a"), cost=cost_of(0.03)))
     assert_complete(run, planner)
