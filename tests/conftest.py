@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTING_FIXTURES = {
-    "s3_server", "prefect", "studio", "standing_farm", "browser", "gate", "farm", "kept", "small_disk", "addon",
+    "s3_server", "prefect", "studio", "standing_farm", "browser", "gateway", "farm", "kept", "small_disk", "addon",
 }  # fmt: skip
 STARTING_NAMES = {
-    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "gateway", "Command",
+    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "run_gateway", "Command",
 }  # fmt: skip
 STARTING_FOLDER = Path(__file__).with_name("renderers")
 

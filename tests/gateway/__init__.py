@@ -1,1 +1,1 @@
-"""Proofs of the gateway and credentials."""
+"""Tests of the gateway and of credentials."""

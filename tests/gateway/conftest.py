@@ -1,4 +1,4 @@
-"""A gateway with real TLS on loopback, and behind it a stand-in for Prefect that tells what it was asked."""
+"""A gateway with real TLS on loopback, in front of a fake Prefect server that records its requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from frontburner.credentials.authority import Authority
 from frontburner.credentials.dask_security import security_for
 from frontburner.credentials.tokens import Role, TokenStore
 from frontburner.gateway.serve import GatewaySettings, create_server
-from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of the tests here
+from tests.end_to_end.conftest import TIMEOUT_S, null_scene, until  # noqa: F401 - also a fixture of these tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,15 +38,15 @@ STORE = {"AWS_ACCESS_KEY_ID": "farm", "AWS_SECRET_ACCESS_KEY": "very-secret-key-
 
 
 @dataclass(slots=True, kw_only=True)
-class BehindPrefect:
-    """Stands in for a Prefect server: takes note of what reaches it."""
+class FakePrefect:
+    """A fake Prefect server that records the requests and messages it gets."""
 
-    heard: list[dict[str, Any]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         body = await request.body()
-        self.heard.append(
+        self.requests.append(
             {"method": request.method, "path": request.url.path, "query": request.url.query,
              "headers": dict(request.headers), "body": body.decode("latin-1")}
         )  # fmt: skip
@@ -60,9 +60,9 @@ class BehindPrefect:
 
     async def socket(self, socket: WebSocket) -> None:
         await socket.accept(subprotocol="prefect" if "prefect" in socket.scope["subprotocols"] else None)
-        self.heard.append({"method": "SOCKET", "path": socket.url.path, "headers": dict(socket.headers)})
+        self.requests.append({"method": "SOCKET", "path": socket.url.path, "headers": dict(socket.headers)})
         async for text in socket.iter_text():
-            self.said.append(text)
+            self.messages.append(text)
             await socket.send_text(f"heard {text}")
 
     def app(self) -> Starlette:
@@ -73,13 +73,13 @@ class BehindPrefect:
 
 
 @dataclass(slots=True, kw_only=True)
-class Gate:
-    """A running gateway, and what is behind it."""
+class RunningGateway:
+    """A running gateway, and the fake Prefect server behind it."""
 
     url: str
     folder: Path
     authority: Authority
-    prefect: BehindPrefect
+    prefect: FakePrefect
 
     def token(self, role: str, name: str = "", **more: Any) -> str:
         """Make a token."""
@@ -90,7 +90,7 @@ class Gate:
 
     @contextmanager
     def client(self, token: str = "", **options: Any) -> Iterator[httpx.Client]:
-        """Whoever knows the authority, and perhaps has a token."""
+        """A client that trusts the authority, with a token or without."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         with httpx.Client(
             base_url=self.url, verify=self.context(), headers=headers, trust_env=False, timeout=TIMEOUT_S, **options
@@ -103,7 +103,7 @@ class Gate:
 
 @contextmanager
 def serving(running: uvicorn.Server) -> Iterator[int]:
-    """Have a server answer on a free port of this machine; yields the port."""
+    """Run a server on a free port; yields the port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -118,27 +118,28 @@ def serving(running: uvicorn.Server) -> Iterator[int]:
 
 
 @contextmanager
-def gateway(folder: Path, **settings: Any) -> Iterator[Gate]:
-    """Run a gateway in front of a stand-in for Prefect, or of what the settings name."""
-    behind = BehindPrefect()
-    config = uvicorn.Config(behind.app(), log_config=None, ws="websockets-sansio", lifespan="off")
+def run_gateway(folder: Path, **settings: Any) -> Iterator[RunningGateway]:
+    """Run a gateway in front of a fake Prefect server, or of the one in the settings."""
+    prefect = FakePrefect()
+    config = uvicorn.Config(prefect.app(), log_config=None, ws="websockets-sansio", lifespan="off")
     with serving(uvicorn.Server(config)) as port:
         defaults: dict[str, Any] = {
             "prefect": f"http://127.0.0.1:{port}/api", "scheduler": "tls://farm.studio:8786", "environment": STORE,
             "monitor": False,
         }  # fmt: skip
-        own, _ = create_server(GatewaySettings(folder=folder, **(defaults | settings)))
-        with serving(own) as at:
-            yield Gate(url=f"https://127.0.0.1:{at}", folder=folder, authority=Authority.open(folder), prefect=behind)
+        server, _ = create_server(GatewaySettings(folder=folder, **(defaults | settings)))
+        with serving(server) as tls_port:
+            url, authority = f"https://127.0.0.1:{tls_port}", Authority.open(folder)
+            yield RunningGateway(url=url, folder=folder, authority=authority, prefect=prefect)
 
 
 @contextmanager
-def running(*, encrypted: bool, folder: Path, nodes: int = 0) -> Iterator[SpecCluster]:
-    """A scheduler, with or without papers, and its nodes."""
-    security = {kind: security_for(kind, folder) if encrypted else None for kind in ("create_server", "node", "client")}
+def run_cluster(*, encrypted: bool, folder: Path, nodes: int = 0) -> Iterator[SpecCluster]:
+    """A scheduler and its nodes, with or without mutual TLS."""
+    security = {kind: security_for(kind, folder) if encrypted else None for kind in ("server", "node", "client")}
     scheduler = {
         "host": "127.0.0.1", "port": 0, "protocol": "tls" if encrypted else "tcp", "dashboard": False,
-        "dashboard_address": "127.0.0.1:0", "security": security["create_server"],
+        "dashboard_address": "127.0.0.1:0", "security": security["server"],
     }  # fmt: skip
     node = {**node_options(threads=1), "host": "127.0.0.1", "security": security["node"], "protocol": "tls"}
     workers = {f"node-{n}": {"cls": Nanny, "options": node} for n in range(nodes)}
@@ -153,7 +154,7 @@ def running(*, encrypted: bool, folder: Path, nodes: int = 0) -> Iterator[SpecCl
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     home = tmp_path_factory.mktemp("manager")
     scenes = home / "scenes"
     scenes.mkdir()
@@ -161,5 +162,5 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRONTBURNER_SCENES", str(scenes))
         patch.setenv("FRONTBURNER_PICTURES", f"{home / 'pictures'},s3://farm/pictures")
-        with gateway(home / "gate", max_failures=1_000_000) as running:
+        with run_gateway(home / "gate", max_failures=1_000_000) as running:
             yield running

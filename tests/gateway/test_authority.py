@@ -1,4 +1,4 @@
-"""Certificates the farm makes itself: who is believed, for what, for how long, and how that is taken back."""
+"""The certificate authority: which certificates are accepted, for what, for how long, and how they are revoked."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Clock:
         return self.at
 
 
-def shake_hands(server: FarmSecurity, client: FarmSecurity, role: str = "client") -> bool:
-    """Whether both sides of a connection believe each other, so that a byte arrives."""
+def handshake(server: FarmSecurity, client: FarmSecurity, role: str = "client") -> bool:
+    """Whether both sides of a connection accept each other, so that a byte arrives."""
     ours, theirs = socket.socketpair()
     ours.settimeout(TIMEOUT_S)
     theirs.settimeout(TIMEOUT_S)
-    heard = []
+    received = []
 
     def listen() -> None:
         context = server.get_listen_args("scheduler")["ssl_context"]
         with ours, suppress(OSError), context.wrap_socket(ours, server_side=True) as line:
-            heard.append(line.recv(1))
+            received.append(line.recv(1))
             line.sendall(b"y")
 
     thread = threading.Thread(target=listen)
@@ -63,16 +63,16 @@ def shake_hands(server: FarmSecurity, client: FarmSecurity, role: str = "client"
         line.sendall(b"x")
         answered = line.recv(1)
     thread.join()
-    return heard == [b"x"] and answered == b"y"
+    return received == [b"x"] and answered == b"y"
 
 
-def test_it_is_made_once_and_found_again(tmp_path: Path) -> None:
+def test_an_authority_is_created_once(tmp_path: Path) -> None:
     first, again = (Authority.open(tmp_path / "gate") for _ in range(2))
     assert first.fingerprint == again.fingerprint
     assert first.fingerprint != Authority.open(tmp_path / "other").fingerprint
 
 
-def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "gate"
     Authority.open(folder).issue(CertificateKind.SERVER, "gateway", ["farm.studio"])
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.*")}
@@ -82,44 +82,42 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "client", "believed"),
+    ("server", "client", "accepted"),
     [("server", "client", True), ("server", "node", True), ("node", "server", True), ("node", "node", True),
      ("client", "node", False)],
 )  # fmt: skip
-def test_who_may_serve_whom(tmp_path: Path, server: str, client: str, *, believed: bool) -> None:
+def test_which_kinds_may_connect(tmp_path: Path, server: str, client: str, *, accepted: bool) -> None:
     folder = tmp_path / "gate"
-    assert shake_hands(security_for(server, folder), security_for(client, folder)) is believed
+    assert handshake(security_for(server, folder), security_for(client, folder)) is accepted
 
 
-def test_papers_of_another_farm_are_worth_nothing(tmp_path: Path) -> None:
+def test_certificates_of_another_farm_are_refused(tmp_path: Path) -> None:
     ours, theirs = security_for("server", tmp_path / "gate"), security_for("client", tmp_path / "other")
-    assert not shake_hands(ours, theirs)
+    assert not handshake(ours, theirs)
 
 
-def test_what_is_taken_back_is_refused_by_a_listener_that_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_listener_refuses_a_revoked_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = Authority.open(tmp_path / "gate")
     server, client = (security_for(kind, tmp_path / "gate") for kind in ("server", "client"))
     context = server.get_listen_args("scheduler")["ssl_context"]
-    # the one context of a scheduler that runs
+    # a running scheduler has one context
     monkeypatch.setattr(server, "get_listen_args", lambda _: {"ssl_context": context})
-    assert shake_hands(server, client)
-    papers = authority.issue(CertificateKind.CLIENT, "manager")
-    authority.revoke([serial_number(papers.certificate.read_bytes())])
-    assert not shake_hands(server, client)
+    assert handshake(server, client)
+    files = authority.issue(CertificateKind.CLIENT, "manager")
+    authority.revoke([serial_number(files.certificate.read_bytes())])
+    assert not handshake(server, client)
     other = FarmSecurity(authority.issue(CertificateKind.CLIENT, "anna"))
-    assert shake_hands(server, other)
+    assert handshake(server, other)
 
 
 def node_of(authority: Authority, folder: Path, name: str) -> FarmSecurity:
-    """A node on another machine: the list it has is the one of the day it was let in."""
+    """A node on another machine, with the revocation list of the day it joined."""
     folder.mkdir()
-    papers = authority.issue(CertificateKind.NODE, name)
-    return FarmSecurity(replace(papers, revocation_list=Path(shutil.copy(authority.revocation_list, folder))))
+    files = authority.issue(CertificateKind.NODE, name)
+    return FarmSecurity(replace(files, revocation_list=Path(shutil.copy(authority.revocation_list, folder))))
 
 
-def test_a_node_that_learns_of_it_refuses_what_is_taken_back_on_both_ends(
+def test_a_node_with_an_updated_list_refuses_a_revoked_certificate_both_ways(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority.open(tmp_path / "gate")
@@ -127,18 +125,18 @@ def test_a_node_that_learns_of_it_refuses_what_is_taken_back_on_both_ends(
     ends = {"listen": node.get_listen_args("worker"), "reach": node.get_connection_args("worker")}
     monkeypatch.setattr(node, "get_listen_args", lambda _: ends["listen"])
     monkeypatch.setattr(node, "get_connection_args", lambda _: ends["reach"])
-    assert shake_hands(node, lost)
-    assert shake_hands(lost, node)
+    assert handshake(node, lost)
+    assert handshake(lost, node)
     authority.revoke([serial_number(Path(lost.tls_worker_cert).read_bytes())])
-    assert shake_hands(node, lost), "it has not heard of it"
+    assert handshake(node, lost), "its list is not updated yet"
     node.update_revocation_list(authority.revocation_list.read_bytes())
-    assert not shake_hands(node, lost)
-    assert not shake_hands(lost, node)
-    assert shake_hands(node, other)
-    assert shake_hands(other, node)
+    assert not handshake(node, lost)
+    assert not handshake(lost, node)
+    assert handshake(node, other)
+    assert handshake(other, node)
 
 
-def test_a_node_keeps_only_newer_lists_of_its_own_farm(tmp_path: Path) -> None:
+def test_a_node_accepts_only_newer_lists_of_its_own_farm(tmp_path: Path) -> None:
     authority, elsewhere = Authority.open(tmp_path / "gate"), Authority.open(tmp_path / "elsewhere")
     node = node_of(authority, tmp_path / "node", "node")
     assert node.revocation_list is not None
@@ -146,16 +144,16 @@ def test_a_node_keeps_only_newer_lists_of_its_own_farm(tmp_path: Path) -> None:
     authority.revoke([7])
     new = authority.revocation_list.read_bytes()
     elsewhere.revoke([serial_number(Path(node.tls_worker_cert).read_bytes())])
-    for strange in (elsewhere.revocation_list.read_bytes(), b"no list", new.replace(b"\n", b"\nA", 2)):
+    for invalid in (elsewhere.revocation_list.read_bytes(), b"no list", new.replace(b"\n", b"\nA", 2)):
         with pytest.raises(CertificateError):
-            node.update_revocation_list(strange)
+            node.update_revocation_list(invalid)
         assert node.revocation_list.read_bytes() == old
     node.update_revocation_list(new)
     node.update_revocation_list(old)
     assert node.revocation_list.read_bytes() == new
 
 
-def test_a_certificate_is_renewed_before_it_is_over_and_when_hosts_change(tmp_path: Path) -> None:
+def test_a_certificate_is_renewed_before_it_expires_and_when_hosts_change(tmp_path: Path) -> None:
     clock = Clock()
     authority = Authority.open(tmp_path / "gate", clock)
 
@@ -172,7 +170,7 @@ def test_a_certificate_is_renewed_before_it_is_over_and_when_hosts_change(tmp_pa
     assert expires_at(issue("farm")) > expires_at(before)
 
 
-def test_a_request_gets_nothing_but_its_key_into_the_certificate(tmp_path: Path) -> None:
+def test_only_the_key_of_a_signing_request_is_used(tmp_path: Path) -> None:
     authority = Authority.open(tmp_path / "gate")
     key = ec.generate_private_key(ec.SECP256R1())
     asked = (
@@ -207,20 +205,20 @@ def _signed_by(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed2
         new_key(),
     ],
 )  # fmt: skip
-def test_a_request_that_cant_be_used_is_refused_in_a_sentence(tmp_path: Path, request_: bytes) -> None:
+def test_an_invalid_signing_request_is_refused(tmp_path: Path, request_: bytes) -> None:
     with pytest.raises(CertificateError, match="signing request is invalid"):
         Authority.open(tmp_path / "gate").sign(request_, CertificateKind.NODE, "n7")
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "a\nb", "a\0b", "-x", ".x", "ä", "x" * 65, "a b", "a;b"])
-def test_names_that_could_mean_more_are_refused(tmp_path: Path, name: str) -> None:
+def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CertificateError):
         check_name(name)
     with pytest.raises(CertificateError):
         Authority.open(tmp_path / "gate").issue(CertificateKind.NODE, name)
 
 
-def test_many_processes_that_open_it_at_once_have_one(tmp_path: Path) -> None:
+def test_concurrent_opens_create_one_authority(tmp_path: Path) -> None:
     found: list[str] = []
     threads = [
         threading.Thread(target=lambda: found.append(Authority.open(tmp_path / "gate").fingerprint)) for _ in range(8)
@@ -233,10 +231,10 @@ def test_many_processes_that_open_it_at_once_have_one(tmp_path: Path) -> None:
     assert len(set(found)) == 1
 
 
-def test_a_request_of_ours_is_taken(tmp_path: Path) -> None:
+def test_a_signed_certificate_matches_its_key(tmp_path: Path) -> None:
     key = new_key()
     certificate = Authority.open(tmp_path / "gate").sign(signing_request(key, "n7"), CertificateKind.NODE, "n7")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     (tmp_path / "c.pem").write_bytes(certificate)
     (tmp_path / "k.pem").write_bytes(key)
-    context.load_cert_chain(tmp_path / "c.pem", tmp_path / "k.pem")  # raises where they don't belong together
+    context.load_cert_chain(tmp_path / "c.pem", tmp_path / "k.pem")  # raises if they don't match

@@ -1,4 +1,4 @@
-"""Being let in: by the right manager only, with papers kept for their owner, and found by all commands afterwards."""
+"""Joining a farm: only with the right manager, with files readable by their owner only, and used by later commands."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from frontburner.credentials.tokens import read_token
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from tasks.node.versions import versions
-from tests.gateway.conftest import STORE, gateway
+from tests.gateway.conftest import STORE, run_gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.gateway.conftest import Gate
+    from tests.gateway.conftest import RunningGateway
 
 
 @pytest.fixture
@@ -46,23 +46,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
      ("https://manager:9000/", "https://manager:9000"), ("manager", "https://manager:8700"),
      ("tls://[fd00::1]:8786", "https://[fd00::1]:8700")],
 )  # fmt: skip
-def test_the_gateway_is_found_from_what_people_type(given: str, found: str) -> None:
+def test_gateway_url_of_addresses(given: str, found: str) -> None:
     assert gateway_url(given) == found
 
 
 @pytest.mark.parametrize(
     "given", ["", "http://manager", "https://a@b", "https://m/x", "tls://m:port", "tls://", "a b://c"]
 )
-def test_what_is_no_address_is_refused(given: str) -> None:
+def test_invalid_addresses_are_refused(given: str) -> None:
     with pytest.raises(JoinRefused, match="isn't the address of a farm"):
         gateway_url(given)
 
 
 def test_an_operator_logs_in_and_commands_find_the_farm(
-    gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
+    gateway: RunningGateway, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = gate.token("operate", "op")
-    member = log_in(gate.url, token, home)
+    token = gateway.token("operate", "op")
+    member = log_in(gateway.url, token, home)
     assert (member.name, member.role, member.has_certificate) == ("op", "operate", True)
     assert find_scheduler("") == Settings().scheduler == "tls://farm.studio:8786"
     assert {stat.S_IMODE(path.stat().st_mode) for path in member.folder.iterdir() if path.is_file()} == {0o600}
@@ -81,26 +81,26 @@ def test_an_operator_logs_in_and_commands_find_the_farm(
 
 
 @pytest.mark.parametrize("role", ["look", "submit"])
-def test_those_who_may_less_are_told_so_by_commands_that_ask_for_more(gate: Gate, home: Path, role: str) -> None:
-    member = log_in(gate.url, gate.token(role), home)
+def test_commands_that_need_operate_refuse_other_roles(gateway: RunningGateway, home: Path, role: str) -> None:
+    member = log_in(gateway.url, gateway.token(role), home)
     assert not member.has_certificate
     with pytest.raises(NoFarm, match="needs one with the role operate"):
         find_scheduler("")
 
 
-def test_another_manager_is_told_nothing(gate: Gate, home: Path, tmp_path: Path) -> None:
-    token = gate.token("operate")
-    with gateway(tmp_path / "imposter") as imposter:
+def test_no_secret_is_sent_to_another_manager(gateway: RunningGateway, home: Path, tmp_path: Path) -> None:
+    token = gateway.token("operate")
+    with run_gateway(tmp_path / "imposter") as imposter:
         with pytest.raises(JoinRefused, match="isn't the farm this token is for"):
             log_in(imposter.url, token, home)
         secret = token.split(".")[2]
-        assert secret not in str(imposter.prefect.heard)
+        assert secret not in str(imposter.prefect.requests)
     assert read_membership(home) is None
 
 
-def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> None:
-    rack = gate.token("node", "rack-j")
-    member = join(gate.url, rack, home, "n20")
+def test_a_node_joins_once_and_is_renewed_in_time(gateway: RunningGateway, home: Path) -> None:
+    rack = gateway.token("node", "rack-j")
+    member = join(gateway.url, rack, home, "n20")
     assert member.token != rack
     assert rack not in "".join(path.read_text() for path in member.folder.iterdir() if path.is_file())
     assert renew(home, "n20", before=timedelta(days=1)) == member
@@ -112,27 +112,27 @@ def test_a_node_is_let_in_once_and_renewed_in_time(gate: Gate, home: Path) -> No
     assert renew(home, "n21", before=timedelta(days=1)) is None
 
 
-def test_roles_and_commands_must_fit(gate: Gate, home: Path) -> None:
+def test_tokens_of_the_wrong_role_or_farm_are_refused(gateway: RunningGateway, home: Path) -> None:
     with pytest.raises(JoinRefused, match="a node needs one of the role node"):
-        join(gate.url, gate.token("operate"), home, "n30")
-    shown = read_token(gate.token("look"))
+        join(gateway.url, gateway.token("operate"), home, "n30")
+    shown = read_token(gateway.token("look"))
     with pytest.raises(FrontburnerError, match="is unknown, or was revoked"):
-        log_in(gate.url, str(replace(shown, secret="A" * 43)), home)
+        log_in(gateway.url, str(replace(shown, secret="A" * 43)), home)
     with pytest.raises(JoinRefused, match="isn't the farm this token is for"):
-        log_in(gate.url, str(replace(shown, authority="0" * 64)), home)
+        log_in(gateway.url, str(replace(shown, authority="0" * 64)), home)
 
 
-def test_other_versions_are_named_with_how_to_mend_them(
-    gate: Gate, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_other_versions_are_refused_with_a_remedy(
+    gateway: RunningGateway, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = versions() | {"numpy": "1.0"}
     monkeypatch.setattr("frontburner.credentials.joining.versions", lambda: mine)
     with pytest.raises(JoinRefused, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
-        join(gate.url, gate.token("node"), home, "n31")
+        join(gateway.url, gateway.token("node"), home, "n31")
     assert not refused.value.retryable
 
 
-def test_who_doesnt_answer_is_named(home: Path, gate: Gate) -> None:
+def test_an_unreachable_gateway_is_named(home: Path, gateway: RunningGateway) -> None:
     with pytest.raises(JoinRefused, match="doesn't answer") as refused:
-        log_in("https://127.0.0.1:9", gate.token("look"), home)
+        log_in("https://127.0.0.1:9", gateway.token("look"), home)
     assert refused.value.retryable

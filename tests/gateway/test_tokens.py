@@ -1,4 +1,4 @@
-"""Tokens: what is shown, what is kept, what is refused, and how they are taken back."""
+"""Tokens: what is stored, what is refused, and how they expire and are revoked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tokens(tmp_path: Path, clock: Clock) -> TokenStore:
     return TokenStore(path=tmp_path / "gate" / "tokens.json", clock=clock)
 
 
-def test_what_was_shown_is_known_and_what_is_kept_doesnt_tell_it(tokens: TokenStore) -> None:
+def test_a_token_is_accepted_and_its_secret_isnt_stored(tokens: TokenStore) -> None:
     shown = tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     assert tokens.check(str(shown)).name == "anna"
     kept = tokens.path.read_text()
@@ -46,7 +46,7 @@ def test_what_was_shown_is_known_and_what_is_kept_doesnt_tell_it(tokens: TokenSt
     assert read_token(f" {shown}\n").authority == AUTHORITY
 
 
-def test_another_secret_is_refused_as_one_that_isnt_known(tokens: TokenStore) -> None:
+def test_a_wrong_secret_is_refused_like_an_unknown_token(tokens: TokenStore) -> None:
     shown = tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     other = str(shown).replace(shown.secret, "A" * len(shown.secret))
     unknown = str(shown).replace(shown.key, "0" * len(shown.key))
@@ -56,17 +56,17 @@ def test_another_secret_is_refused_as_one_that_isnt_known(tokens: TokenStore) ->
             tokens.check(text)
         sentences.add(str(refused.value))
         assert shown.secret not in str(refused.value)
-    assert len(sentences) == 1, "a stranger doesn't learn which keys there are"
+    assert len(sentences) == 1, "the error doesn't reveal which keys exist"
 
 
 @pytest.mark.parametrize("text", ["", "fb1", "fb1.0.0.0", "x" * 10_000, f"fb1.{'0' * 12}.{'é' * 43}.{AUTHORITY}"])
-def test_what_isnt_a_token_is_refused_and_not_repeated(tokens: TokenStore, text: str) -> None:
+def test_malformed_text_is_refused_and_not_repeated(tokens: TokenStore, text: str) -> None:
     with pytest.raises(TokenRefused) as refused:
         tokens.check(text)
     assert len(text) < 8 or text not in str(refused.value)
 
 
-def test_it_is_over_when_its_time_is(tokens: TokenStore, clock: Clock) -> None:
+def test_a_token_expires(tokens: TokenStore, clock: Clock) -> None:
     shown = str(tokens.add("anna", Role.LOOK, authority=AUTHORITY, lifetime=timedelta(days=30)))
     clock.at += timedelta(days=30) - timedelta(seconds=1)
     assert tokens.check(shown).name == "anna"
@@ -90,7 +90,7 @@ def test_revocation_applies_to_other_processes_and_to_tokens_of_nodes(tokens: To
     assert gateway.check(str(anna)).name == "anna"
 
 
-def test_names_are_given_once_and_unknown_ones_are_told(tokens: TokenStore) -> None:
+def test_names_are_unique_and_unknown_ones_are_refused(tokens: TokenStore) -> None:
     tokens.add("anna", Role.LOOK, authority=AUTHORITY)
     with pytest.raises(FrontburnerError, match="A token called anna exists already"):
         tokens.add("anna", Role.OPERATE, authority=AUTHORITY)

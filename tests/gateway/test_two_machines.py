@@ -1,4 +1,4 @@
-"""A farm whose node and operator are let in by commands: a job is rendered, and no secret is left about."""
+"""A farm whose node and operator join by commands: a job is rendered, and no secret is left behind."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from frontburner.manager.services import PREFECT_VARIABLES
 from storage.images import decode_exr
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, prefect_at, until
 from tests.end_to_end.test_sharing import ended, nodes
-from tests.gateway.conftest import gateway, running
+from tests.gateway.conftest import run_cluster, run_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def found_in(folder: Path, secrets: list[str]) -> list[Path]:
-    """Files that hold one of these, whatever they are."""
+def files_with(folder: Path, secrets: list[str]) -> list[Path]:
+    """Files that contain one of these."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if any(word.encode() in path.read_bytes() for word in secrets)]
 
 
 @pytest.fixture(autouse=True)
-def behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prefect's server is started as the manager starts it."""
+def prefect_behind_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start Prefect's server as the manager does."""
     for name, value in PREFECT_VARIABLES.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.mark.slow
-def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about(
+def test_an_enrolled_node_renders_a_job_and_no_secret_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, null_scene: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "frontburner.gateway")
-    manager, desk, rack = tmp_path / "manager", tmp_path / "desk", tmp_path / "rack"
+    manager, workstation, rack = tmp_path / "manager", tmp_path / "workstation", tmp_path / "rack"
     monkeypatch.setenv("FRONTBURNER_HOME", str(manager))
-    for folder in (desk, rack):
+    for folder in (workstation, rack):
         folder.mkdir()
-    operator = Studio(home=desk / "home", folder=desk)
+    operator = Studio(home=workstation / "home", folder=workstation)
     node = Studio(home=rack / "home", folder=rack)
-    gate_folder = manager / "gate"
+    credentials = manager / "gate"
     with (
         prefect_at(manager) as prefect,
-        running(encrypted=True, folder=gate_folder) as cluster,
-        gateway(gate_folder, prefect=prefect["PREFECT_API_URL"], scheduler=cluster.scheduler_address) as gate,
+        run_cluster(encrypted=True, folder=credentials) as cluster,
+        run_gateway(credentials, prefect=prefect["PREFECT_API_URL"], scheduler=cluster.scheduler_address) as gateway,
     ):
-        let_in, may_operate = gate.token("node", "rack"), gate.token("operate", "anna")
-        refused = node.run("node", "join", gate.url, "--token", may_operate, "--name", "n1")
+        node_token, operator_token = gateway.token("node", "rack"), gateway.token("operate", "anna")
+        refused = node.run("node", "join", gateway.url, "--token", operator_token, "--name", "n1")
         assert refused.returncode == 2
         assert "a node needs one of the role node" in refused.stderr
         assert "requires a certificate" in operator.run("node", "list", "--scheduler", cluster.scheduler_address).stderr
-        joining = ("node", "join", gate.url, "--name", "n1", "--threads", "1")
-        with node.start(*joining, FRONTBURNER_TOKEN=let_in) as joined:
+        joining = ("node", "join", gateway.url, "--name", "n1", "--threads", "1")
+        with node.start(*joining, FRONTBURNER_TOKEN=node_token) as joined:
             try:
-                logged = operator.run("login", gate.url, FRONTBURNER_TOKEN=may_operate)
+                logged = operator.run("login", gateway.url, FRONTBURNER_TOKEN=operator_token)
                 assert logged.returncode == 0, logged.stderr
                 until(lambda: set(nodes(operator)) == {"n1"})
                 scene = null_scene(size="64x48", samples=4, cost_s=1)
@@ -69,22 +69,22 @@ def test_a_job_is_rendered_by_a_node_that_was_let_in_and_no_secret_is_left_about
                 assert set(report["per_node"]) == {"n1"}
                 pixels = decode_exr(next(out.glob("*.exr")).read_bytes())[0]
                 assert pixels.shape[:2] == (48, 64)
-                assert len(TokenStore.open(gate_folder).for_node("n1")) == 1
+                assert len(TokenStore.open(credentials).for_node("n1")) == 1
                 own = json.loads((node.home / "farm" / "n1" / "farm.json").read_text())["token"]
             finally:
                 joined.terminate()
                 said = joined.communicate(timeout=TIMEOUT_S)[1]
-            with gate.client(gate.token("look", "berta")) as client:
+            with gateway.client(gateway.token("look", "berta")) as client:
                 logs = client.post("/prefect/api/logs/filter", json={}).json()
-                assert "opened by null" in "\n".join(line["message"] for line in logs), "a step's words"
+                assert "opened by null" in "\n".join(line["message"] for line in logs), "a step's log"
                 steps = client.post("/prefect/api/task_runs/filter", json={}).json()
                 named = ["check nodes", f"open {scene.name}", "render 4 samples", "stitch", "write"]
                 assert sorted(step["name"] for step in steps) == sorted(named), "each step has its task run"
                 assert {step["state_type"] for step in steps} == {"COMPLETED"}
                 assert "<title>Prefect" in client.get("/prefect/", follow_redirects=True).text
-                assert client.get("/prefect/ui-settings").json()["api_url"] == f"{gate.url}/prefect/api"
-        assert not [text for text in caplog.messages if text.startswith("refused to")], "roles fit what is asked"
-        secrets = [text.split(".")[2] for text in (let_in, may_operate, own)]
-        kept = {path.relative_to(tmp_path) for path in found_in(tmp_path, secrets)}
-        assert {str(path) for path in kept} == {"desk/home/farm/person/farm.json", "rack/home/farm/n1/farm.json"}
+                assert client.get("/prefect/ui-settings").json()["api_url"] == f"{gateway.url}/prefect/api"
+        assert not [line for line in caplog.messages if line.startswith("refused to")], "roles suffice for all requests"
+        secrets = [text.split(".")[2] for text in (node_token, operator_token, own)]
+        kept = {path.relative_to(tmp_path) for path in files_with(tmp_path, secrets)}
+        assert {str(path) for path in kept} == {"workstation/home/farm/person/farm.json", "rack/home/farm/n1/farm.json"}
         assert not re.search("|".join(map(re.escape, secrets)), said)

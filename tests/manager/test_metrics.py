@@ -1,4 +1,4 @@
-"""What Prometheus reads of a farm says what its records say."""
+"""The metrics for Prometheus match the farm's records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def samples(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_the_figures_are_those_of_the_records() -> None:
+def test_metrics_match_the_records() -> None:
     status = JobStatus(
         job_id="room-1", state=RunState.RUNNING, last=NOW.isoformat(), frames=48, written={1: ("a.exr",)},
         failed={2: ("no light", "")}, pixel_samples=100, pixel_samples_done=25, seconds_left=90.0,
@@ -47,29 +47,29 @@ def test_the_figures_are_those_of_the_records() -> None:
         now=NOW, snapshot=SNAPSHOT, jobs=(JobMetrics(status=status, efficiency=0.97),),
         stores={"s3://farm": {Kind.UNITS: 1234}},
     )  # fmt: skip
-    told = samples(exposition(reading))
-    assert told["frontburner_farm_up", ()] == 1
-    assert told["frontburner_nodes", ("rendering",)] == 1
-    assert told["frontburner_nodes", ("idle",)] == 0
-    assert told["frontburner_node_threads", ("n1",)] == 8
-    assert told["frontburner_node_problems", ('n"2\n',)] == 1
-    assert told["frontburner_job_busy_nodes", ("room-1",)] == 1
-    assert told["frontburner_jobs", ("running",)] == 1
-    assert told["frontburner_job_progress_ratio", ("room-1",)] == 0.25
-    assert told["frontburner_job_units", ("room-1",)] == 12
-    assert told["frontburner_job_failed_attempts", ("room-1",)] == 1
-    assert told["frontburner_job_frames_failed", ("room-1",)] == 1
-    assert told["frontburner_job_efficiency_ratio", ("room-1",)] == 0.97
-    assert told["frontburner_store_bytes", ("units", "s3://farm")] == 1234
+    metrics_read = samples(exposition(reading))
+    assert metrics_read["frontburner_farm_up", ()] == 1
+    assert metrics_read["frontburner_nodes", ("rendering",)] == 1
+    assert metrics_read["frontburner_nodes", ("idle",)] == 0
+    assert metrics_read["frontburner_node_threads", ("n1",)] == 8
+    assert metrics_read["frontburner_node_problems", ('n"2\n',)] == 1
+    assert metrics_read["frontburner_job_busy_nodes", ("room-1",)] == 1
+    assert metrics_read["frontburner_jobs", ("running",)] == 1
+    assert metrics_read["frontburner_job_progress_ratio", ("room-1",)] == 0.25
+    assert metrics_read["frontburner_job_units", ("room-1",)] == 12
+    assert metrics_read["frontburner_job_failed_attempts", ("room-1",)] == 1
+    assert metrics_read["frontburner_job_frames_failed", ("room-1",)] == 1
+    assert metrics_read["frontburner_job_efficiency_ratio", ("room-1",)] == 0.97
+    assert metrics_read["frontburner_store_bytes", ("units", "s3://farm")] == 1234
 
 
-def test_a_farm_that_is_away_is_told_as_that() -> None:
-    told = samples(exposition(Reading(now=NOW)))
-    assert told["frontburner_farm_up", ()] == 0
-    assert not [name for name, _ in told if name == "frontburner_nodes"]
+def test_an_unreachable_farm_is_reported_as_down() -> None:
+    metrics_read = samples(exposition(Reading(now=NOW)))
+    assert metrics_read["frontburner_farm_up", ()] == 0
+    assert not [name for name, _ in metrics_read if name == "frontburner_nodes"]
 
 
-def test_over_http_figures_are_read_seldom_and_never_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_cached_and_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s: list[float] = [0.0]
     reads: list[tuple[str, bool]] = []
 

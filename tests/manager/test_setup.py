@@ -1,4 +1,4 @@
-"""How a farm is set up is kept, whole and private; what makes no sense is refused with what would be right."""
+"""A farm's setup is stored privately; invalid options are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_was_asked_for_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
+def test_a_setup_is_stored_for_its_owner_only(tmp_path: Path) -> None:
     assert read_setup(tmp_path) == FarmSetup()
     asked = updated_setup(FarmSetup(), {"nodes": 3, "database": "postgresql://farm:secret@db/prefect", "store": None})
     write_setup(asked, tmp_path)
@@ -53,7 +53,7 @@ def test_what_was_asked_for_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
         ({"store": "s3:///x"}, "s3://bucket"),
     ],
 )
-def test_what_makes_no_sense_is_refused(asked: dict[str, object], why: str) -> None:
+def test_invalid_options_are_refused(asked: dict[str, object], why: str) -> None:
     from storage.errors import FrontburnerError
 
     with pytest.raises(FrontburnerError, match=why):
@@ -61,7 +61,7 @@ def test_what_makes_no_sense_is_refused(asked: dict[str, object], why: str) -> N
 
 
 @given(st.sets(st.sampled_from([*DEFAULT_PORTS.values(), *(port + 10_000 for port in DEFAULT_PORTS.values())])))
-def test_each_part_has_a_port_of_its_own_that_was_free_and_keeps_it(taken: set[int]) -> None:
+def test_each_service_gets_a_free_port_and_keeps_it(taken: set[int]) -> None:
     ports = with_ports(FarmSetup(), lambda port: port not in taken).ports
     assert ports.keys() == DEFAULT_PORTS.keys()
     assert len(set(ports.values())) == len(ports)
@@ -72,7 +72,7 @@ def test_each_part_has_a_port_of_its_own_that_was_free_and_keeps_it(taken: set[i
 
 
 @given(st.lists(st.floats(min_value=0, max_value=2 * STABLE_S), min_size=1, max_size=30))
-def test_a_part_is_given_up_only_after_short_lives_in_a_row(lives: list[float]) -> None:
+def test_a_service_is_given_up_only_after_failures_in_a_row(lives: list[float]) -> None:
     policy, in_a_row = RestartPolicy(), 0
     for up_s in lives:
         policy = policy.after(up_s)

@@ -70,7 +70,7 @@ class Farm:
 
     @property
     def state(self) -> FarmState:
-        """How it stands; waited for."""
+        """Its state; waits for it."""
         found: FarmState = until(self._own)
         return found
 

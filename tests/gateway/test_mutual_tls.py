@@ -1,4 +1,4 @@
-"""A scheduler and a node that ask for papers: what strangers send is never read, and the farm's own work goes on."""
+"""A scheduler and a node with mutual TLS: nothing is read from unauthenticated clients, and the farm keeps working."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tasks.node.unit_task import render_unit
 from tasks.renderers.null import BUILD
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 from tests.end_to_end.conftest import TIMEOUT_S, until
-from tests.gateway.conftest import running
+from tests.gateway.conftest import run_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = int(os.environ.get("INPUTS", "200"))
 REFUSED = b"\x15"
-"""The first byte of a TLS alert: all a stranger may hear."""
+"""The first byte of a TLS alert, the only answer to an unauthenticated client."""
 
 
 class Bomb:
-    """Makes a file wherever it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,8 +53,8 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-def explosive(path: Path) -> bytes:
-    """What makes a Dask scheduler that reads it unpickle a bomb: a greeting, then a function to run."""
+def pickle_bomb(path: Path) -> bytes:
+    """Messages that make a Dask scheduler unpickle a bomb: a greeting, then a function to run."""
     greeting = {"compression": None, "python": [3, 11], "pickle-protocol": 5}
     order = {"op": "run_function", "function": dumps(Bomb(path)), "args": dumps(()), "kwargs": dumps({}), "reply": True}
 
@@ -78,12 +78,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def farm(home: Path) -> Iterator[SpecCluster]:
-    with running(encrypted=True, folder=home / "gate", nodes=1) as cluster:
+    with run_cluster(encrypted=True, folder=home / "gate", nodes=1) as cluster:
         yield cluster
 
 
 def ports(farm: SpecCluster) -> dict[str, tuple[str, int]]:
-    """Where scheduler, worker and nanny listen."""
+    """Addresses of scheduler, worker and nanny."""
     found = {"scheduler": farm.scheduler_address}
     until(lambda: farm.scheduler.workers)
     for state in farm.scheduler.workers.values():
@@ -92,9 +92,9 @@ def ports(farm: SpecCluster) -> dict[str, tuple[str, int]]:
     return {name: get_address_host_port(address) for name, address in found.items()}
 
 
-def say(place: tuple[str, int], data: bytes, context: ssl.SSLContext | None = None) -> bytes:
-    """Say something to a port, as a stranger; returns all that is answered until it is closed."""
-    heard = b""
+def send_raw(place: tuple[str, int], data: bytes, context: ssl.SSLContext | None = None) -> bytes:
+    """Send bytes to a port without a valid certificate; returns the answer until the connection closes."""
+    answer = b""
     with socket.create_connection(place, TIMEOUT_S) as raw, suppress(OSError):
         line = context.wrap_socket(raw) if context else raw
         with line:
@@ -102,11 +102,11 @@ def say(place: tuple[str, int], data: bytes, context: ssl.SSLContext | None = No
             if context is None:
                 line.shutdown(socket.SHUT_WR)
             while piece := line.recv(4096):
-                heard += piece
-    return heard
+                answer += piece
+    return answer
 
 
-def test_a_unit_is_rendered_between_parties_that_prove_themselves(farm: SpecCluster, tmp_path: Path) -> None:
+def test_a_unit_is_rendered_over_mutual_tls(farm: SpecCluster, tmp_path: Path) -> None:
     scene = tmp_path / "still.json"
     scene.write_text(json.dumps({"size": "24x16", "samples": 4}))
     frame = FrameSpec(
@@ -114,37 +114,37 @@ def test_a_unit_is_rendered_between_parties_that_prove_themselves(farm: SpecClus
         size=Size(width=24, height=16), samples=4,
     )  # fmt: skip
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=4))
-    desk = JobContext(store_url=open_store(str(tmp_path / "store")).url, topic="")
+    workstation = JobContext(store_url=open_store(str(tmp_path / "store")).url, topic="")
     with connected(farm.scheduler_address) as client:
-        tile = client.submit(render_unit, unit, desk, 0, pure=False).result(TIMEOUT_S)
+        tile = client.submit(render_unit, unit, workstation, 0, pure=False).result(TIMEOUT_S)
     assert tile.sums.shape[:2] == (16, 24)
     assert np.isfinite(tile.sums).all()
 
 
 @pytest.mark.parametrize("party", ["scheduler", "worker", "nanny"])
-def test_a_stranger_is_refused_and_nothing_of_it_is_unpickled(farm: SpecCluster, tmp_path: Path, party: str) -> None:
+def test_nothing_of_an_unauthenticated_client_is_unpickled(farm: SpecCluster, tmp_path: Path, party: str) -> None:
     mark, place = tmp_path / "exploded", ports(farm)[party]
-    bomb = explosive(mark)
+    bomb = pickle_bomb(mark)
     nobody = ssl.create_default_context()
     nobody.check_hostname, nobody.verify_mode = False, ssl.CERT_NONE
     elsewhere = security_for("client", tmp_path / "another-farm").get_connection_args("client")["ssl_context"]
     elsewhere.verify_mode = ssl.CERT_NONE
     for context in (None, nobody, elsewhere):
-        assert say(place, bomb, context)[:1] in (b"", REFUSED)
+        assert send_raw(place, bomb, context)[:1] in (b"", REFUSED)
     assert not mark.exists()
 
 
-def test_the_same_bytes_do_explode_where_nobody_asks_for_papers(home: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_run_code_without_tls(home: Path, tmp_path: Path) -> None:
     mark = tmp_path / "exploded"
-    with running(encrypted=False, folder=home / "gate") as cluster:
+    with run_cluster(encrypted=False, folder=home / "gate") as cluster:
         place = get_address_host_port(cluster.scheduler_address)
-        thread = threading.Thread(target=say, args=(place, explosive(mark)))
+        thread = threading.Thread(target=send_raw, args=(place, pickle_bomb(mark)))
         thread.start()
         until(mark.exists)
         thread.join()
 
 
-def test_first_bytes_of_any_kind_get_nothing_and_do_no_harm(farm: SpecCluster) -> None:
+def test_arbitrary_first_bytes_do_no_harm(farm: SpecCluster) -> None:
     place, heard = ports(farm)["scheduler"], 0
     records = st.binary(max_size=200).map(lambda body: b"\x16\x03\x01" + len(body).to_bytes(2, "big") + body)
     anything = st.one_of(
@@ -153,18 +153,18 @@ def test_first_bytes_of_any_kind_get_nothing_and_do_no_harm(farm: SpecCluster) -
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(anything)
-    def strange(data: bytes) -> None:
+    def send(data: bytes) -> None:
         nonlocal heard
         heard += 1
-        assert say(place, data)[:1] in (b"", REFUSED)
+        assert send_raw(place, data)[:1] in (b"", REFUSED)
 
-    strange()
+    send()
     assert heard >= EXAMPLES
     with connected(farm.scheduler_address) as client:
         assert client.submit(sum, [1, 2]).result(TIMEOUT_S) == 3
 
 
-def test_a_machine_without_papers_is_told_what_to_do(
+def test_without_a_certificate_the_error_names_the_command(
     farm: SpecCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))

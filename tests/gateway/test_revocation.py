@@ -1,4 +1,4 @@
-"""Certificates that were taken back while nodes are there, or away: all of them refuse those from then on."""
+"""Revoked certificates are refused by all nodes, connected ones and those that come back later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frontburner.credentials.dask_security import FarmSecurity, security_for
 from frontburner.credentials.joining import join, log_in
 from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
-from tests.gateway.conftest import gateway
+from tests.gateway.conftest import run_gateway
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from distributed import SpecCluster
 
     from frontburner.credentials.authority import CertificateFiles
-    from tests.gateway.conftest import Gate
+    from tests.gateway.conftest import RunningGateway
 
 
 @pytest.fixture
@@ -47,22 +47,22 @@ def farm(manager: Studio) -> Iterator[SpecCluster]:
 
 
 @pytest.fixture
-def gate(manager: Studio, farm: SpecCluster) -> Iterator[Gate]:
-    with gateway(manager.home / "gate", scheduler=farm.scheduler_address) as running:
+def gateway(manager: Studio, farm: SpecCluster) -> Iterator[RunningGateway]:
+    with run_gateway(manager.home / "gate", scheduler=farm.scheduler_address) as running:
         yield running
 
 
-def places(farm: SpecCluster, name: str) -> list[tuple[str, int]]:
-    """Where a node that is there listens, with its worker and with its nanny."""
+def addresses(farm: SpecCluster, name: str) -> list[tuple[str, int]]:
+    """Addresses of the worker and the nanny of a connected node; empty if it isn't connected."""
     for state in farm.scheduler.workers.copy().values():
         if state.name == name:
             return [get_address_host_port(address) for address in (state.address, state.nanny)]
     return []
 
 
-def accepts(place: tuple[str, int], papers: CertificateFiles) -> bool:
-    """Whether whoever has these papers is heard at a place: Dask says the first word then."""
-    context = FarmSecurity(papers).get_connection_args("worker")["ssl_context"]
+def accepts(place: tuple[str, int], files: CertificateFiles) -> bool:
+    """Whether an address accepts these certificates: Dask sends the first byte then."""
+    context = FarmSecurity(files).get_connection_args("worker")["ssl_context"]
     with (
         suppress(OSError),
         socket.create_connection(place, TIMEOUT_S) as raw,
@@ -72,20 +72,20 @@ def accepts(place: tuple[str, int], papers: CertificateFiles) -> bool:
     return False
 
 
-def comes_to_refuse(place: tuple[str, int], papers: CertificateFiles) -> None:
-    until(lambda: not accepts(place, papers))
+def wait_until_refused(place: tuple[str, int], files: CertificateFiles) -> None:
+    until(lambda: not accepts(place, files))
 
 
-def ended(node: subprocess.Popen[str]) -> None:
+def end(node: subprocess.Popen[str]) -> None:
     node.terminate()
     node.communicate(timeout=TIMEOUT_S)
 
 
-def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
-    tmp_path: Path, manager: Studio, farm: SpecCluster, gate: Gate
+def test_connected_and_returning_nodes_refuse_revoked_certificates(
+    tmp_path: Path, manager: Studio, farm: SpecCluster, gateway: RunningGateway
 ) -> None:
     racks = {name: Studio(home=tmp_path / name, folder=tmp_path) for name in ("n1", "n2")}
-    rack = gate.token("node", "rack")
+    rack = gateway.token("node", "rack")
 
     def start(name: str, *options: str) -> subprocess.Popen[str]:
         return racks[name].start("node", "join", *options, "--name", name, "--threads", "1")
@@ -95,46 +95,46 @@ def test_nodes_refuse_what_is_taken_back_whether_they_are_there_or_come_back(
         assert done.returncode == 0, done.stderr
 
     lost, stolen, good = (
-        join(gate.url, gate.token("node", name), tmp_path / "others", f"of-{name}").files
+        join(gateway.url, gateway.token("node", name), tmp_path / "others", f"of-{name}").files
         for name in ("lost", "stolen", "good")
     )
     with ExitStack() as stack:
-        first, second = (stack.enter_context(start(name, gate.url, "--token", rack)) for name in ("n1", "n2"))
+        first, second = (stack.enter_context(start(name, gateway.url, "--token", rack)) for name in ("n1", "n2"))
         stack.callback(first.kill)
         stack.callback(second.kill)
-        there = [place for name in ("n1", "n2") for place in until(partial(places, farm, name))]
-        assert all(accepts(place, papers) for place in there for papers in (lost, stolen, good))
+        there = [place for name in ("n1", "n2") for place in until(partial(addresses, farm, name))]
+        assert all(accepts(place, files) for place in there for files in (lost, stolen, good))
         revoke("lost")
         for place in there:
-            comes_to_refuse(place, lost)
-        assert all(accepts(place, papers) for place in there for papers in (stolen, good))
+            wait_until_refused(place, lost)
+        assert all(accepts(place, files) for place in there for files in (stolen, good))
 
-        ended(second)
-        until(lambda: not places(farm, "n2"))
+        end(second)
+        until(lambda: not addresses(farm, "n2"))
         revoke("stolen")
-        comes_to_refuse(there[0], stolen)
+        wait_until_refused(there[0], stolen)
         again = stack.enter_context(start("n2"))
         stack.callback(again.kill)
-        for place in until(lambda: places(farm, "n2")):
-            comes_to_refuse(place, stolen)
+        for place in until(lambda: addresses(farm, "n2")):
+            wait_until_refused(place, stolen)
             assert not accepts(place, lost)
             assert accepts(place, good)
 
         revoke("node-n1")
-        until(lambda: not places(farm, "n1"))
-        assert places(farm, "n2"), "of nodes, only the one whose certificate was taken back is sent away"
+        until(lambda: not addresses(farm, "n1"))
+        assert addresses(farm, "n2"), "only the node with the revoked certificate is disconnected"
         _, said = first.communicate(timeout=TIMEOUT_S)
         assert first.returncode == 2
         assert "the certificate of this machine was revoked on the manager" in said
         assert "frontburner node join --token TOKEN" in said
-        ended(again)
+        end(again)
 
 
-def test_whom_a_scheduler_turns_away_is_told_why(
-    tmp_path: Path, manager: Studio, farm: SpecCluster, gate: Gate, monkeypatch: pytest.MonkeyPatch
+def test_a_refused_client_learns_why(
+    tmp_path: Path, manager: Studio, farm: SpecCluster, gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "desk"
-    member = log_in(gate.url, gate.token("operate", "anna"), home)
+    member = log_in(gateway.url, gateway.token("operate", "anna"), home)
     monkeypatch.setenv("FRONTBURNER_HOME", str(home))
     assert tls_refusal(farm.scheduler_address) is None
     other = Authority.open(tmp_path / "other").certificate.public_bytes(Encoding.PEM)
@@ -147,4 +147,4 @@ def test_whom_a_scheduler_turns_away_is_told_why(
     with pytest.raises(TlsRefused, match="was revoked on the manager") as away:
         call(farm.scheduler_address, "snapshot")
     assert "--role operate" in away.value.remedy
-    assert tls_refusal("tls://127.0.0.1:9") is None, "of who isn't there nothing is known"
+    assert tls_refusal("tls://127.0.0.1:9") is None, "an unreachable scheduler refuses nothing"

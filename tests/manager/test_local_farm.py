@@ -1,4 +1,4 @@
-"""Commands on the manager's machine use its farm, unless they are told of another or have keys of another store."""
+"""Commands on the manager's machine use its farm, unless another farm is named or keys of another store are set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_RE
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose farm is up, for all that can be seen: this process is its supervisor."""
+    """A home whose farm looks up: this process is its supervisor."""
     for name in (*ADDRESS_VARIABLES, *AWS, "FRONTBURNER_FILES"):
         monkeypatch.setenv(name, "")  # so that it is put back
         monkeypatch.delenv(name)
@@ -34,9 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_command_uses_the_farm_that_is_up_and_all_of_its_stores_keys(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_uses_the_running_farm_and_the_keys_of_its_store(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "somewhere")
     use_local_farm()
     assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
@@ -45,7 +43,7 @@ def test_a_command_uses_the_farm_that_is_up_and_all_of_its_stores_keys(
     assert os.environ["FRONTBURNER_FILES"] == "s3://farm"
 
 
-def test_keys_of_another_store_stay(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_another_store_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
     use_local_farm()
     assert os.environ["FRONTBURNER_SCHEDULER"] == "tcp://127.0.0.1:8786"
@@ -54,7 +52,7 @@ def test_keys_of_another_store_stay(home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("name", ADDRESS_VARIABLES)
-def test_a_farm_that_is_named_goes_before(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_named_farm_takes_precedence(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "tcp://elsewhere:8786")
     use_local_farm()
     assert {each: os.environ.get(each) for each in ADDRESS_VARIABLES if each != name} == {

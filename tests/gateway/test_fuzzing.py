@@ -1,6 +1,6 @@
-"""Whatever comes from outside: nothing crashes, nobody is let in, and nothing leaves the places it is kept to.
+"""Arbitrary input from outside: nothing crashes, nobody gets in, and jobs stay in the allowed locations.
 
-How many inputs were tried is printed; `make test-trust` tries more, and its numbers stand in docs/security.md.
+The number of inputs is printed; `make test-trust` tries more, with the numbers in docs/security.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.end_to_end.conftest import TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.gateway.conftest import Gate
+    from tests.gateway.conftest import RunningGateway
 
 EXAMPLES = int(os.environ.get("INPUTS", "200"))
 RAW_EXAMPLES = max(100, EXAMPLES // 10)
@@ -53,8 +53,8 @@ json_value = st.recursive(
 )
 
 
-class Inside:
-    """The gateway in this process, without the network: many requests a second."""
+class InProcessGateway:
+    """The gateway in this process, without the network, for many requests a second."""
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority.open(folder / "gate")
@@ -68,21 +68,21 @@ class Inside:
         self.tried = 0
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> httpx.Response:
-        """Ask as a stranger would; what the server raises is raised."""
+        """Send a request; an exception of the server is raised here."""
         self.tried += 1
         asked = self.client.request(method, httpx.URL(f"https://farm{path}"), headers=headers, content=body)
         return self.loop.run_until_complete(asked)
 
 
 @pytest.fixture(scope="module")
-def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcessGateway]:
     folder = tmp_path_factory.mktemp("inside")
     for name in ("scenes", "pictures"):
         (folder / name).mkdir()
-    made = Inside(folder)
-    yield made
-    made.loop.run_until_complete(made.client.aclose())
-    made.loop.close()
+    in_process_gateway = InProcessGateway(folder)
+    yield in_process_gateway
+    in_process_gateway.loop.run_until_complete(in_process_gateway.client.aclose())
+    in_process_gateway.loop.close()
 
 
 headers = st.dictionaries(
@@ -108,7 +108,7 @@ paths = st.one_of(
 )
 
 
-def test_requests_of_strangers(inside: Inside, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unauthenticated_requests(in_process: InProcessGateway, capsys: pytest.CaptureFixture[str]) -> None:
     @settings(max_examples=EXAMPLES, **_ANY)
     @given(
         st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"]),
@@ -117,30 +117,31 @@ def test_requests_of_strangers(inside: Inside, capsys: pytest.CaptureFixture[str
         st.binary(max_size=400),
     )
     def ask(method: str, path: str, own: dict[str, str], body: bytes) -> None:
-        inside.client.cookies.clear()
-        answer = inside.ask(method, path, own, body)
+        in_process.client.cookies.clear()
+        answer = in_process.ask(method, path, own, body)
         assert answer.status_code in (200, 400, 401, 403, 404, 405, 413, 429), answer.text
         if answer.status_code == 200:
             assert path in ("/health", "/ca.pem", "/login")
         assert "set-cookie" not in answer.headers
 
     ask()
-    _tell(capsys, "requests of strangers", inside.tried)
+    _print_count(capsys, "unauthenticated requests", in_process.tried)
 
 
-def test_applications_with_a_token(inside: Inside, capsys: pytest.CaptureFixture[str]) -> None:
-    token = str(inside.tokens.add("rack", Role.NODE, authority=inside.authority.fingerprint))
+def test_enrolment_requests(in_process: InProcessGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    token = str(in_process.tokens.add("rack", Role.NODE, authority=in_process.authority.fingerprint))
     good = {"name": "n1", "request": signing_request(new_key(), "n1").decode(), "versions": versions()}
     request = good["request"]
     assert isinstance(request, str)
-    spoiled = st.tuples(st.integers(0, len(request) - 1), st.characters()).map(
+    corrupted = st.tuples(st.integers(0, len(request) - 1), st.characters()).map(
         lambda at: request[: at[0]] + at[1] + request[at[0] + 1 :]
     )
     bodies = st.one_of(
         st.binary(max_size=300),
         json_value.map(json.dumps).map(str.encode),
         st.fixed_dictionaries(
-            {}, optional={"name": text | hostile, "request": spoiled | text, "versions": json_value, "more": json_value}
+            {},
+            optional={"name": text | hostile, "request": corrupted | text, "versions": json_value, "x": json_value},
         ).map(lambda changes: json.dumps(good | changes).encode()),
     )
     tried = 0
@@ -150,20 +151,20 @@ def test_applications_with_a_token(inside: Inside, capsys: pytest.CaptureFixture
     def ask(body: bytes) -> None:
         nonlocal tried
         tried += 1
-        before = {one.name for one in inside.tokens.all()}
-        answer = inside.ask("POST", "/enrol", {"authorization": f"Bearer {token}"}, body)
+        before = {token.name for token in in_process.tokens.all()}
+        answer = in_process.ask("POST", "/enrol", {"authorization": f"Bearer {token}"}, body)
         assert answer.status_code in (200, 400, 409, 413), answer.text
-        new = {one.name for one in inside.tokens.all()} - before
+        new = {token.name for token in in_process.tokens.all()} - before
         if answer.status_code != 200:
             assert not new
         assert all(Path(name).name == name and name.isascii() for name in new)
 
     ask()
-    _tell(capsys, "applications", tried)
+    _print_count(capsys, "enrolment requests", tried)
 
 
-def test_tokens_of_any_kind(inside: Inside, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = str(inside.tokens.add("anna", Role.OPERATE, authority=inside.authority.fingerprint))
+def test_tokens(in_process: InProcessGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = str(in_process.tokens.add("anna", Role.OPERATE, authority=in_process.authority.fingerprint))
     changed = st.tuples(st.integers(0, len(shown) - 1), st.characters()).map(
         lambda at: shown[: at[0]] + at[1] + shown[at[0] + 1 :]
     )
@@ -175,19 +176,19 @@ def test_tokens_of_any_kind(inside: Inside, capsys: pytest.CaptureFixture[str]) 
         nonlocal tried
         tried += 1
         try:
-            found = inside.tokens.check(given_)
+            found = in_process.tokens.check(given_)
         except TokenRefused:
             return
-        # Only the secret lets in; the authority in a token is for whoever bears it.
+        # Only the secret is checked; the authority in a token is for its owner.
         assert read_token(given_).secret == read_token(shown).secret
         assert found.name == "anna"
 
     check()
-    _tell(capsys, "tokens", tried)
+    _print_count(capsys, "tokens", tried)
 
 
 def documents() -> st.SearchStrategy[dict[str, Any]]:
-    """Job documents, right in most fields and hostile in some."""
+    """Job documents, valid in most fields and hostile in some."""
     fields = dict.fromkeys(RenderJob.model_fields, json_value | hostile)
     plain = st.fixed_dictionaries({"scene": st.sampled_from(["still.json", "room.xml", "a/b.blend"]) | hostile | text})
     return st.tuples(plain, st.fixed_dictionaries({}, optional=fields), st.sampled_from([False, True])).map(
@@ -200,18 +201,18 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
     places = AllowedLocations(scenes=[str(scenes)], pictures=[str(pictures), "s3://farm/pictures"])
-    tried, taken = 0, 0
+    tried, accepted = 0, 0
 
     @settings(max_examples=EXAMPLES, **_ANY)
     @given(documents())
     def submit(document: dict[str, Any]) -> None:
-        nonlocal tried, taken
+        nonlocal tried, accepted
         tried += 1
         try:
             job = places.confine(make_job(document))
         except JobRefused:
             return
-        taken += 1
+        accepted += 1
         assert Path(job.scene).resolve().is_relative_to(scenes.resolve())
         assert Path(job.out).resolve().is_relative_to(pictures.resolve()) or job.out.startswith("s3://farm/pictures")
         assert ".." not in job.out.split("/")
@@ -220,8 +221,8 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             assert require_one_line(value) == value
 
     submit()
-    assert taken, "some must be right, or nothing was tried"
-    _tell(capsys, "job documents", tried)
+    assert accepted, "some must be valid, or nothing was tested"
+    _print_count(capsys, "job documents", tried)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_job_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
      ("still.json", "s3://other/x"), ("still.json", "s3://farm/pictures-not"), ("still.json", "s3://farm/pictures/../x"),
      ("a\0b.json", ""), ("a\nb.json", "")],
 )  # fmt: skip
-def test_scenes_and_pictures_stay_where_a_farm_allows_them(tmp_path: Path, scene: str, out: str) -> None:
+def test_scenes_and_pictures_outside_of_the_allowed_locations_are_refused(tmp_path: Path, scene: str, out: str) -> None:
     scenes = tmp_path / "scenes"
     scenes.mkdir()
     (scenes / "out").symlink_to("/etc")
@@ -241,9 +242,9 @@ def test_scenes_and_pictures_stay_where_a_farm_allows_them(tmp_path: Path, scene
     assert (good.scene, good.out) == (str(scenes / "still.json"), str(tmp_path / "pictures"))
 
 
-def test_bytes_of_any_kind_on_the_port_itself(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
-    host, port = gate.url.removeprefix("https://").split(":")
-    context, tried = gate.context(), 0
+def test_raw_bytes_on_the_port(gateway: RunningGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    host, port = gateway.url.removeprefix("https://").split(":")
+    context, tried = gateway.context(), 0
     lines = st.lists(
         st.sampled_from(
             [b"GET / HTTP/1.1", b"POST /enrol HTTP/1.1", b"Host: x", b"Content-Length: 99999999999999999999",
@@ -256,7 +257,7 @@ def test_bytes_of_any_kind_on_the_port_itself(gate: Gate, capsys: pytest.Capture
 
     @settings(max_examples=RAW_EXAMPLES, **_ANY)
     @given(lines | st.binary(min_size=1, max_size=300))
-    def strange(data: bytes) -> None:
+    def send(data: bytes) -> None:
         nonlocal tried
         tried += 1
         assert _status(host, int(port), context, data) in (
@@ -271,27 +272,27 @@ def test_bytes_of_any_kind_on_the_port_itself(gate: Gate, capsys: pytest.Capture
             b"431",
         )
 
-    before = len(gate.prefect.heard)
-    strange()
-    assert len(gate.prefect.heard) == before
-    with gate.client() as client:
+    before = len(gateway.prefect.requests)
+    send()
+    assert len(gateway.prefect.requests) == before
+    with gateway.client() as client:
         assert client.get("/health").status_code == 200
-    _tell(capsys, "streams of bytes", tried)
+    _print_count(capsys, "raw byte streams", tried)
 
 
 def _status(host: str, port: int, context: Any, data: bytes) -> bytes:
-    """Say something and hang up; returns the status that was answered, if any was."""
-    heard = b""
+    """Send bytes and close; returns the status of the answer, if there is one."""
+    answer = b""
     with socket.create_connection((host, port), TIMEOUT_S) as raw, suppress(OSError):
         raw.settimeout(TIMEOUT_S)
         with context.wrap_socket(raw, server_hostname=host) as line:
             line.sendall(data + b"\r\n\r\n")
             line.settimeout(0.3)
             with suppress(TimeoutError):
-                heard = line.recv(64)
-    return heard.split(b" ")[1] if heard.startswith(b"HTTP/") else heard[:3]
+                answer = line.recv(64)
+    return answer.split(b" ")[1] if answer.startswith(b"HTTP/") else answer[:3]
 
 
-def _tell(capsys: pytest.CaptureFixture[str], what: str, tried: int) -> None:
+def _print_count(capsys: pytest.CaptureFixture[str], what: str, tried: int) -> None:
     with capsys.disabled():
         print(f"\n{what}: {tried}", end="")

@@ -1,4 +1,4 @@
-"""Logs that are put aside, units that systemd takes, and the copy of a database before another Prefect changes it."""
+"""Rotated logs, systemd units, and the backup of the database before another Prefect migrates it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ for start in sys.stdin:
 """
 
 
-def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_path: Path) -> None:
-    log = RotatingLog(tmp_path / "part.log", max_bytes=20_000)
+def test_a_log_is_rotated_while_it_is_written_and_followed(tmp_path: Path) -> None:
+    log = RotatingLog(tmp_path / "service.log", max_bytes=20_000)
     log.note("it is started")
     said, lines = log.follow(), []
     assert next(said) == ""
@@ -57,8 +57,8 @@ def test_a_log_is_put_aside_while_its_program_writes_and_can_be_followed(tmp_pat
     assert all(line.startswith("line ") for line in log.last_lines(5))
 
 
-def test_a_log_that_has_grown_again_since_it_was_put_aside_is_followed_from_its_first_line(tmp_path: Path) -> None:
-    log = RotatingLog(tmp_path / "part.log", max_bytes=20)
+def test_a_log_that_has_grown_since_its_rotation_is_followed_from_its_first_line(tmp_path: Path) -> None:
+    log = RotatingLog(tmp_path / "service.log", max_bytes=20)
     log.note("old")
     said = log.follow()
     assert next(said) == ""
@@ -72,7 +72,7 @@ def test_a_log_that_has_grown_again_since_it_was_put_aside_is_followed_from_its_
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
 @pytest.mark.parametrize("user", ["", "root"])
-def test_systemd_takes_the_unit_whatever_the_folders_are_called(tmp_path: Path, user: str) -> None:
+def test_systemd_accepts_the_unit_with_any_folder_name(tmp_path: Path, user: str) -> None:
     odd = tmp_path / 'a "b" $c %d \\e'
     odd.mkdir()
     unit = farm_unit(
@@ -89,7 +89,7 @@ def test_systemd_takes_the_unit_whatever_the_folders_are_called(tmp_path: Path, 
     assert ("User=root" in unit) == bool(user)
 
 
-def test_before_another_prefect_changes_the_database_it_is_copied_and_an_older_one_is_refused(tmp_path: Path) -> None:
+def test_the_database_is_backed_up_before_an_upgrade_and_a_downgrade_is_refused(tmp_path: Path) -> None:
     folder = farm_folder(tmp_path) / "prefect"
     folder.mkdir(parents=True)
     with closing(sqlite3.connect(folder / "prefect.db")) as database:
