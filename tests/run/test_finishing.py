@@ -57,7 +57,7 @@ class Farm:
     futures: list[Future] = field(default_factory=list)
     unloaded: list[int] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
-    desk: JobContext = field(default_factory=lambda: JobContext(store_url="/x", topic=""))
+    context: JobContext = field(default_factory=lambda: JobContext(store_url="/x", topic=""))
     admission: Any = field(default_factory=lambda: SimpleNamespace(addresses={"a": "", "b": ""}))
 
     def submit(self, work: Any, *args: Any, priority: int = 0) -> Future:  # noqa: ARG002 - as the farm has it
@@ -97,84 +97,84 @@ def record(frame: int) -> FrameRecord:
     return FrameRecord(frame=frame, files={f"{frame}.png": "0"})
 
 
-class Desk4K:
+class FinisherOnFarm:
     """A finisher, its farm and its clock."""
 
     def __init__(self, frames: int, size: Size) -> None:
-        self.farm, self.said, self.now_s = Farm(), Outcomes(), 0.0
+        self.farm, self.outcomes, self.now_s = Farm(), Outcomes(), 0.0
         self.finisher = Finisher(
             farm=cast("Any", self.farm),
             layout=layout(frames, size),
             metadata={},
             clock=lambda: self.now_s,
-            on_ended=self.said,
+            on_ended=self.outcomes,
         )
 
 
 @pytest.mark.parametrize("frames", [10, 1_000, 10_000])
 @pytest.mark.parametrize("size", [UHD, Size(width=640, height=360), Size(width=16, height=9)])
 def test_what_tasks_hold_is_bounded_by_bytes_whatever_the_jobs_length(frames: int, size: Size) -> None:
-    desk = Desk4K(frames, size)
+    setup = FinisherOnFarm(frames, size)
     frame_bytes = size.width * size.height * 16
     for frame in range(1, frames + 1):
-        desk.finisher.add(frame, [frame])
-    kept = frames - len(desk.farm.unloaded)
+        setup.finisher.add(frame, [frame])
+    kept = frames - len(setup.farm.unloaded)
     assert kept * frame_bytes <= max(WAITING_BYTES, frame_bytes), "nodes keep no more of what waits"
     taken = 0
-    while desk.finisher.busy:
-        desk.finisher.poll(flush=True)
-        assert len(desk.farm.running) <= 2
-        for future in desk.farm.running:
+    while setup.finisher.busy:
+        setup.finisher.poll(flush=True)
+        assert len(setup.farm.running) <= 2
+        for future in setup.farm.running:
             tiles, orders, *_ = future.args
             assert future.work is finish_frames
             assert len(tiles) == 1 or len(tiles) * frame_bytes <= TASK_BYTES
             taken += len(tiles)
             future.ends([record(order.frame.frame) for order in orders])
-    assert taken == len(desk.said) == frames
-    assert sorted(desk.farm.forgotten) == list(range(1, frames + 1))
+    assert taken == len(setup.outcomes) == frames
+    assert sorted(setup.farm.forgotten) == list(range(1, frames + 1))
 
 
 def test_frames_wait_a_moment_for_others_and_no_longer() -> None:
-    desk = Desk4K(100, Size(width=16, height=9))
-    desk.finisher.add(1, [1])
-    desk.finisher.poll()
-    assert not desk.farm.futures
-    desk.finisher.add(2, [2])
-    desk.now_s = COLLECT_S
-    desk.finisher.poll()
-    assert [len(future.args[0]) for future in desk.farm.futures] == [2]
-    desk.finisher.add(3, [3])
-    desk.finisher.poll(flush=True)
-    assert len(desk.farm.futures) == 2
+    setup = FinisherOnFarm(100, Size(width=16, height=9))
+    setup.finisher.add(1, [1])
+    setup.finisher.poll()
+    assert not setup.farm.futures
+    setup.finisher.add(2, [2])
+    setup.now_s = COLLECT_S
+    setup.finisher.poll()
+    assert [len(future.args[0]) for future in setup.farm.futures] == [2]
+    setup.finisher.add(3, [3])
+    setup.finisher.poll(flush=True)
+    assert len(setup.farm.futures) == 2
 
 
 def test_a_frame_that_fails_is_told_alone_and_can_be_tried_again() -> None:
-    desk = Desk4K(3, Size(width=16, height=9))
+    setup = FinisherOnFarm(3, Size(width=16, height=9))
     for frame in (1, 2, 3):
-        desk.finisher.add(frame, [frame])
-    desk.finisher.poll(flush=True)
-    desk.farm.futures[0].ends([record(1), AWAY, record(3)])
-    desk.finisher.poll()
-    assert desk.said == [(1, Stage.FINISH, record(1)), (2, Stage.FINISH, AWAY), (3, Stage.FINISH, record(3))]
-    assert not desk.finisher.busy
-    desk.finisher.retry(2)
-    desk.finisher.poll(flush=True)
-    assert desk.farm.futures[1].args[0] == [["tile 2"]]
-    desk.farm.futures[1].ends([record(2)])
-    desk.finisher.poll()
-    assert desk.said[-1] == (2, Stage.FINISH, record(2))
+        setup.finisher.add(frame, [frame])
+    setup.finisher.poll(flush=True)
+    setup.farm.futures[0].ends([record(1), AWAY, record(3)])
+    setup.finisher.poll()
+    assert setup.outcomes == [(1, Stage.FINISH, record(1)), (2, Stage.FINISH, AWAY), (3, Stage.FINISH, record(3))]
+    assert not setup.finisher.busy
+    setup.finisher.retry(2)
+    setup.finisher.poll(flush=True)
+    assert setup.farm.futures[1].args[0] == [["tile 2"]]
+    setup.farm.futures[1].ends([record(2)])
+    setup.finisher.poll()
+    assert setup.outcomes[-1] == (2, Stage.FINISH, record(2))
 
 
 @pytest.mark.parametrize(("status", "answer"), [("cancelled", None), ("lost", None), ("error", ValueError("odd"))])
 def test_a_task_that_is_lost_as_a_whole_can_be_tried_again(status: str, answer: Any) -> None:
-    desk = Desk4K(2, Size(width=16, height=9))
+    setup = FinisherOnFarm(2, Size(width=16, height=9))
     for frame in (1, 2):
-        desk.finisher.add(frame, [frame])
-    desk.finisher.poll(flush=True)
-    desk.farm.futures[0].ends(answer, status)
-    desk.finisher.poll()
-    assert [frame for frame, _, _ in desk.said] == [1, 2]
-    assert all(isinstance(error, FrontburnerError) and error.retryable for _, _, error in desk.said)
+        setup.finisher.add(frame, [frame])
+    setup.finisher.poll(flush=True)
+    setup.farm.futures[0].ends(answer, status)
+    setup.finisher.poll()
+    assert [frame for frame, _, _ in setup.outcomes] == [1, 2]
+    assert all(isinstance(error, FrontburnerError) and error.retryable for _, _, error in setup.outcomes)
 
 
 def test_a_still_is_stitched_denoised_and_written_stage_by_stage_and_retried_from_where_it_failed() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from frontburner import events as ev
+from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.control.desired_state import DesiredStateWatch
 from frontburner.control.halting import Halted, HaltKind, HaltWatch
 from frontburner.dispatch.messages import Failed, Finished, Joined
@@ -69,13 +70,13 @@ def _plain(value: Any) -> Any:
     return value.result() if isinstance(value, Done) else value
 
 
-class Here:
+class LocalFarm:
     """A farm of two nodes in this process, which draw gradients and spoil the tiles a test names."""
 
     def __init__(self, store_url: str, spoil: Callable[[Tile, int], Tile | UnitFailed]) -> None:
-        self.desk, self._spoil = JobContext(store_url=store_url, topic=""), spoil
+        self.context, self._spoil = JobContext(store_url=store_url, topic=""), spoil
         self.admission = SimpleNamespace(addresses={"a": "", "b": ""})
-        self.patience_s, self.priority, self.store_url = 60.0, 50, store_url
+        self.node_timeout_s, self.priority, self.store_url = 60.0, 50, store_url
         self.unit_for: Callable[[Block], UnitSpec] = cast("Any", None)
         self.tiles: dict[int, Any] = {}
         self.drawn: list[Block] = []
@@ -127,7 +128,7 @@ class Here:
     def submit(self, work: Callable[..., Any], *args: Any, **_: Any) -> Done:
         return Done(work, args)
 
-    def tell(self, **_: Any) -> None: ...
+    def report_demand(self, **_: Any) -> None: ...
 
     def prioritise(self, priority: int) -> None: ...
 
@@ -140,7 +141,7 @@ class Studio:
         scene.write_text("{}")
         self.job = make_job({"scene": str(scene), "out": str(out), "exr": "float", "formats": ["exr"], **fields})
         self.store, self.events, self.chunks = open_store(self.job.out), list[ev.Event](), list["Chunk"]()
-        self.farm = Here(self.store.url, spoil)
+        self.farm = LocalFarm(self.store.url, spoil)
         scenes = frame_scenes(self.job)
         info = SceneInfo(digest="0" * 64, size=SIZE, samples=64, files=(), cameras=())
         self.layout = lay_out(
@@ -176,6 +177,13 @@ class Studio:
 @pytest.fixture(autouse=True)
 def _log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frontburner.run.rendering.get_run_logger", lambda: logging.getLogger("run"))
+
+
+def test_the_real_farm_has_what_this_one_has() -> None:
+    farm = LocalFarm("/x", lambda tile, _: tile)
+    assert {name for name in dir(farm) if not name.startswith("_")} - {"unit_for", "tiles", "drawn"} <= set(
+        dir(DaskFarm)
+    )
 
 
 def test_a_sequence_is_rendered_chunk_by_chunk_and_every_picture_is_right(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import pytest
 
 from frontburner import events as ev
+from frontburner.cluster import admission
+from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.dispatch.messages import Fetched
 from frontburner.run import scene_transfer
 from frontburner.run.scene_transfer import REPORT_EVERY_S, SceneTransfer
@@ -60,25 +62,25 @@ class Future:
 class Admission:
     """Nodes that report, a moment after they are asked, whether they have the same files."""
 
-    differing: dict[str, str]
+    file_differences: dict[str, str]
     asked: list[tuple[str, ...]] = field(default_factory=list)
-    looked: bool = False
+    files_compared: bool = False
     stopped: bool = False
     refused: str = ""
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        return {name: f"tcp://{name}" for name in self.differing}
+        return {name: f"tcp://{name}" for name in self.file_differences}
 
-    def look_for(self, files: Iterable[Any], *, build: str) -> None:
+    def compare_files(self, files: Iterable[Any], *, build: str) -> None:
         assert build == BUILD
         self.asked.append(tuple(file.path for file in files))
-        self.looked = False
+        self.files_compared = False
 
-    def look_no_more(self) -> None:
+    def ignore_files(self) -> None:
         self.stopped = True
 
-    def refuse(self, reason: str) -> None:
+    def refuse_different_files(self, reason: str) -> None:
         self.refused = reason
 
 
@@ -87,7 +89,7 @@ class Farm:
 
     def __init__(self, folder: Path, travel: TransferMode, differing: dict[str, str]) -> None:
         self.travel, self.admission = travel, Admission(differing)
-        self.desk = JobContext(store_url=str(folder / "store"), topic="", travel=travel)
+        self.context = JobContext(store_url=str(folder / "store"), topic="", travel=travel)
         self.on_node: dict[Any, Callable[..., Any]] = {
             open_scene: lambda query: with_manifest(query, inspect_frames(query)),
             open_sent_scene: lambda query, *_: inspect_frames(query)[query.frames[0].frame],
@@ -104,7 +106,7 @@ class Farm:
         return self.futures[-1]
 
     def messages(self, timeout_s: float) -> list[Message]:  # noqa: ARG002 - nothing takes time here
-        self.admission.looked = True
+        self.admission.files_compared = True
         news, self.news = self.news, []
         return news
 
@@ -134,7 +136,7 @@ class Job:
         self.texture.write_bytes(b"wood")
         self.scene.write_text(json.dumps({"files": ["wood.png"]}))
         self.farm, self.log, self.events = Farm(folder, travel, differing), list[str](), list[ev.Event]()
-        self.store, self.now_s, self.stopped = open_store(self.farm.desk.files), 0.0, False
+        self.store, self.now_s, self.stopped = open_store(self.farm.context.files), 0.0, False
         self.transfer = SceneTransfer(
             scene=str(self.scene),
             query=SceneQuery(renderer="null", build=BUILD, frames=(FrameScene(frame=1, path=str(self.scene)),)),
@@ -184,6 +186,12 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     yield make
     for end in (*ending, *(each.transfer.close for each in made)):
         end()
+
+
+def test_the_farm_and_its_admission_have_what_their_fakes_have() -> None:
+    assert {"travel", "admission", "context", "submit", "messages"} <= set(dir(DaskFarm))
+    own = {"asked", "stopped", "refused"}
+    assert {name for name in dir(Admission({})) if not name.startswith("_")} - own <= set(dir(admission.Admission))
 
 
 def test_a_scene_that_all_nodes_see_is_opened_on_one_and_used_in_place(job: Callable[..., Job]) -> None:
@@ -258,13 +266,15 @@ def test_a_scene_that_must_not_be_sent_fails_the_job_only_if_no_node_sees_it(job
 
 def test_nodes_that_see_the_scene_file_and_no_other_fail_a_job_that_must_not_send_it(job: Callable[..., Job]) -> None:
     it = job(TransferMode.NO, a="")
-    look_for = it.farm.admission.look_for
+    compare = it.farm.admission.compare_files
 
     def look(files: Iterable[Any], *, build: str) -> None:
-        look_for(files, build=build)
-        it.farm.admission.differing = {"a": "wood.png is missing." if len(it.farm.admission.asked[-1]) > 1 else ""}
+        compare(files, build=build)
+        it.farm.admission.file_differences = {
+            "a": "wood.png is missing." if len(it.farm.admission.asked[-1]) > 1 else ""
+        }
 
-    it.farm.admission.look_for = look  # type: ignore[method-assign]
+    it.farm.admission.compare_files = look  # type: ignore[method-assign]
     with pytest.raises(SceneError, match=r"wood\.png is missing"):
         it.transfer.open()
 
@@ -296,7 +306,7 @@ def test_a_node_that_joins_later_and_lacks_the_scene_has_it_sent_and_is_admitted
     it.transfer.open()
     it.transfer.poll()
     assert not it.farm.admission.stopped
-    it.farm.admission.differing["late"] = "it isn't there."
+    it.farm.admission.file_differences["late"] = "it isn't there."
     until(lambda: it.poll().stopped)
     assert "since it isn't the same on late" in it.log[-2]
     assert it.of(ev.SceneSent)[-1].there_bytes == it.sizes
@@ -309,7 +319,7 @@ def test_if_it_has_changed_by_then_such_a_node_is_refused_and_the_others_go_on(j
     it = job(a="")
     it.transfer.open()
     it.texture.write_bytes(b"iron")
-    it.farm.admission.differing["late"] = "it isn't there."
+    it.farm.admission.file_differences["late"] = "it isn't there."
     until(lambda: it.poll().refused)
     assert "wood.png" in it.farm.admission.refused
     assert not it.farm.admission.stopped
