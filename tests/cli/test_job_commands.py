@@ -25,7 +25,7 @@ from frontburner.record.registry import register
 from frontburner.record.snapshot import status_of
 from storage.objects import open_store
 from tests.end_to_end.conftest import TIMEOUT_S, until
-from tests.record.recorded_runs import BLOCK, finished, planned, record, started, told
+from tests.record.recorded_runs import BLOCK, finished, planned, record, recorded_lines, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def running(store: ObjectStore, awaited: threading.Event | None = None) -> Itera
     thread = threading.Thread(target=run)
     thread.start()
     assert begun.wait(TIMEOUT_S)
-    until(lambda: told(store))
+    until(lambda: recorded_lines(store))
     try:
         yield heard
     finally:
@@ -167,7 +167,7 @@ def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: C
 
     with slow, ThreadPoolExecutor(max_workers=1) as beside:
         slow.take(started(host="elsewhere"))
-        until(lambda: told(house))
+        until(lambda: recorded_lines(house))
         beside.submit(go_on)
         try:
             assert command("resume", "job-1") == 0

@@ -26,7 +26,7 @@ from frontburner.record.event_log import new_run_name
 from frontburner.record.job_status import HEARTBEAT_TIMEOUT
 from frontburner.record.snapshot import status_of
 from tests.end_to_end.conftest import TIMEOUT_S
-from tests.record.recorded_runs import BLOCK, NOW, ended, planned, record, started, unit_record, words
+from tests.record.recorded_runs import BLOCK, NOW, ended, event_names, planned, record, started, unit_record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -215,7 +215,7 @@ def test_runs_sort_as_they_began_although_clocks_were_set(store: ObjectStore) ->
     record(store, first, started(), planned(), ended(ev.RunState.SUSPENDED))
     second = new_run_name(store, "job-1", NOW - timedelta(hours=1), "000000")
     record(store, second, started(), at=NOW - timedelta(hours=1))
-    assert words(store) == ["run started", "job planned", "run ended", "run started"]
+    assert event_names(store) == ["run started", "job planned", "run ended", "run started"]
     assert status_of(store, "job-1").state is ev.RunState.RUNNING
     assert new_run_name(store, "job-1", NOW + timedelta(hours=1), "ffffff") > second > first
 

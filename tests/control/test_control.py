@@ -23,7 +23,7 @@ from frontburner.control.halting import Halted, HaltKind
 from frontburner.control.single_run import wait_for_earlier_run
 from storage.objects import INTERNAL_PREFIX, open_store
 from tests.end_to_end.conftest import until
-from tests.record.recorded_runs import away, drive, record, started
+from tests.record.recorded_runs import detachable_folder, detached, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,13 +65,13 @@ def heard(watch: DesiredStateWatch) -> tuple[DesiredState, int | None]:
 
 
 def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
-    store = open_store(str(drive(tmp_path / "store")))
+    store = open_store(str(detachable_folder(tmp_path / "store")))
     with DesiredStateWatch(store=store, job_id="job-1", every_s=0.01) as watch:
         assert watch.priority is None
         set_desired_state(store, "job-1", DesiredState.SUSPEND, at=NOW)
         set_priority(store, "job-1", 7, at=NOW)
         until(lambda: heard(watch) == (DesiredState.SUSPEND, 7))
-        with away(tmp_path / "store"):
+        with detached(tmp_path / "store"):
             with pytest.raises(Exception, match="store"):
                 store.read("anything")
             watch._poll()

@@ -18,7 +18,7 @@ from tasks.picture.frame_output import record_key
 from tasks.spec import UnitSpec
 from tests.node.test_unit_ledger import tile
 from tests.run.test_limit_tracking import layout_of
-from tests.storage.counting import counting
+from tests.storage.counting import count_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +80,7 @@ def test_frames_that_are_rendered_again_begin_anew(store: ObjectStore) -> None:
 
 
 def test_a_resume_reads_records_and_asks_for_nothing_else_one_by_one(tmp_path: Path) -> None:
-    store = counting(open_store(str(tmp_path)))
+    store = count_calls(open_store(str(tmp_path)))
     assert len(missing_work(LAYOUT, store).wanted) == FRAMES
     assert store.calls == {"list": 4}
     put_in_place(store, range(1, FRAMES + 1))
@@ -90,7 +90,7 @@ def test_a_resume_reads_records_and_asks_for_nothing_else_one_by_one(tmp_path: P
 
 
 def test_other_jobs_in_the_store_cost_a_resume_nothing(tmp_path: Path) -> None:
-    store = counting(open_store(str(tmp_path)))
+    store = count_calls(open_store(str(tmp_path)))
     put_in_place(store, range(1, 31))
     others = replace(LAYOUT, orders={
         number: replace(order, keys=tuple(f"other.{key}" for key in order.keys))
@@ -112,7 +112,7 @@ def test_calls_do_not_wait_for_one_another(waits: str, tmp_path: Path) -> None:
         if name == waits and next(first, None) is not None:
             together.wait(30)
 
-    store = counting(inner, meet)
+    store = count_calls(inner, meet)
     look = partial(missing_work, LAYOUT, store)
     found = look() if waits == "read" else look(again=f"1-{FRAMES}")
     assert len(found.in_place) + len(found.wanted) == FRAMES

@@ -17,7 +17,7 @@ from storage.units import pack
 from tasks.node.unit_ledger import UnitLedger, record_from
 from tasks.spec import Region, SampleRange, UnitSpec
 from tests.picture.tiles import frame_of, noise, passes_of, record_of, tile_of
-from tests.storage.counting import counting
+from tests.storage.counting import count_calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,7 +160,7 @@ def test_units_are_those_of_the_frames_however_they_are_listed(
 
 
 def test_few_frames_are_not_looked_for_among_the_units_of_all_jobs(tmp_path: Path) -> None:
-    store = counting(open_store(str(tmp_path)))
+    store = count_calls(open_store(str(tmp_path)))
     for n in range(3000):
         path = tmp_path / f"{INTERNAL_PREFIX}/units/{sha256(str(n).encode()).hexdigest()}/s0-4_x0-24_y8-16.unit"
         path.parent.mkdir(parents=True)

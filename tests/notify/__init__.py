@@ -1,1 +1,1 @@
-"""Nights: letters, conditions, schedules and what is told in the morning."""
+"""Tests of notifications, conditions, schedules and the morning report."""

@@ -1,4 +1,4 @@
-"""The morning report in Prefect: its steps follow from each other, and every target is told that can be."""
+"""The morning report in Prefect: its steps depend on each other, and a failing target doesn't affect others."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_report_is_collected_written_and_sent(tmp_path: Path, receivers: Recei
 
 
 @pytest.mark.timeout(600)
-def test_a_target_that_takes_nothing_keeps_no_other_from_being_told(receivers: Receivers, api: str) -> None:
+def test_a_failing_target_doesn_t_keep_others_from_being_notified(receivers: Receivers, api: str) -> None:
     receivers.describe()
     receivers.status = 400
     done = report(api, "hook", "studio")

@@ -1,4 +1,4 @@
-"""What is told of a night is what happened in it, what needs someone first; and a run is skipped only for a reason."""
+"""The morning report lists the jobs of a night, those that need attention first; runs are skipped for a reason."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_errors_hold_no_secret(name: str, fault: str, receivers: Receivers) -> N
     assert TOKEN not in shown
 
 
-def test_a_server_that_isn_t_there_is_worth_another_try(receivers: Receivers) -> None:
+def test_an_unreachable_server_is_retryable(receivers: Receivers) -> None:
     receivers.smtp_port = receivers.http_port = 1
     receivers.describe()
     for name in ("studio", "hook"):

@@ -1,4 +1,4 @@
-"""`frontburner schedule` refuses what can't be scheduled with a sentence, before it asks anybody."""
+"""`frontburner schedule` refuses what can't be scheduled, with the reason, before it asks Prefect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(*words: str) -> int:
         (("--cron", "0 22 * * mon-fri", "--late", "soon"), "late: 'soon' is not a span of time."),
     ],
 )
-def test_what_can_t_be_a_schedule_is_told(words: tuple[str, ...], told: str, job: str, capsys: Capture) -> None:
+def test_an_invalid_schedule_is_refused(words: tuple[str, ...], told: str, job: str, capsys: Capture) -> None:
     assert command("schedule", "add", job, *words) == 2
     assert told in capsys.readouterr().err
 
@@ -58,7 +58,7 @@ def test_a_server_that_doesn_t_answer_is_named(job: str, capsys: Capture, monkey
     assert f"Prefect at {NOBODY} can't be reached" in capsys.readouterr().err
 
 
-def test_a_report_goes_to_nobody_unknown(job: str, capsys: Capture) -> None:
+def test_a_report_to_an_unknown_target_is_refused(job: str, capsys: Capture) -> None:
     assert command("schedule", "report", "--cron", "0 7 * * *", "--to", "nobody") == 2
     assert "there is no target 'nobody'" in capsys.readouterr().err
     assert command("morning", "--to", "nobody") == 2

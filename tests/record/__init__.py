@@ -1,1 +1,1 @@
-"""Proofs of records and how jobs stand."""
+"""Tests of records and job status."""

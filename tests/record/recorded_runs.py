@@ -1,4 +1,4 @@
-"""Events to record, the record of runs made of them, and a store that can be taken away."""
+"""Events, records of runs made of them, and a store that can be made unavailable."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def planned(frames: int = 2) -> ev.JobPlanned:
 
 
 def unit_record(**fields: Any) -> UnitRecord:
-    told = {"unit": "u", "node": "n1", "build": "1", "isa": "x", "started_s": 0, "wall_s": 2.0, "cpu_s": 1.0,
-            "load_s": 0.5, "peak_memory_bytes": 7}  # fmt: skip
-    return UnitRecord(**{**told, **fields})
+    defaults = {"unit": "u", "node": "n1", "build": "1", "isa": "x", "started_s": 0, "wall_s": 2.0, "cpu_s": 1.0,
+                "load_s": 0.5, "peak_memory_bytes": 7}  # fmt: skip
+    return UnitRecord(**{**defaults, **fields})
 
 
 def finished(done: int, node: str = "n1", **fields: Any) -> ev.UnitFinished:
-    told = {"seconds_left": float(100 - done), **fields}
+    values = {"seconds_left": float(100 - done), **fields}
     return ev.UnitFinished(
-        at_s=1, node=node, block=BLOCK, record=unit_record(node=node), pixel_samples_done=done, **told
+        at_s=1, node=node, block=BLOCK, record=unit_record(node=node), pixel_samples_done=done, **values
     )
 
 
@@ -51,12 +51,12 @@ def ended(state: ev.RunState, sentence: str = "") -> ev.RunEnded:
 
 def record(store: ObjectStore, run: str, *events: ev.Event, job_id: str = "job-1", at: datetime = NOW) -> None:
     """Have a run record these events, from its beginning to its end."""
-    with EventWriter(store=store, job_id=job_id, run=run, now=lambda: at) as recorder:
+    with EventWriter(store=store, job_id=job_id, run=run, now=lambda: at) as writer:
         for event in events:
-            recorder.take(event)
+            writer.take(event)
 
 
-def told(store: ObjectStore) -> list[dict[str, Any]]:
+def recorded_lines(store: ObjectStore) -> list[dict[str, Any]]:
     return [event for _, event in read_events(store, "job-1")]
 
 
@@ -68,12 +68,12 @@ def status_from(job_id: str, lines: Iterable[Mapping[str, Any]]) -> JobStatus:
     return status
 
 
-def words(store: ObjectStore) -> list[str]:
-    return [event["what"] for event in told(store)]
+def event_names(store: ObjectStore) -> list[str]:
+    return [event["what"] for event in recorded_lines(store)]
 
 
-def drive(folder: Path) -> Path:
-    """Make a folder that can be taken away, even from one that is just writing to it."""
+def detachable_folder(folder: Path) -> Path:
+    """Make a folder that can be made unavailable, even to a process that is writing to it."""
     disk = folder.with_name("disk")
     disk.mkdir()
     folder.symlink_to(disk)
@@ -81,10 +81,10 @@ def drive(folder: Path) -> Path:
 
 
 @contextmanager
-def away(folder: Path) -> Iterator[None]:
-    """Have every call of the store on a drive fail until the context ends."""
+def detached(folder: Path) -> Iterator[None]:
+    """Have every call of a store in this folder fail until the context ends."""
     disk = folder.readlink()
-    _point(folder, folder)  # a loop: whatever is asked of it is an error
+    _point(folder, folder)  # a symbolic link to itself: every access fails
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What events are called in records is settled: records of years stay readable, whatever becomes of the classes."""
+"""Names of events in records are permanent: old records stay readable when classes are renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's record: every event is kept, in order, over all runs; a store that is away only delays it."""
+"""A job's record has every event of all runs in order; an unavailable store only delays it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from tests.end_to_end.conftest import until
 from tests.record.recorded_runs import (
     BLOCK,
     NOW,
-    away,
-    drive,
+    detachable_folder,
+    detached,
     ended,
+    event_names,
     finished,
     planned,
     record,
+    recorded_lines,
     started,
-    told,
     unit_record,
-    words,
 )
 from tests.storage.proxy import proxy
 
@@ -48,8 +48,8 @@ EVENTS = f"{INTERNAL_PREFIX}/jobs/job-1/events/"
 def test_events_of_all_runs_come_back_in_order(store: ObjectStore) -> None:
     record(store, "run-1", started(), planned(), finished(10))
     record(store, "run-2", started(flow_run="abc"), ended(ev.RunState.CANCELLED, "so"))
-    events = told(store)
-    assert words(store) == ["run started", "job planned", "unit finished", "run started", "run ended"]
+    events = recorded_lines(store)
+    assert event_names(store) == ["run started", "job planned", "unit finished", "run started", "run ended"]
     unit = events[2]
     assert (unit["frame"], unit["samples"], unit["region"]) == (3, [0, 8], [0, 0, 4, 2])
     assert (unit["node"], unit["wall_s"], unit["peak_memory_bytes"], unit["reused"]) == ("n1", 2.0, 7, False)
@@ -68,7 +68,7 @@ EXAMPLES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
-def test_every_event_becomes_json_of_one_line_and_an_event_again(name: str) -> None:
+def test_every_event_survives_encoding_as_a_line_of_json(name: str) -> None:
     kind = EVENT_TYPES[name]
     needed = [each for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
     event = kind(**{each.name: EXAMPLES[str(each.type).removesuffix(" | None")] for each in needed})
@@ -90,46 +90,46 @@ def test_arrays_are_left_out_and_numbers_stay_numbers() -> None:
     assert json.loads(json.dumps(event, allow_nan=False))["speeds"] == {"n1": 0.5, "n2": None}
 
 
-def test_a_store_that_is_away_delays_the_record(tmp_path: Path) -> None:
-    store = open_store(str(drive(tmp_path / "store")))
+def test_an_unavailable_store_delays_the_record(tmp_path: Path) -> None:
+    store = open_store(str(detachable_folder(tmp_path / "store")))
     with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01) as recorder:
         recorder.take(started())
-        until(lambda: told(store))
-        with away(tmp_path / "store"):
+        until(lambda: recorded_lines(store))
+        with detached(tmp_path / "store"):
             recorder.take(planned())
             until(lambda: not recorder._pending)  # it was tried
-        until(lambda: words(store) == ["run started", "job planned"])
+        until(lambda: event_names(store) == ["run started", "job planned"])
         recorder.take(finished(10))
-    assert words(store) == ["run started", "job planned", "unit finished"]
+    assert event_names(store) == ["run started", "job planned", "unit finished"]
 
 
-def test_that_a_run_began_is_known_at_once(tmp_path: Path) -> None:
+def test_the_start_of_a_run_is_written_at_once(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=600) as recorder:
         recorder.take(started())
-        until(lambda: words(store) == ["run started"])
+        until(lambda: event_names(store) == ["run started"])
         recorder.take(ev.JobSuspending(at_s=1.0, why="asked"))
-        until(lambda: words(store) == ["run started", "job suspending"])
+        until(lambda: event_names(store) == ["run started", "job suspending"])
 
 
-def test_how_a_run_ended_is_written_though_the_store_is_away_just_then(tmp_path: Path) -> None:
-    store = open_store(str(drive(tmp_path / "store")))
+def test_the_end_of_a_run_is_written_though_the_store_is_unavailable_then(tmp_path: Path) -> None:
+    store = open_store(str(detachable_folder(tmp_path / "store")))
     recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01)
     with recorder:
         recorder.take(started())
-        until(lambda: told(store))
-        with away(tmp_path / "store"):
+        until(lambda: recorded_lines(store))
+        with detached(tmp_path / "store"):
             recorder.take(ended(ev.RunState.COMPLETED))
             recorder._ended = True
             recorder._wake.set()
             until(lambda: not recorder._pending)
-    assert words(store) == ["run started", "run ended"]
+    assert event_names(store) == ["run started", "run ended"]
 
 
-def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None:
-    store = open_store(str(drive(tmp_path / "store")))
+def test_a_store_that_stays_unavailable_doesn_t_delay_the_end(tmp_path: Path) -> None:
+    store = open_store(str(detachable_folder(tmp_path / "store")))
     recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, close_timeout_s=0.3)
-    with away(tmp_path / "store"):
+    with detached(tmp_path / "store"):
         began_s = time.monotonic()
         with recorder:
             recorder.take(started())
@@ -137,15 +137,15 @@ def test_a_store_that_stays_away_doesn_t_hold_the_end_up(tmp_path: Path) -> None
         recorder._thread.join()
 
 
-def test_what_is_too_much_to_keep_is_dropped_and_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_beyond_the_limit_are_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_PENDING > 10_000
     monkeypatch.setattr("frontburner.record.event_writer.MAX_PENDING", 10)
     store = open_store(str(tmp_path / "store"))
     with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=60) as recorder:
         for done in range(15):
             recorder.take(finished(done))
-    assert words(store) == ["unit finished"] * 10 + ["events dropped"]
-    assert told(store)[-1]["count"] == 5
+    assert event_names(store) == ["unit finished"] * 10 + ["events dropped"]
+    assert recorded_lines(store)[-1]["count"] == 5
 
 
 def test_a_lost_reply_loses_and_doubles_nothing(
@@ -171,21 +171,21 @@ def test_a_lost_reply_loses_and_doubles_nothing(
                 until(lambda: lost[0] >= 6 or not recorder._pending)
         monkeypatch.setenv("AWS_ENDPOINT_URL", direct)
         assert lost[0] == 6
-    assert [event["pixel_samples_done"] for event in told(s3_store)] == list(range(40))
+    assert [event["pixel_samples_done"] for event in recorded_lines(s3_store)] == list(range(40))
 
 
-def test_a_quiet_run_says_that_it_is_alive(tmp_path: Path) -> None:
+def test_a_quiet_run_has_a_heartbeat(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     step_s = HEARTBEAT_INTERVAL_S / 50
     with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=step_s):
-        until(lambda: "alive" in words(store))
+        until(lambda: "alive" in event_names(store))
 
 
-def test_a_torn_line_takes_no_other_with_it(store: ObjectStore) -> None:
+def test_an_incomplete_line_is_skipped(store: ObjectStore) -> None:
     record(store, "run-1", started())
     store.write(f"{EVENTS}run-2-000000.jsonl", b'{"at": "2026-01-01T00:00:00+00:00", "what": "al')
     record(store, "run-3", planned())
-    assert words(store) == ["run started", "job planned"]
+    assert event_names(store) == ["run started", "job planned"]
 
 
 def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_long_run_makes_few_objects_and_loses_nothing_between_them(tmp_path: P
     with EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01) as recorder:
         for done in range(count):
             recorder.take(finished(done))
-    assert [event["pixel_samples_done"] for event in told(store)] == list(range(count))
+    assert [event["pixel_samples_done"] for event in recorded_lines(store)] == list(range(count))
     assert len(list(store.list(EVENTS))) <= 4
 
 
@@ -203,7 +203,7 @@ def list_after(store: ObjectStore, position: str) -> list[tuple[str, dict[str, A
     return list(read_events(store, "job-1", after=position))
 
 
-def test_reading_goes_on_where_it_was(store: ObjectStore) -> None:
+def test_reading_resumes_after_a_position(store: ObjectStore) -> None:
     recorder = EventWriter(store=store, job_id="job-1", run="run-1", now=lambda: NOW, flush_interval_s=0.01)
     position, seen = "", []
     with recorder:

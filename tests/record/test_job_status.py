@@ -18,17 +18,17 @@ from storage.objects import INTERNAL_PREFIX, open_store
 from tests.record.recorded_runs import (
     BLOCK,
     NOW,
-    away,
-    drive,
+    detachable_folder,
+    detached,
     ended,
     finished,
     planned,
     record,
+    recorded_lines,
     started,
     status_from,
-    told,
 )
-from tests.storage.counting import counting
+from tests.storage.counting import count_calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_running_job(store: ObjectStore) -> None:
     written = ev.FrameWritten(at_s=2, frame=1, outputs=("a.png",))
     gone = ev.FrameFailed(at_s=2, frame=2, reason="It is broken.", last_words="segmentation fault")
     record(store, "run-1", started(), planned(), joined, finished(25), failed, written, gone)
-    found = status_from("job-1", told(store))
+    found = status_from("job-1", recorded_lines(store))
     assert found.running(NOW)
     assert (found.fraction, found.seconds_left, found.frames) == (0.25, 75.0, 2)
     assert found.written == {1: ("a.png",)}
@@ -57,28 +57,31 @@ def test_a_running_job(store: ObjectStore) -> None:
 def test_units_in_flight_on_a_node(store: ObjectStore) -> None:
     begun = ev.UnitStarted(at_s=1, node="n1", block=BLOCK)
     record(store, "run-1", started(), planned(), begun, begun, finished(10))
-    found = status_from("job-1", told(store))
+    found = status_from("job-1", recorded_lines(store))
     assert found.nodes["n1"].under_way == ["frame 3, samples 0-7 of 0,0,4,2"]
     record(store, "run-2", ev.NodeLost(at_s=2, node="n1", units=1))
-    assert status_from("job-1", told(store)).nodes["n1"].under_way == []
+    assert status_from("job-1", recorded_lines(store)).nodes["n1"].under_way == []
 
 
 def test_a_run_without_a_heartbeat_is_lost_and_one_command_resumes_it(store: ObjectStore) -> None:
     record(store, "run-1", started(), planned())
-    found = status_from("job-1", told(store))
+    found = status_from("job-1", recorded_lines(store))
     assert found.state_at(NOW + HEARTBEAT_TIMEOUT) is ev.RunState.RUNNING
     later = NOW + HEARTBEAT_TIMEOUT + timedelta(seconds=1)
     assert found.state_at(later) is ev.RunState.LOST
     assert not found.running(later)
     assert "frontburner job resume job-1" in found.advice(later)
     record(store, "run-2", started())
-    assert [run.state for run in status_from("job-1", told(store)).last_runs] == [ev.RunState.LOST, ev.RunState.RUNNING]
+    assert [run.state for run in status_from("job-1", recorded_lines(store)).last_runs] == [
+        ev.RunState.LOST,
+        ev.RunState.RUNNING,
+    ]
 
 
 @pytest.mark.parametrize("state", list(ev.RunState))
-def test_how_a_run_ended_says_what_to_do(store: ObjectStore, state: ev.RunState) -> None:
+def test_every_state_has_its_advice(store: ObjectStore, state: ev.RunState) -> None:
     record(store, "run-1", started(), planned(), ended(state, "because"))
-    found = status_from("job-1", told(store))
+    found = status_from("job-1", recorded_lines(store))
     assert (found.state_at(NOW), found.sentence) == (state, "because")
     done = state in {ev.RunState.RUNNING, ev.RunState.ENDING, ev.RunState.COMPLETED}
     assert ("frontburner job" in found.advice(NOW)) is not done
@@ -87,11 +90,11 @@ def test_how_a_run_ended_says_what_to_do(store: ObjectStore, state: ev.RunState)
 def test_a_suspended_job_that_is_resumed(store: ObjectStore) -> None:
     suspending = ev.JobSuspending(at_s=1, why="asked")
     record(store, "run-1", started(), planned(), finished(25), suspending)
-    assert status_from("job-1", told(store)).state_at(NOW) is ev.RunState.ENDING
+    assert status_from("job-1", recorded_lines(store)).state_at(NOW) is ev.RunState.ENDING
     record(store, "run-2", ended(ev.RunState.SUSPENDED))
-    assert status_from("job-1", told(store)).state_at(NOW) is ev.RunState.SUSPENDED
+    assert status_from("job-1", recorded_lines(store)).state_at(NOW) is ev.RunState.SUSPENDED
     record(store, "run-3", started())
-    found = status_from("job-1", told(store))
+    found = status_from("job-1", recorded_lines(store))
     assert (found.state_at(NOW), found.runs) == (ev.RunState.RUNNING, 2)
 
 
@@ -122,7 +125,7 @@ def runs(store: ObjectStore) -> None:
 
 def test_the_snapshot_equals_the_whole_record(store: ObjectStore) -> None:
     runs(store)
-    assert status_of(store, "job-1") == status_from("job-1", told(store))
+    assert status_of(store, "job-1") == status_from("job-1", recorded_lines(store))
     assert job_ids(store) == ["job-1"]
 
 
@@ -136,7 +139,7 @@ def test_the_whole_record_need_not_be_read(store: ObjectStore) -> None:
 
 
 def test_the_snapshot_of_a_long_job_is_written_seldom(tmp_path: Path) -> None:
-    store = counting(open_store(str(tmp_path)))
+    store = count_calls(open_store(str(tmp_path)))
     snapshot = Snapshot(store=store, job_id="job-1")
     written = [encode(ev.FrameWritten(at_s=2, frame=n, outputs=(f"{n:06d}.exr",)), NOW) for n in range(20_000)]
     snapshot.catch_up()
@@ -157,11 +160,11 @@ def test_the_snapshot_of_a_long_job_is_written_seldom(tmp_path: Path) -> None:
 def test_a_damaged_snapshot_is_ignored(store: ObjectStore, torn: bytes) -> None:
     runs(store)
     store.write(SNAPSHOT, torn)
-    assert status_of(store, "job-1") == status_from("job-1", told(store))
+    assert status_of(store, "job-1") == status_from("job-1", recorded_lines(store))
 
 
-def test_a_store_that_is_away_is_an_error_and_no_empty_job(tmp_path: Path) -> None:
-    store = open_store(str(drive(tmp_path / "store")))
+def test_an_unavailable_store_is_an_error_and_no_empty_job(tmp_path: Path) -> None:
+    store = open_store(str(detachable_folder(tmp_path / "store")))
     runs(store)
-    with away(tmp_path / "store"), pytest.raises(StoreError):
+    with detached(tmp_path / "store"), pytest.raises(StoreError):
         status_of(store, "job-1")

@@ -91,7 +91,7 @@ def test_each_is_shown(store: ObjectStore, job_id: str, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("job_id", AS_READ)
-def test_what_was_kept_of_each_and_its_whole_record_say_the_same(store: ObjectStore, job_id: str) -> None:
+def test_each_snapshot_equals_the_whole_record(store: ObjectStore, job_id: str) -> None:
     whole = status_from(job_id, told(store, job_id))
     assert status_of(store, job_id) == whole
     assert within(AS_READ[job_id]["status"], plain(whole.document(NOW)))

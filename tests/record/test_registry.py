@@ -1,4 +1,4 @@
-"""A job is found by its identity alone, on the machine that ran it, and by its store on all others."""
+"""A job is found by its id on the machine that ran it, and by its store on all others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_last_note_counts(tmp_path: Path) -> None:
     assert find_job("room").store.url == str(tmp_path / "b")
 
 
-def test_a_whole_name_is_no_beginning_of_another(tmp_path: Path) -> None:
+def test_an_exact_name_wins_over_longer_ones(tmp_path: Path) -> None:
     register("room-1", str(tmp_path))
     register("room-11", str(tmp_path))
     assert find_job("room-1").job_id == "room-1"
@@ -53,7 +53,7 @@ def test_a_whole_name_is_no_beginning_of_another(tmp_path: Path) -> None:
     ("name", "words"),
     [("room", "could be any of 2 jobs"), ("romo-11aa", "Did you mean room-11aa"), ("", "no job"), ("x", "job list")],
 )
-def test_a_wrong_name_is_told_apart(tmp_path: Path, name: str, words: str) -> None:
+def test_an_ambiguous_or_unknown_name_is_explained(tmp_path: Path, name: str, words: str) -> None:
     register("room-11aa", str(tmp_path))
     register("room-22bb", str(tmp_path))
     with pytest.raises(UnknownJob) as caught:

@@ -1,1 +1,1 @@
-"""Proofs of reports and charts."""
+"""Tests of reports and charts."""

@@ -131,7 +131,7 @@ def ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report]
     return end
 
 
-def test_the_chart_lies_beside_the_report_and_a_run_that_did_nothing_leaves_it(ending: Any) -> None:
+def test_the_chart_is_stored_beside_the_report_and_an_idle_run_leaves_it(ending: Any) -> None:
     report = job(nodes=1, units=2)
     kept = ending(report)
     ((key, png),) = kept.items()
@@ -194,14 +194,14 @@ def test_merged_bars_keep_the_colour_of_the_longer_and_know_how_full_they_are() 
     assert first.busy_s == pytest.approx(1.1)
 
 
-def test_bars_that_nobody_timed_are_drawn_too() -> None:
+def test_bars_without_times_are_drawn_too() -> None:
     timeline = Timeline(max_bars=10)
     for _ in range(30):
         timeline.add("a", Activity.RENDERING, ended_s=0.0, seconds=1.0)
     assert sum(bar.busy_s for bar in timeline.bars["a"]) == pytest.approx(30)
 
 
-def test_units_told_of_at_once_lie_one_after_the_other() -> None:
+def test_units_reported_at_once_are_drawn_one_after_the_other() -> None:
     timeline = Timeline()
     for hue in range(3):
         timeline.add("a", Activity.RENDERING, ended_s=10.0, seconds=2.0, hue=hue)

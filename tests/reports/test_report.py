@@ -106,7 +106,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
     assert json.loads(json.dumps(document)) == document
 
 
-def test_the_last_words_of_a_failed_frame_are_kept() -> None:
+def test_the_last_words_of_a_failed_frame_are_in_the_report() -> None:
     assert folded(*EVENTS).pictures.last_words == {3: "out of memory"}
 
 
@@ -126,7 +126,7 @@ def joined(*nodes: str, at_s: float = 0.0) -> list[ev.Event]:
     return [*(ev.NodeJoined(at_s=at_s, node=node) for node in nodes), ev.UnitStarted(at_s=at_s, node="a", block=BLOCK)]
 
 
-def test_the_ideal_counts_each_node_for_its_speed_and_for_the_time_it_was_there() -> None:
+def test_the_ideal_counts_each_node_by_its_speed_and_availability() -> None:
     # a has speed 1, b speed 3. Work done: 12·1 + 4·3 = 24.
     # At best: a alone to 6 does 6; a and b from 6 to 10 do 16, that is 22; b is gone, a needs 2 more.
     document = folded(
@@ -154,7 +154,7 @@ def test_the_ideal_ends_before_nodes_that_are_not_needed_come() -> None:
     assert folded(*events).document()["ideal_s"] == 4.0
 
 
-def test_a_node_that_comes_again_counts_for_the_times_it_was_there() -> None:
+def test_a_node_that_returns_counts_for_the_times_it_was_available() -> None:
     availability = Availability()
     for come_s, go_s in ((0.0, 2.0), (5.0, 6.0)):
         availability.start("a", come_s)
@@ -203,7 +203,7 @@ def test_seconds_that_turn_out_wasted_are_no_longer_busy() -> None:
     assert bars == [("loading", 0.0, 1.0), ("wasted", 1.0, 4.0), ("rendering", 4.0, 7.0)]
 
 
-def test_a_bar_that_stands_for_more_than_the_wasted_unit_keeps_its_colour() -> None:
+def test_a_merged_bar_keeps_its_colour_when_one_of_its_units_is_wasted() -> None:
     timeline = Timeline()
     timeline.add("a", Activity.RENDERING, ended_s=9.0, seconds=9.0)
     timeline.waste("a", ended_s=9.0, seconds=2.0)
@@ -217,7 +217,7 @@ def test_a_node_that_came_when_all_was_handed_out_is_idle_from_then_on() -> None
     assert document["efficiency"] == round(10 / 13, 4)
 
 
-def test_the_probe_is_told_apart_and_counts_as_work() -> None:
+def test_the_probe_is_reported_separately_and_counts_as_work() -> None:
     probe, rest = SampleRange(start=0, stop=8), replace(BLOCK, samples=SampleRange(start=8, stop=64))
     plan = ev.JobPlanned(at_s=0, job_id="j", frames=1, pixel_samples=1, reused_frames=0, probe=probe)
     report = folded(plan, *joined("a"), finished(2.0, "a", 2.0, load_s=1.0), finished(5.0, "a", 3.0, block=rest))
@@ -239,7 +239,7 @@ def test_predictions_are_judged_by_factor(turned: bool) -> None:
     assert found["p90_error"] == pytest.approx(1.0, abs=0.008)  # the ninth
 
 
-def test_the_words_tell_what_the_figures_do() -> None:
+def test_the_summary_matches_the_figures() -> None:
     rows = dict(summary(folded(*EVENTS).document()))
     assert rows["frames"] == "4, 1 reused, 1 failed"
     assert rows["units"] == "2 rendered, 2 reused, 2 lost with a node and rendered again, 1 failed attempt"
@@ -254,7 +254,7 @@ def test_the_words_tell_what_the_figures_do() -> None:
     assert not {"stragglers", "waste", "prediction"} & rows.keys()
 
 
-def test_tail_waste_and_predictions_are_told_where_they_matter() -> None:
+def test_stragglers_waste_and_predictions_are_reported_where_significant() -> None:
     waste = ev.UnitWasted(at_s=8.0, node="b", block=BLOCK, seconds=3.0)
     rows = dict(summary(folded(*joined("a", "b"), waste, finished(10.0, "a", 10.0, predicted_s=8.0)).document()))
     assert rows["stragglers"] == "2.0 s from the first idle node to the end of the last unit"
@@ -294,7 +294,7 @@ def test_a_job_that_rendered_nothing_has_figures_too() -> None:
     assert "efficiency" not in dict(summary(document))
 
 
-def test_observers_hear_everything_until_they_are_dismissed() -> None:
+def test_observers_get_every_event_until_they_are_removed() -> None:
     heard: list[ev.Event] = []
     dismiss = ev.observe(heard.append)
     ev.announce(EVENTS[0])
@@ -321,7 +321,7 @@ def judged(made_it: bool | None, expected_end: str) -> ev.Event:
     )  # fmt: skip
 
 
-def test_what_a_limit_brought_about_is_told() -> None:
+def test_results_of_limits_are_reported() -> None:
     still = folded(*written(reached(432, EndedBy.NOISE))).document()
     assert still["reached"]["1"] == reached(432, EndedBy.NOISE).document()
     assert dict(summary(still))["reached"] == "432 samples a pixel, noise 2.00%; ended by noise"
@@ -339,13 +339,13 @@ def test_what_a_limit_brought_about_is_told() -> None:
         (False, "2026-03-01T07:35:00+00:00", "not ready for 08:00: frames failed"),
     ],
 )
-def test_whether_a_deadline_was_met_is_told(made_it: bool, expected_end: str, words: str) -> None:
+def test_the_summary_says_whether_a_deadline_was_met(made_it: bool, expected_end: str, words: str) -> None:
     document = folded(judged(None, "2026-03-01T07:00:00+00:00"), judged(made_it, expected_end)).document()
     assert (document["finish_by"], document["made_it"]) == ("2026-03-01T08:00:00+00:00", made_it)
     assert dict(summary(document))["deadline"] == words
 
 
-def test_a_node_that_is_withheld_is_there_until_its_unit_ends() -> None:
+def test_a_withheld_node_is_available_until_its_unit_ends() -> None:
     report = folded(
         ev.NodeJoined(at_s=0.0, node="a"),
         ev.UnitStarted(at_s=0.0, node="a", block=BLOCK),
@@ -356,7 +356,7 @@ def test_a_node_that_is_withheld_is_there_until_its_unit_ends() -> None:
     assert report.efficiency == 1.0
 
 
-def test_what_was_wrong_with_nodes_and_units_is_told() -> None:
+def test_excluded_nodes_and_damaged_units_are_reported() -> None:
     events = (
         ev.NodeExcluded(at_s=5.0, node="b", reason="3 units in a row failed on it."),
         ev.UnitDamaged(at_s=6.0, node="a", frame=1, reason="The object is damaged."),

@@ -1,4 +1,4 @@
-"""The report of a simulated run says what its farm did."""
+"""The report of a simulated run matches what its farm did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a scene on its way: in the report, in its summary, and on a terminal without a bar."""
+"""Transfers of scenes in the report, in its summary, and on a terminal without a progress bar."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_was_sent_and_fetched_is_added_up_by_node() -> None:
     )
 
 
-def test_beginning_and_end_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_start_and_end_of_transfers_are_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     display = ProgressDisplay(animated=False)
     for event in (
         sent(1, 40, 1), sent(9, 40, 9), sent(40, 40, 40), fetched("a", 0, 40, 0), fetched("b", 0, 40, 0),
@@ -59,7 +59,7 @@ def test_beginning_and_end_are_said_once(capsys: pytest.CaptureFixture[str]) -> 
     ]  # fmt: skip
 
 
-def test_what_a_node_says_of_a_fetch_is_a_message() -> None:
+def test_a_node_reports_a_fetch_as_a_message() -> None:
     told = {"fetched_bytes": 5, "size_bytes": 9, "seconds": 0.5}
     message = message_of({"ticket": 3, "node": "a", "fetched": told})
     assert message == Fetched(ticket=3, node="a", fetched_bytes=5, size_bytes=9, seconds=0.5)

@@ -1,1 +1,1 @@
-"""Proofs of what is kept and for how long."""
+"""Tests of retention and backups."""

@@ -1,4 +1,4 @@
-"""A backup is whole as of one moment, its owner's alone, and comes back; what is no backup changes nothing."""
+"""A backup is consistent, readable by its owner only, and can be restored; an invalid one changes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pairs(home: Path) -> list[tuple[int, int]]:
         return database.execute("SELECT a, b FROM pairs").fetchall()
 
 
-def test_it_comes_back_with_modes_and_without_logs_and_the_old_home_is_kept(home: Path, tmp_path: Path) -> None:
+def test_a_restore_keeps_modes_leaves_out_logs_and_moves_the_old_home_aside(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "farm.tar.gz"
     assert back_up(home, file) == 3
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -60,7 +60,7 @@ def test_it_comes_back_with_modes_and_without_logs_and_the_old_home_is_kept(home
     assert (done.aside / "standings.json").read_text() == "spoilt"
 
 
-def test_a_database_that_is_written_meanwhile_is_whole(home: Path, tmp_path: Path) -> None:
+def test_a_database_that_is_in_use_is_backed_up_consistently(home: Path, tmp_path: Path) -> None:
     over = threading.Event()
 
     def write() -> None:
@@ -88,7 +88,7 @@ def test_a_database_that_is_written_meanwhile_is_whole(home: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "text"])
-def test_what_is_no_backup_changes_nothing(home: Path, tmp_path: Path, damage: str) -> None:
+def test_an_invalid_backup_changes_nothing(home: Path, tmp_path: Path, damage: str) -> None:
     file = tmp_path / "farm.tar.gz"
     back_up(home, file)
     if damage == "cut":
@@ -107,6 +107,6 @@ def test_what_is_no_backup_changes_nothing(home: Path, tmp_path: Path, damage: s
     assert not list(tmp_path.glob(".frontburner-*"))
 
 
-def test_an_empty_home_is_told(tmp_path: Path) -> None:
+def test_an_empty_home_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="nothing to back up"):
         back_up(tmp_path / "nothing", tmp_path / "farm.tar.gz")

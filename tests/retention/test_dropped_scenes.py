@@ -1,4 +1,4 @@
-"""Scenes that were dropped on the monitor's page go when they are old and no job needs them, and never before."""
+"""Dropped scenes are deleted when they are old and no job needs them, and never before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from frontburner.retention.dropped_scenes import (
     mark_requested,
 )
 from storage.objects import open_store
-from tests.record.recorded_runs import away, drive, ended, planned, record, started
+from tests.record.recorded_runs import detachable_folder, detached, ended, planned, record, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,7 +203,7 @@ def test_other_files_are_left_alone(uploads: Uploads) -> None:
     assert uploads.left() == {"notes.txt", "my shots"}
 
 
-def test_scenes_of_submitters_are_kept_by_jobs_that_another_machine_runs(
+def test_scenes_of_submitters_stay_for_jobs_of_other_machines(
     uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_SCENES", f"{tmp_path / 'scenes'}, {tmp_path / 'others'}")
@@ -216,13 +216,15 @@ def test_scenes_of_submitters_are_kept_by_jobs_that_another_machine_runs(
     assert theirs.left() == {names[0]}
 
 
-def test_nothing_is_removed_while_a_store_is_away_whose_jobs_might_need_it(uploads: Uploads, tmp_path: Path) -> None:
+def test_nothing_is_deleted_while_a_store_is_unavailable_whose_jobs_might_need_it(
+    uploads: Uploads, tmp_path: Path
+) -> None:
     far = tmp_path / "far"
-    store = open_store(str(drive(far)))
+    store = open_store(str(detachable_folder(far)))
     scene = uploads.drop()
     uploads.job(scene, ev.RunState.COMPLETED)
     record(store, "run-9", started(job_id="ball-9", job={"scene": str(scene)}), job_id="ball-9")
     register("ball-9", store.url)
-    with away(far):
+    with detached(far):
         assert prune(older_than="30d") == 3
     assert uploads.left() == {"ball-0123456789abcdef"}

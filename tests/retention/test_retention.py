@@ -1,4 +1,4 @@
-"""What goes from a store is old or too much, and never what a running job needs or a person put there."""
+"""Pruning deletes what is old or over the budget, never what a running job needs or what others put there."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ def gone(found: Sequence[Entry], policy: Policy) -> set[str]:
     return {key for group in select_removable(group_entries(found), policy, now_s=NOW_S) for key in group.keys}
 
 
-def test_what_is_old_goes_but_pictures_summaries_and_what_others_put_there() -> None:
+def test_old_objects_are_deleted_except_pictures_summaries_and_other_files() -> None:
     assert gone(entries(*ALL), Policy(older_than_s=30 * DAY_S)) == {UNIT, ASSET, RECORD}
     assert not gone(entries(*ALL), Policy(older_than_s=50 * DAY_S))
 
 
-def test_pictures_go_only_where_that_is_said_and_with_their_records() -> None:
+def test_pictures_are_deleted_only_on_request_and_with_their_records() -> None:
     policy = Policy(older_than_s=30 * DAY_S, keep_pictures=False)
     assert gone(entries(*ALL), policy) == {UNIT, ASSET, RECORD, PICTURE, PICTURE_RECORD}
 
 
-def test_units_of_a_frame_that_still_gets_some_stay() -> None:
+def test_units_of_a_frame_in_progress_stay() -> None:
     found = entries(UNIT) + entries(LATER_UNIT, age_s=DAY_S)
     assert not gone(found, Policy(older_than_s=30 * DAY_S))
 
 
-def test_nothing_a_running_job_needs_goes() -> None:
+def test_nothing_a_running_job_needs_is_deleted() -> None:
     found = entries(UNIT, ASSET) + entries(RECORD, age_s=RUNNING_WITHIN_S / 2)
     assert gone(found, Policy(older_than_s=30 * DAY_S)) == {UNIT}
     assert gone(found, Policy(budget_bytes=0)) == {UNIT}
 
 
-def test_a_budget_takes_the_oldest_first_and_no_more_than_it_must() -> None:
+def test_a_budget_deletes_the_oldest_first_and_no_more_than_needed() -> None:
     units = [f"{INTERNAL_PREFIX}/units/{digit * 64}/s0-4_x0-8_y0-8.unit" for digit in "123"]
     found = [entry for age, key in enumerate(units, 1) for entry in entries(key, age_s=age * DAY_S)]
     assert gone(found, Policy(budget_bytes=20)) == {units[2]}
@@ -76,7 +76,7 @@ def test_a_budget_takes_the_oldest_first_and_no_more_than_it_must() -> None:
     assert not gone(found, Policy(budget_bytes=30))
 
 
-def test_a_budget_leaves_what_is_fresh() -> None:
+def test_a_budget_leaves_recent_objects() -> None:
     assert not gone(entries(UNIT, age_s=MIN_AGE_S / 2), Policy(budget_bytes=0))
 
 
@@ -89,14 +89,14 @@ def test_sizes_add_up() -> None:
 
 
 @pytest.mark.parametrize(("given", "says"), [([], "what to delete"), (["--older-than", "soon"], "is not an age")])
-def test_the_command_says_what_it_needs(given: list[str], says: str, tmp_path: Path) -> None:
+def test_the_command_names_missing_options(given: list[str], says: str, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("frontburner")), "store", "prune", *given, "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 2
     assert says in done.stderr
 
 
-def test_the_command_takes_away(store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_deletes(store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> None:
     from frontburner.cli.store_commands import prune
 
     for key in ALL:

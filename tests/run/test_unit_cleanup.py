@@ -12,7 +12,7 @@ from storage.objects import open_store
 from tasks.node.unit_ledger import UnitLedger
 from tasks.spec import FrameSpec, SampleRange, Size, UnitSpec
 from tests.node.test_unit_ledger import tile
-from tests.storage.counting import counting
+from tests.storage.counting import count_calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_what_a_store_that_is_away_keeps_is_deleted_the_next_time(tmp_path: Path
 
 def test_nobody_waits_for_a_store_that_takes_its_time(tmp_path: Path) -> None:
     answers, units = Event(), units_of(*range(1, 31))
-    store = counting(open_store(str(tmp_path)), lambda name: name != "delete" or answers.wait(60))
+    store = count_calls(open_store(str(tmp_path)), lambda name: name != "delete" or answers.wait(60))
     cleanup = UnitCleanup(store=store)
     for unit in units:
         UnitLedger(store=store).create(unit, tile(unit))

@@ -1,1 +1,1 @@
-"""Proofs of the storage layer."""
+"""Tests of the storage layer."""

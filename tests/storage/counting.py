@@ -1,4 +1,4 @@
-"""A store that counts what is asked of it."""
+"""A store that counts its calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CountedStore(ObjectStore, Protocol):
     calls: Counter[str]
 
 
-def counting(store: ObjectStore, meet: Callable[[str], object] = lambda _: None) -> CountedStore:
+def count_calls(store: ObjectStore, meet: Callable[[str], object] = lambda _: None) -> CountedStore:
     """Count a store's calls; ``meet`` is called with the name of each, before it."""
     counted: Any = _Counting(store, meet)
     return counted  # type: ignore[no-any-return]

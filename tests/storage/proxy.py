@@ -1,4 +1,4 @@
-"""A TCP relay for tests that cuts connections where it is told to."""
+"""A TCP relay for tests that cuts connections on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that refuse: one clear error each, and nothing half done left behind."""
+"""Disk faults: one clear error each, and no partial objects."""
 
 from __future__ import annotations
 

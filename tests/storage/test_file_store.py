@@ -1,4 +1,4 @@
-"""Files in a store by what they hold: sent once, in parts, never wrong under their name."""
+"""Files in a store, addressed by content: sent once, in parts, never wrong under their name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fetched(files: FileStore, sha256: str, size_bytes: int) -> bytes:
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, PART_BYTES, PART_BYTES + 1, 5 * PART_BYTES])
-def test_a_file_comes_back_as_it_was_and_is_sent_once(store: ObjectStore, tmp_path: Path, size_bytes: int) -> None:
+def test_a_file_is_read_back_unchanged_and_sent_once(store: ObjectStore, tmp_path: Path, size_bytes: int) -> None:
     files, (path, sha256, data) = FileStore(store=store), made(tmp_path, size_bytes)
     first, second = Progress(), Progress()
     files.put(path, sha256, report=first)
@@ -65,7 +65,7 @@ def test_a_file_comes_back_as_it_was_and_is_sent_once(store: ObjectStore, tmp_pa
     assert (second.there_bytes, second.sent_bytes) == (size_bytes, 0)
 
 
-def test_an_upload_that_broke_off_goes_on_where_it_was(store: ObjectStore, tmp_path: Path) -> None:
+def test_an_interrupted_upload_resumes(store: ObjectStore, tmp_path: Path) -> None:
     files, (path, sha256, data) = FileStore(store=store), made(tmp_path, 5 * PART_BYTES)
     progress = Progress()
 

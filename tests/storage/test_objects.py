@@ -1,4 +1,4 @@
-"""The contract of every object store, held by each of them."""
+"""The contract of every object store, tested on each of them."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def test_folders_that_can_hold_nothing_of_a_listing_are_left_alone(
     assert looked == [str(tmp_path / "walk"), str(tmp_path / "walk/a.0002")]
 
 
-def test_a_folder_that_is_taken_away_again_and_again_is_made_as_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_is_deleted_repeatedly_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, link, turns = open_store(str(tmp_path)), Path.hardlink_to, iter(range(100))
 
     def take_away(self: Path, target: Path) -> None:
@@ -98,7 +96,7 @@ def test_a_folder_that_is_taken_away_again_and_again_is_made_as_often(
     assert store.read("units/a/1") == b"x"
 
 
-def test_entries_tell_sizes_and_ages(store: ObjectStore) -> None:
+def test_entries_have_sizes_and_times(store: ObjectStore) -> None:
     began_s = time.time()
     for key in ("units/b", "units/a", "other"):
         store.write(key, b"x" * (3 + len(key)))

@@ -1,4 +1,4 @@
-"""A unit's object comes back bit for bit, or not at all."""
+"""A unit's object is read back bit for bit, or refused."""
 
 from __future__ import annotations
 

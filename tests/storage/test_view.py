@@ -1,4 +1,4 @@
-"""Views give the values their standards say."""
+"""Views give the values of their standards."""
 
 from __future__ import annotations
 
