@@ -1,1 +1,1 @@
-"""Proofs of the commands."""
+"""Tests of the commands."""

@@ -1,4 +1,4 @@
-"""What the documentation tells people to type is something the command understands."""
+"""Commands in the documentation exist and parse."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def _each(of: Callable[[Path], list[str]]) -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize("line", _each(mentioned))
-def test_a_command_that_is_spoken_of_is_there(line: str) -> None:
+def test_mentioned_commands_exist(line: str) -> None:
     with contextlib.suppress(MissingArgumentError):
         understand(line)
 
 
 @pytest.mark.parametrize("line", _each(commands))
-def test_a_command_that_is_shown_is_understood(line: str) -> None:
+def test_example_commands_parse(line: str) -> None:
     understand(line)
 
 

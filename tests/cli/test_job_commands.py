@@ -1,4 +1,4 @@
-"""`frontburner job` tells how jobs stand, and what it asks of one reaches the run that is under way."""
+"""`frontburner job` shows the state of jobs, and its requests reach their runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """The store of job-1, which this machine knows of."""
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
@@ -98,9 +98,7 @@ def running(store: ObjectStore, awaited: threading.Event | None = None) -> Itera
         thread.join()
 
 
-def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
-    house: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_suspend_waits_for_the_end_and_reports_progress(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     awaited = threading.Event()
 
@@ -110,7 +108,7 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
             awaited.set()
 
     monkeypatch.setattr("frontburner.cli.job.print_err", say)
-    with running(house, awaited) as heard:
+    with running(store, awaited) as heard:
         assert command("suspend", "job-1") == 0
     assert heard == [DesiredState.SUSPEND]
     assert awaited.is_set()
@@ -121,30 +119,28 @@ def test_suspend_waits_for_the_end_and_tells_what_is_awaited(
     ("words", "wish", "state"),
     [(("suspend", "--now"), DesiredState.SUSPEND_NOW, "suspended"), (("cancel",), DesiredState.CANCEL, "cancelled")],
 )
-def test_a_run_is_ended_at_once(
-    house: ObjectStore, capsys: Capture, words: tuple[str, ...], wish: DesiredState, state: str
+def test_suspend_now_and_cancel_end_a_run_at_once(
+    store: ObjectStore, capsys: Capture, words: tuple[str, ...], wish: DesiredState, state: str
 ) -> None:
-    with running(house) as heard:
+    with running(store) as heard:
         assert command(words[0], "job-1", *words[1:]) == 0
     assert heard == [wish]
     assert f"job-1: {state}" in capsys.readouterr().err
 
 
-def test_a_job_that_is_suspended_can_be_cancelled(house: ObjectStore, capsys: Capture) -> None:
-    record(house, "20260101T000000-a", started(**HERE), planned(), ev.RunEnded(at_s=1, state=ev.RunState.SUSPENDED))
+def test_a_job_that_is_suspended_can_be_cancelled(store: ObjectStore, capsys: Capture) -> None:
+    record(store, "20260101T000000-a", started(**HERE), planned(), ev.RunEnded(at_s=1, state=ev.RunState.SUSPENDED))
     assert command("cancel", "job-1") == 0
-    assert status_of(house, "job-1").state is ev.RunState.CANCELLED
+    assert status_of(store, "job-1").state is ev.RunState.CANCELLED
     assert command("suspend", "job-1") == 0
     assert "isn't running: cancelled" in capsys.readouterr().err
-    assert desired_state_of(house, "job-1") is DesiredState.RUN
+    assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
-def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
-    house: ObjectStore, capsys: Capture
-) -> None:
+def test_a_run_whose_process_is_gone_is_lost_at_once(store: ObjectStore, capsys: Capture) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    record(house, "20260101T000000-a", started(host=HERE["host"], pid=gone.pid), planned(), at=now())
+    record(store, "20260101T000000-a", started(host=HERE["host"], pid=gone.pid), planned(), at=now())
     assert command("show", "job-1", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["state"] == "lost"
@@ -152,12 +148,12 @@ def test_a_process_that_is_gone_from_this_machine_is_known_to_be_lost_at_once(
     assert command("suspend", "job-1") == 0
     assert "isn't running: lost" in capsys.readouterr().err
     assert command("cancel", "job-1") == 0
-    assert status_of(house, "job-1").state is ev.RunState.CANCELLED, "and nothing waits for it any more"
+    assert status_of(store, "job-1").state is ev.RunState.CANCELLED, "and nothing waits for it any more"
 
 
-def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: Capture) -> None:
+def test_another_machine_s_clock_makes_no_run_lost(store: ObjectStore, capsys: Capture) -> None:
     slow = EventWriter(
-        store=house, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_interval_s=0.02
+        store=store, job_id="job-1", run="run-1", now=lambda: now() - timedelta(hours=1), flush_interval_s=0.02
     )
     over = threading.Event()
 
@@ -167,7 +163,7 @@ def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: C
 
     with slow, ThreadPoolExecutor(max_workers=1) as beside:
         slow.take(started(host="elsewhere"))
-        until(lambda: recorded_lines(house))
+        until(lambda: recorded_lines(store))
         beside.submit(go_on)
         try:
             assert command("resume", "job-1") == 0
@@ -176,25 +172,25 @@ def test_another_machine_s_clock_makes_no_run_lost(house: ObjectStore, capsys: C
     assert "is running: there is nothing to resume" in capsys.readouterr().err
 
 
-def test_a_run_that_goes_on_is_not_run_again(house: ObjectStore, capsys: Capture) -> None:
-    with running(house):
+def test_a_running_job_is_neither_resumed_nor_rerun(store: ObjectStore, capsys: Capture) -> None:
+    with running(store):
         assert command("resume", "job-1") == 0
         assert command("rerun", "job-1") == 2
         assert "frontburner job suspend job-1" in capsys.readouterr().err
 
 
-def test_priority_is_kept_for_the_run(house: ObjectStore, capsys: Capture) -> None:
+def test_priority_is_kept_for_the_run(store: ObjectStore, capsys: Capture) -> None:
     assert command("priority", "job-1", "80") == 0
-    assert priority_of(house, "job-1") == 80
+    assert priority_of(store, "job-1") == 80
     assert command("priority", "job-1", "101") == 2
-    assert priority_of(house, "job-1") == 80
+    assert priority_of(store, "job-1") == 80
 
 
-def test_list_and_show(house: ObjectStore, capsys: Capture) -> None:
+def test_list_and_show(store: ObjectStore, capsys: Capture) -> None:
     gone = ev.FrameFailed(at_s=2, frame=2, reason="It is broken.", last_words="segmentation fault")
     written = ev.FrameWritten(at_s=2, frame=1, outputs=("a.png",))
     over = ev.RunEnded(at_s=3, state=ev.RunState.FAILED, sentence="1 of 2 frames failed")
-    record(house, "run-1", started(**HERE), planned(), finished(50), written, gone, over)
+    record(store, "run-1", started(**HERE), planned(), finished(50), written, gone, over)
     assert command("list") == 0
     line = capsys.readouterr().out.splitlines()[1].split()
     assert line[:8] == ["job-1", "frames", "failed", "50%", "1", "of", "2,", "1"]
@@ -202,16 +198,16 @@ def test_list_and_show(house: ObjectStore, capsys: Capture) -> None:
     shown = capsys.readouterr().out
     for words in ("It is broken.", "segmentation fault", "frontburner job rerun job-1 --failed", "n1", HERE["host"]):
         assert str(words) in shown
-    assert command("list", "--out", house.url, "--json") == 0
+    assert command("list", "--out", store.url, "--json") == 0
     (job,) = json.loads(capsys.readouterr().out)
     assert (job["job_id"], job["progress"], job["failed"]["2"]["reason"]) == ("job-1", 0.5, "It is broken.")
 
 
-def test_log_tells_what_is_asked_for(house: ObjectStore, capsys: Capture) -> None:
+def test_log_filters_events(store: ObjectStore, capsys: Capture) -> None:
     alive = {"at": now().isoformat(), "what": "alive"}
     failed = ev.UnitAttemptFailed(at_s=1, node="n2", block=BLOCK, reason="crash")
-    record(house, "run-1", started(**HERE), planned(), finished(10), failed, finished(20))
-    house.write("_frontburner/jobs/job-1/events/run-2-000000.jsonl", json.dumps(alive).encode())
+    record(store, "run-1", started(**HERE), planned(), finished(10), failed, finished(20))
+    store.write("_frontburner/jobs/job-1/events/run-2-000000.jsonl", json.dumps(alive).encode())
 
     def lines(*words: str) -> list[str]:
         assert command("log", "job-1", *words) == 0
@@ -226,7 +222,7 @@ def test_log_tells_what_is_asked_for(house: ObjectStore, capsys: Capture) -> Non
     assert lines("--last", "2", "--node", "n1") == lines("--node", "n1")
 
 
-def test_log_follows_a_run_to_its_end(house: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_follows_a_run_to_its_end(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     begun = threading.Event()
 
@@ -240,7 +236,7 @@ def test_log_follows_a_run_to_its_end(house: ObjectStore, monkeypatch: pytest.Mo
         return command("cancel", "job-1")
 
     monkeypatch.setattr("frontburner.cli.job.print", heard_of, raising=False)
-    with running(house) as heard, ThreadPoolExecutor(max_workers=1) as beside:
+    with running(store) as heard, ThreadPoolExecutor(max_workers=1) as beside:
         cancelled = beside.submit(cancel)
         assert command("log", "job-1", "--follow", "--last", "1", "--json") == 0
         assert cancelled.result() == 0
@@ -251,7 +247,7 @@ def test_log_follows_a_run_to_its_end(house: ObjectStore, monkeypatch: pytest.Mo
     assert len(set(what)) == len(what), "nothing is told twice"
 
 
-def test_a_wrong_name_and_a_job_nobody_recorded(house: ObjectStore, capsys: Capture) -> None:
+def test_an_unknown_name_and_a_job_without_a_record(store: ObjectStore, capsys: Capture) -> None:
     assert command("show", "jbo-1") == 2
     assert "Did you mean job-1?" in capsys.readouterr().err
     assert command("resume", "job-1") == 3
@@ -270,14 +266,14 @@ def test_a_wrong_name_and_a_job_nobody_recorded(house: ObjectStore, capsys: Capt
         (RerunRequest(failed=True, frames="1"), None),
     ],
 )
-def test_what_is_run_again(house: ObjectStore, wanted: RerunRequest, choice: FrameSelection | None) -> None:
-    record(house, "run-1", started(), *(ev.FrameFailed(at_s=1, frame=frame, reason="?") for frame in (7, 2)))
-    assert select_frames(wanted, status_of(house, "job-1")) == choice
+def test_frames_selected_for_a_rerun(store: ObjectStore, wanted: RerunRequest, choice: FrameSelection | None) -> None:
+    record(store, "run-1", started(), *(ev.FrameFailed(at_s=1, frame=frame, reason="?") for frame in (7, 2)))
+    assert select_frames(wanted, status_of(store, "job-1")) == choice
 
 
-def test_frames_that_can_t_be_read_are_refused(house: ObjectStore, capsys: Capture) -> None:
+def test_invalid_frames_are_refused(store: ObjectStore, capsys: Capture) -> None:
     with pytest.raises(JobRefused, match="refused"):
-        select_frames(RerunRequest(frames="ten"), status_of(house, "job-1"))
-    record(house, "run-1", started(job=JOB), ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
+        select_frames(RerunRequest(frames="ten"), status_of(store, "job-1"))
+    record(store, "run-1", started(job=JOB), ev.RunEnded(at_s=1, state=ev.RunState.COMPLETED))
     assert command("rerun", "job-1", "--frames", "9-1") == 2
     assert "did you mean 1-9?" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`frontburner movie`, `job sheet` and `job check` on a job that ended long ago."""
+"""`frontburner movie`, `job sheet` and `job check` on a job that has ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """The store of a job called ball, whose twelve frames are in place."""
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     (tmp_path / "ball.json").write_text("{}")
@@ -56,7 +56,7 @@ def command(*words: str) -> int:
     return code
 
 
-def test_a_movie_of_a_job_that_is_done(house: ObjectStore, tmp_path: Path, capsys: Capture) -> None:
+def test_a_movie_of_a_completed_job(store: ObjectStore, tmp_path: Path, capsys: Capture) -> None:
     assert command("movie", "ball", "--json") == 0
     made = json.loads(capsys.readouterr().out)
     assert made == {"h264 movie": str(tmp_path / "store" / "ball.mp4")}
@@ -64,20 +64,20 @@ def test_a_movie_of_a_job_that_is_done(house: ObjectStore, tmp_path: Path, capsy
     assert (told.frames, told.fps, told.tagged) == (12, Fraction(25), True)
 
 
-def test_a_movie_with_a_gap_or_of_no_codec_is_refused(house: ObjectStore, capsys: Capture) -> None:
+def test_a_movie_with_a_gap_or_of_no_codec_is_refused(store: ObjectStore, capsys: Capture) -> None:
     assert command("movie", "ball", "--codec", "mpeg1") == 2
     assert "'h264', 'hevc', 'av1' or 'prores'" in capsys.readouterr().err
-    house.delete("ball.0003.png")
+    store.delete("ball.0003.png")
     assert command("movie", "ball") == 3
     assert "Frame 3 can't be read: There is no object 'ball.0003.png'" in capsys.readouterr().err
-    assert not house.exists("ball.mp4")
+    assert not store.exists("ball.mp4")
 
 
-def test_a_check_names_what_is_wrong_and_the_sheet_shows_it(house: ObjectStore, capsys: Capture) -> None:
+def test_faults_are_listed_and_recorded(store: ObjectStore, capsys: Capture) -> None:
     assert command("job", "check", "ball") == 0
     assert "12 frames checked, none flagged." in capsys.readouterr().out
-    house.write("ball.0006.exr", house.read("ball.0005.exr"))
-    house.delete("ball.0009.exr")
+    store.write("ball.0006.exr", store.read("ball.0005.exr"))
+    store.delete("ball.0009.exr")
     assert command("job", "check", "ball", "--json") == 1
     said = capsys.readouterr()
     assert {frame: own["fault"] for frame, own in json.loads(said.out)["flagged_frames"].items()} == {
@@ -85,8 +85,8 @@ def test_a_check_names_what_is_wrong_and_the_sheet_shows_it(house: ObjectStore, 
     }  # fmt: skip
     assert "frontburner job rerun ball-1 --frames 6,9" in said.err
     assert command("job", "sheet", "ball") == 0
-    assert house.exists("ball.sheet.jpg")
-    status = status_of(house, "ball-1")
+    assert store.exists("ball.sheet.jpg")
+    status = status_of(store, "ball-1")
     assert {frame: fault for frame, (fault, _) in status.flagged.items()} == {6: "duplicate", 9: "missing"}
     assert status.state is ev.RunState.COMPLETED
     capsys.readouterr()
@@ -94,13 +94,13 @@ def test_a_check_names_what_is_wrong_and_the_sheet_shows_it(house: ObjectStore, 
     assert "frame 6 is flagged: the same pixels as frame 5" in capsys.readouterr().out
 
 
-def test_a_black_png_beside_a_good_exr_is_seen(house: ObjectStore, capsys: Capture) -> None:
-    house.write("ball.0004.png", encode_png(np.zeros((HEIGHT, WIDTH, 3), np.float32), bits=8, view=View.SRGB))
+def test_a_black_png_beside_a_good_exr_is_flagged(store: ObjectStore, capsys: Capture) -> None:
+    store.write("ball.0004.png", encode_png(np.zeros((HEIGHT, WIDTH, 3), np.float32), bits=8, view=View.SRGB))
     assert command("job", "check", "ball", "--json") == 1
     assert json.loads(capsys.readouterr().out)["flagged_frames"]["4"]["fault"] == "damaged"
 
 
-def test_what_comes_out_the_same_again_is_the_scene_s_own() -> None:
+def test_a_fault_that_rerendering_reproduces_is_the_scene_s() -> None:
     before = {1: figures(picture(1)), 2: figures(picture(2))}
     after = {1: before[1], 2: figures(picture(3))}
     found = [Finding(frame=frame, fault=Fault.FLICKER, sentence="odd") for frame in (1, 2)]

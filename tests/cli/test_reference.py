@@ -1,4 +1,4 @@
-"""Pages say what the code says."""
+"""Generated pages are up to date."""
 
 from __future__ import annotations
 

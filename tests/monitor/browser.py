@@ -1,4 +1,4 @@
-"""A real browser that looks at the page, and what it had to complain about."""
+"""The page in a real browser, with the errors of its console."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DROP = """([files, on]) => { const all = new DataTransfer();
     const how = {dataTransfer: all, bubbles: true, cancelable: true};
     for (const kind of ['dragenter', 'dragover', 'drop'])
         document.querySelector(on).dispatchEvent(new DragEvent(kind, how)); }"""
-GRAVE = ("serious", "critical")
+SERIOUS = ("serious", "critical")
 FIGURES = Path(__file__).resolve().parents[2] / "build" / "monitor.json"
 
 
@@ -45,7 +45,7 @@ class Visit:
         self.page.goto(f"{address}#/{where}")
         self.page.wait_for_selector("main[data-busy='false']")
 
-    def turn(self, where: str) -> None:
+    def open(self, where: str) -> None:
         """Go to another page of the monitor."""
         self.page.evaluate("where => { location.hash = where; }", f"#/{where}")
 
@@ -62,17 +62,17 @@ class Visit:
         self.page.locator(".drop").wait_for()
         self.page.evaluate(DROP, [[[name, b64encode(data).decode()] for name, data in files.items()], on])
 
-    def asked(self) -> None:
+    def wait_for_form(self) -> None:
         """Wait until what was dropped has been read, and its form is there."""
         self.page.locator("form.job-form").wait_for(timeout=WAIT_MS)
 
-    def grave(self) -> list[str]:
+    def serious_violations(self) -> list[str]:
         """What axe finds that is serious or critical."""
         found = Axe().run(self.page).response["violations"]
         return [
             f"{each['id']} ({each['impact']}): {node['html'][:160]} {node.get('failureSummary', '')}"
             for each in found
-            if each["impact"] in GRAVE
+            if each["impact"] in SERIOUS
             for node in each["nodes"][:3]
         ]
 

@@ -1,4 +1,4 @@
-"""One browser for all proofs of the page in a module."""
+"""A browser for all tests of a module."""
 
 from __future__ import annotations
 

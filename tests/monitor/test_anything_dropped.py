@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from frontburner.monitor.app import make_app
-from tests.monitor.stage import Reception, Stage
+from tests.monitor.fake_farm import FakeDropHandler, FakeFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,20 +72,20 @@ class Page:
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    reception = Reception()
-    assert reception.uploads is not None
-    app = make_app(Stage(tmp_path), drops=reception)
+    drops = FakeDropHandler()
+    assert drops.uploads is not None
+    app = make_app(FakeFarm(tmp_path), drops=drops)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=True), base_url="http://127.0.0.1:8701",
         headers={"x-frontburner": "1"}, trust_env=False,
     )  # fmt: skip
-    made = Page(client=client, root=tmp_path, place=reception.uploads.folder)
+    made = Page(client=client, root=tmp_path, place=drops.uploads.folder)
     yield made
     made.loop.run(client.aclose())
     made.loop.close()
 
 
-def test_names_sizes_and_bytes_of_all_kinds(page: Page) -> None:
+def test_arbitrary_names_sizes_and_bytes(page: Page) -> None:
     before, tried = page.outside(), 0
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -104,7 +104,7 @@ def test_names_sizes_and_bytes_of_all_kinds(page: Page) -> None:
     print(f"\ndropped: {tried}.")
 
 
-def test_zips_of_all_kinds(page: Page) -> None:
+def test_arbitrary_zips(page: Page) -> None:
     before, tried = page.outside(), 0
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)

@@ -128,7 +128,7 @@ def test_blenders_files_and_those_of_other_programs_are_rendered(
                 visit.drop({file.name: file.read_bytes()})
                 render(visit, out / file.stem, Size="128x72", Samples="4")
                 is_there_and_shown(visit, out / file.stem, file.stem)
-                visit.turn("submit")
+                visit.open("submit")
             visit.drop({ROOM.name: ROOM.read_bytes()})
             visit.page.get_by_text("interior.blend refers to files that don't exist").wait_for(timeout=WAIT_MS)
             visit.press("Drop another")

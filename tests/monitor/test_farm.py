@@ -1,4 +1,4 @@
-"""The monitor of a real farm: its page shows real jobs as they are rendered, and steers them and their nodes."""
+"""The page of a real farm shows real jobs as they are rendered, and controls them and their nodes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def state(studio: Studio, job: str) -> str:
     return str(json.loads(done.stdout)["state"]) if done.returncode == 0 else ""
 
 
-def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str], visit: Visit) -> None:
+def test_real_jobs_are_shown_and_controlled(studio: Studio, prefect: dict[str, str], visit: Visit) -> None:
     still = scene(studio.folder, "still", size="640x360", samples=64, cost_s=40, uneven=4)
     walk = scene(studio.folder, "walk", cost_s=3)
     with running_farm(studio, 2) as address:
@@ -65,13 +65,13 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
             visit.page.get_by_text("suspended").first.wait_for()
             visit.press("Resume")
             visit.page.get_by_text("running").first.wait_for(timeout=WAIT_MS)
-            visit.turn("node/node-1")
+            visit.open("node/node-1")
             visit.press("Pause")
             until(lambda: nodes(studio)["node-1"]["state"] == "paused")
             visit.page.locator(".title").get_by_text("paused").wait_for()
             visit.press("Resume")
             until(lambda: nodes(studio)["node-1"]["state"] != "paused")
-            visit.turn(f"job/{job}")
+            visit.open(f"job/{job}")
             visit.page.get_by_text("completed").first.wait_for(timeout=WAIT_MS)
             until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth") == 640)
             assert state(studio, job) == "completed"
@@ -79,7 +79,7 @@ def test_real_jobs_are_seen_and_steered(studio: Studio, prefect: dict[str, str],
             with studio.start("render", walk, "--frames", "1-6", "--out", studio.folder / "out", **farm) as command:
                 command.communicate(timeout=TIMEOUT_S)
                 assert command.returncode == 0
-            visit.turn("jobs")
+            visit.open("jobs")
             visit.page.get_by_role("link", name="walk").click()
             until(lambda: visit.page.locator(".frame-cell[data-frame='p'] img").count() == 6)
             until(

@@ -18,10 +18,10 @@ from storage.images import encode_png
 from storage.view import View
 from tasks.picture.still_parts import delete_parts
 from tests.end_to_end.conftest import until
-from tests.monitor import scenes
+from tests.monitor import farm_states
 from tests.monitor.browser import PHONE, WAIT_MS, Visit, note, visiting
-from tests.monitor.stage import (
-    Stage,
+from tests.monitor.fake_farm import (
+    FakeFarm,
     block,
     finished,
     gradient,
@@ -46,32 +46,32 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+def farm(tmp_path: Path) -> FakeFarm:
+    return FakeFarm(tmp_path)
 
 
-def test_without_a_farm_it_says_how_to_start_one(stage: Stage, visit: Visit) -> None:
-    scenes.no_farm(stage)
-    with serving(stage) as address:
+def test_without_a_farm_the_page_says_how_to_start_one(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.no_farm(farm)
+    with serving(farm) as address:
         visit.go(address)
         visit.sees("No jobs yet.")
         visit.sees("frontburner farm start")
-        visit.turn("nodes")
+        visit.open("nodes")
         visit.sees("No farm runs here.")
 
 
-def test_a_farm_without_a_job_waits_for_one(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    stage.nodes[0]["state"] = "idle"
-    with serving(stage) as address:
+def test_a_farm_without_jobs(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm.nodes[0]["state"] = "idle"
+    with serving(farm) as address:
         visit.go(address)
         visit.sees("The farm is ready and has no jobs.")
 
 
-def test_a_job_that_waits_for_a_node_says_for_which(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.waiting(stage)
-    with serving(stage) as address:
+def test_a_waiting_job_says_why(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.waiting(farm)
+    with serving(farm) as address:
         visit.go(address)
         visit.sees("Waits for a node; its only node: walk-0a1b2c3d has it, priority 80")
 
@@ -86,65 +86,65 @@ def shown(visit: Visit) -> list[int]:
     return opaque
 
 
-def test_a_still_appears_part_by_part(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    telling = scenes.still(stage, parts=2)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.ROOM}")
+def test_a_still_appears_part_by_part(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    record = farm_states.still(farm, parts=2)
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.ROOM}")
         until(lambda: shown(visit) == [255, 255, 0, 0])
         assert visit.page.locator(".in-flight rect").count() == 2, "what nodes are at is outlined"
-        third = scenes.quarters()[2]
-        put_part(stage, scenes.ROOM, third, gradient(80, 320, 180))
-        telling.tell(finished("n1", third, 20, done=9))
-        telling.write()
+        third = farm_states.quarters()[2]
+        put_part(farm, farm_states.ROOM, third, gradient(80, 320, 180))
+        record.add(finished("n1", third, 20, done=9))
+        record.write()
         until(lambda: shown(visit) == [255, 255, 255, 0])
         visit.sees("3 parts so far")
 
 
-def test_parts_that_go_between_being_listed_and_asked_for_are_no_error(stage: Stage, visit: Visit) -> None:
-    telling, asked = scenes.still(stage, parts=3), list[str]()
+def test_parts_deleted_before_they_are_requested_are_no_error(farm: FakeFarm, visit: Visit) -> None:
+    record, asked = farm_states.still(farm, parts=3), list[str]()
 
     def answer(route: Route) -> None:
-        delete_parts(parts_folder(scenes.ROOM), stage.store)
+        delete_parts(parts_folder(farm_states.ROOM), farm.store)
         asked.append(route.request.url)
         route.continue_()
 
     visit.page.route("**/parts/*", answer)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.ROOM}")
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.ROOM}")
         until(lambda: shown(visit) and len(asked) >= 3)
-        put_preview(stage, scenes.ROOM, 0, gradient(9, 320, 180))
+        put_preview(farm, farm_states.ROOM, 0, gradient(9, 320, 180))
         picture = encode_png(np.zeros((9, 16, 3), np.float32), bits=8, view=View.SRGB)
-        stage.store.write("room.0000.png", picture)
-        telling.tell(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(stage, scenes.ROOM, 0)))
-        telling.write()
+        farm.store.write("room.0000.png", picture)
+        record.add(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(farm, farm_states.ROOM, 0)))
+        record.write()
         visit.sees("Completely rendered")
         until(lambda: shown(visit) == [255] * 4)
         before = len(asked)
-        telling.tell(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
-        telling.write()
+        record.add(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
+        record.write()
         until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth > 0"))
         assert len(asked) == before, "parts of a picture that is in place aren't asked for"
 
 
-def test_a_still_without_a_png_is_shown_small_and_offers_only_what_there_is(stage: Stage, visit: Visit) -> None:
-    telling = stage.telling(scenes.ROOM, now() - timedelta(seconds=60))
-    telling.tell(started(scenes.ROOM, formats=["exr"]), replace(planned(scenes.ROOM, "0", 1), frames=1))
-    put_preview(stage, scenes.ROOM, 0, gradient(9, 320, 180))
-    telling.tell(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(stage, scenes.ROOM, 0)[:1]))
-    telling.tell(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
-    telling.write()
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.ROOM}")
+def test_a_still_without_a_png_is_shown_as_a_thumbnail(farm: FakeFarm, visit: Visit) -> None:
+    record = farm.record_of(farm_states.ROOM, now() - timedelta(seconds=60))
+    record.add(started(farm_states.ROOM, formats=["exr"]), replace(planned(farm_states.ROOM, "0", 1), frames=1))
+    put_preview(farm, farm_states.ROOM, 0, gradient(9, 320, 180))
+    record.add(ev.FrameWritten(at_s=30, frame=0, outputs=outputs(farm, farm_states.ROOM, 0)[:1]))
+    record.add(ev.RunEnded(at_s=32, state=ev.RunState.COMPLETED))
+    record.write()
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.ROOM}")
         until(lambda: visit.page.evaluate("document.querySelector('.zoom img')?.naturalWidth") == 320)
         assert visit.page.locator("figcaption a").all_inner_texts() == ["EXR"]
 
 
-def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_a_sequence_is_a_contact_sheet_and_plays(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm)
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.page.locator(".frame-cell").nth(23).wait_for()
         assert visit.page.locator(".frame-cell[data-frame='p'] img").count() == 12
         until(
@@ -167,12 +167,12 @@ def test_a_sequence_is_a_contact_sheet_and_plays(stage: Stage, visit: Visit) -> 
         until(lambda: visit.page.locator(".frame-cell").count() == 12)
 
 
-def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(stage: Stage, browser: Browser) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage)
-    with serving(stage) as address, visiting(browser, reduced_motion="reduce") as visit:
+def test_a_sequence_is_played_and_stepped_by_keys(farm: FakeFarm, browser: Browser) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm)
+    with serving(farm) as address, visiting(browser, reduced_motion="reduce") as visit:
         page = visit.page
-        visit.go(address, f"job/{scenes.WALK}")
+        visit.go(address, f"job/{farm_states.WALK}")
         page.locator(".frame-cell[data-frame='p'] img").nth(11).wait_for()
 
         def frame() -> str:
@@ -213,11 +213,11 @@ def test_a_sequence_is_played_and_stepped_by_keys_and_never_begins_by_itself(sta
         assert visit.errors == []
 
 
-def test_frames_are_played_as_fast_as_was_chosen(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage, ends=ev.RunState.COMPLETED)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_frames_are_played_at_the_chosen_rate(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm, ends=ev.RunState.COMPLETED)
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.page.locator(".frame-cell").nth(23).wait_for()
         visit.press("Play the frames in place")
         told = visit.page.evaluate(
@@ -230,46 +230,46 @@ def test_frames_are_played_as_fast_as_was_chosen(stage: Stage, visit: Visit) -> 
     assert 38 < each_ms < 60, "24 frames a second, as far as a busy machine has them"
 
 
-def test_failed_frames_tell_why_and_what_to_do(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage, failed=True, ends=ev.RunState.FAILED)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_failed_frames_show_reason_and_remedy(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm, failed=True, ends=ev.RunState.FAILED)
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.sees("2 frames failed: 5–6")
         visit.sees("The texture wood.exr is missing.")
-        visit.sees(f"Fix the cause, then: frontburner job rerun {scenes.WALK} --failed")
+        visit.sees(f"Fix the cause, then: frontburner job rerun {farm_states.WALK} --failed")
         visit.press("Run failed frames again")
-        until(lambda: ("resume", {"job": scenes.WALK, "request": RerunRequest(failed=True)}) in stage.calls)
+        until(lambda: ("resume", {"job": farm_states.WALK, "request": RerunRequest(failed=True)}) in farm.calls)
 
 
-def test_a_finished_job_shows_its_pictures_report_and_chart(stage: Stage, visit: Visit) -> None:
-    scenes.sequence(stage, ends=ev.RunState.COMPLETED)
-    scenes.report(stage)
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_a_finished_job_shows_its_pictures_report_and_chart(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.sequence(farm, ends=ev.RunState.COMPLETED)
+    farm_states.report(farm)
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.sees("97.0% of the time nodes were available went into pixels of the picture")
         until(lambda: visit.page.evaluate("document.querySelector('.chart img')?.naturalWidth") == 300)
         assert visit.page.get_by_role("link", name="Run in Prefect").get_attribute("href")
 
 
-def test_a_node_that_is_not_ready_tells_why_and_what_to_do(stage: Stage, visit: Visit) -> None:
-    scenes.broken_node(stage)
-    with serving(stage) as address:
+def test_a_node_that_is_not_ready_shows_reason_and_remedy(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.broken_node(farm)
+    with serving(farm) as address:
         visit.go(address, "nodes")
         visit.page.get_by_role("cell", name="n3").click()
         visit.sees("mitsuba: libLLVM.so is missing.")
         visit.sees("apt-get install libllvm19")
 
 
-def test_a_lost_monitor_is_said_and_found_again(stage: Stage, browser: Browser) -> None:
-    scenes.two_nodes(stage)
+def test_a_lost_connection_is_shown_and_restored(farm: FakeFarm, browser: Browser) -> None:
+    farm_states.two_nodes(farm)
     with visiting(browser) as visit:
-        with serving(stage) as address:
+        with serving(farm) as address:
             visit.go(address)
             visit.page.locator(".connection[data-connection='live']").wait_for()
         visit.sees("The monitor doesn't answer")
         port = int(address.rsplit(":", 1)[1].rstrip("/"))
-        with serving(stage, port=port):
+        with serving(farm, port=port):
             visit.page.locator(".connection[data-connection='live']").wait_for(timeout=WAIT_MS)
             assert visit.page.get_by_role("alert").count() == 0
 
@@ -281,45 +281,45 @@ def _form(visit: Visit, name: str, **fields: str) -> None:
     visit.page.locator("dialog").get_by_role("button", name=name, exact=True).click()
 
 
-def test_each_control_of_a_job_does_what_it_says(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    telling = scenes.sequence(stage)
-    job = {"job": scenes.WALK}
-    with serving(stage) as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_controls_of_a_job(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    record = farm_states.sequence(farm)
+    job = {"job": farm_states.WALK}
+    with serving(farm) as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.press("Suspend")
-        until(lambda: stage.calls == [("suspend", job)])
+        until(lambda: farm.calls == [("suspend", job)])
         visit.press("Cancel …")
         _form(visit, "Cancel the job")
-        until(lambda: ("cancel", job) in stage.calls)
+        until(lambda: ("cancel", job) in farm.calls)
         visit.press("Cancel …")
         visit.page.get_by_label("Suspend now: the same").check()
         _form(visit, "Cancel the job")
-        until(lambda: ("suspend now", job) in stage.calls)
+        until(lambda: ("suspend now", job) in farm.calls)
         visit.press("Priority")
         _form(visit, "Set", priority="80")
-        until(lambda: priority_of(stage.store, scenes.WALK) == 80)
-        telling.tell(ev.RunEnded(at_s=119, state=ev.RunState.SUSPENDED))
-        telling.write()
+        until(lambda: priority_of(farm.store, farm_states.WALK) == 80)
+        record.add(ev.RunEnded(at_s=119, state=ev.RunState.SUSPENDED))
+        record.write()
         visit.press("Resume")
-        until(lambda: ("resume", {**job, "request": None}) in stage.calls)
+        until(lambda: ("resume", {**job, "request": None}) in farm.calls)
         visit.press("Run again …")
         _form(visit, "Run again", frames="3-5")
-        until(lambda: ("resume", {**job, "request": RerunRequest(frames="3-5")}) in stage.calls)
+        until(lambda: ("resume", {**job, "request": RerunRequest(frames="3-5")}) in farm.calls)
 
 
-def test_each_control_of_a_node_does_what_it_says(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage)
+def test_controls_of_a_node(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm)
 
     def last() -> tuple[str, dict[str, Any]]:
-        return stage.calls[-1] if stage.calls else ("", {})
+        return farm.calls[-1] if farm.calls else ("", {})
 
-    with serving(stage) as address:
+    with serving(farm) as address:
         visit.go(address, "node/n1")
         visit.press("Pause")
         until(lambda: last()[0] == "configure_node" and last()[1]["paused"])
-        stage.nodes[0] |= {"state": "paused", "why": "it is paused by anna on desk"}
+        farm.nodes[0] |= {"state": "paused", "why": "it is paused by anna on desk"}
         visit.press("Resume")
         until(lambda: last()[1].get("paused") == "")
         visit.press("Drain")
@@ -332,47 +332,47 @@ def test_each_control_of_a_node_does_what_it_says(stage: Stage, visit: Visit) ->
         until(lambda: last()[1].get("hours") == "sat-sun")
         visit.press("Jobs …")
         _form(visit, "Change")
-        until(lambda: last()[0] == "exclude" and last()[1]["job"] == scenes.WALK)
+        until(lambda: last()[0] == "exclude" and last()[1]["job"] == farm_states.WALK)
         visit.press("Check")
         visit.sees("1 GiB is left.")
         visit.press("Remove …")
         _form(visit, "Remove the node")
         until(lambda: last()[0] == "remove")
-        visit.turn("nodes")
+        visit.open("nodes")
         visit.press("Limit a renderer …")
         _form(visit, "Set", renderer="vray", most="2")
         until(lambda: last() == ("license", {"renderer": "vray", "most": 2}))
 
 
-def test_what_is_refused_is_said_and_read_out(stage: Stage, browser: Browser) -> None:
-    scenes.two_nodes(stage)
-    stage.refuses = "No node is called n1. There are n2."
-    with serving(stage) as address, visiting(browser) as visit:
+def test_refusals_are_shown_and_announced(farm: FakeFarm, browser: Browser) -> None:
+    farm_states.two_nodes(farm)
+    farm.refuses = "No node is called n1. There are n2."
+    with serving(farm) as address, visiting(browser) as visit:
         visit.go(address, "node/n1")
         visit.press("Pause")
         visit.page.get_by_role("status").get_by_text("No node is called n1. There are n2.").wait_for()
 
 
-def test_who_may_only_look_is_shown_no_controls(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage)
-    with serving(stage, allowed=lambda _, right: right == "look") as address:
-        visit.go(address, f"job/{scenes.WALK}")
+def test_without_permission_there_are_no_controls(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm)
+    with serving(farm, allowed=lambda _, right: right == "look") as address:
+        visit.go(address, f"job/{farm_states.WALK}")
         visit.page.locator(".frame-cell").first.wait_for()
         assert visit.page.locator(".controls").count() == 0
 
 
-def test_it_is_walked_by_keyboard_alone(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    scenes.sequence(stage)
-    scenes.still(stage)
+def test_the_page_is_usable_by_keyboard(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    farm_states.sequence(farm)
+    farm_states.still(farm)
     page = visit.page
 
     def focused() -> str:
         text: str = page.evaluate("document.activeElement.textContent + '|' + document.activeElement.className")
         return text
 
-    with serving(stage) as address:
+    with serving(farm) as address:
         visit.go(address)
         page.keyboard.press("Tab")
         assert "To the content" in focused()
@@ -404,33 +404,36 @@ def test_it_is_walked_by_keyboard_alone(stage: Stage, visit: Visit) -> None:
         page.keyboard.press("Escape")
         page.locator("dialog").wait_for(state="detached")
         until(lambda: "Remove" in focused())
-        assert stage.calls == []
+        assert farm.calls == []
 
 
-PAGES: dict[str, list[Callable[[Stage], object]]] = {
-    "jobs": [scenes.sequence, scenes.still],
-    f"job/{scenes.WALK}": [partial(scenes.sequence, failed=True, ends=ev.RunState.FAILED), scenes.report],
-    f"job/{scenes.ROOM}": [scenes.still],
-    "nodes": [scenes.broken_node, scenes.sequence],
-    "node/n3": [scenes.broken_node],
-    "node/n1": [scenes.two_nodes, scenes.sequence],
+PAGES: dict[str, list[Callable[[FakeFarm], object]]] = {
+    "jobs": [farm_states.sequence, farm_states.still],
+    f"job/{farm_states.WALK}": [
+        partial(farm_states.sequence, failed=True, ends=ev.RunState.FAILED),
+        farm_states.report,
+    ],
+    f"job/{farm_states.ROOM}": [farm_states.still],
+    "nodes": [farm_states.broken_node, farm_states.sequence],
+    "node/n3": [farm_states.broken_node],
+    "node/n1": [farm_states.two_nodes, farm_states.sequence],
 }
 
 
-def staged(stage: Stage, where: str) -> Stage:
-    """A stage of its own for a page of the monitor."""
-    own = Stage(stage.folder / where.replace("/", "-"))
-    scenes.broken_node(own)
+def farm_in(farm: FakeFarm, where: str) -> FakeFarm:
+    """A farm of its own for a page of the monitor."""
+    own = FakeFarm(farm.folder / where.replace("/", "-"))
+    farm_states.broken_node(own)
     for set_up in PAGES[where]:
         set_up(own)
     return own
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_grave(stage: Stage, browser: Browser, theme: Theme) -> None:
+def test_axe_finds_nothing_serious(farm: FakeFarm, browser: Browser, theme: Theme) -> None:
     found = {}
     for where in PAGES:
-        own = staged(stage, where)
+        own = farm_in(farm, where)
         for size in ((1440, 900), PHONE):
             with serving(own) as address, visiting(browser, size, theme=theme) as visit:
                 visit.go(address, where)
@@ -438,35 +441,35 @@ def test_axe_finds_nothing_grave(stage: Stage, browser: Browser, theme: Theme) -
                 visit.page.locator("main h1").first.wait_for(state="attached")
                 if where.startswith("job/"):
                     visit.page.locator(".viewer").first.wait_for()
-                found[f"{where} {size[0]}"] = visit.grave()
+                found[f"{where} {size[0]}"] = visit.serious_violations()
                 assert visit.errors == []
     note(**{f"axe_{theme}_grave": sum(map(len, found.values())), f"axe_{theme}_pages": len(found)})
     assert not any(found.values()), "\n".join(line for lines in found.values() for line in lines)
 
 
-def test_nothing_is_wider_than_a_phone(stage: Stage, browser: Browser) -> None:
+def test_nothing_is_wider_than_a_phone(farm: FakeFarm, browser: Browser) -> None:
     for where in PAGES:
-        own = staged(stage, where)
+        own = farm_in(farm, where)
         with serving(own) as address, visiting(browser, PHONE) as visit:
             visit.go(address, where)
             visit.page.locator("main h1").first.wait_for(state="attached")
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], where
 
 
-def test_what_changes_is_shown_without_reloading(stage: Stage, visit: Visit) -> None:
-    scenes.two_nodes(stage)
-    telling = scenes.sequence(stage)
-    with serving(stage) as address:
+def test_changes_are_shown_without_reloading(farm: FakeFarm, visit: Visit) -> None:
+    farm_states.two_nodes(farm)
+    record = farm_states.sequence(farm)
+    with serving(farm) as address:
         visit.go(address)
         visit.sees("12 of 24 in place")
         visit.page.evaluate("window.same = true")
-        telling.tell(finished("n1", block(13, stop=64), 119, done=13 * scenes.WHOLE))
-        put_preview(stage, scenes.WALK, 13, gradient(13))
-        telling.tell(ev.FrameWritten(at_s=119, frame=13, outputs=outputs(stage, scenes.WALK, 13)))
-        telling.write()
+        record.add(finished("n1", block(13, stop=64), 119, done=13 * farm_states.WHOLE))
+        put_preview(farm, farm_states.WALK, 13, gradient(13))
+        record.add(ev.FrameWritten(at_s=119, frame=13, outputs=outputs(farm, farm_states.WALK, 13)))
+        record.write()
         visit.sees("13 of 24 in place")
-        telling.tell(ev.RunEnded(at_s=119.5, state=ev.RunState.SUSPENDED))
-        telling.write()
+        record.add(ev.RunEnded(at_s=119.5, state=ev.RunState.SUSPENDED))
+        record.write()
         visit.sees("suspended")
         until(lambda: "walk: suspended" in visit.page.locator("p.visually-hidden").inner_text())
         assert visit.page.evaluate("window.same")

@@ -12,14 +12,14 @@ import pytest
 from frontburner import events as ev
 from tests.end_to_end.conftest import until
 from tests.monitor.browser import Visit, note
-from tests.monitor.stage import SIZE, Stage, alive, block, finished, great_farm, outputs, serving
+from tests.monitor.fake_farm import SIZE, FakeFarm, alive, block, finished, large_farm, outputs, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import CDPSession
 
-    from tests.monitor.stage import Telling
+    from tests.monitor.fake_farm import RecordWriter
 
 pytestmark = pytest.mark.slow
 
@@ -38,44 +38,44 @@ new PerformanceObserver(list => window.tasks.push(...list.getEntries().map(e => 
 
 
 @dataclass(slots=True)
-class Great:
-    """A great farm, and how often everything on it has moved."""
+class LargeFarm:
+    """A large farm, and how often all of it was updated."""
 
-    stage: Stage
-    telling: Telling
+    farm: FakeFarm
+    record: RecordWriter
     address: str = ""
-    turns: int = 0
+    updates: int = 0
 
     @property
     def in_place(self) -> str:
         """What the page says of its frames: all that were rendered but the six that failed."""
-        return f"{6000 + 100 * self.turns - 6:,} frames in place"
+        return f"{6000 + 100 * self.updates - 6:,} frames in place"
 
-    def move(self) -> None:
-        """Have all move at once: every node's figures, and a hundred frames."""
-        for number, each in enumerate(self.stage.nodes):
-            each["cpu_percent"] = 400.0 + (number + 37 * self.turns) % 390
-            each["memory_used_bytes"] = (8 << 30) + ((number * 7 + self.turns) << 20)
-        for frame in range(6001 + 100 * self.turns, 6101 + 100 * self.turns):
+    def update(self) -> None:
+        """Change everything at once: every node's figures, and a hundred frames."""
+        for number, each in enumerate(self.farm.nodes):
+            each["cpu_percent"] = 400.0 + (number + 37 * self.updates) % 390
+            each["memory_used_bytes"] = (8 << 30) + ((number * 7 + self.updates) << 20)
+        for frame in range(6001 + 100 * self.updates, 6101 + 100 * self.updates):
             what, name = block(frame, stop=64), f"node-{1 + frame % NODES}"
-            self.telling.tell(finished(name, what, 3599, done=SIZE.whole.area * 64 * frame))
-            self.telling.tell(ev.FrameWritten(at_s=3599, frame=frame, outputs=outputs(self.stage, JOB, frame)))
-        self.telling.write()
-        self.turns += 1
+            self.record.add(finished(name, what, 3599, done=SIZE.whole.area * 64 * frame))
+            self.record.add(ev.FrameWritten(at_s=3599, frame=frame, outputs=outputs(self.farm, JOB, frame)))
+        self.record.write()
+        self.updates += 1
 
 
 @pytest.fixture(scope="module")
-def great(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Great]:
-    stage = Stage(tmp_path_factory.mktemp("great"))
-    telling = great_farm(stage, nodes=NODES, frames=FRAMES)
-    with alive(telling), serving(stage) as address:
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LargeFarm]:
+    farm = FakeFarm(tmp_path_factory.mktemp("large"))
+    record = large_farm(farm, nodes=NODES, frames=FRAMES)
+    with alive(record), serving(farm) as address:
 
         def known() -> bool:
             (job,) = httpx.get(f"{address}api/jobs").json() or [{}]
             return bool(job.get("running"))
 
         until(known)
-        yield Great(stage, telling, address)
+        yield LargeFarm(farm, record, address)
 
 
 def spent_ms(session: CDPSession) -> float:
@@ -95,7 +95,7 @@ def watch(visit: Visit) -> CDPSession:
     return session
 
 
-def updates(visit: Visit, great: Great, session: CDPSession, shown: Callable[[], str]) -> dict[str, float]:
+def updates(visit: Visit, large: LargeFarm, session: CDPSession, shown: Callable[[], str]) -> dict[str, float]:
     """Have the farm change, wait until the page shows a text, and return what that cost the main thread.
 
     ``thread_ms`` is all of its time from the change until it is shown, with what looks whether it is; the longest task
@@ -105,7 +105,7 @@ def updates(visit: Visit, great: Great, session: CDPSession, shown: Callable[[],
     visit.page.evaluate("window.tasks.length = 0")
     for _ in range(UPDATES):
         before_ms = spent_ms(session)
-        great.move()
+        large.update()
         visit.page.wait_for_function(SHOWN, arg=shown(), polling=LOOK_EVERY_MS)
         visit.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         costs.append(spent_ms(session) - before_ms)
@@ -113,13 +113,13 @@ def updates(visit: Visit, great: Great, session: CDPSession, shown: Callable[[],
     return {"thread_ms": round(max(costs), 1), "longest_task_ms": round(max(tasks, default=0.0), 1)}
 
 
-def test_the_first_paint_is_there_within_a_second(great: Great, visit: Visit) -> None:
+def test_the_first_paint_is_there_within_a_second(large: LargeFarm, visit: Visit) -> None:
     watch(visit)
     figures = []
     for where in ("jobs", "nodes", f"job/{JOB}"):
         visit.page.goto("about:blank")
         began_s = time.monotonic()
-        visit.go(great.address, where)
+        visit.go(large.address, where)
         known_ms = 1000 * (time.monotonic() - began_s)
         paint: float = until(
             lambda: visit.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
@@ -129,17 +129,17 @@ def test_the_first_paint_is_there_within_a_second(great: Great, visit: Visit) ->
     assert max(paint for _, paint, _ in figures) < PAINT_MS, figures
 
 
-def test_a_thousand_nodes_change_within_a_tenth_of_a_second(great: Great, visit: Visit) -> None:
+def test_a_thousand_nodes_change_within_a_tenth_of_a_second(large: LargeFarm, visit: Visit) -> None:
     session = watch(visit)
-    visit.go(great.address, "nodes")
+    visit.go(large.address, "nodes")
     visit.page.locator(".cell .node").first.wait_for()
     assert visit.page.locator(".cell .node").count() < ROWS, "only what is seen is drawn"
     assert visit.page.get_by_role("table", name="Nodes").get_attribute("aria-rowcount") == str(NODES + 1)
 
     def shown() -> str:
-        return f"{round(great.stage.nodes[1]['cpu_percent'] / 8)} %"
+        return f"{round(large.farm.nodes[1]['cpu_percent'] / 8)} %"
 
-    found = updates(visit, great, session, shown)
+    found = updates(visit, large, session, shown)
     note(
         nodes=NODES,
         nodes_update_thread_ms=found["thread_ms"],
@@ -148,16 +148,16 @@ def test_a_thousand_nodes_change_within_a_tenth_of_a_second(great: Great, visit:
     assert found["longest_task_ms"] < UPDATE_MS, found
 
 
-def test_ten_thousand_frames_change_within_a_tenth_of_a_second(great: Great, visit: Visit) -> None:
+def test_ten_thousand_frames_change_within_a_tenth_of_a_second(large: LargeFarm, visit: Visit) -> None:
     session = watch(visit)
-    visit.go(great.address, f"job/{JOB}")
+    visit.go(large.address, f"job/{JOB}")
     visit.page.locator(".frame-cell").first.wait_for()
     assert visit.page.locator(".frame-cell").count() < ROWS
 
     def shown() -> str:
-        return great.in_place
+        return large.in_place
 
-    found = updates(visit, great, session, shown)
+    found = updates(visit, large, session, shown)
     note(
         frames=FRAMES,
         frames_update_thread_ms=found["thread_ms"],

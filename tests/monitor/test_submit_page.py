@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.conftest import until
-from tests.monitor import scenes
+from tests.monitor import farm_states
 from tests.monitor.browser import DESKTOP, PHONE, Visit, note, visiting
-from tests.monitor.stage import Reception, Stage, serving
+from tests.monitor.fake_farm import FakeDropHandler, FakeFarm, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,34 +25,34 @@ BALL = json.dumps({"size": "32x18", "samples": 4})
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    made = Stage(tmp_path)
-    scenes.two_nodes(made)
+def farm(tmp_path: Path) -> FakeFarm:
+    made = FakeFarm(tmp_path)
+    farm_states.two_nodes(made)
     return made
 
 
 @pytest.fixture
-def reception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reception:
+def drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDropHandler:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    return Reception()
+    return FakeDropHandler()
 
 
 def drop(visit: Visit, *files: tuple[str, str], on: str = ".drop") -> None:
     visit.drop({name: text.encode() for name, text in files}, on)
 
 
-def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Reception, browser: Browser) -> None:
-    with serving(stage, drops=reception) as address, visiting(browser) as visit:
+def test_a_scene_is_dropped_and_rendered(farm: FakeFarm, drops: FakeDropHandler, browser: Browser) -> None:
+    with serving(farm, drops=drops) as address, visiting(browser) as visit:
         page = visit.page
         visit.go(address)
         page.get_by_role("link", name="Submit").click()
         drop(visit, ("ball.json", BALL), ("wood.png", "wood"), (".DS_Store", ""))
-        visit.asked()
+        visit.wait_for_form()
         visit.sees("null · 32x18 · 4 samples")
         visit.sees("Empty is the scene's own, 32x18.")
         assert page.get_by_label("Name").input_value() == "ball"
-        assert page.get_by_label("Pictures go to").input_value().startswith(str(stage.folder / "renders" / "ball-"))
+        assert page.get_by_label("Pictures go to").input_value().startswith(str(farm.folder / "renders" / "ball-"))
 
         page.get_by_label("Size").fill("12")
         page.get_by_label("Samples").fill("many")
@@ -63,7 +63,7 @@ def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Recep
         until(lambda: page.evaluate("document.activeElement.name") == "size")
         told_by = str(wrong.first.get_attribute("aria-describedby")).split()
         assert "is not a size" in page.locator(f"#{told_by[-1]}").inner_text(), "it is read out with the field"
-        assert reception.asked == []
+        assert drops.asked == []
 
         page.get_by_label("Size").fill("64x36")
         page.get_by_label("Samples").fill("8")
@@ -75,22 +75,22 @@ def test_a_scene_is_dropped_and_rendered_as_asked(stage: Stage, reception: Recep
         visit.press("Render")
         page.wait_for_url("**/#/job/ball-00000001")
         visit.sees("Its process starts.")
-        (asked,) = reception.asked
+        (asked,) = drops.asked
         assert asked.pop("scene").endswith("/ball.json")
-        assert asked.pop("out").startswith(str(stage.folder / "renders" / "ball-"))
+        assert asked.pop("out").startswith(str(farm.folder / "renders" / "ball-"))
         assert asked == {"frames": "1-3", "size": "64x36", "samples": 8, "priority": 80, "name": "ball"}
-        visit.turn("submit")
+        visit.open("submit")
         page.locator(".drop").wait_for()
         refused = [error for error in visit.errors if "400" not in error]
         assert refused == [], "a browser writes each refusal to its console"
 
 
-def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception, visit: Visit, tmp_path: Path) -> None:
+def test_a_folder_is_picked_by_keyboard(farm: FakeFarm, drops: FakeDropHandler, visit: Visit, tmp_path: Path) -> None:
     shot = tmp_path / "shot"
     (shot / "tex").mkdir(parents=True)
     (shot / "ball.json").write_text(BALL)
     (shot / "tex" / "wood.png").write_text("wood")
-    with serving(stage, drops=reception) as address:
+    with serving(farm, drops=drops) as address:
         page = visit.page
         visit.go(address)
         page.keyboard.press("g")
@@ -103,7 +103,7 @@ def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         chooser.value.set_files(str(shot))
-        visit.asked()
+        visit.wait_for_form()
         until(lambda: page.evaluate("document.activeElement.tagName") == "H1")
         for _ in range(20):
             page.keyboard.press("Tab")
@@ -111,83 +111,81 @@ def test_a_folder_is_picked_by_keyboard_alone(stage: Stage, reception: Reception
                 break
         page.keyboard.press("Enter")
         page.wait_for_url("**/#/job/ball-00000001")
-        assert reception.uploads is not None
-        place = reception.uploads.folder
+        assert drops.uploads is not None
+        place = drops.uploads.folder
         assert sorted(path.name for path in place.rglob("*") if path.is_file()) == ["ball.json", "wood.png"]
 
 
-def test_of_several_scenes_another_one_is_chosen(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, drops=reception) as address:
+def test_choosing_another_of_several_scenes(farm: FakeFarm, drops: FakeDropHandler, visit: Visit) -> None:
+    with serving(farm, drops=drops) as address:
         visit.go(address, "submit")
         drop(visit, *((f"shot.{frame:04d}.json", BALL) for frame in (1, 2)), ("other.json", BALL))
-        visit.asked()
+        visit.wait_for_form()
         visit.page.get_by_label("Scene", exact=True).select_option("shot.####.json")
         until(
             lambda: visit.page.get_by_label("Frames").count() and visit.page.get_by_label("an animation").is_checked()
         )
         visit.press("Render")
         visit.page.wait_for_url("**/#/job/ball-00000001")
-        assert reception.asked[0]["scene"].endswith("/shot.####.json")
-        assert reception.asked[0]["frames"] == "1,2"
+        assert drops.asked[0]["scene"].endswith("/shot.####.json")
+        assert drops.asked[0]["frames"] == "1,2"
 
 
-def test_what_is_too_large_or_no_scene_is_said_and_another_can_be_dropped(
-    stage: Stage, reception: Reception, browser: Browser
-) -> None:
-    assert reception.uploads is not None
-    reception.uploads.max_bytes = 1000
-    with serving(stage, drops=reception) as address, visiting(browser) as visit:
+def test_after_a_refused_drop_another_one_is_possible(farm: FakeFarm, drops: FakeDropHandler, browser: Browser) -> None:
+    assert drops.uploads is not None
+    drops.uploads.max_bytes = 1000
+    with serving(farm, drops=drops) as address, visiting(browser) as visit:
         visit.go(address, "submit")
         drop(visit, ("ball.json", "x" * 1001))
         visit.page.get_by_role("alert").get_by_text("The files have 1 kB; at most 1 kB are accepted.").wait_for()
         drop(visit, ("wood.png", "wood"), on="main")
         visit.page.get_by_role("alert").get_by_text("There is no scene among the files.").wait_for()
-        until(lambda: reception.uploads is not None and list(reception.uploads.folder.iterdir()) == [])
+        until(lambda: drops.uploads is not None and list(drops.uploads.folder.iterdir()) == [])
         drop(visit, ("ball.json", BALL))
-        visit.asked()
+        visit.wait_for_form()
         visit.press("Drop another")
         visit.page.locator(".drop").wait_for()
-        until(lambda: reception.uploads is not None and list(reception.uploads.folder.iterdir()) == [])
+        until(lambda: drops.uploads is not None and list(drops.uploads.folder.iterdir()) == [])
 
 
-def test_a_page_that_is_closed_takes_its_scene_back(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, drops=reception) as address:
+def test_closing_the_page_discards_the_upload(farm: FakeFarm, drops: FakeDropHandler, visit: Visit) -> None:
+    with serving(farm, drops=drops) as address:
         visit.go(address, "submit")
         drop(visit, ("ball.json", BALL))
-        visit.asked()
-        assert reception.uploads is not None
-        place = reception.uploads.folder
+        visit.wait_for_form()
+        assert drops.uploads is not None
+        place = drops.uploads.folder
         assert len(list(place.iterdir())) == 1
         visit.page.goto("about:blank")
         until(lambda: list(place.iterdir()) == [])
 
 
-def test_who_may_not_submit_sees_no_such_page(stage: Stage, reception: Reception, visit: Visit) -> None:
-    with serving(stage, allowed=lambda _, right: right == "look", drops=reception) as address:
+def test_without_permission_there_is_no_page(farm: FakeFarm, drops: FakeDropHandler, visit: Visit) -> None:
+    with serving(farm, allowed=lambda _, right: right == "look", drops=drops) as address:
         visit.go(address, "submit")
         visit.sees("You may not submit.")
         assert visit.page.get_by_role("link", name="Submit").count() == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_grave_and_a_phone_is_wide_enough(
-    stage: Stage, reception: Reception, browser: Browser, theme: Theme
+def test_axe_finds_nothing_serious_and_a_phone_is_wide_enough(
+    farm: FakeFarm, drops: FakeDropHandler, browser: Browser, theme: Theme
 ) -> None:
     found: dict[str, list[str]] = {}
     for size in (DESKTOP, PHONE):
-        with serving(stage, drops=reception) as address, visiting(browser, size, theme=theme) as visit:
+        with serving(farm, drops=drops) as address, visiting(browser, size, theme=theme) as visit:
             visit.go(address, "submit")
             visit.page.locator(".drop").wait_for()
-            found[f"empty {size[0]}"] = visit.grave()
+            found[f"empty {size[0]}"] = visit.serious_violations()
             visit.page.locator("[data-pick='files']").set_input_files(
                 {"name": "ball.json", "mimeType": "application/json", "buffer": BALL.encode()}
             )
-            visit.asked()
-            found[f"form {size[0]}"] = visit.grave()
+            visit.wait_for_form()
+            found[f"form {size[0]}"] = visit.serious_violations()
             visit.page.get_by_label("Size").fill("12")
             visit.press("Render")
             visit.sees("is not a size")
-            found[f"wrong {size[0]}"] = visit.grave()
+            found[f"wrong {size[0]}"] = visit.serious_violations()
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     note(**{f"axe_submit_{theme}_grave": sum(map(len, found.values()))})
     assert not any(found.values()), "\n".join(line for lines in found.values() for line in lines)

@@ -1,4 +1,4 @@
-"""`frontburner top` shows the monitor's rows in a terminal, and its keys steer what is under the cursor."""
+"""`frontburner top` shows the monitor's rows in a terminal, and its keys act on the row under the cursor."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from textual.widgets import DataTable, Label
 
 from frontburner.monitor.terminal import Top, job_cells, node_cells
 from tests.end_to_end.conftest import TIMEOUT_S
-from tests.monitor import scenes
-from tests.monitor.stage import Stage, node
+from tests.monitor import farm_states
+from tests.monitor.fake_farm import FakeFarm, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def test_a_job_and_a_node_in_columns() -> None:
+def test_columns_of_a_job_and_a_node() -> None:
     job = {"id": "walk-1", "state": "running", "fraction": 0.5, "frames": 24, "written": 12, "failed": 1, "nodes": 2,
            "left_s": 75.0, "ends_at": "2026-03-02T12:02:15+00:00", "finish_by": {"spare_s": -5},
            "efficiency": 0.961}  # fmt: skip
@@ -29,13 +29,13 @@ def test_a_job_and_a_node_in_columns() -> None:
     assert cells[-1] == "it is paused by anna"
 
 
-def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
-    scenes.broken_node(stage)
-    scenes.sequence(stage)
+def test_the_terminal_shows_the_farm_and_its_keys_work(tmp_path: Path) -> None:
+    farm = FakeFarm(tmp_path)
+    farm_states.broken_node(farm)
+    farm_states.sequence(farm)
 
     async def go() -> None:
-        app = Top(stage)
+        app = Top(farm)
         async with app.run_test(size=(140, 40)) as pilot:
 
             async def until(condition: Callable[[], bool]) -> None:
@@ -49,10 +49,10 @@ def test_it_shows_the_farm_and_its_keys_steer_it(tmp_path: Path) -> None:
             assert "libLLVM.so" in str(nodes.get_row("n3"))
             jobs.focus()
             await pilot.press("s")
-            await until(lambda: stage.calls == [("suspend", {"job": scenes.WALK})])
+            await until(lambda: farm.calls == [("suspend", {"job": farm_states.WALK})])
             nodes.focus()
             await pilot.press("down", "d")
-            await until(lambda: stage.calls[-1][0] == "configure_node")
-            assert stage.calls[-1][1]["node"] == "n2"
+            await until(lambda: farm.calls[-1][0] == "configure_node")
+            assert farm.calls[-1][1]["node"] == "n2"
 
     asyncio.run(go())

@@ -1,1 +1,1 @@
-"""Ways to give Frontburner a job."""
+"""Tests of the ways to submit a job."""

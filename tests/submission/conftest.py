@@ -1,4 +1,4 @@
-"""A farm that all these tests share: a Prefect server and one node, and a home of its own."""
+"""A farm that all these tests share: a Prefect server, a node, and a home of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def shared_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of commands that use it."""
     folder = tmp_path_factory.mktemp("farm")
     studio = Studio(home=folder / "home", folder=folder)
@@ -42,20 +42,20 @@ def standing_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
 
 
 @pytest.fixture
-def desk(standing_farm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(shared_farm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, whose programs find the farm."""
-    for name, value in standing_farm.items():
+    for name, value in shared_farm.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def scene(desk: Path) -> Callable[..., Path]:
+def scene(workdir: Path) -> Callable[..., Path]:
     """Write a rehearsal's scene."""
 
     def write(name: str = "ball.json", **fields: object) -> Path:
-        path = desk / name
+        path = workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"size": "32x18", "samples": 4, "journal": True} | fields))
         return path

@@ -1,4 +1,4 @@
-"""From the add-on's button to the picture in Blender: the module, and the installed program in the background."""
+"""From the add-on's button to the picture in Blender, with the bpy module and with the installed program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "tests" / "renderers" / "scenes" / "room.blend"
-PRESS = Path(__file__).with_name("press.py")
+PRESS = Path(__file__).with_name("press_button.py")
 BLENDERS = {
     "bpy": [sys.executable],
     "blender": ["blender", "--background", "--factory-startup", "--python-exit-code", "1", "--python"],
@@ -39,7 +39,7 @@ def addon(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=BLENDERS)
-def press(request: pytest.FixtureRequest, desk: Path, addon: Path) -> Callable[..., dict[str, Any]]:
+def press(request: pytest.FixtureRequest, workdir: Path, addon: Path) -> Callable[..., dict[str, Any]]:
     """Press the button in a Blender of this kind, and return what came of it."""
     kind: str = request.param
     if kind == "bpy" and importlib.util.find_spec("bpy") is None:
@@ -48,16 +48,22 @@ def press(request: pytest.FixtureRequest, desk: Path, addon: Path) -> Callable[.
         pytest.skip("there is no Blender program")
 
     def act(blend: Path | None, *, command: str = str(COMMAND), resolution: int = 100, **told: Any) -> dict[str, Any]:
-        answer = desk / "answer.json"
+        answer = workdir / "answer.json"
         document = {
             "addon": str(addon), "blend": str(blend or ""), "command": command, "answer": str(answer),
-            "pixels": str(desk / "pixels"), "resolution": {"resolution_percentage": resolution}, "panel": {},
+            "pixels": str(workdir / "pixels"), "resolution": {"resolution_percentage": resolution}, "panel": {},
             **told,
         }  # fmt: skip
-        own = {"BLENDER_USER_SCRIPTS": str(desk / "scripts"), "BLENDER_USER_RESOURCES": str(desk / "blender")}
+        own = {"BLENDER_USER_SCRIPTS": str(workdir / "scripts"), "BLENDER_USER_RESOURCES": str(workdir / "blender")}
         words = [*BLENDERS[kind], str(PRESS), *(["--"] if kind == "blender" else []), json.dumps(document)]
         done = subprocess.run(
-            words, cwd=desk, env={**os.environ, **own}, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+            words,
+            cwd=workdir,
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
         )
         assert answer.exists(), done.stdout + done.stderr
         found: dict[str, Any] = json.loads(answer.read_text())
@@ -67,16 +73,16 @@ def press(request: pytest.FixtureRequest, desk: Path, addon: Path) -> Callable[.
 
 
 @pytest.mark.slow
-def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[..., dict[str, Any]], desk: Path) -> None:
-    blend = Path(shutil.copy(ROOM, desk))
+def test_the_image_in_blender_is_the_rendered_picture(press: Callable[..., dict[str, Any]], workdir: Path) -> None:
+    blend = Path(shutil.copy(ROOM, workdir))
     before = blend.read_bytes()
     answer = press(blend, moved="Cube", panel={"samples": 4, "nodes": 1})
     assert (answer["error"], answer["result"]) == ("", ["FINISHED"])
     assert blend.read_bytes() != before, "what was edited was saved first"
-    file = desk / "renders" / "room.0001.exr"
+    file = workdir / "renders" / "room.0001.exr"
     assert Path(answer["image"]["file"]).resolve() == file.resolve()
     picture = decode_exr(file.read_bytes())[0]
-    pixels = np.frombuffer((desk / "pixels").read_bytes(), np.float32).reshape(answer["image"]["shape"])
+    pixels = np.frombuffer((workdir / "pixels").read_bytes(), np.float32).reshape(answer["image"]["shape"])
     np.testing.assert_array_equal(pixels[::-1, :, :3], picture[..., :3])
     assert picture[..., :3].std() > 0.05, "there is something to see"
 
@@ -84,12 +90,12 @@ def test_the_picture_in_blender_is_the_one_that_was_rendered(press: Callable[...
     assert sequence["error"] == ""
     assert sequence["image"]["source"] == "SEQUENCE"
     assert [frame for frame, _ in sorted(sequence["pictures"])] == [1, 2, 3, 4]
-    assert {path.name for path in (desk / "walk").glob("*.exr")} == {f"room.000{frame}.exr" for frame in range(1, 5)}
+    assert {path.name for path in (workdir / "walk").glob("*.exr")} == {f"room.000{frame}.exr" for frame in range(1, 5)}
 
 
 @pytest.mark.slow
-def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
-    blend = Path(shutil.copy(ROOM, desk))
+def test_errors_are_shown_with_reason_and_remedy(press: Callable[..., dict[str, Any]], workdir: Path) -> None:
+    blend = Path(shutil.copy(ROOM, workdir))
     answer = press(blend, command="/nowhere/frontburner")
     assert "There is no command '/nowhere/frontburner' on this machine. Set its path in" in answer["error"]
     answer = press(blend, panel={"out": "/proc/nowhere"})
@@ -98,14 +104,14 @@ def test_what_goes_wrong_is_told_with_its_cause_and_remedy(press: Callable[..., 
 
 
 @pytest.mark.slow
-def test_a_file_without_a_name_is_rendered_from_a_copy(press: Callable[..., dict[str, Any]], desk: Path) -> None:
+def test_an_unsaved_file_is_rendered_from_a_copy(press: Callable[..., dict[str, Any]], workdir: Path) -> None:
     answer = press(None, resolution=2, panel={"samples": 1})
     assert answer["error"] == ""
     assert answer["image"]["packed"] is True
     assert answer["named"] is False, "it has no name still"
 
 
-def test_the_zip_file_is_the_same_each_time_and_holds_what_blender_wants(addon: Path, tmp_path: Path) -> None:
+def test_the_zip_file_is_reproducible_and_complete(addon: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
     subprocess.run([sys.executable, ROOT / "addons" / "pack.py", again], check=True, timeout=TIMEOUT_S)
     assert addon.read_bytes() == again.read_bytes()
@@ -114,7 +120,7 @@ def test_the_zip_file_is_the_same_each_time_and_holds_what_blender_wants(addon: 
     assert not any("__pycache__" in name for name in names)
 
 
-def test_blender_takes_the_zip_file_for_an_extension(addon: Path) -> None:
+def test_the_zip_file_is_a_valid_extension(addon: Path) -> None:
     found = importlib.util.find_spec("bpy")
     if found is None or found.origin is None:
         pytest.skip("the bpy module isn't there: make env-renderers")

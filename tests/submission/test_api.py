@@ -1,4 +1,4 @@
-"""A job from Python: submitted, watched, ended and gone on with; what can't be rendered is refused at once."""
+"""The Python API: jobs are submitted, watched, suspended and resumed; invalid ones are refused at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
-def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callable[..., Path]) -> None:
+def test_a_job_is_submitted_suspended_and_resumed(workdir: Path, scene: Callable[..., Path]) -> None:
     path = scene(cost_s=2)
     job = submit(RenderJob(scene=path.name, frames="1-6", out="out"))
     assert job.status().state is RunState.RUNNING, "at once, and ever after"
@@ -46,13 +46,13 @@ def test_a_job_is_submitted_suspended_and_gone_on_with(desk: Path, scene: Callab
     assert find_job(job.job_id[:-2]).location.job_id == job.job_id
 
 
-def test_what_can_t_be_rendered_is_refused_before_a_process_is_started(desk: Path) -> None:
+def test_an_invalid_job_is_refused_before_a_process_is_started(workdir: Path) -> None:
     with pytest.raises(JobRefused, match=r"scene: .*gone\.json does not exist"):
         submit(RenderJob(scene="gone.json"))
 
 
 @pytest.mark.slow
-def test_frames_that_fail_are_told_with_what_to_do(desk: Path, scene: Callable[..., Path]) -> None:
+def test_failed_frames_raise_with_a_remedy(workdir: Path, scene: Callable[..., Path]) -> None:
     path = scene("bad.json", faults=[{"do": "error", "frame": 2}])
     job = submit(RenderJob(scene=path.name, frames="1-2", out="out", attempts=1))
     with pytest.raises(NotCompleted, match="frames failed") as failed:

@@ -1,4 +1,4 @@
-"""A chain is run by the command: in order, no further than it can be, and from where it stopped."""
+"""Chains run by the command: in order, as far as possible, and from where they stopped."""
 
 from __future__ import annotations
 
@@ -36,34 +36,34 @@ stages:
 """
 
 
-def run(desk: Path, code: int, *options: str) -> dict[str, tuple[str, str]]:
+def run(workdir: Path, code: int, *options: str) -> dict[str, tuple[str, str]]:
     """How each stage ended, and why."""
-    done = command("render", desk / "shot.yaml", "--json", *options)
+    done = command("render", workdir / "shot.yaml", "--json", *options)
     assert done.returncode == code, done.stderr
     return {stage["name"]: (stage["state"], stage["reason"]) for stage in json.loads(done.stdout)["stages"]}
 
 
 @pytest.mark.slow
-def test_a_chain_goes_on_where_it_stopped(desk: Path, scene: Callable[..., Path]) -> None:
+def test_a_chain_resumes_where_it_stopped(workdir: Path, scene: Callable[..., Path]) -> None:
     for name, text in {"shot.yaml": CHAIN, "sim.py": SIMULATE, "judge.py": JUDGE, "strict": ""}.items():
-        (desk / name).write_text(text)
-    ended = run(desk, 1)
+        (workdir / name).write_text(text)
+    ended = run(workdir, 1)
     assert list(ended) == ["sim", "frames", "judge", "last"]
     assert [state for state, _ in ended.values()] == ["completed", "completed", "failed", "left out"]
     assert "ended with exit code 1. It said last:\ntoo dark" in ended["judge"][1]
     assert ended["last"][1] == "since judge isn't complete"
-    assert (desk / "judged").read_text() == "shot.0001.png shot.0002.png"
-    assert not (desk / "last").exists()
+    assert (workdir / "judged").read_text() == "shot.0001.png shot.0002.png"
+    assert not (workdir / "last").exists()
 
-    (desk / "strict").unlink()
-    ended = run(desk, 0)
+    (workdir / "strict").unlink()
+    ended = run(workdir, 0)
     assert [state for state, _ in ended.values()] == ["reused", "reused", "completed", "completed"]
-    assert ((desk / "runs").read_text(), (desk / "last").exists()) == ("1", True)
-    journal = (desk / "shot.journal").read_text().splitlines()
+    assert ((workdir / "runs").read_text(), (workdir / "last").exists()) == ("1", True)
+    journal = (workdir / "shot.journal").read_text().splitlines()
     assert len(set(journal)) == len(journal), "nothing is drawn twice"
 
-    (desk / "last").unlink()
-    ended = run(desk, 0, "--again", "sim")
+    (workdir / "last").unlink()
+    ended = run(workdir, 0, "--again", "sim")
     assert [state for state, _ in ended.values()] == ["completed", "reused", "completed", "completed"]
-    assert (desk / "runs").read_text() == "2"
-    assert (desk / "last").exists(), "what comes after it ran again too"
+    assert (workdir / "runs").read_text() == "2"
+    assert (workdir / "last").exists(), "what comes after it ran again too"

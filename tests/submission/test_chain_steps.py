@@ -1,4 +1,4 @@
-"""A chain in Prefect: its stages are steps with edges, at once where they can be; their states say how each ended."""
+"""Chains in Prefect: stages are steps with edges and states, and independent ones run concurrently."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def in_prefect(chain: str) -> InPrefect:
     return found
 
 
-def write(desk: Path, name: str, *stages: dict[str, Any]) -> Path:
-    path = desk / f"{name}.yaml"
+def write(workdir: Path, name: str, *stages: dict[str, Any]) -> Path:
+    path = workdir / f"{name}.yaml"
     path.write_text(json.dumps({"name": name, "stages": stages}))
     return path
 
@@ -104,9 +104,9 @@ def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str
     return {stage["name"]: (stage["state"], stage["reason"]) for stage in json.loads(done.stdout)["stages"]}
 
 
-def test_stages_that_need_not_wait_for_each_other_run_at_once_and_edges_are_drawn(desk: Path) -> None:
+def test_independent_stages_run_concurrently_and_edges_are_shown(workdir: Path) -> None:
     chain = write(
-        desk, "at once",
+        workdir, "at once",
         {"name": "judge", "after": "left, right", "run": python("open('judged', 'w').close()"), "writes": "judged"},
         {"name": "left", "run": python(AFTER_EACH_OTHER, "l", "r"), "time_limit": "60s"},
         {"name": "right", "run": python(AFTER_EACH_OTHER, "r", "l"), "time_limit": "60s"},
@@ -123,16 +123,16 @@ def test_stages_that_need_not_wait_for_each_other_run_at_once_and_edges_are_draw
     }  # fmt: skip
     assert all(found.drawn_after(name) == found.after(name) for name in found.steps)
 
-    (desk / "judged").unlink()
+    (workdir / "judged").unlink()
     assert command("render", chain).returncode == 0
     again = {"left": "Reused", "right": "Reused", "judge": "Completed", "last": "Completed"}
     assert in_prefect("at once").states() == again
 
 
-def test_what_failed_holds_up_only_what_comes_after_it(desk: Path, scene: Callable[..., Path]) -> None:
+def test_a_failed_stage_blocks_only_its_successors(workdir: Path, scene: Callable[..., Path]) -> None:
     scene("ball.json", cost_s=0)
     chain = write(
-        desk, "failing",
+        workdir, "failing",
         {"name": "bad", "run": python("import sys; sys.exit('no licence')")},
         {"name": "late", "after": "bad", "run": python("open('late', 'w').close()")},
         {"name": "later", "after": "late", "run": python("open('later', 'w').close()")},
@@ -156,10 +156,10 @@ def test_what_failed_holds_up_only_what_comes_after_it(desk: Path, scene: Callab
     assert {node["label"] for node in inside} == {"render / beauty", "render / good"}
 
 
-def test_a_job_that_is_cancelled_holds_up_only_what_comes_after_it(desk: Path, scene: Callable[..., Path]) -> None:
+def test_a_cancelled_job_blocks_only_its_successors(workdir: Path, scene: Callable[..., Path]) -> None:
     scene("slow.json", cost_s=600)
     chain = write(
-        desk, "cancelled",
+        workdir, "cancelled",
         {"name": "slow", "job": {"scene": "slow.json", "out": "slow", "name": "slow"}},
         {"name": "late", "after": "slow", "run": python("open('late', 'w').close()")},
         {"name": "other", "run": python(AFTER_EACH_OTHER, "other", "go")},
@@ -168,7 +168,7 @@ def test_a_job_that_is_cancelled_holds_up_only_what_comes_after_it(desk: Path, s
         [COMMAND, "render", chain], text=True, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
     ) as process:
         assert command("job", "cancel", rendering("slow")).returncode == 0
-        (desk / "go").touch()
+        (workdir / "go").touch()
         _, said = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 4, said
     assert "is cancelled" in said
@@ -177,11 +177,11 @@ def test_a_job_that_is_cancelled_holds_up_only_what_comes_after_it(desk: Path, s
     assert found.states() == {"slow": "LeftOut", "late": "LeftOut", "other": "Completed"}
 
 
-def test_ctrl_c_ends_all_stages_and_their_steps(desk: Path, scene: Callable[..., Path]) -> None:
+def test_ctrl_c_ends_all_stages(workdir: Path, scene: Callable[..., Path]) -> None:
     scene("endless.json", cost_s=600)
     waits = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(600)"
     chain = write(
-        desk, "stopped",
+        workdir, "stopped",
         {"name": "job", "job": {"scene": "endless.json", "out": "endless", "name": "endless"}},
         {"name": "command", "run": python(waits)},
         {"name": "late", "after": "job, command", "run": python("open('late', 'w').close()")},
@@ -190,13 +190,13 @@ def test_ctrl_c_ends_all_stages_and_their_steps(desk: Path, scene: Callable[...,
         [COMMAND, "render", chain], text=True, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
     ) as process:
         job_id = rendering("endless")
-        until((desk / "pid").exists)
+        until((workdir / "pid").exists)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=STOPS_WITHIN_S)
     assert process.returncode == 130, said
     with pytest.raises(ProcessLookupError):
-        os.kill(int((desk / "pid").read_text()), 0)
+        os.kill(int((workdir / "pid").read_text()), 0)
     found = in_prefect("stopped")
     assert found.states() == {"job": "LeftOut", "command": "LeftOut"}, "what comes after them isn't begun"
-    assert not (desk / "late").exists()
+    assert not (workdir / "late").exists()
     assert told("show", job_id)["last_runs"][-1]["state"] == "cancelled"

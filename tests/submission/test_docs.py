@@ -1,4 +1,4 @@
-"""What the page on submitting shows is so."""
+"""The examples on the page about submitting work."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def block(after: str) -> str:
     return found[1]
 
 
-def test_its_python_runs(desk: Path, scene: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRONTBURNER_HOME", str(desk / "home"))
+def test_the_python_section_runs(workdir: Path, scene: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTBURNER_HOME", str(workdir / "home"))
     scene("ball.json")
     found = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
     assert found.failed == 0
     assert found.attempted >= 7
 
 
-def test_its_template_is_one() -> None:
+def test_the_template_is_valid() -> None:
     template = JobTemplate.model_validate(read_yaml(block("turntable.yaml")))
     template.check()
     assert template.fill({"shot": "12"})["name"] == "turn-12"
 
 
-def test_its_chain_is_one(tmp_path: Path) -> None:
+def test_the_chain_is_valid(tmp_path: Path) -> None:
     (tmp_path / "shot.yaml").write_text(block("shot.yaml"))
     (tmp_path / "proof.yaml").write_text(yaml.safe_dump({"scene": "shot.blend"}))
     chain = read_chain(tmp_path / "shot.yaml", {})

@@ -1,4 +1,4 @@
-"""A watched folder's drops: what is rendered, what belongs to it, and when it is complete."""
+"""Entries of a watched folder: what is rendered, which files belong to it, and when it is complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def put(path: Path, text: str = "{}") -> Path:
     return path
 
 
-def test_scenes_jobs_and_folders_are_drops_and_nothing_else(tmp_path: Path) -> None:
+def test_scenes_jobs_and_folders_are_entries(tmp_path: Path) -> None:
     for name in ("room.blend", "walk.xml", "walk.keys.yaml", "ball.pov", "cube.GLB", "paint.png", "notes.txt",
                  ".hidden.blend", "half.blend.part", "room.blend1", "done/old.blend", "failed/bad.xml",
                  "pictures/a.png", "shop/shop.xml", "shop/wood.png"):  # fmt: skip
@@ -40,7 +40,7 @@ def test_a_scene_that_a_job_names_is_part_of_it(tmp_path: Path) -> None:
     assert (drop.render, drop.others, drop.missing) == (job, (room, keys), None)
 
 
-def test_one_scene_a_frame_is_part_of_the_job_that_names_them(tmp_path: Path) -> None:
+def test_numbered_scenes_are_part_of_the_job_that_names_them(tmp_path: Path) -> None:
     put(tmp_path / "job.yaml", "scene: shot.####.xml")
     frames = tuple(put(tmp_path / f"shot.000{number}.xml") for number in (1, 2))
     (drop,) = entries_in(tmp_path)
@@ -54,7 +54,7 @@ def test_one_scene_a_frame_is_part_of_the_job_that_names_them(tmp_path: Path) ->
         (("a.png",), "no scene and no job file at the top of the folder"),
     ],
 )
-def test_a_folder_of_which_it_can_t_be_told_what_to_render(tmp_path: Path, names: tuple[str, ...], words: str) -> None:
+def test_an_ambiguous_folder(tmp_path: Path, names: tuple[str, ...], words: str) -> None:
     for name in names:
         put(tmp_path / "drop" / name)
     (drop,) = entries_in(tmp_path)
@@ -65,7 +65,7 @@ def test_a_folder_of_which_it_can_t_be_told_what_to_render(tmp_path: Path, names
     assert (drop.render, drop.problem) == (tmp_path / "drop" / "job.yaml", "")
 
 
-def test_a_drop_is_complete_when_nothing_of_it_changed_for_a_while(tmp_path: Path) -> None:
+def test_an_entry_is_complete_once_it_stays_unchanged(tmp_path: Path) -> None:
     settling = Settling(settle_s=3)
 
     def complete(now_s: float) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_drop_is_complete_when_nothing_of_it_changed_for_a_while(tmp_path: Pat
     assert complete(20) == ["b.xml", "a"], "the one that came to rest first goes first"
 
 
-def test_a_job_waits_for_its_scene_but_not_for_ever(tmp_path: Path) -> None:
+def test_a_job_waits_for_its_scene_for_a_while(tmp_path: Path) -> None:
     settling = Settling(settle_s=3)
     put(tmp_path / "job.yaml", "scene: room.xml")
     for now_s in (0.0, 4.0, MISSING_S - 1):

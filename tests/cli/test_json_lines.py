@@ -1,4 +1,4 @@
-"""Progress as lines of JSON, and the add-on's side that reads them: what is told is what arrives."""
+"""Progress as lines of JSON, and the add-on that reads them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def told(*happened: ev.Event, every_s: float = 1.0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-def test_progress_pictures_and_failures_are_told() -> None:
+def test_progress_pictures_and_failures_are_printed() -> None:
     found = told(
         planned(),
         ev.NodeJoined(at_s=1, node="n1"),
@@ -48,12 +48,12 @@ def test_progress_pictures_and_failures_are_told() -> None:
     assert {"what": "said", "sentence": "Frame 2 failed: It is broken.", "error": True} in found
 
 
-def test_progress_is_not_told_at_every_unit() -> None:
+def test_progress_is_not_printed_at_every_unit() -> None:
     found = told(planned(), *(finished(number) for number in range(40)), every_s=0.05)
     assert 5 <= len(found) <= 11
 
 
-def test_how_it_ends_is_told_with_cause_and_remedy() -> None:
+def test_the_result_is_printed_with_reason_and_remedy() -> None:
     out = io.StringIO()
     lines = JsonLinesReporter(out)
     lines.failed(JobRefused(reason="Refused:", remedy="", problems=("samples: 'x'",)), 2)
@@ -91,7 +91,7 @@ def printing(documents: Sequence[object], then: str = "") -> str:
 PROGRESS = {"what": "progress", "done": 0.25, "seconds_left": 9.5, "frames": 4, "written": 1, "nodes": 2}
 
 
-def test_the_add_on_reads_them(addon: Any) -> None:
+def test_the_add_on_reads_the_lines(addon: Any) -> None:
     end = {"what": "ended", "exit_code": 2, "reason": "Refused:", "remedy": "Mend it.", "problems": ["a: b"]}
     picture = {"what": "picture", "frame": 1, "files": ["a.png"]}
     run = followed(addon, printing([PROGRESS, picture, end], "sys.exit(2)"))
@@ -100,7 +100,7 @@ def test_the_add_on_reads_them(addon: Any) -> None:
     assert run.ended == {"exit_code": 2, "reason": "Refused:", "remedy": "Mend it.", "problems": ["a: b"]}
 
 
-def test_the_add_on_says_it_when_the_command_dies_or_can_t_be_started(addon: Any) -> None:
+def test_the_add_on_reports_a_command_that_dies_or_can_t_be_started(addon: Any) -> None:
     run = followed(addon, printing([PROGRESS], "sys.exit('out of luck')"))
     assert run.ended["reason"] == "The command ended with code 1. out of luck"
     run = addon.Run(["/nowhere/frontburner"])

@@ -1,4 +1,4 @@
-"""A watched folder: drops are rendered and moved, what can't be is told why, and a killed watch goes on."""
+"""A watched folder: entries are rendered and moved, errors are reported, and a killed watch goes on."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def watching(folder: Path, *options: object) -> Iterator[subprocess.Popen[bytes]
 
 
 @pytest.mark.slow
-def test_drops_are_rendered_and_moved_and_a_killed_watch_goes_on(desk: Path, scene: Callable[..., Path]) -> None:
-    inbox, said = desk / "in", desk / "said"
+def test_entries_are_rendered_and_moved_and_a_killed_watch_goes_on(workdir: Path, scene: Callable[..., Path]) -> None:
+    inbox, said = workdir / "in", workdir / "said"
     inbox.mkdir()
     (inbox / "wrong.yaml").write_text("scene: /nowhere/room.xml\nsamples: many")
     with watching(inbox) as watch:
@@ -47,9 +47,9 @@ def test_drops_are_rendered_and_moved_and_a_killed_watch_goes_on(desk: Path, sce
     assert slow.exists(), "it isn't rendered yet"
 
     scene("half/shop.json")
-    (desk / "half" / "job.yaml").write_text("scene: shop.json\nframes: 1-2\nout: here")
+    (workdir / "half" / "job.yaml").write_text("scene: shop.json\nframes: 1-2\nout: here")
     with watching(inbox, "--seed", 3) as watch:
-        shutil.move(desk / "half", inbox / "shop")
+        shutil.move(workdir / "half", inbox / "shop")
         until((inbox / "done" / "shop.txt").exists)
         until((inbox / "done" / "slow.json").exists)
         watch.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Stages of a chain that go on at once are shown apart, to a person and to a program."""
+"""Progress of concurrent stages of a chain is reported separately."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report_stages(reporter: Reporter | ProgressDisplay) -> None:
         reporter.on_event(ev.NodeRefused(at_s=5, node="n1", reason="It has no Blender."))
 
 
-def test_a_person_is_told_of_which_stage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_names_the_stage(capsys: pytest.CaptureFixture[str]) -> None:
     display = ProgressDisplay(animated=False)
     report_stages(display)
     bars = [(task.description, task.percentage) for task in display._progress.tasks]
@@ -46,7 +46,7 @@ def test_a_person_is_told_of_which_stage(capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
-def test_a_program_is_told_of_which_stage() -> None:
+def test_json_lines_name_the_stage() -> None:
     out, now_s = io.StringIO(), iter(range(100))
     report_stages(JsonLinesReporter(out, clock=lambda: next(now_s)))
     found = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -55,7 +55,7 @@ def test_a_program_is_told_of_which_stage() -> None:
     assert {"what": "said", "in": "proof", "sentence": "Frame 2 failed: It is broken.", "error": True} in found
 
 
-def test_of_a_chain_all_jobs_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_chain_s_summary_leaves_out_commands(capsys: pytest.CaptureFixture[str]) -> None:
     command: dict[str, Any] = {"name": "sim", "state": "completed", "outputs": [], "report": None}
     ProgressDisplay(animated=False).summary({"chain": "shot", "stages": [command], "wall_s": 3.0})
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""Scenes that are brought to the monitor: whole or not at all, below their own folder, only from those who may."""
+"""Uploads of scenes: complete or not at all, below their own folder, only with permission."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from frontburner.monitor.app import make_app
 from frontburner.monitor.requests import allow_all, problems_by_field
 from frontburner.retention.dropped_scenes import ABANDONED_AFTER_S
 from tests.end_to_end.conftest import TIMEOUT_S
-from tests.monitor.stage import Reception, Stage
+from tests.monitor.fake_farm import FakeDropHandler, FakeFarm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -36,20 +36,22 @@ BALL = json.dumps({"size": "32x18", "samples": 4}).encode()
 
 
 @pytest.fixture
-def reception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reception:
+def drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDropHandler:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    return Reception()
+    return FakeDropHandler()
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+def farm(tmp_path: Path) -> FakeFarm:
+    return FakeFarm(tmp_path)
 
 
 @asynccontextmanager
-async def browsing(stage: Stage, reception: Reception, allowed: Any = allow_all) -> AsyncIterator[httpx.AsyncClient]:
-    app = make_app(stage, allowed=allowed, drops=reception, user_of=lambda _: "berta")
+async def browsing(
+    farm: FakeFarm, drops: FakeDropHandler, allowed: Any = allow_all
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = make_app(farm, allowed=allowed, drops=drops, user_of=lambda _: "berta")
     await app.state.hub.update()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8701", headers=OURS, timeout=TIMEOUT_S
@@ -71,32 +73,32 @@ async def bring(client: httpx.AsyncClient, files: Mapping[str, bytes]) -> str:
     return key
 
 
-def kept(reception: Reception) -> list[str]:
+def kept(drops: FakeDropHandler) -> list[str]:
     """All that lies in the place for scenes."""
-    assert reception.uploads is not None
-    place = reception.uploads.folder
+    assert drops.uploads is not None
+    place = drops.uploads.folder
     return sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
 
 
-def render(stage: Stage, reception: Reception, files: Mapping[str, bytes], **choice: Any) -> httpx.Response:
+def render(farm: FakeFarm, drops: FakeDropHandler, files: Mapping[str, bytes], **choice: Any) -> httpx.Response:
     async def go() -> httpx.Response:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             return await client.post(f"{AT}/{await bring(client, files)}/render", json=choice)
 
     return asyncio.run(go())
 
 
-def read(stage: Stage, reception: Reception, files: Mapping[str, bytes]) -> httpx.Response:
+def read(farm: FakeFarm, drops: FakeDropHandler, files: Mapping[str, bytes]) -> httpx.Response:
     async def go() -> httpx.Response:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             return await client.post(f"{AT}/{await bring(client, files)}/read")
 
     return asyncio.run(go())
 
 
-def test_a_scene_is_read_and_its_job_is_as_asked(stage: Stage, reception: Reception) -> None:
+def test_a_scene_is_read_and_its_job_submitted(farm: FakeFarm, drops: FakeDropHandler) -> None:
     async def go() -> tuple[dict[str, Any], httpx.Response]:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             key = await bring(client, {"shot/ball.json": BALL, "shot/tex/wood.png": b"wood"})
             told = (await client.post(f"{AT}/{key}/read")).json()
             job = {"samples": 8, "size": "64x36", "frames": "1-3", "out": told["out"]}
@@ -105,21 +107,21 @@ def test_a_scene_is_read_and_its_job_is_as_asked(stage: Stage, reception: Recept
     told, begun = asyncio.run(go())
     assert (told["scene"], told["title"], told["size"], told["samples"]) == ("ball.json", "ball", "32x18", 4)
     assert begun.status_code == 201, begun.text
-    (asked,) = reception.asked
+    (asked,) = drops.asked
     scene = asked.pop("scene")
     assert asked == {"samples": 8, "size": "64x36", "frames": "1-3", "out": told["out"]}
-    assert reception.by == ["berta"]
-    assert [scene.endswith(f"/submitted/{name}") for name in kept(reception)] == [True, False]
-    assert kept(reception)[1].endswith("/tex/wood.png"), "what a scene refers to lies beside it as before"
+    assert drops.by == ["berta"]
+    assert [scene.endswith(f"/submitted/{name}") for name in kept(drops)] == [True, False]
+    assert kept(drops)[1].endswith("/tex/wood.png"), "what a scene refers to lies beside it as before"
     assert "/.half" not in scene
 
 
-def test_the_same_scene_is_the_same_job_and_another_one_is_not(stage: Stage, reception: Reception) -> None:
+def test_scenes_are_identified_by_their_content(farm: FakeFarm, drops: FakeDropHandler) -> None:
     for scene in (BALL, BALL, BALL + b"\n"):
-        assert render(stage, reception, {"ball.json": scene}).status_code == 201
-    first, second, third = (asked["scene"] for asked in reception.asked)
+        assert render(farm, drops, {"ball.json": scene}).status_code == 201
+    first, second, third = (asked["scene"] for asked in drops.asked)
     assert first == second != third
-    assert len(kept(reception)) == 2
+    assert len(kept(drops)) == 2
 
 
 @pytest.mark.parametrize(
@@ -128,46 +130,46 @@ def test_the_same_scene_is_the_same_job_and_another_one_is_not(stage: Stage, rec
      "C:/ball.json", "a\nball.json", "a\0.json", "a//ball.json", "a/", " ", "x" * 300, "é" * 150, "/".join("a" * 40),
      "\ud800.json"],
 )  # fmt: skip
-def test_names_that_lead_elsewhere_or_are_hidden_are_refused(stage: Stage, reception: Reception, name: str) -> None:
+def test_unsafe_names_are_refused(farm: FakeFarm, drops: FakeDropHandler, name: str) -> None:
     async def go() -> int:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             body = json.dumps({"files": [{"name": "ok.json", "size": 2}, {"name": name, "size": 2}]})
             return (await client.post(AT, content=body)).status_code
 
     assert asyncio.run(go()) == 400
-    assert kept(reception) == []
+    assert kept(drops) == []
 
 
 @pytest.mark.parametrize("names", [[], ["a.json", "a.json"], ["a", "a/b.json"], ["a/b/c.json", "a/b"]])
-def test_names_that_can_t_all_be_files_are_refused(stage: Stage, reception: Reception, names: list[str]) -> None:
+def test_clashing_names_are_refused(farm: FakeFarm, drops: FakeDropHandler, names: list[str]) -> None:
     async def go() -> int:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             return (await client.post(AT, json={"files": [{"name": name, "size": 1} for name in names]})).status_code
 
     assert asyncio.run(go()) == 400
 
 
-def test_a_scene_that_is_too_large_is_refused_before_a_byte_is_sent(stage: Stage, reception: Reception) -> None:
-    assert reception.uploads is not None
-    reception.uploads.max_bytes = 5_000_000
+def test_a_scene_that_is_too_large_is_refused_before_the_upload(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    assert drops.uploads is not None
+    drops.uploads.max_bytes = 5_000_000
 
     async def go() -> httpx.Response:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             assert (await client.get(AT)).json() == {"most_bytes": 5_000_000}
             return await announce(client, {"a.json": 3_000_000, "b.png": 2_000_001})
 
     answer = asyncio.run(go())
     assert answer.status_code == 413
     assert answer.json()["reason"] == "The files have 5.0 MB; at most 5.0 MB are accepted."
-    assert kept(reception) == []
+    assert kept(drops) == []
 
 
 @pytest.mark.parametrize(("announced", "sent"), [(4, b"12345"), (4, b"123"), (0, b"1")])
-def test_a_file_that_isn_t_as_announced_takes_all_with_it(
-    stage: Stage, reception: Reception, announced: int, sent: bytes
+def test_a_file_that_isn_t_as_announced_discards_the_upload(
+    farm: FakeFarm, drops: FakeDropHandler, announced: int, sent: bytes
 ) -> None:
     async def go() -> tuple[int, int, int]:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             begun = await announce(client, {"ball.json": len(BALL), "wood.png": announced})
             at = f"{AT}/{begun.json()['submission']}"
             first = await client.put(f"{at}/0", content=BALL)
@@ -175,12 +177,12 @@ def test_a_file_that_isn_t_as_announced_takes_all_with_it(
             return first.status_code, wrong.status_code, (await client.post(f"{at}/read")).status_code
 
     assert asyncio.run(go()) == (204, 400, 404)
-    assert kept(reception) == []
+    assert kept(drops) == []
 
 
-def test_half_uploads_are_removed_when_the_browser_goes(stage: Stage, reception: Reception) -> None:
+def test_partial_uploads_are_deleted_when_the_browser_disconnects(farm: FakeFarm, drops: FakeDropHandler) -> None:
     async def go() -> int:
-        app = make_app(stage, drops=reception)
+        app = make_app(farm, drops=drops)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
             key = (await announce(client, {"ball.json": 100})).json()["submission"]
@@ -205,12 +207,12 @@ def test_half_uploads_are_removed_when_the_browser_goes(stage: Stage, reception:
             return (await client.put(f"{AT}/{key}/0", content=b"x" * 100)).status_code
 
     assert asyncio.run(go()) == 404
-    assert reception.uploads is not None
-    assert list(reception.uploads.folder.iterdir()) == []
+    assert drops.uploads is not None
+    assert list(drops.uploads.folder.iterdir()) == []
 
 
-def test_what_an_earlier_process_left_is_swept_away_and_nothing_else(stage: Stage, reception: Reception) -> None:
-    uploads = reception.uploads
+def test_uploads_of_an_earlier_process_are_deleted(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    uploads = drops.uploads
     assert uploads is not None
     for name in (".half-old", ".half-new", "ball-0123456789abcdef"):
         (uploads.folder / name).mkdir(parents=True)
@@ -222,8 +224,8 @@ def test_what_an_earlier_process_left_is_swept_away_and_nothing_else(stage: Stag
     assert sorted(path.name for path in uploads.folder.iterdir()) == [".half-new", "ball-0123456789abcdef"]
 
 
-def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Reception) -> None:
-    now_s, uploads = [0.0], reception.uploads
+def test_a_stalled_upload_is_deleted(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    now_s, uploads = [0.0], drops.uploads
     assert uploads is not None
     uploads.clock = lambda: now_s[0]
     key = uploads.begin(["ball.json"], [len(BALL)])
@@ -234,16 +236,16 @@ def test_an_upload_that_doesn_t_go_on_is_removed(stage: Stage, reception: Recept
     assert list(uploads.folder.iterdir()) == []
 
 
-def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
-    stage: Stage, reception: Reception, monkeypatch: pytest.MonkeyPatch
+def test_the_monitor_deletes_stalled_uploads(
+    farm: FakeFarm, drops: FakeDropHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("frontburner.monitor.submit_page.CLEANUP_INTERVAL_S", 0.01)
-    now_s, uploads = [0.0], reception.uploads
+    now_s, uploads = [0.0], drops.uploads
     assert uploads is not None
     uploads.clock = lambda: now_s[0]
 
     async def go() -> None:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             assert (await announce(client, {"ball.json": len(BALL), "wood.png": 4})).status_code == 201
             assert len(list(uploads.folder.iterdir())) == 1
             now_s[0] = 3601.0
@@ -254,28 +256,28 @@ def test_a_monitor_that_runs_on_removes_what_does_not_go_on(
     asyncio.run(go())
 
 
-def test_a_scene_that_is_dropped_again_is_not_taken_for_an_old_one(stage: Stage, reception: Reception) -> None:
-    assert render(stage, reception, {"ball.json": BALL}).status_code == 201
-    assert reception.uploads is not None
-    (home,) = reception.uploads.folder.iterdir()
+def test_a_scene_that_is_dropped_again_is_not_pruned(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    assert render(farm, drops, {"ball.json": BALL}).status_code == 201
+    assert drops.uploads is not None
+    (home,) = drops.uploads.folder.iterdir()
     os.utime(home, (0, 0))
-    assert render(stage, reception, {"ball.json": BALL}).status_code == 201
+    assert render(farm, drops, {"ball.json": BALL}).status_code == 201
     assert home.stat().st_mtime > time.time() - 3600
 
 
-def test_a_scene_that_was_pruned_meanwhile_is_said_to_be_gone(stage: Stage, reception: Reception) -> None:
+def test_a_scene_that_was_pruned_meanwhile_is_gone(farm: FakeFarm, drops: FakeDropHandler) -> None:
     async def go() -> httpx.Response:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             key = await bring(client, {"ball.json": BALL})
-            assert reception.uploads is not None
-            shutil.rmtree(reception.uploads.get(key).folder)
+            assert drops.uploads is not None
+            shutil.rmtree(drops.uploads.get(key).folder)
             return await client.post(f"{AT}/{key}/render", json={})
 
     answer = asyncio.run(go())
     assert (answer.status_code, answer.json()["remedy"]) == (404, "Drop it again.")
 
 
-def test_a_large_file_goes_to_the_disk_and_not_through_memory(stage: Stage, reception: Reception) -> None:
+def test_a_large_file_goes_to_the_disk_and_not_through_memory(farm: FakeFarm, drops: FakeDropHandler) -> None:
     chunk, count = b"x" * 65_536, 1000
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -283,7 +285,7 @@ def test_a_large_file_goes_to_the_disk_and_not_through_memory(stage: Stage, rece
             yield chunk
 
     async def go() -> int:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             begun = await announce(client, {"a.blend": len(chunk) * count})
             tracemalloc.start()
             put = await client.put(f"{AT}/{begun.json()['submission']}/0", content=chunks())
@@ -296,57 +298,57 @@ def test_a_large_file_goes_to_the_disk_and_not_through_memory(stage: Stage, rece
         tracemalloc.stop()
 
 
-def test_what_is_wrong_is_said_at_its_field_as_the_job_says_it(stage: Stage, reception: Reception) -> None:
+def test_problems_are_returned_by_field(farm: FakeFarm, drops: FakeDropHandler) -> None:
     wrong = {"samples": "many", "size": "12", "frames": "9-1", "priority": 101, "name": "../x", "surprise": 1}
-    answer = render(stage, reception, {"ball.json": BALL}, job=wrong)
+    answer = render(farm, drops, {"ball.json": BALL}, job=wrong)
     assert answer.status_code == 400
     with pytest.raises(JobRefused) as refused:
         make_job({"scene": "ball.json", **wrong})
     assert answer.json()["fields"] == problems_by_field(refused.value.problems)
     assert answer.json()["fields"]["size"].startswith("'12': is not a size. Write width x height")
     assert set(answer.json()["fields"]) == {"samples", "size", "frames", "priority", "name", ""}
-    assert reception.asked == []
+    assert drops.asked == []
     assert ".half-" not in answer.text, "where it lies meanwhile means nothing to anybody"
 
 
-def test_a_place_for_pictures_that_can_t_be_written_is_said_at_its_field(stage: Stage, reception: Reception) -> None:
-    answer = render(stage, reception, {"ball.json": BALL}, job={"out": "/proc/nothing/here"})
+def test_an_unwritable_store_is_a_problem_of_its_field(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    answer = render(farm, drops, {"ball.json": BALL}, job={"out": "/proc/nothing/here"})
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["out"])
 
 
-def test_after_a_wrong_field_the_scene_is_still_there(stage: Stage, reception: Reception) -> None:
+def test_after_a_wrong_field_the_upload_is_kept(farm: FakeFarm, drops: FakeDropHandler) -> None:
     async def go() -> list[int]:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             at = f"{AT}/{await bring(client, {'ball.json': BALL})}/render"
             return [(await client.post(at, json={"job": {"samples": many}})).status_code for many in (0, 4)]
 
     assert asyncio.run(go()) == [400, 201]
 
 
-def test_files_without_a_scene_are_refused_with_what_a_scene_is(stage: Stage, reception: Reception) -> None:
-    answer = read(stage, reception, {"wood.png": b"wood", "job.yaml": b"scene: x.xml"})
+def test_files_without_a_scene_are_refused(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    answer = read(farm, drops, {"wood.png": b"wood", "job.yaml": b"scene: x.xml"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "There is no scene among the files.")
     assert ".blend" in answer.json()["remedy"]
 
 
-def test_a_scene_that_can_t_be_opened_says_why(stage: Stage, reception: Reception) -> None:
-    told = read(stage, reception, {"ball.json": b'{"size": "32x18", "files": ["wood.png"]}'}).json()
+def test_a_scene_that_can_t_be_opened_has_a_problem(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    told = read(farm, drops, {"ball.json": b'{"size": "32x18", "files": ["wood.png"]}'}).json()
     assert "wood.png" in told["problem"]
     assert ".half-" not in told["problem"]
 
 
-def test_of_several_scenes_one_is_chosen_and_numbered_files_are_one(stage: Stage, reception: Reception) -> None:
+def test_several_scenes_and_numbered_files(farm: FakeFarm, drops: FakeDropHandler) -> None:
     files = {"shot.0001.json": BALL, "shot.0002.json": BALL, "other.json": BALL, "sub/third.json": BALL}
-    told = read(stage, reception, files).json()
+    told = read(farm, drops, files).json()
     assert told["scenes"] == ["other.json", "shot.####.json", "sub/third.json"]
     assert (told["scene"], told["frames"], told["sequence"]) == ("other.json", "", False)
-    assert render(stage, reception, files, scene="../other.json").status_code == 400
-    assert render(stage, reception, files, scene="shot.####.json").status_code == 201
-    assert reception.asked[0]["scene"].endswith("/shot.####.json")
+    assert render(farm, drops, files, scene="../other.json").status_code == 400
+    assert render(farm, drops, files, scene="shot.####.json").status_code == 201
+    assert drops.asked[0]["scene"].endswith("/shot.####.json")
 
 
-def test_a_numbered_scene_tells_its_frames(stage: Stage, reception: Reception) -> None:
-    told = read(stage, reception, {f"shot.{frame:04d}.json": BALL for frame in (1, 2, 3)}).json()
+def test_a_numbered_scene_has_frames(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    told = read(farm, drops, {f"shot.{frame:04d}.json": BALL for frame in (1, 2, 3)}).json()
     assert (told["scene"], told["frames"], told["sequence"], told["title"]) == ("shot.####.json", "1-3", True, "shot")
 
 
@@ -358,18 +360,18 @@ def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-def test_a_zip_is_as_good_as_its_files(stage: Stage, reception: Reception) -> None:
+def test_a_zip_is_unpacked(farm: FakeFarm, drops: FakeDropHandler) -> None:
     files = [("shot/ball.json", BALL), ("shot/tex/wood.png", b"wood"), ("__MACOSX/x", b""), ("shot/.DS_Store", b"")]
 
     async def go() -> tuple[dict[str, Any], int]:
-        async with browsing(stage, reception) as client:
+        async with browsing(farm, drops) as client:
             key = await bring(client, {"shot.zip": packed(files)})
             told = (await client.post(f"{AT}/{key}/read")).json()
             return told, (await client.post(f"{AT}/{key}/render", json={})).status_code
 
     told, status = asyncio.run(go())
     assert (told["scene"], status) == ("ball.json", 201)
-    assert [name.partition("/")[2] for name in kept(reception)] == ["ball.json", "tex/wood.png"]
+    assert [name.partition("/")[2] for name in kept(drops)] == ["ball.json", "tex/wood.png"]
 
 
 @pytest.mark.parametrize(
@@ -378,37 +380,35 @@ def test_a_zip_is_as_good_as_its_files(stage: Stage, reception: Reception) -> No
      packed([("a.json", b"0" * 9_000_000)])],
     ids=["none", "steps up", "absolute", "empty", "bomb"],
 )  # fmt: skip
-def test_a_zip_that_would_do_harm_is_refused_and_removed(stage: Stage, reception: Reception, archive: bytes) -> None:
-    assert reception.uploads is not None
-    reception.uploads.max_bytes = 1_000_000
-    assert read(stage, reception, {"shot.zip": archive}).status_code in (400, 413)
-    assert list(reception.uploads.folder.iterdir()) == []
+def test_a_harmful_zip_is_refused_and_deleted(farm: FakeFarm, drops: FakeDropHandler, archive: bytes) -> None:
+    assert drops.uploads is not None
+    drops.uploads.max_bytes = 1_000_000
+    assert read(farm, drops, {"shot.zip": archive}).status_code in (400, 413)
+    assert list(drops.uploads.folder.iterdir()) == []
 
 
-def test_a_zip_that_the_disk_has_no_room_for_is_not_called_spoiled(stage: Stage, reception: Reception) -> None:
+def test_a_full_disk_is_not_reported_as_a_damaged_zip(farm: FakeFarm, drops: FakeDropHandler) -> None:
     archive = packed([("ball.json", BALL), ("wood.png", b"0" * 2_000_000)])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))  # a disk that takes no more
     try:
-        refused = read(stage, reception, {"shot.zip": archive})
+        refused = read(farm, drops, {"shot.zip": archive})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert refused.status_code == 503
     assert refused.json()["reason"] == "shot.zip can't be unpacked: File too large."
     assert "Make room" in refused.json()["remedy"]
-    assert reception.uploads is not None
-    assert list(reception.uploads.folder.iterdir()) == []
+    assert drops.uploads is not None
+    assert list(drops.uploads.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("headers", [{"x-frontburner": "0"}, {}])
-def test_who_may_not_submit_and_other_sites_bring_nothing(
-    stage: Stage, reception: Reception, headers: dict[str, str]
-) -> None:
+def test_uploads_need_permission(farm: FakeFarm, drops: FakeDropHandler, headers: dict[str, str]) -> None:
     def looks(_: Request, right: str) -> bool:
         return right == "look"
 
     async def go() -> list[int]:
-        async with browsing(stage, reception, allow_all if headers else looks) as client:
+        async with browsing(farm, drops, allow_all if headers else looks) as client:
             at = f"{AT}/{'0' * 32}"
             asked = [
                 ("POST", AT),
@@ -418,24 +418,24 @@ def test_who_may_not_submit_and_other_sites_bring_nothing(
             return [(await client.request(how, where, headers=headers)).status_code for how, where in asked]
 
     assert asyncio.run(go()) == [403] * 5
-    assert kept(reception) == []
+    assert kept(drops) == []
 
 
-def test_without_a_reception_nothing_is_taken(stage: Stage) -> None:
+def test_without_a_handler_no_scenes_are_accepted(farm: FakeFarm) -> None:
     async def go() -> tuple[str, int]:
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(make_app(stage)), base_url="http://127.0.0.1", headers=OURS
+            transport=httpx.ASGITransport(make_app(farm)), base_url="http://127.0.0.1", headers=OURS
         ) as client:
             return (await client.get(AT)).json()["why_not"], (await announce(client, {"a.json": 1})).status_code
 
     assert asyncio.run(go()) == ("This monitor accepts no scenes.", 409)
 
 
-def test_a_job_that_couldn_t_begin_says_so_where_it_would_be(stage: Stage, reception: Reception) -> None:
-    reception.fails = "It couldn't start: there is no disk."
+def test_a_job_that_couldn_t_start_says_why(farm: FakeFarm, drops: FakeDropHandler) -> None:
+    drops.fails = "It couldn't start: there is no disk."
 
     async def go() -> dict[str, Any]:
-        app = make_app(stage, drops=reception)
+        app = make_app(farm, drops=drops)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=OURS) as client:
             key = await bring(client, {"ball.json": BALL})
@@ -445,4 +445,4 @@ def test_a_job_that_couldn_t_begin_says_so_where_it_would_be(stage: Stage, recep
                 await asyncio.sleep(0.01)
             return dict(app.state.hub.document("farm"))
 
-    assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))["expected"] == {"ball-00000001": reception.fails}
+    assert asyncio.run(asyncio.wait_for(go(), TIMEOUT_S))["expected"] == {"ball-00000001": drops.fails}

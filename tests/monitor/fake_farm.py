@@ -1,4 +1,4 @@
-"""A farm to look at without rendering: jobs whose records are written as runs write them, and nodes that are told."""
+"""A fake farm for the monitor: jobs whose records are written as runs write them, and nodes that tests set."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def node(name: str, state: str = "idle", **told: Any) -> dict[str, Any]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Telling:
+class RecordWriter:
     """Writes the record of one run of a job, event by event, each at its own moment."""
 
     store: ObjectStore
@@ -72,7 +72,7 @@ class Telling:
     parts: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, *events: ev.Event, at_s: float | None = None) -> None:
+    def add(self, *events: ev.Event, at_s: float | None = None) -> None:
         for event in events:
             at = self.began + timedelta(seconds=event.at_s if at_s is None else at_s)
             with self.lock:
@@ -116,7 +116,7 @@ def finished(
 
 
 @dataclass
-class Stage:
+class FakeFarm:
     """A `frontburner.monitor.farm_source.FarmSource` whose jobs and nodes are set, and whose controls are noted."""
 
     folder: Path
@@ -163,14 +163,14 @@ class Stage:
         }
         return {"node": node, "ok": False, "checks": [failed]}
 
-    def telling(self, job_id: str, began: datetime | None = None) -> Telling:
+    def record_of(self, job_id: str, began: datetime | None = None) -> RecordWriter:
         if job_id not in self.jobs:
             self.jobs.append(job_id)
-        return Telling(store=self.store, job_id=job_id, began=began or now())
+        return RecordWriter(store=self.store, job_id=job_id, began=began or now())
 
 
 @dataclass(slots=True, kw_only=True)
-class Reception(LocalDropHandler):
+class FakeDropHandler(LocalDropHandler):
     """Takes and reads scenes as the monitor of one's own does; what it would have rendered is noted."""
 
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -198,51 +198,51 @@ def gradient(frame: int, width: int = 160, height: int = 90) -> bytes:
     return jpeg(np.stack([(x + 3 * frame) % 256, (2 * y + frame) % 256, np.full_like(x, frame * 7 % 256)], axis=-1))
 
 
-def outputs(stage: Stage, job_id: str, frame: int) -> tuple[str, ...]:
+def outputs(farm: FakeFarm, job_id: str, frame: int) -> tuple[str, ...]:
     title = job_id.rpartition("-")[0]
-    return tuple(stage.store.locate(f"{title}.{frame:04d}.{kind}") for kind in ("exr", "png"))
+    return tuple(farm.store.locate(f"{title}.{frame:04d}.{kind}") for kind in ("exr", "png"))
 
 
-def put_preview(stage: Stage, job_id: str, frame: int, data: bytes) -> None:
+def put_preview(farm: FakeFarm, job_id: str, frame: int, data: bytes) -> None:
     key = f"{job_id.rpartition('-')[0]}.{frame:04d}.exr"
-    stage.store.write(preview_key(key), data)
+    farm.store.write(preview_key(key), data)
 
 
-def put_part(stage: Stage, job_id: str, what: Block, data: bytes) -> None:
+def put_part(farm: FakeFarm, job_id: str, what: Block, data: bytes) -> None:
     place = place_of(what.region, what.samples)
-    stage.store.write(key_of_part(f"_frontburner/jobs/{job_id}/parts", place), data)
+    farm.store.write(key_of_part(f"_frontburner/jobs/{job_id}/parts", place), data)
 
 
-def great_farm(stage: Stage, *, nodes: int = 1000, frames: int = 10_000, in_place: int = 6_000) -> Telling:
+def large_farm(farm: FakeFarm, *, nodes: int = 1000, frames: int = 10_000, in_place: int = 6_000) -> RecordWriter:
     """A sequence of many frames under way on many nodes, some of which are in trouble."""
     job_id, names = "walk-0a1b2c3d", [f"node-{nth}" for nth in range(1, nodes + 1)]
-    telling = stage.telling(job_id, now() - timedelta(seconds=3600))
-    telling.tell(started(job_id, frames=f"1-{frames}", finish_by="08:00"), planned(job_id, f"1-{frames}", frames))
-    telling.tell(*(ev.NodeJoined(at_s=1, node=name) for name in names))
+    record = farm.record_of(job_id, now() - timedelta(seconds=3600))
+    record.add(started(job_id, frames=f"1-{frames}", finish_by="08:00"), planned(job_id, f"1-{frames}", frames))
+    record.add(*(ev.NodeJoined(at_s=1, node=name) for name in names))
     each = SIZE.whole.area * 64
     for frame in range(1, in_place + 1):
         name, at_s = names[frame % nodes], 2 + 3500 * frame / in_place
         what = block(frame, start=0, stop=64)
-        telling.tell(ev.UnitStarted(at_s=at_s, node=name, block=what))
-        telling.tell(finished(name, what, at_s, done=each * frame, left_s=3600 * (frames - frame) / frame))
+        record.add(ev.UnitStarted(at_s=at_s, node=name, block=what))
+        record.add(finished(name, what, at_s, done=each * frame, left_s=3600 * (frames - frame) / frame))
         if frame % 997 == 0:
-            telling.tell(
+            record.add(
                 ev.FrameFailed(
                     at_s=at_s, frame=frame, reason="The texture wood.exr is missing.", last_words="no such file"
                 )
             )
         else:
-            telling.tell(ev.FrameWritten(at_s=at_s, frame=frame, outputs=outputs(stage, job_id, frame)))
+            record.add(ev.FrameWritten(at_s=at_s, frame=frame, outputs=outputs(farm, job_id, frame)))
     for nth, name in enumerate(names):
         if in_place + nth + 1 <= frames:
-            telling.tell(ev.UnitStarted(at_s=3590, node=name, block=block(in_place + nth + 1, stop=64)))
-    stage.nodes = [_one_of_many(nth, name, job_id) for nth, name in enumerate(names)]
-    telling.tell(ev.UnitReused(at_s=3599, block=block(1, stop=1), pixel_samples_done=each * in_place))
-    telling.write()
-    return telling
+            record.add(ev.UnitStarted(at_s=3590, node=name, block=block(in_place + nth + 1, stop=64)))
+    farm.nodes = [_node_of_many(nth, name, job_id) for nth, name in enumerate(names)]
+    record.add(ev.UnitReused(at_s=3599, block=block(1, stop=1), pixel_samples_done=each * in_place))
+    record.write()
+    return record
 
 
-def _one_of_many(nth: int, name: str, job_id: str) -> dict[str, Any]:
+def _node_of_many(nth: int, name: str, job_id: str) -> dict[str, Any]:
     if nth % 250 == 17:
         return node(name, "idle", problems=["mitsuba: libLLVM.so is missing."], remedies=["apt-get install libllvm19"])
     if nth % 100 == 40:
@@ -251,13 +251,13 @@ def _one_of_many(nth: int, name: str, job_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
+def alive(record: RecordWriter, every_s: float = 4.0) -> Iterator[None]:
     """Have a run say that it lives, as one does, for as long as the context lasts."""
     over = threading.Event()
 
     def go_on() -> None:
         while not over.wait(every_s):
-            telling.write()
+            record.write()
 
     thread = threading.Thread(target=go_on, name="heartbeat", daemon=True)
     thread.start()
@@ -270,11 +270,11 @@ def alive(telling: Telling, every_s: float = 4.0) -> Iterator[None]:
 
 @contextmanager
 def serving(
-    stage: Any, allowed: PermissionCheck = allow_all, *, port: int = 0, drops: LocalDropHandler | None = None
+    farm: Any, allowed: PermissionCheck = allow_all, *, port: int = 0, drops: LocalDropHandler | None = None
 ) -> Iterator[str]:
     """Serve the monitor of a source on loopback; gives its address."""
     config = uvicorn.Config(
-        make_app(stage, allowed=allowed, drops=drops),
+        make_app(farm, allowed=allowed, drops=drops),
         host="127.0.0.1",
         port=port,
         log_level="critical",

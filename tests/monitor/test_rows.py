@@ -1,4 +1,4 @@
-"""What the page shows of a job is a fold over its record, and says what the report and the command line say."""
+"""Rows and details of jobs and nodes, folded from records, agree with the report and the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frontburner.record.job_status import JobStatus, fold
 from frontburner.reports.report import Report
 from tasks.limits import EndedBy, Reached
 from tasks.spec import Region, SampleRange, Size
-from tests.monitor.stage import SIZE, block, finished, node, planned, started
+from tests.monitor.fake_farm import SIZE, block, finished, node, planned, started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,19 +61,19 @@ def row_of(events: Sequence[ev.Event], at_s: float = 60, **more: Any) -> dict[st
 
 
 @given(DOCUMENTS, DOCUMENTS)
-def test_a_patch_makes_of_one_document_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
+def test_a_patch_turns_one_document_into_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
     change = patch(before, after)
     assert merged(before, change) == after
     assert bool(change) == (before != after)
 
 
-def test_nothing_is_sent_of_what_did_not_change() -> None:
+def test_patches_contain_only_changes() -> None:
     before = {"a": {"x": 1, "y": {"z": [1]}}, "b": {"x": 1}}
     assert patch(before, {"a": {"x": 1, "y": {"z": [2]}}, "b": {"x": 1}}) == {"a": {"y": {"z": [2]}}}
     assert without_none({"a": None, "b": {"c": None, "d": 0}}) == {"b": {"d": 0}}
 
 
-def test_a_record_tells_every_event_again() -> None:
+def test_every_event_survives_encoding() -> None:
     reached = Reached(samples_min=1, samples_mean=2.5, samples_max=4, noise=0.02, seconds=3.0, ended_by=EndedBy.NOISE)
     events: list[ev.Event] = [
         started(JOB),
@@ -97,14 +97,14 @@ def test_a_record_tells_every_event_again() -> None:
     assert [decode(each, event.at_s) for each, event in zip(told(*events), events, strict=True)] == events
 
 
-def test_what_another_version_wrote_otherwise_is_left_out() -> None:
+def test_events_of_other_versions_are_skipped() -> None:
     assert decode({"what": "unit finished", "at": "x"}) is None
     assert decode({"what": "something new", "at": "x"}) is None
     assert decode({"what": "job planned", "frames": 2}) is None
     assert decode({"what": ["job planned"]}) is None
 
 
-def test_the_figures_of_a_run_under_way_are_those_of_its_report() -> None:
+def test_live_figures_equal_those_of_the_report() -> None:
     size = Size(width=320, height=180)
     passes = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=64))
     planner = Planner(frames=[FrameWork(frame=1)], size=size, region=size.whole, passes=passes)
@@ -124,7 +124,7 @@ def test_the_figures_of_a_run_under_way_are_those_of_its_report() -> None:
     assert again.nodes["b"].busy_s == pytest.approx(report.nodes["b"].busy_s, abs=0.05)
 
 
-def test_a_row_tells_how_far_a_job_is_and_when_it_is_ready() -> None:
+def test_a_row_shows_progress_and_when_the_job_is_ready() -> None:
     whole = SIZE.whole.area * 64
     events = [
         started(JOB, name="The room"), planned(JOB, "1-2", 2), ev.NodeJoined(at_s=1, node="n1"),
@@ -160,7 +160,7 @@ def test_a_job_that_waits_for_nodes_says_why() -> None:
     assert row_of([*events, *withheld], 3)["waits"] == "Waits for a node; 2 of 2 nodes: urgent has it, priority 80"
 
 
-def test_a_job_at_rest_shows_its_report() -> None:
+def test_a_finished_job_shows_its_report() -> None:
     events = [started(JOB), planned(JOB, "1-2", 2), ev.RunEnded(at_s=9, state=ev.RunState.COMPLETED)]
     report = {"units": 3, "efficiency": 0.97, "renderer": "mitsuba 3.9.1 llvm", "made_it": False,
               "finish_by": "2026-03-02T12:00:00+00:00", "expected_end": "2026-03-02T12:01:00+00:00"}  # fmt: skip
@@ -169,7 +169,7 @@ def test_a_job_at_rest_shows_its_report() -> None:
     assert (found["finish_by"]["made_it"], found["finish_by"]["spare_s"]) == (False, -60.0)
 
 
-def test_frames_stand_as_their_units_do() -> None:
+def test_states_of_frames_follow_their_units() -> None:
     events: list[ev.Event] = [started(JOB), planned(JOB, "1-4", 4)]
 
     def frames(*more: ev.Event) -> str:
@@ -193,7 +193,7 @@ def test_frames_stand_as_their_units_do() -> None:
     )
 
 
-def test_a_still_is_parts_in_their_order_until_a_preview_has_them() -> None:
+def test_parts_of_a_still_are_dropped_once_a_preview_has_them() -> None:
     left, right = (replace(block(), region=region) for region in (LEFT, RIGHT))
     more = replace(left, samples=SampleRange(start=4, stop=16))
     events = [
@@ -213,13 +213,13 @@ def test_a_still_is_parts_in_their_order_until_a_preview_has_them() -> None:
     assert found.pictures.still_document()["parts"] == {}, "they are deleted once the picture is in place"
 
 
-def test_a_record_whose_beginning_is_lost_has_its_units_where_they_were() -> None:
+def test_a_record_without_its_beginning_still_has_units() -> None:
     units = [finished("n1", block(number), 100 + 10 * number, done=number, wall_s=5.0) for number in range(4)]
     (bars,) = live(ev.NodeJoined(at_s=100, node="n1"), *units).report.timeline.bars.values()
     assert [bar.to_s for bar in bars if bar.activity == "rendering"] == [0, 10, 20, 30]
 
 
-def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:
+def test_rows_of_nodes_combine_the_farm_and_its_jobs() -> None:
     events = [
         started(JOB), planned(JOB, "1-3", 3), *(ev.NodeJoined(at_s=1, node=name) for name in ("n1", "n2", "n3")),
         ev.UnitStarted(at_s=2, node="n1", block=block(1)), finished("n1", block(1), 12, done=1, wall_s=10.2),
@@ -244,7 +244,7 @@ def test_nodes_are_what_the_farm_says_and_what_jobs_tell_of_them() -> None:
     assert all(value is not None for each in found.values() for value in each.values()), "None would take it away"
 
 
-def test_a_live_fold_has_a_place_for_every_event() -> None:
+def test_every_event_can_be_folded() -> None:
     """A record with everything in it leaves no fold behind in trouble."""
     names = {field.name for field in fields(ev.UnitFinished)}
     assert {"node", "block", "record"} <= names

@@ -1,4 +1,4 @@
-"""Two jobs at once in one process, on one farm or each on its own: neither hears or sees anything of the other."""
+"""Two concurrent jobs in one process, on one farm or on separate ones, don't see each other's events."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ def one(heard: list[ev.Event], kind: type[E]) -> E:
 
 
 @pytest.mark.slow
-def test_two_jobs_on_one_farm_hear_each_their_own_events(
-    scene: Callable[..., Path], standing_farm: dict[str, str]
+def test_two_jobs_on_one_farm_see_only_their_own_events(
+    scene: Callable[..., Path], shared_farm: dict[str, str]
 ) -> None:
-    runs = both(scene, lambda: temporary_settings({PREFECT_API_URL: standing_farm["PREFECT_API_URL"]}))
-    assert {run.scheduler for run in runs} == {standing_farm["FRONTBURNER_SCHEDULER"]}
+    runs = both(scene, lambda: temporary_settings({PREFECT_API_URL: shared_farm["PREFECT_API_URL"]}))
+    assert {run.scheduler for run in runs} == {shared_farm["FRONTBURNER_SCHEDULER"]}
 
 
 @pytest.mark.slow
-def test_two_jobs_on_farms_of_their_own_use_each_its_own(
+def test_two_jobs_on_separate_farms(
     scene: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path / "home"))

@@ -1,4 +1,4 @@
-"""States of a farm that the page is designed for, one a function."""
+"""Typical states of a farm, each set up by a function."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from frontburner import events as ev
 from storage.errors import FrontburnerError
 from tasks.spec import Region
-from tests.monitor.stage import (
+from tests.monitor.fake_farm import (
     SIZE,
-    Stage,
+    FakeFarm,
     block,
     finished,
     gradient,
@@ -27,14 +27,14 @@ from tests.monitor.stage import (
 
 if TYPE_CHECKING:
     from frontburner.plan.block import Block
-    from tests.monitor.stage import Telling
+    from tests.monitor.fake_farm import RecordWriter
 
 ROOM, WALK = "room-1a2b3c4d", "walk-0a1b2c3d"
 WHOLE = SIZE.whole.area * 64
 
 
-def no_farm(stage: Stage) -> None:
-    stage.trouble = FrontburnerError(
+def no_farm(farm: FakeFarm) -> None:
+    farm.trouble = FrontburnerError(
         reason="No farm runs on this machine.",
         remedy="Start one (`frontburner farm start`), or say where it is: --scheduler tcp://HOST:PORT.",
     )
@@ -46,66 +46,64 @@ def quarters() -> list[Block]:
     return [replace(block(0), region=region) for region in regions]
 
 
-def still(stage: Stage, job_id: str = ROOM, *, parts: int = 3) -> Telling:
+def still(farm: FakeFarm, job_id: str = ROOM, *, parts: int = 3) -> RecordWriter:
     """A still of which some parts are there and one is being rendered."""
-    telling = stage.telling(job_id, now() - timedelta(seconds=60))
-    telling.tell(started(job_id, name="The room"), replace(planned(job_id, "0", 1), frames=1))
-    telling.tell(ev.NodeJoined(at_s=1, node="n1"), ev.NodeJoined(at_s=1, node="n2"))
+    record = farm.record_of(job_id, now() - timedelta(seconds=60))
+    record.add(started(job_id, name="The room"), replace(planned(job_id, "0", 1), frames=1))
+    record.add(ev.NodeJoined(at_s=1, node="n1"), ev.NodeJoined(at_s=1, node="n2"))
     for nth, one in enumerate(quarters()):
-        telling.tell(ev.UnitStarted(at_s=2 + nth, node="n1", block=one))
+        record.add(ev.UnitStarted(at_s=2 + nth, node="n1", block=one))
         if nth < parts:
-            put_part(stage, job_id, one, gradient(40 * nth, 320, 180))
-            telling.tell(finished("n1", one, 10 + nth, done=one.pixel_samples * (nth + 1)))
-    telling.write()
-    return telling
+            put_part(farm, job_id, one, gradient(40 * nth, 320, 180))
+            record.add(finished("n1", one, 10 + nth, done=one.pixel_samples * (nth + 1)))
+    record.write()
+    return record
 
 
-def waiting(stage: Stage) -> None:
-    telling = stage.telling(ROOM, now() - timedelta(seconds=9))
-    telling.tell(started(ROOM), planned(ROOM, "0", 1))
-    telling.tell(ev.NodeWithheld(at_s=2, node="n1", why="walk-0a1b2c3d has it, priority 80"))
-    telling.write()
+def waiting(farm: FakeFarm) -> None:
+    record = farm.record_of(ROOM, now() - timedelta(seconds=9))
+    record.add(started(ROOM), planned(ROOM, "0", 1))
+    record.add(ev.NodeWithheld(at_s=2, node="n1", why="walk-0a1b2c3d has it, priority 80"))
+    record.write()
 
 
-def sequence(stage: Stage, *, failed: bool = False, ends: ev.RunState | None = None) -> Telling:
+def sequence(farm: FakeFarm, *, failed: bool = False, ends: ev.RunState | None = None) -> RecordWriter:
     """A sequence of 24 frames, half of it in place."""
-    telling = stage.telling(WALK, now() - timedelta(seconds=120))
-    telling.tell(started(WALK, frames="1-24", finish_by="08:00"), planned(WALK, "1-24", 24))
-    telling.tell(*(ev.NodeJoined(at_s=1, node=name) for name in ("n1", "n2")))
+    record = farm.record_of(WALK, now() - timedelta(seconds=120))
+    record.add(started(WALK, frames="1-24", finish_by="08:00"), planned(WALK, "1-24", 24))
+    record.add(*(ev.NodeJoined(at_s=1, node=name) for name in ("n1", "n2")))
     in_place = 24 if ends is ev.RunState.COMPLETED else 12
     for frame in range(1, in_place + 1):
         what = block(frame, stop=64)
-        telling.tell(ev.UnitStarted(at_s=4 * frame, node=f"n{1 + frame % 2}", block=what))
-        telling.tell(finished(f"n{1 + frame % 2}", what, 4 * frame + 3.5, done=WHOLE * frame, wall_s=3.4))
+        record.add(ev.UnitStarted(at_s=4 * frame, node=f"n{1 + frame % 2}", block=what))
+        record.add(finished(f"n{1 + frame % 2}", what, 4 * frame + 3.5, done=WHOLE * frame, wall_s=3.4))
         if failed and frame in (5, 6):
             reason = "The texture wood.exr is missing."
-            telling.tell(
-                ev.FrameFailed(at_s=4 * frame + 3, frame=frame, reason=reason, last_words="Error: no such file")
-            )
+            record.add(ev.FrameFailed(at_s=4 * frame + 3, frame=frame, reason=reason, last_words="Error: no such file"))
             continue
-        put_preview(stage, WALK, frame, gradient(9 * frame, 320, 180))
-        telling.tell(ev.FrameWritten(at_s=4 * frame + 3.6, frame=frame, outputs=outputs(stage, WALK, frame)))
+        put_preview(farm, WALK, frame, gradient(9 * frame, 320, 180))
+        record.add(ev.FrameWritten(at_s=4 * frame + 3.6, frame=frame, outputs=outputs(farm, WALK, frame)))
     if ends is None:
-        telling.tell(ev.UnitStarted(at_s=99, node="n1", block=block(13, stop=64)))
+        record.add(ev.UnitStarted(at_s=99, node="n1", block=block(13, stop=64)))
     else:
         said = "2 of 24 frames failed; frame 5: The texture wood.exr is missing." if failed else ""
-        telling.tell(ev.RunEnded(at_s=110, state=ends, sentence=said))
-    telling.write()
-    return telling
+        record.add(ev.RunEnded(at_s=110, state=ends, sentence=said))
+    record.write()
+    return record
 
 
-def two_nodes(stage: Stage) -> None:
-    stage.nodes = [node("n1", "rendering", job=WALK), node("n2")]
+def two_nodes(farm: FakeFarm) -> None:
+    farm.nodes = [node("n1", "rendering", job=WALK), node("n2")]
 
 
-def broken_node(stage: Stage) -> None:
-    two_nodes(stage)
-    stage.nodes.append(
+def broken_node(farm: FakeFarm) -> None:
+    two_nodes(farm)
+    farm.nodes.append(
         node("n3", problems=["mitsuba: libLLVM.so is missing."], remedies=["apt-get install libllvm19"], renders=[])
     )
 
 
-def report(stage: Stage, job_id: str = WALK) -> None:
+def report(farm: FakeFarm, job_id: str = WALK) -> None:
     """Put the report of a job that has ended, and its chart, where its run puts them."""
     told: dict[str, Any] = {
         "job_id": job_id, "renderer": "mitsuba 3.9.1 llvm_ad_rgb", "outputs": [], "chart": None, "frames": 24,
@@ -117,5 +115,5 @@ def report(stage: Stage, job_id: str = WALK) -> None:
         "scene": None, "probe": {"units": 0, "seconds": 0.0, "share": 0.0}, "notes": [], "per_node": {}, "reached": {},
         "prediction": {"units": 20, "median_error": 0.06, "p90_error": 0.2},
     }  # fmt: skip
-    stage.store.write(f"_frontburner/jobs/{job_id}.json", json.dumps(told).encode())
-    stage.store.write(f"_frontburner/jobs/{job_id}.png", gradient(1, 300, 120))
+    farm.store.write(f"_frontburner/jobs/{job_id}.json", json.dumps(told).encode())
+    farm.store.write(f"_frontburner/jobs/{job_id}.png", gradient(1, 300, 120))

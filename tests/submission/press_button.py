@@ -1,4 +1,4 @@
-"""Press the add-on's button, as a user does, and tell what came into Blender. Run inside Blender, or by one with bpy.
+"""Press the add-on's button inside Blender, and write what came of it to a file.
 
 Its one argument, the last of the command line, is a JSON object: the add-on's zip file, the file to open,
 the command, what the panel says.
