@@ -38,8 +38,8 @@ def run(
 ) -> int:  # fmt: skip
     """Render a job, or run a chain, and return the command's exit code."""
     if cluster:  # overrides the environment for this job
-        own = {"FRONTBURNER_CLUSTER": str(Path(cluster).expanduser().absolute()), "FRONTBURNER_SCHEDULER": ""}
-        with settings_for(**own):
+        variables = {"FRONTBURNER_CLUSTER": str(Path(cluster).expanduser().absolute()), "FRONTBURNER_SCHEDULER": ""}
+        with settings_for(**variables):
             return run(scene, given, form, nodes=nodes, output=output, again=again)
     if _is_chain(scene):
         from frontburner.cli.chain import run_file
