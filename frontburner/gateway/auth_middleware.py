@@ -75,7 +75,7 @@ class RateLimit:
     _left: OrderedDict[str, tuple[float, float]] = field(init=False, default_factory=OrderedDict)
 
     def fail(self, address: str) -> Response | None:
-        """Count a failed attempt; returns the answer for a client that must wait, None for one that needn't."""
+        """Count a failed attempt; returns the response for a client that must wait, None for one that needn't."""
         left, seen_s = self._left.pop(address, (float(self.max_failures), self.clock()))
         left = min(float(self.max_failures), left + (self.clock() - seen_s) / self.interval_s) - 1.0
         self._left[address] = (max(left, -1.0), self.clock())
@@ -147,15 +147,15 @@ class AuthMiddleware:
 
     def _unauthenticated(self, scope: Scope, headers: Headers, reason: str) -> Response:
         address = scope["client"][0] if scope.get("client") else ""
-        if (answer := self.rate_limit.fail(address)) is not None:
-            return answer
+        if (response := self.rate_limit.fail(address)) is not None:
+            return response
         log.info("refused a client without a valid token at %s: %s", address, reason)
         if "text/html" in headers.get("accept", "") and scope["type"] == "http" and scope["method"] == "GET":
             return login_page(status=401)
         return error_response(401, reason, {"www-authenticate": "Bearer"})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
-        """Have the application answer, with the body's size limited and headers added to the answer."""
+        """Have the application answer, with the body's size limited and headers added to the response."""
         has_started, read_bytes = False, 0
 
         async def limited_receive() -> Message:
@@ -199,7 +199,7 @@ def presented_token(headers: Headers) -> tuple[str | None, bool]:
 
 
 def add_headers(message: Message) -> None:
-    """Add the headers of every answer to the start of one."""
+    """Add the headers of every response to the start of one."""
     headers = MutableHeaders(scope=message)
     for name, value in _SECURITY_HEADERS.items():
         headers.setdefault(name, value)
@@ -215,7 +215,7 @@ def is_same_origin(headers: Headers) -> bool:
 
 
 def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer that says why a request is refused."""
+    """Return a response that says why a request is refused."""
     return JSONResponse({"reason": reason}, status_code=status, headers=headers)
 
 
@@ -224,13 +224,13 @@ def _content_length(scope: Scope) -> int:
     return int(text[:_MAX_LENGTH_DIGITS]) if text.isascii() and text.isdecimal() else 0
 
 
-async def _send_refusal(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+async def _send_refusal(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
     """Send a refusal; a web socket gets it before it is accepted, so that its client sees the status."""
     if scope["type"] == "websocket":
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return
-        await answer(scope, receive, send)
+        await response(scope, receive, send)
         return
 
     async def send_with_headers(message: Message) -> None:
@@ -238,4 +238,4 @@ async def _send_refusal(scope: Scope, receive: Receive, send: Send, answer: Resp
             add_headers(message)
         await send(message)
 
-    await answer(scope, receive, send_with_headers)
+    await response(scope, receive, send_with_headers)

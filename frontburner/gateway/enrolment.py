@@ -71,7 +71,7 @@ class Enrolment:
         FrontburnerError
             When it is refused.
         """
-        asked = _parse(body)
+        document = _parse(body)
         answer: dict[str, Any] = {
             "name": token.name,
             "role": token.role,
@@ -80,51 +80,52 @@ class Enrolment:
         }
         if token.role in (Role.LOOK, Role.SUBMIT):
             return answer
-        self._check_versions(asked)
-        read_request(asked.request.encode())  # refuse an invalid one before anything is changed
+        self._check_versions(document)
+        read_request(document.request.encode())  # refuse an invalid one before anything is changed
         answer |= {"scheduler": self.scheduler, "environment": dict(self.environment)}
         answer["revoked"] = self.authority.revocation_list.read_text()
         if token.role is Role.OPERATE:
-            return answer | {"certificate": self._certificate(asked, token.name, token.key)}
-        return answer | self._enrol_node(token, asked)
+            return answer | {"certificate": self._certificate(document, token.name, token.key)}
+        return answer | self._enrol_node(token, document)
 
-    def _enrol_node(self, token: Token, asked: EnrolmentRequest) -> dict[str, Any]:
+    def _enrol_node(self, token: Token, document: EnrolmentRequest) -> dict[str, Any]:
         """Enrol a node: it gets a token of its own, which enrols no other."""
-        if not NODE_NAME.fullmatch(asked.name):
+        name = document.name
+        if not NODE_NAME.fullmatch(name):
             raise EnrolmentRefused(
-                reason=f"{asked.name!r} isn't a valid name of a node.",
+                reason=f"{name!r} isn't a valid name of a node.",
                 remedy="Use letters, digits and . _ - (58 at most, a letter or digit first): --name NAME.",
             )
         if token.node:
-            if token.node != asked.name:
+            if token.node != name:
                 raise EnrolmentRefused(
                     reason=f"This token belongs to the node {token.node}.",
                     remedy="Use a token for new nodes.",
                     status=403,
                 )
-            return {"name": asked.name, "certificate": self._certificate(asked, asked.name, token.key)}
-        for other in self.tokens.for_node(asked.name):
+            return {"name": name, "certificate": self._certificate(document, name, token.key)}
+        for other in self.tokens.for_node(name):
             if other.parent != token.key:
                 raise EnrolmentRefused(
-                    reason=f"A node called {asked.name} has joined with another token.",
+                    reason=f"A node called {name} has joined with another token.",
                     remedy=f"Choose another name, or revoke that node's: frontburner token revoke {other.name}.",
                 )
             self.authority.revoke(serial for gone in self.tokens.revoke(other.name) for serial in gone.serials)
         issued = self.tokens.add(
-            f"node-{asked.name}", Role.NODE, authority=self.authority.fingerprint, node=asked.name, parent=token.key
+            f"node-{name}", Role.NODE, authority=self.authority.fingerprint, node=name, parent=token.key
         )
-        certificate = self._certificate(asked, asked.name, issued.key)
-        return {"name": asked.name, "token": str(issued), "certificate": certificate}
+        certificate = self._certificate(document, name, issued.key)
+        return {"name": name, "token": str(issued), "certificate": certificate}
 
-    def _certificate(self, asked: EnrolmentRequest, name: str, key: str) -> str:
+    def _certificate(self, document: EnrolmentRequest, name: str, key: str) -> str:
         """Issue a node's certificate; operators get one too, since their machine may run nodes."""
-        certificate = self.authority.sign(asked.request.encode(), CertificateKind.NODE, name)
+        certificate = self.authority.sign(document.request.encode(), CertificateKind.NODE, name)
         self.tokens.add_serial(key, serial_number(certificate))
         return certificate.decode()
 
-    def _check_versions(self, asked: EnrolmentRequest) -> None:
-        mismatches = differences(versions(), asked.versions)
-        mismatches += [f"no {name} named" for name in ("frontburner", "python") if name not in asked.versions]
+    def _check_versions(self, document: EnrolmentRequest) -> None:
+        mismatches = differences(versions(), document.versions)
+        mismatches += [f"no {name} named" for name in ("frontburner", "python") if name not in document.versions]
         if mismatches:
             raise EnrolmentRefused(
                 reason=f"This machine's versions differ from the manager's: {', '.join(mismatches)}.",

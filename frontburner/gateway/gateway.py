@@ -134,11 +134,11 @@ class _Routes:
         except TokenRefused as refused:
             return self._too_many_failures(request) or _refusal(refused, 401)
         try:
-            answer = await asyncio.to_thread(enrolment.enrol, token, await _read_body(request))
+            response = await asyncio.to_thread(enrolment.enrol, token, await _read_body(request))
         except FrontburnerError as error:
             return _refusal(error, getattr(error, "status", 400))
-        log.info("enrolled %s with the token %s", answer["name"], token.name)
-        return JSONResponse(answer)
+        log.info("enrolled %s with the token %s", response["name"], token.name)
+        return JSONResponse(response)
 
     async def login(self, request: Request) -> Response:
         """Give a browser a cookie for the token in the form."""
@@ -157,17 +157,17 @@ class _Routes:
         if token.role not in PEOPLE:
             return login_page("This token is for nodes, not for people.", 403)
         log.info("%s signed in", token.name)
-        answer = RedirectResponse("/", status_code=303)
-        answer.set_cookie(
+        response = RedirectResponse("/", status_code=303)
+        response.set_cookie(
             COOKIE, text, max_age=COOKIE_MAX_AGE_S, path="/", secure=True, httponly=True, samesite="strict"
         )
-        return answer
+        return response
 
     async def logout(self, _request: Request) -> Response:
         """Delete a browser's cookie."""
-        answer = RedirectResponse("/login", status_code=303)
-        answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
-        return answer
+        response = RedirectResponse("/login", status_code=303)
+        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        return response
 
     async def whoami(self, request: Request) -> Response:
         """Answer with the caller's name and role."""

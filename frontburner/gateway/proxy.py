@@ -66,7 +66,7 @@ class Proxy:
         )
 
     async def http(self, request: Request) -> Response:
-        """Forward a request, and return the server's answer."""
+        """Forward a request, and return the server's response."""
         path = server_path(request.url.path)
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
         forwarded = self.client.build_request(
@@ -76,14 +76,14 @@ class Proxy:
             content=request.stream() if has_body else None,
         )
         try:
-            answer = await self.client.send(forwarded, stream=True)
+            response = await self.client.send(forwarded, stream=True)
         except (httpx.HTTPError, ClientDisconnect) as error:
             log.warning("Prefect didn't answer %s %s: %s", request.method, path, type(error).__name__)
             return error_response(503, "The Prefect server doesn't answer. It may just be starting.")
-        if path == f"{PREFECT}/ui-settings" and answer.is_success:
-            return await _ui_settings(request, answer)
+        if path == f"{PREFECT}/ui-settings" and response.is_success:
+            return await _ui_settings(request, response)
         return StreamingResponse(
-            _stream(answer), status_code=answer.status_code, headers=_response_headers(answer.headers, request)
+            _stream(response), status_code=response.status_code, headers=_response_headers(response.headers, request)
         )
 
     async def socket(self, socket: WebSocket) -> None:
@@ -135,12 +135,12 @@ def without_token(text: str) -> str:
     return json.dumps(message | {"token": None}) if is_auth else text
 
 
-async def _ui_settings(request: Request, answer: httpx.Response) -> Response:
+async def _ui_settings(request: Request, response: httpx.Response) -> Response:
     """Answer Prefect's pages with the address of the API at the gateway."""
-    await answer.aread()
-    await answer.aclose()
+    await response.aread()
+    await response.aclose()
     api_url = f"https://{request.headers.get('host', '')}{API}"
-    return JSONResponse(answer.json() | {"api_url": api_url, "auth": None})
+    return JSONResponse(response.json() | {"api_url": api_url, "auth": None})
 
 
 async def _forward_both_ways(socket: WebSocket, server: ClientConnection) -> None:
@@ -194,9 +194,9 @@ def _response_headers(headers: httpx.Headers, request: Request) -> dict[str, str
     return forwarded
 
 
-async def _stream(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
-        async for chunk in answer.aiter_raw():
+        async for chunk in response.aiter_raw():
             yield chunk
     finally:
-        await answer.aclose()
+        await response.aclose()

@@ -66,7 +66,7 @@ class HttpProbe:
     files
         Certificate files, if it uses TLS.
     accept_refusal
-        Whether an answer with a client error counts: of a service that requires authentication.
+        Whether a response with a client error counts: of a service that requires authentication.
     """
 
     url: str
@@ -76,11 +76,11 @@ class HttpProbe:
     async def check(self) -> str:
         """Request the URL."""
         try:
-            answer = await _get(self.url, self.files)
+            response = await _get(self.url, self.files)
         except (httpx.HTTPError, OSError) as error:
             return f"{self.url} doesn't answer ({error or type(error).__name__})"
-        up = answer.is_success or (self.accept_refusal and answer.status_code < _SERVER_ERROR)
-        return "" if up else f"{self.url} answers {answer.status_code}"
+        up = response.is_success or (self.accept_refusal and response.status_code < _SERVER_ERROR)
+        return "" if up else f"{self.url} answers {response.status_code}"
 
 
 @dataclass(frozen=True, slots=True)
