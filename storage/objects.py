@@ -43,7 +43,6 @@ class ObjectStore(Protocol):
     @property
     def url(self) -> str:
         """The address from which `open_store` makes an equal store."""
-        ...
 
     def create(self, key: str, data: bytes) -> bool:
         """Store an object unless there is one already: of many callers exactly one gets True.
@@ -53,39 +52,30 @@ class ObjectStore(Protocol):
         bool
             Whether this call stored the object. If False, the one that was there is untouched.
         """
-        ...
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing atomically whatever was there."""
-        ...
 
     def read(self, key: str) -> bytes:
         """All bytes of an object; `storage.errors.MissingObject` if there is none."""
-        ...
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
-        ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with this prefix, sorted. It is text: end it with ``/`` to mean a folder."""
-        ...
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """List as `list` does, with sizes and times. Objects stored or deleted meanwhile may be in it or not."""
-        ...
 
     def delete(self, key: str) -> None:
         """Remove an object, or do nothing if there is none."""
-        ...
 
     def locate(self, key: str) -> str:
         """Return the path or ``s3://`` address by which a user opens an object."""
-        ...
 
     def check(self) -> None:
         """Check that objects can be created, read and deleted; raises the error that says why not."""
-        ...
 
 
 def open_store(url: str) -> ObjectStore:

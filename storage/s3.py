@@ -175,6 +175,7 @@ class _Credentials:
     def from_environment(cls, url: str) -> _Credentials:
         """Read the AWS variables."""
         key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+        certificate, private_key = (os.environ.get(f"FRONTBURNER_STORE_{name}") for name in ("CERTIFICATE", "KEY"))
         if not key or not secret:
             raise StoreError(
                 reason=f"There are no credentials for {url}.",
@@ -187,13 +188,8 @@ class _Credentials:
             token=os.environ.get("AWS_SESSION_TOKEN") or None,
             endpoint=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None,
             region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None,
-            certificate=_certificate(),
+            certificate=(certificate, private_key) if certificate and private_key else None,
         )
-
-
-def _certificate() -> tuple[str, str] | None:
-    certificate, key = (os.environ.get(f"FRONTBURNER_STORE_{name}") for name in ("CERTIFICATE", "KEY"))
-    return (certificate, key) if certificate and key else None
 
 
 class _Connections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -143,17 +143,11 @@ class JobStatus:
             "runs": self.runs,
             "started": self.started,
             "last": self.last,
-            "last_runs": [
-                {"started": run.started, "ended": run.ended, "state": run.state.value, "host": run.host,
-                 "flow_run": run.flow_run}
-                for run in self.last_runs
-            ],
+            "last_runs": [asdict(run) | {"state": run.state.value} for run in self.last_runs],
             "nodes": {
-                name: {"state": node.state, "units": node.units, "seconds": round(node.seconds, 3),
-                       "failures": node.failures, "under_way": node.under_way}
-                for name, node in self.nodes_at(now).items()
+                name: asdict(node) | {"seconds": round(node.seconds, 3)} for name, node in self.nodes_at(now).items()
             },
-        }  # fmt: skip
+        }
 
 
 def fold(status: JobStatus, line: Mapping[str, Any]) -> None:
@@ -230,7 +224,7 @@ def _end_nodes(status: JobStatus) -> None:
 def _fold_node(node: NodeStatus, event: ev.Event) -> None:  # noqa: C901 - one case an event
     match event:
         case ev.NodeJoined():
-            node.state = "there"
+            node.state = "there"  # texts of states are in stored snapshots and `--json`: they don't change
         case ev.NodeWithheld():
             node.state = f"withheld: {event.why}"
         case ev.NodeRefused():
