@@ -73,9 +73,8 @@ def main() -> None:
         cases = [case for case in _cases(quick=given.quick) if given.only in (None, case.kind) and case.farm in farms]
         _compute_all([case for case in (_only(case, given.ways) for case in cases) if case.strategies])
     if given.only in (None, "scale"):
-        with ProcessPoolExecutor(
-            1, get_context("spawn"), max_tasks_per_child=1
-        ) as pool:  # each in its own process, to measure memory
+        # Each runs in its own process, to measure its memory.
+        with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
             scale = list(pool.map(measure_scale, *zip(*scale_sizes(quick=given.quick), strict=True)))
         (OUT / "simulation_scale.json").write_text(json.dumps(scale, indent=1))
     from benchmarks.simulation.plots import draw

@@ -84,9 +84,8 @@ class Planner:
         self.learning = Learning(cost=CostMap(self.size))
         self._stragglers = Stragglers(learning=self.learning, in_flight=self.in_flight, speculation=self._speculation)
         order = render_order(self.frames, self.passes)
-        self._pool = Pool(
-            [block for work, samples in order for block in self._missing(work, samples)], whole=self.region
-        )
+        blocks = [block for work, samples in order for block in self._missing(work, samples)]
+        self._pool = Pool(blocks, whole=self.region)
         self.sizer = UnitSizer(
             pool=self._pool, learning=self.learning, in_flight=self.in_flight, frames=len(self.frames),
             region=self.region, passes=self.passes, mode=self.mode, align_px=self.align_px, limited=self.limited,
