@@ -66,7 +66,7 @@ class Tiles:
 
     def __init__(self, client: Client, layout: Layout) -> None:
         self._client, self._layout, self._tiles = client, layout, dict[int, "Future"]()
-        self.desk = JobContext(store_url="", topic="")
+        self.context = JobContext(store_url="", topic="")
         self.admission = client
 
     def render(self, frame: int) -> None:
