@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTING_FIXTURES = {
-    "s3_server", "prefect", "studio", "standing_farm", "browser", "gateway", "farm", "kept", "small_disk", "addon",
+    "s3_server", "prefect", "studio", "standing_farm", "browser", "gateway", "farm", "tested_cluster",
+    "small_disk", "addon",
 }  # fmt: skip
 STARTING_NAMES = {
     "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "run_gateway", "Command",

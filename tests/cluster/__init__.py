@@ -1,1 +1,1 @@
-"""Proofs of nodes, schedulers and the arbiter."""
+"""Tests of nodes, schedulers, the arbiter, and what is used of Dask and Prefect."""

@@ -1,4 +1,4 @@
-"""Which workers become nodes of a job, on a real scheduler: in whatever order its workers and the arbiter speak."""
+"""Which workers become nodes of a job, on a real scheduler: workers may join before or after the arbiter decides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks.scene.manifest import SceneFile
 
-NOBODYS: dict[Hold, str] = {}
+NO_HOLDS: dict[Hold, str] = {}
 
 
 @pytest.fixture
@@ -31,16 +31,18 @@ def client() -> Iterator[Client]:
         yield client
 
 
-class Desk:
-    """An admission whose messages are read as a dispatcher would."""
+class Reader:
+    """An admission, and the messages a dispatcher would read from it."""
 
     def __init__(self, client: Client) -> None:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.admission = Admission(client=client, renderer="null", post=self._inbox.put, error_of=self._unheard_of)
+        self.admission = Admission(
+            client=client, renderer="null", post=self._inbox.put, error_of=self._unexpected_error
+        )
         (self._address,) = client.scheduler_info()["workers"]
 
-    def arrive(self) -> None:
-        """Have the worker come, and its renderer checked."""
+    def join(self) -> None:
+        """Have the worker join, and its renderer checked."""
         self.admission.node_joined("a", self._address)
         while not self.admission.complete:
             self._inbox.get(timeout=TIMEOUT_S)()
@@ -48,48 +50,48 @@ class Desk:
     def open(self) -> list[Message]:
         (report,) = self.admission.reports
         self.admission.open(report.builds[0])
-        return self.news()
+        return self.messages()
 
-    def news(self) -> list[Message]:
+    def messages(self) -> list[Message]:
         found = []
         while not self._inbox.empty():
             found.append(self._inbox.get()())
         return [message for message in found if message is not None]
 
     @staticmethod
-    def _unheard_of(*_: object) -> Any:
+    def _unexpected_error(*_: object) -> Any:
         pytest.fail("the check failed")
 
 
 @pytest.fixture
-def desk(client: Client) -> Desk:
-    return Desk(client)
+def reader(client: Client) -> Reader:
+    return Reader(client)
 
 
-def test_a_node_that_was_given_to_the_job_before_it_was_seen_takes_part(desk: Desk) -> None:
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    assert desk.open() == [Joined(node="a")]
+def test_a_node_without_holds_is_admitted_when_it_joins(reader: Reader) -> None:
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    assert reader.open() == [Joined(node="a")]
 
 
-def test_a_node_of_which_nobody_has_spoken_yet_is_waited_for(desk: Desk) -> None:
-    desk.arrive()
-    (message,) = desk.open()
+def test_a_node_is_withheld_until_the_arbiter_has_decided(reader: Reader) -> None:
+    reader.join()
+    (message,) = reader.open()
     assert isinstance(message, Withheld)
-    desk.admission.set_holds({"a": NOBODYS})
-    assert desk.news() == [Joined(node="a")]
+    reader.admission.set_holds({"a": NO_HOLDS})
+    assert reader.messages() == [Joined(node="a")]
 
 
-def test_a_node_kept_from_the_job_before_it_was_seen_is_told_with_its_reason(desk: Desk) -> None:
-    desk.admission.set_holds({"a": {Hold.UNAVAILABLE: "it is paused by eva"}})
-    desk.arrive()
-    assert desk.open() == [Withheld(node="a", why="it is paused by eva")]
-    desk.admission.set_holds({"a": NOBODYS})
-    assert desk.news() == [Joined(node="a")]
+def test_a_node_that_was_held_before_it_joined_is_withheld_with_the_reason(reader: Reader) -> None:
+    reader.admission.set_holds({"a": {Hold.UNAVAILABLE: "it is paused by eva"}})
+    reader.join()
+    assert reader.open() == [Withheld(node="a", why="it is paused by eva")]
+    reader.admission.set_holds({"a": NO_HOLDS})
+    assert reader.messages() == [Joined(node="a")]
 
 
 def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tried(_: str) -> tuple[str, ...]:
         marker = tmp_path / "killed"
@@ -99,22 +101,24 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
         return ("1 null",)
 
     monkeypatch.setattr("frontburner.cluster.admission.local_builds", tried)
-    desk.admission.error_of = lambda future, _: future.exception()
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    assert desk.open() == [Joined(node="a")]
+    reader.admission.error_of = lambda future, _: future.exception()
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    assert reader.open() == [Joined(node="a")]
 
 
-def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: str) -> tuple[str, ...]:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
     monkeypatch.setattr("frontburner.cluster.admission.local_builds", broken)
-    desk.admission.error_of = lambda future, _: future.exception()
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    desk.admission.open("1 null")
-    assert desk.news() == [Refused(node="a", reason="A library is missing. Install it.")]
+    reader.admission.error_of = lambda future, _: future.exception()
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    reader.admission.open("1 null")
+    assert reader.messages() == [Refused(node="a", reason="A library is missing. Install it.")]
 
 
 @pytest.fixture
@@ -124,51 +128,55 @@ def texture(tmp_path: Path) -> tuple[Path, SceneFile]:
     return path, manifest_of({1: [str(path)]}, "room.xml").files[0]
 
 
-def look(desk: Desk, file: SceneFile) -> list[Message]:
-    """Have the node look for a file; what is said of it then."""
-    said: list[Message] = []
-    (report,) = desk.admission.reports
-    desk.admission.compare_files([file], build=report.builds[0])
-    while not desk.admission.files_compared:
-        message = desk._inbox.get(timeout=TIMEOUT_S)()
-        said += [message] if message else []
-    return said + desk.news()
+def compare(reader: Reader, file: SceneFile) -> list[Message]:
+    """Have the node compare a file; returns the messages about it."""
+    messages: list[Message] = []
+    (report,) = reader.admission.reports
+    reader.admission.compare_files([file], build=report.builds[0])
+    while not reader.admission.files_compared:
+        message = reader._inbox.get(timeout=TIMEOUT_S)()
+        messages += [message] if message else []
+    return messages + reader.messages()
 
 
-def test_a_node_with_the_same_files_takes_part(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    assert look(desk, texture[1]) == []
-    assert desk.admission.file_differences == {"a": ""}
-    assert desk.open() == [Joined(node="a")]
+def test_a_node_with_the_same_files_is_admitted(reader: Reader, texture: tuple[Path, SceneFile]) -> None:
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    assert compare(reader, texture[1]) == []
+    assert reader.admission.file_differences == {"a": ""}
+    assert reader.open() == [Joined(node="a")]
 
 
-def test_a_node_with_other_files_waits_until_they_were_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+def test_a_node_with_different_files_waits_until_the_scene_was_sent(
+    reader: Reader, texture: tuple[Path, SceneFile]
+) -> None:
     texture[0].unlink()
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    look(desk, texture[1])
-    (message,) = desk.open()
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    compare(reader, texture[1])
+    (message,) = reader.open()
     assert isinstance(message, Withheld)
     assert f"{texture[0]} isn't there" in message.why
-    assert desk.admission.refused == ()
-    desk.admission.ignore_files()
-    assert desk.news() == [Joined(node="a")]
+    assert reader.admission.refused == ()
+    reader.admission.ignore_files()
+    assert reader.messages() == [Joined(node="a")]
 
 
-def test_a_node_with_other_files_is_refused_where_none_are_sent(desk: Desk, texture: tuple[Path, SceneFile]) -> None:
+def test_a_node_with_different_files_is_refused_where_the_scene_is_not_sent(
+    reader: Reader, texture: tuple[Path, SceneFile]
+) -> None:
     texture[0].write_bytes(b"iron bars")
-    desk.admission.strict, desk.admission.scene = True, "/s/room.xml"
-    desk.admission.set_holds({"a": NOBODYS})
-    desk.arrive()
-    look(desk, texture[1])
-    (message,) = desk.open()
+    reader.admission.strict, reader.admission.scene = True, "/s/room.xml"
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    compare(reader, texture[1])
+    (message,) = reader.open()
     assert isinstance(message, Refused)
     assert f"room.xml isn't the same on a as where the job comes from: {texture[0]} has 9 bytes here" in message.reason
-    assert desk.admission.refused == ("a",)
+    assert reader.admission.refused == ("a",)
 
 
-def test_an_answer_whose_node_is_gone_since_is_asked_for_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_whose_result_was_lost_is_repeated(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = [TimeoutError("timed out after 10 s.")]
     result = Future.result
 
@@ -178,8 +186,8 @@ def test_an_answer_whose_node_is_gone_since_is_asked_for_again(desk: Desk, monke
         return result(future, timeout)
 
     monkeypatch.setattr(Future, "result", once_lost)
-    desk.admission.error_of = lambda *_: UnitFailed(reason="", remedy="", retryable=True, unit="", node="a")
-    desk.arrive()
+    reader.admission.error_of = lambda *_: UnitFailed(reason="", remedy="", retryable=True, unit="", node="a")
+    reader.join()
     assert not lost
-    (report,) = desk.admission.reports
+    (report,) = reader.admission.reports
     assert report.builds

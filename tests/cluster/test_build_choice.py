@@ -1,4 +1,4 @@
-"""A job's build is the one most nodes have; without any the true cause is told."""
+"""A job uses the build most nodes have; without any, the first node's reason is reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_build_most_nodes_have_is_chosen() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_among_equals_the_one_that_nodes_like_best_is_chosen(first: int) -> None:
+def test_of_equally_frequent_builds_the_preferred_one_is_chosen(first: int) -> None:
     reports = [report("a", FAST, SLOW), report("b", FAST, SLOW)]
     assert choose_build([reports[first], reports[1 - first]], "mitsuba") == FAST
     assert choose_build([report("a", SLOW, FAST), report("b", SLOW, FAST)], "mitsuba") == SLOW

@@ -1,4 +1,4 @@
-"""Clocks that are set while jobs run: Dask goes on as before, and nobody is taken for silent, or for alive."""
+"""Clocks that are set while jobs run: Dask continues, and nobody is wrongly taken for dead or alive."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ HOUR_S = 3600.0
 
 @dataclass(slots=True)
 class Clocks:
-    """Both clocks of a machine."""
+    """The wall clock and the steady clock of a machine."""
 
     wall_s: float = 1e9
     steady_s: float = 50.0
 
-    def passes(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.wall_s += seconds
         self.steady_s += seconds
 
@@ -54,18 +54,18 @@ class Clocks:
 
 
 @pytest.mark.parametrize("moved_s", [HOUR_S, -HOUR_S, 10.0])
-def test_a_clock_that_is_set_is_noticed_once(moved_s: float) -> None:
+def test_a_clock_that_is_set_is_detected_once(moved_s: float) -> None:
     clocks = Clocks()
     wall = clocks.wall
-    clocks.passes(1000)
+    clocks.advance(1000)
     assert wall.moved_s() == 0
     clocks.wall_s += moved_s
     assert wall.moved_s() == pytest.approx(moved_s)
-    clocks.passes(7)
+    clocks.advance(7)
     assert wall.moved_s() == 0
 
 
-def test_a_clock_that_is_corrected_little_by_little_is_followed_when_it_adds_up() -> None:
+def test_small_corrections_of_a_clock_are_followed_when_they_add_up() -> None:
     clocks = Clocks()
     wall, found = clocks.wall, 0.0
     for _ in range(100):
@@ -75,7 +75,7 @@ def test_a_clock_that_is_corrected_little_by_little_is_followed_when_it_adds_up(
 
 
 class ShiftedTime:
-    """The time of Tornado and Dask, which both take from the clock on the wall."""
+    """The time of Tornado and Dask, which both use the wall clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shift_s = 0.0
@@ -91,8 +91,8 @@ class ShiftedTime:
         return ClockJump(wall=self.now)
 
 
-def on_dask(act: Callable[[Scheduler, Worker], Awaitable[None]]) -> None:
-    """Act with a scheduler and a worker that beats ten times a second."""
+def with_dask(act: Callable[[Scheduler, Worker], Awaitable[None]]) -> None:
+    """Run a test with a scheduler and a worker that sends ten heartbeats a second."""
 
     async def run() -> None:
         async with (
@@ -104,38 +104,38 @@ def on_dask(act: Callable[[Scheduler, Worker], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-async def comes(condition: Callable[[], Any]) -> None:
-    """Wait for something that Dask brings about."""
+async def wait_until(condition: Callable[[], Any]) -> None:
+    """Wait for something that Dask does."""
     async with asyncio.timeout(TIMEOUT_S):
         while not condition():
             await asyncio.sleep(0.02)
 
 
-async def beat(scheduler: Scheduler) -> None:
-    """Wait until the worker is heard of."""
+async def heartbeat(scheduler: Scheduler) -> None:
+    """Wait for a heartbeat of the worker."""
     (state,) = scheduler.workers.values()
     before = state.last_seen
-    await comes(lambda: state.last_seen != before)
+    await wait_until(lambda: state.last_seen != before)
 
 
-def test_a_worker_beats_on_when_its_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_sends_heartbeats_after_its_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     shifted = ShiftedTime(monkeypatch)
 
     async def act(scheduler: Scheduler, worker: Worker) -> None:
         watch = ClockJumpWatch(server=worker, clock=shifted.wall)
-        await beat(scheduler)
+        await heartbeat(scheduler)
         shifted.shift_s = -HOUR_S
         due_s = worker.periodic_callbacks["heartbeat"]._next_timeout
         assert due_s > shifted.now() + HOUR_S / 2, "Dask copes by itself now: clock_jump.py can be deleted"
         watch.check()
-        for _ in range(3):  # one was under way
-            await beat(scheduler)
+        for _ in range(3):  # one was in flight
+            await heartbeat(scheduler)
 
-    on_dask(act)
+    with_dask(act)
 
 
 @pytest.mark.parametrize("moved_s", [HOUR_S, -HOUR_S])
-def test_no_worker_is_taken_for_silent_because_the_scheduler_s_clock_is_set(
+def test_no_worker_is_taken_for_dead_because_the_clock_of_the_scheduler_is_set(
     monkeypatch: pytest.MonkeyPatch, moved_s: float
 ) -> None:
     shifted = ShiftedTime(monkeypatch)
@@ -156,13 +156,13 @@ def test_no_worker_is_taken_for_silent_because_the_scheduler_s_clock_is_set(
         (state,) = scheduler.workers.values()
         state.last_seen -= HOUR_S / 2
         await scheduler.periodic_callbacks[WORKER_TTL].callback()
-        assert silent == [worker.address], "who is silent is still found"
+        assert silent == [worker.address], "a silent worker is still found"
         watch.cancel()
 
-    on_dask(act)
+    with_dask(act)
 
 
-def test_a_stream_that_waits_for_a_moment_of_the_old_clock_sends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_waits_for_a_time_of_the_old_clock_sends_on(monkeypatch: pytest.MonkeyPatch) -> None:
     shifted = ShiftedTime(monkeypatch)
 
     async def act(scheduler: Scheduler, worker: Worker) -> None:
@@ -170,13 +170,13 @@ def test_a_stream_that_waits_for_a_moment_of_the_old_clock_sends_on(monkeypatch:
         worker.batched_stream.next_deadline = shifted.now() + HOUR_S  # what the clock's step makes of some milliseconds
         worker.batched_stream.send({"op": "log-event", "topic": "here", "msg": 1})
         for _ in range(3):
-            await beat(scheduler)
+            await heartbeat(scheduler)
         assert not scheduler.get_events("here")
         shifted.shift_s = -HOUR_S
         watch.check()
-        await comes(lambda: scheduler.get_events("here"))
+        await wait_until(lambda: scheduler.get_events("here"))
 
-    on_dask(act)
+    with_dask(act)
 
 
 def test_a_gap_over_which_a_node_s_clock_was_set_teaches_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Clocks are compared as well as the network allows, and no better."""
+"""Clocks are compared within the accuracy of the network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from tasks.node.readiness import Grade
 
-SURE = ClockSkew(ahead_s=0.0, error_s=0.0)
+EXACT = ClockSkew(ahead_s=0.0, error_s=0.0)
 
 
-def test_the_quickest_answer_counts_and_is_halved() -> None:
+def test_the_fastest_reading_counts_and_is_halved() -> None:
     slow = Reading(asked_s=100.0, remote_s=109.0, answered_s=108.0)
     quick = Reading(asked_s=110.0, remote_s=115.2, answered_s=110.4)
     found = clock_skew([slow, quick])
@@ -28,14 +28,14 @@ def test_the_quickest_answer_counts_and_is_halved() -> None:
         (-86400.0, Grade.FAILS, "Its clock is 24 hours behind the scheduler's."),
     ],
 )
-def test_a_wrong_clock_is_told_with_its_error(ahead_s: float, grade: Grade, words: str) -> None:
-    check = clock_check(ClockSkew(ahead_s=ahead_s, error_s=0.0), SURE)
+def test_a_wrong_clock_is_reported_with_its_skew(ahead_s: float, grade: Grade, words: str) -> None:
+    check = clock_check(ClockSkew(ahead_s=ahead_s, error_s=0.0), EXACT)
     assert (check.grade, check.reason) == (grade, words)
 
 
-def test_two_clocks_that_are_wrong_alike_agree() -> None:
+def test_two_clocks_with_the_same_skew_agree() -> None:
     assert clock_check(ClockSkew(ahead_s=500.0, error_s=0.0), ClockSkew(ahead_s=500.1, error_s=0.0)).grade is Grade.OK
 
 
-def test_what_the_network_may_have_done_is_no_fault_of_the_clock() -> None:
+def test_a_skew_within_the_error_of_the_network_passes() -> None:
     assert clock_check(ClockSkew(ahead_s=12.0, error_s=8.0), ClockSkew(ahead_s=0.0, error_s=4.0)).grade is Grade.OK

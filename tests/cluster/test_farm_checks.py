@@ -1,4 +1,4 @@
-"""Nodes of a real scheduler are checked, compared with each other, and what is wrong with them is kept with them."""
+"""Nodes of a real scheduler are checked and compared, and the arbiter keeps their problems."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield client
 
 
-def kept(client: Client) -> dict[str, dict[str, Any]]:
+def nodes_of(client: Client) -> dict[str, dict[str, Any]]:
     return {node["name"]: node for node in ask(client, "snapshot")["nodes"]}
 
 
@@ -41,7 +41,7 @@ def node(name: str, *, build: str = "", scene: str = "") -> Readiness:
     return Readiness(node=name, host=name, checks=checks, builds={"blender": (build,)} if build else {}, scene=scene)
 
 
-def test_every_node_is_checked_and_what_passed_is_known_from_then_on(client: Client, tmp_path: Path) -> None:
+def test_every_node_is_checked_and_the_arbiter_learns_its_renderers(client: Client, tmp_path: Path) -> None:
     scene = tmp_path / "scene.json"
     scene.write_text("{}")
     found = FarmCheck(client=client).nodes(CheckRequest(renderers=("null",), measure=False, scene=str(scene)))
@@ -51,13 +51,13 @@ def test_every_node_is_checked_and_what_passed_is_known_from_then_on(client: Cli
         names = [check.name for check in readiness.checks]
         assert {"memory", "null", "scene", "clock", "versions"} <= set(names)
         assert abs(float((readiness.of("clock") or readiness.checks[0]).value.split(" s")[0])) < 1
-    assert {name: (one["renders"], one["problems"]) for name, one in kept(client).items()} == {
+    assert {name: (one["renders"], one["problems"]) for name, one in nodes_of(client).items()} == {
         "0": (["null"], []),
         "1": (["null"], []),
     }
 
 
-def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_job(
+def test_the_arbiter_keeps_problems_of_a_node_but_not_those_of_a_job(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -66,14 +66,14 @@ def test_what_is_wrong_with_a_node_is_kept_with_it_but_not_what_is_wrong_with_a_
     (readiness,) = FarmCheck(client=client).nodes(inquiry, ["1"])
     assert [check.name for check in readiness.problems] == ["cache folder", "store"]
     reason = f"cache folder: The cache folder {tmp_path / 'file' / 'frontburner'} isn't a folder."
-    assert kept(client)["1"]["problems"] == [reason]
-    assert kept(client)["0"]["problems"] == []
+    assert nodes_of(client)["1"]["problems"] == [reason]
+    assert nodes_of(client)["0"]["problems"] == []
     monkeypatch.delenv("XDG_CACHE_HOME")
     FarmCheck(client=client).nodes(NULL, ["1"])
-    assert kept(client)["1"]["problems"] == []
+    assert nodes_of(client)["1"]["problems"] == []
 
 
-def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
+def test_a_node_that_cannot_be_checked_is_reported_and_the_others_are_checked(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other_version(inquiry: CheckRequest) -> dict[str, Any]:
@@ -90,12 +90,12 @@ def test_a_node_that_cannot_be_checked_is_told_and_the_others_are_checked(
     assert second.ok
 
 
-def test_there_is_no_node_of_that_name(client: Client) -> None:
+def test_an_unknown_node_is_an_error(client: Client) -> None:
     with pytest.raises(FrontburnerError, match=r"No node is called n9\. There are 0, 1\."):
         FarmCheck(client=client).nodes(NULL, ["n9"])
 
 
-def test_a_machine_that_is_no_node_yet_is_held_against_the_farm(client: Client) -> None:
+def test_a_machine_that_is_no_node_yet_is_compared_with_the_farm(client: Client) -> None:
     address = client.scheduler.address
     assert [check.grade for check in scheduler_checks(address, versions())] == [Grade.OK] * 3
     other = scheduler_checks(address, {**versions(), "python": "3.9"})
@@ -103,13 +103,13 @@ def test_a_machine_that_is_no_node_yet_is_held_against_the_farm(client: Client) 
     assert problem.reason.startswith("Its versions aren't those of the scheduler's machine: python 3.9 instead of ")
 
 
-def test_a_scheduler_that_is_not_there_is_told() -> None:
+def test_a_scheduler_that_does_not_answer_is_reported() -> None:
     (check,) = scheduler_checks("tcp://127.0.0.1:1", versions())
     assert "The scheduler tcp://127.0.0.1:1 doesn't answer" in check.reason
     assert "frontburner farm start" in check.remedy
 
 
-def test_a_beacon_is_there_while_nodes_look_and_gone_afterwards(tmp_path: Path) -> None:
+def test_the_probe_of_a_store_is_deleted_afterwards(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     with store_probe(store.url) as key:
         assert store.exists(key)
@@ -121,13 +121,13 @@ def test_a_machine_checks_one_of_its_nodes_at_a_time() -> None:
     assert [[one["name"] for one in wave] for wave in waves(nodes)] == [["a1", "b1"], ["a2", "b2"], ["a3"]]
 
 
-def test_a_scene_that_is_another_one_than_elsewhere_is_told() -> None:
+def test_a_scene_that_differs_from_most_nodes_is_reported() -> None:
     found = compare_nodes([node("a", scene="1111111111"), node("b", scene="2222222222"), node("c", scene="1111111111")])
     assert [one.ok for one in found] == [True, False, True]
     assert found[1].problems[0].reason == "Its scene is another one: 22222222, and 11111111 on most machines."
 
 
-def test_a_scene_that_is_another_one_than_here_is_told_of_every_node() -> None:
+def test_a_scene_that_differs_from_the_local_one_is_reported() -> None:
     found = compare_nodes([node("a", scene="1111111111"), node("b", scene="2222222222")], scene="2222222222")
     assert [one.ok for one in found] == [False, True]
     assert found[0].problems[0].reason == "Its scene is another one: 11111111, and 22222222 here."

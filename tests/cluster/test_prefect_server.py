@@ -1,4 +1,4 @@
-"""The embedded Prefect server is kept alive, its database is kept, and never shared by two commands."""
+"""The embedded Prefect server is restarted when it dies; its database is kept, and never shared by two commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ with _database(Path(sys.argv[1])) as folder:
 """
 
 
-def test_a_second_command_gets_a_passing_database(tmp_path: Path) -> None:
+def test_a_second_command_gets_a_temporary_database(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     with subprocess.Popen(
         [sys.executable, "-c", _OTHER, str(tmp_path)],
@@ -37,16 +37,16 @@ def test_a_second_command_gets_a_passing_database(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline().strip() == str(tmp_path / "prefect")
-        with _database(tmp_path) as passing:
-            assert passing.is_dir()
-            assert passing.parent != tmp_path
-        assert not passing.exists()
+        with _database(tmp_path) as temporary:
+            assert temporary.is_dir()
+            assert temporary.parent != tmp_path
+        assert not temporary.exists()
         other.kill()
     with _database(tmp_path) as kept:
         assert kept == tmp_path / "prefect"
 
 
-def test_the_port_of_a_server_that_is_to_come_is_given_to_nobody_else() -> None:
+def test_a_reserved_port_is_given_to_nobody_but_the_server() -> None:
     with reserved_port() as port:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", port))
@@ -57,7 +57,7 @@ def test_the_port_of_a_server_that_is_to_come_is_given_to_nobody_else() -> None:
             client.connect(("127.0.0.1", port))
 
 
-def test_a_server_that_is_killed_is_started_again_with_what_it_knew(
+def test_a_server_that_is_killed_is_restarted_with_its_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))

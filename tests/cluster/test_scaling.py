@@ -1,4 +1,4 @@
-"""A cluster has as many nodes as end the work in time, and none that has nothing to do."""
+"""A cluster has as many nodes as finish the work in time, and none without work."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def job(
 
 
 @pytest.mark.parametrize(
-    ("jobs", "there", "wanted"),
+    ("jobs", "current", "needed"),
     [
         ([], 3, 0),
-        ([job()], 0, 1),  # nothing is known yet: one to find out
-        ([job()], 3, 3),  # and those that are there stay
+        ([job()], 0, 1),  # nothing is known yet: start with one
+        ([job()], 3, 3),  # and keep those that have joined
         ([job(600.0)], 1, 10),
         ([job(601.0)], 1, 11),
         ([job(600.0, most=4)], 1, 4),
         ([job(600.0), job(120.0)], 2, 12),
-        ([job(30.0, busy=4)], 4, 4),  # what is begun is ended
-        ([job(1.0, busy=2, exhausted=True)], 8, 2),  # the tail needs fewer
+        ([job(30.0, busy=4)], 4, 4),  # nodes that render are kept
+        ([job(1.0, busy=2, exhausted=True)], 8, 2),  # the last units need fewer
         ([job(0.0, exhausted=True)], 8, 1),  # pictures are still finished
     ],
 )
-def test_nodes_for(jobs: list[dict[str, Any]], there: int, wanted: int) -> None:
-    assert nodes_for(jobs, current=there, end_within_s=MINUTE_S) == wanted
+def test_nodes_for(jobs: list[dict[str, Any]], current: int, needed: int) -> None:
+    assert nodes_for(jobs, current=current, end_within_s=MINUTE_S) == needed
 
 
 JOBS = some.lists(
@@ -52,10 +52,10 @@ JOBS = some.lists(
 )  # fmt: skip
 
 
-@given(jobs=JOBS, there=some.integers(0, 100))
-def test_no_node_that_renders_is_one_too_many(jobs: list[dict[str, Any]], there: int) -> None:
+@given(jobs=JOBS, current=some.integers(0, 100))
+def test_nodes_that_render_are_always_needed(jobs: list[dict[str, Any]], current: int) -> None:
     busy = sum(min(each["busy"], each["max_nodes"] or each["busy"]) for each in jobs)
-    assert nodes_for(jobs, current=there, end_within_s=MINUTE_S) >= busy
+    assert nodes_for(jobs, current=current, end_within_s=MINUTE_S) >= busy
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Hours of nodes: over midnight, over the week's end, and as they are written."""
+"""Working hours of nodes: past midnight, past the end of the week, and their notation."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def test_nights_and_weekends(moment: str, is_open: bool) -> None:
 
 
 @given(hours)
-def test_hours_read_as_they_are_written(found: WorkingHours) -> None:
+def test_formatted_hours_parse_to_the_same_hours(found: WorkingHours) -> None:
     again = parse_hours(format_hours(found))
     minutes = [MONDAY + timedelta(minutes=minute) for minute in range(0, WEEK_MIN, 7)]
     assert [again.contain(moment) for moment in minutes] == [found.contain(moment) for moment in minutes]
 
 
 @given(hours, st.integers(0, 6), st.integers(0, DAY_MIN - 1))
-def test_a_moment_is_in_the_hours_when_a_minute_of_a_span_is(found: WorkingHours, day: int, minute: int) -> None:
-    """Against the minutes of the week, each span laid down from each of its days' starts."""
+def test_a_time_is_in_the_hours_when_a_span_covers_it(found: WorkingHours, day: int, minute: int) -> None:
+    """Against the minutes of the week, each span laid out from each of its days."""
     covered = set()
     for span in found.spans:
         length = (span.stop_min - span.start_min - 1) % DAY_MIN + 1
@@ -61,7 +61,7 @@ def test_a_moment_is_in_the_hours_when_a_minute_of_a_span_is(found: WorkingHours
 
 
 @given(hours, moments)
-def test_nothing_changes_before_the_next_change(found: WorkingHours, moment: datetime) -> None:
+def test_nothing_changes_before_next_change(found: WorkingHours, moment: datetime) -> None:
     change = found.next_change(moment)
     ends = change or moment + timedelta(days=8)
     step = max(timedelta(minutes=1), (ends - moment) / 50)
@@ -79,6 +79,6 @@ def test_no_hours_are_all_hours() -> None:
 @pytest.mark.parametrize(
     "text", ["monday", "mon-fry", "mon 25:00-26:00", "mon 19:00", "19-07", "mon 19:60-20:00", ",mon"]
 )
-def test_what_cannot_be_read_is_said(text: str) -> None:
+def test_hours_that_cannot_be_parsed_are_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"can't be read|not a day|not a time"):
         parse_hours(text)

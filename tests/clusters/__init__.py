@@ -1,1 +1,1 @@
-"""Clusters that others keep, kept here for a test: a Slurm cluster of this one machine, an SSH server."""
+"""Tests of clusters, each started here for the test: a Slurm cluster of this one machine, SSH servers, local nodes."""

@@ -1,4 +1,4 @@
-"""Every kind of cluster that can be had on one machine, each as a cluster file and what its programs need."""
+"""Every kind of cluster that can run on one machine, each with its cluster file and environment."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A cluster that somebody keeps.
+class ClusterUnderTest:
+    """A cluster to test.
 
     Parameters
     ----------
     fields
-        Its document, but for how many nodes it has.
+        Its document without the number of nodes.
     environment
-        What programs that use it need besides.
+        Additional variables for programs that use it.
     slurm
         The Slurm cluster, where it is one.
     """
@@ -45,8 +45,8 @@ class Kept:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Studio]:
-    folder = tmp_path / "desk"
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    folder = tmp_path / "studio"
     folder.mkdir()
     studio = Studio(home=tmp_path / "home", folder=folder)
     yield studio
@@ -54,14 +54,14 @@ def desk(tmp_path: Path) -> Iterator[Studio]:
 
 
 @contextmanager
-def _local(folder: Path) -> Iterator[Kept]:
-    yield Kept(fields={"kind": "local", "threads": 1})
+def _local(folder: Path) -> Iterator[ClusterUnderTest]:
+    yield ClusterUnderTest(fields={"kind": "local", "threads": 1})
 
 
 @contextmanager
-def _ssh(folder: Path) -> Iterator[Kept]:
-    if why := sshd.why_not():
-        pytest.skip(why)
+def _ssh(folder: Path) -> Iterator[ClusterUnderTest]:
+    if missing := sshd.missing_requirement():
+        pytest.skip(missing)
     with ExitStack() as running:
         servers = [running.enter_context(sshd.ssh_server(folder / f"machine-{n}")) for n in (1, 2)]
         keys = folder / "keys"
@@ -74,23 +74,23 @@ def _ssh(folder: Path) -> Iterator[Kept]:
             "kind": "ssh", "hosts": hosts, "key": str(servers[0].key), "known_hosts": str(keys), "threads": 1,
             "python": str(_python(folder)),
         }  # fmt: skip
-        yield Kept(fields=fields)
+        yield ClusterUnderTest(fields=fields)
 
 
 @contextmanager
-def _slurm(folder: Path) -> Iterator[Kept]:
-    if why := slurm_cluster.why_not():
-        pytest.skip(why)
+def _slurm(folder: Path) -> Iterator[ClusterUnderTest]:
+    if missing := slurm_cluster.missing_requirement():
+        pytest.skip(missing)
     with slurm_cluster.slurm(folder / "slurm") as cluster:
         fields = {
             "kind": "slurm", "threads": 1, "memory": "1 GB", "queue": slurm_cluster.PARTITION, "walltime": "00:30:00",
             "python": str(_python(folder)),
         }  # fmt: skip
-        yield Kept(fields=fields, environment=cluster.environment, slurm=cluster)
+        yield ClusterUnderTest(fields=fields, environment=cluster.environment, slurm=cluster)
 
 
 def _python(folder: Path) -> Path:
-    """A Python on the machines that has what is tested here."""
+    """A Python for the nodes with the code under test."""
     program = folder / "python"
     program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
     program.chmod(0o755)
@@ -104,6 +104,8 @@ SLOW = ("ssh", "slurm")
 @pytest.fixture(
     scope="session", params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS]
 )
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def tested_cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ClusterUnderTest]:
     with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as cluster:
         yield cluster

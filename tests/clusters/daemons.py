@@ -1,4 +1,4 @@
-"""Daemons that a test starts in the foreground, with what they say in a file, and ends."""
+"""Daemons that a test runs in the foreground, with their output in a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def daemon(
     program = shutil.which(command[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     assert program is not None, f"{command[0]} isn't here"
     name = command[0].rpartition("/")[2]
-    with (folder / f"{name}.said.log").open("ab") as log:
+    with (folder / f"{name}.output.log").open("ab") as log:
         process = subprocess.Popen(
             [program, *command[1:]],
             env={**os.environ, **(environment or {})},

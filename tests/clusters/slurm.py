@@ -1,4 +1,4 @@
-"""A Slurm cluster of this machine alone: its own munge key, ports, folders and daemons, and no word to systemd."""
+"""A Slurm cluster of this machine alone, with its own munge key, ports, folders and daemons, without systemd."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "sinfo")
 PARTITION = "render"
 CPUS = 4
-"""What the node claims to have, whatever the machine has: batch jobs of several nodes must fit beside each other."""
+"""What the node claims to have, whatever the machine has: batch jobs of several nodes must run at the same time."""
 READY_TIMEOUT_S = 600
 
 CONFIGURATION = """
@@ -72,7 +72,7 @@ class Slurm:
         return done.stdout.split("\n")[:-1]
 
 
-def why_not() -> str:
+def missing_requirement() -> str:
     """Why no Slurm cluster can be started here; empty if one can."""
     if os.geteuid() != 0:
         return "only root can run Slurm's daemons for itself"
@@ -115,7 +115,7 @@ def _wait(cluster: Slurm) -> None:
     ends_s = time.monotonic() + READY_TIMEOUT_S
     environment = {**os.environ, **cluster.environment}
     while True:
-        told = subprocess.run(
+        status = subprocess.run(
             ["sinfo", "--noheader", "--format=%T"],
             check=False,
             env=environment,
@@ -123,9 +123,9 @@ def _wait(cluster: Slurm) -> None:
             text=True,
             timeout=30,
         )
-        if told.stdout.strip() == "idle":
+        if status.stdout.strip() == "idle":
             return
-        assert time.monotonic() < ends_s, f"Slurm isn't ready: {told.stdout}{told.stderr}{_logs(cluster.folder)}"
+        assert time.monotonic() < ends_s, f"Slurm isn't ready: {status.stdout}{status.stderr}{_logs(cluster.folder)}"
         time.sleep(0.2)
 
 

@@ -1,4 +1,4 @@
-"""An SSH server on the loopback interface, with keys of its own and a shell for whoever runs the test."""
+"""An SSH server on the loopback interface, with its own keys, for the user who runs the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEPARATION = Path("/run/sshd")
-"""A folder without which the server doesn't start; systemd would make it."""
+"""A folder without which the server doesn't start; systemd would create it."""
 CONFIGURATION = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -37,7 +37,7 @@ LogLevel ERROR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshServer:
-    """A server that runs, and the files with which one logs in."""
+    """A server that runs, and the files to log in with."""
 
     host: str
     port: int
@@ -46,12 +46,12 @@ class SshServer:
     known_hosts: Path
 
 
-def why_not() -> str:
+def missing_requirement() -> str:
     """Why no SSH server can be started here; empty if one can."""
     if os.geteuid() != 0:
         return "only root can run an SSH server for itself"
-    missing = not (shutil.which("sshd", path="/usr/sbin:/usr/bin") and shutil.which("ssh-keygen"))
-    return "sshd of Debian's openssh-server is missing" if missing else ""
+    is_missing = not (shutil.which("sshd", path="/usr/sbin:/usr/bin") and shutil.which("ssh-keygen"))
+    return "sshd of Debian's openssh-server is missing" if is_missing else ""
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     known_hosts.write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
     with daemon(["sshd", "-D", "-e", "-f", str(configuration)], folder) as process:
         until((folder / "sshd.pid").exists)
-        assert process.poll() is None, (folder / "sshd.said.log").read_text()
+        assert process.poll() is None, (folder / "sshd.output.log").read_text()
         yield SshServer(
             host="127.0.0.1", port=port, user=getpass.getuser(), key=folder / "user_key", known_hosts=known_hosts
         )

@@ -1,4 +1,4 @@
-"""What holds for every kind of cluster: nodes come and go with the work, lost ones are replaced, none is left."""
+"""The contract of every kind of cluster: nodes follow the work, lost ones are replaced, none is left behind."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.clusters.conftest import Kept
+    from tests.clusters.conftest import ClusterUnderTest
 
 MOST = 2
-TOPIC = "room-12345678-rehearsal"
+TOPIC = "room-12345678-contract"
 STILL = ("--size", "160x90", "--samples", "16", "--exr", "float", "--formats", "exr")
 
 
 @contextmanager
-def farm(desk: Studio, kept: Kept, **changes: Any) -> Iterator[str]:
-    """A farm of the command's on the cluster; it must end cleanly."""
-    file = kept.file(desk.folder, **changes)
-    with desk.start("farm", "start", "--cluster", file, **kept.environment) as process:
+def farm(studio: Studio, tested_cluster: ClusterUnderTest, **changes: Any) -> Iterator[str]:
+    """Run the command's farm on the cluster; it must end cleanly."""
+    file = tested_cluster.file(studio.folder, **changes)
+    with studio.start("farm", "start", "--cluster", file, **tested_cluster.environment) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip().removeprefix("export FRONTBURNER_SCHEDULER=")
         finally:
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 0, said
+            _, output = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, output
 
 
 def nodes(scheduler: str) -> dict[str, dict[str, Any]]:
@@ -44,9 +44,9 @@ def nodes(scheduler: str) -> dict[str, dict[str, Any]]:
 
 
 def enrol(scheduler: str) -> None:
-    """Have a job take part that nobody renders: only what it says of itself is wanted."""
+    """Enrol a job that nobody renders, to control its demand."""
     terms = {"min_nodes": 0, "max_nodes": None, "groups": (), "local": None}
-    call(scheduler, "enrol", topic=TOPIC, job="room-12345678", client="rehearsal", priority=50, renderer="null",
+    call(scheduler, "enrol", topic=TOPIC, job="room-12345678", client="contract", priority=50, renderer="null",
          host="", terms=terms)  # fmt: skip
 
 
@@ -54,34 +54,34 @@ def update_job(scheduler: str, number: int, **what: Any) -> None:
     call(scheduler, "update_job", topic=TOPIC, number=number, renders={}, **what)
 
 
-def test_nodes_come_with_the_work_and_none_is_left(kept: Kept, desk: Studio) -> None:
+def test_nodes_come_with_the_work_and_none_is_left(tested_cluster: ClusterUnderTest, studio: Studio) -> None:
     before = {process.pid for process in psutil.process_iter()}
-    with farm(desk, kept, max_nodes=MOST, end_within="5m") as scheduler:
+    with farm(studio, tested_cluster, max_nodes=MOST, end_within="5m") as scheduler:
         assert not nodes(scheduler)
-        there = _grown(scheduler)
+        there = _scaled_up(scheduler)
         assert all(node["versions"] and node["threads"] == 1 for node in there.values()), there
-    until(lambda: not desk.processes())
-    if kept.fields["kind"] != "local":  # nodes whose environment isn't the desk's
+    until(lambda: not studio.processes())
+    if tested_cluster.fields["kind"] != "local":  # nodes whose environment isn't the studio's
         until(lambda: not [p for p in psutil.process_iter() if p.pid not in before and _is_of_a_node(p)])
-    if slurm := kept.slurm:
+    if slurm := tested_cluster.slurm:
         until(lambda: not slurm.jobs())
 
 
 @pytest.mark.slow
-def test_nodes_go_when_there_is_nothing_more_for_them(kept: Kept, desk: Studio) -> None:
-    with farm(desk, kept, max_nodes=MOST, end_within="5m") as scheduler:
-        _grown(scheduler)
+def test_nodes_go_when_there_is_nothing_more_for_them(tested_cluster: ClusterUnderTest, studio: Studio) -> None:
+    with farm(studio, tested_cluster, max_nodes=MOST, end_within="5m") as scheduler:
+        _scaled_up(scheduler)
         update_job(scheduler, 2, exhausted=True, work_s=0.0)
         until(lambda: len(nodes(scheduler)) == 1)  # something may still be finished
         call(scheduler, "withdraw", topic=TOPIC)
         until(lambda: not nodes(scheduler))
-        if slurm := kept.slurm:
+        if slurm := tested_cluster.slurm:
             until(lambda: not slurm.jobs())
 
 
 @pytest.mark.slow
-def test_a_node_that_is_lost_is_replaced(kept: Kept, desk: Studio) -> None:
-    with farm(desk, kept, nodes=1) as scheduler:
+def test_a_node_that_is_lost_is_replaced(tested_cluster: ClusterUnderTest, studio: Studio) -> None:
+    with farm(studio, tested_cluster, nodes=1) as scheduler:
         first = until(lambda: nodes(scheduler))
         (address,) = (node["address"] for node in first.values())
         _node_at(address).kill()
@@ -89,20 +89,22 @@ def test_a_node_that_is_lost_is_replaced(kept: Kept, desk: Studio) -> None:
 
 
 @pytest.mark.slow
-def test_a_still_is_what_it_is_on_this_machine(kept: Kept, desk: Studio, here: Path, prefect: dict[str, str]) -> None:
-    file = kept.file(desk.folder, nodes=MOST)
-    report = desk.render(
-        ROOT / "scenes" / "interior.xml", *STILL, "--out", desk.folder / "there", "--cluster", file,
-        **kept.environment, **prefect,
+def test_a_still_is_what_it_is_on_this_machine(
+    tested_cluster: ClusterUnderTest, studio: Studio, here: Path, prefect: dict[str, str]
+) -> None:
+    file = tested_cluster.file(studio.folder, nodes=MOST)
+    report = studio.render(
+        ROOT / "scenes" / "interior.xml", *STILL, "--out", studio.folder / "there", "--cluster", file,
+        **tested_cluster.environment, **prefect,
     )  # fmt: skip
     assert report["units"] >= MOST
-    ours, theirs = (pixels(folder / "interior.exr") for folder in (here, desk.folder / "there"))
+    ours, theirs = (pixels(folder / "interior.exr") for folder in (here, studio.folder / "there"))
     assert ours.std() > 0.05
     np.testing.assert_array_equal(theirs, ours)
 
 
-def _grown(scheduler: str) -> dict[str, dict[str, Any]]:
-    """Have a job want more nodes than there may be; returns those that came."""
+def _scaled_up(scheduler: str) -> dict[str, dict[str, Any]]:
+    """Have a job demand more nodes than allowed; returns those that joined."""
     enrol(scheduler)
     until(lambda: len(nodes(scheduler)) == 1)  # nothing is known of the job: it begins with one
     update_job(scheduler, 1, exhausted=False, work_s=50_000.0)
