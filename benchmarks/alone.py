@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.renderers.mitsuba.builds import survey
+from tasks.renderers.mitsuba.builds import check_builds
 from tasks.scene import animation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, required=True)
     parser.add_argument("--frames", type=int, default=1)
     given = parser.parse_args()
-    check = next(check for check in survey() if check.ok)
+    check = next(check for check in check_builds() if check.ok)
     if check.library:
         os.environ["DRJIT_LIBLLVM_PATH"] = check.library
     import drjit as dr

@@ -1,14 +1,19 @@
-"""SHA-256 of files, worked out again only when a file's size or time of modification changes."""
+"""SHA-256 of files, and of a scene's files together."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file. Raises `OSError` as reading it does."""
+    """SHA-256 (hex) of a file, cached while its size and time of modification stay. Raises `OSError`."""
     stat = path.stat()
     return _sha256(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
@@ -17,3 +22,16 @@ def file_sha256(path: Path) -> str:
 def _sha256(path: str, size: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def scene_digest(scene: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over the contents of a scene's files and their names relative to its folder."""
+    return named_files_digest((Path(os.path.relpath(path, scene.parent)).as_posix(), path) for path in files)
+
+
+def named_files_digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over the contents of files and the names a scene knows them by."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files):
+        digest.update(f"{name}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()

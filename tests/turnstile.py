@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tasks.renderers.held import OPEN, place_of_held
+from tasks.renderers.null import RELEASE_ALL, held_folder
 from tests.end_to_end.conftest import until
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class Turnstile:
     def open(self) -> None:
         """Let all through from now on."""
         self._place.mkdir(exist_ok=True)
-        (self._place / OPEN).touch()
+        (self._place / RELEASE_ALL).touch()
 
     @property
     def _place(self) -> Path:
-        return place_of_held(self.scene)
+        return held_folder(self.scene)
 
     def _waiting(self) -> list[psutil.Process]:
         found = []

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.identity import HOW_FIELDS
 from frontburner.jobs.job import RenderJob
-from tasks.renderers import RENDERERS
-from tasks.renderers.files import SUFFIXES
+from tasks.renderers import RENDERERS, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +90,7 @@ def capabilities() -> str:
         suffixes = ", ".join(f"`{suffix}`" for suffix, owner in SUFFIXES.items() if owner == name)
         for build in BUILDS[name]:
             can = adapter.capabilities(build)
-            most = "the scene's own" if can.most_samples == 1 else str(can.most_samples or "any")
+            most = "the scene's own" if can.max_samples == 1 else str(can.max_samples or "any")
             aovs = ", ".join(sorted(can.aovs))
             cells = (_yes(can.exact_regions), _yes(can.exact_samples), most, aovs, _yes(can.costs))
             rows.append(_row((name, f"`{build}`", suffixes, *cells)))

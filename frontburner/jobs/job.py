@@ -45,8 +45,7 @@ from storage.view import View
 from tasks.job_context import TransferMode
 from tasks.limits import Limits
 from tasks.picture.movie import Codec
-from tasks.renderers import RENDERERS
-from tasks.renderers.files import renderer_for
+from tasks.renderers import RENDERERS, renderer_for
 from tasks.spec import Aov
 
 MAX_SAMPLES = 1_048_576

@@ -189,10 +189,10 @@ def _check_scene(job: RenderJob, info: SceneInfo, capabilities: Capabilities) ->
     if missing:
         known = ", ".join(sorted(capabilities.aovs)) or "none"
         problems.append(f"aovs: {job.renderer_name} has no {', '.join(missing)}. It has {known}.")
-    if job.samples and job.samples > (capabilities.most_samples or job.samples):
-        most = f"takes at most {capabilities.most_samples} a pixel"
+    if job.samples and job.samples > (capabilities.max_samples or job.samples):
+        most = f"takes at most {capabilities.max_samples} a pixel"
         fixed = "samples as the scene says. Leave samples empty"
-        problems.append(f"samples: {job.renderer_name} {fixed if capabilities.most_samples == 1 else most}.")
+        problems.append(f"samples: {job.renderer_name} {fixed if capabilities.max_samples == 1 else most}.")
     numbered = {str(number) for number in range(len(info.cameras))}
     if job.camera and job.camera not in numbered.union(info.cameras):
         problems.append(f"camera: '{job.camera}' is not in the scene. It has {', '.join(info.cameras) or 'none'}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from frontburner.jobs.frames import parse_frames
 from frontburner.jobs.job import JobRefused
 from tasks.errors import SceneError
-from tasks.renderers.files import frames_of
+from tasks.renderers import frames_of
 from tasks.scene import animation
 from tasks.scene.frame_scenes import FrameScene, Parameters
 

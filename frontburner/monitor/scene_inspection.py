@@ -13,7 +13,7 @@ from frontburner.monitor.requests import RequestRefused
 from storage.errors import FrontburnerError
 from tasks.errors import NodeNotReady
 from tasks.node.renderer_process import RendererProcess
-from tasks.renderers.files import SUFFIXES
+from tasks.renderers import SUFFIXES
 from tasks.scene.frame_scenes import SceneQuery, builds, inspect_frames
 
 if TYPE_CHECKING:

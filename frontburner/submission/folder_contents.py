@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.job import JobRefused
 from frontburner.jobs.job_files import is_job_file, read_document
-from tasks.renderers.files import SUFFIXES
+from tasks.renderers import SUFFIXES
 from tasks.scene.animation import KEYS_SUFFIX, frames_on_disk, is_numbered, keys_path, scene_at
 
 if TYPE_CHECKING:

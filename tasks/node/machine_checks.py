@@ -32,16 +32,16 @@ def machine_checks(*, threads: int, logs: Path) -> list[Check]:
     logs
         Folder of the node's logs.
     """
-    folders = {**places.surroundings(), "log folder": logs}
+    folders = {**places.standard_folders(), "log folder": logs}
     return [_cores(threads), _memory(), *(folder_check(name, path) for name, path in folders.items()), _files()]
 
 
 def folder_check(name: str, folder: Path) -> Check:
     """Check that a folder can be written and has room."""
-    trouble = places.trouble_at(name, folder, room_bytes=REQUIRED_DISK_BYTES)
+    trouble = places.folder_fault(name, folder, room_bytes=REQUIRED_DISK_BYTES)
     if trouble:
         return Check(name=name, grade=Grade.FAILS, reason=_sentence(trouble.cause), remedy=trouble.remedy)
-    free = shutil.disk_usage(places.nearest(folder)).free
+    free = shutil.disk_usage(places.nearest_existing(folder)).free
     value = f"{folder}, {_gib(free)} free"
     if free < ENOUGH_DISK_BYTES:
         reason = f"The {name} {folder} has only {_gib(free)} left."

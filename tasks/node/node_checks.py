@@ -23,13 +23,13 @@ from tasks.node.readiness import Check, Grade, Readiness
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.versions import versions
 from tasks.renderers import RENDERERS, renderer, renderer_for
-from tasks.renderers.diagnosis import Ending, places, why
-from tasks.renderers.trial import watched
+from tasks.renderers.diagnosis import ProgramExit, diagnose, places
+from tasks.renderers.trial import recorded_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tasks.renderers.trial import Tried
+    from tasks.renderers.trial import TrialRecord
 
 RENDERER_TIMEOUT_S = 900.0
 _REHEARSAL = "null"
@@ -72,7 +72,7 @@ class RendererTrial:
 
     builds: tuple[str, ...] = ()
     error: NodeNotReady | None = None
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[TrialRecord, ...] = ()
 
     @property
     def speed(self) -> float | None:
@@ -176,12 +176,12 @@ def check_scene(scene: str, builds: Mapping[str, Sequence[str]]) -> tuple[Check,
 def _try_renderer(name: str, afresh: bool, measure: bool) -> RendererTrial:  # noqa: FBT001 - called in the process
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
-    with watched(afresh=afresh, measure=measure) as notes:
+    with recorded_trials(afresh=afresh, measure=measure) as records:
         try:
             builds = renderer(name).builds()
         except NodeNotReady as error:
-            return RendererTrial(error=error, tried=tuple(notes))
-        return RendererTrial(builds=builds, tried=tuple(notes))
+            return RendererTrial(error=error, tried=tuple(records))
+        return RendererTrial(builds=builds, tried=tuple(records))
 
 
 @contextmanager
@@ -207,7 +207,7 @@ def _try_in_process(
         return process.call(_try_renderer, name, afresh, measure, timeout_s=RENDERER_TIMEOUT_S, name=name)
     except FrontburnerError as error:
         last_words = getattr(error, "last_words", "")
-        finding = why(Ending(code=1, said=last_words), ()) if last_words else None
+        finding = diagnose(ProgramExit(code=1, output=last_words), ()) if last_words else None
         reason = f"{error.reason.rstrip('.')}: {finding.cause}." if finding else error.reason
         return FrontburnerError(reason=reason, remedy=(finding.remedy if finding else "") or error.remedy)
 
@@ -258,7 +258,7 @@ def _renderer_of(scene: str) -> str:
 
 
 def _unreadable(path: Path) -> Check | None:
-    closed = places.forbidden(path)
+    closed = places.read_fault(path)
     if closed:
         return _scene_fails(f"The scene can't be read: {closed.cause}.", closed.remedy)
     if not path.is_file():

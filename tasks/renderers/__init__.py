@@ -1,26 +1,36 @@
-"""The table of renderers: one adapter each. Importing it loads no renderer."""
+"""The renderers: an adapter each, found by name or by a scene file's suffix. Importing this loads no renderer."""
 
 from __future__ import annotations
 
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from tasks.renderers.blender.adapter import Blender
-from tasks.renderers.files import renderer_for
 from tasks.renderers.isa import isa
 from tasks.renderers.max3ds.adapter import Max3ds
 from tasks.renderers.mitsuba.adapter import Mitsuba
 from tasks.renderers.null import Null
 from tasks.renderers.povray.adapter import PovRay
+from tasks.renderers.povray.options import options_of
 from tasks.renderers.specimen import Specimen
 from tasks.renderers.vray.adapter import Vray
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Renderer
 
-__all__ = ["RENDERERS", "isa", "renderer", "renderer_for"]
+__all__ = ["RENDERERS", "SUFFIXES", "frames_of", "isa", "renderer", "renderer_for"]
 
 RENDERERS: dict[str, Renderer] = {
     adapter.name: adapter for adapter in (Mitsuba(), Blender(), PovRay(), Vray(), Max3ds(), Null(), Specimen())
+}
+SUFFIXES = {
+    ".xml": "mitsuba",
+    ".json": "null",
+    ".specimen": "specimen",
+    **dict.fromkeys((".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz"), "blender"),
+    **dict.fromkeys((".pov", ".ini"), "povray"),
+    ".vrscene": "vray",
+    ".max": "max3ds",
 }
 
 
@@ -30,8 +40,28 @@ def renderer(name: str) -> Renderer:
     Raises
     ------
     ValueError
-        When there is none; the message names those there are.
+        When there is none; the message lists the names.
     """
     if name not in RENDERERS:
         raise ValueError(f"no renderer is called {name!r}: choose one of {', '.join(sorted(RENDERERS))}")
     return RENDERERS[name]
+
+
+def renderer_for(scene: str) -> str:
+    """Return the name of the renderer for a scene file.
+
+    Raises
+    ------
+    ValueError
+        When no renderer reads such files.
+    """
+    suffix = PurePath(scene).suffix.lower()
+    if suffix not in SUFFIXES:
+        known = ", ".join(f"{end} ({name})" for end, name in sorted(SUFFIXES.items()))
+        raise ValueError(f"no renderer reads '{suffix or PurePath(scene).name}' files. Known are {known}.")
+    return SUFFIXES[suffix]
+
+
+def frames_of(scene: Path) -> tuple[int, ...]:
+    """Return the frames that a scene file itself names, as far as that can be read without its renderer."""
+    return options_of(scene).frames if SUFFIXES.get(scene.suffix.lower()) == "povray" else ()

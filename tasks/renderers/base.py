@@ -1,8 +1,8 @@
-"""What every renderer adapter promises: its capabilities, and sessions that turn units into pixels.
+"""The protocol of renderer adapters: their capabilities, and sessions that render units.
 
-A scene may be a copy that was sent to this machine. Its files lie to each other as they did where it comes from, so
-relative names lead where they should. Absolute ones don't: an adapter passes each through `travelled.here` before the
-renderer reads it, both when it inspects and when it renders.
+A scene may be a copy that was sent to this machine. Its files are in the same folders relative to each other, so
+relative names lead to the right files. Absolute ones don't: an adapter passes each through `sent_scenes.local_path`
+before the renderer reads it, both when it inspects and when it renders.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ class Capabilities:
     Parameters
     ----------
     exact_regions
-        Regions put together are the whole frame, bit for bit.
+        Regions, assembled, equal the whole frame bit for bit.
     exact_samples
-        Ranges of samples put together are all samples (to float rounding).
+        Ranges of samples add up to all samples (to float rounding).
     region_align_px
         Regions whose edges are multiples of these, across and down (or the frame's edge), cost nothing extra.
     sample_align
         Ranges of samples must begin and end at multiples of this (or at the frame's last sample).
     aovs
         Extra channels it can deliver.
-    most_samples
-        The most samples a pixel it can take; None is any number.
+    max_samples
+        The most samples a pixel it supports; None is any number.
     seeds
-        Other seeds and frames draw other noise. What draws without noise has no use for them.
+        Other seeds and frames have other noise. A renderer without noise doesn't use them.
     costs
-        It tells where in a unit the time went.
+        It reports where in a unit the time was spent.
     """
 
     exact_regions: bool
@@ -45,14 +45,14 @@ class Capabilities:
     region_align_px: tuple[int, int] = (1, 1)
     sample_align: int = 1
     aovs: frozenset[Aov] = frozenset()
-    most_samples: int | None = None
+    max_samples: int | None = None
     seeds: bool = True
     costs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneInfo:
-    """What a scene says of itself for one frame.
+    """What a scene contains for one frame.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SceneInfo:
     size, samples
         The scene's own, used where the job names none.
     cameras
-        Names of its cameras, first one the default.
+        Names of its cameras, the default one first.
     frames
         Frames it was made for, such as 1-48; empty if it doesn't say.
     noise
@@ -71,7 +71,7 @@ class SceneInfo:
     whole_frames_because
         Empty, or the sentence that says why this scene can't be rendered in regions.
     notes
-        Sentences on what Frontburner does otherwise than the scene asks.
+        Sentences on what is rendered differently than the scene asks.
     """
 
     digest: str
@@ -86,7 +86,7 @@ class SceneInfo:
 
 
 class Session(Protocol):
-    """A renderer that is up, with a scene kept open between units."""
+    """A running renderer, which keeps its scene open between units."""
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit, moving to its scene and frame first where needed.
@@ -94,7 +94,7 @@ class Session(Protocol):
         Raises
         ------
         SceneError
-            When the scene can't be opened or its content isn't the one the unit names.
+            When the scene can't be opened, or its content isn't that of the frame's digest.
         """
         ...
 
@@ -105,22 +105,22 @@ class Session(Protocol):
 
 
 class Renderer(Protocol):
-    """Turns units into pixels. Lives in a process of its own on a node."""
+    """A renderer's adapter. Used in a process of its own on a node."""
 
     name: str
 
     def builds(self) -> tuple[str, ...]:
-        """Builds that work on this machine, best first; each was really tried.
+        """Return the builds that work on this machine, best first; each was tried.
 
         Raises
         ------
         NodeNotReady
-            When none works, with the true cause and the remedy.
+            When none works, with the cause and the remedy.
         """
         ...
 
     def capabilities(self, build: str) -> Capabilities:
-        """What this build can do."""
+        """Return what this build can do."""
         ...
 
     def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:

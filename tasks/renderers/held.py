@@ -17,14 +17,14 @@ OPEN = "open"
 _LOOK_S = 0.02
 
 
-def place_of_held(scene: Path) -> Path:
+def held_folder(scene: Path) -> Path:
     """Return the folder of a scene's units that wait."""
     return scene.with_suffix(".held")
 
 
-def wait_until_let(scene: Path) -> None:
+def wait_until_released(scene: Path) -> None:
     """Wait for as long as it takes."""
-    place = place_of_held(scene)
+    place = held_folder(scene)
     here = place / str(os.getpid())
     place.mkdir(exist_ok=True)
     here.touch()

@@ -1,4 +1,4 @@
-"""Name the processor's instruction set as far as it decides pixels: compilers round differently on each."""
+"""Names the processor's instruction set, on which pixels depend: compilers round differently on each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEVELS = (
 
 
 def cpu_flags() -> frozenset[str]:
-    """Feature flags of this machine's processor, empty where the system doesn't list them."""
+    """Return the feature flags of this machine's processor, empty where the system doesn't list them."""
     return frozenset(_cpu_line("flags").split() or _cpu_line("Features").split())
 
 
@@ -25,7 +25,7 @@ def cpu_model() -> str:
 
 @cache
 def isa() -> str:
-    """Widest instruction set a just-in-time compiler would use here, such as ``x86_64 avx512``."""
+    """Return the widest instruction set a just-in-time compiler would use here, such as ``x86_64 avx512``."""
     flags = cpu_flags()
     level = next((name for name, needed in _LEVELS if needed <= flags), "")
     return f"{platform.machine()} {level}".strip()

@@ -1,15 +1,19 @@
-"""A renderer that draws a gradient, takes as long as it is told, and fails on request.
+"""A renderer for rehearsals and tests: draws a gradient, takes as long as its scene says, and fails on request.
 
 A scene is a JSON file, all of its fields optional::
 
     {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
      "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
 
-``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner that much dearer. A unit holds
-``memory_px_bytes`` for each of its pixels, and must do with ``memory_limit_bytes`` where that is set. With
-``"journal": true`` every unit drawn is noted in a file beside the scene, which shows what was drawn twice. The content
-of its ``files`` is the scene's too; in their names ``{frame}`` stands for the frame's number. A fault happens where all
-its conditions hold, at most ``times`` times over all processes that see the scene's folder.
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner cost that much more. A unit holds
+``memory_px_bytes`` for each of its pixels, and fails above ``memory_limit_bytes`` where that is set. With
+``"journal": true`` every unit drawn is recorded in a file beside the scene, which shows what was drawn twice. The
+content of its ``files`` belongs to the scene; in their names ``{frame}`` stands for the frame number. A fault happens
+where all its conditions hold, at most ``times`` times over all processes that see the scene's folder.
+
+With ``"held": true`` units wait until they are released, so that a job is as far as a test wants it to be. Each unit of
+a scene ``NAME.json`` has a file in the folder ``NAME.held``, named after its process, and waits until the file is
+removed. A file named ``open`` there releases all.
 """
 
 from __future__ import annotations
@@ -31,20 +35,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.content_digests import file_sha256
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.held import wait_until_let
-from tasks.renderers.travelled import here
+from tasks.renderers.errors import files_missing, scene_changed
+from tasks.renderers.sent_scenes import local_path
 from tasks.spec import Aov, CostGrid, FrameSpec, Pixels, Region, Size, UnitSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUILD = "1 null"
+RELEASE_ALL = "open"
+_HELD_POLL_S = 0.02
 _COST_CELLS = 8
 _LONG_S = 86400.0
 
 
 class Fault(BaseModel):
-    """Trouble to be had, and where."""
+    """A fault to inject, and where."""
 
     model_config = ConfigDict(extra="forbid")
     do: Literal["crash", "segfault", "hang", "error", "blank", "nan", "size"]
@@ -54,13 +60,13 @@ class Fault(BaseModel):
     times: int | None = None
 
     def strikes(self, unit: UnitSpec, markers: Path) -> bool:
-        """Whether it happens to this unit now; counts as one of its times if so."""
-        here = (
+        """Whether it happens to this unit now; if so, counts as one of its times."""
+        applies = (
             self.node in (None, os.environ.get("FRONTBURNER_NODE"))
             and self.frame in (None, unit.frame.frame)
             and (self.pixel is None or _contains(unit.region, *self.pixel))
         )
-        return here and (self.times is None or _take_marker(markers, self.times))
+        return applies and (self.times is None or _take_marker(markers, self.times))
 
 
 class NullScene(BaseModel):
@@ -126,27 +132,25 @@ class NullSession:
         self._loaded = ""
 
     def render(self, unit: UnitSpec) -> Pixels:
-        """Draw the unit's part of the gradient, after its time and with its faults."""
+        """Draw the unit's part of the gradient, with its cost and faults."""
         frame, region, began_s = unit.frame, unit.region, time.time()
         text, scene = _read(Path(frame.scene))
         if _digest(text, _files(Path(frame.scene), scene, frame.frame)) != frame.scene_digest:
-            raise SceneError(
-                reason="The scene changed while the job ran.", remedy="Start a new job.", scene=frame.scene
-            )
+            raise scene_changed(Path(frame.scene))
         if scene.held:
-            wait_until_let(Path(frame.scene))
+            _wait_until_released(Path(frame.scene))
         self._load(scene, frame)
         with _memory(scene, region):
-            costs = _spend(scene, unit)
+            costs = _sleep_cost(scene, unit)
         sums = gradient(frame, region) * np.float32(unit.samples.count)
         markers = Path(frame.scene).with_suffix(".faults")
         for number, fault in enumerate(scene.faults):
             if fault.strikes(unit, markers / str(number)):
-                sums = _suffer(fault.do, sums)
+                sums = _inject(fault.do, sums)
         if scene.journal:
             with Path(frame.scene).with_suffix(".journal").open("a") as journal:
-                told = {"frame": frame.frame, "unit": unit.place, "digest": frame.digest, "began": began_s}
-                journal.write(json.dumps(told) + "\n")
+                entry = {"frame": frame.frame, "unit": unit.place, "digest": frame.digest, "began": began_s}
+                journal.write(json.dumps(entry) + "\n")
         return Pixels(sums=np.ascontiguousarray(sums), channels=frame.channels, costs=costs)
 
     def _load(self, scene: NullScene, frame: FrameSpec) -> None:
@@ -154,6 +158,21 @@ class NullSession:
         if self._loaded != frame.digest:
             time.sleep(scene.load_s)
             self._loaded, self.load_s = frame.digest, time.perf_counter() - began_s
+
+
+def held_folder(scene: Path) -> Path:
+    """Return the folder of a scene's units that wait."""
+    return scene.with_suffix(".held")
+
+
+def _wait_until_released(scene: Path) -> None:
+    folder = held_folder(scene)
+    marker = folder / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    marker.touch()
+    while marker.exists() and not (folder / RELEASE_ALL).exists():
+        time.sleep(_HELD_POLL_S)
+    marker.unlink(missing_ok=True)
 
 
 def gradient(frame: FrameSpec, region: Region) -> npt.NDArray[np.float32]:
@@ -164,8 +183,8 @@ def gradient(frame: FrameSpec, region: Region) -> npt.NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
-def _spend(scene: NullScene, unit: UnitSpec) -> CostGrid:
-    """Sleep for what the unit costs, and say where in its region."""
+def _sleep_cost(scene: NullScene, unit: UnitSpec) -> CostGrid:
+    """Sleep for what the unit costs, and return the costs of the cells of its region."""
     size = unit.frame.size
     total_s = scene.cost_s * unit.samples.count / unit.frame.samples
 
@@ -185,7 +204,7 @@ def _spend(scene: NullScene, unit: UnitSpec) -> CostGrid:
 
 @contextmanager
 def _memory(scene: NullScene, region: Region) -> Iterator[None]:
-    """Hold the memory that the region takes; a MemoryError where that is more than the scene's limit."""
+    """Hold the memory that the region takes. Raises `MemoryError` above the scene's limit."""
     with nullcontext() if scene.memory_limit_bytes is None else _limited(scene.memory_limit_bytes):
         pixels = np.ones(region.area * scene.memory_px_bytes, np.uint8)
         yield
@@ -194,8 +213,8 @@ def _memory(scene: NullScene, region: Region) -> Iterator[None]:
 
 @contextmanager
 def _limited(more_bytes: int) -> Iterator[None]:
-    """Have this process do with so much memory besides what it has."""
-    import resource  # which not every system has
+    """Limit the memory that this process may take in addition."""
+    import resource  # not on every system
 
     limits = resource.getrlimit(resource.RLIMIT_AS)
     held_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -217,8 +236,8 @@ def _edges(start: int, stop: int, parts: int) -> tuple[int, ...]:
     return tuple(np.unique(np.linspace(start, stop, parts + 1).astype(int)).tolist())
 
 
-def _suffer(what: str, sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    match what:
+def _inject(fault: str, sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    match fault:
         case "crash":
             os._exit(1)
         case "segfault":
@@ -231,7 +250,7 @@ def _suffer(what: str, sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]
             sums[0, 0] = np.nan
         case "size":
             return sums[1:]
-    return np.zeros_like(sums) if what == "blank" else sums
+    return np.zeros_like(sums) if fault == "blank" else sums
 
 
 def _contains(region: Region, x: int, y: int) -> bool:
@@ -251,24 +270,20 @@ def _take_marker(markers: Path, times: int) -> bool:
 
 
 def _files(path: Path, scene: NullScene, frame: int) -> list[Path]:
-    """Files a scene refers to. Raises a `SceneError` that names all that are missing."""
-    named = [name.replace("{frame}", str(frame)) for name in scene.files]
-    files = [Path(os.path.normpath(path.absolute().parent / here(name, scene=path))) for name in named]
-    missing = [name for name, file in zip(named, files, strict=True) if not file.is_file()]
+    """Return the files a scene refers to. Raises `SceneError` if any are missing."""
+    names = [name.replace("{frame}", str(frame)) for name in scene.files]
+    files = [Path(os.path.normpath(path.absolute().parent / local_path(name, scene=path))) for name in names]
+    missing = [name for name, file in zip(names, files, strict=True) if not file.is_file()]
     if missing:
-        raise SceneError(
-            reason=f"The scene {path.name} refers to files that don't exist: {', '.join(missing)}.",
-            remedy="Put them in place, or correct the names.",
-            scene=str(path),
-        )
+        raise files_missing(path, missing)
     return files
 
 
 def _digest(text: bytes, files: list[Path]) -> str:
-    whole = hashlib.sha256(text)
+    digest = hashlib.sha256(text)
     for file in files:
-        whole.update(file_sha256(file).encode())
-    return whole.hexdigest()
+        digest.update(file_sha256(file).encode())
+    return digest.hexdigest()
 
 
 def _read(path: Path) -> tuple[bytes, NullScene]:
@@ -277,7 +292,7 @@ def _read(path: Path) -> tuple[bytes, NullScene]:
         return text, NullScene.model_validate_json(text)
     except (OSError, ValidationError) as error:
         raise SceneError(
-            reason=f"{path.name} is no null scene: {error}",
+            reason=f"{path.name} isn't a null scene: {error}",
             remedy="See tasks/renderers/null.py.",
             scene=str(path),
         ) from error

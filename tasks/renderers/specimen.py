@@ -1,6 +1,6 @@
-"""A renderer to learn from: a ball under a wide lamp, in numpy. ``docs/renderers.md`` explains it line by line."""
+"""An example of a renderer: a ball under a wide lamp, in numpy. ``docs/renderers.md`` explains it."""
 
-# ruff: noqa: ARG002 - a renderer as simple as this needs little of what it is told
+# ruff: noqa: ARG002 - a renderer as simple as this needs few of its arguments
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
-from tasks.renderers import content
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.errors import scene_changed
 from tasks.spec import FrameSpec, Pixels, Size, UnitSpec
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Specimen:
     name = "specimen"
 
     def builds(self) -> tuple[str, ...]:
-        """Return what works here: numpy always does. A real renderer is tried, with `tasks.renderers.trial`."""
+        """Return what works here: numpy always does. A real renderer is tried with `tasks.renderers.trial`."""
         return ("1 numpy",)
 
     def capabilities(self, build: str) -> Capabilities:
@@ -45,7 +46,7 @@ class Specimen:
         """Read the scene file."""
         ball = _read(scene)
         return SceneInfo(
-            digest=content.digest(scene, [scene]),
+            digest=scene_digest(scene, [scene]),
             files=(str(scene),),
             size=Size(width=ball.width, height=ball.height),
             samples=ball.samples,
@@ -63,28 +64,28 @@ class SpecimenSession:
     load_s = 0.0
 
     def render(self, unit: UnitSpec) -> Pixels:
-        """Add up the samples of a region. Nothing but a pixel's own place and number decide what it comes to."""
+        """Add up the samples of a region. Each depends on nothing but the pixel's place and the sample's number."""
         frame, region = unit.frame, unit.region
         scene = Path(frame.scene)
-        if content.digest(scene, [scene]) != frame.scene_digest:
-            raise SceneError(reason=f"The scene {scene.name} changed.", remedy="Start the job again.", scene=str(scene))
+        if scene_digest(scene, [scene]) != frame.scene_digest:
+            raise scene_changed(scene)
         colour = np.asarray(_read(scene).colour)
         y, x = np.mgrid[region.y0 : region.y1, region.x0 : region.x1].astype(np.uint64)
         sums = np.zeros((region.height, region.width, 4))
         for number in range(unit.samples.start, unit.samples.stop):
-            dice = [_dice(x, y, number, frame.seed, frame.frame, die) for die in range(4)]
-            across = (2 * (x + dice[0]) - frame.size.width) / frame.size.height
-            down = (2 * (y + dice[1]) - frame.size.height) / frame.size.height
+            random = [_random(x, y, number, frame.seed, frame.frame, draw) for draw in range(4)]
+            across = (2 * (x + random[0]) - frame.size.width) / frame.size.height
+            down = (2 * (y + random[1]) - frame.size.height) / frame.size.height
             inside = (depth := 0.64 - across**2 - down**2) > 0
-            lamp = np.stack([dice[2] - 0.9, dice[3] - 1.4, np.ones_like(across)], axis=-1)
+            lamp = np.stack([random[2] - 0.9, random[3] - 1.4, np.ones_like(across)], axis=-1)
             normal = np.stack([across, down, np.sqrt(np.maximum(depth, 0))], axis=-1) / 0.8
             light = np.maximum((normal * lamp).sum(axis=-1) / np.linalg.norm(lamp, axis=-1), 0) * inside
             sums += np.concatenate([light[..., None] * colour, inside[..., None]], axis=-1)
         return Pixels(sums=np.ascontiguousarray(sums, np.float32), channels=frame.channels)
 
 
-def _dice(x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64], *numbers: int) -> npt.NDArray[np.float64]:
-    """Throw a die in [0, 1) for each pixel: a hash (SplitMix64) of its place and of these numbers."""
+def _random(x: npt.NDArray[np.uint64], y: npt.NDArray[np.uint64], *numbers: int) -> npt.NDArray[np.float64]:
+    """Return a random number in [0, 1) for each pixel: a hash (SplitMix64) of its place and of these numbers."""
     state = x * np.uint64(0x9E3779B97F4A7C15) + y * np.uint64(0xD1B54A32D192ED03)
     for number in numbers:
         state = (state ^ np.uint64(number)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -96,4 +97,6 @@ def _read(scene: Path) -> Ball:
     try:
         return Ball.model_validate_json(scene.read_bytes())
     except (OSError, ValidationError) as error:
-        raise SceneError(reason=f"{scene.name} is no ball: {error}", remedy="Correct it.", scene=str(scene)) from error
+        raise SceneError(
+            reason=f"{scene.name} isn't a ball: {error}", remedy="Correct it.", scene=str(scene)
+        ) from error

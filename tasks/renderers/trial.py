@@ -1,6 +1,6 @@
-"""Find out whether a build of a renderer works on this machine, by rendering with it in a process of its own.
+"""Finds out whether a build of a renderer works on this machine, by rendering with it in a process of its own.
 
-A verdict is kept on disk for as long as all it depends on stays the same, so that it costs a start only once.
+A verdict is cached on disk while all it depends on stays the same, so that it costs a start only once.
 """
 
 from __future__ import annotations
@@ -9,34 +9,40 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from tasks.renderers.diagnosis import Finding, not_started, why
+from tasks.process.hang_detection import HangDetector, tree_cpu_s
+from tasks.process.termination import end_group
+from tasks.renderers.diagnosis import Finding, ProgramExit, diagnose, diagnose_start
 from tasks.renderers.isa import cpu_flags, cpu_model
-from tasks.renderers.tried import HANG_TIMEOUT_S, TRIAL_S, tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tasks.renderers.diagnosis import Ending
+MEASURE_VARIABLE = "FRONTBURNER_MEASURE"
+"""Set where a canary should measure how fast it renders, too."""
+SPEED_PREFIX = "samples per second:"
+"""Start of the line in which a canary prints its speed."""
+FOUND_PREFIX = "found:"
+"""Start of the line in which a canary prints what else it found out about its renderer."""
 
-MEASURE = "FRONTBURNER_MEASURE"
-"""Set where a canary is to measure how fast it renders, too."""
-SPEED = "samples per second:"
-"""A canary that measured says so in a line that begins like this."""
-FOUND = "found:"
-"""A canary that found out more about its renderer says so in a line that begins like this."""
-
+TIMEOUT_S, HANG_TIMEOUT_S = 120.0, 45.0
+_POLL_S = 0.5
 _LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
-"""Folders that change when something is installed: what failed for want of it is tried again then."""
+"""Folders that change when something is installed: then what failed is tried again."""
 _ROOT = Path(__file__).resolve().parents[2]
+_STORED_NAMES = {"transient": "passes", "details": "said"}
+"""Names in cached verdicts that aren't those of the fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +51,28 @@ class Verdict:
 
     Parameters
     ----------
-    passes
-        Whether what is wrong may be over without anything being installed: then it is tried again each time.
+    transient
+        Whether the fault may go away without anything being installed: then it is tried again each time.
     seconds
-        How long the trial took, the renderer's start with it.
+        How long the trial took, including the renderer's start.
     samples_per_s
         How fast it rendered; None where that wasn't measured.
-    said
+    details
         What else the canary found out.
     """
 
     ok: bool
     reason: str = ""
     remedy: str = ""
-    passes: bool = False
+    transient: bool = False
     seconds: float = 0.0
     samples_per_s: float | None = None
-    said: str = ""
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """A build that was tried, or couldn't be, for whoever wants to know of all."""
+class TrialRecord:
+    """A build that was tried, or couldn't be."""
 
     what: str
     verdict: Verdict
@@ -85,12 +91,12 @@ class Trial:
     remedy
         What to do if it fails for a reason that has no remedy of its own.
     facts
-        All that the verdict depends on besides the processor and the command, such as versions.
+        What the verdict depends on besides the processor and the command, such as versions.
     files
-        Files that it depends on: another size or time of change is another trial.
+        Files that it depends on: a new size or time of modification makes it another trial.
     parts
-        Programs, libraries and folders of them that are looked at, besides ``files``, when it fails.
-    most_s, still_s
+        Programs, libraries and folders of them that are inspected, besides ``files``, when it fails.
+    timeout_s, hang_timeout_s
         Seconds it may take, and may do nothing at all.
     """
 
@@ -101,84 +107,114 @@ class Trial:
     facts: Sequence[str] = ()
     files: Sequence[Path] = ()
     parts: Sequence[Path] = ()
-    most_s: float = TRIAL_S
-    still_s: float = HANG_TIMEOUT_S
+    timeout_s: float = TIMEOUT_S
+    hang_timeout_s: float = HANG_TIMEOUT_S
 
     def verdict(self) -> Verdict:
-        """Return the verdict from before, or try."""
-        kept = user_cache_path("frontburner") / "builds" / f"{self._key()}.json"
-        found = (None if _afresh else _remembered(kept)) or self.held()
-        if not found.passes:
-            _remember(kept, found)
-        if _notes is not None:
-            _notes.append(Tried(what=self.what, verdict=found))
-        return found
+        """Return the cached verdict, or try."""
+        cached = user_cache_path("frontburner") / "builds" / f"{self._key()}.json"
+        verdict = (None if _afresh else _load(cached)) or self.run()
+        if not verdict.transient:
+            _save(cached, verdict)
+        if _records is not None:
+            _records.append(TrialRecord(what=self.what, verdict=verdict))
+        return verdict
 
-    def held(self) -> Verdict:
-        """Try now. A bad library may end the process, so it is one of its own."""
+    def run(self) -> Verdict:
+        """Try now, in a process of its own, since a bad library may end it."""
         try:
-            ending = tried(self.command, self._surroundings(), most_s=self.most_s, still_s=self.still_s)
+            ended = _run(self.command, self._environment(), self.timeout_s, self.hang_timeout_s)
         except OSError as error:
-            return self._not_ok(not_started(self.command[0], error), "can't be started")
-        if ending.code == 0:
-            speed, said = _line(ending, SPEED), _line(ending, FOUND)
-            return Verdict(ok=True, seconds=ending.after_s, samples_per_s=float(speed) if speed else None, said=said)
-        return self._not_ok(why(ending, self._parts()), "doesn't work")
+            return self._failed(diagnose_start(self.command[0], error), "can't be started")
+        if ended.code == 0:
+            speed, details = _line(ended, SPEED_PREFIX), _line(ended, FOUND_PREFIX)
+            samples_per_s = float(speed) if speed else None
+            return Verdict(ok=True, seconds=ended.seconds, samples_per_s=samples_per_s, details=details)
+        return self._failed(diagnose(ended, self._inspected()), "doesn't work")
 
-    def _not_ok(self, finding: Finding, how: str) -> Verdict:
+    def _failed(self, finding: Finding, how: str) -> Verdict:
         reason = f"{self.what} {how}: {finding.cause}."
-        return Verdict(ok=False, reason=reason, remedy=finding.remedy or self.remedy, passes=finding.passes)
+        return Verdict(ok=False, reason=reason, remedy=finding.remedy or self.remedy, transient=finding.transient)
 
-    def _surroundings(self) -> dict[str, str]:
-        found = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-        measure = {MEASURE: "1"} if _measures else {}
-        return {**os.environ, "PYTHONPATH": found, **measure, **self.environment}
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
+        measure = {MEASURE_VARIABLE: "1"} if _measure else {}
+        return {**os.environ, "PYTHONPATH": path, **measure, **self.environment}
 
-    def _parts(self) -> list[Path]:
-        """All that is looked at when it fails: the interpreter that runs us is sound."""
+    def _inspected(self) -> list[Path]:
+        """Return what is inspected when it fails: not the interpreter that runs us, which works."""
         program = Path(self.command[0])
-        own = [program] if program.is_absolute() and self.command[0] != sys.executable else []
-        return [*own, *self.files, *self.parts]
+        programs = [program] if program.is_absolute() and self.command[0] != sys.executable else []
+        return [*programs, *self.files, *self.parts]
 
     def _key(self) -> str:
-        places = [
+        stats = [
             (str(path), stat.st_size, stat.st_mtime_ns)
             for path in (*self.files, *self.parts, *map(Path, _LIBRARIES))
             if (stat := _stat(path))
         ]
-        searched = os.environ.get("LD_LIBRARY_PATH", "")
-        facts = [list(self.command), sorted(self.environment.items()), list(self.facts), places, searched]
+        library_path = os.environ.get("LD_LIBRARY_PATH", "")
+        facts = [list(self.command), sorted(self.environment.items()), list(self.facts), stats, library_path]
         return hashlib.sha256(json.dumps([*facts, cpu_model(), sorted(cpu_flags())]).encode()).hexdigest()
 
 
-_notes: list[Tried] | None = None
-_afresh = _measures = False
+_records: list[TrialRecord] | None = None
+_afresh = _measure = False
 
 
 @contextmanager
-def watched(*, afresh: bool, measure: bool = False) -> Iterator[list[Tried]]:
-    """Note what all trials in this process come to: they are held deep inside adapters.
+def recorded_trials(*, afresh: bool, measure: bool = False) -> Iterator[list[TrialRecord]]:
+    """Record all trials in this process, which adapters run on their own.
 
     Parameters
     ----------
     afresh
-        Whether they are to be really held, whatever is remembered.
+        Whether to ignore cached verdicts.
     measure
-        Whether canaries that can are to measure their speed, too.
+        Whether canaries should measure their speed, if they can.
     """
-    global _notes, _afresh, _measures
-    before = (_notes, _afresh, _measures)
-    _notes, _afresh, _measures = [], afresh, measure
+    global _records, _afresh, _measure
+    before = (_records, _afresh, _measure)
+    _records, _afresh, _measure = [], afresh, measure
     try:
-        yield _notes
+        yield _records
     finally:
-        _notes, _afresh, _measures = before
+        _records, _afresh, _measure = before
 
 
-def noted(what: str, reason: str, remedy: str) -> None:
-    """Have it known that a build can't even be tried, and why."""
-    if _notes is not None:
-        _notes.append(Tried(what=what, verdict=Verdict(ok=False, reason=reason, remedy=remedy)))
+def record_untried(what: str, reason: str, remedy: str) -> None:
+    """Record that a build can't even be tried, and why."""
+    if _records is not None:
+        _records.append(TrialRecord(what=what, verdict=Verdict(ok=False, reason=reason, remedy=remedy)))
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], timeout_s: float, hang_timeout_s: float
+) -> ProgramExit:
+    """Run a command to its end. It is ended, with all it started, when it takes too long or hangs. Raises `OSError`."""
+    began_s = time.monotonic()
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", start_new_session=True,
+    )  # fmt: skip
+    detector = HangDetector(partial(tree_cpu_s, process.pid), hang_timeout_s, min(1.0, hang_timeout_s / 4))
+    hung = late = False
+    with process:
+        try:
+            while not (hung or late):
+                with suppress(subprocess.TimeoutExpired):
+                    output, _ = process.communicate(timeout=_POLL_S)
+                    break
+                now_s = time.monotonic()
+                hung, late = detector.hangs(now_s), now_s - began_s > timeout_s
+            else:
+                end_group(process.pid)
+                output, _ = process.communicate()
+        except BaseException:
+            end_group(process.pid)
+            raise
+    code = None if hung or late else process.returncode
+    return ProgramExit(code=code, output=output, hung=hung, seconds=time.monotonic() - began_s)
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -188,25 +224,27 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _line(ending: Ending, beginning: str) -> str:
-    """Return what a line says that begins like this."""
-    found = re.search(rf"^{beginning} (.+)$", ending.said, re.MULTILINE)
+def _line(ended: ProgramExit, prefix: str) -> str:
+    """Return the rest of the line that starts like this."""
+    found = re.search(rf"^{prefix} (.+)$", ended.output, re.MULTILINE)
     return found[1] if found else ""
 
 
-def _remembered(path: Path) -> Verdict | None:
+def _load(path: Path) -> Verdict | None:
     try:
-        return Verdict(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, RuntimeError):
+        stored = json.loads(path.read_text())
+        return Verdict(**{each.name: stored[_STORED_NAMES.get(each.name, each.name)] for each in fields(Verdict)})
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError):
         return None
 
 
-def _remember(path: Path, verdict: Verdict) -> None:
-    """Keep a verdict; a cache that can't be written costs time and nothing else."""
+def _save(path: Path, verdict: Verdict) -> None:
+    """Cache a verdict. If the cache can't be written, trials only take longer."""
+    stored = {_STORED_NAMES.get(each.name, each.name): getattr(verdict, each.name) for each in fields(Verdict)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump(asdict(verdict), file)
+            json.dump(stored, file)
         Path(file.name).replace(path)
     except (OSError, RuntimeError):
         return

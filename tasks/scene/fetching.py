@@ -19,7 +19,7 @@ from storage.objects import open_store
 from tasks.errors import NoRoomForScene, SceneError
 from tasks.expiring_set import ExpiringSet
 from tasks.job_context import TransferMode
-from tasks.renderers.travelled import in_tree
+from tasks.renderers.sent_scenes import in_tree
 from tasks.scene.manifest import Manifest, SceneFile, first_difference
 from tasks.scene.scene_cache import CHECK_EVERY_S, SceneCache
 

@@ -27,7 +27,7 @@ from tasks.content_digests import file_sha256
 from tasks.errors import NoRoomForScene
 from tasks.expiring_set import ExpiringSet
 from tasks.file_locks import held, is_held
-from tasks.renderers.travelled import in_tree, tree_name
+from tasks.renderers.sent_scenes import in_tree, tree_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

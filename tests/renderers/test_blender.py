@@ -181,12 +181,12 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Have there be no Blender but one program."""
 
     def put(path: str) -> None:
-        monkeypatch.setenv(builds.PROGRAMS, path)
-        builds.survey.cache_clear()
+        monkeypatch.setenv(builds.PROGRAMS_VARIABLE, path)
+        builds.check_builds.cache_clear()
 
     monkeypatch.setattr(builds, "_module_version", str)
     yield put
-    builds.survey.cache_clear()
+    builds.check_builds.cache_clear()
 
 
 def test_no_blender_is_said_with_the_remedy(alone: Callable[[str], None]) -> None:

@@ -29,7 +29,7 @@ VERSION = importlib.metadata.version("mitsuba")
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(builds, "llvm_libraries", list)
-    for kept in (builds.survey, builds._version):
+    for kept in (builds.check_builds, builds._version):
         kept.cache_clear()
 
 

@@ -18,7 +18,7 @@ from tasks.renderers.trial import Trial
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    builds.survey.cache_clear()
+    builds.check_builds.cache_clear()
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def bad_library(tmp_path: Path) -> Path:
 
 def test_a_bad_llvm_is_reported_and_rendering_goes_on(bad_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builds, "llvm_libraries", lambda: [bad_library])
-    good, bad = builds.survey()
+    good, bad = builds.check_builds()
     assert (good.variant, good.ok) == ("scalar_rgb", True)
     assert not bad.ok
     assert bad.reason.startswith(bad_library.name)
@@ -43,9 +43,9 @@ def test_a_bad_llvm_is_reported_and_rendering_goes_on(bad_library: Path, monkeyp
     def tried_again(*_: object) -> None:
         pytest.fail("a verdict was forgotten")
 
-    builds.survey.cache_clear()
+    builds.check_builds.cache_clear()
     monkeypatch.setattr(Trial, "held", tried_again)
-    assert builds.survey() == (good, bad)
+    assert builds.check_builds() == (good, bad)
 
 
 def test_no_build_at_all_is_an_error_with_every_cause(monkeypatch: pytest.MonkeyPatch) -> None:

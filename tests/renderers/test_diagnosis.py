@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.renderers.diagnosis.libraries import DEBIAN
-from tasks.renderers.diagnosis.patterns import HINTS, PLAIN
+from tasks.renderers.diagnosis.patterns import CERTAIN, LIKELY
 from tasks.renderers.trial import Trial
 from tests.renderers.breaking import alone, compiled, cut_off, for_another_machine, script
 
@@ -27,7 +27,7 @@ USES = "int f(void); int main(void) { return f(); }"
 HELD = """
     import sys
     from tasks.renderers.trial import Trial
-    verdict = Trial(what="It", command=sys.argv[1:], remedy="Install it again.", still_s=5).held()
+    verdict = Trial(what="It", command=sys.argv[1:], remedy="Install it again.", hang_timeout_s=5).run()
     print(verdict.reason, verdict.remedy)
     """
 
@@ -35,7 +35,7 @@ HELD = """
 def told(*command: object, **options: object) -> str:
     """What is said of a program that fails."""
     trial = Trial(what="It", command=[str(part) for part in command], remedy="Install it again.", **options)  # type: ignore[arg-type]
-    verdict = trial.held()
+    verdict = trial.run()
     assert not verdict.ok
     assert verdict.remedy
     return f"{verdict.reason} {verdict.remedy}"
@@ -251,18 +251,18 @@ def test_it_crashes(tmp_path: Path) -> None:
 
 
 def test_it_waits_for_a_person(tmp_path: Path) -> None:
-    sentence = told(script(tmp_path / "render", "sleep 100"), still_s=2)
+    sentence = told(script(tmp_path / "render", "sleep 100"), hang_timeout_s=2)
     assert "it waits and does nothing, as a program does that shows a window" in sentence
 
 
 def test_it_waits_for_a_licence_and_said_so(tmp_path: Path) -> None:
     program = script(tmp_path / "vray", "echo '[error] Could not obtain a license (-88).'; sleep 100")
-    assert "It doesn't work: it got no licence (error -88)." in told(program, still_s=2)
+    assert "It doesn't work: it got no licence (error -88)." in told(program, hang_timeout_s=2)
 
 
 def test_it_takes_too_long_and_nothing_of_it_is_left(tmp_path: Path) -> None:
     program = script(tmp_path / "render", f"(while :; do :; done) & echo $! > {tmp_path / 'pid'}; wait")
-    assert "it didn't render a small scene in " in told(program, most_s=1)
+    assert "it didn't render a small scene in " in told(program, timeout_s=1)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/exe").exists()
 
 
@@ -316,4 +316,4 @@ def test_every_pattern_is_met_by_its_words_and_none_by_ordinary_ones() -> None:
     ordinary = (
         "Rendering frame 12 of 40 with 8 threads\nlicense: obtained\nSaved /tmp/display_error.exr\nMemory: 120 MB"
     )
-    assert not [pattern.regex for pattern in (*PLAIN, *HINTS) if pattern.finding(ordinary)]
+    assert not [pattern.regex for pattern in (*CERTAIN, *LIKELY) if pattern.finding(ordinary)]

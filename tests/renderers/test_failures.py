@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tasks.renderers.max3ds import program as max3ds
-from tasks.renderers.program.failures import find
+from tasks.renderers.program.failures import match_failure
 from tasks.renderers.vray import program
 
 
@@ -25,7 +25,7 @@ from tasks.renderers.vray import program
 )
 def test_a_line_that_sounds_like_a_failure_ends_nothing(line: str) -> None:
     for table in (program.FAILURES, max3ds.FAILURES):
-        found = find(table, line)
+        found = match_failure(table, line)
         assert found is None or not found.failure.fatal
 
 
@@ -41,7 +41,7 @@ def test_a_line_that_sounds_like_a_failure_ends_nothing(line: str) -> None:
     ],
 )
 def test_known_failures_have_many_wordings(line: str, says: str) -> None:
-    found = find(program.FAILURES, line)
+    found = match_failure(program.FAILURES, line)
     assert found is not None
     assert found.failure.fatal
     assert re.search(says, str(found.error("a.vrscene")))

@@ -197,7 +197,7 @@ def test_what_a_library_declares_counts_where_it_is_used(povray: Bench, tmp_path
     include = '#include "stones1.inc"\n'
     unused = povray.with_(written(tmp_path, include))
     assert not inspect(unused.process, unused.frame).whole_frames_because
-    stones = (program.installed(program.executable())[-1] / "stones1.inc").read_text(encoding="latin-1")
+    stones = (program.include_folders(program.executable())[-1] / "stones1.inc").read_text(encoding="latin-1")
     grainy = {name for name, words in parse(stones).declared.items() if "crand" in words}
     stone = min(grainy)
     used = povray.with_(written(tmp_path, include + f"sphere {{ 0, 1 texture {{ {stone} }} }}", "used.pov"))
@@ -261,8 +261,8 @@ def test_references_are_told_apart() -> None:
         ("a.inc", Kind.SOURCE, 1, True),
         ("d.inc", Kind.SOURCE, 4, False),
         ("e.png", Kind.FILE, 6, True),
-        ("f", Kind.PERHAPS, 7, True),
-        ("g", Kind.PERHAPS, 7, True),
+        ("f", Kind.MAYBE, 7, True),
+        ("g", Kind.MAYBE, 7, True),
     ]
     assert "concat" in source.declared["F"]
 

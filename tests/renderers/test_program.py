@@ -20,8 +20,8 @@ from tasks.node.renderer_process import RendererProcess
 from tasks.process import resource_usage
 from tasks.renderers.program.failures import Failure
 from tasks.renderers.program.picture import pixels_of
-from tasks.renderers.program.run import Program, Told, run
-from tasks.renderers.program.workspace import tidy, workspace
+from tasks.renderers.program.run import Program, ProgramOutput, run
+from tasks.renderers.program.workspace import remove_abandoned, workspace
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -45,7 +45,7 @@ def program(code: str, *, folder: Path, **more: object) -> Program:
     return Program(name="Draw", command=[sys.executable, "-c", code], folder=folder, **given)  # type: ignore[arg-type]
 
 
-def draw(code: str, folder: Path, **more: object) -> Told:
+def draw(code: str, folder: Path, **more: object) -> ProgramOutput:
     return run(program(code, folder=folder, **more))
 
 
@@ -71,7 +71,7 @@ def test_a_known_failure_is_told_by_its_true_cause(tmp_path: Path) -> None:
 
 
 def test_words_of_failure_in_a_log_of_success_do_no_harm(tmp_path: Path) -> None:
-    assert draw("print('oops')", tmp_path).found
+    assert draw("print('oops')", tmp_path).matches
 
 
 @pytest.mark.parametrize("broken", [r"warning: no\n map oak.png", r"warning: no map oa\nk.png", r"no map o\nak.png\n"])
@@ -90,7 +90,7 @@ def test_what_will_never_end_is_ended_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("print('half way'); raise SystemExit(7)", r"ended with exit code 7, and said last: half way\."),
+        ("print('half way'); raise SystemExit(7)", r"ended with exit code 7, and printed last: half way\."),
         ("import os; os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
         (r"print('40%\nx'); raise SystemExit(2)", "ended with exit code 2 at 40 %"),
     ],
@@ -116,9 +116,9 @@ def test_a_program_that_does_nothing_is_ended_and_what_it_may_wait_for_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.process.hang_detection.CHECK_EVERY_S", 0.05)
-    monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.05)
+    monkeypatch.setattr("tasks.renderers.program.run.POLL_S", 0.05)
     with pytest.raises(ProgramFailed, match=r"Draw did nothing for 1 s\. It may wait for a person\."):
-        draw("import time; time.sleep(600)", tmp_path, still_s=0.6, still_because="It may wait for a person.")
+        draw("import time; time.sleep(600)", tmp_path, hang_timeout_s=0.6, hang_explanation="It may wait for a person.")
 
 
 def test_a_program_reads_no_keyboard(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_folders_of_killed_processes_are_tidied_away(
         gone.wait()
         theirs = mine.with_name(f"frontburner-unit-{gone.pid}-abc")
         theirs.mkdir()
-        tidy()
+        remove_abandoned()
         assert mine.is_dir()
         assert not theirs.exists()
         assert f"-{os.getpid()}-" in mine.name

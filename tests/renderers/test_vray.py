@@ -18,7 +18,7 @@ from frontburner.jobs.scenes import frame_scenes
 from frontburner.plan.unit_sizer import Mode
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError
 from tasks.renderers import RENDERERS
-from tasks.renderers.travelled import in_tree
+from tasks.renderers.sent_scenes import in_tree
 from tasks.spec import FrameSpec, Region, SampleRange, Size, UnitSpec
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A node on which V-Ray is soon given up."""
     monkeypatch.setattr("tasks.process.hang_detection.CHECK_EVERY_S", 0.1)
-    monkeypatch.setattr("tasks.renderers.program.run.LOOK_S", 0.1)
+    monkeypatch.setattr("tasks.renderers.program.run.POLL_S", 0.1)
     changed(monkeypatch, tmp_path, "still_s: 3\n")
 
 
@@ -216,7 +216,7 @@ def test_wrong_changes_are_told(
         ("never set up", None, "never run on this node by this user"),
         ("texture", None, r"misses a file of the scene on this node: //server/maps/oak\.exr"),
         ("version", None, r"another version than the scene: .*newer version, 7\.10"),
-        ("blank", None, "a picture with nothing in it"),
+        ("blank", None, "an empty picture"),
         ("nan", None, "infinite or not a number, the first at 0,0"),
         ("whole", PART, r"a picture of 12x8 \(the whole frame\) instead of 6x5"),
         ("inclusive", PART, "a picture of 7x6 instead of 6x5"),

@@ -1,4 +1,4 @@
-"""Blender behind the renderer protocol. Starts or imports a Blender only when it is asked to inspect or render."""
+"""Blender behind the renderer protocol. Starts or imports Blender only to inspect or render."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.errors import NodeNotReady
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.blender import builds as blender_builds
-from tasks.renderers.blender.planes import rendered
+from tasks.renderers.blender.link import render_to_array
 from tasks.renderers.blender.scenes import scenes_of
-from tasks.renderers.travelled import tree_of
+from tasks.renderers.errors import not_ready
+from tasks.renderers.sent_scenes import tree_of
 from tasks.spec import Aov, Pixels, Size
 
 if TYPE_CHECKING:
@@ -30,20 +30,20 @@ class Blender:
 
     def builds(self) -> tuple[str, ...]:
         """Return Blenders and devices that rendered a small scene here, best first."""
-        checks = blender_builds.survey()
+        checks = blender_builds.check_builds()
         working = tuple(check.build for check in checks if not check.reason)
         if not working:
-            raise _not_ready(" ".join(check.reason for check in checks), checks[-1].remedy)
+            raise not_ready(self.name, " ".join(check.reason for check in checks), checks[-1].remedy)
         return working
 
     def capabilities(self, build: str) -> Capabilities:
         """Return what this build can do."""
-        exact_samples = blender_builds.version_of(build) >= blender_builds.SUBSETS
+        exact_samples = blender_builds.version_of(build) >= blender_builds.EXACT_SAMPLES_FROM
         return Capabilities(exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov), costs=False)
 
-    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - all frames lie in one file
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - one file has all frames
         """Read a scene without rendering it."""
-        described, digest = _scenes(build).described(scene, parameters)
+        described, digest = _scenes(build).describe(scene, parameters)
         noise = described["noise"] and float(f"{described['noise']:.6g}")  # it was a float32
         exact_samples = self.capabilities(build).exact_samples
         return SceneInfo(
@@ -63,7 +63,7 @@ class Blender:
 
 
 class BlenderSession:
-    """Renders units with one Blender, which keeps its scene between them."""
+    """Renders units with one Blender, which keeps its scene between units."""
 
     def __init__(self, *, build: str, threads: int) -> None:
         self.load_s = 0.0
@@ -76,11 +76,11 @@ class BlenderSession:
         began_s, region, samples = time.perf_counter(), unit.region, unit.samples
         self._scenes.verify(unit.frame)
         opened_s = time.perf_counter() - began_s
-        means, load_s = rendered(
-            lambda file: self._scenes.ask(
+        means, load_s = render_to_array(
+            lambda file: self._scenes.call(
                 Path(unit.frame.scene),
                 "render",
-                frame=_plain(unit.frame),
+                frame=_plain_values(unit.frame),
                 region=[region.x0, region.y0, region.x1, region.y1],
                 samples=[samples.start, samples.stop],
                 threads=self._threads,
@@ -95,8 +95,8 @@ class BlenderSession:
         return Pixels(sums=sums, channels=unit.frame.channels)
 
 
-def _plain(frame: FrameSpec) -> dict[str, object]:
-    """Return a frame as values that any Python understands."""
+def _plain_values(frame: FrameSpec) -> dict[str, object]:
+    """Return a frame as values that Blender's Python can unpickle."""
     return asdict(frame) | {
         "tree": str(tree_of(Path(frame.scene)) or ""),
         "size": [frame.size.width, frame.size.height],
@@ -114,11 +114,7 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
 
 def _scenes(build: str) -> Scenes:
     """Return the scenes of the Blender of this build."""
-    check = next((check for check in blender_builds.survey() if not check.reason and check.build == build), None)
+    check = next((check for check in blender_builds.check_builds() if not check.reason and check.build == build), None)
     if check is None:
-        raise _not_ready(f"Blender {build} doesn't work here.", "See the node check for the cause.")
+        raise not_ready("blender", f"Blender {build} doesn't work here.", "See the node check for the cause.")
     return scenes_of(check.path)
-
-
-def _not_ready(reason: str, remedy: str) -> NodeNotReady:
-    return NodeNotReady(reason=reason, remedy=remedy, node="", renderer="blender")

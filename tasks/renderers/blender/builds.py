@@ -1,4 +1,4 @@
-"""Which Blenders work on this machine: the module of this Python, and installed programs; each is really tried."""
+"""Finds out which Blenders work on this machine: the module of this Python and installed programs; each is tried."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from tasks.renderers.blender.link import MODULE
 from tasks.renderers.diagnosis import package_fault
-from tasks.renderers.trial import Trial, Verdict, noted
+from tasks.renderers.trial import Trial, Verdict, record_untried
 
-PROGRAMS = "FRONTBURNER_BLENDER"
-"""Names the program to use; several are parted as in PATH."""
-OLDEST = (3, 4)
-SUBSETS = (5, 0)
-"""From here on ranges of samples are exact. Before, a range's number of samples changed what they are."""
-_PLACES = (
+PROGRAMS_VARIABLE = "FRONTBURNER_BLENDER"
+"""Names the program to use; several are separated as in PATH."""
+OLDEST_VERSION = (3, 4)
+EXACT_SAMPLES_FROM = (5, 0)
+"""From this version on, ranges of samples are exact. Before, samples depended on the size of the range."""
+_PROGRAM_PATTERNS = (
     "/opt/blender*/blender",
     "/usr/local/blender*/blender",
     "~/blender*/blender",
@@ -29,7 +29,7 @@ _PLACES = (
 )
 _REMEDY = (
     "Install the bpy module (make env-renderers, or pip install --no-deps bpy under Python 3.11) or Blender 3.4 or "
-    f"newer, or name the program in {PROGRAMS}."
+    f"newer, or name the program in {PROGRAMS_VARIABLE}."
 )
 
 
@@ -54,22 +54,22 @@ class BuildCheck:
 
 
 def version_of(build: str) -> tuple[int, ...]:
-    """Version in a build's name."""
+    """Return the version in a build's name."""
     return tuple(int(part) for part in build.partition(" ")[0].split(".") if part.isdigit())
 
 
 def device_of(build: str) -> str:
-    """Device in a build's name, as Blender calls it."""
+    """Return the device in a build's name, as Blender calls it."""
     return build.rpartition(" ")[2].upper()
 
 
 @cache
-def survey() -> tuple[BuildCheck, ...]:
-    """Every Blender on this machine, those that work first and the newest of them first."""
+def check_builds() -> tuple[BuildCheck, ...]:
+    """Check every Blender on this machine; returns those that work first, and the newest of them first."""
     checks: dict[str, BuildCheck] = {}
     failed = []
     for path in ([MODULE] if _module_version() else []) + programs():
-        for check in _tried(path):
+        for check in _check_program(path):
             if check.reason:
                 failed.append(check)
             else:
@@ -81,34 +81,34 @@ def survey() -> tuple[BuildCheck, ...]:
 
 
 def programs() -> list[str]:
-    """Blenders that are installed as programs: those named in the environment alone, else all that are found."""
-    named = os.environ.get(PROGRAMS)
+    """Return the installed programs: only those named in the environment, else all that are found."""
+    named = os.environ.get(PROGRAMS_VARIABLE)
     if named is not None:
         return [path for path in named.split(os.pathsep) if path]
-    found = [shutil.which("blender"), *(str(path) for place in _PLACES for path in _glob(place))]
+    found = [shutil.which("blender"), *(str(path) for place in _PROGRAM_PATTERNS for path in _glob(place))]
     return list(dict.fromkeys(str(Path(path).resolve()) for path in found if path))
 
 
-def _tried(path: str) -> list[BuildCheck]:
+def _check_program(path: str) -> list[BuildCheck]:
     fault = None if path else package_fault("bpy")
     if fault is not None:
         reason = f"bpy doesn't work: {fault.cause}."
-        noted("bpy", reason, fault.remedy)
+        record_untried("bpy", reason, fault.remedy)
         return [BuildCheck(build="", path=path, reason=reason, remedy=fault.remedy)]
-    verdict = _starts(path) if path else Verdict(ok=True)
-    verdict = _renders(path) if verdict.ok else verdict
+    verdict = _try_start(path) if path else Verdict(ok=True)
+    verdict = _try_render(path) if verdict.ok else verdict
     if not verdict.ok:
         return [BuildCheck(build="", path=path, reason=verdict.reason, remedy=verdict.remedy)]
-    said = json.loads(verdict.said)
-    version = said["version"]
-    if version_of(version) < OLDEST:
-        reason = f"{path} is Blender {version}; Frontburner needs {OLDEST[0]}.{OLDEST[1]} or newer."
+    details = json.loads(verdict.details)
+    version = details["version"]
+    if version_of(version) < OLDEST_VERSION:
+        reason = f"{path} is Blender {version}; Frontburner needs {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]} or newer."
         return [BuildCheck(build="", path=path, reason=reason, remedy=_REMEDY)]
-    return [BuildCheck(build=f"{version} {device.lower()}", path=path) for device in said["devices"]]
+    return [BuildCheck(build=f"{version} {device.lower()}", path=path) for device in details["devices"]]
 
 
-def _starts(path: str) -> Verdict:
-    """Find out whether a program starts at all: what keeps it from that is plainest then."""
+def _try_start(path: str) -> Verdict:
+    """Try whether a program starts at all: why it can't is clearest then."""
     return Trial(what=path, command=(path, "--version"), remedy=_by_hand(path), files=(Path(path),)).verdict()
 
 
@@ -116,7 +116,7 @@ def _by_hand(path: str) -> str:
     return f"Start {path} by hand once to see what it lacks."
 
 
-def _renders(path: str) -> Verdict:
+def _try_render(path: str) -> Verdict:
     return Trial(
         what=path or f"bpy {_module_version()}",
         command=(sys.executable, "-P", "-m", "tasks.renderers.blender.canary", path),
@@ -136,12 +136,12 @@ def _glob(place: str) -> list[Path]:
 
 
 def _sources() -> list[str]:
-    """Return what runs inside Blender: other code is another trial."""
+    """Return the code that runs inside Blender: changed code is another trial."""
     return [path.read_text() for path in sorted((Path(__file__).parent / "inside").glob("*.py"))]
 
 
 def _module_parts() -> tuple[Path, ...]:
-    """Return the module's library. It is found without being loaded."""
+    """Return the module's library, without loading it."""
     found = importlib.util.find_spec("bpy")
     return () if found is None or found.origin is None else (Path(found.origin),)
 

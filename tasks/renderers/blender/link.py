@@ -1,68 +1,75 @@
-"""How questions reach Blender: in this process, or down a pipe to an installed program that stays up."""
+"""Calls commands of Blender: in this process, or through a pipe to an installed program that stays up."""
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
+import tempfile
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import OpenImageIO
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
 from tasks.process.termination import describe_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
+    import numpy.typing as npt
+
 MODULE = ""
-"""Stands for `bpy` in place of a program's path."""
+"""The path that stands for the module `bpy` instead of a program."""
 _SERVE = Path(__file__).parent / "inside" / "serve.py"
+_CHANNEL_LETTERS = ("RGBA", "RGB", "XYZ", "Z")
 
 
 class BlenderError(Exception):
-    """What Blender said was wrong. ``asked`` says that it is what was asked for, a name that isn't there."""
+    """An error of Blender. ``not_found`` says that a name that was asked for doesn't exist."""
 
-    def __init__(self, text: str, *, asked: bool = False) -> None:
+    def __init__(self, text: str, *, not_found: bool = False) -> None:
         super().__init__(text)
-        self.asked = asked
+        self.not_found = not_found
 
 
 class Link(Protocol):
-    """A Blender that answers."""
+    """A Blender whose commands can be called."""
 
-    def ask(self, question: str, **values: object) -> Any:  # noqa: ANN401 - plain values
-        """Return its answer.
+    def call(self, command: str, **values: object) -> Any:  # noqa: ANN401 - plain values
+        """Call a command and return its result.
 
         Raises
         ------
         BlenderError
-            When it has none.
+            When the command fails.
         ProgramFailed
-            When it ended before it had.
+            When Blender ends.
         """
         ...
 
 
 class Module:
-    """The ``bpy`` module, in this process. It can't be unloaded, and wants the main thread."""
+    """The ``bpy`` module, in this process. It can't be unloaded, and needs the main thread."""
 
     def __init__(self) -> None:
-        with _silenced():
-            from tasks.renderers.blender.inside.answers import ANSWERS
-            from tasks.renderers.blender.inside.reading import NotThere
-        self._answers, self._not_there = ANSWERS, NotThere
+        with _without_stderr():
+            from tasks.renderers.blender.inside.commands import COMMANDS
+            from tasks.renderers.blender.inside.reading import NotFound
+        self._commands, self._not_found = COMMANDS, NotFound
 
-    def ask(self, question: str, **values: object) -> Any:  # noqa: ANN401
-        """Return the answer."""
+    def call(self, command: str, **values: object) -> Any:  # noqa: ANN401
+        """Call a command and return its result."""
         try:
-            return self._answers[question](**values)
-        except self._not_there as error:
-            raise BlenderError(str(error), asked=True) from error
+            return self._commands[command](**values)
+        except self._not_found as error:
+            raise BlenderError(str(error), not_found=True) from error
         except RuntimeError as error:  # what Blender's operators raise
             raise BlenderError(_sentence(str(error))) from error
 
@@ -74,13 +81,13 @@ class Program:
         self.path = path
         self._start()
 
-    def ask(self, question: str, **values: object) -> Any:  # noqa: ANN401
-        """Return the answer. One that crashed is started anew by the next question."""
+    def call(self, command: str, **values: object) -> Any:  # noqa: ANN401
+        """Call a command and return its result. If Blender crashed, the next call starts it again."""
         if self._process.poll() is not None:
             self._start()
         try:
-            self._connection.send((question, values))
-            well, answer = self._connection.recv()
+            self._connection.send((command, values))
+            ok, answer = self._connection.recv()
         except (EOFError, OSError):
             code = self._process.wait()
             raise ProgramFailed(
@@ -89,19 +96,19 @@ class Program:
                 retryable=True,
                 killed=code == -signal.SIGKILL,
             ) from None
-        if well:
+        if ok:
             return answer
-        raise BlenderError(answer.get("not_there") or _sentence(answer["error"]), asked="not_there" in answer)
+        raise BlenderError(answer.get("not_found") or _sentence(answer["error"]), not_found="not_found" in answer)
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        self._process = _started(self.path, theirs)
+        self._process = _start_program(self.path, theirs)
         resource_usage.track(self._process)
         theirs.close()
 
 
 def _sentence(text: str) -> str:
-    """Return what Blender says is wrong, without what goes before and after it."""
+    """Return Blender's error message without its prefixes."""
     return " ".join(text.split()).removeprefix("RuntimeError: ").removeprefix("Error: ").rstrip(". ")
 
 
@@ -111,24 +118,70 @@ def link(path: str) -> Link:
     return Program(path) if path else Module()
 
 
-def _started(path: str, theirs: Connection) -> subprocess.Popen[bytes]:
-    own = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+def render_to_array(
+    render: Callable[[str], dict[str, Any]], width: int, height: int
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Have Blender render part of a frame.
+
+    Parameters
+    ----------
+    render
+        Calls the command, with the path of a file it may write.
+
+    Returns
+    -------
+    tuple
+        float32 (H, W, C), means over samples; and the seconds it took to prepare the scene.
+    """
+    with tempfile.TemporaryDirectory(prefix="frontburner-") as folder:
+        file = Path(folder) / "unit.exr"
+        result = render(str(file))
+        if "planes" in result:
+            planes = [
+                np.frombuffer(data, np.float32).reshape(height, width, channels)[::-1]
+                for channels, data in result["planes"]
+            ]
+        else:
+            planes = _read_passes(file, result["names"])
+    return np.concatenate(planes, axis=2), result["load_s"]
+
+
+def _read_passes(file: Path, names: list[str]) -> list[npt.NDArray[np.float32]]:
+    """Read passes from a file with several layers."""
+    source = OpenImageIO.ImageInput.open(str(file))
+    if source is None:
+        raise OSError(f"{file.name} can't be read: {OpenImageIO.geterror()}")
+    try:
+        found = list(source.spec().channelnames)
+        pixels = np.asarray(source.read_image(format=OpenImageIO.FLOAT), np.float32)
+    finally:
+        source.close()
+    return [pixels[..., _channel_indices(found, name)] for name in names]
+
+
+def _channel_indices(found: list[str], name: str) -> list[int]:
+    letters = next(each for each in _CHANNEL_LETTERS if f"{name}.{each[-1]}" in found and f"{name}.{each[0]}" in found)
+    return [found.index(f"{name}.{letter}") for letter in letters]
+
+
+def _start_program(path: str, theirs: Connection) -> subprocess.Popen[bytes]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     command = [
         path, "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(_SERVE), "--",
         str(theirs.fileno()), str(os.getpid()),
     ]  # fmt: skip
-    return subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
 
 
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Swallow what importing ``bpy`` prints: its sound library was made for an older numpy, and isn't needed."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Suppress what importing ``bpy`` prints: its sound library was built for an older numpy, and isn't needed."""
+    stderr = os.dup(2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(devnull)

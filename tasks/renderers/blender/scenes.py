@@ -1,4 +1,4 @@
-"""Scene files as Blender reads them: opened once, known by the content of all their files, refused when it changes."""
+"""Scene files in Blender: opened once, identified by the content of all their files, refused when it changes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
-from tasks.renderers import content
 from tasks.renderers.blender.link import BlenderError, link
-from tasks.renderers.travelled import tree_of
+from tasks.renderers.errors import files_missing, scene_changed
+from tasks.renderers.sent_scenes import tree_of
 
 if TYPE_CHECKING:
     from tasks.renderers.blender.link import Link
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Scenes:
-    """What one Blender of this process has opened.
+    """The scenes that one Blender of this process has opened.
 
     Parameters
     ----------
@@ -27,12 +28,12 @@ class Scenes:
 
     def __init__(self, blender: Link) -> None:
         self._blender = blender
-        self._known: dict[Path, tuple[tuple[Path, ...], str]] = {}
+        self._digests: dict[Path, tuple[tuple[Path, ...], str]] = {}
 
-    def described(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
-        """Return what a scene says of itself, and the digest of its content. Raises `SceneError`."""
+    def describe(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
+        """Return what a scene contains, as plain values, and the digest of its content. Raises `SceneError`."""
         digest = self._digest(scene)
-        described = self.ask(
+        described = self.call(
             scene,
             "describe",
             path=str(scene),
@@ -44,14 +45,11 @@ class Scenes:
             files = tuple(Path(name) for name in described["files"])
             missing = [str(path) for path in files if not path.exists()]
             if missing:
-                raise SceneError(
-                    reason=f"The scene {scene.name} refers to files that don't exist: {', '.join(missing)}.",
-                    remedy="Put them in place, correct the paths, or pack them into the file (File > External Data).",
-                    scene=str(scene),
-                )
-            digest = content.digest(scene, files)
-            self._known[scene] = (files, digest)
-            self._blender.ask("known_as", digest=digest)
+                remedy = "Put them in place, correct the paths, or pack them into the file (File > External Data)."
+                raise files_missing(scene, missing, remedy)
+            digest = scene_digest(scene, files)
+            self._digests[scene] = (files, digest)
+            self._blender.call("set_digest", digest=digest)
         if not described["cameras"]:
             raise SceneError(
                 reason=f"The scene {scene.name} has no camera.", remedy="Add one, and save.", scene=str(scene)
@@ -59,36 +57,32 @@ class Scenes:
         return described, digest
 
     def verify(self, frame: FrameSpec) -> None:
-        """Refuse a scene whose content isn't the one the frame names."""
+        """Raise `SceneError` if a scene's content isn't that of the frame's digest."""
         scene = Path(frame.scene)
-        digest = self._digest(scene) or self.described(scene, frame.parameters)[1]
+        digest = self._digest(scene) or self.describe(scene, frame.parameters)[1]
         if digest != frame.scene_digest:
-            raise SceneError(
-                reason=f"The scene {scene.name} or a file it refers to changed while the job ran.",
-                remedy="Start the job again: its unchanged frames are reused.",
-                scene=str(scene),
-            )
+            raise scene_changed(scene)
 
     def _digest(self, scene: Path) -> str:
-        """Digest of a scene that was opened before and whose files are what they were; else empty."""
-        if scene not in self._known:
+        """Return the digest of a scene that was opened before and whose files are unchanged; else empty."""
+        if scene not in self._digests:
             return ""
-        files, known = self._known[scene]
+        files, digest = self._digests[scene]
         try:
-            return known if content.digest(scene, files) == known else ""
+            return digest if scene_digest(scene, files) == digest else ""
         except OSError:
             return ""
 
-    def ask(self, scene: Path, question: str, /, **values: object) -> Any:  # noqa: ANN401 - plain values
-        """Ask Blender of a scene. Raises `SceneError`."""
+    def call(self, scene: Path, command: str, /, **values: object) -> Any:  # noqa: ANN401 - plain values
+        """Call a command of Blender on a scene. Raises `SceneError`."""
         try:
-            return self._blender.ask(question, **values)
+            return self._blender.call(command, **values)
         except BlenderError as error:
-            if error.asked:
+            if error.not_found:
                 raise SceneError(
                     reason=f"The scene {scene.name} {error}.", remedy="Correct the job or the scene.", scene=str(scene)
                 ) from error
-            if question == "describe":
+            if command == "describe":
                 raise SceneError(
                     reason=f"The scene {scene.name} can't be opened: {error}.",
                     remedy="Put in place what it lacks; or open it in Blender, and save it again.",

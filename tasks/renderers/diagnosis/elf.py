@@ -1,4 +1,4 @@
-"""Programs and libraries as files: whether one is whole, and for which machine it was built."""
+"""Reads the headers of ELF programs and libraries: for which machine one was built, and how long it must be."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _LOADER = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElfFile:
-    """What the headers of a program or library say.
+    """The headers of a program or library.
 
     Parameters
     ----------
     machine
         The processor family it was built for.
-    needs_bytes
+    required_bytes
         How long the file must be.
     loader
         The program that loads it; empty for libraries.
     """
 
     machine: str
-    needs_bytes: int
+    required_bytes: int
     loader: str = ""
 
 
 def this_machine() -> str:
-    """Return the processor family of this machine, as programs are built for it."""
+    """Return the processor family of this machine, by its ELF name."""
     name = platform.machine().lower()
     return _SAME.get(name, name)
 
@@ -51,7 +51,7 @@ def fits(machine: str) -> bool:
 
 
 def read_elf(path: Path) -> ElfFile | None:
-    """Read a file's headers; None if it is no ELF file. Headers that are cut off need more bytes than there are.
+    """Read a file's headers; None if it isn't an ELF file. Truncated headers require more bytes than there are.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def read_elf(path: Path) -> ElfFile | None:
         if head[:4] != _MAGIC:
             return None
         if len(head) < _HEAD_BYTES or head[4] not in (1, 2) or head[5] not in (1, 2):
-            return ElfFile(machine=this_machine(), needs_bytes=_HEAD_BYTES)
+            return ElfFile(machine=this_machine(), required_bytes=_HEAD_BYTES)
         layout = _WIDE if head[4] == 2 else _NARROW
         order = "<" if head[5] == 1 else ">"
         (machine,) = struct.unpack_from(f"{order}H", head, 18)
         programs, sections, *_, length, count, section_length, section_count = struct.unpack_from(
-            order + layout.header, head, layout.at
+            order + layout.header, head, layout.offset
         )
         file.seek(programs)
         segments = [_Segment.read(file.read(length), order, layout) for _ in range(count)]
@@ -76,19 +76,19 @@ def read_elf(path: Path) -> ElfFile | None:
         loader = next((segment for segment in segments if segment and segment.kind == _LOADER), None)
         return ElfFile(
             machine=_MACHINES.get(machine, f"processor family {machine}"),
-            needs_bytes=max(programs + length * count, sections + section_length * section_count, *ends, 0),
+            required_bytes=max(programs + length * count, sections + section_length * section_count, *ends, 0),
             loader=loader.text(file) if loader else "",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where things are in files for 32 or 64 bits: the header's second half, and a program header."""
+    """Layout of files for 32 or 64 bits: the header's second half, and a program header."""
 
-    at: int
+    offset: int
     header: str
     segment: str
-    places: tuple[int, int]
+    indices: tuple[int, int]
 
 
 _WIDE = _Layout(32, "QQIHHHHH", "IIQQQQ", (2, 5))
@@ -97,7 +97,7 @@ _NARROW = _Layout(28, "IIIHHHHH", "IIIII", (1, 4))
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A part of the file that is loaded, or means something."""
+    """A segment of the file."""
 
     kind: int
     start: int
@@ -105,14 +105,14 @@ class _Segment:
 
     @classmethod
     def read(cls, header: bytes, order: str, layout: _Layout) -> _Segment | None:
-        """Read a program header; None if it is cut off."""
+        """Read a program header; None if it is truncated."""
         if len(header) < struct.calcsize(order + layout.segment):
             return None
         fields = struct.unpack_from(order + layout.segment, header)
-        start, length = (fields[place] for place in layout.places)
+        start, length = (fields[index] for index in layout.indices)
         return cls(fields[0], start, start + length)
 
     def text(self, file: BinaryIO) -> str:
-        """Return the text it holds."""
+        """Return the text in it."""
         file.seek(self.start)
         return file.read(self.stop - self.start).rstrip(b"\0").decode(errors="replace")

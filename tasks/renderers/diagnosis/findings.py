@@ -1,4 +1,4 @@
-"""What a diagnosis comes to."""
+"""The records of a diagnosis: how a program ended, and why."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ class Finding:
         The cause as a clause, without a full stop: "the library libXi.so.6 is missing".
     remedy
         What to do about it, a sentence; empty where only the renderer's adapter can say.
-    passes
-        Whether it may be over without anything being installed, so that it is no lasting verdict.
+    transient
+        Whether it may go away without anything being installed, so that the verdict isn't cached.
     """
 
     cause: str
     remedy: str = ""
-    passes: bool = False
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a process ended.
+class ProgramExit:
+    """How a program ended.
 
     Parameters
     ----------
     code
         Its exit code, negative for a signal; None if it was ended by us.
-    said
+    output
         All it printed.
-    still
-        Whether it was ended since it did nothing for long.
-    after_s
-        Seconds it ran.
+    hung
+        Whether it was ended because it hung.
+    seconds
+        How long it ran.
     """
 
     code: int | None
-    said: str = ""
-    still: bool = False
-    after_s: float = 0.0
+    output: str = ""
+    hung: bool = False
+    seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""Whether what a renderer consists of is there as it was installed: its packages, its programs, its libraries."""
+"""Checks whether a renderer's packages, programs and libraries are as they were installed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 from tasks.renderers.diagnosis import places
 from tasks.renderers.diagnosis.elf import fits, read_elf, this_machine
 from tasks.renderers.diagnosis.findings import Finding
-from tasks.renderers.diagnosis.libraries import install, missing_library, tried_libraries
+from tasks.renderers.diagnosis.libraries import install_hint, loaded_libraries, missing_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PYTHON_TAG = re.compile(r"^(.+?)\.(?:cpython|cp|pypy)-?(\d)(\d+)[^/]*\.(?:so|pyd)$")
-_MOST_FILES = 200
+_MAX_FILES = 200
 
 
 def package_fault(package: str) -> Finding | None:
-    """Say what is wrong with an installed Python package; None if it is there, whole and of the right version.
+    """Return what is wrong with an installed Python package; None if it is complete and of the required version.
 
-    Its files are compared with what its installer noted, by their sizes: what is missing, cut off or exchanged would
-    else be found by a strange message, or by a wrong picture.
+    Its files' sizes are compared with those its installer recorded: missing, truncated or exchanged files would
+    otherwise show as a strange message or a wrong picture.
     """
     try:
         found = importlib.metadata.distribution(package)
@@ -38,23 +38,23 @@ def package_fault(package: str) -> Finding | None:
     if wanted and found.version != wanted:
         cause = f"{package} {found.version} is installed, and this Frontburner needs {wanted}"
         return Finding(cause=cause, remedy=_pip(package))
-    files = [(PurePosixPath(name), int(size)) for name, _, size in _noted(found) if size]
+    files = [(PurePosixPath(name), int(size)) for name, _, size in _recorded_files(found) if size]
     folders = {file.parts[0] for file, _ in files if len(file.parts) == 2 and file.stem == "__init__"}
-    own = ((file, size) for file, size in files if file.parts[0].removesuffix(".libs") in folders)
-    faults = (_file_fault(package, Path(str(found.locate_file(file))), size) for file, size in own)
+    checked = ((file, size) for file, size in files if file.parts[0].removesuffix(".libs") in folders)
+    faults = (_file_fault(package, Path(str(found.locate_file(file))), size) for file, size in checked)
     fault = next(filter(None, faults), None)
     if fault is None:
         return None
     return Finding(cause=fault.cause, remedy=fault.remedy or _pip(package))
 
 
-def _noted(found: importlib.metadata.Distribution) -> Iterable[list[str]]:
-    """Return what an installer noted of each file: name, digest, size. Python's own reader leaves out missing ones."""
+def _recorded_files(found: importlib.metadata.Distribution) -> Iterable[list[str]]:
+    """Return what an installer recorded of each file: name, digest, size. Python's own reader omits missing ones."""
     return (row for row in csv.reader((found.read_text("RECORD") or "").splitlines()) if len(row) == 3)
 
 
 def declared_version(package: str) -> str:
-    """Return the version of a package that Frontburner asks for; empty if any will do."""
+    """Return the version of a package that Frontburner requires; empty if any will do."""
     try:
         needed = importlib.metadata.requires("frontburner") or []
     except importlib.metadata.PackageNotFoundError:
@@ -64,13 +64,13 @@ def declared_version(package: str) -> str:
 
 
 def named_fault(parts: Sequence[Path], said: str) -> Finding | None:
-    """Look at those programs and libraries that were named: the loader calls a foreign one missing."""
+    """Check the programs and libraries that the output names: the loader calls a foreign one missing."""
     named = (file for file in _programs(parts) if file.name in said)
     return next((finding for file in named if (finding := binary_fault(file))), None)
 
 
 def parts_fault(parts: Sequence[Path]) -> Finding | None:
-    """Look at what a renderer consists of, for what its own words didn't say.
+    """Check a renderer's programs and libraries, for faults that its output doesn't name.
 
     Parameters
     ----------
@@ -78,18 +78,18 @@ def parts_fault(parts: Sequence[Path]) -> Finding | None:
         Programs, libraries, and folders of them.
     """
     for part in parts:
-        if finding := places.forbidden(part):
+        if finding := places.read_fault(part):
             return finding
     files = list(_programs(parts))
     for file in files:
         if finding := binary_fault(file):
             return finding
-    return _other_python(files) or _lacking(parts, files) or _bad_library(files)
+    return _other_python(files) or _missing_library(parts, files) or _bad_library(files)
 
 
 def binary_fault(path: Path) -> Finding | None:
-    """Say what is wrong with a program or library as a file."""
-    if finding := places.forbidden(path):
+    """Return what is wrong with a program's or library's file."""
+    if finding := places.read_fault(path):
         return finding
     try:
         elf, length = read_elf(path), path.stat().st_size
@@ -100,8 +100,8 @@ def binary_fault(path: Path) -> Finding | None:
     if not fits(elf.machine):
         cause = f"{path.name} was built for {elf.machine}, and this machine is {this_machine()}"
         return Finding(cause=cause, remedy=f"Install the renderer's build for {this_machine()}.")
-    if length < elf.needs_bytes:
-        return Finding(cause=f"{path.name} is cut off: {length} of at least {elf.needs_bytes} bytes are there")
+    if length < elf.required_bytes:
+        return Finding(cause=f"{path.name} is cut off: {length} of at least {elf.required_bytes} bytes are there")
     if elf.loader and not Path(elf.loader).exists():
         return Finding(
             cause=f"{path.name} needs the loader {elf.loader}, which this system doesn't have",
@@ -112,15 +112,15 @@ def binary_fault(path: Path) -> Finding | None:
 
 def _file_fault(package: str, path: Path, size_bytes: int) -> Finding | None:
     try:
-        there = path.stat().st_size
+        actual_bytes = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return Finding(cause=f"the file {path.name} of {package} is missing")
     except OSError:
-        return places.forbidden(path) or Finding(cause=f"the file {path.name} of {package} can't be read")
-    if there != size_bytes:
-        how = f"was exchanged or cut off: {there} bytes instead of {size_bytes}"
+        return places.read_fault(path) or Finding(cause=f"the file {path.name} of {package} can't be read")
+    if actual_bytes != size_bytes:
+        how = f"was exchanged or cut off: {actual_bytes} bytes instead of {size_bytes}"
         return Finding(cause=f"the file {path.name} of {package} {how}")
-    return None if os.access(path, os.R_OK) else places.forbidden(path)
+    return None if os.access(path, os.R_OK) else places.read_fault(path)
 
 
 def _programs(parts: Iterable[Path]) -> Iterable[Path]:
@@ -129,32 +129,32 @@ def _programs(parts: Iterable[Path]) -> Iterable[Path]:
             yield part
         elif part.is_dir():
             inside = sorted(path for path in part.iterdir() if ".so" in path.suffixes or path.suffix == ".pyd")
-            yield from inside[:_MOST_FILES]
+            yield from inside[:_MAX_FILES]
 
 
 def _other_python(files: Sequence[Path]) -> Finding | None:
-    """Say whether extension modules are there, but for another Python."""
-    here = sysconfig.get_config_var("EXT_SUFFIX") or ""
+    """Return the fault of extension modules that were built for another Python."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
     for file in files:
         tag = _PYTHON_TAG.match(file.name)
-        if tag and not file.name.endswith(here) and not file.with_name(tag[1] + here).exists():
-            now = f"{sys.version_info.major}.{sys.version_info.minor}"
-            return Finding(cause=f"{file.name} was built for Python {tag[2]}.{tag[3]}, and this is Python {now}")
+        if tag and not file.name.endswith(suffix) and not file.with_name(tag[1] + suffix).exists():
+            running = f"{sys.version_info.major}.{sys.version_info.minor}"
+            return Finding(cause=f"{file.name} was built for Python {tag[2]}.{tag[3]}, and this is Python {running}")
     return None
 
 
-def _lacking(parts: Sequence[Path], files: Sequence[Path]) -> Finding | None:
-    asked = [file for file in files if _is_elf(file)]
-    own = {path.name for part in parts for path in (part if part.is_dir() else part.parent).glob("*.so*")}
-    return missing_library(asked, own) if asked else None
+def _missing_library(parts: Sequence[Path], files: Sequence[Path]) -> Finding | None:
+    binaries = [file for file in files if _is_elf(file)]
+    bundled = {path.name for part in parts for path in (part if part.is_dir() else part.parent).glob("*.so*")}
+    return missing_library(binaries, bundled) if binaries else None
 
 
 def _bad_library(files: Sequence[Path]) -> Finding | None:
-    """Say whether a library of the system's that a program takes is cut off or another machine's."""
+    """Return the fault of a system library a program loads that is truncated or another machine's."""
     for program in (file for file in files if _is_program(file)):
-        for library in tried_libraries(program):
+        for library in loaded_libraries(program):
             if finding := binary_fault(library):
-                return replace(finding, remedy=finding.remedy or install(library.name, again=True))
+                return replace(finding, remedy=finding.remedy or install_hint(library.name, again=True))
     return None
 
 
@@ -174,6 +174,6 @@ def _is_elf(path: Path) -> bool:
 
 
 def _pip(package: str) -> str:
-    wanted = declared_version(package)
-    name = f"{package}=={wanted}" if wanted else package
+    version = declared_version(package)
+    name = f"{package}=={version}" if version else package
     return f"Install it again: {Path(sys.executable).name} -m pip install --force-reinstall --no-deps {name}."

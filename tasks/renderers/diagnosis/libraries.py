@@ -1,4 +1,4 @@
-"""Shared libraries: which ones a program lacks, and what brings them."""
+"""Shared libraries: which ones a program lacks, and how to install them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.renderers.diagnosis.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-LDD_S = 20.0
+LDD_TIMEOUT_S = 20.0
 
 DEBIAN = {
     "libasound.so.2": "libasound2",
@@ -61,8 +61,8 @@ DEBIAN = {
 """Which Debian package a library is in."""
 
 
-def install(library: str, *, again: bool = False) -> str:
-    """Say how to get a library; empty where nobody but the renderer's own installation has it."""
+def install_hint(library: str, *, again: bool = False) -> str:
+    """Return how to get a library; empty where only the renderer's own installation has it."""
     name = Path(library).name
     if name in DEBIAN and again:
         return f"Install it again (Debian, Ubuntu: apt-get install --reinstall {DEBIAN[name]})."
@@ -73,31 +73,31 @@ def install(library: str, *, again: bool = False) -> str:
     return ""
 
 
-def missing_library(files: Sequence[Path], own: Iterable[str]) -> Finding | None:
+def missing_library(files: Sequence[Path], bundled: Iterable[str]) -> Finding | None:
     """Ask the loader which libraries programs and libraries lack.
 
     Parameters
     ----------
     files
-        What is asked about.
-    own
-        Names of files that the renderer brings along and finds by itself: the loader alone may not.
+        The programs and libraries.
+    bundled
+        Names of files that the renderer brings along and finds by itself, which the loader alone may not.
     """
-    lacking = [name for name in _not_found(files) if name not in set(own)]
-    if not lacking:
+    missing = [name for name in _not_found(files) if name not in set(bundled)]
+    if not missing:
         return None
-    first, others = lacking[0], lacking[1:]
+    first, others = missing[0], missing[1:]
     more = f", and {len(others)} more ({', '.join(others[:4])})" if others else ""
-    return Finding(cause=f"the library {first} is missing{more}", remedy=_install_all(lacking))
+    return Finding(cause=f"the library {first} is missing{more}", remedy=_install_all(missing))
 
 
-def tried_libraries(program: Path) -> list[Path]:
-    """Ask the loader which libraries a program takes, as far as it comes: one that is cut off may end it."""
+def loaded_libraries(program: Path) -> list[Path]:
+    """Ask the loader which libraries a program loads, as far as it gets: a truncated one may end it."""
     environment = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LD_DEBUG": "libs"}
     try:
         done = subprocess.run(
             [program], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=LDD_S, check=False,
+            timeout=LDD_TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return []
@@ -109,13 +109,18 @@ def _install_all(names: Sequence[str]) -> str:
     packages = [DEBIAN[name] for name in names if name in DEBIAN]
     if len(packages) > 1:
         return f"Install them (Debian, Ubuntu: apt-get install {' '.join(packages)})."
-    return install(names[0])
+    return install_hint(names[0])
 
 
 def _not_found(files: Sequence[Path]) -> list[str]:
     try:
         done = subprocess.run(
-            ["ldd", *map(str, files)], capture_output=True, text=True, errors="replace", timeout=LDD_S, check=False
+            ["ldd", *map(str, files)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LDD_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []

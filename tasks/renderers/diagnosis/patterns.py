@@ -1,7 +1,7 @@
-"""What renderers and systems print when something is wrong, and what it means: a table, read from top to bottom.
+"""What renderers and systems print when something is wrong, and what it means: tables, read from top to bottom.
 
-A line more is a cause more. ``{0}`` in a cause or remedy is the first group of the expression, ``{1}`` the second;
-``{user}`` is who runs it, ``{install}`` how to get the library that the first group names.
+``{0}`` in a cause or remedy is the first group of the expression, ``{1}`` the second; ``{user}`` is who runs it,
+``{install}`` how to get the library that the first group names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from tasks.renderers.diagnosis.findings import Finding
-from tasks.renderers.diagnosis.libraries import install
+from tasks.renderers.diagnosis.libraries import install_hint
 from tasks.renderers.diagnosis.places import user
 
 FLEXNET = {
@@ -38,36 +38,36 @@ _NO_LICENCE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """Words of a program, and their meaning.
+    """A message of a program, and its meaning.
 
     Parameters
     ----------
     regex
-        What to look for; letters' case doesn't matter, ``^`` and ``$`` are those of a line.
+        Matched in the output, ignoring case; ``^`` and ``$`` are those of a line.
     cause, remedy
         As in `Finding`; an empty remedy leaves it to the renderer's adapter.
-    passes
-        Whether it may be over by itself.
+    transient
+        Whether it may go away by itself.
     """
 
     regex: str
     cause: str
     remedy: str = ""
-    passes: bool = False
+    transient: bool = False
 
-    def finding(self, said: str) -> Finding | None:
-        """Return what the words mean, if they are there."""
-        match = re.search(self.regex, said, re.IGNORECASE | re.MULTILINE)
+    def finding(self, output: str) -> Finding | None:
+        """Return what the message means, if the output has it."""
+        match = re.search(self.regex, output, re.IGNORECASE | re.MULTILINE)
         if match is None:
             return None
         groups = [group or "" for group in match.groups()]
-        words = {"user": user(), "install": install(groups[0]) if groups else ""}
-        words["flexnet"] = FLEXNET.get(groups[0], f"it got no licence ({groups[0]})") if groups else ""
-        cause = self.cause.format(*groups, **words).strip()
-        return Finding(cause=cause, remedy=self.remedy.format(*groups, **words).strip(), passes=self.passes)
+        values = {"user": user(), "install": install_hint(groups[0]) if groups else ""}
+        values["flexnet"] = FLEXNET.get(groups[0], f"it got no licence ({groups[0]})") if groups else ""
+        cause = self.cause.format(*groups, **values).strip()
+        return Finding(cause=cause, remedy=self.remedy.format(*groups, **values).strip(), transient=self.transient)
 
 
-PLAIN = (
+CERTAIN = (
     # Libraries and processors.
     Pattern(
         regex=r"(\S+\.so[.\d]*): failed to map segment from shared object: Operation not permitted",
@@ -126,51 +126,53 @@ PLAIN = (
         r"(?:must|please|need to) (?:first )?(?:accept|agree)[^\n]{0,60}(?:EULA|agreement|terms)",
         cause="it was never run once by {user} on this machine",
         remedy="Start it once by hand as {user}, answer what it asks, then check again.",
-        passes=True,
+        transient=True,
     ),
     Pattern(
-        regex=r"FLEX(?:net|lm)[^\n]{0,60}?error:?\s*\(?(-\d{1,3})", cause="{flexnet}", remedy=_LICENCE, passes=True
+        regex=r"FLEX(?:net|lm)[^\n]{0,60}?error:?\s*\(?(-\d{1,3})", cause="{flexnet}", remedy=_LICENCE, transient=True
     ),
     Pattern(
         regex=r"licen[cs]e[^\n]{0,60}expired|expired[^\n]{0,30}licen[cs]e",
         cause="its licence has expired",
         remedy="Renew the licence.",
-        passes=True,
+        transient=True,
     ),
     Pattern(
         regex=r"all licen[cs]es[^\n]{0,20}in use|no (?:more )?(?:free )?licen[cs]es? (?:left|available)|"
         r"licensed number of users already reached",
         cause="all licences are in use",
         remedy="Wait until one is free, or tell the farm how many there are (frontburner licence set).",
-        passes=True,
+        transient=True,
     ),
     Pattern(
         regex=r"(?:could not|couldn.t|cannot|can.t|unable to|failed to) (?:connect to|reach|contact)[^\n]{0,60}"
         r"licen[cs]e|licen[cs]e server[^\n]{0,60}(?:unreachable|not respond|refused|down|timed out)",
         cause="the licence server doesn't answer",
         remedy=_LICENCE,
-        passes=True,
+        transient=True,
     ),
-    Pattern(regex=_NO_LICENCE + r"[^\n]*?(-\d+)", cause="it got no licence (error {0})", remedy=_LICENCE, passes=True),
-    Pattern(regex=_NO_LICENCE, cause="it got no licence", remedy=_LICENCE, passes=True),
+    Pattern(
+        regex=_NO_LICENCE + r"[^\n]*?(-\d+)", cause="it got no licence (error {0})", remedy=_LICENCE, transient=True
+    ),
+    Pattern(regex=_NO_LICENCE, cause="it got no licence", remedy=_LICENCE, transient=True),
     # Room and rights.
     Pattern(
         regex=r"MemoryError|bad_alloc|Cannot allocate memory|out of (?:host |system )?memory|oom[- ]kill",
         cause="memory ran out",
         remedy="Close what else runs on the machine, or raise the limit on memory (ulimit -v).",
-        passes=True,
+        transient=True,
     ),
     Pattern(
         regex=r"Too many open files",
         cause="too many files are open",
         remedy="Raise the limit on open files (ulimit -n).",
-        passes=True,
+        transient=True,
     ),
     Pattern(
         regex=r"Disk quota exceeded",
         cause="the disk quota of {user} is used up",
         remedy="Free some space or ask for a larger quota.",
-        passes=True,
+        transient=True,
     ),
     Pattern(
         regex=r"Read-only file system(?:: '?([^'\n]+))?",
@@ -181,7 +183,7 @@ PLAIN = (
         regex=r"No usable temporary directory found",
         cause="no temporary folder can be written",
         remedy="Give {user} write access to one and name it in TMPDIR.",
-        passes=True,
+        transient=True,
     ),
     # Screens and graphics cards.
     Pattern(
@@ -203,9 +205,9 @@ PLAIN = (
     ),
     Pattern(regex=r"the canary(?:'s picture)? (.+)$", cause="its picture is wrong: {0}"),
 )
-"""Said in so many words: true whatever else there is."""
+"""Unambiguous messages: true whatever else was printed."""
 
-HINTS = (
+LIKELY = (
     Pattern(
         regex=r"Permission denied: '?([^'\n]+)|^(?:[^\n:]+: )*([^\s:]+): Permission denied",
         cause="{user} may not use {0}{1}",
@@ -230,18 +232,18 @@ HINTS = (
         cause="it doesn't know the option {0}: its version is another one",
     ),
 )
-"""Said in passing: believed where nothing better is found."""
+"""Ambiguous messages: used where nothing better is found."""
 
 
-def plain(said: str) -> Finding | None:
-    """Return the first plain cause in what was said."""
-    return _first(PLAIN, said)
+def match_certain(output: str) -> Finding | None:
+    """Return the first certain cause in the output."""
+    return _first(CERTAIN, output)
 
 
-def hint(said: str) -> Finding | None:
-    """Return the first likely cause in what was said."""
-    return _first(HINTS, said)
+def match_likely(output: str) -> Finding | None:
+    """Return the first likely cause in the output."""
+    return _first(LIKELY, output)
 
 
-def _first(patterns: tuple[Pattern, ...], said: str) -> Finding | None:
-    return next((finding for pattern in patterns if (finding := pattern.finding(said))), None)
+def _first(patterns: tuple[Pattern, ...], output: str) -> Finding | None:
+    return next((finding for pattern in patterns if (finding := pattern.finding(output))), None)

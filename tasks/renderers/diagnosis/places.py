@@ -1,4 +1,4 @@
-"""Folders a renderer needs: whether each can be written, has room, and may hold programs."""
+"""Checks the folders a renderer needs: whether they can be written, have room, and may hold programs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from platformdirs import user_cache_path
 
 from tasks.renderers.diagnosis.findings import Finding
 
-ROOM_BYTES = 16 << 20
-"""A folder with less room than this is full."""
+REQUIRED_BYTES = 16 << 20
+"""A disk with less room than this is full."""
 _NOEXEC = getattr(os, "ST_NOEXEC", 8)
 
 
@@ -29,7 +29,7 @@ def user() -> str:
 
 
 def temp_folder() -> Path:
-    """Return the folder programs put passing files in: the one that is set, usable or not."""
+    """Return the folder for temporary files that is set, usable or not."""
     named = next((os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)), "")
     if named:
         return Path(named)
@@ -40,15 +40,15 @@ def temp_folder() -> Path:
 
 
 def home_folder() -> Path:
-    """Return the user's home, there or not."""
+    """Return the user's home, whether it exists or not."""
     try:
         return Path.home()
     except RuntimeError:
         return Path("/")
 
 
-def surroundings() -> dict[str, Path]:
-    """Return the folders every renderer may write into, by what people call them."""
+def standard_folders() -> dict[str, Path]:
+    """Return the folders every renderer may write into, by their names in messages."""
     return {
         "temporary folder": temp_folder(),
         "home folder": home_folder(),
@@ -56,78 +56,79 @@ def surroundings() -> dict[str, Path]:
     }
 
 
-def trouble_at(name: str, folder: Path, *, room_bytes: int = ROOM_BYTES) -> Finding | None:
-    """Say why a folder can't be used, by using it; None if it can.
+def folder_fault(name: str, folder: Path, *, room_bytes: int = REQUIRED_BYTES) -> Finding | None:
+    """Try to use a folder and return what is wrong; None if nothing is.
 
     Parameters
     ----------
     name
-        What people call it.
+        Its name in messages.
     room_bytes
         How much room it must have.
     """
-    there = nearest(folder)
-    if not there.is_dir():
-        return Finding(cause=f"the {name} {folder} isn't a folder", remedy=f"Move {there} away.")
-    probe = there / f".frontburner-{secrets.token_hex(4)}"
+    existing = nearest_existing(folder)
+    if not existing.is_dir():
+        return Finding(cause=f"the {name} {folder} isn't a folder", remedy=f"Move {existing} away.")
+    probe = existing / f".frontburner-{secrets.token_hex(4)}"
     try:
         probe.write_bytes(b"\0" * 4096)
     except OSError as error:
-        return _refused(name, folder, error)
+        return _write_error(name, folder, error)
     finally:
         with suppress(OSError):
             probe.unlink()
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     if free < room_bytes:
         return _full(name, folder, f"has {free >> 20} MiB left")
     return None
 
 
-def full_place() -> Finding | None:
-    """Return the first of the surroundings that has no room."""
-    for name, folder in surroundings().items():
+def full_folder() -> Finding | None:
+    """Return the fault of the first of the standard folders that has no room."""
+    for name, folder in standard_folders().items():
         with suppress(OSError):
-            if shutil.disk_usage(nearest(folder)).free < ROOM_BYTES:
+            if shutil.disk_usage(nearest_existing(folder)).free < REQUIRED_BYTES:
                 return _full(name, folder, "is full")
     return None
 
 
-def unwritable_place() -> Finding | None:
-    """Return the first of the surroundings that can't be used."""
-    found = (trouble_at(name, folder) for name, folder in surroundings().items())
+def unusable_folder() -> Finding | None:
+    """Return the fault of the first of the standard folders that can't be used."""
+    found = (folder_fault(name, folder) for name, folder in standard_folders().items())
     return next((finding for finding in found if finding), None)
 
 
 def noexec(path: Path) -> bool:
-    """Whether programs may not be started where this lies."""
+    """Whether a path is on a drive from which programs can't be started."""
     try:
-        return bool(os.statvfs(nearest(path)).f_flag & _NOEXEC)
+        return bool(os.statvfs(nearest_existing(path)).f_flag & _NOEXEC)
     except OSError:
         return False
 
 
-def forbidden(path: Path) -> Finding | None:
-    """Say what keeps this user from a file or folder; None if nothing does."""
-    blocked = next((one for one in reversed(path.parents) if one.is_dir() and not os.access(one, os.X_OK)), None)
+def read_fault(path: Path) -> Finding | None:
+    """Return why this user can't read a file or folder; None if they can."""
+    folders = reversed(path.parents)
+    blocked = next((folder for folder in folders if folder.is_dir() and not os.access(folder, os.X_OK)), None)
     if blocked is not None:
         cause = f"the folder {blocked} is closed to {user()}"
         return Finding(cause=cause, remedy=f"Give {user()} access to it (chmod a+rx {blocked}).")
-    if _there(path) and not os.access(path, os.R_OK):
+    if _exists(path) and not os.access(path, os.R_OK):
         cause = f"{path} can't be read by {user()}"
         return Finding(cause=cause, remedy=f"Give {user()} read access to it (chmod a+r {path}).")
     return None
 
 
-def unwritable(path: Path) -> Finding | None:
-    """Say that this user may not write a file or folder, or make it where it would be; None if that is allowed."""
-    there = nearest(path)
-    if os.access(there, os.W_OK):
+def write_fault(path: Path) -> Finding | None:
+    """Return why this user can't write or create a file or folder; None if they can."""
+    existing = nearest_existing(path)
+    if os.access(existing, os.W_OK):
         return None
-    remedy = f"Give {user()} write access to {there}." if there != path else f"Give {user()} write access to it."
+    remedy = f"Give {user()} write access to {existing if existing != path else 'it'}."
     return Finding(cause=f"{path} can't be written by {user()}", remedy=remedy)
 
 
-def _refused(name: str, folder: Path, error: OSError) -> Finding:
+def _write_error(name: str, folder: Path, error: OSError) -> Finding:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(name, folder, "is full")
     if error.errno == errno.EROFS:
@@ -142,16 +143,16 @@ def _full(name: str, folder: Path, how: str) -> Finding:
     return Finding(
         cause=f"the disk is full: the {name} {folder} {how}",
         remedy="Free some space there.",
-        passes=True,
+        transient=True,
     )
 
 
-def nearest(folder: Path) -> Path:
-    """Return the folder, or the one it would be made in."""
-    return next((one for one in (folder, *folder.parents) if _there(one)), folder)
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder, or the nearest parent that exists."""
+    return next((each for each in (folder, *folder.parents) if _exists(each)), folder)
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:

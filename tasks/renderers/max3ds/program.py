@@ -1,8 +1,8 @@
-"""3ds Max's flags, and what its failures mean. From its help texts: no line was tried on the real program."""
+"""3ds Max's flags and known failures, from its help texts: never tried on the real program."""
 
 from __future__ import annotations
 
-from tasks.renderers.program.failures import Failure
+from tasks.renderers.program.failures import Failure, out_of_memory
 from tasks.renderers.program.flags import Flags
 
 NAME = "3ds Max"
@@ -25,12 +25,12 @@ FLAGS = Flags(
         "scene": "{scene}",
     },
 )
-SOMETIMES = ("camera",)
+OPTIONAL_FLAGS = ("camera",)
 
-_HIDDEN = "The reason often stands only in Max.log of the user the node runs as; its new lines are in this log too."
+_SEE_MAX_LOG = "The reason is often only in Max.log of the user the node runs as; its new lines are in this log too."
 
 
-def _code(cause: str, remedy: str = _HIDDEN) -> Failure:
+def _code(cause: str, remedy: str = _SEE_MAX_LOG) -> Failure:
     return Failure(pattern=r"(?!)", cause=f"3ds Max {cause}.", remedy=remedy, retryable=True)
 
 
@@ -47,7 +47,7 @@ CODES = {
     -9: _code("could not be created"),
     -12: _code("was never run on this node by this user", "Run 3ds Max once by hand on the node, as its user."),
 }
-"""Meanings of its exit codes. Windows may give a negative one as a large number, Linux as its last eight bits."""
+"""Known exit codes. Windows may return a negative one as a large number, Linux as its last eight bits."""
 
 FAILURES = (
     Failure(
@@ -59,7 +59,7 @@ FAILURES = (
     ),
     Failure(
         pattern=r"missing (external file|map|texture|bitmap|xref)s?\b:?\s*[\"']?(?P<name>[^\"']*)",
-        cause="3ds Max misses a file of the scene on this node: {name}. It would render on without it.",
+        cause="3ds Max misses a file of the scene on this node: {name}. It would go on without it.",
         remedy="Put it where the scene says on every node, or give its folder a path file (-pathFile:).",
         retryable=True,
         fatal=True,
@@ -72,22 +72,13 @@ FAILURES = (
         retryable=True,
         fatal=True,
     ),
-    Failure(
-        pattern=r"out of memory|not enough memory",
-        cause="3ds Max ran out of memory.",
-        remedy="Render it on a node with more memory.",
-        retryable=True,
-    ),
-    # Last, since it names this where the cause is another: it was never run here.
+    out_of_memory(NAME),
+    # Last, since it prints this also where the cause is another.
     Failure(
         pattern=r"ADP failed to start",
         cause="3ds Max was never run on this node by this user: its desktop analytics could not be started.",
         remedy="Run 3ds Max once by hand on the node, as the user the node runs as.",
         retryable=True,
-        again=True,
+        retry_at_once=True,
     ),
-)
-STILL = (
-    "It may wait for a licence, or for a person to close a dialog on this node: run it once there by hand, as the user "
-    "the node runs as."
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tasks.errors import NodeNotReady
 from tasks.renderers.base import Capabilities
+from tasks.renderers.errors import not_ready
 from tasks.renderers.mitsuba import builds as mitsuba_builds
 from tasks.renderers.mitsuba.grid import CELL_PX, PACKET_PX, QUANTUM
 from tasks.spec import Aov
@@ -26,11 +26,11 @@ class Mitsuba:
     def builds(self) -> tuple[str, ...]:
         """Return builds that rendered a small scene here, best first."""
         if not mitsuba_builds.installed():
-            raise _not_ready("Mitsuba isn't installed.", "pip install 'frontburner[mitsuba]'", absent=True)
-        checks = mitsuba_builds.survey()
+            raise not_ready(self.name, "Mitsuba isn't installed.", "pip install 'frontburner[mitsuba]'", absent=True)
+        checks = mitsuba_builds.check_builds()
         working = tuple(check.build for check in checks if check.ok)
         if not working:
-            raise _not_ready(" ".join(check.reason for check in checks), checks[-1].remedy)
+            raise not_ready(self.name, " ".join(check.reason for check in checks), checks[-1].remedy)
         return tuple(dict.fromkeys(working))
 
     def capabilities(self, build: str) -> Capabilities:
@@ -52,7 +52,7 @@ class Mitsuba:
         return inspect(scene, frame=frame, parameters=parameters)
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
-        """Start a session. One build a process: Mitsuba's libraries can't be exchanged later."""
+        """Start a session. A process has one build: Mitsuba's libraries can't be exchanged later."""
         _activate(frame.build)
         from tasks.renderers.mitsuba.session import MitsubaSession
 
@@ -61,17 +61,12 @@ class Mitsuba:
 
 def _activate(build: str) -> None:
     """Load Mitsuba with this build's variant, and the LLVM library it was found to work with."""
-    check = next((check for check in mitsuba_builds.survey() if check.ok and check.build == build), None)
+    check = next((check for check in mitsuba_builds.check_builds() if check.ok and check.build == build), None)
     if check is None:
-        raise _not_ready(f"Mitsuba {build} doesn't work here.", "See the node check for the cause.")
+        raise not_ready("mitsuba", f"Mitsuba {build} doesn't work here.", "See the node check for the cause.")
     if check.library:
         os.environ["DRJIT_LIBLLVM_PATH"] = check.library
     import mitsuba
 
     if mitsuba.variant() != check.variant:
         mitsuba.set_variant(check.variant)
-
-
-def _not_ready(reason: str, remedy: str, *, absent: bool = False) -> NodeNotReady:
-    node = os.environ.get("FRONTBURNER_NODE", "")
-    return NodeNotReady(reason=reason, remedy=remedy, node=node, renderer="mitsuba", absent=absent)

@@ -1,4 +1,4 @@
-"""Find out which builds of Mitsuba work on this machine, by really trying each in a process of its own."""
+"""Finds out which builds of Mitsuba work on this machine, by trying each in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.renderers.diagnosis import package_fault
-from tasks.renderers.trial import Trial, noted
+from tasks.renderers.trial import Trial, record_untried
 
 PACKAGES = ("mitsuba", "drjit")
 _CANARY = tuple(Path(__file__).with_name(name) for name in ("canary.py", "canary.json"))
@@ -28,7 +28,7 @@ _APPLE = ("/opt/homebrew/opt/llvm*/lib", "/usr/local/opt/llvm*/lib")
 _NO_LLVM = "No LLVM library was found."
 _REMEDY = (
     "Install LLVM 19 (apt-get install libllvm19), or name a library in DRJIT_LIBLLVM_PATH; "
-    "until then rendering goes on with scalar_rgb, two to three times slower."
+    "until then scalar_rgb is used, which is two to three times slower."
 )
 
 
@@ -64,7 +64,7 @@ def variant_of(build: str) -> str:
 
 
 def installed() -> bool:
-    """Whether the Python package is installed here, whole or not."""
+    """Whether the Python package is installed here, damaged or not."""
     try:
         return bool(_version())
     except importlib.metadata.PackageNotFoundError:
@@ -72,31 +72,31 @@ def installed() -> bool:
 
 
 @cache
-def survey() -> tuple[BuildCheck, ...]:
-    """Every build that was tried on this machine, best first. Stops at the first LLVM library that works.
+def check_builds() -> tuple[BuildCheck, ...]:
+    """Try all builds on this machine, best first. Stops at the first LLVM library that works.
 
-    An installation that isn't whole isn't tried: it might render, and render something else.
+    A damaged installation isn't tried: it might render wrong pictures.
     """
     fault = next(filter(None, map(package_fault, PACKAGES)), None)
     if fault:
         reason = f"Mitsuba doesn't work: {fault.cause}."
-        noted("Mitsuba", reason, fault.remedy)
+        record_untried("Mitsuba", reason, fault.remedy)
         return (BuildCheck(build="mitsuba", library="", ok=False, reason=reason, remedy=fault.remedy),)
     checks: list[BuildCheck] = []
     for library in llvm_libraries():
-        checks.append(check("llvm_ad_rgb", str(library)))
+        checks.append(check_build("llvm_ad_rgb", str(library)))
         if checks[-1].ok:
             break
     if not checks:
         build = f"{_version()} llvm_ad_rgb"
-        noted(build, _NO_LLVM, _REMEDY)
+        record_untried(build, _NO_LLVM, _REMEDY)
         checks.append(BuildCheck(build=build, library="", ok=False, reason=_NO_LLVM, remedy=_REMEDY))
-    scalar = check("scalar_rgb", "")
+    scalar = check_build("scalar_rgb", "")
     return tuple(sorted([*checks, scalar], key=lambda c: not c.ok))
 
 
 def llvm_libraries() -> list[Path]:
-    """LLVM libraries on this machine: the one named in DRJIT_LIBLLVM_PATH alone, else all, newest first."""
+    """Return the LLVM libraries on this machine: only the one named in DRJIT_LIBLLVM_PATH, else all, newest first."""
     named = os.environ.get("DRJIT_LIBLLVM_PATH")
     if named:
         return [Path(named)]
@@ -111,8 +111,8 @@ def llvm_libraries() -> list[Path]:
     return sorted(found.values(), key=_llvm_version, reverse=True)
 
 
-def check(variant: str, library: str) -> BuildCheck:
-    """Whether a variant works here with an LLVM library, from an earlier verdict or by trying."""
+def check_build(variant: str, library: str) -> BuildCheck:
+    """Check whether a variant works here with an LLVM library, by the cached verdict or by trying."""
     trial = Trial(
         what=f"{Path(library).name} with {variant}" if library else variant,
         command=(sys.executable, "-P", "-m", "tasks.renderers.mitsuba.canary", variant),
@@ -127,9 +127,9 @@ def check(variant: str, library: str) -> BuildCheck:
         files=(Path(library),) if library else (),
         parts=_folders(),
     )
-    found = trial.verdict()
+    verdict = trial.verdict()
     return BuildCheck(
-        build=f"{_version()} {variant}", library=library, ok=found.ok, reason=found.reason, remedy=found.remedy
+        build=f"{_version()} {variant}", library=library, ok=verdict.ok, reason=verdict.reason, remedy=verdict.remedy
     )
 
 

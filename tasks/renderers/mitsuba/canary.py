@@ -1,8 +1,8 @@
-"""Render a small scene with one build and exit with 0 if it is the picture it should be. Run as ``python -m``.
+"""Renders a small scene with one build and exits with 0 if the picture is right. Run as ``python -m``.
 
-The scene is uneven on purpose: glass to the left, a lamp to the upper right. Each quarter of the picture is compared
-with what it should be, in colour, depth, normals and albedo, so that a library or plugin that was exchanged, a
-picture that is mirrored, and one that is merely not black are found out.
+The scene is asymmetric: glass to the left, a lamp to the upper right. Each quarter of the picture is compared with a
+reference in colour, depth, normals and albedo, which reveals an exchanged library or plugin, a mirrored picture, and
+one that is merely not black.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tasks.renderers.trial import MEASURE, SPEED
+from tasks.renderers.trial import MEASURE_VARIABLE, SPEED_PREFIX
 
 REFERENCE = Path(__file__).with_name("canary.json")
 SIZE_PX = 16
@@ -49,20 +49,20 @@ _SCENE: dict[str, Any] = {
 
 
 def main(variant: str) -> None:
-    """Render with Mitsuba's own loop, which compiles what ours does."""
+    """Render with Mitsuba's own loop, which compiles the same code as ours."""
     import mitsuba as mi
 
     mi.set_variant(variant)
     scene = mi.load_dict(_SCENE)
-    fault = compared(quarters(scene, SAMPLES), json.loads(REFERENCE.read_text()))
+    fault = difference(quarters(scene, SAMPLES), json.loads(REFERENCE.read_text()))
     if fault:
         raise SystemExit(f"the canary {fault}")
-    if os.environ.get(MEASURE):
-        print(f"{SPEED} {measured(scene):.6g}")
+    if os.environ.get(MEASURE_VARIABLE):
+        print(f"{SPEED_PREFIX} {samples_per_second(scene):.6g}")
 
 
 def quarters(scene: Any, samples: int, seed: int = 0) -> list[list[float]]:  # noqa: ANN401 - a Mitsuba object
-    """Mean of each channel over each quarter of the picture, row by row."""
+    """Return the mean of each channel over each quarter of the picture, row by row."""
     import mitsuba as mi
     import numpy as np
 
@@ -72,21 +72,21 @@ def quarters(scene: Any, samples: int, seed: int = 0) -> list[list[float]]:  # n
     return [[float(value) for value in block] for block in blocks.reshape(4, -1)]
 
 
-def compared(found: list[list[float]], reference: dict[str, list[list[float]]]) -> str:
-    """Say how a picture differs from what it should be, beyond the noise of its samples; empty if it doesn't."""
+def difference(found: list[list[float]], reference: dict[str, list[list[float]]]) -> str:
+    """Say how a picture differs from the reference, beyond the noise of its samples; empty if it doesn't."""
     if [len(block) for block in found] != [len(block) for block in reference["means"]]:
         return f"has {len(found[0])} channels instead of {len(reference['means'][0])}"
     for quarter, block in enumerate(found):
         for channel, value in enumerate(block):
-            right, tolerance = (reference[key][quarter][channel] for key in ("means", "tolerances"))
-            if not abs(value - right) <= tolerance:  # not a number is no match either
+            expected, tolerance = (reference[key][quarter][channel] for key in ("means", "tolerances"))
+            if not abs(value - expected) <= tolerance:  # also true of not a number
                 place = f"quarter {quarter + 1}, channel {channel + 1}"
-                return f"is {value:.4g} in {place}, and should be {right:.4g} ± {tolerance:.2g}"
+                return f"is {value:.4g} in {place}, and should be {expected:.4g} ± {tolerance:.2g}"
     return ""
 
 
-def measured(scene: Any) -> float:  # noqa: ANN401
-    """Return the samples rendered in a second, once everything is compiled."""
+def samples_per_second(scene: Any) -> float:  # noqa: ANN401
+    """Measure the samples rendered in a second, once everything is compiled."""
     import mitsuba as mi
     import numpy as np
 

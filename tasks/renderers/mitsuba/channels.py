@@ -1,4 +1,4 @@
-"""Ask Mitsuba for AOVs next to the picture, and find them in what an integrator returns."""
+"""Requests AOVs from Mitsuba, and finds them among the channels an integrator returns."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _KINDS = {Aov.DEPTH: ("depth", "T"), Aov.NORMAL: ("sh_normal", "XYZ"), Aov.ALBED
 
 
 def integrator_for(integrator: Any, aovs: tuple[Aov, ...]) -> Any:  # noqa: ANN401 - Mitsuba objects
-    """Return the scene's integrator, with AOVs around it where some are asked for."""
+    """Wrap the scene's integrator in one that adds AOVs, if any are requested."""
     if not aovs:
         return integrator
-    wanted = ",".join(f"{_PREFIX}{aov}:{_KINDS[aov][0]}" for aov in aovs)
-    return mi.load_dict({"type": "aov", "aovs": wanted, "picture": integrator, "block_size": BLOCK_PX})
+    requested = ",".join(f"{_PREFIX}{aov}:{_KINDS[aov][0]}" for aov in aovs)
+    return mi.load_dict({"type": "aov", "aovs": requested, "picture": integrator, "block_size": BLOCK_PX})
 
 
-def places(integrator: Any, aovs: tuple[Aov, ...]) -> list[int]:  # noqa: ANN401
-    """Return where each AOV channel is among the extra channels of an integrator's samples."""
+def aov_indices(integrator: Any, aovs: tuple[Aov, ...]) -> list[int]:  # noqa: ANN401
+    """Return the index of each AOV channel among the extra channels of an integrator's samples."""
     names = integrator.aov_names()
     return [names.index(f"{_PREFIX}{aov}.{letter}") for aov in aovs for letter in _KINDS[aov][1]]
 
 
-def picture_places(aovs: tuple[Aov, ...]) -> list[int]:
-    """Return where RGBA and each AOV channel are in a rendered picture: first and last of its channels."""
+def picture_indices(aovs: tuple[Aov, ...]) -> list[int]:
+    """Return the indices of RGBA and each AOV channel in a rendered picture: its first and last channels."""
     count = sum(len(aov.channels) for aov in aovs)
     return [0, 1, 2, 3, *range(-count, 0)]

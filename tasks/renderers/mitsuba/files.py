@@ -1,4 +1,4 @@
-"""The files a scene depends on, and the digest of their content: what makes two scenes the same."""
+"""Finds the files a scene depends on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import mitsuba as mi
 
-from tasks.renderers import content
-from tasks.renderers.travelled import here
+from tasks.renderers.sent_scenes import local_path
 
 if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
@@ -19,18 +18,18 @@ _SPECTRUM = re.compile(r"<spectrum\b[^>]*\bfilename\s*=\s*\"([^\"$]+)\"")
 
 
 def dependencies(document: Document) -> tuple[Path, ...]:
-    """All files of a scene, the scene's own first.
+    """Return all files of a scene, the scene file first.
 
     Raises
     ------
     SceneError
-        When one is missing; it names all that are.
+        When files are missing.
     """
-    included = [_found(document, str(name)) for name in document.state.files]
+    included = [_path_of(document, str(name)) for name in document.state.files]
     files = dict.fromkeys([document.path, *included])
     missing: dict[str, str] = {}
-    for name, named_in in (*_named(document), *_spectra(included)):
-        path = _found(document, name)
+    for name, named_in in (*_named_files(document), *_spectra(included)):
+        path = _path_of(document, name)
         if path.is_file():
             files[path] = None
         elif named_in and not _ships_with_mitsuba(name):
@@ -41,13 +40,8 @@ def dependencies(document: Document) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def digest(document: Document, files: tuple[Path, ...]) -> str:
-    """SHA-256 over the names and contents of a scene's files."""
-    return content.digest(document.path, files)
-
-
-def _named(document: Document) -> list[tuple[str, str]]:
-    """Strings in the scene that may name a file; of those that must, where they stand."""
+def _named_files(document: Document) -> list[tuple[str, str]]:
+    """Return the strings in the scene that may name a file, and the place of those that must."""
     found = []
     for number, node in enumerate(document.state.nodes):
         props = node.props
@@ -59,12 +53,12 @@ def _named(document: Document) -> list[tuple[str, str]]:
 
 
 def _spectra(files: list[Path]) -> list[tuple[str, str]]:
-    """Spectrum files: the parser reads them at once and doesn't say which they were."""
+    """Return the names of spectrum files, which the parser reads without recording them."""
     return [(name, path.name) for path in files for name in _SPECTRUM.findall(path.read_text(errors="replace"))]
 
 
-def _found(document: Document, name: str) -> Path:
-    return Path(os.path.normpath(document.path.parent / here(name, scene=document.path)))
+def _path_of(document: Document, name: str) -> Path:
+    return Path(os.path.normpath(document.path.parent / local_path(name, scene=document.path)))
 
 
 def _ships_with_mitsuba(name: str) -> bool:

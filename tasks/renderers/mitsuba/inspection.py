@@ -1,4 +1,4 @@
-"""Say what a Mitsuba scene asks for and what Frontburner does otherwise, without building its shapes."""
+"""Reads what a Mitsuba scene asks for, and what Frontburner does differently, without building its shapes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
+from tasks.content_digests import scene_digest
 from tasks.renderers.base import SceneInfo
 from tasks.renderers.mitsuba.document import parse, variant
-from tasks.renderers.mitsuba.files import dependencies, digest
-from tasks.renderers.mitsuba.stage import integrator_alone
+from tasks.renderers.mitsuba.files import dependencies
+from tasks.renderers.mitsuba.stage import build_integrator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,18 +28,18 @@ def inspect(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) 
     _check_plugins(document)
     files = dependencies(document)
     return SceneInfo(
-        digest=digest(document, files),
+        digest=scene_digest(document.path, files),
         files=tuple(map(str, files)),
         size=document.size(camera),
         samples=document.samples(camera),
         cameras=document.camera_names,
-        whole_frames_because=whole_frames_because(integrator_alone(document)),
+        whole_frames_because=whole_frames_because(build_integrator(document)),
         notes=tuple(_notes(document, camera)),
     )
 
 
 def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba object
-    """Empty if the integrator can render regions, else the sentence that says why it can't."""
+    """Return why the integrator can't render regions, in a sentence; empty if it can."""
     name = type(integrator).__name__
     if not isinstance(integrator, mi.SamplingIntegrator):
         return f"Its integrator ({name}) sends light from the lamps to the whole picture at once."
@@ -48,7 +49,7 @@ def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba ob
 
 
 def _check_plugins(document: Document) -> None:
-    """Find misspelt plugins now and not when a node builds the scene."""
+    """Find misspelt plugins now rather than when a node builds the scene."""
     manager = mi.PluginManager.instance()
     for node in range(1, len(document.state.nodes)):
         name = document.plugin(node)
@@ -56,12 +57,12 @@ def _check_plugins(document: Document) -> None:
         if document.kind(node) != "Integrator" and manager.plugin_type(name) == mi.ObjectType.Unknown:
             raise document.refuse(
                 f"asks for an unknown plugin {name!r} ({document.where(node)})",
-                f"Correct the name: Mitsuba {mi.__version__} has none of this one.",
+                f"Correct the name: Mitsuba {mi.__version__} has no plugin of this name.",
             )
 
 
 def _notes(document: Document, camera: int) -> list[str]:
-    """Sentences on what is rendered otherwise than the scene asks."""
+    """Return sentences on what is rendered differently than the scene asks."""
     film, sampler = document.part(camera, "Film"), document.part(camera, "Sampler")
     notes = []
     if document.plugin(film) not in _FILMS:

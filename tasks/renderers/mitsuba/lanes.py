@@ -1,7 +1,7 @@
-"""What one lane does: trace one sample of one pixel, from a random stream that its place and the job's seed decide.
+"""Traces one sample of one pixel per lane, with a random stream that depends on pixel, sample, frame and seed.
 
-Everything that differs between units comes in as an argument the compiler can't see through, so one kernel serves
-all units. The function can be frozen: it reads nothing but its arguments.
+Everything that differs between units is passed as an opaque argument, so that one kernel serves all units. The
+function can be frozen, since it reads nothing but its arguments.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import drjit as dr
 import mitsuba as mi
 
 from tasks.renderers.mitsuba.filters import draw
-from tasks.renderers.mitsuba.seeds import keys
+from tasks.renderers.mitsuba.grid import stream_keys
 
 if TYPE_CHECKING:
     from tasks.spec import FrameSpec, Region
 
 
 class PixelSampler(mi.Sampler):
-    """Hands the integrator one PCG32 stream a lane, seeded from outside."""
+    """Gives the integrator one PCG32 stream per lane, seeded from outside."""
 
     def __init__(self, props: Any = None) -> None:  # noqa: ANN401
         super().__init__(props if props is not None else mi.Properties())
         self.rng: Any = None
 
     def next_1d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
-        """Next number of each stream."""
+        """Return the next number of each stream."""
         return self.rng.next_float32(active)
 
     def next_2d(self, active: Any = True) -> Any:  # noqa: ANN401, FBT002
-        """Next two numbers of each stream."""
+        """Return the next two numbers of each stream."""
         x = self.rng.next_float32(active)
         return mi.Point2f(x, self.rng.next_float32(active))
 
@@ -45,7 +45,7 @@ class PixelSampler(mi.Sampler):
         return other
 
     def seed(self, seed: Any, wavefront_size: Any = None) -> None:  # noqa: ANN401
-        """Keep the streams: they are seeded where lanes are made."""
+        """Do nothing: the streams are seeded in `_seeded`."""
 
     def schedule_state(self) -> None:
         """Evaluate the streams with the next kernel."""
@@ -53,7 +53,7 @@ class PixelSampler(mi.Sampler):
 
 
 def trace(parts: dict[str, Any], numbers: dict[str, Any], lane: Any) -> list[Any]:  # noqa: ANN401 - Dr.Jit arrays
-    """Trace one sample a lane.
+    """Trace one sample per lane.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def trace(parts: dict[str, Any], numbers: dict[str, Any], lane: Any) -> list[Any
     numbers
         The chunk's and the frame's numbers, as `chunk_numbers` and `frame_numbers` make them.
     lane
-        Numbers of the lanes: a pixel's samples side by side, pixels row by row.
+        Numbers of the lanes: a pixel's samples in sequence, pixels row by row.
 
     Returns
     -------
@@ -86,40 +86,40 @@ def _ray(parts: dict[str, Any], numbers: dict[str, Any], sampler: PixelSampler, 
     sensor = parts["sensor"]
     jitter = sampler.next_2d()
     (dx, weight_x), (dy, weight_y) = draw(parts["filter"], jitter.x), draw(parts["filter"], jitter.y)
-    place = mi.Point2f((mi.Float(x) + dx) * numbers["pixel_width"], (mi.Float(y) + dy) * numbers["pixel_height"])
-    moment = sensor.shutter_open()
+    position = mi.Point2f((mi.Float(x) + dx) * numbers["pixel_width"], (mi.Float(y) + dy) * numbers["pixel_height"])
+    time = sensor.shutter_open()
     if sensor.shutter_open_time() > 0:
-        moment = moment + sampler.next_1d() * sensor.shutter_open_time()
+        time = time + sampler.next_1d() * sensor.shutter_open_time()
     aperture = sampler.next_2d() if sensor.needs_aperture_sample() else mi.Point2f(0.5)
-    ray, weight = sensor.sample_ray_differential(moment, mi.Float(0.5), place, aperture)
+    ray, weight = sensor.sample_ray_differential(time, mi.Float(0.5), position, aperture)
     ray.scale_differential(numbers["spacing"])
     return ray, (weight, None if weight_x is None else weight_x * weight_y)
 
 
 def chunk_numbers(chunk: Region, start: int, count: int) -> dict[str, Any]:
-    """Return what lanes must know of a chunk."""
+    """Return the numbers of a chunk that lanes need."""
     values = {"count": count, "start": start, "width": chunk.width, "x0": chunk.x0, "y0": chunk.y0}
     return {name: dr.opaque(mi.UInt32, value) for name, value in values.items()}
 
 
 def frame_numbers(frame: FrameSpec) -> dict[str, Any]:
-    """Return what lanes must know of a frame."""
-    first, second = keys(frame)
-    whole = {"frame_width": frame.size.width, "first": first, "second": second}
-    # Spacing by the frame's samples, not the unit's: texture filtering must not follow the cut.
-    real = {
+    """Return the numbers of a frame that lanes need."""
+    first, second = stream_keys(frame)
+    integers = {"frame_width": frame.size.width, "first": first, "second": second}
+    # Spacing by the frame's samples, not the unit's: texture filtering must not depend on the split.
+    floats = {
         "pixel_width": 1 / frame.size.width,
         "pixel_height": 1 / frame.size.height,
         "spacing": frame.samples**-0.5,
     }
     return {
-        **{name: dr.opaque(mi.UInt32, value) for name, value in whole.items()},
-        **{name: dr.opaque(mi.Float, value) for name, value in real.items()},
+        **{name: dr.opaque(mi.UInt32, value) for name, value in integers.items()},
+        **{name: dr.opaque(mi.Float, value) for name, value in floats.items()},
     }
 
 
 def _seeded(pixel: Any, sample: Any, numbers: dict[str, Any]) -> PixelSampler:  # noqa: ANN401
-    """Return a sampler whose streams are decided by job seed, frame number, pixel and sample."""
+    """Return a sampler whose streams depend on job seed, frame number, pixel and sample."""
     first, second = numbers["first"], numbers["second"]
     a, b = mi.sample_tea_32(pixel + first, sample + second)
     c, d = mi.sample_tea_32(a ^ second, b ^ first)

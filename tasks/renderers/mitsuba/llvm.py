@@ -1,8 +1,8 @@
-"""Units on the compiled build: cut in chunks of bounded memory, each traced by one kernel that is compiled once.
+"""Renders units on the compiled build, in chunks of bounded memory, with one kernel that is compiled once.
 
-A lane is one sample of one pixel, lanes never meet, and a pixel's samples are summed in blocks that follow from the
-range alone. Camera rays are traced in packets, and what a ray hits near an edge depends on its packet: packets are
-therefore always of the same pixels, at fixed columns. So no cut changes a bit.
+A lane is one sample of one pixel and independent of others; a pixel's samples are summed in blocks that depend on the
+range alone. Camera rays are traced in packets, and what a ray hits near an edge depends on its packet: packets
+therefore always hold the same pixels, at fixed columns. So no split changes a bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import drjit as dr
 import mitsuba as mi
 import numpy as np
 
-from tasks.renderers.mitsuba.channels import integrator_for, places
+from tasks.renderers.mitsuba.channels import aov_indices, integrator_for
 from tasks.renderers.mitsuba.filters import tables
 from tasks.renderers.mitsuba.grid import (
     clipped,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from tasks.spec import FrameSpec, UnitSpec
 
 _LANES = 1 << 20
-_MOST_LANES = 1 << 23  # what a launch holds in memory, on machines of many cores
-_BLOCK = 1 << 12  # samples summed at a time: part of the pixels' definition, as sums round
+_MAX_LANES = 1 << 23  # what a launch holds in memory, on machines of many cores
+_BLOCK = 1 << 12  # samples summed at a time: sums round, so pixels depend on it
 _MEASURED_LANES = 1 << 18
-"""Lanes measured at a time by one thread: starting their kernel is then about a hundredth of the work."""
-_LANES_A_THREAD = 1 << 19
-"""Lanes more for each thread more: threads get blocks of 16,384, and at a kernel's end they wait for the last one."""
+"""Lanes one thread measures at a time: starting the kernel is then about a hundredth of the work."""
+_LANES_PER_THREAD = 1 << 19
+"""Additional lanes per additional thread: threads get blocks of 16,384, and wait for the last one at a kernel's end."""
 _COST_CELLS = 256
 
 
@@ -50,7 +50,7 @@ class Kernel:
     def __init__(self, stage: Stage, frame: FrameSpec, previous: Kernel | None) -> None:
         self._stage, self._aovs = stage, frame.aovs
         integrator = integrator_for(stage.integrator, frame.aovs)
-        self._places = [0, 1, 2, 3, *(4 + place for place in places(integrator, frame.aovs))]
+        self._indices = [0, 1, 2, 3, *(4 + index for index in aov_indices(integrator, frame.aovs))]
         self._parts = {
             "scene": stage.scene,
             "sensor": stage.sensor,
@@ -58,29 +58,29 @@ class Kernel:
             "filter": tables(stage.rfilter),
         }
         known = previous if previous is not None and previous.is_of(stage, frame) else None
-        self._trace: Any = self._trace_some
-        self._freezes: bool = known._freezes if known else self._can_be_frozen(frame)  # noqa: SLF001
-        if self._freezes:
+        self._trace: Any = self._trace_channels
+        self._can_freeze: bool = known._can_freeze if known else self._can_be_frozen(frame)  # noqa: SLF001
+        if self._can_freeze:
             self._trace = self._frozen()
 
     def is_of(self, stage: Stage, frame: FrameSpec) -> bool:
-        """Whether it renders this scene and these channels, if perhaps through another camera."""
+        """Whether it renders this scene and these channels, perhaps with another camera."""
         return self._stage.scene is stage.scene and self._aovs == frame.aovs
 
-    def _trace_some(self, numbers: dict[str, Any], lane: Any, parts: dict[str, Any]) -> list[Any]:  # noqa: ANN401
-        """Trace lanes and keep the channels that were asked for."""
+    def _trace_channels(self, numbers: dict[str, Any], lane: Any, parts: dict[str, Any]) -> list[Any]:  # noqa: ANN401
+        """Trace lanes and return the requested channels."""
         values = trace(parts, numbers, lane)
-        return [values[place] for place in self._places]
+        return [values[index] for index in self._indices]
 
     def _frozen(self) -> Any:  # noqa: ANN401
-        """Return the trace to be recorded once and replayed: with many materials, tracing anew takes long.
+        """Return the trace, recorded once and replayed: with many materials, tracing anew takes long.
 
-        A recording may hold anything of the camera and filter as a constant, so each has its own.
+        A recording may contain the camera and filter as constants, so each pair has its own.
         """
-        return dr.freeze(self._trace_some, warn_after=1 << 30)
+        return dr.freeze(self._trace_channels, warn_after=1 << 30)
 
     def _can_be_frozen(self, frame: FrameSpec) -> bool:
-        """Compile while the scene loads, and see whether a frozen trace draws the same bits."""
+        """Compile while the scene loads, and check that a frozen trace renders the same bits."""
         plain, self._trace = self._corner(frame), self._frozen()
         try:
             return all(np.array_equal(plain, self._corner(frame)) for _ in range(2))
@@ -88,7 +88,7 @@ class Kernel:
             print(f"rendering unfrozen: {error}")
             return False
         finally:
-            self._trace = self._trace_some
+            self._trace = self._trace_channels
 
     def _corner(self, frame: FrameSpec) -> npt.NDArray[np.float64]:
         corner = Region(x0=0, y0=0, x1=min(4, frame.size.width), y1=min(4, frame.size.height))
@@ -100,7 +100,7 @@ class Kernel:
         sums = np.empty((region.height, region.width, len(frame.channels)), np.float32)
         seconds, numbers = [], frame_numbers(frame)
         first = unit.samples.start == 0 and unit.samples.stop < frame.samples
-        lanes = _lanes_at_once() // (2 if first else 1)  # the first samples tell what a picture costs, and where
+        lanes = _lanes_at_once() // (2 if first else 1)  # the first samples measure the picture's costs
         cells = min(_COST_CELLS, max(1, region.area * unit.samples.count // lanes))
         columns, rows = packet_grid(packets(region), cells)
         for cell in regions_between(columns, rows):
@@ -115,7 +115,7 @@ class Kernel:
         return Pixels(sums=sums, channels=frame.channels, costs=costs)
 
     def _cell(self, unit: UnitSpec, numbers: dict[str, Any], cell: Region, sums: npt.NDArray[np.float32]) -> None:
-        """Render a cell in chunks of bounded memory into its place in the unit's sums."""
+        """Render a cell in chunks of bounded memory into the unit's sums."""
         block = min(_BLOCK, unit.samples.count)
         for chunk in split_packets(cell, -(-cell.area * block // max(_LANES, _lanes_at_once()))):
             total = np.zeros((chunk.height, chunk.width, sums.shape[2]))
@@ -141,5 +141,5 @@ class Kernel:
 
 
 def _lanes_at_once() -> int:
-    """Lanes that keep all threads busy for nearly all of a launch."""
-    return min(_MOST_LANES, _MEASURED_LANES + _LANES_A_THREAD * (dr.thread_count() - 1))
+    """Return the lanes that keep all threads busy for nearly all of a launch."""
+    return min(_MAX_LANES, _MEASURED_LANES + _LANES_PER_THREAD * (dr.thread_count() - 1))

@@ -1,7 +1,7 @@
-"""Units on the scalar build: stock renders of fixed cells and sample quanta, each with a seed of its own.
+"""Renders units on the scalar build, as plain renders of fixed cells and sample quanta, each with its own seed.
 
-Mitsuba seeds a pixel by its place in its crop, so a cell rendered alike has the same pixels in any unit.
-Units whose edges aren't cell edges render the cells they touch and keep their part.
+Mitsuba seeds a pixel by its place in the crop, so a cell has the same pixels in any unit. Units whose edges aren't
+cell edges render all cells they touch and keep their part.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any
 import mitsuba as mi
 import numpy as np
 
-from tasks.renderers.mitsuba.channels import integrator_for, picture_places
-from tasks.renderers.mitsuba.grid import CELL_PX, QUANTUM, cell_edges, cells, clipped, overlap, quanta
-from tasks.renderers.mitsuba.seeds import keys
+from tasks.renderers.mitsuba.channels import integrator_for, picture_indices
+from tasks.renderers.mitsuba.grid import (
+    CELL_PX,
+    QUANTUM,
+    cell_edges,
+    cells,
+    clipped,
+    overlap,
+    quanta,
+    stream_keys,
+)
 from tasks.spec import CostGrid, Pixels
 
 if TYPE_CHECKING:
@@ -30,14 +38,14 @@ class Cells:
     def __init__(self, stage: Stage, frame: FrameSpec) -> None:
         self._stage = stage
         self._integrator = integrator_for(stage.integrator, frame.aovs)
-        self._places = picture_places(frame.aovs)
+        self._indices = picture_indices(frame.aovs)
         self._film = mi.traverse(stage.sensor)
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render a unit."""
         region = unit.region
         self._check_alignment(unit)
-        sums = np.empty((region.height, region.width, len(self._places)), np.float32)
+        sums = np.empty((region.height, region.width, len(self._indices)), np.float32)
         seconds = []
         for cell in cells(region, unit.frame.size):
             began_s = time.perf_counter()
@@ -57,7 +65,7 @@ class Cells:
         if unit.samples.start % QUANTUM or (unit.samples.stop % QUANTUM and unit.samples.stop != unit.frame.samples):
             raise self._stage.document.refuse(
                 f"was to be rendered in {unit.samples}, which the scalar build can't do",
-                f"Cut samples at multiples of {QUANTUM}.",
+                f"Split samples at multiples of {QUANTUM}.",
             )
 
     def _cell(self, unit: UnitSpec, cell: Region) -> npt.NDArray[np.float64]:
@@ -65,10 +73,10 @@ class Cells:
         self._film["film.crop_offset"] = mi.ScalarPoint2u(cell.x0, cell.y0)
         self._film["film.crop_size"] = mi.ScalarVector2u(cell.width, cell.height)
         self._film.update()
-        total = np.zeros((cell.height, cell.width, len(self._places)))
+        total = np.zeros((cell.height, cell.width, len(self._indices)))
         for start, count in quanta(unit.samples):
             means = self._render(seed_of(unit.frame, cell, start), count)
-            total += np.array(means, dtype=np.float64)[:, :, self._places] * count
+            total += np.array(means, dtype=np.float64)[:, :, self._indices] * count
         return total
 
     def _render(self, seed: int, count: int) -> Any:  # noqa: ANN401 - a Mitsuba tensor
@@ -76,7 +84,7 @@ class Cells:
 
 
 def seed_of(frame: FrameSpec, cell: Region, sample: int) -> int:
-    """Seed of a cell's quantum. Mitsuba adds up to a cell's pixels to it, so these are apart by as many."""
+    """Return the seed of a cell's quantum. Mitsuba adds a pixel's number, so seeds are spaced by cells."""
     columns, rows = (-(-edge // CELL_PX) for edge in (frame.size.width, frame.size.height))
     number = sample * columns * rows + cell.y0 // CELL_PX * columns + cell.x0 // CELL_PX
-    return (keys(frame)[0] + number * CELL_PX**2) % 2**32
+    return (stream_keys(frame)[0] + number * CELL_PX**2) % 2**32

@@ -1,4 +1,4 @@
-"""An open Mitsuba: keeps the scene over units, moves it over frames, refuses content it wasn't asked for."""
+"""A session of Mitsuba: keeps its scene between units, moves it from frame to frame, and checks its content."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import drjit as dr
+import numpy as np
 
-from tasks.errors import SceneError
-from tasks.renderers.mitsuba import files
+from tasks.content_digests import scene_digest
+from tasks.renderers.errors import scene_changed
 from tasks.renderers.mitsuba.document import parse, variant
+from tasks.renderers.mitsuba.files import dependencies
+from tasks.renderers.mitsuba.grid import stream_keys
 from tasks.renderers.mitsuba.inspection import whole_frames_because
 from tasks.renderers.mitsuba.stage import build
-from tasks.renderers.mitsuba.whole import Whole
+from tasks.spec import Pixels
 
 if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
     from tasks.renderers.mitsuba.stage import Stage
-    from tasks.spec import FrameSpec, Pixels, UnitSpec
+    from tasks.spec import FrameSpec, UnitSpec
 
 
-class _Painter(Protocol):
+_WHOLE_FRAME_LANES = 1 << 24
+
+
+class _UnitRenderer(Protocol):
     def render(self, unit: UnitSpec) -> Pixels: ...
 
 
@@ -40,64 +46,60 @@ class MitsubaSession:
         self.build = build
         self.load_s = 0.0
         self._scene_key: tuple[object, ...] = ()
-        self._painter_key: tuple[object, ...] = ()
+        self._renderer_key: tuple[object, ...] = ()
         self._document: Document | None = None
         self._files: tuple[Path, ...] = ()
         self._stage: Stage | None = None
-        self._painter: _Painter | None = None
+        self._renderer: _UnitRenderer | None = None
         dr.set_thread_count(threads)
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit, moving to its scene and frame first where needed."""
         began_s = time.perf_counter()
-        painter = self._ready(unit.frame)
+        renderer = self._renderer_for(unit.frame)
         self.load_s = time.perf_counter() - began_s
-        return painter.render(unit)
+        return renderer.render(unit)
 
-    def _ready(self, frame: FrameSpec) -> _Painter:
-        """Return what renders this frame."""
+    def _renderer_for(self, frame: FrameSpec) -> _UnitRenderer:
+        """Return the renderer of this frame's units."""
         document = self._parsed(frame)
         self._verify(document, frame)
         key = (self._scene_key, frame.camera, frame.size, frame.aovs)
-        if self._painter is None or key != self._painter_key:
-            # Nothing half-moved is left behind if the rest fails.
-            previous, self._painter = self._painter, None
+        if self._renderer is None or key != self._renderer_key:
+            # If the rest fails, no half-moved scene is left.
+            previous, self._renderer = self._renderer, None
             camera = document.camera(frame.camera)
             if self._stage is None:
                 self._stage = build(document, camera, frame.size)
             else:
                 self._stage = self._stage.moved(document, camera, frame.size)
-            self._painter, self._painter_key = _painter(self._stage, frame, previous), key
-        return self._painter
+            self._renderer, self._renderer_key = _unit_renderer(self._stage, frame, previous), key
+        return self._renderer
 
     def _parsed(self, frame: FrameSpec) -> Document:
         key = (frame.scene, frame.scene_digest, frame.frame, frame.parameters)
         if self._document is None or key != self._scene_key:
             self._document = parse(Path(frame.scene), frame=frame.frame, parameters=frame.parameters)
-            self._files = files.dependencies(self._document)
+            self._files = dependencies(self._document)
             self._scene_key = key
         return self._document
 
     def _verify(self, document: Document, frame: FrameSpec) -> None:
-        """Refuse a scene whose content isn't the one the frame names."""
+        """Raise `SceneError` if the scene's content isn't that of the frame's digest."""
         try:
-            same = files.digest(document, self._files) == frame.scene_digest
+            same = scene_digest(document.path, self._files) == frame.scene_digest
         except FileNotFoundError:
             same = False
         if not same:
             self._scene_key, self._document = (), None
-            raise SceneError(
-                reason=f"The scene {document.path.name} or a file it refers to changed while the job ran.",
-                remedy="Start the job again: its unchanged frames are reused.",
-                scene=frame.scene,
-            )
+            raise scene_changed(document.path)
 
 
-def _painter(stage: Stage, frame: FrameSpec, previous: _Painter | None) -> _Painter:
-    """Choose how the scene is rendered: whole, compiled, or in cells."""
+def _unit_renderer(stage: Stage, frame: FrameSpec, previous: _UnitRenderer | None) -> _UnitRenderer:
+    """Choose how the scene is rendered: in whole frames, compiled, or in cells."""
     because = whole_frames_because(stage.integrator)
     if because:
-        return Whole(stage, frame, because)
+        return _WholeFrames(stage, frame, because)
     if variant().startswith("llvm"):
         from tasks.renderers.mitsuba.llvm import Kernel
 
@@ -105,3 +107,29 @@ def _painter(stage: Stage, frame: FrameSpec, previous: _Painter | None) -> _Pain
     from tasks.renderers.mitsuba.scalar import Cells
 
     return Cells(stage, frame)
+
+
+class _WholeFrames:
+    """Renders whole frames of a scene that can't be split, with Mitsuba's own loop."""
+
+    def __init__(self, stage: Stage, frame: FrameSpec, because: str) -> None:
+        self._stage, self._because = stage, because
+        if frame.aovs:
+            raise stage.document.refuse(f"can't deliver extra channels. {because}".rstrip("."), "Ask for none.")
+
+    def render(self, unit: UnitSpec) -> Pixels:
+        """Render a unit that is a whole frame. Raises `SceneError` for any other."""
+        frame, samples = unit.frame, unit.samples
+        if unit.region != frame.size.whole or (samples.start, samples.stop) != (0, frame.samples):
+            raise self._stage.document.refuse(
+                f"can't be rendered in parts. {self._because}".rstrip("."),
+                "Render its frames whole (mode=frames).",
+            )
+        total = np.zeros((frame.size.height, frame.size.width, 4))
+        step = max(1, _WHOLE_FRAME_LANES // frame.size.whole.area)
+        for start in range(0, frame.samples, step):
+            count = min(step, frame.samples - start)
+            seed = (stream_keys(frame)[0] + start) % 2**32
+            picture = self._stage.integrator.render(self._stage.scene, self._stage.sensor, seed=seed, spp=count)
+            total += np.array(picture, dtype=np.float64)[:, :, :4] * count
+        return Pixels(sums=total.astype(np.float32), channels=frame.channels)

@@ -1,4 +1,4 @@
-"""A scene that is built and ready: kept over units, and over frames as far as only the camera moves."""
+"""A built scene: kept between units, and between frames if only the camera moves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
-from tasks.renderers.mitsuba.document import is_reference, plain, variant
+from tasks.renderers.mitsuba.document import is_reference, message_of, variant
 from tasks.renderers.mitsuba.grid import BLOCK_PX
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
     from tasks.spec import Size
 
-_STOCK_FILTER = "gaussian"  # what Mitsuba's film takes when a scene names none
+_DEFAULT_FILTER = "gaussian"  # Mitsuba's, where a scene names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What Mitsuba renders from.
+    """A scene and camera to render.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def build(document: Document, camera: int, size: Size) -> Stage:
         document=document,
         scene=scene,
         sensor=scene.sensors()[0],
-        integrator=integrator_alone(document),
+        integrator=build_integrator(document),
         rfilter=_filter(document, camera),
     )
 
 
-def integrator_alone(document: Document) -> Any:  # noqa: ANN401 - a Mitsuba object
+def build_integrator(document: Document) -> Any:  # noqa: ANN401 - a Mitsuba object
     """Build a scene's integrator without the scene; path tracing if it names none."""
     node = document.part(0, "Integrator")
     if node is None:
@@ -104,7 +104,7 @@ def _prepared(document: Document, camera: int, size: Size, *, keep: set[str] | N
 
 
 def _drop(state: Any, unwanted: Callable[[int], bool]) -> None:  # noqa: ANN401
-    """Take children away from a scene."""
+    """Remove children from a scene."""
     props = state.nodes[0].props
     for key in list(props.keys()):
         if is_reference(props, key) and unwanted(props[key].index()):
@@ -127,7 +127,7 @@ def _film(size: Size) -> Any:  # noqa: ANN401
 def _filter(document: Document, camera: int) -> Any:  # noqa: ANN401
     node = document.part(document.part(camera, "Film"), "ReconstructionFilter")
     if node is None:
-        return mi.load_dict({"type": _STOCK_FILTER})
+        return mi.load_dict({"type": _DEFAULT_FILTER})
     props = document.state.nodes[node].props
     return mi.load_dict({"type": props.plugin_name(), **{key: props[key] for key in props.keys()}})  # noqa: SIM118
 
@@ -136,4 +136,4 @@ def _instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401
     try:
         return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
     except RuntimeError as error:
-        raise document.refuse(f"can't be built: {plain(error)}", "Correct the scene.") from error
+        raise document.refuse(f"can't be built: {message_of(error)}", "Correct the scene.") from error

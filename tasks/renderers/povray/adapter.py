@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import NodeNotReady, SceneError
+from tasks.content_digests import named_files_digest
+from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.content import digest_named
+from tasks.renderers.errors import not_ready, require_build
 from tasks.renderers.povray import program as povray
 from tasks.renderers.povray.files import check_parameters, files_of
 from tasks.renderers.povray.options import options_of
@@ -34,26 +34,26 @@ class PovRay:
         program = povray.executable()
         build = f"{povray.version(program)} povray"
         what = f"POV-Ray ({program})"
-        # What keeps a program from starting at all is plainest before anything is asked of it.
+        # Why a program can't start at all is clearest when nothing else is asked of it.
         starts = Trial(what=what, command=(str(program), "--version"), remedy=_REMEDY, files=(program,)).verdict()
         if not starts.ok:
-            raise _not_ready(starts.reason, starts.remedy)
+            raise not_ready(self.name, starts.reason, starts.remedy)
         trial = Trial(
             what=what,
             command=(sys.executable, "-P", "-m", "tasks.renderers.povray.canary", str(program)),
             remedy=_REMEDY,
             facts=(build, _CANARY.read_text()),
-            files=(program, *povray.installed(program)),
+            files=(program, *povray.include_folders(program)),
         )
-        found = trial.verdict()
-        if not found.ok:
-            raise _not_ready(found.reason, found.remedy)
+        verdict = trial.verdict()
+        if not verdict.ok:
+            raise not_ready(self.name, verdict.reason, verdict.remedy)
         return (build,)
 
-    def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - all are alike
+    def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - the same for all
         """Return what it can do."""
         return Capabilities(
-            exact_regions=True, exact_samples=False, most_samples=povray.MOST_SAMPLES, seeds=False, costs=False
+            exact_regions=True, exact_samples=False, max_samples=povray.MAX_SAMPLES, seeds=False, costs=False
         )
 
     def inspect(
@@ -66,7 +66,7 @@ class PovRay:
     ) -> SceneInfo:
         """Read a scene without rendering it."""
         options = options_of(scene)
-        files = files_of(options, scene, povray.installed(povray.executable()))
+        files = files_of(options, scene, povray.include_folders(povray.executable()))
         check_parameters(files, dict(parameters), scene)
         if options.animated and frame not in options.frames and "clock" not in dict(parameters):
             raise SceneError(
@@ -75,7 +75,7 @@ class PovRay:
                 scene=str(scene),
             )
         return SceneInfo(
-            digest=digest_named(files.named.items()),
+            digest=named_files_digest(files.named.items()),
             files=tuple(str(path.absolute()) for path in files.named.values()),
             size=options.size,
             samples=min(options.depth, 9) ** 2 if options.antialias else 1,
@@ -88,12 +88,5 @@ class PovRay:
         """Start a session."""
         program = povray.executable()
         build = f"{povray.version(program)} povray"
-        if build != frame.build:
-            raise _not_ready(
-                f"POV-Ray here is {build}, the job's is {frame.build}.", "Install the same version on all nodes."
-            )
+        require_build(self.name, povray.NAME, build, frame.build)
         return PovRaySession(program=program, threads=threads)
-
-
-def _not_ready(reason: str, remedy: str) -> NodeNotReady:
-    return NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer="povray")

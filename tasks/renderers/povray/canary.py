@@ -1,4 +1,4 @@
-"""Render a small scene with a POV-Ray and exit with 0 if it is the picture it should be. Run as ``python -m``."""
+"""Renders a small scene with POV-Ray and exits with 0 if the picture is right. Run as ``python -m``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tasks.renderers.povray.program import environment, installed
+from tasks.renderers.povray.program import environment, include_folders
 from tasks.renderers.program.picture import read
 
 _SCENE = """#version 3.7;
@@ -18,38 +18,38 @@ light_source { <3,5,-4>, rgb 1 }
 sphere { 0, 1.2 pigment { Orange } finish { ambient 0 diffuse 0.5 emission 0.25 reflection 0.1 } }
 """
 _SIZE = 16
-_PLACES = (
+_EXPECTED = (
     ((0, 0), (0.0, 0.0, 0.0)),
     ((3, 8), (0.712, 0.356, 0.0)),
     ((8, 5), (0.270, 0.135, 0.0)),
     ((8, 8), (0.458, 0.229, 0.0)),
     ((11, 9), (0.250, 0.125, 0.0)),
 )
-"""Rows and columns that are looked at, and what they are: lit, in the shade, and beside the sphere."""
+"""Rows and columns that are checked, and their colours: lit, in the shade, and beside the sphere."""
 _TOLERANCE = 0.01
-_WAIT_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 def main(program: str) -> None:
-    """Render it, an include file and all, and look at some of its pixels."""
+    """Render the scene, which uses an include file, and check some of its pixels."""
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "canary.pov")
         scene.write_text(_SCENE)
         scene.with_name("none.ini").write_text("Display=Off\n")
         command = [program, "+Icanary.pov", "+Ocanary.exr", "+FE", f"+W{_SIZE}", f"+H{_SIZE}", "-D", "-GS", "-GR"]
-        command += [f"+L{place}" for place in installed(Path(program))]
+        command += [f"+L{place}" for place in include_folders(Path(program))]
         done = subprocess.run(
             command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", timeout=_WAIT_S, check=False,
+            errors="replace", timeout=_TIMEOUT_S, check=False,
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(f"{done.stderr}\n{done.stdout}")
         picture = read(scene.with_suffix(".exr"), "it")
-    for place, right in _PLACES:
+    for place, expected in _EXPECTED:
         found = picture[place].tolist()
-        if max(abs(there - wanted) for there, wanted in zip(found, right, strict=True)) > _TOLERANCE:
-            is_ = [round(one, 3) for one in found]
-            raise SystemExit(f"error: the canary is {is_} at {place} instead of {list(right)}")
+        if max(abs(value - right) for value, right in zip(found, expected, strict=True)) > _TOLERANCE:
+            rounded = [round(value, 3) for value in found]
+            raise SystemExit(f"error: the canary is {rounded} at {place} instead of {list(expected)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The files a POV-Ray scene needs, found as POV-Ray finds them, and whether its frames can be cut."""
+"""Finds the files a POV-Ray scene needs, as POV-Ray finds them, and whether its frames can be split."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import SceneError
+from tasks.renderers.errors import files_missing
 from tasks.renderers.povray.source import METHOD_1, PICTURES, Kind, Reference, Source, read
-from tasks.renderers.remapped import Name
-from tasks.renderers.travelled import here, tree_of
+from tasks.renderers.sent_scenes import FileName, local_path, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,14 +21,14 @@ _SOURCES = {".inc", ".pov", ".mac", ".mcr"}
 _PICTURES = {kind: (kind,) for kind in PICTURES} | {"jpeg": ("jpg", "jpeg"), "tiff": ("tif", "tiff")}
 _ALL_PICTURES = tuple(dict.fromkeys(ending for endings in _PICTURES.values() for ending in endings))
 _BECAUSE = {
-    "radiosity": "radiosity, which comes out otherwise each time it is worked out",
-    "photons": "photons, which are shot for the whole picture and fall otherwise with other numbers of threads",
+    "radiosity": "radiosity, which differs each time it is computed",
+    "photons": "photons, which are shot for the whole picture and differ with the number of threads",
     "subsurface": "subsurface scattering, whose noise depends on what was rendered before it",
-    "crand": "crand, whose grain is another each time",
+    "crand": "crand, whose grain differs each time",
     "jitter": "jitter, whose noise depends on what was rendered before it",
     METHOD_1: "media of method 1, whose noise depends on what was rendered before it",
 }
-"""Words of the scene language by which no region is the whole's, as measured."""
+"""Keywords with which regions differ from the whole frame, as measured."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,24 +38,23 @@ class Files:
     Parameters
     ----------
     named
-        Each file by the name the scene knows it by: from its folder, or from an installation's own.
+        Each file by the name the scene knows it by: relative to its folder or to the installation's.
     words
-        All words of the scene's own sources, and of what they use of the installation's.
+        All words of the scene's own sources, and of the declarations they use of the installation's.
     sources
         The scene's own sources.
-    moved
-        Of a scene that travelled, the files that POV-Ray has to be given copies of, and the names in each that lead
-        elsewhere here.
+    relocated
+        Of a sent scene, the files of which POV-Ray gets copies, and the names in each that lead elsewhere here.
     """
 
     named: dict[str, Path] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     sources: list[Source] = field(default_factory=list)
-    moved: dict[Path, list[Name]] = field(default_factory=dict)
+    relocated: dict[Path, list[FileName]] = field(default_factory=dict)
 
     @property
     def whole_frames_because(self) -> str:
-        """Empty, or why its frames can't be cut."""
+        """Empty, or why its frames can't be split."""
         reasons = [reason for word, reason in _BECAUSE.items() if word in self.words]
         if not reasons:
             return ""
@@ -68,19 +67,15 @@ def files_of(options: Options, path: Path, installed: Iterable[Path]) -> Files:
     Raises
     ------
     SceneError
-        When files are missing; it names them and who asks for them.
+        When files are missing; it names them and the lines that refer to them.
     """
     found = _Search(options, path, tuple(installed))
     found.follow(options.scene)
     if found.missing:
-        names = ", ".join(dict.fromkeys(found.missing))
-        raise SceneError(
-            reason=f"{path.name} refers to files that don't exist: {names}.",
-            remedy="Put them in its folder or one of its library paths, or correct the names.",
-            scene=str(path),
-        )
-    files = Files(named=found.named, sources=found.own, moved=found.moved)
-    files.words = set(_reached((word for source in found.own for word in source.words), found.libraries))
+        remedy = "Put them in its folder or one of its library paths, or correct the names."
+        raise files_missing(path, found.missing, remedy)
+    files = Files(named=found.named, sources=found.own, relocated=found.relocated)
+    files.words = set(_used_words((word for source in found.own for word in source.words), found.libraries))
     return files
 
 
@@ -90,18 +85,18 @@ class _Search:
     def __init__(self, options: Options, path: Path, installed: tuple[Path, ...]) -> None:
         self._path, self._tree = path, tree_of(path)
         self._folder = options.scene.parent
-        self._places = (self._folder, *options.libraries)
+        self._folders = (self._folder, *options.libraries)
         self._installed = installed
         self.named: dict[str, Path] = {}
         self.own: list[Source] = []
         self.libraries: list[Source] = []
         self.missing: list[str] = []
-        self.moved: dict[Path, list[Name]] = {}
-        for one in dict.fromkeys((path, options.scene)):
-            if not one.is_file():
-                self.missing.append(one.name)
+        self.relocated: dict[Path, list[FileName]] = {}
+        for file in dict.fromkeys((path, options.scene)):
+            if not file.is_file():
+                self.missing.append(file.name)
             else:
-                self.named[self._own_name(one)] = one
+                self.named[self._relative_name(file)] = file
 
     def follow(self, scene: Path) -> None:
         """Follow the scene's own references, and those of what it includes."""
@@ -111,54 +106,54 @@ class _Search:
             path, library = waiting.pop()
             source = read(path)
             (self.libraries if library else self.own).append(source)
-            for target, theirs in self._targets(source, path, library=library):
+            for target, is_library in self._targets(source, path, library=library):
                 if target not in seen:
                     seen.add(target)
                     if target.suffix.lower() in _SOURCES:
-                        waiting.append((target, theirs))
+                        waiting.append((target, is_library))
 
     def _targets(self, source: Source, path: Path, *, library: bool) -> Iterator[tuple[Path, bool]]:
         for reference in source.references:
-            place = self._find(reference)
-            if place:
-                name, target, theirs = place
+            found = self._find(reference)
+            if found:
+                name, target, is_library = found
                 self.named[name] = target
-                self._note_moved(path, reference, target)
-                yield target, theirs
-            elif reference.certain and reference.kind is not Kind.PERHAPS and not library:
+                self._note_relocated(path, reference, target)
+                yield target, is_library
+            elif reference.certain and reference.kind is not Kind.MAYBE and not library:
                 self.missing.append(f"{reference.name} (line {reference.line} of {path.name})")
 
-    def _note_moved(self, source: Path, reference: Reference, target: Path) -> None:
-        """Note a name that leads elsewhere since the scene travelled."""
+    def _note_relocated(self, source: Path, reference: Reference, target: Path) -> None:
+        """Note a name that leads elsewhere since the scene was sent."""
         tree, absolute = self._tree, os.path.isabs(reference.name)  # noqa: PTH117 - of a string
         if not (tree and absolute and target.is_relative_to(tree) and source.is_relative_to(tree)):
             return
         stop = reference.start + len(reference.name)
-        self.moved.setdefault(source, []).append(Name(start=reference.start, stop=stop, place=target))
-        if reference.kind is Kind.PERHAPS:  # the scene may write there (#fopen), which mustn't be into the tree
-            self.moved.setdefault(target, [])
+        self.relocated.setdefault(source, []).append(FileName(start=reference.start, stop=stop, path=target))
+        if reference.kind is Kind.MAYBE:  # the scene may write there (#fopen), but not into the tree
+            self.relocated.setdefault(target, [])
 
     def _find(self, reference: Reference) -> tuple[str, Path, bool] | None:
-        """Find a file as POV-Ray does: its name, its path, and whether it is the installation's."""
+        """Find a file as POV-Ray does; return its name, its path, and whether it is the installation's."""
         endings = _endings(reference)
-        for folder in self._places:
+        for folder in self._folders:
             for ending in endings:
-                path = Path(os.path.normpath(folder / here(reference.name + ending, scene=self._path)))
+                path = Path(os.path.normpath(folder / local_path(reference.name + ending, scene=self._path)))
                 if _is_file(path):
-                    return self._own_name(path), path, False
+                    return self._relative_name(path), path, False
         for folder in self._installed:
             for ending in endings:
                 if _is_file(folder / (reference.name + ending)):
                     return f"<povray>/{reference.name}{ending}", folder / (reference.name + ending), True
         return None
 
-    def _own_name(self, path: Path) -> str:
+    def _relative_name(self, path: Path) -> str:
         return Path(os.path.relpath(path, self._folder)).as_posix()
 
 
 def _endings(reference: Reference) -> tuple[str, ...]:
-    """Return what POV-Ray appends to a name that isn't a file's."""
-    if reference.kind is Kind.PERHAPS:
+    """Return the endings that POV-Ray tries to append to a name."""
+    if reference.kind is Kind.MAYBE:
         return ("",)
     kinds = ("inc",) if reference.kind is Kind.SOURCE else _PICTURES.get(reference.hint, _ALL_PICTURES)
     return ("", *(f".{ending}" for kind in kinds for ending in (kind, kind.upper())))
@@ -167,17 +162,17 @@ def _endings(reference: Reference) -> tuple[str, ...]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a text that is no name at all
+    except (OSError, ValueError):  # a string that can't be a name
         return False
 
 
-def _reached(words: Iterable[str], libraries: list[Source]) -> set[str]:
-    """Return these words and those of every declaration in a library that they reach."""
+def _used_words(words: Iterable[str], libraries: list[Source]) -> set[str]:
+    """Return these words and those of all declarations in libraries that they use, directly or not."""
     declared: dict[str, set[str]] = {}
     for library in libraries:
-        for name, own in library.declared.items():
+        for name, words_of_it in library.declared.items():
             if name:
-                declared.setdefault(name, set()).update(own)
+                declared.setdefault(name, set()).update(words_of_it)
     reached: set[str] = set()
     waiting = set(words)
     while waiting:
@@ -188,24 +183,18 @@ def _reached(words: Iterable[str], libraries: list[Source]) -> set[str]:
 
 
 def check_parameters(files: Files, parameters: Mapping[str, str], path: Path) -> None:
-    """Refuse parameters that the scene doesn't have or that can't be declared.
-
-    Raises
-    ------
-    SceneError
-        With the parameter's name.
-    """
-    own = {word for source in files.sources for word in source.words}
+    """Raise `SceneError` for parameters that the scene doesn't have or that can't be declared."""
+    words = {word for source in files.sources for word in source.words}
     for name, value in parameters.items():
         try:
             float(value)
         except ValueError:
             raise SceneError(
-                reason=f"The parameter {name} is {value!r}: POV-Ray takes numbers only.",
+                reason=f"The parameter {name} is {value!r}: POV-Ray accepts only numbers.",
                 remedy="Give a number.",
                 scene=str(path),
             ) from None
-        if name != "clock" and name not in own:
+        if name != "clock" and name not in words:
             raise SceneError(
                 reason=f"{path.name} has no parameter {name}.",
                 remedy="Correct the name, or use it in the scene: #ifndef (name) #declare name = 1; #end.",

@@ -1,4 +1,4 @@
-"""What a POV-Ray scene asks for outside its scene language: the options of an ``.ini`` file."""
+"""Reads the options of a POV-Ray scene: those of its ``.ini`` file, or the defaults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import SceneError
-from tasks.renderers.travelled import here
+from tasks.renderers.sent_scenes import local_path
 from tasks.spec import Size
 
 if TYPE_CHECKING:
@@ -18,21 +18,23 @@ _LONG = re.compile(r"\s*([A-Za-z]\w*)\s*=\s*(.*?)\s*")
 _SHORT = re.compile(r"([+-])(KFI|KFF|KI|KF|KC|K|SF|EF|AM|A|J|R|W|H|L|I|UA|Q)(.*)", re.IGNORECASE)
 _SETTING = re.compile(r'(?:"[^"]*"|[^\s"])+')
 _SEVERAL = re.compile(r"\s(?:[+-][A-Za-z]|\w+=)")
-_SAME = {
+_SHORT_NAMES = {
     "W": "width", "H": "height", "I": "input_file_name", "L": "library_path", "A": "antialias_threshold",
     "AM": "sampling_method", "R": "antialias_depth", "KFI": "initial_frame", "KFF": "final_frame",
     "SF": "subset_start_frame", "EF": "subset_end_frame", "KI": "initial_clock", "KF": "final_clock", "K": "clock",
     "Q": "quality",
 }  # fmt: skip
 _ON_OFF = {"KC": "cyclic_animation", "UA": "output_alpha"}
-_OURS = re.compile(
+_IGNORED = re.compile(
     r"output_file.*|output_to.*|.*_console|.*_file|display.*|pause.*|verbose|video.*|palette|preview.*|work_threads|"
     r"test_abort.*|continue_trace|create_.*|draw_vistas|compression|file_gamma|buffer.*|histogram.*|warning_level|"
     r"(start|end)_(column|row)|render_.*"
 )
-"""Options on what Frontburner decides: files, the console, threads and regions."""
-_KEPT = re.compile(r"quality|bounding.*|split_unions|remove_bounds|light_buffer|vista_buffer|version|radiosity|bsp_.*")
-"""Options that are handed on as they are."""
+"""Options that Frontburner sets itself: files, the console, threads and regions."""
+_PASSED_ON = re.compile(
+    r"quality|bounding.*|split_unions|remove_bounds|light_buffer|vista_buffer|version|radiosity|bsp_.*"
+)
+"""Options that are passed on unchanged."""
 _TRUE = {"on", "true", "yes", "1", "2"}
 
 
@@ -46,8 +48,8 @@ class Options:
         The file in the scene language.
     libraries
         Folders it names for include files and pictures.
-    kept
-        Options handed on to POV-Ray as they are.
+    passed_on
+        Options passed on to POV-Ray unchanged.
     declared
         Values it declares.
     """
@@ -68,7 +70,7 @@ class Options:
     final_clock: float = 1.0
     clock: float = 0.0
     cyclic: bool = False
-    kept: dict[str, str] = field(default_factory=dict)
+    passed_on: dict[str, str] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -98,7 +100,7 @@ def options_of(path: Path) -> Options:
     Raises
     ------
     SceneError
-        When the file can't be read, or an option has a value that can't be.
+        When the file can't be read, or the value of an option is invalid.
     """
     if path.suffix.lower() != ".ini":
         return Options(scene=path)
@@ -115,7 +117,7 @@ def options_of(path: Path) -> Options:
                 options.notes.append(f"Sections of {path.name}, from {value} on, are not used.")
                 break
             try:
-                _take(options, name, value, path)
+                _apply(options, name, value, path)
             except ValueError:
                 raise SceneError(
                     reason=f"{path.name}, line {number}: {name} can't be {value!r}.",
@@ -126,7 +128,7 @@ def options_of(path: Path) -> Options:
             continue
         break
     if options.antialias and options.adaptive:
-        options.notes.append(_EVEN)
+        options.notes.append(_EVEN_NOTE)
     return options
 
 
@@ -140,7 +142,7 @@ def _settings(line: str) -> list[tuple[str, str]]:
 
 
 def _setting(text: str) -> tuple[str, str] | None:
-    """Return one setting by its long name; None where it is not one that matters."""
+    """Return one setting by its long name; None if it isn't relevant."""
     long, short = _LONG.fullmatch(text), _SHORT.fullmatch(text)
     if long:
         return long[1].lower(), long[2].strip('"')
@@ -151,7 +153,7 @@ def _setting(text: str) -> tuple[str, str] | None:
         return _ON_OFF[name], sign
     if name == "A":
         return "antialias", sign
-    return (_SAME[name], value) if name in _SAME and value else None
+    return (_SHORT_NAMES[name], value) if name in _SHORT_NAMES and value else None
 
 
 def _is_on(text: str) -> bool:
@@ -167,27 +169,27 @@ _ATTRIBUTES: dict[str, tuple[str, Callable[[str], object]]] = {
     "cyclic_animation": ("cyclic", _is_on), "output_alpha": ("alpha", _is_on),
 }  # fmt: skip
 _ADAPTIVE = {"sampling_method", "antialias_threshold", "antialias_gamma", "jitter", "jitter_amount"}
-_EVEN = (
-    "Every pixel takes all its samples, on an even grid, where the scene asks for more samples at edges only: "
+_EVEN_NOTE = (
+    "Every pixel gets all samples, on an even grid, although the scene asks for more samples at edges only: "
     "regions then fit together exactly."
 )
 
 
-def _take(options: Options, name: str, value: str, ini: Path) -> None:
-    """Take one setting."""
+def _apply(options: Options, name: str, value: str, ini: Path) -> None:
+    """Apply one setting."""
     if name in _ATTRIBUTES:
         attribute, kind = _ATTRIBUTES[name]
         setattr(options, attribute, kind(value))
     elif name == "input_file_name":
-        options.scene = ini.parent / here(value if Path(value).suffix else f"{value}.pov", scene=ini)
+        options.scene = ini.parent / local_path(value if Path(value).suffix else f"{value}.pov", scene=ini)
     elif name == "library_path":
-        options.libraries.append(ini.parent / here(value, scene=ini))
+        options.libraries.append(ini.parent / local_path(value, scene=ini))
     elif name == "declare":
         variable, _, number = value.partition("=")
         options.declared[variable.strip()] = str(float(number))
     elif name in _ADAPTIVE:
         options.adaptive = True
-    elif _KEPT.fullmatch(name):
-        options.kept[name] = value
-    elif not _OURS.fullmatch(name):
+    elif _PASSED_ON.fullmatch(name):
+        options.passed_on[name] = value
+    elif not _IGNORED.fullmatch(name):
         options.notes.append(f"The option {name} is not used.")

@@ -1,18 +1,17 @@
-"""POV-Ray's program: where it is, what a unit's command is, and what its failures mean."""
+"""POV-Ray's program: where it is, the command for a unit, and its known failures."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import NodeNotReady
-from tasks.renderers.program.failures import Failure
+from tasks.renderers.errors import not_ready
+from tasks.renderers.program.failures import Failure, out_of_memory
+from tasks.renderers.program.flags import ask_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
 
 NAME = "POV-Ray"
 VARIABLE = "FRONTBURNER_POVRAY"
-MOST_SAMPLES = 81
-"""Its grid of samples in a pixel is 9 × 9 at most."""
-ASK_S = 30.0
+MAX_SAMPLES = 81
+"""Its grid of samples in a pixel is at most 9 × 9."""
 OUTPUT = "unit.exr"
 SCENE_LINK, LIBRARY_LINK = "scene.pov", "library"
 TREE_LINK, COPIES = "frontburner-tree", "frontburner-copies"
@@ -60,16 +58,11 @@ FAILURES = (
         remedy="Permit the folder in /etc/povray/3.7/povray.conf on the node ([Permitted Paths]).",
         retryable=True,
     ),
-    Failure(
-        pattern=r"out of memory|cannot allocate memory|bad_alloc",
-        cause="POV-Ray ran out of memory.",
-        remedy="Render it on a node with more memory.",
-        retryable=True,
-    ),
+    out_of_memory(NAME, r"out of memory|cannot allocate memory|bad_alloc"),
     Failure(
         pattern=r"No space left on device|^(.*what\(\):\s+)?Cannot access data in file",
         cause="POV-Ray couldn't write its picture.",
-        remedy="The disk that holds the node's temporary files is full, most likely: free some space.",
+        remedy="The disk with the node's temporary files is probably full: free some space.",
         retryable=True,
     ),
     Failure(
@@ -82,42 +75,28 @@ PROGRESS = r"^Rendered \d+ of \d+ pixels \((\d+)%\)$"
 BEGINS = r"^==== \[Rendering"
 CONTINUES = r"^ (?=\S)"
 COLUMNS = 80
-"""It breaks its messages there, and begins the rest with a blank unless it is of the same word."""
+"""It breaks its messages there, and starts the next line with a blank unless it continues a word."""
 
 
 def executable() -> Path:
-    """Return where it is.
-
-    Raises
-    ------
-    NodeNotReady
-        When it is nowhere.
-    """
+    """Return where POV-Ray is. Raises `NodeNotReady`."""
     named = os.environ.get(VARIABLE)
     found = shutil.which(named or "povray")
     if not found:
         reason = f"{VARIABLE} names {named}, which can't be run." if named else "POV-Ray isn't installed."
         remedy = "Install it (apt-get install povray povray-includes), or name its program in FRONTBURNER_POVRAY."
-        raise NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer="povray")
+        raise not_ready("povray", reason, remedy)
     return Path(found).resolve()
 
 
-@cache
 def version(program: Path) -> str:
-    """Return its version, such as ``3.7.0.10.unofficial``; empty when it doesn't say."""
-    try:
-        said = subprocess.run(
-            [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"POV-Ray (\d\S*)", (said.stdout + said.stderr).decode(errors="replace"))
-    return found[1] if found else ""
+    """Return its version, such as ``3.7.0.10.unofficial``; empty when it doesn't print one."""
+    return ask_version(program, "--version", r"POV-Ray (\d\S*)")
 
 
 @cache
-def installed(program: Path) -> tuple[Path, ...]:
-    """Folders of the include files, maps and fonts that come with it."""
+def include_folders(program: Path) -> tuple[Path, ...]:
+    """Return the folders of the include files, maps and fonts that come with POV-Ray."""
     short = ".".join(version(program).split(".")[:2])
     roots = [program.parent.parent / "share", Path("/usr/local/share"), Path("/usr/share")]
     folders = [root / f"povray-{short}" for root in dict.fromkeys(roots)]
@@ -125,30 +104,30 @@ def installed(program: Path) -> tuple[Path, ...]:
 
 
 def environment() -> dict[str, str]:
-    """Variables it is run with: no options or restrictions of whoever runs the node.
+    """Return the variables it is run with, so that options and restrictions of the node's user don't apply.
 
-    Restrictions permit the home folder to be read, and the working folder to be written. Scenes may lie anywhere.
+    Restrictions permit reading the home folder and writing the working folder. Scenes may be anywhere.
     """
     return {"POVINI": "none.ini", "HOME": "/"}
 
 
 def prepare(folder: Path, options: Options, includes: Sequence[Path]) -> list[Path]:
-    """Put links to the scene and its folders into the folder it runs in; return the links to folders.
+    """Put links to the scene and its folders into the working folder; return the links to folders.
 
-    Its command line knows no blanks and no letters beyond ASCII. It needs a file for its options, and ours are all on
-    the command line.
+    Its command line allows no blanks and only ASCII. It needs a file of options, though ours are all on the command
+    line.
     """
     (folder / "none.ini").write_text("Display=Off\n")
     (folder / SCENE_LINK).symlink_to(options.scene.absolute())
     links = []
-    for number, place in enumerate((options.scene.parent, *options.libraries, *includes)):
+    for number, target in enumerate((options.scene.parent, *options.libraries, *includes)):
         links.append(Path(f"{LIBRARY_LINK}{number}"))
-        (folder / links[-1]).symlink_to(place.absolute(), target_is_directory=True)
+        (folder / links[-1]).symlink_to(target.absolute(), target_is_directory=True)
     return links
 
 
 def command(program: Path, unit: UnitSpec, options: Options, links: Sequence[Path], *, threads: int) -> list[str]:
-    """Return the command for a unit, to be run in a folder that was prepared."""
+    """Return the command for a unit, to be run in a prepared folder."""
     frame, region = unit.frame, unit.region
     return [
         str(program),
@@ -157,7 +136,7 @@ def command(program: Path, unit: UnitSpec, options: Options, links: Sequence[Pat
         f"+SC{region.x0 + 1}", f"+EC{region.x1}", f"+SR{region.y0 + 1}", f"+ER{region.y1}",
         f"+WT{threads}", "-D", "-GS", "-GR",
         *(f"+L{link}" for link in links),
-        *(f"{name}={value}" for name, value in options.kept.items()),
+        *(f"{name}={value}" for name, value in options.passed_on.items()),
         *_declared(frame, options), *_sampling(frame.samples),
     ]  # fmt: skip
 
@@ -169,19 +148,19 @@ def _declared(frame: FrameSpec, options: Options) -> list[str]:
 
 
 def _sampling(samples: int) -> list[str]:
-    """Sample every pixel on an even grid: what decides by differences to neighbours isn't the same in regions."""
+    """Sample every pixel on an even grid: adaptive sampling compares neighbours, which differ in regions."""
     if samples == 1:
         return ["-A"]
     return ["+A0.0", "+AM1", f"+R{math.isqrt(samples - 1) + 1}", "-J"]
 
 
-def clock(frame: FrameSpec, options: Options, *, counts: bool) -> list[str]:
-    """Return what sets the clock and the frame's number.
+def clock(frame: FrameSpec, options: Options, *, uses_frame_number: bool) -> list[str]:
+    """Return the options for the clock and the frame number.
 
     Parameters
     ----------
-    counts
-        Whether the scene asks for the frame's number.
+    uses_frame_number
+        Whether the scene uses ``frame_number``.
     """
     given = dict(frame.parameters).get("clock")
     if options.animated and given is None:
@@ -191,7 +170,7 @@ def clock(frame: FrameSpec, options: Options, *, counts: bool) -> list[str]:
             f"+EF{frame.frame}",
         ]  # fmt: skip
     value = options.clock if given is None else float(given)
-    if counts:  # a sequence of two frames with the same clock, of which the first is rendered
+    if uses_frame_number:  # a sequence of two frames with the same clock, of which the first is rendered
         first, last = f"+KFI{frame.frame}", f"+KFF{frame.frame + 1}"
         return [first, last, f"+KI{value:.9g}", f"+KF{value:.9g}", f"+SF{frame.frame}", f"+EF{frame.frame}"]
     return [f"+K{value:.9g}"] if value or given is not None else []

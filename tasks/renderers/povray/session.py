@@ -1,4 +1,4 @@
-"""Render units with POV-Ray: it reads its scene anew for each."""
+"""Renders units with POV-Ray, which reads its scene anew for each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.content_digests import named_files_digest
 from tasks.errors import ProgramFailed, SceneError
-from tasks.renderers.content import digest_named
+from tasks.renderers.errors import no_aovs, scene_changed
 from tasks.renderers.povray import program as povray
 from tasks.renderers.povray.files import Files, check_parameters, files_of
 from tasks.renderers.povray.options import Options, options_of
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, run
-from tasks.renderers.program.workspace import tidy, workspace
-from tasks.renderers.remapped import write_copies
-from tasks.renderers.travelled import tree_of
+from tasks.renderers.program.workspace import remove_abandoned, workspace
+from tasks.renderers.sent_scenes import tree_of, write_copies
 
 if TYPE_CHECKING:
     from tasks.spec import Pixels, UnitSpec
@@ -36,25 +36,25 @@ class PovRaySession:
     def __init__(self, *, program: Path, threads: int) -> None:
         self._program, self._threads = program, threads
         self.load_s = 0.0
-        tidy()
+        remove_abandoned()
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit."""
         frame, path = unit.frame, Path(unit.frame.scene)
         options = options_of(path)
-        files = files_of(options, path, povray.installed(self._program))
+        files = files_of(options, path, povray.include_folders(self._program))
         _check(unit, files, path)
         with workspace() as folder:
-            options = _at_hand(options, files, folder)
-            links = povray.prepare(folder, options, povray.installed(self._program))
+            options = _with_local_copies(options, files, folder)
+            links = povray.prepare(folder, options, povray.include_folders(self._program))
             command = povray.command(self._program, unit, options, links, threads=self._threads)
-            command += povray.clock(frame, options, counts="frame_number" in files.words)
+            command += povray.clock(frame, options, uses_frame_number="frame_number" in files.words)
             self._run(command, folder, options, path)
-            return pixels_of(_written(folder), unit, program=povray.NAME, crop=False)
+            return pixels_of(_output_file(folder), unit, program=povray.NAME, crop=False)
 
     def _run(self, command: list[str], folder: Path, options: Options, path: Path) -> None:
         try:
-            told = run(
+            output = run(
                 Program(
                     name=povray.NAME,
                     command=command,
@@ -70,59 +70,55 @@ class PovRaySession:
             )
         except SceneError as error:
             raise SceneError(
-                reason=_true_names(error.reason, options), remedy=error.remedy, scene=error.scene
+                reason=_with_scene_names(error.reason, options), remedy=error.remedy, scene=error.scene
             ) from None
-        self.load_s = told.load_s
+        self.load_s = output.load_s
 
 
-def _at_hand(options: Options, files: Files, folder: Path) -> Options:
-    """Have POV-Ray read copies that lead to where files are, if the scene travelled and names some by where they were.
+def _with_local_copies(options: Options, files: Files, folder: Path) -> Options:
+    """If the scene was sent and has absolute names, have POV-Ray read copies whose names lead to the local files.
 
-    Only what has to change is copied. It is found first, from wherever it is named: each folder of the scene is looked
-    through for copies before its own files.
+    Only files with such names are copied. Copies are found first: the folder of copies comes before each folder of the
+    scene.
     """
     tree = tree_of(options.scene)
-    if not files.moved or tree is None:
+    if not files.relocated or tree is None:
         return options
 
-    def call(place: Path) -> str:  # short and without letters beyond ASCII, which POV-Ray can't have in a name
-        inside = place.is_relative_to(tree)
-        return (povray.TREE_LINK / place.relative_to(tree) if inside else place.relative_to(folder)).as_posix()
+    def name_of(path: Path) -> str:  # short, and only ASCII, as POV-Ray requires
+        inside = path.is_relative_to(tree)
+        return (povray.TREE_LINK / path.relative_to(tree) if inside else path.relative_to(folder)).as_posix()
 
     (folder / povray.TREE_LINK).symlink_to(tree.absolute(), target_is_directory=True)
     copies = folder / povray.COPIES
-    write_copies({options.scene: (), **files.moved}, tree=tree, folder=copies, call=call)
-    places: list[Path] = []
-    for place in (options.scene.parent, *options.libraries):
-        if place.is_relative_to(tree):
-            places.append(copies / place.relative_to(tree))
-            places[-1].mkdir(parents=True, exist_ok=True)
-        places.append(place)
-    return replace(options, scene=places[0] / options.scene.name, libraries=places[1:])
+    write_copies({options.scene: (), **files.relocated}, tree=tree, folder=copies, name_of=name_of)
+    searched: list[Path] = []
+    for original in (options.scene.parent, *options.libraries):
+        if original.is_relative_to(tree):
+            searched.append(copies / original.relative_to(tree))
+            searched[-1].mkdir(parents=True, exist_ok=True)
+        searched.append(original)
+    return replace(options, scene=searched[0] / options.scene.name, libraries=searched[1:])
 
 
-def _true_names(said: str, options: Options) -> str:
-    """Put the true names of files in the place of the links and copies POV-Ray was given."""
-    said = re.sub(rf"{povray.LIBRARY_LINK}\d+/", "", said)
-    said = re.sub(rf"({povray.TREE_LINK}|{povray.COPIES})/", "/", said)
-    return said.replace(povray.SCENE_LINK, options.scene.name)
+def _with_scene_names(text: str, options: Options) -> str:
+    """Replace the names of links and copies that POV-Ray was given by those of the scene's files."""
+    text = re.sub(rf"{povray.LIBRARY_LINK}\d+/", "", text)
+    text = re.sub(rf"({povray.TREE_LINK}|{povray.COPIES})/", "/", text)
+    return text.replace(povray.SCENE_LINK, options.scene.name)
 
 
-def _written(folder: Path) -> Path:
-    """Return the picture: the number of its frame may be in its name."""
+def _output_file(folder: Path) -> Path:
+    """Return the picture's file, whose name may contain the frame number."""
     output = Path(povray.OUTPUT)
     return next(folder.glob(f"{output.stem}*{output.suffix}"), folder / output)
 
 
 def _check(unit: UnitSpec, files: Files, path: Path) -> None:
-    """Refuse a unit of content it doesn't name, or of a kind that can't be rendered."""
+    """Raise if the scene's content changed, or the unit can't be rendered."""
     frame = unit.frame
-    if digest_named(files.named.items()) != frame.scene_digest:
-        raise SceneError(
-            reason=f"The scene {path.name} or a file it refers to changed while the job ran.",
-            remedy="Start the job again: its unchanged frames are reused.",
-            scene=str(path),
-        )
+    if named_files_digest(files.named.items()) != frame.scene_digest:
+        raise scene_changed(path)
     check_parameters(files, dict(frame.parameters), path)
     if files.whole_frames_because and unit.region != frame.size.whole:
         raise SceneError(
@@ -131,6 +127,8 @@ def _check(unit: UnitSpec, files: Files, path: Path) -> None:
             scene=str(path),
         )
     if frame.aovs:
-        raise SceneError(reason="POV-Ray can't deliver extra channels.", remedy="Ask for no aovs.", scene=str(path))
+        raise no_aovs(path, povray.NAME)
     if (unit.samples.start, unit.samples.stop) != (0, frame.samples):
-        raise ProgramFailed(reason="POV-Ray can't render a frame's samples in parts.", remedy="Give all of them.")
+        raise ProgramFailed(
+            reason="POV-Ray can't render a frame's samples in parts.", remedy="Render all of them in one unit."
+        )

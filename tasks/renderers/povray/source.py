@@ -1,4 +1,4 @@
-"""Read POV-Ray's scene language as far as it takes to know which files a scene needs and what it makes use of."""
+"""Reads POV-Ray's scene language as far as needed to find the files and keywords a scene uses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.renderers.remapped import text_of
+from tasks.renderers.sent_scenes import read_latin1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TOKEN = re.compile(
-    r"""(?P<note>//[^\n]*) | (?P<comment>/\*) | "(?P<string>(?:\\.|[^"\\])*)"
+    r"""(?P<line_comment>//[^\n]*) | (?P<comment>/\*) | "(?P<string>(?:\\.|[^"\\])*)"
       | \#\s*(?P<directive>[a-z]+) | (?P<first>\bmethod\s+1\b) | (?P<word>[A-Za-z_]\w*)""",
     re.VERBOSE,
 )
@@ -26,29 +26,29 @@ PICTURES = ("png", "jpeg", "tga", "gif", "tiff", "iff", "pgm", "ppm", "sys", "po
 _TAKES_A_FILE = {*PICTURES, "image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file"}
 
 METHOD_1 = "method 1"
-"""Stands among the words of a source where a medium asks for its first method of sampling."""
+"""Added to the words of a source where a medium uses sampling method 1."""
 
 
 class Kind(Enum):
-    """What a text in a scene names."""
+    """What a string in a scene names."""
 
     SOURCE = "an include file"
     FILE = "a file"
-    PERHAPS = "anything"
+    MAYBE = "anything"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A text that names a file, or may.
+    """A string that names a file, or may.
 
     Parameters
     ----------
     start
-        The byte at which it begins in the file it stands in, behind its quote.
+        Offset of its first byte in its file, after the quote.
     line
-        Its line there.
+        Its line.
     certain
-        Whether it is outside all conditions, loops and macros: POV-Ray will look for it.
+        Whether it is outside all conditions, loops and macros, so that POV-Ray will open it.
     hint
         The word before it, such as ``png``.
     """
@@ -63,12 +63,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What was read.
+    """What was read of a file.
 
     Parameters
     ----------
     words
-        All words outside comments and texts.
+        All words outside comments and strings.
     declared
         Words of each declaration and macro, by its name.
     """
@@ -79,29 +79,29 @@ class Source:
 
 
 def read(path: Path) -> Source:
-    """Read a file; one that hasn't changed is known from before."""
+    """Read a file, cached while it doesn't change."""
     stat = path.stat()
     return _read(str(path), stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - they say whether the content is known
-    return parse(text_of(Path(path)))
+def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - part of the cache's key
+    return parse(read_latin1(Path(path)))
 
 
 def parse(text: str) -> Source:
-    """Take a source apart."""
+    """Parse a source."""
     references: list[Reference] = []
     declared: dict[str, set[str]] = {"": set()}
     depth, before, inside, names = 0, "", "", False
-    lines, at = 1, 0
+    line, offset = 1, 0
     for match in _tokens(text):
         string, directive, word = match["string"], match["directive"], match["word"]
         if string is not None:
             start, hint = match.start("string"), before.lstrip("#")
-            lines, at = lines + text.count("\n", at, start), start
+            line, offset = line + text.count("\n", offset, start), start
             references.append(
-                Reference(name=string, kind=_kind(before), start=start, line=lines, certain=depth == 0, hint=hint)
+                Reference(name=string, kind=_kind(before), start=start, line=line, certain=depth == 0, hint=hint)
             )
         elif directive:
             depth = max(0, depth + (directive in _OPENS) - (directive == "end"))
@@ -120,21 +120,21 @@ def parse(text: str) -> Source:
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
-    """Yield the tokens that matter, without comments, which may lie inside each other."""
-    at = 0
-    while match := _TOKEN.search(text, at):
-        at = match.end()
+    """Yield the relevant tokens, without comments, which may be nested."""
+    offset = 0
+    while match := _TOKEN.search(text, offset):
+        offset = match.end()
         if match["comment"]:
             depth = 1
-            while depth and (edge := _COMMENT.search(text, at)):
-                depth, at = depth + (1 if edge[0] == "/*" else -1), edge.end()
+            while depth and (edge := _COMMENT.search(text, offset)):
+                depth, offset = depth + (1 if edge[0] == "/*" else -1), edge.end()
             if depth:
                 return
-        elif match["note"] is None:
+        elif match["line_comment"] is None:
             yield match
 
 
 def _kind(before: str) -> Kind:
     if before == "#include":
         return Kind.SOURCE
-    return Kind.FILE if before in _TAKES_A_FILE else Kind.PERHAPS
+    return Kind.FILE if before in _TAKES_A_FILE else Kind.MAYBE

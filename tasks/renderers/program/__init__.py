@@ -1,1 +1,1 @@
-"""Renderers that are programs: a process for each unit, its output watched, its picture read back from a file."""
+"""Renderers that are programs: one process per unit; its output is followed, its picture read back from a file."""

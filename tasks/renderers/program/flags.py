@@ -1,28 +1,32 @@
-"""The flags of a program that can't be tried here: one table, of which a node's owner may change any line."""
+"""A program's flags: a table of which a node's owner may change any line, for programs we couldn't test ourselves."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import string
+import subprocess
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from tasks.errors import NodeNotReady
+from tasks.renderers.errors import not_ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+VERSION_TIMEOUT_S = 120.0
 VALUES = (
     "scene", "output", "width", "height", "frame", "camera", "threads",
     "x0", "y0", "x1", "y1", "last_x", "last_y", "name", "value",
 )  # fmt: skip
-"""What a flag may name. ``x1`` and ``y1`` lie beyond the region, ``last_x`` and ``last_y`` are its last pixels."""
+"""Values that a flag may use. ``x1`` and ``y1`` are beyond the region, ``last_x`` and ``last_y`` its last pixels."""
 
 
 class Flags(BaseModel):
@@ -33,19 +37,19 @@ class Flags(BaseModel):
     program
         The program, by name or path.
     flags
-        A flag each, in order; values stand in braces. Empty is left out.
+        The flags by name, in order; values are in braces. Empty ones are left out.
     version
-        What it is called with to say its version; empty where it has to be said here.
+        Flag with which it prints its version; empty where ``is_version`` has to be set.
     is_version
-        The version, where the program doesn't say it.
+        The version, where the program doesn't print it.
     regions
-        Whether regions were seen to fit together exactly.
+        Whether regions were verified to fit together exactly.
     blank
         Whether a whole frame may be empty.
     still_s
-        Seconds without any processor time after which it is given up.
+        Seconds without any processor time after which it is ended.
     logs
-        Pattern of the paths of logs it keeps besides its output.
+        Pattern of the paths of logs it writes besides its output.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,16 +68,15 @@ class Flags(BaseModel):
         for name, flag in flags.items():
             for _, value, _, _ in string.Formatter().parse(flag):
                 if value is not None and value not in VALUES:
-                    raise ValueError(f"{name}: {{{value}}} is nothing that is known; known are {', '.join(VALUES)}")
+                    raise ValueError(f"{name}: {{{value}}} isn't known; known are {', '.join(VALUES)}")
         return flags
 
-    def words(self, *names: str, **values: object) -> list[str]:
-        """Return the flags of these names; all flags that don't name what isn't given, without any."""
-        chosen = names or tuple(self.flags)
-        return [self.flags[name].format_map(values) for name in chosen if self.flags[name]]
+    def arguments(self, *names: str, **values: object) -> list[str]:
+        """Return the flags of these names, or all, with their values filled in."""
+        return [self.flags[name].format_map(values) for name in names or tuple(self.flags) if self.flags[name]]
 
     def tag(self, defaults: Flags) -> str:
-        """Return a mark of what was changed of the flags, empty if nothing: it may change pixels."""
+        """Return a tag for a build's name if flags were changed, since that may change pixels; else empty."""
         if self.flags == defaults.flags:
             return ""
         return "+" + hashlib.sha256(json.dumps(self.flags, sort_keys=True).encode()).hexdigest()[:6]
@@ -84,20 +87,20 @@ class Flags(BaseModel):
         Raises
         ------
         NodeNotReady
-            When it is nowhere.
+            When it isn't found.
         """
-        wanted = os.environ.get(variable) or self.program
-        found = shutil.which(wanted)
+        program = os.environ.get(variable) or self.program
+        found = shutil.which(program)
         if not found:
             raise not_ready(
                 renderer,
-                f"{name} isn't here: there is no program {wanted}.",
+                f"{name} isn't here: there is no program {program}.",
                 f"Install it, or name its program in {variable}.",
             )
         return Path(found)
 
 
-def flags_of(variable: str, defaults: Flags, *, renderer: str) -> Flags:
+def node_flags(variable: str, defaults: Flags, *, renderer: str) -> Flags:
     """Return the flags of this node.
 
     Raises
@@ -124,17 +127,25 @@ def _changed(defaults: Flags, changes: dict[str, Any]) -> Flags:
     return Flags(**{**defaults.model_dump(), **changes, "flags": defaults.flags | changes.get("flags", {})})
 
 
-def not_ready(renderer: str, reason: str, remedy: str) -> NodeNotReady:
-    """Say why this node can't render."""
-    return NodeNotReady(reason=reason, remedy=remedy, node=os.environ.get("FRONTBURNER_NODE", ""), renderer=renderer)
-
-
 def _error_text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error).rstrip(".")
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+
+
+@cache
+def ask_version(program: Path, flag: str, pattern: str) -> str:
+    """Run a program with its version flag and return the version; empty if it doesn't print one."""
+    try:
+        done = subprocess.run(
+            [program, flag], stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(pattern, (done.stdout + done.stderr).decode(errors="replace"))
+    return found[1] if found else ""
 
 
 def region_values(x0: int, y0: int, x1: int, y1: int) -> Mapping[str, object]:
-    """Return what flags may say of a region."""
+    """Return the values of a region that flags may use."""
     return {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "last_x": x1 - 1, "last_y": y1 - 1}

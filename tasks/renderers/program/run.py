@@ -1,4 +1,4 @@
-"""Run a renderer's program for one unit: watch what it says, end it when it can't succeed, leave nothing behind."""
+"""Runs a renderer's program for one unit: follows its output, ends it when it can't succeed, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
 from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_cpu_s
 from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
-from tasks.renderers.program.failures import Failure, Found, find, worst
+from tasks.renderers.program.failures import Failure, FailureMatch, match_failure, most_telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from storage.errors import FrontburnerError
 
-LOOK_S = 1.0
-"""Seconds between two looks at a program that says nothing."""
+POLL_S = 1.0
+"""Seconds between two checks of a program that prints nothing."""
 _LINE_ENDS = re.compile(r"[\r\n]+")
-_LONGEST_LINE = 1 << 16
+_MAX_LINE = 1 << 16
 _CHUNK_BYTES = 1 << 16
 _KEEP_LINES = 40
 _NEVER = r"(?!)"
@@ -44,28 +44,27 @@ class Program:
     Parameters
     ----------
     name
-        What it is called in errors, such as ``POV-Ray``.
+        Its name in errors, such as ``POV-Ray``.
     command, folder, environment
         What is run, where, and variables that are set for it.
     scene
         The scene's path, for errors.
     failures
-        What its output may tell of.
+        Failures its output may tell of.
     progress
-        Regular expression for a line that only says how far it is; its first group is a percentage. Such lines stay
-        out of the log.
+        Regular expression for a line of progress; its first group is a percentage. Such lines aren't logged.
     continues
-        Regular expression for the beginning of a line that goes on with the one before it.
+        Regular expression for the start of a line that continues the one before it.
     columns
-        How long it lets a line be: one that is as long goes on in the next, even within a word. 0 is any length.
+        Length at which it breaks lines, even within a word; 0 is never.
     begins
         Regular expression for the line after which it renders: what came before was reading its scene.
-    still_s, still_because
-        Seconds without processor time after which it is ended, and the sentence that says what it then waits for.
+    hang_timeout_s, hang_explanation
+        Seconds without processor time after which it is ended, and a sentence on what it may wait for.
     codes
-        Exit codes whose meaning is known.
+        Known exit codes.
     logs
-        Pattern of the paths of logs it keeps elsewhere; what it adds to them counts as said.
+        Pattern of the paths of logs it writes elsewhere; what it adds to them counts as its output.
     """
 
     name: str
@@ -78,13 +77,13 @@ class Program:
     continues: str = _NEVER
     columns: int = 0
     begins: str = _NEVER
-    still_s: float = HANG_TIMEOUT_S
-    still_because: str = ""
+    hang_timeout_s: float = HANG_TIMEOUT_S
+    hang_explanation: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
     logs: str = ""
 
     def log_files(self) -> list[Path]:
-        """Logs it keeps elsewhere, so far."""
+        """Return the logs it writes elsewhere, so far."""
         if not self.logs:
             return []
         root = Path(self.logs).anchor
@@ -92,60 +91,67 @@ class Program:
 
 
 @dataclass(slots=True)
-class Told:
-    """What a program has told so far."""
+class ProgramOutput:
+    """What a program has printed so far.
 
-    found: list[Found] = field(default_factory=list)
+    Parameters
+    ----------
+    load_s
+        Seconds before it began to render, if it printed that.
+    lines
+        The last lines.
+    line_is_full
+        Whether the last line was broken at its full length.
+    """
+
+    matches: list[FailureMatch] = field(default_factory=list)
     percent: float | None = None
     load_s: float = 0.0
-    """Seconds before it began to render, if it said so."""
     lines: list[str] = field(default_factory=list)
-    """The last ones."""
-    full: bool = False
-    """Whether the last one was as long as it can be."""
+    line_is_full: bool = False
 
 
-def run(program: Program) -> Told:
+def run(program: Program) -> ProgramOutput:
     """Run it to its end. Its output goes to this process's own, which is the renderer's log.
 
     Raises
     ------
     SceneError
-        When it failed for a cause that is known, and is the scene's.
+        When it failed, and the scene is at fault.
     ProgramFailed
-        When it failed otherwise, or did nothing for too long.
+        When it failed otherwise, or hung.
     """
-    told, error = _run(program)
-    if any(found.failure.again for found in told.found) and error:
-        told, error = _run(program)
+    output, error = _run(program)
+    if any(match.failure.retry_at_once for match in output.matches) and error:
+        output, error = _run(program)
     if error:
         raise error
-    return told
+    return output
 
 
-def _run(program: Program) -> tuple[Told, FrontburnerError | None]:
-    """Run it once; return what it told, and what is the matter."""
-    told = Told()
+def _run(program: Program) -> tuple[ProgramOutput, FrontburnerError | None]:
+    """Run it once; return its output, and its error."""
+    output = ProgramOutput()
     before = {path: path.stat().st_size for path in program.log_files()}
     print(f"--- {subprocess.list2cmdline(list(program.command))}", flush=True)
     with ExitStack() as stack:
-        process = stack.enter_context(_started(program))
+        process = stack.enter_context(_start(program))
         stack.enter_context(guarded(process.pid))
-        _listen(program, process, told)
+        _follow(program, process, output)
         code = resource_usage.wait(process)
     for path in program.log_files():
         with path.open("rb") as log:
             log.seek(before.get(path, 0))
             for line in _LINE_ENDS.split(log.read().decode(errors="replace")):
-                _hear(program, line, told)
-    explained = worst(told.found, program.failures)
-    if code == 0 and not (explained and explained.failure.fatal):
-        return told, None
-    return told, explained.error(program.scene) if explained else _unexplained(program, told, code)
+                _take_line(program, line, output)
+    cause = most_telling(output.matches, program.failures)
+    if code == 0 and not (cause and cause.failure.fatal):
+        return output, None
+    return output, cause.error(program.scene) if cause else _unexplained(program, output, code)
 
 
-def _started(program: Program) -> subprocess.Popen[bytes]:
-    """Start it, in a group of its own, to end with this process."""
+def _start(program: Program) -> subprocess.Popen[bytes]:
+    """Start it in a process group of its own; it ends with this process."""
     posix = sys.platform != "win32"
     try:
         return subprocess.Popen(
@@ -161,49 +167,49 @@ def _started(program: Program) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _listen(program: Program, process: subprocess.Popen[bytes], told: Told) -> None:
-    """Follow its output to the end. End it when it can't succeed any more."""
+def _follow(program: Program, process: subprocess.Popen[bytes], output: ProgramOutput) -> None:
+    """Follow its output to the end; kill it when it can't succeed any more."""
     began_s = time.monotonic()
-    stillness = HangDetector(partial(tree_cpu_s, process.pid), program.still_s)
+    detector = HangDetector(partial(tree_cpu_s, process.pid), program.hang_timeout_s)
     for line in _lines(process):
         if line:
-            _hear(program, line, told)
-            if not told.load_s and re.search(program.begins, line):
-                told.load_s = time.monotonic() - began_s
-        elif _has_ended(process):  # what it started may hold its output open still
+            _take_line(program, line, output)
+            if not output.load_s and re.search(program.begins, line):
+                output.load_s = time.monotonic() - began_s
+        elif _has_ended(process):  # its children may still hold its output open
             return
-        if told.found and told.found[-1].failure.fatal:
+        if output.matches and output.matches[-1].failure.fatal:
             process.kill()
             return
-        if stillness.hangs(time.monotonic()):
+        if detector.hangs(time.monotonic()):
             process.kill()
-            still = f"{program.name} did nothing for {program.still_s:.0f} s{_how_far(told)}."
-            raise ProgramFailed(reason=f"{still} {program.still_because}".strip(), remedy="", retryable=True)
+            hang = f"{program.name} did nothing for {program.hang_timeout_s:.0f} s{_progress_text(output)}."
+            raise ProgramFailed(reason=f"{hang} {program.hang_explanation}".strip(), remedy="", retryable=True)
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Yield its lines as they come, and an empty one whenever it says nothing for a while."""
+    """Yield its lines as they come, and an empty one whenever it prints nothing for a while."""
     assert process.stdout is not None
     pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    stream = os.dup(process.stdout.fileno())  # read in a thread of its own: pipes can't be waited for everywhere
-    threading.Thread(target=_pass_on, args=(stream, pieces), name="program-output", daemon=True).start()
+    stream = os.dup(process.stdout.fileno())  # read in a thread: not every system can wait for a pipe with a timeout
+    threading.Thread(target=_forward, args=(stream, pieces), name="program-output", daemon=True).start()
     decode, rest = codecs.getincrementaldecoder("utf-8")("replace").decode, ""
     while True:
         try:
-            piece = pieces.get(timeout=LOOK_S)
+            piece = pieces.get(timeout=POLL_S)
         except queue.Empty:
             yield ""
             continue
         *lines, rest = _LINE_ENDS.split(rest + decode(piece, not piece))
-        if not piece or len(rest) > _LONGEST_LINE:
+        if not piece or len(rest) > _MAX_LINE:
             lines, rest = [*lines, rest], ""
         yield from filter(None, lines)
         if not piece:
             return
 
 
-def _pass_on(stream: int, pieces: queue.SimpleQueue[bytes]) -> None:
-    """Pass a stream on, and an empty piece at its end."""
+def _forward(stream: int, pieces: queue.SimpleQueue[bytes]) -> None:
+    """Forward a stream, and an empty piece at its end."""
     with suppress(OSError):
         while piece := os.read(stream, _CHUNK_BYTES):
             pieces.put(piece)
@@ -212,45 +218,45 @@ def _pass_on(stream: int, pieces: queue.SimpleQueue[bytes]) -> None:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended; it can still be waited for."""
+    """Whether it has ended, without reaping it."""
     if not hasattr(os, "waitid"):
         return process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _hear(program: Program, line: str, told: Told) -> None:
-    """Take one line in."""
+def _take_line(program: Program, line: str, output: ProgramOutput) -> None:
+    """Process one line of output."""
     progress = re.search(program.progress, line)
     if progress:
-        told.percent = float(progress[1])
+        output.percent = float(progress[1])
         return
     print(line, flush=True)
-    continued, broken = re.match(program.continues, line), told.full
-    told.full = len(line) == program.columns
-    if told.lines and (continued or broken):
-        line = told.lines.pop() + (f" {line[continued.end() :]}" if continued else line)
-        if told.found and told.found[-1].line == line[: len(told.found[-1].line)]:
-            told.found.pop()
-    told.lines[:] = [*told.lines[1 - _KEEP_LINES :], line]
-    found = find(program.failures, line)
-    if found:
-        told.found.append(found)
+    continued, broken = re.match(program.continues, line), output.line_is_full
+    output.line_is_full = len(line) == program.columns
+    if output.lines and (continued or broken):
+        line = output.lines.pop() + (f" {line[continued.end() :]}" if continued else line)
+        if output.matches and output.matches[-1].line == line[: len(output.matches[-1].line)]:
+            output.matches.pop()
+    output.lines[:] = [*output.lines[1 - _KEEP_LINES :], line]
+    match = match_failure(program.failures, line)
+    if match:
+        output.matches.append(match)
 
 
-def _unexplained(program: Program, told: Told, code: int) -> ProgramFailed:
-    """Return the error for a program that failed and didn't say why."""
+def _unexplained(program: Program, output: ProgramOutput, code: int) -> ProgramFailed:
+    """Return the error for a program that failed without a known reason."""
     known = program.codes.get(code)
     if known:
         return ProgramFailed(reason=known.cause, remedy=known.remedy, retryable=known.retryable)
-    last = next((line.strip() for line in reversed(told.lines) if line.strip()), "")
-    said = f", and said last: {last[:300]}" if last else ""
+    last = next((line.strip() for line in reversed(output.lines) if line.strip()), "")
+    last_line = f", and printed last: {last[:300]}" if last else ""
     return ProgramFailed(
-        reason=f"{program.name} {describe_exit(code)}{_how_far(told)}{said}.".replace("..", "."),
+        reason=f"{program.name} {describe_exit(code)}{_progress_text(output)}{last_line}.".replace("..", "."),
         remedy="",
         retryable=True,
         killed=code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False,
     )
 
 
-def _how_far(told: Told) -> str:
-    return "" if told.percent is None else f" at {told.percent:.0f} %"
+def _progress_text(output: ProgramOutput) -> str:
+    return "" if output.percent is None else f" at {output.percent:.0f} %"

@@ -1,4 +1,4 @@
-"""A folder for what a program writes while it renders a unit. Those of killed processes are tidied away later."""
+"""Temporary folders for programs that render units. Those of killed processes are removed later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def workspace() -> Iterator[Path]:
         yield Path(folder)
 
 
-def tidy() -> None:
+def remove_abandoned() -> None:
     """Remove the folders of processes that were killed while they rendered."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = re.match(rf"{_PREFIX}(\d+)-", folder.name)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import SceneError
+from tasks.content_digests import named_files_digest
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.content import digest_named
-from tasks.renderers.program.flags import Flags, flags_of, not_ready, region_values
+from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_changed
+from tasks.renderers.program.failures import WAITS_FOR_PERSON
+from tasks.renderers.program.flags import Flags, ask_version, node_flags, region_values
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, run
-from tasks.renderers.program.workspace import tidy, workspace
+from tasks.renderers.program.workspace import remove_abandoned, workspace
 from tasks.renderers.trial import Trial
 from tasks.renderers.vray import program as vray
-from tasks.renderers.vray.scene import read, written
+from tasks.renderers.vray.scene import local_scene_file, read
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from tasks.spec import FrameSpec, Pixels, UnitSpec
 
 _CANARY = Path(__file__).with_name("canary.py")
-_ASK_S = 120.0
 
 
 class Vray:
@@ -52,9 +49,9 @@ class Vray:
         return (build,)
 
     def capabilities(self, build: str) -> Capabilities:
-        """Return what it can do. That regions fit is for its owner to see, and to say."""
+        """Return what it can do. Whether regions fit is for the node's owner to verify, and to set."""
         return Capabilities(
-            exact_regions="regions" in build.split(), exact_samples=False, most_samples=1, seeds=False, costs=False
+            exact_regions="regions" in build.split(), exact_samples=False, max_samples=1, seeds=False, costs=False
         )
 
     def inspect(
@@ -68,7 +65,7 @@ class Vray:
         """Read a scene without rendering it."""
         found = read(scene)
         return SceneInfo(
-            digest=digest_named(found.files.items()),
+            digest=named_files_digest(found.files.items()),
             files=tuple(str(path.absolute()) for path in found.files.values()),
             size=found.size,
             samples=1,
@@ -81,39 +78,32 @@ class Vray:
         """Start a session."""
         flags, program = installation()
         build = build_of(flags, program)
-        if build != frame.build:
-            raise not_ready(
-                self.name, f"V-Ray here is {build}, the job's is {frame.build}.", "Install the same on all nodes."
-            )
+        require_build(self.name, vray.NAME, build, frame.build)
         return VraySession(flags=flags, program=program, threads=threads)
 
 
 class VraySession:
-    """Renders units of any scene: a process each."""
+    """Renders units of any scene, each in a process of its own."""
 
     def __init__(self, *, flags: Flags, program: Path, threads: int) -> None:
         self.load_s = 0.0
         self._flags, self._program, self._threads = flags, program, threads
-        tidy()
+        remove_abandoned()
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit."""
         scene = Path(unit.frame.scene)
         found = read(scene)
-        if digest_named(found.files.items()) != unit.frame.scene_digest:
-            raise SceneError(
-                reason=f"The scene {scene.name} or a file it refers to changed while the job ran.",
-                remedy="Start the job again: its unchanged frames are reused.",
-                scene=str(scene),
-            )
+        if named_files_digest(found.files.items()) != unit.frame.scene_digest:
+            raise scene_changed(scene)
         if unit.frame.aovs:
-            raise SceneError(
-                reason="V-Ray delivers no extra channels yet.", remedy="Ask for no aovs.", scene=str(scene)
-            )
+            raise no_aovs(scene, vray.NAME)
         with workspace() as folder:
             output = folder / "unit.exr"
-            there = written(scene, found, folder / "scene")
-            command = command_for(self._flags, self._program, unit, output, found, scene=there, threads=self._threads)
+            local_scene = local_scene_file(scene, found, folder / "scene")
+            command = command_for(
+                self._flags, self._program, unit, output, found, scene=local_scene, threads=self._threads
+            )
             self.load_s = run(program(command, folder, self._flags, scene=str(scene))).load_s
             crop = unit.region != unit.frame.size.whole
             return pixels_of(output, unit, program=vray.NAME, crop=crop, blank=self._flags.blank)
@@ -121,57 +111,44 @@ class VraySession:
 
 def installation() -> tuple[Flags, Path]:
     """Return the flags and the program of this node. Raises `NodeNotReady`."""
-    flags = flags_of(vray.FLAGS_VARIABLE, vray.FLAGS, renderer="vray")
+    flags = node_flags(vray.FLAGS_VARIABLE, vray.FLAGS, renderer="vray")
     return flags, flags.path(variable=vray.VARIABLE, renderer="vray", name=vray.NAME)
 
 
 def build_of(flags: Flags, program: Path) -> str:
-    """Name a build: its version, what was changed of the flags, and whether regions fit."""
-    version = flags.is_version or _version(program, flags.version)
+    """Return the name of a build: its version, a tag of changed flags, and whether regions fit."""
+    version = flags.is_version or ask_version(program, flags.version, vray.VERSION)
+    if not version:
+        reason = f"V-Ray didn't print its version when it was called with {flags.version}."
+        raise not_ready("vray", reason, f"Set it as is_version in the file that {vray.FLAGS_VARIABLE} names.")
     return " ".join(filter(None, [version, flags.tag(vray.FLAGS), "regions" if flags.regions else "", "vray"]))
-
-
-@cache
-def _version(program: Path, flag: str) -> str:
-    try:
-        asked = subprocess.run(
-            [program, flag], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise not_ready("vray", f"V-Ray didn't say its version: {error}.", _SAY_IT) from error
-    found = re.search(vray.VERSION, (asked.stdout + asked.stderr).decode(errors="replace"))
-    if not found:
-        raise not_ready("vray", f"V-Ray didn't say its version when it was called with {flag}.", _SAY_IT)
-    return found[1]
-
-
-_SAY_IT = f"Say it as is_version in the file that {vray.FLAGS_VARIABLE} names."
 
 
 def program(command: list[str], folder: Path, flags: Flags, *, scene: str) -> Program:
     """Return the program to run."""
     return Program(
         name=vray.NAME, command=command, folder=folder, scene=scene, failures=vray.FAILURES, progress=vray.PROGRESS,
-        begins=vray.BEGINS, still_s=flags.still_s, still_because=vray.STILL, logs=os.path.expandvars(flags.logs),
+        begins=vray.BEGINS, hang_timeout_s=flags.still_s, hang_explanation=WAITS_FOR_PERSON,
+        logs=os.path.expandvars(flags.logs),
     )  # fmt: skip
 
 
 def command_for(
     flags: Flags, program: Path, unit: UnitSpec, output: Path, found: VrayScene, *, scene: Path, threads: int
 ) -> list[str]:
-    """Return the command for a unit of a scene that lies there."""
+    """Return the command for a unit; ``scene`` is the file V-Ray reads."""
     frame, region = unit.frame, unit.region
-    always = [name for name in flags.flags if name not in vray.SOMETIMES]
+    required = [name for name in flags.flags if name not in vray.OPTIONAL_FLAGS]
     command = [str(program)]
-    command += flags.words(
-        *always, scene=scene, output=output, width=frame.size.width, height=frame.size.height, frame=frame.frame,
+    command += flags.arguments(
+        *required, scene=scene, output=output, width=frame.size.width, height=frame.size.height, frame=frame.frame,
         threads=threads,
     )  # fmt: skip
     if region != frame.size.whole:
-        command += flags.words("crop", **region_values(region.x0, region.y0, region.x1, region.y1))
+        command += flags.arguments("crop", **region_values(region.x0, region.y0, region.x1, region.y1))
     if frame.camera:
         name = found.cameras[int(frame.camera)] if frame.camera.isdecimal() else frame.camera
-        command += flags.words("camera", camera=name)
+        command += flags.arguments("camera", camera=name)
     for name, value in frame.parameters:
-        command += flags.words("parameter", name=name, value=value)
+        command += flags.arguments("parameter", name=name, value=value)
     return command

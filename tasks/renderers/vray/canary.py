@@ -1,4 +1,4 @@
-"""Render a small scene with V-Ray and exit with 0 if its pixels are sound. Run as ``python -m``."""
+"""Renders a small scene with V-Ray and exits with 0 if its pixels are plausible. Run as ``python -m``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SIZE = Size(width=16, height=16)
 
 
 def main() -> None:
-    """Render it, and look at it."""
-    flags, where = installation()
+    """Render the scene and check the picture."""
+    flags, executable = installation()
     with workspace() as folder:
         scene, output = folder / "canary.vrscene", folder / "canary.exr"
         scene.write_text(_SCENE)
@@ -26,7 +26,7 @@ def main() -> None:
             renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
         )  # fmt: skip
         unit = UnitSpec(frame=frame, region=_SIZE.whole, samples=SampleRange(start=0, stop=1))
-        command = command_for(flags, where, unit, output, read_scene(scene), scene=scene, threads=1)
+        command = command_for(flags, executable, unit, output, read_scene(scene), scene=scene, threads=1)
         run(program(command, folder, flags, scene=str(scene)))
         picture = read(output, "V-Ray")
         mean = float(picture[..., :3].mean())

@@ -1,8 +1,8 @@
-"""V-Ray Standalone's flags, and what its failures mean. From its help texts: no line was tried on the real program."""
+"""V-Ray Standalone's flags and known failures, from its help texts: never tried on the real program."""
 
 from __future__ import annotations
 
-from tasks.renderers.program.failures import Failure
+from tasks.renderers.program.failures import Failure, out_of_memory
 from tasks.renderers.program.flags import Flags
 
 NAME = "V-Ray"
@@ -22,7 +22,7 @@ FLAGS = Flags(
         "frame": "-frames={frame}",
         "no_number": "-noFrameNumbers=1",
         "threads": "-numThreads={threads}",
-        # Without these two it opens a window and waits for a person to close it.
+        # Without these two it opens a window and waits until a person closes it.
         "display": "-display=0",
         "close": "-autoClose=1",
         "verbose": "-verboseLevel=3",
@@ -35,8 +35,8 @@ FLAGS = Flags(
         "parameter": "-parameterOverride={name}={value}",
     },
 )
-SOMETIMES = ("crop", "camera", "parameter")
-"""Flags that are given only where there is something to say."""
+OPTIONAL_FLAGS = ("crop", "camera", "parameter")
+"""Flags that are only given where they are needed."""
 
 _ASSET = "(bitmap|texture|image|map|mesh|proxy)"
 _OPEN = "could not|couldn't|cannot|can't|failed to|unable to"
@@ -52,7 +52,7 @@ FAILURES = (
     Failure(
         pattern=rf"({_OPEN}) (open|load|find|read|locate)\b.*?\b({_ASSET}\b.*?|file\b[^.]*?)[\"']?"
         r"(?P<name>[^\s\"']+\.(png|jpe?g|exr|hdr|tiff?|tga|tx|bmp|psd|vrmesh|abc|vdb|ies|vrscene))\b",
-        cause="V-Ray misses a file of the scene on this node: {name}. It would render on without it.",
+        cause="V-Ray misses a file of the scene on this node: {name}. It would go on without it.",
         remedy="Put it where the scene says on every node, or remap its path.",
         retryable=True,
         fatal=True,
@@ -65,28 +65,19 @@ FAILURES = (
         retryable=True,
         fatal=True,
     ),
-    Failure(
-        pattern=r"(out of memory|not enough memory|bad_alloc)",
-        cause="V-Ray ran out of memory.",
-        remedy="Render it on a node with more memory.",
-        retryable=True,
-    ),
+    out_of_memory(NAME),
     Failure(
         pattern=r"(error|syntax).*(parsing|scene).*|(parsing|scene).*(error|syntax).*",
         cause="V-Ray can't read the scene: {line}.",
         remedy="Correct the scene, or export it again.",
         scene=True,
     ),
-    # Last, since it names this where the cause is another, or none at all: it was never run here.
+    # Last, since it prints this also where the cause is another, or nothing is wrong.
     Failure(
         pattern=rf"({_OPEN}) read .*rayrc|rayrc.*not found",
         cause="V-Ray was never run on this node by this user: it can't read its settings.",
         remedy="Run V-Ray once by hand on the node, as the user the node runs as.",
         retryable=True,
-        again=True,
+        retry_at_once=True,
     ),
-)
-STILL = (
-    "It may wait for a licence, or for a person to close a dialog on this node: run it once there by hand, as the user "
-    "the node runs as."
 )

@@ -1,4 +1,4 @@
-"""Read a ``.vrscene`` as far as it takes to know its files, its size, its cameras, and whether it can be cut."""
+"""Reads what a ``.vrscene`` says of its files, size and cameras, and whether its frames can be split."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import SceneError
-from tasks.renderers.remapped import Name, text_of, write_copies
-from tasks.renderers.travelled import here, tree_of
+from tasks.renderers.errors import files_missing
+from tasks.renderers.sent_scenes import FileName, local_path, read_latin1, tree_of, write_copies
 from tasks.spec import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.MULTILINE)
-_NOTES = re.compile(r'"[^"\n]*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-"""Notes, and texts, in which what looks like one is none: `//server/oak.png`."""
+_COMMENTS = re.compile(r'"[^"\n]*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+"""Comments; and strings, in which `//server/oak.png` is none."""
 _FILE = re.compile(r'\b(?!(?:img|auto_save)_file\b)(?:file|filename|\w+_file(?:name)?)\s*=\s*"([^"]+)"')
-"""Files that V-Ray reads. Those two it writes."""
+"""Files that V-Ray reads; the two excluded ones it writes."""
 _PLUGIN = re.compile(r"\b(SettingsOutput|SettingsGI|RenderView|CameraPhysical|CameraDome)\s+(\S+)\s*\{([^{}]*)\}")
 _VALUE = re.compile(r"(\w+)\s*=\s*(-?\d+)\s*;")
 _PATTERNS = re.compile(r"<[A-Za-z_]+>|%0?\d*d|#{2,}")
@@ -31,19 +30,19 @@ _CACHES = {0: "an irradiance map", 1: "a photon map", 3: "a light cache"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VrayScene:
-    """What was read.
+    """What was read of a scene.
 
     Parameters
     ----------
     names
-        The names of files in each of its texts, if it travelled and one of them leads elsewhere here.
+        The names of files in each of its texts, if it was sent and one of them leads elsewhere here.
     """
 
     files: dict[str, Path]
     size: Size
     cameras: tuple[str, ...]
     whole_frames_because: str
-    names: dict[Path, list[Name]]
+    names: dict[Path, list[FileName]]
 
 
 def read(scene: Path) -> VrayScene:
@@ -52,10 +51,10 @@ def read(scene: Path) -> VrayScene:
     Raises
     ------
     SceneError
-        When files are missing; it names them.
+        When files are missing.
     """
     texts: dict[Path, str] = {}
-    files, names, moved, missing = {scene.name: scene}, dict[Path, list[Name]](), False, []
+    files, names, relocated, missing = {scene.name: scene}, dict[Path, list[FileName]](), False, []
     waiting = [scene]
     while waiting:
         path = waiting.pop()
@@ -68,27 +67,23 @@ def read(scene: Path) -> VrayScene:
         texts[path] = ""
         if path.suffix != ".vrscene":
             continue
-        texts[path], names[path] = _NOTES.sub(_blanked, text_of(path)), []
-        for beside, name, (start, stop) in _named(texts[path], path, scene):
-            led = here(name, scene=scene)
-            place = Path(os.path.normpath(beside.parent / led))
-            names[path].append(Name(start=start, stop=stop, place=place))
-            waiting.append(place)
-            moved = moved or led != name
+        texts[path], names[path] = _COMMENTS.sub(_blank, read_latin1(path)), []
+        for base, name, (start, stop) in _file_names(texts[path], path, scene):
+            local = local_path(name, scene=scene)
+            target = Path(os.path.normpath(base.parent / local))
+            names[path].append(FileName(start=start, stop=stop, path=target))
+            waiting.append(target)
+            relocated = relocated or local != name
     if missing:
-        raise SceneError(
-            reason=f"{scene.name} refers to files that don't exist: {', '.join(missing)}.",
-            remedy="Put them in place on every node, or correct the names.",
-            scene=str(scene),
-        )
-    return _summed_up(files, names if moved else {}, "\n".join(texts.values()))
+        raise files_missing(scene, missing)
+    return _summary(files, names if relocated else {}, "\n".join(texts.values()))
 
 
-def written(scene: Path, found: VrayScene, folder: Path) -> Path:
-    """Return the file V-Ray is to read.
+def local_scene_file(scene: Path, found: VrayScene, folder: Path) -> Path:
+    """Return the file V-Ray should read.
 
-    If a name leads elsewhere, all texts are copied, and each name in them is made the whole path of what it names:
-    relative ones don't lead there from a copy.
+    If a name leads elsewhere here, all texts are copied with absolute names: relative ones would not lead to the files
+    from a copy.
     """
     tree = tree_of(scene)
     if not found.names or tree is None:
@@ -96,29 +91,29 @@ def written(scene: Path, found: VrayScene, folder: Path) -> Path:
     return write_copies(found.names, tree=tree, folder=folder)[scene]
 
 
-def _blanked(match: re.Match[str]) -> str:
-    """Put as many blanks in the place of a note: what follows stays where it is."""
+def _blank(match: re.Match[str]) -> str:
+    """Replace a comment by as many blanks, so that what follows keeps its offset."""
     return match[0] if match[0].startswith('"') else " " * len(match[0])
 
 
-def _named(text: str, path: Path, scene: Path) -> Iterator[tuple[Path, str, tuple[int, int]]]:
-    """Yield the names of files in a text: beside which file they lead somewhere, and the bytes they stand at."""
+def _file_names(text: str, path: Path, scene: Path) -> Iterator[tuple[Path, str, tuple[int, int]]]:
+    """Yield the file names in a text: the file they are relative to, the name, and its range of bytes."""
     for match in _INCLUDE.finditer(text):
-        yield path, _decoded(match[1]), match.span(1)
+        yield path, _decode(match[1]), match.span(1)
     for match in _FILE.finditer(text):
         if not _PATTERNS.search(match[1]):
-            yield scene, _decoded(match[1]), match.span(1)
+            yield scene, _decode(match[1]), match.span(1)
 
 
-def _decoded(name: str) -> str:
-    """Read a name in UTF-8, or in Latin-1 where it can't be that."""
+def _decode(name: str) -> str:
+    """Decode a name as UTF-8, else as Latin-1."""
     try:
         return name.encode("latin-1").decode()
     except UnicodeDecodeError:
         return name
 
 
-def _summed_up(files: dict[str, Path], names: dict[Path, list[Name]], text: str) -> VrayScene:
+def _summary(files: dict[str, Path], names: dict[Path, list[FileName]], text: str) -> VrayScene:
     size, caches, cameras = DEFAULT_SIZE, set[str](), []
     for plugin, name, body in _PLUGIN.findall(text):
         values = {key: int(value) for key, value in _VALUE.findall(body)}
@@ -132,7 +127,7 @@ def _summed_up(files: dict[str, Path], names: dict[Path, list[Name]], text: str)
     because = ""
     if caches:
         because = (
-            f"Its light comes from {' and '.join(sorted(caches))}, which V-Ray works out anew for each region: "
+            f"Its light comes from {' and '.join(sorted(caches))}, which V-Ray computes anew for each region: "
             "regions would not fit together."
         )
     return VrayScene(

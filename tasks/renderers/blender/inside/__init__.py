@@ -1,1 +1,1 @@
-"""The part that runs inside Blender, where only its own Python and `bpy` are sure to be."""
+"""The part that runs inside Blender, where only its own Python and `bpy` are available."""

@@ -1,4 +1,4 @@
-"""What an open file says of itself: scenes, cameras, size, samples, the files it refers to, and what is replaced."""
+"""Reads an open file: scenes, cameras, size, samples, the files it refers to, and what is rendered differently."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_NOISE = 0.01
-"""What Cycles' own automatic threshold comes to for most numbers of samples."""
+"""Cycles' automatic threshold for most numbers of samples."""
 
 
-class NotThere(Exception):
-    """A file hasn't what was asked for."""
+class NotFound(Exception):
+    """A file has no scene, view layer or parameter of this name."""
 
 
 class Original:
-    """What a scene of a file said when the file was opened.
+    """A scene as it was when its file was opened.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class Original:
         self.cameras = sorted(cameras, key=lambda camera: bool(camera != scene.camera))
         self.properties = {name: value for name, value in scene.items() if isinstance(value, (int, float))}
         self.layer: str = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0]).name
-        described = self._described(path)
-        self.told: dict[str, dict[str, Any]] = {
+        described = self._describe(path)
+        self.descriptions: dict[str, dict[str, Any]] = {
             layer.name: {**described, "notes": [*described["notes"], *_notes_on_choice(path, scene, layer)]}
             for layer in scene.view_layers
         }
 
-    def _described(self, path: str) -> dict[str, Any]:
-        """Return what is to be known before rendering, as plain values."""
+    def _describe(self, path: str) -> dict[str, Any]:
+        """Return what must be known before rendering, as plain values."""
         render, cycles = self.scene.render, self.scene.cycles
         scale = render.resolution_percentage / 100
         return {
@@ -61,30 +61,30 @@ class Original:
 
 
 def _files(path: Path) -> list[str]:
-    """List files the scene refers to, whether they exist or not; those inside the file itself are left out."""
+    """List the files the scene refers to, whether they exist or not; packed files are left out."""
     names = [Path(bpy.path.abspath(name)) for name in bpy.utils.blend_paths(absolute=True) if name]
-    return sorted({str(found) for name in (*names, *_beside(path)) for found in _all_of(name)})
+    return sorted({str(found) for name in (*names, *_unrecorded(path)) for found in _expand(name)})
 
 
-def _beside(path: Path) -> list[Path]:
-    """List what an imported file names that Blender doesn't keep: a glTF's buffers, an OBJ's materials."""
+def _unrecorded(path: Path) -> list[Path]:
+    """List files that an imported file names and Blender doesn't record: a glTF's buffers, an OBJ's materials."""
     pattern = {".gltf": r'"uri"\s*:\s*"(?!data:)([^"]+)"', ".obj": r"(?m)^mtllib\s+(.+?)\s*$"}.get(path.suffix.lower())
     return [path.parent / name for name in re.findall(pattern, path.read_text(errors="replace"))] if pattern else []
 
 
-def _all_of(path: Path) -> list[Path]:
-    """Return the files of a name: a texture in tiles has many, and so has a folder of caches."""
+def _expand(path: Path) -> list[Path]:
+    """Return the files that a path stands for: tiles of a texture, or a folder of caches."""
     if re.search("<UDIM>|<UVTILE>", path.name):
         return sorted(path.parent.glob(re.sub("<UDIM>|<UVTILE>", "*", path.name))) or [path]
-    return sorted(own for own in path.rglob("*") if own.is_file()) if path.is_dir() else [path]
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 def _notes_on_picture(scene: Any) -> Iterator[str]:
-    """Say what is rendered otherwise than the file asks."""
+    """Say what is rendered differently than the file asks."""
     render, cycles = scene.render, scene.cycles
     if render.engine not in ("CYCLES", "FRONTBURNER_CYCLES"):
         yield f"It is made for {render.engine.replace('BLENDER_', '').title()}; it is rendered with Cycles."
-    said = {
+    notes = {
         "Its denoising is left out: nodes render raw pixels.": cycles.use_denoising,
         "Path guiding is off: with it, regions would not fit together.": getattr(cycles, "use_guiding", False),
         "Its render region is ignored: the job's region counts.": render.use_border,
@@ -93,11 +93,11 @@ def _notes_on_picture(scene: Any) -> Iterator[str]:
         "Its Freestyle lines are left out.": render.use_freestyle,
         "Its stereo views are left out: one picture is rendered.": render.use_multiview,
     }
-    yield from (sentence for sentence, applies in said.items() if applies)
+    yield from (sentence for sentence, applies in notes.items() if applies)
 
 
 def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
-    """Say what was chosen of several, and how to choose otherwise."""
+    """Say which scene and view layer were chosen, and how to choose others."""
     others = [other.name for other in scene.view_layers if other.use and other != layer]
     if others:
         yield (
@@ -112,9 +112,9 @@ def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
 
 
 def _own_frames(path: str, scene: Any) -> str:
-    """Frames a file was made for; an imported one doesn't say."""
-    own = scene.frame_start != scene.frame_end and path.endswith(".blend")
-    return f"{scene.frame_start}-{scene.frame_end}" if own else ""
+    """Return the frames a file was made for; an imported one doesn't say."""
+    animated = scene.frame_start != scene.frame_end and path.endswith(".blend")
+    return f"{scene.frame_start}-{scene.frame_end}" if animated else ""
 
 
 def _composites(scene: Any) -> bool:

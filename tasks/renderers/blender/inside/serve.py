@@ -1,4 +1,4 @@
-"""Run by an installed Blender: answers questions that come down a pipe until it is closed, or its parent is gone."""
+"""Run by an installed Blender: runs commands that come through a pipe until it is closed or its parent ends."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(pipe: int, parent: int) -> None:
-    """Answer until there is nobody to answer."""
+    """Run commands until the pipe is closed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(3)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    answers, not_there = import_module("inside.answers").ANSWERS, import_module("inside.reading").NotThere
+    commands, not_found = import_module("inside.commands").COMMANDS, import_module("inside.reading").NotFound
     connection: Connection = Connection(pipe)
     while True:
         try:
             name, values = connection.recv()
         except EOFError:
-            os._exit(0)  # Blender's own end takes seconds
+            os._exit(0)  # Blender's own exit takes seconds
         try:
-            answer: tuple[bool, object] = (True, answers[name](**values))
-        except not_there as error:
-            answer = (False, {"not_there": str(error)})
-        except BaseException as error:  # noqa: BLE001 - whatever it is must reach who asked
+            answer: tuple[bool, object] = (True, commands[name](**values))
+        except not_found as error:
+            answer = (False, {"not_found": str(error)})
+        except BaseException as error:  # noqa: BLE001 - the caller must get any error
             traceback.print_exc()
             answer = (False, {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"})
         sys.stdout.flush()

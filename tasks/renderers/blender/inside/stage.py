@@ -1,4 +1,4 @@
-"""One open file that units are rendered from: a region and a range of samples of a frame at a time."""
+"""The open file, from which a region and a range of samples of a frame are rendered at a time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 DEVICES = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 PLANES = {"depth": "Denoising Depth", "normal": "Normal", "albedo": "Denoising Albedo"}
-"""Passes that AOVs come from. The plain depth pass is of the first sample alone, and no range but the first has it."""
+"""Passes of the AOVs. The plain depth pass holds the first sample only, so no other range of samples has it."""
 _MARGIN = 0.25
-"""Part of a pixel that borders lie beyond a pixel's edge: on the edge itself, rounding would decide."""
+"""Borders are this fraction of a pixel inside the first pixel, since rounding would decide on its edge."""
 
 
 class Stage:
-    """What is open, and what it said of itself when it was opened: rendering changes much of it."""
+    """The open file, and its scenes as they were when it was opened, since rendering changes much of them."""
 
     def __init__(self) -> None:
         engine.register()
@@ -35,29 +35,29 @@ class Stage:
         if self._content != (path, digest):
             self._content = None
             opening.open_file(path, tree)
-            self.take(path, digest)
+            self.adopt(path, digest)
 
-    def take(self, path: str, digest: str) -> None:
-        """Take what is open for this file."""
+    def adopt(self, path: str, digest: str) -> None:
+        """Regard what is open as this file."""
         self._place = None
         self._default = bpy.context.scene.name
         self._originals = {scene.name: reading.Original(path, scene) for scene in bpy.data.scenes}
         self._content = (path, digest)
 
-    def known_as(self, digest: str) -> None:
-        """Take what is open for a file of this content."""
+    def set_digest(self, digest: str) -> None:
+        """Note the digest of the open file's content."""
         if self._content is not None:
             self._content = (self._content[0], digest)
 
     def describe(self, path: str, digest: str, tree: str, parameters: dict[str, str]) -> dict[str, Any]:
-        """Open a file and return what it says of itself."""
+        """Open a file and return what it contains."""
         self.open(path, digest, tree)
         original, layer = self._chosen(parameters)
-        described = original.told[layer]
+        described = original.descriptions[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
-            raise reading.NotThere(f"has no parameter '{unknown[0]}'. It has {known}")
+            raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
         return described
 
     def render(
@@ -66,7 +66,7 @@ class Stage:
         """Render a region and a range of samples of a frame.
 
         Returns the name of its view layer, the passes as `engine.TappedCycles` keeps them (none where they can't be
-        copied), and the seconds it took to get there.
+        copied), and the seconds it took to prepare the scene.
         """
         began = time.perf_counter()
         self.open(frame["scene"], frame["scene_digest"], frame["tree"])
@@ -74,15 +74,15 @@ class Stage:
         original, name = self._chosen(parameters)
         scene, layer = original.scene, original.scene.view_layers[name]
         self._move(original, layer, frame, parameters)
-        _force(scene, layer, frame, threads, device)
-        _aim(scene, frame["size"], region, samples)
+        _apply_settings(scene, layer, frame, threads, device)
+        _select(scene, frame["size"], region, samples)
         load_s = time.perf_counter() - began
         engine.TappedCycles.passes = {}
         bpy.ops.render.render(scene=scene.name)
         return layer.name, engine.TappedCycles.passes, load_s
 
     def save(self, path: str) -> None:
-        """Write all passes of what was rendered last to an EXR file, float32 and not compressed."""
+        """Write all passes of the last render to an uncompressed float32 EXR file."""
         scene = bpy.context.scene if self._place is None else bpy.data.scenes[str(self._place[0])]
         settings = scene.render.image_settings
         if hasattr(settings, "media_type"):
@@ -91,14 +91,14 @@ class Stage:
         bpy.data.images["Render Result"].save_render(path, scene=scene)
 
     def _chosen(self, parameters: dict[str, str]) -> tuple[reading.Original, str]:
-        """Return the scene and the view layer that are asked for."""
+        """Return the requested scene and view layer."""
         scene = parameters.get("scene") or self._default
         if scene not in self._originals:
-            raise reading.NotThere(f"has no scene '{scene}'. It has {', '.join(self._originals)}")
+            raise reading.NotFound(f"has no scene '{scene}'. It has {', '.join(self._originals)}")
         original = self._originals[scene]
         layer = parameters.get("view_layer") or original.layer
-        if layer not in original.told:
-            raise reading.NotThere(f"has no view layer '{layer}'. It has {', '.join(original.told)}")
+        if layer not in original.descriptions:
+            raise reading.NotFound(f"has no view layer '{layer}'. It has {', '.join(original.descriptions)}")
         return original, layer
 
     def _move(self, original: reading.Original, layer: Any, frame: dict[str, Any], parameters: dict[str, str]) -> None:
@@ -122,7 +122,7 @@ class Stage:
 
 
 def devices() -> list[str]:
-    """Kinds of processors Cycles finds here, fastest first; the last is always the CPU."""
+    """Return the kinds of devices Cycles finds here, fastest first; the last is always the CPU."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     found = []
     for kind in DEVICES:
@@ -140,8 +140,8 @@ def _camera(original: reading.Original, name: str) -> Any:
     return named[0] if named else found[int(name)]
 
 
-def _force(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: str) -> None:
-    """Set what must be so for units to fit together, and what the job says."""
+def _apply_settings(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: str) -> None:
+    """Apply the job's settings, and those that units need to fit together."""
     render, cycles = scene.render, scene.cycles
     render.engine = engine.ENGINE
     render.use_persistent_data = True
@@ -158,8 +158,8 @@ def _force(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: 
     if device != "CPU":
         preferences = bpy.context.preferences.addons["cycles"].preferences
         preferences.compute_device_type = device
-        for one in preferences.get_devices_for_type(device):
-            one.use = one.type == device
+        for each in preferences.get_devices_for_type(device):
+            each.use = each.type == device
     if scene.camera.get(opening.FITTED):
         width, height = frame["size"]
         scene.camera.data.sensor_fit = "VERTICAL" if width > height else "HORIZONTAL"
@@ -169,8 +169,8 @@ def _force(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: 
     layer.cycles.denoising_store_passes = "depth" in aovs or "albedo" in aovs
 
 
-def _aim(scene: Any, size: list[int], region: list[int], samples: list[int]) -> None:
-    """Ask for these pixels and samples alone."""
+def _select(scene: Any, size: list[int], region: list[int], samples: list[int]) -> None:
+    """Render only these pixels and samples."""
     render, (width, height), (x0, y0, x1, y1) = scene.render, size, region
     render.use_border = render.use_crop_to_border = [x0, y0, x1, y1] != [0, 0, width, height]
     render.border_min_x, render.border_max_x = (x0 + _MARGIN) / width, (x1 + _MARGIN) / width

@@ -16,8 +16,7 @@ from PIL import Image
 from tasks.errors import SceneError
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray.source import parse
-from tasks.renderers.remapped import Name, remapped, text_of, write_copies
-from tasks.renderers.travelled import in_tree
+from tasks.renderers.sent_scenes import FileName, in_tree, read_latin1, replace_names, write_copies
 from tests.renderers.conftest import SCENES, Bench, inspect
 from tests.renderers.test_povray import HEAD, color, flat
 
@@ -37,16 +36,16 @@ def test_names_change_and_all_else_stays_byte_for_byte(
         text += before
         names[len(text), len(text) + len(old)] = new
         text, expected = text + old + b'"', expected + before + new + b'"'
-    assert remapped(text + rest, names) == expected + rest
-    assert remapped(text + rest, dict(reversed(names.items()))) == expected + rest
-    assert remapped(text, {}) == text
+    assert replace_names(text + rest, names) == expected + rest
+    assert replace_names(text + rest, dict(reversed(names.items()))) == expected + rest
+    assert replace_names(text, {}) == text
 
 
 @given(st.binary())
 def test_a_character_of_a_text_is_where_its_byte_is(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "text"
     file.write_bytes(content)
-    text = text_of(file)
+    text = read_latin1(file)
     assert len(text) == len(content)
     assert text.split() == content.decode("latin-1").split()
 
@@ -59,11 +58,11 @@ def test_copies_lie_as_the_texts_do_and_lead_to_each_other(tmp_path: Path) -> No
     scene.write_bytes(b'// f\xfcr sp\xe4ter "/library/b.inc"\r\n#include "/library/b.inc"\r\n')
     part.write_bytes('// für später\rimage_map { png "/w" }'.encode())
     before = {file: file.read_bytes() for file in (scene, part)}
-    (include,) = parse(text_of(scene)).references
-    (picture,) = parse(text_of(part)).references
+    (include,) = parse(read_latin1(scene)).references
+    (picture,) = parse(read_latin1(part)).references
     texts = {
-        scene: [Name(start=include.start, stop=include.start + len(include.name), place=part)],
-        part: [Name(start=picture.start, stop=picture.start + len(picture.name), place=wood)],
+        scene: [FileName(start=include.start, stop=include.start + len(include.name), path=part)],
+        part: [FileName(start=picture.start, stop=picture.start + len(picture.name), path=wood)],
     }
     copies = write_copies(texts, tree=tree, folder=folder)
     assert copies == {scene: folder / "shot/a.pov", part: folder / "library/b.inc"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import SceneError
-from tasks.renderers.travelled import has_travelled, here, in_tree
+from tasks.renderers.sent_scenes import in_tree, is_sent, local_path
 from tests.renderers.conftest import SCENES, Bench
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ def test_absolute_names_lead_into_the_tree_of_a_scene_that_travelled(tmp_path: P
     texture.parent.mkdir(parents=True)
     texture.touch()
     assert scene == tree / "studio/shot/room.xml"
-    assert has_travelled(scene)
-    assert here("/library/wood.png", scene=scene) == str(texture)
-    assert here("/library/../library/wood.png", scene=scene) == str(texture)
-    assert here("wood.png", scene=scene) == "wood.png"
-    assert here("/usr/share/fonts/a.ttf", scene=scene) == "/usr/share/fonts/a.ttf", "what isn't the scene's stays"
-    assert here(str(texture), scene=scene) == str(texture)
+    assert is_sent(scene)
+    assert local_path("/library/wood.png", scene=scene) == str(texture)
+    assert local_path("/library/../library/wood.png", scene=scene) == str(texture)
+    assert local_path("wood.png", scene=scene) == "wood.png"
+    assert local_path("/usr/share/fonts/a.ttf", scene=scene) == "/usr/share/fonts/a.ttf", "what isn't the scene's stays"
+    assert local_path(str(texture), scene=scene) == str(texture)
 
 
 def test_names_of_a_scene_in_its_place_are_left_alone(tmp_path: Path) -> None:
-    assert not has_travelled(tmp_path / "room.xml")
-    assert here("/library/wood.png", scene=tmp_path / "room.xml") == "/library/wood.png"
+    assert not is_sent(tmp_path / "room.xml")
+    assert local_path("/library/wood.png", scene=tmp_path / "room.xml") == "/library/wood.png"
 
 
 @pytest.fixture

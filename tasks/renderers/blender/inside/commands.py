@@ -1,4 +1,4 @@
-"""Answers questions about scenes, in plain values: the same in this Python and in the program's."""
+"""The commands that Frontburner calls, with plain values: the same in its own Python and in an installed program."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def _stage() -> Stage:
 
 
 def builds() -> dict[str, Any]:
-    """Return version and devices."""
+    """Return the version and the devices."""
     return {"version": bpy.app.version_string.split()[0], "devices": devices()}
 
 
 def describe(path: str, digest: str, tree: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Open a scene, unless it is open with this content, and return what it says of itself."""
+    """Open a scene, unless it is open with this content, and return what it contains."""
     return _stage().describe(path, digest, tree, parameters)
 
 
-def known_as(digest: str) -> None:
-    """Take the open scene for one of this content."""
-    _stage().known_as(digest)
+def set_digest(digest: str) -> None:
+    """Note the digest of the open scene's content."""
+    _stage().set_digest(digest)
 
 
 def render(
@@ -41,20 +41,20 @@ def render(
 ) -> dict[str, Any]:
     """Render part of a frame; returns means over its samples as float32, plane by plane.
 
-    Planes are the picture, then the AOVs in their order; each is ``(channels, bytes)``, rows from the bottom. A Blender
-    that can't hand them over writes them to ``file`` instead, and says the passes' names in it.
+    Planes are the picture, then the AOVs in order; each is ``(channels, bytes)``, rows from the bottom. A Blender that
+    can't copy them writes them to ``file`` instead, and the result has the names of the passes in it.
     """
-    return _rendered(_stage(), frame, region, samples, threads, device, file)
+    return _render(_stage(), frame, region, samples, threads, device, file)
 
 
 def try_out(device: str, file: str) -> dict[str, Any]:
     """Render a small scene, as `render` does."""
-    stage, frame = canary.made()
+    stage, frame = canary.build_scene()
     size = frame["size"]
-    return _rendered(stage, frame, [0, 0, *size], [0, frame["samples"]], 1, device, file)
+    return _render(stage, frame, [0, 0, *size], [0, frame["samples"]], 1, device, file)
 
 
-def _rendered(
+def _render(
     stage: Stage,
     frame: dict[str, Any],
     region: list[int],
@@ -71,6 +71,6 @@ def _rendered(
     return {"load_s": load_s, "names": [f"{layer}.{name}" for name in names]}
 
 
-ANSWERS: dict[str, Callable[..., Any]] = {
-    answer.__name__: answer for answer in (builds, describe, known_as, render, try_out)
+COMMANDS: dict[str, Callable[..., Any]] = {
+    command.__name__: command for command in (builds, describe, set_digest, render, try_out)
 }
