@@ -44,7 +44,7 @@ def test_a_bad_llvm_is_reported_and_rendering_goes_on(bad_library: Path, monkeyp
         pytest.fail("a verdict was forgotten")
 
     builds.check_builds.cache_clear()
-    monkeypatch.setattr(Trial, "held", tried_again)
+    monkeypatch.setattr(Trial, "run", tried_again)
     assert builds.check_builds() == (good, bad)
 
 
@@ -53,7 +53,7 @@ def test_no_build_at_all_is_an_error_with_every_cause(monkeypatch: pytest.Monkey
         return builds.BuildCheck(build=f"3 {variant}", library=library, ok=False, reason="It broke.", remedy="Mend it.")
 
     monkeypatch.setattr(builds, "llvm_libraries", list)
-    monkeypatch.setattr(builds, "check", fails)
+    monkeypatch.setattr(builds, "check_build", fails)
     with pytest.raises(NodeNotReady, match=r"No LLVM library was found\. It broke\. Mend it\."):
         RENDERERS["mitsuba"].builds()
 
@@ -62,6 +62,7 @@ def test_a_machine_without_mitsuba_is_told_how_to_get_it(monkeypatch: pytest.Mon
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
+    builds._version.cache_clear()
     monkeypatch.setattr("importlib.metadata.version", missing)
     with pytest.raises(NodeNotReady, match="Mitsuba isn't installed") as raised:
         RENDERERS["mitsuba"].builds()

@@ -71,7 +71,7 @@ def test_regions_are_refused_and_jobs_dealt_out_by_frames(scene: Path) -> None:
         ("licence code", "has no licence on this node"),
         ("crash", "crashed while it closed"),
         ("adp", "never run on this node by this user"),
-        ("fails", r"3ds Max failed\. The reason often stands only in Max\.log"),
+        ("fails", r"3ds Max failed\. The reason is often only in Max\.log"),
         ("hidden", "misses a file of the scene on this node: C:/maps/oak.png"),
     ],
 )
@@ -98,5 +98,5 @@ def test_what_it_has_no_flag_for_is_refused(scene: Path, monkeypatch: pytest.Mon
     with pytest.raises(SceneError, match="changed while the job ran"):
         render(frame)
     monkeypatch.setenv("FRONTBURNER_3DSMAX", str(stand_in("max3ds", tmp_path)))
-    with pytest.raises(NodeNotReady, match=r"version of 3ds Max can't be told from its path.*is_version"):
+    with pytest.raises(NodeNotReady, match=r"version of 3ds Max can't be read from its path.*is_version"):
         MAX.builds()

@@ -71,5 +71,5 @@ def test_held_units_wait_until_they_are_let_through(null: Bench, tmp_path: Path)
 
 def test_a_wrong_scene_is_refused(tmp_path: Path) -> None:
     for fields in ({"size": "0x3"}, {"sizes": "3x3"}, {"faults": [{"do": "explode"}]}):
-        with pytest.raises(SceneError, match="no null scene"):
+        with pytest.raises(SceneError, match="isn't a null scene"):
             Null().inspect(scene(tmp_path, **fields), build=BUILD, frame=1, parameters=())

@@ -288,5 +288,5 @@ def test_more_samples_than_it_can_take_are_refused(povray: Bench) -> None:
 def test_a_full_disk_is_told(povray: Bench, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(small_disk))
     bench = povray.with_(size=Size(width=400, height=400), samples=1)
-    with pytest.raises(ProgramFailed, match=r"couldn't write its picture\. The disk .* is full"):
+    with pytest.raises(ProgramFailed, match=r"couldn't write its picture\. The disk .* is probably full"):
         RENDERERS["povray"].open(bench.frame, threads=1).render(bench.unit())

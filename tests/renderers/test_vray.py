@@ -194,7 +194,7 @@ def test_every_flag_can_be_changed(scene: Path, tmp_path: Path, monkeypatch: pyt
     ("text", "says"),
     [
         ("flags: {croop: x}", "there is no croop"),
-        ('flags: {crop: "-crop={left}"}', r"\{left\} is nothing that is known"),
+        ('flags: {crop: "-crop={left}"}', r"\{left\} isn't known"),
         ("speed: 3", "speed"),
         ("still_s: long", "still_s"),
         ("[", "vray.yaml is wrong"),
