@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PERSON = "person"
 """Folder of the logged-in user; each node has one of its own name."""
-USER = "frontburner"
+_PREFECT_USER = "frontburner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Membership:
         """Return the environment of its processes: the store and, for people, Prefect through the gateway."""
         prefect = {
             "PREFECT_API_URL": f"{self.gateway}{self.api}",
-            "PREFECT_API_AUTH_STRING": f"{USER}:{self.token}",
+            "PREFECT_API_AUTH_STRING": f"{_PREFECT_USER}:{self.token}",
             "PREFECT_API_SSL_CERT_FILE": str(self.files.authority),
         }
         store = dict(self.environment)

@@ -90,16 +90,16 @@ def test_roles(gateway: RunningGateway, tokens: dict[str, str], method: str, pat
 def test_every_route_requires_a_token(gateway: RunningGateway, method: str, path: str) -> None:
     before = len(gateway.prefect.requests)
     with gateway.client() as client:
-        answer = client.request(method, path)
-    assert answer.status_code == 401
+        response = client.request(method, path)
+    assert response.status_code == 401
     assert len(gateway.prefect.requests) == before
 
 
 def test_health_reveals_nothing_else(gateway: RunningGateway) -> None:
     with gateway.client() as client:
-        answer = client.get("/health")
-    assert (answer.status_code, answer.text) == (200, "ok")
-    assert "server" not in answer.headers
+        response = client.get("/health")
+    assert (response.status_code, response.text) == (200, "ok")
+    assert "server" not in response.headers
 
 
 def test_the_authoritys_certificate_is_public_and_its_fingerprint_is_in_tokens(gateway: RunningGateway) -> None:
@@ -139,9 +139,9 @@ def test_a_token_is_accepted_as_bearer_password_or_cookie(gateway: RunningGatewa
 
 def test_prometheus_reads_metrics_with_a_token(gateway: RunningGateway) -> None:
     with gateway.client(gateway.token("look", "prometheus")) as client:
-        told = client.get("/metrics")
-    assert told.headers["content-type"].startswith("text/plain")
-    assert "frontburner_farm_up 0.0" in told.text, "there is no scheduler here"
+        response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert "frontburner_farm_up 0.0" in response.text, "there is no scheduler here"
 
 
 def test_tokens_are_not_forwarded(gateway: RunningGateway) -> None:
@@ -178,9 +178,9 @@ def test_a_browser_signs_in_with_a_secure_http_only_same_site_cookie(gateway: Ru
         assert "script" not in client.get("/login").text
         elsewhere = {"origin": "https://elsewhere.example"}
         assert client.post("/login", data={"token": token}, headers=elsewhere).status_code == 403
-        answer = client.post("/login", data={"token": token}, headers={"origin": gateway.url})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        cookie = answer.headers["set-cookie"].lower()
+        response = client.post("/login", data={"token": token}, headers={"origin": gateway.url})
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        cookie = response.headers["set-cookie"].lower()
         assert all(word in cookie for word in ("secure", "httponly", "samesite=strict", "path=/"))
         assert "domain" not in cookie
         assert client.get("/whoami").json()["role"] == "operate"
@@ -195,9 +195,9 @@ def test_a_browser_signs_in_with_a_secure_http_only_same_site_cookie(gateway: Ru
 @pytest.mark.parametrize("token", ["", "nonsense", "<script>"])
 def test_the_sign_in_page_doesnt_echo_the_token(gateway: RunningGateway, token: str) -> None:
     with gateway.client() as client:
-        answer = client.post("/login", data={"token": token})
-    assert answer.status_code == 401
-    assert "<script>" not in answer.text
+        response = client.post("/login", data={"token": token})
+    assert response.status_code == 401
+    assert "<script>" not in response.text
 
 
 def test_bodies_are_limited_with_and_without_a_token(gateway: RunningGateway) -> None:
@@ -242,18 +242,20 @@ def test_a_submitter_uploads_a_scene_to_the_allowed_folder(
         key = client.post("/api/submissions", json=listed).json()["submission"]
         at = f"/api/submissions/{key}"
         assert client.put(f"{at}/0", content=scene).status_code == 204
-        told = client.post(f"{at}/read").json()
-        assert (told["size"], told["samples"]) == ("32x18", 4)
-        assert told["out"].startswith(str(home / "pictures" / "ball-"))
+        preview = client.post(f"{at}/read").json()
+        assert (preview["size"], preview["samples"]) == ("32x18", 4)
+        assert preview["out"].startswith(str(home / "pictures" / "ball-"))
         refused = client.post(f"{at}/render", json={"job": {"out": "/etc"}})
         assert (refused.status_code, list(refused.json()["fields"])) == (400, ["out"])
-        begun = client.post(f"{at}/render", json={"job": {"samples": 8, "scene": "/etc/passwd", "out": told["out"]}})
-        assert begun.status_code == 201, begun.text
-        asked = json.loads(gateway.prefect.requests[-1]["body"])
-        job = asked["parameters"]["job"]
+        submitted = client.post(
+            f"{at}/render", json={"job": {"samples": 8, "scene": "/etc/passwd", "out": preview["out"]}}
+        )
+        assert submitted.status_code == 201, submitted.text
+        sent = json.loads(gateway.prefect.requests[-1]["body"])
+        job = sent["parameters"]["job"]
         assert job["scene"].startswith(str(home / "scenes" / "submitted" / "ball-"))
         assert Path(job["scene"]).read_bytes() == scene
-        assert (job["samples"], job["out"], asked["tags"]) == (8, told["out"], ["by:berta"])
+        assert (job["samples"], job["out"], sent["tags"]) == (8, preview["out"], ["by:berta"])
         assert client.post(f"{at}/render").status_code == 404, "it was rendered, and is gone"
 
 
@@ -270,8 +272,8 @@ def test_uploads_are_refused_without_allowed_folders(
     ):
         client.headers["x-frontburner"] = "1"
         assert "FRONTBURNER_SCENES" in client.get("/api/submissions").json()["why_not"]
-        answer = client.post("/api/submissions", json={"files": [{"name": "a.json", "size": 1}]})
-        assert (answer.status_code, "FRONTBURNER_SCENES" in answer.json()["reason"]) == (409, True)
+        response = client.post("/api/submissions", json={"files": [{"name": "a.json", "size": 1}]})
+        assert (response.status_code, "FRONTBURNER_SCENES" in response.json()["reason"]) == (409, True)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +316,7 @@ def test_repeated_failures_are_rate_limited_but_valid_tokens_are_not(
 ) -> None:
     with run_gateway(tmp_path_factory.mktemp("busy")) as gateway, gateway.client() as client:
         answers = [client.get("/whoami") for _ in range(40)]
-        counts = {status: sum(answer.status_code == status for answer in answers) for status in (401, 429)}
+        counts = {status: sum(response.status_code == status for response in answers) for status in (401, 429)}
         assert counts[401] >= 20
         assert counts[429] >= 10
         assert int(answers[-1].headers["retry-after"]) >= 1
@@ -380,16 +382,16 @@ def test_a_web_socket_of_another_site_is_refused(gateway: RunningGateway, origin
 
 
 def _request_body(name: str = "n7", **changes: object) -> dict[str, object]:
-    asked = {"name": name, "request": signing_request(new_key(), "x").decode(), "versions": versions()}
-    return asked | changes
+    sent = {"name": name, "request": signing_request(new_key(), "x").decode(), "versions": versions()}
+    return sent | changes
 
 
 def test_a_node_is_enrolled_with_its_own_certificate_and_token(gateway: RunningGateway) -> None:
     rack = gateway.token("node", "rack-1")
     with gateway.client(rack) as client:
-        answer = client.post("/enrol", json=_request_body("n7"))
-        assert answer.status_code == 200, answer.text
-        given = answer.json()
+        response = client.post("/enrol", json=_request_body("n7"))
+        assert response.status_code == 200, response.text
+        given = response.json()
         assert given["scheduler"] == "tls://farm.studio:8786"
         assert given["environment"] == STORE
         x509.load_pem_x509_certificate(given["certificate"].encode()).verify_directly_issued_by(
@@ -423,10 +425,10 @@ def test_look_and_submit_get_no_certificate_and_no_store_keys(gateway: RunningGa
 
 def test_other_versions_are_refused_and_named(gateway: RunningGateway) -> None:
     with gateway.client(gateway.token("node")) as client:
-        answer = client.post("/enrol", json=_request_body(versions=versions() | {"python": "3.9", "numpy": "1.0"}))
-        assert answer.status_code == 409
-        assert "python 3.9 instead of" in answer.json()["reason"]
-        assert "numpy 1.0 instead of" in answer.json()["reason"]
+        response = client.post("/enrol", json=_request_body(versions=versions() | {"python": "3.9", "numpy": "1.0"}))
+        assert response.status_code == 409
+        assert "python 3.9 instead of" in response.json()["reason"]
+        assert "numpy 1.0 instead of" in response.json()["reason"]
         assert client.post("/enrol", json=_request_body(versions={})).status_code == 409
 
 
@@ -459,14 +461,14 @@ def test_no_secret_is_logged(gateway: RunningGateway, caplog: pytest.LogCaptureF
 
 def test_a_submitted_job_is_confined_and_reaches_prefect(gateway: RunningGateway) -> None:
     with gateway.client(gateway.token("submit", "berta")) as client:
-        answer = client.post("/jobs", json={"scene": "still.json", "samples": 8})
-        assert answer.status_code == 201, answer.text
-        assert answer.json()["flow_run"]
-        asked = json.loads(gateway.prefect.requests[-1]["body"])
-        job = asked["parameters"]["job"]
+        response = client.post("/jobs", json={"scene": "still.json", "samples": 8})
+        assert response.status_code == 201, response.text
+        assert response.json()["flow_run"]
+        sent = json.loads(gateway.prefect.requests[-1]["body"])
+        job = sent["parameters"]["job"]
         assert job["scene"].endswith("/scenes/still.json")
         assert job["out"].endswith("/pictures")
-        assert (job["samples"], asked["tags"]) == (8, ["by:berta"])
+        assert (job["samples"], sent["tags"]) == (8, ["by:berta"])
         before = len(gateway.prefect.requests)
         for document in (
             {"scene": "../still.json"}, {"scene": "still.json", "out": "/etc"}, {"scene": "a\0.json"},

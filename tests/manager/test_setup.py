@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from frontburner.manager.farm_setup import (
     with_ports,
     write_setup,
 )
+from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, read_state, write_state
 from frontburner.manager.service_keeper import MAX_DELAY_S, MAX_FAILURES, STABLE_S, RestartPolicy
 
 if TYPE_CHECKING:
@@ -58,6 +60,23 @@ def test_invalid_options_are_refused(asked: dict[str, object], why: str) -> None
 
     with pytest.raises(FrontburnerError, match=why):
         updated_setup(FarmSetup(), asked)
+
+
+def test_the_state_file_has_stable_field_names(tmp_path: Path) -> None:
+    service = ServiceState(name="store", status=ServiceStatus.GIVEN_UP, problem="no disk")
+    state = FarmState(
+        pid=1, began_s=2.0, version="1", started_s=3.0, seen_s=4.0, addresses={"PREFECT_API_URL": "http://x/api"},
+        services=(service,),
+    )  # fmt: skip
+    farm_folder(tmp_path).mkdir()
+    write_state(state, tmp_path)
+    assert read_state(tmp_path) == state
+    assert json.loads((farm_folder(tmp_path) / "state.json").read_text()) == {
+        "pid": 1, "began_s": 2.0, "version": "1", "started_s": 3.0, "seen_s": 4.0, "store": "",
+        "leads": {"PREFECT_API_URL": "http://x/api"},
+        "parts": [{"name": "store", "address": "", "stand": "given up", "since_s": 0.0, "restarts": 0,
+                   "wrong": "no disk", "pid": 0}],
+    }  # fmt: skip
 
 
 @given(st.sets(st.sampled_from([*DEFAULT_PORTS.values(), *(port + 10_000 for port in DEFAULT_PORTS.values())])))
