@@ -110,12 +110,8 @@ class CostField:
         columns = np.unique(np.linspace(r.x0, r.x1, across + 1).astype(int))
         rows = np.unique(np.linspace(r.y0, r.y1, across + 1).astype(int))
         seconds = np.diff(np.diff(self._of(block)[np.ix_(rows, columns)], axis=0), axis=1)
-        factor = block.samples.count * self._of_frame(block.frame)
-        return CostGrid(
-            columns=tuple(columns.tolist()),
-            rows=tuple(rows.tolist()),
-            seconds=tuple((seconds * factor).ravel().tolist()),
-        )
+        seconds = (seconds * block.samples.count * self._of_frame(block.frame)).ravel()
+        return CostGrid(columns=tuple(columns.tolist()), rows=tuple(rows.tolist()), seconds=tuple(seconds.tolist()))
 
     def _of(self, block: Block) -> npt.NDArray[np.float64]:
         return self._sums if block.samples.start else self._first
@@ -261,17 +257,10 @@ class FakeFarm:
     def _record(self, attempt: Attempt, node: FakeNode) -> UnitRecord:
         render_s = self._cost(attempt.block) / node.speed
         return UnitRecord(
-            unit=str(attempt.ticket),
-            node=node.name,
-            build="1 fake",
-            isa="none",
+            unit=str(attempt.ticket), node=node.name, build="1 fake", isa="none",
             started_s=attempt.ended_s - render_s,  # from its end, as nodes do
-            wall_s=render_s,
-            cpu_s=render_s,
-            load_s=0.0,
-            peak_memory_bytes=0,
-            costs=self._cost.grid(attempt.block),
-        )
+            wall_s=render_s, cpu_s=render_s, load_s=0.0, peak_memory_bytes=0, costs=self._cost.grid(attempt.block),
+        )  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,11 +314,7 @@ def _error(attempt: Attempt) -> FrontburnerError:
     if attempt.outcome == "store":
         return StoreError(reason="The server is away.", remedy="Start it.", retryable=True, url="s3://farm")
     return UnitFailed(
-        reason=f"The renderer on {attempt.node} crashed.",
-        remedy="It is tried again.",
-        retryable=True,
-        unit=str(attempt.ticket),
-        node=attempt.node,
-        last_words="segmentation fault",
+        reason=f"The renderer on {attempt.node} crashed.", remedy="It is tried again.", retryable=True,
+        unit=str(attempt.ticket), node=attempt.node, last_words="segmentation fault",
         short_of_memory=attempt.outcome == "memory",
-    )
+    )  # fmt: skip

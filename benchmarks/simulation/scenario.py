@@ -122,21 +122,19 @@ def scenario(
     return Scenario(nodes=available, field=cost, frames=frames, bound_s=ideal_s or bound(available, total_s))
 
 
-def simulate(scene: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -> Outcome:
+def simulate(drawn: Scenario, planner: Planner, *, overhead_s: float = OVERHEAD_S) -> Outcome:
     """Simulate a scenario with a strategy."""
-    farm = TimedFarm(*scene.nodes, cost=scene.field, overhead_s=overhead_s)
+    farm = TimedFarm(*drawn.nodes, cost=drawn.field, overhead_s=overhead_s)
     began_s = time.process_time()
     render(planner, farm)
     cpu_s = time.process_time() - began_s - farm.cpu_s
     rendered_s = sum(attempt.ended_s - attempt.began_s for attempt in farm.attempts if not math.isnan(attempt.ended_s))
     wasted_s = sum(a.ended_s - a.began_s for a in farm.attempts if a.outcome != "ok" and not math.isnan(a.ended_s))
+    units = len(farm.rendered)
     return Outcome(
-        ratio=max(attempt.ended_s for attempt in farm.rendered) / scene.bound_s,
-        units=len(farm.rendered),
-        wasted=wasted_s / rendered_s,
-        cpu_ms_per_unit=1000 * cpu_s / len(farm.rendered),
-        farm_ms_per_unit=1000 * farm.cpu_s / len(farm.rendered),
-    )
+        ratio=max(attempt.ended_s for attempt in farm.rendered) / drawn.bound_s, units=units,
+        wasted=wasted_s / rendered_s, cpu_ms_per_unit=1000 * cpu_s / units, farm_ms_per_unit=1000 * farm.cpu_s / units,
+    )  # fmt: skip
 
 
 def bound(nodes: Sequence[FakeNode], total_s: float) -> float:

@@ -251,16 +251,11 @@ class Dispatcher:
         self._recovery.finished(done, record, short_of_memory=short_of_memory)
         settlement.capacity.update(done.node)
         settlement.completed.add_stored(result.counted)
-        ev.announce(
-            ev.UnitFinished(
-                at_s=now_s,
-                node=done.node,
-                block=done.block,
-                record=record,
-                predicted_s=done.predicted_s,
-                seconds_left=self.forecast(self.planner.seconds_left(now_s)),
-                pixel_samples_done=settlement.completed.pixel_samples,
-            )
-        )
+        finished = ev.UnitFinished(
+            at_s=now_s, node=done.node, block=done.block, record=record, predicted_s=done.predicted_s,
+            seconds_left=self.forecast(self.planner.seconds_left(now_s)),
+            pixel_samples_done=settlement.completed.pixel_samples,
+        )  # fmt: skip
+        ev.announce(finished)
         settlement.settle(result)
         settlement.check_rendered(done.block.frame)

@@ -216,10 +216,8 @@ def _lost_too_often(node: str) -> UnitFailed:
     return UnitFailed(
         reason=f"{MAX_LOSSES} nodes were lost while they rendered the same unit, the last one {node}.",
         remedy="Their logs and system logs show what ended them; most often they ran out of memory.",
-        retryable=True,
-        unit="",
-        node=node,
-    )
+        retryable=True, unit="", node=node,
+    )  # fmt: skip
 
 
 def _reduce_units(planner: Planner, failed: Assignment) -> bool:
