@@ -52,6 +52,14 @@ def add_handler(server: Scheduler | Worker, name: str, handler: Callable[..., An
     server.handlers[name] = handler
 
 
+def add_timer(server: Scheduler | Worker, name: str, callback: Callable[[], None], interval_ms: float) -> None:
+    """Call a function at intervals from when a server starts until it closes.
+
+    Dask starts and stops its own timers so, and has no method to add one.
+    """
+    server.periodic_callbacks[name] = PeriodicCallback(callback, interval_ms)
+
+
 def add_startup_information(worker: Worker, name: str, describe: Callable[[Worker], Mapping[str, Any]]) -> None:
     """Have a worker send information when it joins: ``WorkerState.extra[name]`` on the scheduler.
 

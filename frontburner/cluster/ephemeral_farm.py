@@ -64,7 +64,7 @@ def ephemeral_farm(nodes: int, stage: Callable[[str], None], *, helps: bool = Fa
 def _local_node(scheduler: str) -> Iterator[None]:
     """Run a node that joins a farm running elsewhere, and ends with this process, however that ends."""
     from frontburner.cluster.log_files import nodes_log
-    from frontburner.cluster.prefect_server import STOP_TIMEOUT_S
+    from frontburner.cluster.prefect_server import stop_process
 
     name = f"{socket.gethostname()}-{os.getpid()}"
     command = [sys.executable, "-c", "from frontburner.cli import main; main()"]
@@ -80,12 +80,7 @@ def _local_node(scheduler: str) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop_process(process)
 
 
 @contextmanager

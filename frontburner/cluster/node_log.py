@@ -14,8 +14,8 @@ from typing import Any
 import dask
 from distributed import Worker
 from locket import LockError, lock_file
-from tornado.ioloop import PeriodicCallback
 
+from frontburner.cluster.dask_internals import add_timer
 from frontburner.cluster.log_files import RotatingLog, nodes_log
 from storage.errors import FrontburnerError
 
@@ -32,7 +32,7 @@ class NodeWorker(Worker):  # type: ignore[misc]
         log = nodes_log()
         redirect_output(log)
         super().__init__(*args, **options)
-        self.periodic_callbacks["nodes-log"] = PeriodicCallback(lambda: rotate(log), ROTATE_MS)
+        add_timer(self, "nodes-log", lambda: rotate(log), ROTATE_MS)
 
 
 def open_log() -> None:

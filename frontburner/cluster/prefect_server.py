@@ -67,12 +67,7 @@ class PrefectServer:
     def stop(self) -> None:
         """End the server."""
         self._stopping.set()
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        stop_process(self._process)
         if self._watchdog is not None:
             self._watchdog.join(STOP_TIMEOUT_S)
 
@@ -117,6 +112,16 @@ def embedded_server() -> Iterator[PrefectServer]:
             yield server
         finally:
             server.stop()
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a process, and kill it if it doesn't end."""
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def server_url(port: int) -> str:

@@ -5,6 +5,7 @@ A test here fails when an upgrade of Dask, Distributed or Tornado moves one of t
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from contextlib import contextmanager
@@ -146,6 +147,26 @@ def test_timers_and_streams_are_adjusted_when_the_clock_was_set(
     with used("Server.periodic_callbacks, WorkerState.last_seen or BatchedSend", "a wall clock that is set"):
         assert cluster.sync(adjust) == pytest.approx(100.0)
     until(lambda: abs(scheduler.workers[worker.address].last_seen - time.time()) < 50)  # it sends heartbeats on
+
+
+def test_a_timer_runs_as_long_as_its_worker(cluster: LocalCluster) -> None:
+    calls: list[bool] = []
+
+    class TimedWorker(Worker):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            dask_internals.add_timer(self, "contract", lambda: calls.append(True), 10)
+
+    async def run() -> None:
+        async with TimedWorker(cluster.scheduler_address, security=cluster.security, host="127.0.0.1"):
+            await asyncio.sleep(1)
+        assert calls
+        count = len(calls)
+        await asyncio.sleep(0.1)
+        assert len(calls) == count
+
+    with used("Server.periodic_callbacks", "rotating the log of nodes"):
+        cluster.sync(run)
 
 
 def test_the_clock_is_checked_before_workers_are_taken_for_dead(cluster: LocalCluster, scheduler: Scheduler) -> None:

@@ -257,7 +257,7 @@ def test_a_node_that_comes_later_and_does_not_see_the_scene_has_it_sent(farm: Fa
         command.send_signal(signal.SIGINT)
         command.communicate(timeout=TIMEOUT_S)
     (withheld, *_) = (e["why"] for e in farm.told(job["job_id"], "node withheld") if "scene" in e["why"])
-    assert withheld == f"the scene is sent for it, since it isn't the same there: {scene} isn't there."
+    assert withheld == f"the scene is sent to it, since its files differ: {scene} isn't there."
     assert farm.told(job["job_id"], "scene fetched")[-1]["fetched_bytes"] == sum(f.stat().st_size for f in files)
     assert farm.cached("late") == digests(*files)
     assert not (farm.caches / "seeing").exists(), "who sees it uses it where it lies"
