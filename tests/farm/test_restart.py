@@ -111,6 +111,6 @@ def test_jobs_end_right_although_everything_was_killed_and_only_the_units_line_w
             logs = studio.run("farm", "logs", "worker", "--last", "400").stdout
             service.terminate()
             assert service.wait(TIMEOUT_S) == 0
-    assert "The run deployed goes on." in logs
+    assert "The run deployed resumes." in logs
     assert "resumes as a run of render/still" in logs
     assert not studio.processes()
