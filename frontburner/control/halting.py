@@ -66,8 +66,9 @@ class HaltWatch:
     watch: DesiredStateWatch
     clock: Callable[[], float]
     wind_up: Callable[[], None] = lambda: None
+    winding_up: bool = field(init=False, default=False)
+    """Whether the run is to end after the units that nodes have begun."""
     _pause: Pause | None = field(init=False, default=None)
-    _winding_up: bool = field(init=False, default=False)
 
     def check(self) -> None:
         """Raise `Halted` if the run is to end at once; wind up if it is to end after the units in flight."""
@@ -88,11 +89,6 @@ class HaltWatch:
                 self._begin_winding_up("it was suspended in Prefect")
 
     @property
-    def winding_up(self) -> bool:
-        """Whether the run is to end after the units that nodes have begun."""
-        return self._winding_up
-
-    @property
     def paused(self) -> bool:
         """Whether Prefect suspended the run: it starts no more steps."""
         return self._pause is not None
@@ -101,12 +97,12 @@ class HaltWatch:
         """Raise what halts the run, if anything does; for when no unit is in flight."""
         if self._pause is not None:
             raise self._pause
-        if self._winding_up:
+        if self.winding_up:
             raise self._halted(HaltKind.SUSPENDED)
 
     def _begin_winding_up(self, why: str) -> None:
-        if not self._winding_up:
-            self._winding_up = True
+        if not self.winding_up:
+            self.winding_up = True
             ev.announce(ev.JobSuspending(at_s=self.clock(), why=why))
             self.wind_up()
 

@@ -10,14 +10,14 @@ from frontburner.jobs.job import JobRefused
 from tasks.errors import SceneError
 from tasks.renderers import frames_of
 from tasks.scene import animation
-from tasks.scene.frame_scenes import FrameScene, Parameters
+from tasks.scene.frame_scenes import FrameScene
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
 
 
 def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
-    """List the frames of a job with the scene file and parameters of each.
+    """List the frames of a job with their scene file and parameters; the job's own override those of the keys file.
 
     Raises
     ------
@@ -45,14 +45,11 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     if numbered:
         _require_files(list(paths.values()))
     return tuple(
-        FrameScene(frame=frame, path=str(path), parameters=_parameters(job, keys.at(frame)))
+        FrameScene(
+            frame=frame, path=str(path), parameters=tuple(sorted((dict(keys.at(frame)) | job.parameters).items()))
+        )
         for frame, path in paths.items()
     )
-
-
-def _parameters(job: RenderJob, keyed: Parameters) -> Parameters:
-    """Return the parameters of a frame: the job's own override those of the keys file."""
-    return tuple(sorted((dict(keyed) | job.parameters).items()))
 
 
 def _frames_of_keys(scene: Path, text: str) -> tuple[int, ...]:

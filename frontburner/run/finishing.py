@@ -116,7 +116,7 @@ class Finisher:
 
     def _submit(self, frames: list[_Frame]) -> None:
         tiles = [[self.farm.tile(ticket) for ticket in frame.tickets] for frame in frames]
-        orders = [order_of(self.layout, frame.frame, frame.ending) for frame in frames]
+        orders = [replace(self.layout.orders[frame.frame], ending=frame.ending) for frame in frames]
         future = self.farm.submit(finish_frames, tiles, orders, self.farm.context, self.metadata, priority=PRIORITY)
         self._tasks[future] = frames
 
@@ -195,7 +195,7 @@ class StillFinisher:
     @property
     def _order(self) -> PictureOrder:
         assert self._frame is not None
-        return order_of(self.layout, self._frame.frame, self._frame.ending)
+        return replace(self.layout.orders[self._frame.frame], ending=self._frame.ending)
 
     def _submit(self, stages: Sequence[Stage]) -> None:
         assert self._frame is not None
@@ -210,11 +210,6 @@ class StillFinisher:
                 case _:
                     work = (write_frame, before, self._order, self.farm.context, self.metadata)
             self._futures[stage] = self.farm.submit(*work, priority=PRIORITY)
-
-
-def order_of(layout: Layout, frame: int, ending: Ending | None) -> PictureOrder:
-    """Return the order for the picture of a frame, with how the frame ended."""
-    return replace(layout.orders[frame], ending=ending)
 
 
 def error_of(future: Future) -> FrontburnerError | None:

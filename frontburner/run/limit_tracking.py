@@ -16,8 +16,9 @@ from tasks.errors import BadTile
 from tasks.limits import EndedBy, Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from frontburner.dispatch.dispatcher import Dispatcher
     from frontburner.jobs.layout import Layout
     from frontburner.plan.block import Block
     from frontburner.run.progress import FrameProgress
@@ -33,27 +34,6 @@ class Measurer(Protocol):
 
     def drop(self, tickets: Sequence[int]) -> None:
         """Release finished units that no picture will use."""
-        ...
-
-
-class Dispatch(Protocol):
-    """The part of the dispatcher that is used here."""
-
-    @property
-    def pixel_samples_done(self) -> int:
-        """Pixel-samples of the job that are rendered."""
-        ...
-
-    def seconds_left(self) -> float | None:
-        """Return the seconds until all passes are rendered; None if unknown."""
-        ...
-
-    def done(self, frame: int) -> Mapping[int, Block]:
-        """Return the finished units of a frame: each pixel and sample once."""
-        ...
-
-    def end_frame(self, frame: int, sample_stop: int) -> None:
-        """Drop and call back the units beyond a number of samples."""
         ...
 
 
@@ -94,7 +74,7 @@ class LimitTracking:
     layout: Layout
     frames: Sequence[int]
     clock: Callable[[], float]
-    dispatcher: Dispatch
+    dispatcher: Dispatcher
     measurer: Measurer
     finish: Callable[[int, Sequence[int], Ending | None], None]
     on_pass: Callable[[FrameProgress], None] = lambda progress: None  # noqa: ARG005

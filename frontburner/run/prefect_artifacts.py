@@ -33,7 +33,7 @@ class Artifacts:
     clock: Callable[[], float]
     _progress: UUID | None = field(init=False, default=None)
     _updated_s: float = field(init=False, default=float("-inf"))
-    _pending: dict[str, Callable[[], None]] = field(init=False, default_factory=dict)
+    _pending: dict[str, Callable[[], object]] = field(init=False, default_factory=dict)
     """Calls that send artifacts, by kind: a later one replaces one that wasn't sent yet."""
     _changed: threading.Condition = field(init=False, default_factory=threading.Condition)
     _thread: threading.Thread | None = field(init=False, default=None)
@@ -76,7 +76,7 @@ class Artifacts:
 
     def _queue_markdown(self, kind: str, markdown: str, description: str) -> None:
         key = self._key(kind)
-        self._queue(kind, lambda: _create(markdown=markdown, key=key, description=description))
+        self._queue(kind, partial(create_markdown_artifact, key=key, markdown=markdown, description=description))
 
     def _send_progress(self, percent: float) -> None:
         if self._progress is not None:
@@ -88,7 +88,7 @@ class Artifacts:
         assert isinstance(created, UUID)
         self._progress = created
 
-    def _queue(self, kind: str, send: Callable[[], None]) -> None:
+    def _queue(self, kind: str, send: Callable[[], object]) -> None:
         with self._changed:
             self._pending[kind] = send
             self._changed.notify()
@@ -117,7 +117,3 @@ class Artifacts:
     def _key(self, kind: str) -> str:
         """Return the artifact's key: lower-case words joined by dashes."""
         return re.sub(r"[^a-z0-9]+", "-", f"{self.job_id}-{kind}".lower()).strip("-")
-
-
-def _create(*, markdown: str, key: str, description: str) -> None:
-    create_markdown_artifact(markdown=markdown, key=key, description=description)
