@@ -39,7 +39,7 @@ _STATE_TYPES = {
     StageState.COMPLETED: StateType.COMPLETED,
     StageState.REUSED: StateType.COMPLETED,
     StageState.FAILED: StateType.FAILED,
-    StageState.LEFT_OUT: StateType.CANCELLED,
+    StageState.SKIPPED: StateType.CANCELLED,
 }
 """Prefect's state of a step by that of its stage."""
 
@@ -76,7 +76,7 @@ class ChainRun:
         self._chain = chain
         self._stages = {stage.name: stage for stage in chain.in_order()}
         self._outcomes = {
-            name: Outcome(name=name, state=StageState.LEFT_OUT, reason="since the chain was stopped")
+            name: Outcome(name=name, state=StageState.SKIPPED, reason="since the chain was stopped")
             for name in self._stages
         }
         self._halts: list[str] = []

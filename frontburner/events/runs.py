@@ -121,7 +121,7 @@ class StageState(StrEnum):
     COMPLETED = "completed"
     REUSED = "reused"
     FAILED = "failed"
-    LEFT_OUT = "left out"
+    SKIPPED = "left out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
