@@ -1,1 +1,1 @@
-"""Proofs of what is wanted of jobs."""
+"""Tests of the control of jobs."""

@@ -1,4 +1,4 @@
-"""What is wanted of a job reaches its run, and a store that is away changes nothing of it."""
+"""The desired state of a job reaches its run, and stays in force while the store is unavailable."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_nobody_has_said_anything(store: ObjectStore) -> None:
+def test_a_job_runs_unless_another_state_was_set(store: ObjectStore) -> None:
     assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
-@pytest.mark.parametrize("wish", list(DesiredState))
-def test_a_wish_is_kept_for_its_job_alone(store: ObjectStore, wish: DesiredState) -> None:
+@pytest.mark.parametrize("state", list(DesiredState))
+def test_a_desired_state_is_kept_for_its_job_alone(store: ObjectStore, state: DesiredState) -> None:
     set_desired_state(store, "job-1", DesiredState.CANCEL, at=NOW)
-    set_desired_state(store, "job-1", wish, at=NOW)
-    assert desired_state_of(store, "job-1") is wish
+    set_desired_state(store, "job-1", state, at=NOW)
+    assert desired_state_of(store, "job-1") is state
     assert desired_state_of(store, "job-2") is DesiredState.RUN
 
 
 @pytest.mark.parametrize("torn", [b'{"wish": "fly"}', b"", b"[]", b'{"wish": {}}', b"\xff"])
-def test_a_wish_that_can_t_be_read_is_none(store: ObjectStore, torn: bytes) -> None:
+def test_a_state_that_can_t_be_read_is_ignored(store: ObjectStore, torn: bytes) -> None:
     store.write(f"{INTERNAL_PREFIX}/jobs/job-1/wish.json", torn)
     assert desired_state_of(store, "job-1") is DesiredState.RUN
 
 
-def test_a_priority_from_outside_is_kept(store: ObjectStore) -> None:
+def test_a_priority_that_was_set_is_kept(store: ObjectStore) -> None:
     assert priority_of(store, "job-1") is None
     set_priority(store, "job-1", -5, at=NOW, by=current_user())
     assert priority_of(store, "job-1") == -5
@@ -60,31 +60,31 @@ def test_a_priority_from_outside_is_kept(store: ObjectStore) -> None:
     assert priority_of(store, "job-1") is None
 
 
-def heard(watch: DesiredStateWatch) -> tuple[DesiredState, int | None]:
+def seen(watch: DesiredStateWatch) -> tuple[DesiredState, int | None]:
     return watch.state, watch.priority
 
 
-def test_a_run_hears_of_a_wish_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
+def test_a_run_sees_the_desired_state_and_keeps_it_while_the_store_is_away(tmp_path: Path) -> None:
     store = open_store(str(detachable_folder(tmp_path / "store")))
     with DesiredStateWatch(store=store, job_id="job-1", every_s=0.01) as watch:
         assert watch.priority is None
         set_desired_state(store, "job-1", DesiredState.SUSPEND, at=NOW)
         set_priority(store, "job-1", 7, at=NOW)
-        until(lambda: heard(watch) == (DesiredState.SUSPEND, 7))
+        until(lambda: seen(watch) == (DesiredState.SUSPEND, 7))
         with detached(tmp_path / "store"):
             with pytest.raises(Exception, match="store"):
                 store.read("anything")
             watch._poll()
-            assert heard(watch) == (DesiredState.SUSPEND, 7)
+            assert seen(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "store").rename(tmp_path / "unmounted")
         watch._poll()
-        assert heard(watch) == (DesiredState.SUSPEND, 7)
+        assert seen(watch) == (DesiredState.SUSPEND, 7)
         (tmp_path / "unmounted").rename(tmp_path / "store")
         set_desired_state(store, "job-1", DesiredState.RUN, at=NOW)
         until(lambda: watch.state is DesiredState.RUN)
 
 
-def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: ObjectStore) -> None:
+def test_an_event_of_its_context_cancels_a_run_whatever_the_desired_state(store: ObjectStore) -> None:
     stop = threading.Event()
     with cancelled_by(stop):
         watch = DesiredStateWatch(store=store, job_id="job-1")
@@ -92,7 +92,7 @@ def test_what_a_run_is_part_of_cancels_it_whatever_is_wanted_of_its_job(store: O
     assert watch.state is DesiredState.RUN
     stop.set()
     assert (watch.state, other.state) == (DesiredState.CANCEL, DesiredState.RUN)
-    assert desired_state_of(store, "job-1") is DesiredState.RUN, "nobody else hears of it"
+    assert desired_state_of(store, "job-1") is DesiredState.RUN, "the store keeps none of it"
 
 
 def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: ObjectStore) -> None:
@@ -103,7 +103,7 @@ def test_a_run_that_waits_for_an_earlier_one_is_cancelled_all_the_same(store: Ob
     assert halted.value.how is HaltKind.CANCELLED
 
 
-def test_a_store_that_hangs_holds_nobody_up(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_hangs_does_not_block_a_run(s3_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with DesiredStateWatch(store=s3_store, job_id="job-1", every_s=0.01) as watch:

@@ -1,4 +1,4 @@
-"""A job whose run came from a Prefect deployment goes on there, whatever became of that run."""
+"""A job whose run came from a Prefect deployment is resumed or rerun there, whatever became of that run."""
 
 from __future__ import annotations
 
@@ -108,11 +108,11 @@ EXPIRED: State[None] = Suspended(pause_expiration_time=datetime.now(UTC) - timed
 @pytest.mark.parametrize(
     "state", [Failed(), Crashed(), Completed(), EXPIRED], ids=["failed", "crashed", "done", "expired"]
 )
-def test_a_run_that_can_t_go_on_has_another_made_just_like_it(farm: Farm, state: State[None]) -> None:
+def test_a_run_that_can_t_be_resumed_has_another_created_just_like_it(farm: Farm, state: State[None]) -> None:
     run = farm.run(Pending(), Running(), state)
-    said = farm.of(run).resume(lost=False)
+    sentence = farm.of(run).resume(lost=False)
     (other,) = farm.others(run)
-    assert other.name in said
+    assert other.name in sentence
     assert (other.parameters, other.job_variables) == (PARAMETERS, ON_A_NODE)
     assert farm.state(other).type is StateType.SCHEDULED
 

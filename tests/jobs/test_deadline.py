@@ -1,4 +1,4 @@
-"""Whether a job will be ready in time is said early, honestly and with what would help; no clock is read for it."""
+"""Whether a job will be ready in time is forecast early, honestly and with what would help."""
 
 from __future__ import annotations
 

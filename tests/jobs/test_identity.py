@@ -172,8 +172,8 @@ documents = st.fixed_dictionaries(
 @given(document=documents)
 def test_jobs_are_named_as_the_first_version_named_them(document: dict[str, Any]) -> None:
     job = make_job(document)
-    told = job.model_dump_json(include=set(FIRST))  # the digest had been of just this text
-    assert job.job_id == f"{job.title}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    text = job.model_dump_json(include=set(FIRST))  # the text the first digest was made of
+    assert job.job_id == f"{job.title}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def test_what_a_scene_was_when_a_job_was_completed_is_known_as_before(tmp_path: Path) -> None:
@@ -184,5 +184,5 @@ def test_what_a_scene_was_when_a_job_was_completed_is_known_as_before(tmp_path: 
     record_scene(job, store, manifest_of({1: [str(scene)]}, str(scene)))
     (noted,) = (tmp_path / "out").rglob("scene.json")
     frames = [{"frame": frame, "path": str(scene), "parameters": [["eye", "2"]]} for frame in (1, 2)]
-    told = hashlib.sha256(json.dumps(frames, sort_keys=True).encode()).hexdigest()
-    assert json.loads(noted.read_text())["frames"] == told
+    digest = hashlib.sha256(json.dumps(frames, sort_keys=True).encode()).hexdigest()
+    assert json.loads(noted.read_text())["frames"] == digest

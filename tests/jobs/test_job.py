@@ -158,7 +158,7 @@ def test_spans_of_time_are_read_as_people_write_them(text: str, seconds: float) 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (40.4, "40 s"),
         (89, "89 s"),
@@ -169,8 +169,8 @@ def test_spans_of_time_are_read_as_people_write_them(text: str, seconds: float) 
         (187_200, "2 d 4 h"),
     ],
 )
-def test_spans_of_time_are_said_as_people_say_them(seconds: float, said: str) -> None:
-    assert format_span(seconds) == said
+def test_durations_are_formatted_as_people_write_them(seconds: float, text: str) -> None:
+    assert format_span(seconds) == text
 
 
 def test_a_time_ends_no_sequence() -> None:

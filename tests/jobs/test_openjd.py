@@ -59,7 +59,7 @@ def commands(made: dict[str, Any], given: dict[str, str] | None = None) -> list[
     return lines
 
 
-def told(line: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> RenderJob:
+def job_of(line: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> RenderJob:
     """The job that the command makes of a command line."""
     heard: dict[str, Any] = {}
 
@@ -87,7 +87,7 @@ def test_each_frame_is_a_task_whose_command_renders_just_that_frame(monkeypatch:
         "26",
     ]
     assert lines[0][:3] == ["frontburner", "render", str(BASE / "scenes" / "walk.xml")]
-    assert told(lines[5], monkeypatch) == make_job(WALK | {"frames": "8"})
+    assert job_of(lines[5], monkeypatch) == make_job(WALK | {"frames": "8"})
 
 
 def test_parameters_go_before_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_parameters_go_before_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = commands(template(WALK), given)
     assert [line[0] for line in lines] == ["/opt/frontburner"] * 2
     assert lines[0][-2:] == ["--nodes", "2"]
-    job = told(lines[1], monkeypatch)
+    job = job_of(lines[1], monkeypatch)
     assert (job.scene, job.frames, job.out) == ("/else/run.xml", "4", "/far")
 
 

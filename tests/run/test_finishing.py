@@ -52,7 +52,7 @@ class Future:
 
 @dataclass
 class Farm:
-    """Two nodes that do what they are told when the test says so."""
+    """Two nodes whose tasks end when the test ends them."""
 
     futures: list[Future] = field(default_factory=list)
     unloaded: list[int] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Farm:
 
 
 class Outcomes(list[tuple[int, Stage, Any]]):
-    """What a finisher said."""
+    """The outcomes a finisher reported."""
 
     def __call__(self, frame: int, stage: Stage, outcome: Any) -> None:
         self.append((frame, stage, outcome))
@@ -148,7 +148,7 @@ def test_frames_wait_a_moment_for_others_and_no_longer() -> None:
     assert len(setup.farm.futures) == 2
 
 
-def test_a_frame_that_fails_is_told_alone_and_can_be_tried_again() -> None:
+def test_a_frame_that_fails_is_reported_alone_and_can_be_retried() -> None:
     setup = FinisherOnFarm(3, Size(width=16, height=9))
     for frame in (1, 2, 3):
         setup.finisher.add(frame, [frame])
@@ -178,13 +178,13 @@ def test_a_task_that_is_lost_as_a_whole_can_be_tried_again(status: str, answer: 
 
 
 def test_a_still_is_stitched_denoised_and_written_stage_by_stage_and_retried_from_where_it_failed() -> None:
-    farm, said = Farm(), Outcomes()
+    farm, outcomes = Farm(), Outcomes()
     finisher = StillFinisher(
         farm=cast("Any", farm),
         layout=layout(1, UHD, denoise=True),
         metadata={},
         clock=lambda: 0.0,
-        on_ended=said,
+        on_ended=outcomes,
     )
     finisher.add(1, [7, 8])
     stitched, denoised, written = farm.futures
@@ -196,12 +196,12 @@ def test_a_still_is_stitched_denoised_and_written_stage_by_stage_and_retried_fro
     denoised.ends(None)
     written.ends(AWAY, "error")
     finisher.poll()
-    assert said == [(1, Stage.STITCH, None), (1, Stage.DENOISE, None), (1, Stage.WRITE, AWAY)]
+    assert outcomes == [(1, Stage.STITCH, None), (1, Stage.DENOISE, None), (1, Stage.WRITE, AWAY)]
     assert not finisher.busy
     finisher.retry(1)
     (again,) = farm.running
     assert (again.work, again.args[0]) == (write_frame, denoised)
     again.ends(record(1))
     finisher.poll()
-    assert said[-1] == (1, Stage.WRITE, record(1))
+    assert outcomes[-1] == (1, Stage.WRITE, record(1))
     assert (finisher.busy, farm.forgotten) == (False, [7, 8])

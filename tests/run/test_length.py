@@ -139,9 +139,9 @@ def followers(frames: Sequence[int]) -> list[Any]:
     report, status, live = Report(), JobStatus(job_id="walk-1"), LiveJob()
 
     def retold(event: ev.Event) -> None:
-        told = encode(event, NOW + timedelta(seconds=event.at_s))
-        fold(status, told)
-        live.on_event(told)
+        record = encode(event, NOW + timedelta(seconds=event.at_s))
+        fold(status, record)
+        live.on_event(record)
 
     planned = ev.JobPlanned(
         at_s=0, job_id="walk-1", frames=len(frames), pixel_samples=1, reused_frames=0, size=SIZE, region=SIZE.whole,

@@ -196,9 +196,9 @@ def test_each_frame_of_a_sequence_ends_by_its_own_noise() -> None:
 
 def test_what_is_needed_is_told_from_the_second_pass_on() -> None:
     stage = Stage(layout=layout_of(noise=0.05)).run()
-    first, *told = stage.of(ev.PassMeasured)
+    first, *later = stage.of(ev.PassMeasured)
     assert first.noise is None
-    assert all(event.samples_wanted == pytest.approx(400) for event in told)
+    assert all(event.samples_wanted == pytest.approx(400) for event in later)
     goals = [event.pixel_samples for event in stage.of(ev.ExpectedWorkChanged)]
     assert goals[-1] == pytest.approx(432 * SIZE.whole.area, rel=0.1)
     left = [(event.at_s, event.seconds_left) for event in stage.of(ev.UnitFinished)]
@@ -210,9 +210,9 @@ def test_what_is_needed_is_told_from_the_second_pass_on() -> None:
 def test_when_a_sequence_ends_is_told_as_well_near_its_end_as_at_its_beginning() -> None:
     stage = Stage(layout=layout_of(60, noise=0.1, samples=1024), frame_s=400, nodes=FARMS[2]).run()
     end_s = stage.of(ev.UnitFinished)[-1].at_s
-    told = [(event.at_s, event.seconds_left) for event in stage.of(ev.UnitFinished)]
+    forecasts = [(event.at_s, event.seconds_left) for event in stage.of(ev.UnitFinished)]
     early, late = (
-        np.mean([left_s / (end_s - at_s) for at_s, left_s in told if part <= at_s / end_s < part + 0.1])
+        np.mean([left_s / (end_s - at_s) for at_s, left_s in forecasts if part <= at_s / end_s < part + 0.1])
         for part in (0.1, 0.8)
     )
     assert late == pytest.approx(early, rel=0.2)
@@ -251,10 +251,10 @@ def test_to_ask_when_the_job_ends_changes_nothing() -> None:
     asked: list[tuple[float | None, float | None]] = []
 
     def ask(seconds_left: float | None) -> float | None:
-        told = len(stage.events)
+        count = len(stage.events)
         answers = [stage.limiter.forecast(seconds_left) for _ in range(3)]
         assert len(set(answers)) == 1
-        assert len(stage.events) == told
+        assert len(stage.events) == count
         asked.append((seconds_left, answers[0]))
         return answers[0]
 
@@ -284,8 +284,8 @@ def test_when_the_time_is_up_the_picture_has_all_that_is_finished(nodes: Sequenc
     assert ending.seconds == pytest.approx(ended_s, abs=0.5)
     first = [block for block in blocks if block.samples == stage.layout.passes[0]]
     assert_covered_once(first, frames=[1], region=SIZE.whole, passes=stage.layout.passes[:1])
-    (told,) = stage.of(ev.TimeLimitReached)
-    assert told.early == (first_s > limit_s)
+    (reached,) = stage.of(ev.TimeLimitReached)
+    assert reached.early == (first_s > limit_s)
 
 
 @pytest.mark.parametrize("frame_s", [4000, 40_000])
