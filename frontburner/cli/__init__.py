@@ -112,6 +112,7 @@ def render(
 
 
 @app.command
+@guarded
 def submit(
     scene: str,
     *,
@@ -129,26 +130,22 @@ def submit(
     json
         Print one JSON object with the job's identity and that of its run.
     """
+    from frontburner.credentials.membership import read_membership
+    from frontburner.settings import Settings
+    from frontburner.submission.submit_client import submit_through_gateway
 
-    def act() -> int:
-        from frontburner.credentials.membership import read_membership
-        from frontburner.settings import Settings
-        from frontburner.submission.submit_client import submit_through_gateway
-
-        member = read_membership(Settings().home)
-        if member is None:
-            raise FrontburnerError(
-                reason="You are not logged in to a farm.",
-                remedy="frontburner login https://MANAGER:8700 --token TOKEN; `frontburner render` needs no login.",
-            )
-        submitted = submit_through_gateway(member, {"scene": scene, **_given(options)})
-        if json:
-            print(json_.dumps(submitted))
-        else:
-            print_err(f"{member.gateway} renders {submitted['job']}.")
-        return OK
-
-    return guarded(act)
+    member = read_membership(Settings().home)
+    if member is None:
+        raise FrontburnerError(
+            reason="You are not logged in to a farm.",
+            remedy="frontburner login https://MANAGER:8700 --token TOKEN; `frontburner render` needs no login.",
+        )
+    submitted = submit_through_gateway(member, {"scene": scene, **_given(options)})
+    if json:
+        print(json_.dumps(submitted))
+    else:
+        print_err(f"{member.gateway} renders {submitted['job']}.")
+    return OK
 
 
 @app.command

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from frontburner.cli.common import Flag, Scheduler, comma_separated, guarded, print_result, quiet_dask, table
+from frontburner.cli.common import Flag, Scheduler, comma_separated, guard, print_result, quiet_dask, table
 from frontburner.cli.node import app
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
@@ -32,7 +32,11 @@ Scene = Annotated[str, Parameter(help="A scene that must be on the node, the sam
 Out = Annotated[str, Parameter(help="A store that the node must reach: a folder or s3://bucket/prefix.")]
 
 
+_guarded = guard(prepare=quiet_dask)
+
+
 @app.command
+@_guarded
 def check(
     name: str = "",
     *,
@@ -51,33 +55,21 @@ def check(
     name
         A node of the farm; empty is this machine, for which no farm need run.
     """
-
-    def act() -> int:
-        inquiry = _inquiry(renderer, scene, out)
-        readiness = _check_on_farm(scheduler, inquiry, [name])[0] if name else _check_here(scheduler, inquiry)
-        print_result(readiness.document(), _node_tables(readiness), as_json=json)
-        return READY if readiness.ok else NOT_READY
-
-    return _guarded(act)
+    inquiry = _inquiry(renderer, scene, out)
+    readiness = _check_on_farm(scheduler, inquiry, [name])[0] if name else _check_here(scheduler, inquiry)
+    print_result(readiness.document(), _node_tables(readiness), as_json=json)
+    return READY if readiness.ok else NOT_READY
 
 
+@_guarded
 def doctor(*, scene: Scene = "", out: Out = "", scheduler: Scheduler = "", json: Flag = False) -> int:
     """Check every node of the farm, and that they fit together, in one table.
 
     Exit codes: 0 all are ready, 1 something fails, 2 no farm runs, 3 the farm doesn't answer.
     """
-
-    def act() -> int:
-        nodes = _check_on_farm(scheduler, _inquiry("", scene, out), [])
-        print_result([node.document() for node in nodes], _farm_tables(nodes), as_json=json)
-        return READY if all(node.ok for node in nodes) else NOT_READY
-
-    return _guarded(act)
-
-
-def _guarded(act: Callable[[], int]) -> int:
-    quiet_dask()
-    return guarded(act)
+    nodes = _check_on_farm(scheduler, _inquiry("", scene, out), [])
+    print_result([node.document() for node in nodes], _farm_tables(nodes), as_json=json)
+    return READY if all(node.ok for node in nodes) else NOT_READY
 
 
 def _inquiry(renderers: str, scene: str, out: str) -> CheckRequest:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, Protocol
 
 from cyclopts import Parameter
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rich.table import Table
+
+P = ParamSpec("P")
 
 OK, FRAMES_FAILED, REFUSED, UNAVAILABLE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 PIPE_WIDTH = 400
@@ -31,28 +34,58 @@ def code_by_retry(error: FrontburnerError) -> int:
     return UNAVAILABLE if error.retryable else REFUSED
 
 
-def guarded(act: Callable[[], int], exit_code: Callable[[FrontburnerError], int] = code_by_retry) -> int:
-    """Run the body of a command; an error is printed and becomes an exit code."""
-    try:
-        return act()
-    except FrontburnerError as error:
-        print_err(error)
-        return exit_code(error)
-    except BrokenPipeError:  # as of `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
-        return OK
+class CommandDecorator(Protocol):
+    """Wraps a command without changing its signature."""
+
+    def __call__(self, command: Callable[P, int], /) -> Callable[P, int]:
+        """Return the wrapped command."""
 
 
-def guarded_with_farm(act: Callable[[], int]) -> int:
-    """Run the body of a command about jobs, which uses the farm of this machine if one is up."""
+def guard(
+    exit_code: Callable[[FrontburnerError], int] = code_by_retry,
+    *,
+    prepare: Callable[[], None] = lambda: None,
+    interrupted: int | None = None,
+) -> CommandDecorator:
+    """Make a decorator for commands, with which an error is printed and becomes an exit code.
 
-    def run() -> int:
-        from frontburner.manager.local_farm import use_local_farm
+    Parameters
+    ----------
+    exit_code
+        Chooses the exit code of an error.
+    prepare
+        Called before the command.
+    interrupted
+        Exit code after Ctrl-C; None lets the interrupt pass.
+    """
 
-        use_local_farm()
-        return act()
+    def decorate(command: Callable[P, int]) -> Callable[P, int]:
+        @wraps(command)
+        def run(*args: P.args, **options: P.kwargs) -> int:
+            try:
+                prepare()
+                return command(*args, **options)
+            except FrontburnerError as error:
+                print_err(error)
+                return exit_code(error)
+            except BrokenPipeError:  # as of `… | head`
+                # Else the interpreter complains when it flushes standard output at its end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                return OK
+            except KeyboardInterrupt:
+                if interrupted is None:
+                    raise
+                return interrupted
 
-    return guarded(run, _code_by_type)
+        return run
+
+    return decorate
+
+
+def _use_local_farm() -> None:
+    from frontburner.manager.local_farm import use_local_farm
+
+    use_local_farm()
 
 
 def _code_by_type(error: FrontburnerError) -> int:
@@ -64,6 +97,12 @@ def _code_by_type(error: FrontburnerError) -> int:
 
     refusals = (UnknownJob, JobActionRefused, JobRefused, ScheduleRefused, UnknownTarget, NoFarm)
     return REFUSED if isinstance(error, refusals) else UNAVAILABLE
+
+
+guarded = guard()
+"""For commands about nodes and access."""
+guarded_with_farm = guard(_code_by_type, prepare=_use_local_farm)
+"""For commands about jobs, which use the farm of this machine if one is up."""
 
 
 def print_err(message: object) -> None:

@@ -20,6 +20,7 @@ To = Annotated[
 
 
 @export_app.command(name="openjd")
+@guarded_with_farm
 def export_openjd(job: str, *, to: To = None, json: Flag = False) -> int:
     """Write a job as a template of Open Job Description (jobtemplate-2023-09), with a task for each frame.
 
@@ -33,25 +34,22 @@ def export_openjd(job: str, *, to: To = None, json: Flag = False) -> int:
     json
         Write JSON rather than YAML.
     """
+    from frontburner.control.intake import document_of
+    from frontburner.jobs.job import make_job
+    from frontburner.jobs.openjd import export
+    from frontburner.jobs.scenes import frame_scenes
 
-    def act() -> int:
-        from frontburner.control.intake import document_of
-        from frontburner.jobs.job import make_job
-        from frontburner.jobs.openjd import export
-        from frontburner.jobs.scenes import frame_scenes
-
-        document = make_job(document_of(job))
-        base = (to.parent if to else Path()).absolute()
-        exported = export(document, [each.frame for each in frame_scenes(document)], base)
-        for note in exported.notes:
-            print_err(note)
-        _write(exported.template, to, as_json=json)
-        return OK
-
-    return guarded_with_farm(act)
+    document = make_job(document_of(job))
+    base = (to.parent if to else Path()).absolute()
+    exported = export(document, [each.frame for each in frame_scenes(document)], base)
+    for note in exported.notes:
+        print_err(note)
+    _write(exported.template, to, as_json=json)
+    return OK
 
 
 @import_app.command(name="openjd")
+@guarded_with_farm
 def import_openjd(
     template: Path,
     *,
@@ -70,19 +68,15 @@ def import_openjd(
     json
         Write JSON rather than YAML.
     """
+    from frontburner.control.intake import parse_values
+    from frontburner.jobs.job import make_job
+    from frontburner.jobs.job_files import read_document
+    from frontburner.jobs.openjd import load
 
-    def act() -> int:
-        from frontburner.control.intake import parse_values
-        from frontburner.jobs.job import make_job
-        from frontburner.jobs.job_files import read_document
-        from frontburner.jobs.openjd import load
-
-        document = load(read_document(template), template.absolute().parent, parse_values(values or ()))
-        make_job(document)
-        _write(document, to, as_json=json)
-        return OK
-
-    return guarded_with_farm(act)
+    document = load(read_document(template), template.absolute().parent, parse_values(values or ()))
+    make_job(document)
+    _write(document, to, as_json=json)
+    return OK
 
 
 def _write(document: dict[str, Any], to: Path | None, *, as_json: bool) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guarded, print_err, print_result, quiet_dask
+from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err, print_result, quiet_dask
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PORT = 8786
 NO_FARM = "No farm is up on this machine. Bring it up: frontburner farm up"
@@ -30,7 +30,11 @@ farm is.""",
 )
 
 
+_guarded = guard(interrupted=OK)
+
+
 @app.command
+@_guarded
 def up(
     *,
     host: str | None = None,
@@ -61,70 +65,58 @@ def up(
     foreground
         Stay in the foreground until Ctrl-C or SIGTERM, as for systemd.
     """
+    from frontburner.cli.farm_up import up
 
-    def act() -> int:
-        from frontburner.cli.farm_up import up
-
-        given = {"host": host, "nodes": nodes, "store": store, "database": database, "folder": folder}
-        return up(given, foreground=foreground)
-
-    return _guarded(act)
+    given = {"host": host, "nodes": nodes, "store": store, "database": database, "folder": folder}
+    return up(given, foreground=foreground)
 
 
 @app.command
+@_guarded
 def down() -> int:
     """End the farm. Running jobs go on when it is up again."""
+    from frontburner.cli.farm_up import down
 
-    def act() -> int:
-        from frontburner.cli.farm_up import down
-
-        return down()
-
-    return _guarded(act)
+    return down()
 
 
 @app.command
+@_guarded
 def status(*, json: Flag = False) -> int:
     """Show the state of each service of the farm: since when, its restarts and address, and what is wrong."""
+    from frontburner.cli.farm_status import status_tables
+    from frontburner.manager.farm_state import running_farm
+    from frontburner.settings import Settings
 
-    def act() -> int:
-        from frontburner.cli.farm_status import status_tables
-        from frontburner.manager.farm_state import running_farm
-        from frontburner.settings import Settings
-
-        farm = running_farm(Settings().home)
-        if json:
-            print(json_.dumps(farm.document() if farm is not None else {"alive": False, "healthy": False, "parts": []}))
-        elif farm is None:
-            print_err(NO_FARM)
-        else:
-            print_result(None, status_tables(farm, time.time()), as_json=False)
-        return OK if farm is not None and farm.healthy else UNAVAILABLE
-
-    return _guarded(act)
+    farm = running_farm(Settings().home)
+    if json:
+        print(json_.dumps(farm.document() if farm is not None else {"alive": False, "healthy": False, "parts": []}))
+    elif farm is None:
+        print_err(NO_FARM)
+    else:
+        print_result(None, status_tables(farm, time.time()), as_json=False)
+    return OK if farm is not None and farm.healthy else UNAVAILABLE
 
 
 @app.command
+@_guarded
 def env() -> int:
     """Print the environment with which other programs of this shell use the farm, including the keys of its store.
 
     Use it as: eval "$(frontburner farm env)". Frontburner's own commands on this machine don't need it.
     """
+    from frontburner.manager.local_farm import local_environment
 
-    def act() -> int:
-        from frontburner.manager.local_farm import local_environment
-
-        environment = local_environment()
-        for name, value in environment.items():
-            print(f"export {name}={shlex.quote(value)}")
-        if not environment:
-            print_err(NO_FARM)
-        return OK if environment else UNAVAILABLE
-
-    return _guarded(act)
+    environment = local_environment()
+    for name, value in environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    if not environment:
+        print_err(NO_FARM)
+    return OK if environment else UNAVAILABLE
 
 
 @app.command
+@_guarded
 def logs(
     service: Annotated[str, Parameter(name=("--service", "--part"))] = "", *, last: int = 40, follow: Flag = False
 ) -> int:
@@ -139,16 +131,13 @@ def logs(
     follow
         Go on with new lines, until Ctrl-C.
     """
+    from frontburner.cli.farm_status import show_logs
 
-    def act() -> int:
-        from frontburner.cli.farm_status import show_logs
-
-        return show_logs(service, last=last, follow=follow)
-
-    return _guarded(act)
+    return show_logs(service, last=last, follow=follow)
 
 
 @app.command
+@_guarded
 def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--print", negative=())] = False) -> int:
     """Have systemd bring the farm up whenever this machine starts, set up as it was last time.
 
@@ -159,16 +148,13 @@ def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--p
     print_
         Only print the unit.
     """
+    from frontburner.cli.farm_service import install
 
-    def act() -> int:
-        from frontburner.cli.farm_service import install
-
-        return install(system=system, only_print=print_)
-
-    return _guarded(act)
+    return install(system=system, only_print=print_)
 
 
 @app.command
+@_guarded
 def uninstall(*, system: Flag = False) -> int:
     """Remove the farm from systemd; if systemd runs it, it ends.
 
@@ -177,13 +163,9 @@ def uninstall(*, system: Flag = False) -> int:
     system
         The unit of the whole machine, not of your user.
     """
+    from frontburner.cli.farm_service import uninstall
 
-    def act() -> int:
-        from frontburner.cli.farm_service import uninstall
-
-        return uninstall(system=system)
-
-    return _guarded(act)
+    return uninstall(system=system)
 
 
 @app.command
@@ -223,14 +205,6 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
         print_err(error)
         return REFUSED if isinstance(error, JobRefused) else UNAVAILABLE
     return OK
-
-
-def _guarded(act: Callable[[], int]) -> int:
-    """Run the body of a command, which Ctrl-C ends without an error."""
-    try:
-        return guarded(act)
-    except KeyboardInterrupt:
-        return OK
 
 
 @contextmanager

@@ -35,25 +35,22 @@ Nodes = Annotated[
 
 
 @app.command(name="list")
+@guarded_with_farm
 def list_(*, out: Out = None, json: Json = False) -> int:
     """List the jobs this machine has run, the last one first; with --out, those of a store."""
+    from frontburner.cli.job_tables import jobs_table
+    from frontburner.record.registry import list_jobs
+    from storage.bulk import map_concurrently
 
-    def act() -> int:
-        from frontburner.cli.job_tables import jobs_table
-        from frontburner.record.registry import list_jobs
-        from storage.bulk import map_concurrently
-
-        found, failed = [], False
-        for location, status in map_concurrently(_status, list_jobs(out)):
-            if isinstance(status, FrontburnerError):
-                failed = True
-                print_err(f"The status of {location.job_id} is unknown: {status}")
-            else:
-                found.append(status)
-        print_result([status.document(_now()) for status in found], jobs_table(found, _now()), as_json=json)
-        return UNAVAILABLE if failed and not found else OK
-
-    return guarded_with_farm(act)
+    found, failed = [], False
+    for location, status in map_concurrently(_status, list_jobs(out)):
+        if isinstance(status, FrontburnerError):
+            failed = True
+            print_err(f"The status of {location.job_id} is unknown: {status}")
+        else:
+            found.append(status)
+    print_result([status.document(_now()) for status in found], jobs_table(found, _now()), as_json=json)
+    return UNAVAILABLE if failed and not found else OK
 
 
 def _status(location: JobLocation) -> tuple[JobLocation, JobStatus | FrontburnerError]:
@@ -67,23 +64,21 @@ def _status(location: JobLocation) -> tuple[JobLocation, JobStatus | Frontburner
 
 
 @app.command
+@guarded_with_farm
 def show(name: Name, *, out: Out = None, json: Json = False) -> int:
     """Show a job: its state, frames and nodes, what is in flight, what failed and why, and what to do next."""
+    from frontburner.cli.job_tables import job_tables
+    from frontburner.record.registry import find_job
+    from frontburner.record.snapshot import status_of
 
-    def act() -> int:
-        from frontburner.cli.job_tables import job_tables
-        from frontburner.record.registry import find_job
-        from frontburner.record.snapshot import status_of
-
-        location = find_job(name, out)
-        status = status_of(location.store, location.job_id)
-        print_result(status.document(_now()), job_tables(status, _now()), as_json=json)
-        return OK
-
-    return guarded_with_farm(act)
+    location = find_job(name, out)
+    status = status_of(location.store, location.job_id)
+    print_result(status.document(_now()), job_tables(status, _now()), as_json=json)
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def log(
     name: Name,
     *,
@@ -107,22 +102,19 @@ def log(
     frame
         Only events of this frame.
     """
+    from frontburner.cli.job_log import EventFilter, format_event, show_log
+    from frontburner.record.registry import find_job
 
-    def act() -> int:
-        from frontburner.cli.job_log import EventFilter, format_event, show_log
-        from frontburner.record.registry import find_job
+    def show(event: dict[str, Any]) -> None:
+        print(json_.dumps(event) if json else format_event(event), flush=True)
 
-        def show(event: dict[str, Any]) -> None:
-            print(json_.dumps(event) if json else format_event(event), flush=True)
-
-        wanted = EventFilter(node=node, frame=frame, heartbeats=json)
-        show_log(find_job(name, out), wanted, show, last=last, follow=follow)
-        return OK
-
-    return guarded_with_farm(act)
+    wanted = EventFilter(node=node, frame=frame, heartbeats=json)
+    show_log(find_job(name, out), wanted, show, last=last, follow=follow)
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     """Suspend a job: no more units are started; once those in flight have ended, its run ends and its nodes are free.
 
@@ -133,12 +125,11 @@ def suspend(name: Name, *, now: Flag = False, out: Out = None) -> int:
     """
     from frontburner.control.desired_state import DesiredState
 
-    return guarded_with_farm(
-        lambda: _request_stop(name, out, DesiredState.SUSPEND_NOW if now else DesiredState.SUSPEND)
-    )
+    return _request_stop(name, out, DesiredState.SUSPEND_NOW if now else DesiredState.SUSPEND)
 
 
 @app.command
+@guarded_with_farm
 def cancel(name: Name, *, out: Out = None) -> int:
     """Cancel a job: its renderers are stopped within seconds. What is finished is kept; `resume` still goes on.
 
@@ -146,26 +137,24 @@ def cancel(name: Name, *, out: Out = None) -> int:
     """
     from frontburner.control.desired_state import DesiredState
 
-    return guarded_with_farm(lambda: _request_stop(name, out, DesiredState.CANCEL))
+    return _request_stop(name, out, DesiredState.CANCEL)
 
 
 @app.command
+@guarded_with_farm
 def resume(name: Name, *, out: Out = None, nodes: Nodes = 0, json: Json = False) -> int:
     """Resume a job that was suspended, cancelled, lost or stopped by an error. Nothing finished is rendered again.
 
     A job of a Prefect deployment goes on there; any other is rendered on this machine, as by `frontburner render`.
     """
+    from frontburner.control.resume import resume
+    from frontburner.record.registry import find_job
 
-    def act() -> int:
-        from frontburner.control.resume import resume
-        from frontburner.record.registry import find_job
-
-        return resume(find_job(name, out), local_run(nodes, as_json=json)) or OK
-
-    return guarded_with_farm(act)
+    return resume(find_job(name, out), local_run(nodes, as_json=json)) or OK
 
 
 @app.command
+@guarded_with_farm
 def rerun(
     name: Name,
     *,
@@ -190,35 +179,28 @@ def rerun(
     new_seed
         With other noise: as a job of its own, whose pictures replace those of this one.
     """
+    from frontburner.control.resume import RerunRequest, rerun
+    from frontburner.record.registry import find_job
 
-    def act() -> int:
-        from frontburner.control.resume import RerunRequest, rerun
-        from frontburner.record.registry import find_job
-
-        request = RerunRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
-        return rerun(find_job(name, out), request, local_run(nodes, as_json=json)) or OK
-
-    return guarded_with_farm(act)
+    request = RerunRequest(frames=frames, failed=failed, missing=missing, new_seed=new_seed)
+    return rerun(find_job(name, out), request, local_run(nodes, as_json=json)) or OK
 
 
 @app.command
+@guarded_with_farm
 def priority(name: Name, value: int, *, out: Out = None) -> int:
     """Set the priority of a job, 0 to 100, also while it runs; jobs of a higher priority get nodes first."""
+    from frontburner.control.desired_state import MOST_URGENT, current_user, set_priority
+    from frontburner.record.registry import JobActionRefused, find_job
 
-    def act() -> int:
-        from frontburner.control.desired_state import MOST_URGENT, current_user, set_priority
-        from frontburner.record.registry import JobActionRefused, find_job
-
-        location = find_job(name, out)
-        if not 0 <= value <= MOST_URGENT:
-            raise JobActionRefused(
-                reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; a higher one gets nodes first."
-            )
-        set_priority(location.store, location.job_id, value, at=_now(), by=current_user())
-        print_err(f"{location.job_id} has priority {value} from now on.")
-        return OK
-
-    return guarded_with_farm(act)
+    location = find_job(name, out)
+    if not 0 <= value <= MOST_URGENT:
+        raise JobActionRefused(
+            reason=f"{value} is no priority.", remedy=f"Give 0 to {MOST_URGENT}; a higher one gets nodes first."
+        )
+    set_priority(location.store, location.job_id, value, at=_now(), by=current_user())
+    print_err(f"{location.job_id} has priority {value} from now on.")
+    return OK
 
 
 def _request_stop(name: str, out: str | None, state: DesiredState) -> int:

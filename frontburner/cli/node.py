@@ -32,15 +32,12 @@ licence_app = App(name="licence", help="Limit on how many nodes a renderer is us
 
 
 @app.command(name="list")
+@guarded
 def list_(*, scheduler: Scheduler = "", json: Flag = False) -> int:
     """List the nodes: what each renders, for which job, and if it takes no work, why."""
-
-    def act() -> int:
-        nodes = _call(scheduler, "snapshot")["nodes"]
-        print_result(nodes, _nodes_table(nodes), as_json=json)
-        return OK
-
-    return guarded(act)
+    nodes = _call(scheduler, "snapshot")["nodes"]
+    print_result(nodes, _nodes_table(nodes), as_json=json)
+    return OK
 
 
 @app.command
@@ -118,15 +115,12 @@ def hours(name: str, hours: str, *, scheduler: Scheduler = "") -> int:
 
 
 @licence_app.command(name="list")
+@guarded
 def list_licences(*, scheduler: Scheduler = "", json: Flag = False) -> int:
     """List the renderers whose use is limited."""
-
-    def act() -> int:
-        licences = _call(scheduler, "snapshot")["licences"]
-        print_result(licences, [_licences_table(licences)], as_json=json)
-        return OK
-
-    return guarded(act)
+    licences = _call(scheduler, "snapshot")["licences"]
+    print_result(licences, [_licences_table(licences)], as_json=json)
+    return OK
 
 
 @licence_app.command(name="set")
@@ -149,13 +143,11 @@ def _set(scheduler: str, node: str, message: str, **changes: Any) -> int:  # noq
     return _change(message, scheduler, "configure_node", node=node, **changes)
 
 
+@guarded
 def _change(message: str, scheduler: str, call: str, **arguments: Any) -> int:  # noqa: ANN401
-    def act() -> int:
-        _call(scheduler, call, **arguments)
-        print_err(message)
-        return OK
-
-    return guarded(act)
+    _call(scheduler, call, **arguments)
+    print_err(message)
+    return OK
 
 
 def _call(scheduler: str, name: str, **arguments: Any) -> Any:  # noqa: ANN401

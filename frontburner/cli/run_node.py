@@ -82,20 +82,18 @@ async def _run(options: NodeOptions, scheduler: str) -> None:
 
 
 @app.command
+@guarded
 def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> int:
     """Run a node on this machine until Ctrl-C, or until it is drained. It reconnects when its scheduler is back."""
     quiet_dask("error")
+    from frontburner.cluster.running_farms import find_scheduler
 
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_scheduler
-
-        (options or NodeOptions()).run(find_scheduler(scheduler))
-        return OK
-
-    return guarded(act)
+    (options or NodeOptions()).run(find_scheduler(scheduler))
+    return OK
 
 
 @app.command
+@guarded
 def join(
     farm: str = "", *, token: TokenOption = "", gateway: str = "", options: NodeOptions | None = None
 ) -> int:  # fmt: skip
@@ -112,13 +110,9 @@ def join(
         Address of the manager's gateway, if that isn't https://MANAGER:8700.
     """
     quiet_dask("error")
-
-    def act() -> int:
-        node = options or NodeOptions()
-        node.run(_enrol(farm, token, gateway, node.node_name))
-        return OK
-
-    return guarded(act)
+    node = options or NodeOptions()
+    node.run(_enrol(farm, token, gateway, node.node_name))
+    return OK
 
 
 def _enrol(farm: str, token: str, gateway: str, name: str) -> str:

@@ -31,6 +31,7 @@ Name = Annotated[str, Parameter(help="The schedule's name.")]
 
 
 @app.command
+@guarded_with_farm
 def add(
     job: Annotated[Path, Parameter(help="A job file; it is read now, its scene at every run.")],
     *,
@@ -46,67 +47,60 @@ def add(
 
     If a run is still going when the next one is due, it goes on and the next one is cancelled.
     """
+    from frontburner.cluster.running_farms import find_prefect
+    from frontburner.control.conditions import HOUR_S, Conditions
+    from frontburner.control.intake import read_job, with_absolute_paths
+    from frontburner.jobs.durations import parse_span
+    from frontburner.submission.schedules import add_job
 
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_prefect
-        from frontburner.control.conditions import HOUR_S, Conditions
-        from frontburner.control.intake import read_job, with_absolute_paths
-        from frontburner.jobs.durations import parse_span
-        from frontburner.submission.schedules import add_job
-
-        checked = with_absolute_paths(read_job(str(job), {}, submitted_here=False))
-        late_h = 0.0 if late == "0" else _parse("late", late, parse_span) / HOUR_S
-        when, schedule = _cron_time(cron, timezone), name or checked.title
-        add_job(find_prefect(), schedule, checked, when, Conditions(late_h=late_h, if_changed=if_changed))
-        print(f"{schedule} is rendered at {when.line} ({when.timezone}).")
-        return OK
-
-    return guarded_with_farm(act)
+    checked = with_absolute_paths(read_job(str(job), {}, submitted_here=False))
+    late_h = 0.0 if late == "0" else _parse("late", late, parse_span) / HOUR_S
+    when, schedule = _cron_time(cron, timezone), name or checked.title
+    add_job(find_prefect(), schedule, checked, when, Conditions(late_h=late_h, if_changed=if_changed))
+    print(f"{schedule} is rendered at {when.line} ({when.timezone}).")
+    return OK
 
 
 @app.command(name="list")
+@guarded_with_farm
 def list_(*, json: Json = False) -> int:
     """List schedules: when each runs next, how its last run ended, and how long the next one takes."""
+    from frontburner.cluster.running_farms import find_prefect
+    from frontburner.submission.schedules import schedules
 
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_prefect
-        from frontburner.submission.schedules import schedules
-
-        found = schedules(find_prefect())
-        print_result([_document(schedule) for schedule in found], [_table(found)], as_json=json)
-        return OK
-
-    return guarded_with_farm(act)
+    found = schedules(find_prefect())
+    print_result([_document(schedule) for schedule in found], [_table(found)], as_json=json)
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def remove(name: Name) -> int:
     """Remove a schedule. A run that has started goes on."""
+    from frontburner.cluster.running_farms import find_prefect
+    from frontburner.submission.schedules import remove
 
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_prefect
-        from frontburner.submission.schedules import remove
-
-        remove(find_prefect(), name)
-        print(f"{name} is no longer scheduled.")
-        return OK
-
-    return guarded_with_farm(act)
+    remove(find_prefect(), name)
+    print(f"{name} is no longer scheduled.")
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def pause(name: Name) -> int:
     """Pause a schedule: it starts no runs until it is resumed."""
-    return guarded_with_farm(lambda: _set_paused(name, paused=True))
+    return _set_paused(name, paused=True)
 
 
 @app.command
+@guarded_with_farm
 def resume(name: Name) -> int:
     """Resume a paused schedule."""
-    return guarded_with_farm(lambda: _set_paused(name, paused=False))
+    return _set_paused(name, paused=False)
 
 
 @app.command
+@guarded_with_farm
 def report(
     *,
     cron: Cron,
@@ -115,21 +109,18 @@ def report(
     since: Annotated[str, Parameter(help="How far back it reports.")] = "12h",
 ) -> int:
     """Send a morning report by schedule: frames rendered, failures with their causes, flagged frames, with pictures."""
+    from frontburner.cluster.running_farms import find_prefect
+    from frontburner.control.conditions import HOUR_S
+    from frontburner.jobs.durations import parse_span
+    from frontburner.submission.schedules import add_report
 
-    def act() -> int:
-        from frontburner.cluster.running_farms import find_prefect
-        from frontburner.control.conditions import HOUR_S
-        from frontburner.jobs.durations import parse_span
-        from frontburner.submission.schedules import add_report
-
-        targets, when = list(_targets(to)), _cron_time(cron, timezone)
-        add_report(find_prefect(), when, since_h=_parse("since", since, parse_span) / HOUR_S, notify=targets)
-        print(f"The morning report goes to {', '.join(targets)} at {when.line} ({when.timezone}).")
-        return OK
-
-    return guarded_with_farm(act)
+    targets, when = list(_targets(to)), _cron_time(cron, timezone)
+    add_report(find_prefect(), when, since_h=_parse("since", since, parse_span) / HOUR_S, notify=targets)
+    print(f"The morning report goes to {', '.join(targets)} at {when.line} ({when.timezone}).")
+    return OK
 
 
+@guarded_with_farm
 def morning(
     *,
     since: Annotated[str, Parameter(help="How far back it reports, such as 12h.")] = "12h",
@@ -138,25 +129,21 @@ def morning(
     json: Json = False,
 ) -> int:
     """Make the morning report now: the results of this machine's jobs of the last hours."""
+    from frontburner.jobs.durations import parse_span
+    from frontburner.notify.job_summary import summaries_since
+    from frontburner.notify.notification import as_page, morning_report
+    from tasks.notification import deliver
 
-    def act() -> int:
-        from frontburner.jobs.durations import parse_span
-        from frontburner.notify.job_summary import summaries_since
-        from frontburner.notify.notification import as_page, morning_report
-        from tasks.notification import deliver
-
-        now = datetime.now().astimezone()
-        start = now - timedelta(seconds=_parse("since", since, parse_span))
-        targets = _targets(to) if to else {}
-        notification = morning_report(summaries_since(start, now), since=start, now=now)
-        if html is not None:
-            html.write_text(as_page(notification), encoding="utf-8")
-        print_result(dict(notification.document), [notification.text], as_json=json)
-        for name, target in targets.items():
-            deliver(notification, name, target)
-        return OK
-
-    return guarded_with_farm(act)
+    now = datetime.now().astimezone()
+    start = now - timedelta(seconds=_parse("since", since, parse_span))
+    targets = _targets(to) if to else {}
+    notification = morning_report(summaries_since(start, now), since=start, now=now)
+    if html is not None:
+        html.write_text(as_page(notification), encoding="utf-8")
+    print_result(dict(notification.document), [notification.text], as_json=json)
+    for name, target in targets.items():
+        deliver(notification, name, target)
+    return OK
 
 
 def _set_paused(name: str, *, paused: bool) -> int:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guarded, print_err
+from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err
 from frontburner.cli.farm import app as farm_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from frontburner.retention.rules import Policy
     from frontburner.retention.stores import Holding
@@ -28,7 +28,11 @@ Out = Annotated[
 ]
 
 
+_guarded = guard(lambda _: UNAVAILABLE)
+
+
 @farm_app.command
+@_guarded
 def metrics(*, scheduler: str = "", stores: bool = True) -> int:
     """Print the farm's metrics in the format of Prometheus: nodes, jobs, units, efficiency, bytes of stores.
 
@@ -42,18 +46,16 @@ def metrics(*, scheduler: str = "", stores: bool = True) -> int:
     from frontburner.cluster.running_farms import NoFarm, find_scheduler
     from frontburner.manager.metrics import current_metrics
 
-    def act() -> int:
-        try:
-            address = find_scheduler(scheduler)
-        except NoFarm:
-            address = ""
-        sys.stdout.write(current_metrics(address, stores=stores).decode())
-        return OK
-
-    return _guarded(act)
+    try:
+        address = find_scheduler(scheduler)
+    except NoFarm:
+        address = ""
+    sys.stdout.write(current_metrics(address, stores=stores).decode())
+    return OK
 
 
 @farm_app.command
+@_guarded
 def backup(file: Path) -> int:
     """Back up the farm's home to one file: Prefect's database, jobs, settings of nodes, certificates and tokens.
 
@@ -67,15 +69,13 @@ def backup(file: Path) -> int:
     from frontburner.retention.backup import back_up
     from frontburner.settings import Settings
 
-    def act() -> int:
-        count = back_up(Settings().home, file)
-        print(f"{count} files of {Settings().home} are in {file} ({file.stat().st_size / 1e6:.1f} MB).")
-        return OK
-
-    return _guarded(act)
+    count = back_up(Settings().home, file)
+    print(f"{count} files of {Settings().home} are in {file} ({file.stat().st_size / 1e6:.1f} MB).")
+    return OK
 
 
 @farm_app.command
+@_guarded
 def restore(file: Path) -> int:
     """Restore the farm's home from a backup; the present home is moved aside. No farm may run on this machine.
 
@@ -88,36 +88,32 @@ def restore(file: Path) -> int:
     from frontburner.retention.backup import restore as restore_backup
     from frontburner.settings import Settings
 
-    def act() -> int:
-        if running := running_farms():
-            print_err(f"A farm runs here ({running[0].scheduler}). End it first.")
-            return REFUSED
-        restored = restore_backup(file, Settings().home, now=datetime.now().astimezone())
-        print(f"{restored.files} files are restored to {Settings().home}.")
-        if restored.aside is not None:
-            print(f"The home before that is in {restored.aside}.")
-        return OK
-
-    return _guarded(act)
+    if running := running_farms():
+        print_err(f"A farm runs here ({running[0].scheduler}). End it first.")
+        return REFUSED
+    restored = restore_backup(file, Settings().home, now=datetime.now().astimezone())
+    print(f"{restored.files} files are restored to {Settings().home}.")
+    if restored.aside is not None:
+        print(f"The home before that is in {restored.aside}.")
+    return OK
 
 
 @store_app.command
+@_guarded
 def size(*, out: Out = None) -> int:
     """Show the size of stores: pictures, units, scene files, records; and of scenes dropped on the monitor's page."""
     from frontburner.retention.rules import size_by_kind
 
-    def act() -> int:
-        for holding in _holdings(out):
-            size_of = size_by_kind(holding.groups(_now_s()))
-            print(f"{holding.name}: {_bytes(sum(size_of.values()))}")
-            for kind, size_bytes in size_of.items():
-                print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
-        return OK
-
-    return _guarded(act)
+    for holding in _holdings(out):
+        size_of = size_by_kind(holding.groups(_now_s()))
+        print(f"{holding.name}: {_bytes(sum(size_of.values()))}")
+        for kind, size_bytes in size_of.items():
+            print(f"  {kind.value:<12} {_bytes(size_bytes):>12}")
+    return OK
 
 
 @store_app.command
+@_guarded
 def prune(
     *,
     older_than: str = "",
@@ -156,13 +152,9 @@ def prune(
         return REFUSED
     budget_bytes = None if budget_gb is None else int(budget_gb * 1e9)
     policy = Policy(older_than_s=age_s, budget_bytes=budget_bytes, keep_pictures=keep_pictures)
-
-    def act() -> int:
-        for holding in _holdings(out):
-            _prune(holding, policy, dry_run=dry_run)
-        return OK
-
-    return _guarded(act)
+    for holding in _holdings(out):
+        _prune(holding, policy, dry_run=dry_run)
+    return OK
 
 
 def _prune(holding: Holding, policy: Policy, *, dry_run: bool) -> None:
@@ -191,10 +183,6 @@ def _holdings(out: str | None) -> Sequence[Holding]:
     if not known:
         print_err("No store is known: this machine has run no job. Name one: --out URL.")
     return known
-
-
-def _guarded(act: Callable[[], int]) -> int:
-    return guarded(act, lambda _: UNAVAILABLE)
 
 
 def _bytes(size_bytes: int) -> str:

@@ -25,43 +25,38 @@ saved in the folder templates of FRONTBURNER_HOME, or with --shared in the one t
 
 
 @app.command(name="list")
+@guarded_with_farm
 def list_(*, json: Json = False) -> int:
     """List the templates, with their variables and defaults."""
+    from frontburner.jobs.templates import load, names
 
-    def act() -> int:
-        from frontburner.jobs.templates import load, names
-
-        saved, failed = [], False
-        for name in names():
-            try:
-                saved.append(load(name))
-            except FrontburnerError as error:
-                failed = True
-                print_err(error)
-        lines = ["  ".join(filter(None, [each.name, _variables(each), each.template.description])) for each in saved]
-        if not lines and not failed:
-            lines = ["There is no template yet. `frontburner template save NAME JOB.yaml` saves a job file as one."]
-        print_result([_document(each) for each in saved], lines, as_json=json)
-        return OK
-
-    return guarded_with_farm(act)
+    saved, failed = [], False
+    for name in names():
+        try:
+            saved.append(load(name))
+        except FrontburnerError as error:
+            failed = True
+            print_err(error)
+    lines = ["  ".join(filter(None, [each.name, _variables(each), each.template.description])) for each in saved]
+    if not lines and not failed:
+        lines = ["There is no template yet. `frontburner template save NAME JOB.yaml` saves a job file as one."]
+    print_result([_document(each) for each in saved], lines, as_json=json)
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def show(name: str, *, json: Json = False) -> int:
     """Show a template."""
+    from frontburner.jobs.templates import load
 
-    def act() -> int:
-        from frontburner.jobs.templates import load
-
-        saved = load(name)
-        print(json_.dumps(_document(saved)) if json else saved.path.read_text(encoding="utf-8").rstrip())
-        return OK
-
-    return guarded_with_farm(act)
+    saved = load(name)
+    print(json_.dumps(_document(saved)) if json else saved.path.read_text(encoding="utf-8").rstrip())
+    return OK
 
 
 @app.command
+@guarded_with_farm
 def save(name: str, file: Path, *, shared: Flag = False) -> int:
     """Save a template, or a job file as one.
 
@@ -72,14 +67,10 @@ def save(name: str, file: Path, *, shared: Flag = False) -> int:
     shared
         Save it where other machines find it too.
     """
+    from frontburner.jobs.templates import save
 
-    def act() -> int:
-        from frontburner.jobs.templates import save
-
-        print(save(name, file, shared=shared))
-        return OK
-
-    return guarded_with_farm(act)
+    print(save(name, file, shared=shared))
+    return OK
 
 
 def _variables(saved: SavedTemplate) -> str:

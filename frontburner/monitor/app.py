@@ -27,7 +27,7 @@ from frontburner.monitor.requests import (
     allow_all,
     problems_by_field,
     read_json,
-    refusal,
+    require,
     validate,
 )
 from frontburner.monitor.submit_page import SubmitPage
@@ -155,8 +155,7 @@ class _Endpoints:
 
     async def stream(self, request: Request) -> Response:
         """Follow the farm, a job or a node."""
-        if (refused := self._refused(request, "look")) is not None:
-            return refused
+        require(request, "look", self.allowed)
         self.hub.start()
         names = request.path_params
         topic = f"{JOB}{names['job']}" if "job" in names else f"{NODE}{names['node']}" if "node" in names else FARM
@@ -169,11 +168,13 @@ class _Endpoints:
 
     async def jobs(self, request: Request) -> Response:
         """All jobs, for programs."""
-        return self._refused(request, "look") or JSONResponse(list(self.hub.document(FARM)["jobs"].values()))
+        require(request, "look", self.allowed)
+        return JSONResponse(list(self.hub.document(FARM)["jobs"].values()))
 
     async def nodes(self, request: Request) -> Response:
         """All nodes, for programs."""
-        return self._refused(request, "look") or JSONResponse(list(self.hub.document(FARM)["nodes"].values()))
+        require(request, "look", self.allowed)
+        return JSONResponse(list(self.hub.document(FARM)["nodes"].values()))
 
     async def small(self, request: Request) -> Response:
         """A thumbnail of a frame."""
@@ -204,8 +205,7 @@ class _Endpoints:
     async def _image(
         self, request: Request, find: Callable[[JobLocation], Image | None], *, cacheable: bool = False
     ) -> Response:
-        if (refused := self._refused(request, "look")) is not None:
-            return refused
+        require(request, "look", self.allowed)
         image = await asyncio.to_thread(find, self._location(request))
         if image is None:
             return JSONResponse({"reason": "There is no such picture yet.", "remedy": ""}, status_code=404)
@@ -245,21 +245,16 @@ class _Endpoints:
 
     async def check_node(self, request: Request) -> Response:
         """Check a node, and return its readiness."""
-        if (refused := self._refused(request, "operate")) is not None:
-            return refused
+        require(request, "operate", self.allowed)
         return JSONResponse(dict(await actions.check_node(self.source, request.path_params["node"])))
 
     async def _operate(
         self, request: Request, act: Callable[[actions.ActionInput], Awaitable[list[str]]], *, job: str = ""
     ) -> Response:
-        if (refused := self._refused(request, "operate")) is not None:
-            return refused
+        require(request, "operate", self.allowed)
         messages = await act(validate(actions.ActionInput, await read_json(request)))
         self.hub.refresh(job)
         return JSONResponse({"said": messages})
-
-    def _refused(self, request: Request, permission: Permission) -> Response | None:
-        return refusal(request, permission, self.allowed)
 
     def _location(self, request: Request) -> JobLocation:
         job = request.path_params["job"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.responses import JSONResponse
 
 from frontburner.jobs.job import RenderJob
 from storage.errors import FrontburnerError
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
 Permission = Literal["look", "submit", "operate"]
 PermissionCheck = Callable[["Request", Permission], bool]
@@ -27,13 +25,13 @@ SCRIPT_HEADER = "x-frontburner"
 """A header that only a script of the page itself can send: no form or link of another site has it."""
 MAX_BYTES = 64_000
 MAX_ERRORS = 5
-TOO_LARGE, NOT_FOUND, CONFLICT = 413, 404, 409
+FORBIDDEN, NOT_FOUND, CONFLICT, TOO_LARGE = 403, 404, 409, 413
 _READING = ("GET", "HEAD")
 
 
 @dataclass(kw_only=True, eq=False)
 class RequestRefused(FrontburnerError):
-    """Files or a scene are not accepted."""
+    """The request isn't allowed, or its files or scene aren't accepted."""
 
     status: int = 400
 
@@ -48,18 +46,19 @@ def allow_all(_: Request, __: Permission) -> bool:
     return True
 
 
-def refusal(request: Request, permission: Permission, allowed: PermissionCheck) -> Response | None:
-    """Return the response to a request without permission, or sent by another site's page; None if it is allowed."""
+def require(request: Request, permission: Permission, allowed: PermissionCheck) -> None:
+    """Refuse a request without permission, or sent by another site's page.
+
+    Raises
+    ------
+    RequestRefused
+        With status 403.
+    """
     if request.method not in _READING and request.headers.get(SCRIPT_HEADER) != "1":
-        return JSONResponse(
-            {"reason": f"Requests that change something need the header {SCRIPT_HEADER}: 1.", "remedy": ""},
-            status_code=403,
-        )
-    if allowed(request, permission):
-        return None
-    return JSONResponse(
-        {"reason": f"You may not {permission}.", "remedy": "Ask whoever runs the farm."}, status_code=403
-    )
+        reason = f"Requests that change something need the header {SCRIPT_HEADER}: 1."
+        raise RequestRefused(reason=reason, remedy="", status=FORBIDDEN)
+    if not allowed(request, permission):
+        raise RequestRefused(reason=f"You may not {permission}.", remedy="Ask whoever runs the farm.", status=FORBIDDEN)
 
 
 async def read_json(request: Request, max_bytes: int = MAX_BYTES) -> object:

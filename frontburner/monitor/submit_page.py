@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.monitor.requests import CONFLICT, BadRequest, RequestRefused, read_json, refusal, validate
+from frontburner.monitor.requests import CONFLICT, BadRequest, RequestRefused, read_json, require, validate
 from frontburner.monitor.scene_inspection import inspect_scene, scenes_in
 from frontburner.monitor.upload_files import MAX_FILES, unpack
 from frontburner.settings import Settings
@@ -99,8 +99,7 @@ class SubmitPage:
 
     async def limits(self, request: Request) -> Response:
         """Return whether scenes are accepted, and their maximum size."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         self.start_cleanup()
         uploads = self.drops.uploads if self.drops else None
         why = self.drops.why_not if self.drops else NO_SCENES
@@ -108,8 +107,7 @@ class SubmitPage:
 
     async def begin(self, request: Request) -> Response:
         """Begin an upload, of which all files are announced."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         files = validate(Files, await read_json(request, MAX_LIST_BYTES)).files
         key = self._uploads.begin([file.name for file in files], [file.size for file in files])
         self.start_cleanup()
@@ -117,16 +115,14 @@ class SubmitPage:
 
     async def receive(self, request: Request) -> Response:
         """Write a file to the disk as it arrives."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         with suppress(ClientDisconnect):  # the upload is deleted, and nobody reads the response
             await self._uploads.receive(request.path_params["key"], request.path_params["nth"], request.stream())
         return Response(status_code=204)
 
     async def read(self, request: Request) -> Response:
         """Return the scenes of an upload, and the form's values for one of them."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         given, key = validate(SceneJob, await read_json(request)), request.path_params["key"]
         upload = self._complete(key)
         async with self._reading:  # renderers take memory: one at a time
@@ -146,8 +142,7 @@ class SubmitPage:
 
     async def render(self, request: Request) -> Response:
         """Keep the scene, and submit its job; errors are returned by field."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         given, key = validate(SceneJob, await read_json(request)), request.path_params["key"]
         upload = self._complete(key)
         scene = _chosen(given.scene, await asyncio.to_thread(scenes_in, upload.folder))
@@ -161,8 +156,7 @@ class SubmitPage:
 
     async def discard(self, request: Request) -> Response:
         """Delete an upload."""
-        if (refused := refusal(request, "submit", self.allowed)) is not None:
-            return refused
+        require(request, "submit", self.allowed)
         self._uploads.discard(request.path_params["key"])
         return JSONResponse({"said": []})
 
