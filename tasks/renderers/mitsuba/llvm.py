@@ -14,8 +14,6 @@ import drjit as dr
 import mitsuba as mi
 import numpy as np
 
-from tasks.renderers.mitsuba.channels import aov_indices, integrator_for
-from tasks.renderers.mitsuba.filters import tables
 from tasks.renderers.mitsuba.grid import (
     clipped,
     overlap,
@@ -25,7 +23,8 @@ from tasks.renderers.mitsuba.grid import (
     sample_blocks,
     split_packets,
 )
-from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, trace
+from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, tables, trace
+from tasks.renderers.mitsuba.stage import aov_indices, integrator_for
 from tasks.spec import CostGrid, Pixels, Region
 
 if TYPE_CHECKING:

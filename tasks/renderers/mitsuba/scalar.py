@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import mitsuba as mi
 import numpy as np
 
-from tasks.renderers.mitsuba.channels import integrator_for, picture_indices
 from tasks.renderers.mitsuba.grid import (
     CELL_PX,
     QUANTUM,
@@ -23,6 +22,7 @@ from tasks.renderers.mitsuba.grid import (
     quanta,
     stream_keys,
 )
+from tasks.renderers.mitsuba.stage import integrator_for, picture_indices
 from tasks.spec import CostGrid, Pixels
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ import numpy as np
 from tasks.content_digests import scene_digest
 from tasks.renderers.errors import scene_changed
 from tasks.renderers.mitsuba.document import parse, variant
-from tasks.renderers.mitsuba.files import dependencies
 from tasks.renderers.mitsuba.grid import stream_keys
-from tasks.renderers.mitsuba.inspection import whole_frames_because
+from tasks.renderers.mitsuba.inspection import dependencies, whole_frames_because
 from tasks.renderers.mitsuba.stage import build
 from tasks.spec import Pixels
 

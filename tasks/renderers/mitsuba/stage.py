@@ -9,6 +9,7 @@ import mitsuba as mi
 
 from tasks.renderers.mitsuba.document import is_reference, message_of, variant
 from tasks.renderers.mitsuba.grid import BLOCK_PX
+from tasks.spec import Aov
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tasks.renderers.mitsuba.document import Document
     from tasks.spec import Size
 
+_PREFIX = "frontburner_"
+_KINDS = {Aov.DEPTH: ("depth", "T"), Aov.NORMAL: ("sh_normal", "XYZ"), Aov.ALBEDO: ("albedo", "RGB")}
 _DEFAULT_FILTER = "gaussian"  # Mitsuba's, where a scene names none
 
 
@@ -137,3 +140,23 @@ def _instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401
         return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
     except RuntimeError as error:
         raise document.refuse(f"can't be built: {message_of(error)}", "Correct the scene.") from error
+
+
+def integrator_for(integrator: Any, aovs: tuple[Aov, ...]) -> Any:  # noqa: ANN401 - Mitsuba objects
+    """Wrap the scene's integrator in one that adds AOVs, if any are requested."""
+    if not aovs:
+        return integrator
+    requested = ",".join(f"{_PREFIX}{aov}:{_KINDS[aov][0]}" for aov in aovs)
+    return mi.load_dict({"type": "aov", "aovs": requested, "picture": integrator, "block_size": BLOCK_PX})
+
+
+def aov_indices(integrator: Any, aovs: tuple[Aov, ...]) -> list[int]:  # noqa: ANN401
+    """Return the index of each AOV channel among the extra channels of an integrator's samples."""
+    names = integrator.aov_names()
+    return [names.index(f"{_PREFIX}{aov}.{letter}") for aov in aovs for letter in _KINDS[aov][1]]
+
+
+def picture_indices(aovs: tuple[Aov, ...]) -> list[int]:
+    """Return the indices of RGBA and each AOV channel in a rendered picture: its first and last channels."""
+    count = sum(len(aov.channels) for aov in aovs)
+    return [0, 1, 2, 3, *range(-count, 0)]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.content_digests import named_files_digest
-from tasks.errors import SceneError
+from tasks.errors import ProgramFailed, SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.errors import not_ready, require_build
+from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_changed
 from tasks.renderers.povray import program as povray
-from tasks.renderers.povray.files import check_parameters, files_of
-from tasks.renderers.povray.options import options_of
-from tasks.renderers.povray.session import PovRaySession
+from tasks.renderers.povray.files import Files, check_parameters, files_of
+from tasks.renderers.povray.options import Options, options_of
+from tasks.renderers.program.picture import pixels_of
+from tasks.renderers.program.run import Program, run
+from tasks.renderers.program.workspace import remove_abandoned, workspace
+from tasks.renderers.sent_scenes import tree_of, write_copies
 from tasks.renderers.trial import Trial
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
-    from tasks.spec import FrameSpec
+    from tasks.spec import FrameSpec, Pixels, UnitSpec
+
 
 _CANARY = Path(__file__).with_name("canary.py")
 _REMEDY = "Install it again (apt-get install povray povray-includes), or name another in FRONTBURNER_POVRAY."
@@ -90,3 +96,115 @@ class PovRay:
         build = f"{povray.version(program)} povray"
         require_build(self.name, povray.NAME, build, frame.build)
         return PovRaySession(program=program, threads=threads)
+
+
+class PovRaySession:
+    """Renders units of any scene.
+
+    Parameters
+    ----------
+    program
+        Where POV-Ray is.
+    threads
+        Threads it renders with.
+    """
+
+    def __init__(self, *, program: Path, threads: int) -> None:
+        self._program, self._threads = program, threads
+        self.load_s = 0.0
+        remove_abandoned()
+
+    def render(self, unit: UnitSpec) -> Pixels:
+        """Render one unit."""
+        frame, path = unit.frame, Path(unit.frame.scene)
+        options = options_of(path)
+        files = files_of(options, path, povray.include_folders(self._program))
+        _check(unit, files, path)
+        with workspace() as folder:
+            options = _with_local_copies(options, files, folder)
+            links = povray.prepare(folder, options, povray.include_folders(self._program))
+            command = povray.command(self._program, unit, options, links, threads=self._threads)
+            command += povray.clock(frame, options, uses_frame_number="frame_number" in files.words)
+            self._run(command, folder, options, path)
+            return pixels_of(_output_file(folder), unit, program=povray.NAME, crop=False)
+
+    def _run(self, command: list[str], folder: Path, options: Options, path: Path) -> None:
+        try:
+            output = run(
+                Program(
+                    name=povray.NAME,
+                    command=command,
+                    folder=folder,
+                    environment=povray.environment(),
+                    scene=str(path),
+                    failures=povray.FAILURES,
+                    progress=povray.PROGRESS,
+                    continues=povray.CONTINUES,
+                    columns=povray.COLUMNS,
+                    begins=povray.BEGINS,
+                )
+            )
+        except SceneError as error:
+            raise SceneError(
+                reason=_with_scene_names(error.reason, options), remedy=error.remedy, scene=error.scene
+            ) from None
+        self.load_s = output.load_s
+
+
+def _with_local_copies(options: Options, files: Files, folder: Path) -> Options:
+    """If the scene was sent and has absolute names, have POV-Ray read copies whose names lead to the local files.
+
+    Only files with such names are copied. Copies are found first: the folder of copies comes before each folder of the
+    scene.
+    """
+    tree = tree_of(options.scene)
+    if not files.relocated or tree is None:
+        return options
+
+    def name_of(path: Path) -> str:  # short, and only ASCII, as POV-Ray requires
+        inside = path.is_relative_to(tree)
+        return (povray.TREE_LINK / path.relative_to(tree) if inside else path.relative_to(folder)).as_posix()
+
+    (folder / povray.TREE_LINK).symlink_to(tree.absolute(), target_is_directory=True)
+    copies = folder / povray.COPIES
+    write_copies({options.scene: (), **files.relocated}, tree=tree, folder=copies, name_of=name_of)
+    searched: list[Path] = []
+    for original in (options.scene.parent, *options.libraries):
+        if original.is_relative_to(tree):
+            searched.append(copies / original.relative_to(tree))
+            searched[-1].mkdir(parents=True, exist_ok=True)
+        searched.append(original)
+    return replace(options, scene=searched[0] / options.scene.name, libraries=searched[1:])
+
+
+def _with_scene_names(text: str, options: Options) -> str:
+    """Replace the names of links and copies that POV-Ray was given by those of the scene's files."""
+    text = re.sub(rf"{povray.LIBRARY_LINK}\d+/", "", text)
+    text = re.sub(rf"({povray.TREE_LINK}|{povray.COPIES})/", "/", text)
+    return text.replace(povray.SCENE_LINK, options.scene.name)
+
+
+def _output_file(folder: Path) -> Path:
+    """Return the picture's file, whose name may contain the frame number."""
+    output = Path(povray.OUTPUT)
+    return next(folder.glob(f"{output.stem}*{output.suffix}"), folder / output)
+
+
+def _check(unit: UnitSpec, files: Files, path: Path) -> None:
+    """Raise if the scene's content changed, or the unit can't be rendered."""
+    frame = unit.frame
+    if named_files_digest(files.named.items()) != frame.scene_digest:
+        raise scene_changed(path)
+    check_parameters(files, dict(frame.parameters), path)
+    if files.whole_frames_because and unit.region != frame.size.whole:
+        raise SceneError(
+            reason=f"{path.name} can't be rendered in parts. {files.whole_frames_because}",
+            remedy="Render its frames whole (mode=frames).",
+            scene=str(path),
+        )
+    if frame.aovs:
+        raise no_aovs(path, povray.NAME)
+    if (unit.samples.start, unit.samples.stop) != (0, frame.samples):
+        raise ProgramFailed(
+            reason="POV-Ray can't render a frame's samples in parts.", remedy="Render all of them in one unit."
+        )
