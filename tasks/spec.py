@@ -85,7 +85,7 @@ class Region:
         return self.width * self.height
 
     def inside(self, other: Region) -> bool:
-        """Whether every pixel lies in another region."""
+        """Whether every pixel is in another region."""
         return self.x0 >= other.x0 and self.y0 >= other.y0 and self.x1 <= other.x1 and self.y1 <= other.y1
 
     def around(self, other: Region | None) -> Region:
@@ -100,7 +100,7 @@ class Region:
         )
 
     def within(self, size: Size) -> bool:
-        """Whether every pixel lies in a frame of this size."""
+        """Whether every pixel is in a frame of this size."""
         return self.x1 <= size.width and self.y1 <= size.height
 
 

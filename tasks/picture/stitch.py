@@ -30,7 +30,7 @@ class Picture:
     channels
         C channel names.
     region
-        Where in its frame the picture lies.
+        The picture's place in its frame.
     samples
         Samples a pixel; the most, where they differ.
     counts
@@ -76,7 +76,7 @@ def stitch(
 ) -> Picture:
     """Combine the tiles of a frame: sums over all passes, divided by the number of samples.
 
-    Passes are added in their own order and in float64, so the result doesn't depend on how each pass was cut.
+    Passes are added in their own order and in float64, so the result doesn't depend on how each pass was split.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A command that a user wants run before or after frames are rendered: an argument list, never a shell's line."""
+"""Runs a user's command, given as a list of arguments, never through a shell."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAST_LINES = 10
-LOOK_EVERY_S = 0.2
+POLL_S = 0.2
 
 
 @dataclass(kw_only=True, eq=False)
 class CommandFailed(FrontburnerError):
-    """A command that couldn't be started, failed, or took too long. ``log`` is what it said."""
+    """A command couldn't be started, failed, or took too long. ``log`` is the file with its output."""
 
     log: str = ""
 
@@ -39,11 +39,11 @@ class UserCommand:
     folder
         Where it is run.
     log
-        File that takes what it says.
+        File for its output.
     timeout_s
         Seconds after which it is ended; None is no limit.
     environment
-        What its environment has besides this process's.
+        Variables that are set in addition to this process's.
     """
 
     arguments: tuple[str, ...]
@@ -54,7 +54,7 @@ class UserCommand:
 
 
 def run(command: UserCommand, stop: threading.Event | None = None) -> None:
-    """Run it to its end; whatever it started ends with it.
+    """Run a command to its end; all processes it started end with it.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ def run(command: UserCommand, stop: threading.Event | None = None) -> None:
     Raises
     ------
     CommandFailed
-        With the cause and its last words.
+        With the cause and its last output.
     """
     log = Path(command.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     posix = sys.platform != "win32"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         try:
             process = subprocess.Popen(
-                command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env={**os.environ, **command.environment}, start_new_session=posix,
                 preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
             )  # fmt: skip
@@ -92,24 +92,24 @@ def run(command: UserCommand, stop: threading.Event | None = None) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], command: UserCommand, stop: threading.Event) -> int:
-    """Wait until it ends; returns its exit code."""
+    """Wait until a command ends; returns its exit code."""
     ends_s = time.monotonic() + (command.timeout_s or float("inf"))
     while not stop.is_set():
         left_s = ends_s - time.monotonic()
         try:
-            return process.wait(max(0, min(LOOK_EVERY_S, left_s)))
+            return process.wait(max(0, min(POLL_S, left_s)))
         except subprocess.TimeoutExpired:
-            if left_s <= LOOK_EVERY_S:
+            if left_s <= POLL_S:
                 raise _failed(command, f"took longer than {command.timeout_s:g} s, and was ended") from None
     raise _failed(command, "was stopped")
 
 
 def _failed(command: UserCommand, how: str) -> CommandFailed:
     lines = Path(command.log).read_text(errors="replace").strip().splitlines()
-    words = "\n".join(lines[-LAST_LINES:])
-    said = f" It said last:\n{words}\n" if words else " It said nothing."
+    last_lines = "\n".join(lines[-LAST_LINES:])
+    output = f" Its last output:\n{last_lines}\n" if last_lines else " It printed nothing."
     return CommandFailed(
-        reason=f"{Path(command.arguments[0]).name} {how}.{said}",
-        remedy=f"All it said: {command.log}",
+        reason=f"{Path(command.arguments[0]).name} {how}.{output}",
+        remedy=f"All its output: {command.log}",
         log=command.log,
     )

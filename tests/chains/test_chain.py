@@ -131,9 +131,9 @@ def test_a_command_s_words_are_kept_and_no_shell_reads_its_arguments(folder: Pat
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import sys; print('no licence'); sys.exit(3)", "ended with exit code 3. It said last:\nno licence"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV. It said nothing."),
-        ("import time; time.sleep(60)", "took longer than 0.5 s, and was ended. It said nothing."),
+        ("import sys; print('no licence'); sys.exit(3)", "ended with exit code 3. Its last output:\nno licence"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV. It printed nothing."),
+        ("import time; time.sleep(60)", "took longer than 0.5 s, and was ended. It printed nothing."),
     ],
 )
 def test_a_command_that_fails_is_told_by_its_cause(folder: Path, code: str, words: str) -> None:

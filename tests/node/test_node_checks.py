@@ -102,7 +102,7 @@ def test_a_drive_that_is_read_only_is_told() -> None:
     with open_folder() as folder:
         mount = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o ro tmpfs {folder}; exec "$@"', "sh")
         told = alone(SEEN, folder, wrapper=mount)
-    assert told.startswith(f"log folder: The log folder {folder} lies on a drive that is read-only. Mount it writable")
+    assert told.startswith(f"log folder: The log folder {folder} is on a drive that is read-only. Mount it writable")
 
 
 def test_a_limit_on_memory_is_told(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_drive_runs_no_programs() -> None:
         (folder / "opt.files").mkdir()
         script(folder / "opt.files" / "render", "")
         sentence = mounted("noexec,size=1m", folder / "opt", folder / "opt" / "render")
-        assert "lies on a drive from which nothing may be run (mounted noexec)." in sentence
+        assert "is on a drive from which nothing may be run (mounted noexec)." in sentence
         assert "Mount it without noexec" in sentence
 
 

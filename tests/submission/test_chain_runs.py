@@ -50,7 +50,7 @@ def test_a_chain_resumes_where_it_stopped(workdir: Path, scene: Callable[..., Pa
     ended = run(workdir, 1)
     assert list(ended) == ["sim", "frames", "judge", "last"]
     assert [state for state, _ in ended.values()] == ["completed", "completed", "failed", "left out"]
-    assert "ended with exit code 1. It said last:\ntoo dark" in ended["judge"][1]
+    assert "ended with exit code 1. Its last output:\ntoo dark" in ended["judge"][1]
     assert ended["last"][1] == "since judge isn't complete"
     assert (workdir / "judged").read_text() == "shot.0001.png shot.0002.png"
     assert not (workdir / "last").exists()

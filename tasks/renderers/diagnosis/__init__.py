@@ -57,7 +57,7 @@ def diagnose_start(program: str, error: OSError) -> Finding:
         return Finding(cause=f"there is no program {program}")
     if error.errno in (errno.EACCES, errno.EPERM):
         if places.noexec(path):
-            cause = f"{path} lies on a drive from which nothing may be run (mounted noexec)"
+            cause = f"{path} is on a drive from which nothing may be run (mounted noexec)"
             return Finding(cause=cause, remedy="Mount it without noexec, or install it elsewhere.")
         blocked = places.read_fault(path)
         cause = f"{path} isn't marked as a program {places.user()} may run"

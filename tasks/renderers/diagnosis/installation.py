@@ -63,9 +63,9 @@ def declared_version(package: str) -> str:
     return next((pin[2] for pin in pins if pin and pin[1].lower() == package.lower()), "")
 
 
-def named_fault(parts: Sequence[Path], said: str) -> Finding | None:
+def named_fault(parts: Sequence[Path], output: str) -> Finding | None:
     """Check the programs and libraries that the output names: the loader calls a foreign one missing."""
-    named = (file for file in _programs(parts) if file.name in said)
+    named = (file for file in _programs(parts) if file.name in output)
     return next((finding for file in named if (finding := binary_fault(file))), None)
 
 

@@ -71,7 +71,7 @@ CERTAIN = (
     # Libraries and processors.
     Pattern(
         regex=r"(\S+\.so[.\d]*): failed to map segment from shared object: Operation not permitted",
-        cause="{0} lies on a drive from which nothing may be run (mounted noexec)",
+        cause="{0} is on a drive from which nothing may be run (mounted noexec)",
         remedy="Mount it without noexec, or install it elsewhere.",
     ),
     Pattern(

@@ -21,7 +21,7 @@ _NOEXEC = getattr(os, "ST_NOEXEC", 8)
 
 
 def user() -> str:
-    """Name of whoever runs this."""
+    """Return the name of the user who runs this."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -132,7 +132,7 @@ def _write_error(name: str, folder: Path, error: OSError) -> Finding:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(name, folder, "is full")
     if error.errno == errno.EROFS:
-        cause, remedy = f"the {name} {folder} lies on a drive that is read-only", "Mount it writable"
+        cause, remedy = f"the {name} {folder} is on a drive that is read-only", "Mount it writable"
     else:
         cause, remedy = f"the {name} {folder} can't be written by {user()}", f"Give {user()} write access to it"
     setting = {"temporary folder": "TMPDIR", "home folder": "HOME", "cache folder": "XDG_CACHE_HOME"}.get(name)

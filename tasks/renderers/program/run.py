@@ -157,7 +157,7 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             program.command, cwd=program.folder, env={**os.environ, **program.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=posix,
-            preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
+            preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it only makes a system call
         )  # fmt: skip
     except OSError as error:
         raise ProgramFailed(
