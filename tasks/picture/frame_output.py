@@ -299,4 +299,4 @@ def _metadata(picture: Picture, order: PictureOrder) -> dict[str, str]:
         "seed": str(frame.seed),
         "region": f"{region.x0},{region.y0},{region.x1},{region.y1} of {frame.size.width}x{frame.size.height}",
     }
-    return metadata | {"denoise": "yes"} if order.denoise else metadata
+    return metadata | {"denoised": "yes"} if order.denoise else metadata

@@ -65,6 +65,11 @@ def test_files_are_in_place_and_hold_the_picture(store: ObjectStore) -> None:
     assert shown.shape[:2] == (16, 24)
 
 
+def test_a_denoised_picture_says_so_in_its_header(store: ObjectStore) -> None:
+    finish(tiles(), replace(ORDER, denoise=True), store, {})
+    assert decode_exr(store.read("shots/room.exr"))[2]["denoised"] == "yes"
+
+
 def test_a_finished_frame_is_found_again(store: ObjectStore) -> None:
     assert find_finished(ORDER, store) is None
     record = finish(tiles(), ORDER, store, {})
