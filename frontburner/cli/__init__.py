@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, create_model
 from frontburner.cli.access import app as token_app
 from frontburner.cli.access import login, logout
 from frontburner.cli.check import doctor
-from frontburner.cli.common import OK, Flag, Values, guarded, print_err
+from frontburner.cli.command import OK, Flag, Values, guarded, print_err
 from frontburner.cli.exchange import export_app, import_app
 from frontburner.cli.farm import app as farm_app
 from frontburner.cli.job import app as job_app

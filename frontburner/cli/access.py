@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, Flag, guarded, print_err, print_result, table
+from frontburner.cli.command import OK, Flag, guarded, print_err, print_result, table
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

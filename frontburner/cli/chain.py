@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner import events as ev
 from frontburner.chains.chain import Chain, Stage, read_chain, resolve_path
 from frontburner.chains.stamps import stamp_of
-from frontburner.cli.common import comma_separated
+from frontburner.cli.command import comma_separated
 from frontburner.cli.render import check_nodes, run_reported, terminable
 from frontburner.cli.reporters import Stopped
 from frontburner.cluster.ephemeral_farm import ephemeral_farm

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from frontburner.cli.common import Flag, Scheduler, comma_separated, guard, print_result, quiet_dask, table
+from frontburner.cli.command import Flag, Scheduler, comma_separated, guard, print_result, quiet_dask, table
 from frontburner.cli.node import app
 from storage.errors import FrontburnerError
 

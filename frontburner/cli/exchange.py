@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import yaml
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, Flag, Values, guarded_with_farm, print_err
+from frontburner.cli.command import OK, Flag, Values, guarded_with_farm, print_err
 from storage.errors import FrontburnerError
 
 export_app = App(name="export", help="Write a job in the format of other farms.")

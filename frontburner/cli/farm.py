@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err, print_result, quiet_dask
+from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err, print_result, quiet_dask
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from frontburner.cli.common import OK, print_err
+from frontburner.cli.command import OK, print_err
 from frontburner.manager.farm_setup import farm_folder, read_setup
 from frontburner.manager.farm_state import running_farm
 from frontburner.manager.services import COMMAND

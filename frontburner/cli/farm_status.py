@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from frontburner.cli.common import OK, table
+from frontburner.cli.command import OK, table
 from frontburner.cluster.log_files import RotatingLog, logs_folder
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import SetupRefused, farm_folder

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from frontburner.cli.common import OK, UNAVAILABLE, print_err
+from frontburner.cli.command import OK, UNAVAILABLE, print_err
 from frontburner.cluster.log_files import RotatingLog
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, UNAVAILABLE, Flag, Json, guarded_with_farm, print_err, print_result
+from frontburner.cli.command import OK, UNAVAILABLE, Flag, Json, guarded_with_farm, print_err, print_result
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

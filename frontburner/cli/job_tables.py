@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from frontburner.cli.common import table
+from frontburner.cli.command import table
 from frontburner.jobs.durations import clock_span
 
 if TYPE_CHECKING:

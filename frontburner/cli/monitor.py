@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, Scheduler, print_err, quiet_dask
+from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, Scheduler, print_err, quiet_dask
 
 if TYPE_CHECKING:
     from frontburner.monitor.farm_source import LocalFarm

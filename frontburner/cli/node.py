@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
-from frontburner.cli.common import (
+from frontburner.cli.command import (
     OK,
     REFUSED,
     Flag,

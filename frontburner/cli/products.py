@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from frontburner.cli.common import FRAMES_FAILED, OK, Flag, Json, guarded_with_farm, print_err, print_result
+from frontburner.cli.command import FRAMES_FAILED, OK, Flag, Json, guarded_with_farm, print_err, print_result
 from frontburner.cli.job import Name, Nodes, Out, app, local_run
 
 if TYPE_CHECKING:

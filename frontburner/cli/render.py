@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner import events as ev
 from frontburner.chains.chain import is_chain
-from frontburner.cli.common import FRAMES_FAILED, INTERRUPTED, OK, REFUSED, STOPPED, UNAVAILABLE
+from frontburner.cli.command import FRAMES_FAILED, INTERRUPTED, OK, REFUSED, STOPPED, UNAVAILABLE
 from frontburner.cli.reporters import OutputFormat, Reporter, Stopped, make_reporter
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED as REFUSED_REASON

@@ -12,7 +12,7 @@ from typing import Any
 from cyclopts import Parameter
 
 from frontburner.cli.access import TokenOption, read_token
-from frontburner.cli.common import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
+from frontburner.cli.command import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
 from frontburner.cli.node import app
 from frontburner.cluster.stop_signal import SIGNALS
 from storage.errors import FrontburnerError

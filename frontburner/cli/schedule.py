@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, Flag, Json, comma_separated, guarded_with_farm, print_result, table
+from frontburner.cli.command import OK, Flag, Json, comma_separated, guarded_with_farm, print_result, table
 
 if TYPE_CHECKING:
     from frontburner.submission.schedules import CronTime, RunEstimate, Schedule

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err
+from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err
 from frontburner.cli.farm import app as farm_app
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
-from frontburner.cli.common import OK, Flag, Json, guarded_with_farm, print_err, print_result
+from frontburner.cli.command import OK, Flag, Json, guarded_with_farm, print_err, print_result
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from locket import LockError, lock_file
 
-from frontburner.cli.common import OK, REFUSED, UNAVAILABLE, print_err
+from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, print_err
 from frontburner.cli.render import check_nodes, exit_code
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.cluster.stop_signal import stop_signal
