@@ -11,7 +11,7 @@ import pytest
 
 from tasks.errors import NodeNotReady
 from tasks.renderers import RENDERERS, isa
-from tasks.renderers.mitsuba import builds
+from tasks.renderers.mitsuba import builds, llvm_libraries
 from tasks.renderers.trial import Trial
 
 
@@ -77,9 +77,9 @@ def test_a_named_library_is_the_only_one_tried(monkeypatch: pytest.MonkeyPatch) 
 
 def test_versions_sort_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DRJIT_LIBLLVM_PATH", raising=False)
-    versions = [builds._llvm_version(path) for path in builds.llvm_libraries()]
+    versions = [llvm_libraries._llvm_version(path) for path in builds.llvm_libraries()]
     assert versions == sorted(versions, reverse=True)
-    assert builds._llvm_version(Path("libLLVM.so.19.1")) > builds._llvm_version(Path("libLLVM-15.so.1"))
+    assert llvm_libraries._llvm_version(Path("libLLVM.so.19.1")) > llvm_libraries._llvm_version(Path("libLLVM-15.so.1"))
 
 
 def test_the_instruction_set_is_named() -> None:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
-import re
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tasks.renderers.diagnosis import package_fault
+from tasks.renderers.mitsuba.llvm_libraries import llvm_libraries
 from tasks.renderers.trial import Trial, record_untried
 
 PACKAGES = ("mitsuba", "drjit")
 _CANARY = tuple(Path(__file__).with_name(name) for name in ("canary.py", "canary.json"))
-_FOLDERS = (
-    "/usr/lib/*-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/usr/local/lib",
-    "/usr/lib/llvm-*/lib",
-    "/usr/lib64/llvm*/lib",
-)
-_APPLE = ("/opt/homebrew/opt/llvm*/lib", "/usr/local/opt/llvm*/lib")
 _NO_LLVM = "No LLVM library was found."
 _REMEDY = (
     "Install LLVM 19 (apt-get install libllvm19), or name a library in DRJIT_LIBLLVM_PATH; "
@@ -95,22 +85,6 @@ def check_builds() -> tuple[BuildCheck, ...]:
     return tuple(sorted([*checks, scalar], key=lambda c: not c.ok))
 
 
-def llvm_libraries() -> list[Path]:
-    """Return the LLVM libraries on this machine: only the one named in DRJIT_LIBLLVM_PATH, else all, newest first."""
-    named = os.environ.get("DRJIT_LIBLLVM_PATH")
-    if named:
-        return [Path(named)]
-    folders = (*_FOLDERS, *(_APPLE if sys.platform == "darwin" else ()))
-    found = {
-        path.resolve(): path
-        for folder in folders
-        for pattern in ("libLLVM.so*", "libLLVM-[0-9]*.so*", "libLLVM.dylib")
-        for path in sorted(Path("/").glob(f"{folder}/{pattern}".lstrip("/")))
-        if path.exists()
-    }
-    return sorted(found.values(), key=_llvm_version, reverse=True)
-
-
 def check_build(variant: str, library: str) -> BuildCheck:
     """Check whether a variant works here with an LLVM library, by the cached verdict or by trying."""
     trial = Trial(
@@ -131,11 +105,6 @@ def check_build(variant: str, library: str) -> BuildCheck:
     return BuildCheck(
         build=f"{_version()} {variant}", library=library, ok=verdict.ok, reason=verdict.reason, remedy=verdict.remedy
     )
-
-
-def _llvm_version(path: Path) -> tuple[int, ...]:
-    numbers = re.findall(r"\d+", path.name) or re.findall(r"llvm-?@?(\d+)", str(path.resolve()))
-    return tuple(int(number) for number in numbers)
 
 
 @cache

@@ -100,10 +100,10 @@ def _unit_renderer(stage: Stage, frame: FrameSpec, previous: _UnitRenderer | Non
     if because:
         return _WholeFrames(stage, frame, because)
     if variant().startswith("llvm"):
-        from tasks.renderers.mitsuba.llvm import Kernel
+        from tasks.renderers.mitsuba.kernel import Kernel
 
         return Kernel(stage, frame, previous if isinstance(previous, Kernel) else None)
-    from tasks.renderers.mitsuba.scalar import Cells
+    from tasks.renderers.mitsuba.cells import Cells
 
     return Cells(stage, frame)
 
