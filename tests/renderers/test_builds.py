@@ -72,12 +72,12 @@ def test_a_machine_without_mitsuba_is_told_how_to_get_it(monkeypatch: pytest.Mon
 
 def test_a_named_library_is_the_only_one_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRJIT_LIBLLVM_PATH", "/opt/libLLVM.so")
-    assert builds.llvm_libraries() == [Path("/opt/libLLVM.so")]
+    assert llvm_libraries.llvm_libraries() == [Path("/opt/libLLVM.so")]
 
 
 def test_versions_sort_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DRJIT_LIBLLVM_PATH", raising=False)
-    versions = [llvm_libraries._llvm_version(path) for path in builds.llvm_libraries()]
+    versions = [llvm_libraries._llvm_version(path) for path in llvm_libraries.llvm_libraries()]
     assert versions == sorted(versions, reverse=True)
     assert llvm_libraries._llvm_version(Path("libLLVM.so.19.1")) > llvm_libraries._llvm_version(Path("libLLVM-15.so.1"))
 
