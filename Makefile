@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 # Tests run in parallel: one more than there are cores, since they wait a lot.
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(8, (os.cpu_count() or 1) + 1))")
 SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
+# Percent of the lines that tests run in their own process; what only runs in processes they start isn't counted.
+COVERAGE_FLOOR := 80
 
 .PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
@@ -45,7 +47,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE) --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)
 
 test-slow: env  ## the slowest tests: cut networks, changed clocks, broken nodes, POV-Ray's sample scenes, the docs' commands
 	$(BIN)/python -m pytest -m slow
