@@ -93,8 +93,7 @@ class ServiceKeeper:
     _retry: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.state = ServiceState(name=self.service.name, address=self.service.address)
-        self._set(ServiceStatus.WAITING)
+        self.state = ServiceState(name=self.service.name, address=self.service.address, since_s=time.time())
 
     async def run(self) -> None:
         """Keep the service running until this is cancelled."""

@@ -87,10 +87,12 @@ class Farm:
         return said
 
     def _own(self) -> FarmState | None:
-        if self.process.poll() is not None and self.process.stdout:
-            pytest.fail(f"The supervisor has ended: {self.process.stdout.read()}")
         state = read_state(self.home)
-        return state if state is not None and state.pid == self.process.pid else None
+        if state is not None and state.pid == self.process.pid:
+            return state
+        if self.process.poll() is not None and self.process.stdout:
+            pytest.fail(f"The supervisor ended before it wrote a state: {self.process.stdout.read()}")
+        return None
 
 
 @pytest.fixture
