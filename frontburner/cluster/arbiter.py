@@ -2,6 +2,8 @@
 
 Jobs and commands call it over the scheduler's own connections (`frontburner.cluster.arbiter_calls`). Changes are
 published to each job as an event with the complete state, so that a lost event does no harm.
+
+One file over 300 lines: it is one plugin of the scheduler, all of whose methods share its state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The farm on Dask: units as futures on the node the planner chose, their pixels kept where they were rendered."""
+"""The farm on Dask: units as futures on the node the planner chose, their pixels kept where they were rendered.
+
+One file over 300 lines: it is one class, whose callbacks on Dask's threads and the messages made of them belong together.
+"""
 
 from __future__ import annotations
 

@@ -219,11 +219,8 @@ def find_all_finished(orders: Mapping[int, PictureOrder], store: ObjectStore) ->
         find = _recorded
         prefix = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
         existing = set(list_all(store, (prefix, f"{_RECORDS}{prefix}")))
-        orders = {
-            frame: order
-            for frame, order in orders.items()
-            if all({key, record_key(key)} <= existing for key in order.keys)
-        }
+        wanted = {frame: {*order.keys, *map(record_key, order.keys)} for frame, order in orders.items()}
+        orders = {frame: order for frame, order in orders.items() if wanted[frame] <= existing}
     found = zip(orders, map_concurrently(partial(find, store=store), orders.values()), strict=True)
     return {frame: record for frame, record in found if record is not None}
 
