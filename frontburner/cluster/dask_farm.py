@@ -1,6 +1,6 @@
 """The farm on Dask: units as futures on the node the planner chose, their pixels kept where they were rendered.
 
-One file over 300 lines: it is one class, whose callbacks on Dask's threads and the messages made of them belong together.
+One file over 300 lines: the callbacks on Dask's threads and the messages made of them belong together.
 """
 
 from __future__ import annotations
