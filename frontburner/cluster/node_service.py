@@ -120,6 +120,12 @@ class NodeService:
                 answer = await call_async(
                     self.scheduler, "configure_node", node=self.name, joining=True, **self.settings
                 )
+            except ImportError as error:
+                raise FrontburnerError(
+                    reason=f"The scheduler {self.scheduler} runs another version of Frontburner: {error}.",
+                    remedy="Install the same version there and here.",
+                    retryable=False,
+                ) from error
             except (OSError, TimeoutError):
                 refusal = await self._check_refused()
                 message = str(refusal or f"The scheduler {self.scheduler} doesn't answer yet. The node waits for it.")

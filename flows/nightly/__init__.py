@@ -1,0 +1,1 @@
+"""Former addresses of flows: schedules in Prefect's database name them."""
