@@ -127,10 +127,12 @@ def membership_fields(home: Path, member: str) -> dict[str, Any] | None:
     """
     path = home / "farm" / member / "farm.json"
     try:
-        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(fields, dict):
+            raise TypeError  # noqa: TRY301 - reported below like all that is wrong with the file
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise unreadable_membership(path, error) from None
     return fields
 
