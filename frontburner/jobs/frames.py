@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MAX_FRAMES = 1_000_000
-_PART = re.compile(r"^\s*(\d+)\s*(?:-\s*(\d+)\s*(?:x\s*(\d+)\s*)?)?$")
+_PART = re.compile(r"^\s*(-?\d+)\s*(?:-\s*(-?\d+)\s*(?:x\s*(\d+)\s*)?)?$")
 FRAMES_SYNTAX = "Write frames as numbers and ranges, with a step after x: 12 or 1-48 or 1-48,60,70-90x2."
 
 

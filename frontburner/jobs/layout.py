@@ -13,6 +13,7 @@ from tasks.job_context import PreviewSettings
 from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
 from tasks.picture.frame_output import Encoding, PictureOrder
+from tasks.scene.animation import frame_number
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
@@ -217,5 +218,5 @@ def _check_limits(job: RenderJob, frames: int, capabilities: Capabilities, whole
 def _file_names(job: RenderJob, frame: int, frames: Mapping[int, FrameSpec]) -> tuple[str, ...]:
     """Return the file names of a frame: ``name.exr`` for a still, ``name.0001.exr`` in a sequence."""
     still = len(frames) == 1 and not job.frames
-    stem = job.title if still else f"{job.title}.{frame:04d}"
+    stem = job.title if still else f"{job.title}.{frame_number(frame)}"
     return tuple(f"{stem}.{kind}" for kind in dict.fromkeys(job.formats))

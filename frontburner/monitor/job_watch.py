@@ -17,6 +17,7 @@ from frontburner.record.job_status import HEARTBEAT_TIMEOUT
 from frontburner.record.snapshot import Snapshot, process_is_gone
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
+from tasks.scene.animation import frame_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ class JobWatch:
         """The names of a frame's files, without their suffixes."""
         job = self._snapshot.status.job if self._snapshot.status else {}
         name = title(self.location.job_id, job)
-        return f"{name}.{frame:04d}" if job.get("frames") else name
+        return f"{name}.{frame_number(frame)}" if job.get("frames") else name
 
     def poll(self, now: datetime, *, detailed: bool) -> None:
         """Read what is new; with ``detailed``, or while a run goes on, the whole record."""

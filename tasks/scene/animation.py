@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Interpolation = Literal["linear", "smooth", "step"]
-_NUMBERED = re.compile(r"#+")
+_NUMBER = re.compile(r"#+(?=[^#]*$)")
+"""The part of a name that stands for the frame's number: the last run of ``#``, as in Blender."""
 KEYS_SUFFIX = ".keys.yaml"
 _FLAT = 1e-290  # slopes are divided by secants, and smaller secants would overflow
 
@@ -98,19 +99,24 @@ def animation_of(scene: Path) -> Animation:
 
 
 def is_numbered(scene: Path) -> bool:
-    """Whether a path stands for one file per frame."""
-    return _NUMBERED.search(scene.name) is not None
+    """Whether a path stands for one file per frame: it has a ``#``, and no file has just this name."""
+    return _NUMBER.search(scene.name) is not None and not scene.is_file()
 
 
 def scene_at(scene: Path, frame: int) -> Path:
     """Return the path of a frame's scene file: each ``#`` is a digit of its number."""
-    return scene.with_name(_NUMBERED.sub(lambda hashes: f"{frame:0{len(hashes[0])}d}", scene.name))
+    return scene.with_name(_NUMBER.sub(lambda hashes: frame_number(frame, digits=len(hashes[0])), scene.name))
+
+
+def frame_number(frame: int, *, digits: int = 4) -> str:
+    """Return a frame's number as file names have it; a minus sign is no digit, as in Blender: ``-0001``."""
+    return f"{frame:0{digits + (frame < 0)}d}"
 
 
 def frames_on_disk(scene: Path) -> tuple[int, ...]:
     """Return the frames of a numbered scene that have a file, in order."""
-    before, after = (re.escape(part) for part in (_NUMBERED.split(scene.name, maxsplit=1)))
-    name = re.compile(rf"{before}(\d+){after}")
+    before, after = (re.escape(part) for part in _NUMBER.split(scene.name))
+    name = re.compile(rf"{before}(-?\d+){after}")
     numbers = {int(match[1]) for path in scene.parent.iterdir() if (match := name.fullmatch(path.name))}
     return tuple(sorted(n for n in numbers if scene_at(scene, n).exists()))
 

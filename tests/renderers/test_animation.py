@@ -92,3 +92,13 @@ def test_one_file_a_frame() -> None:
     assert scene_at(scene, 12345).name == "shot.12345.xml"
     assert scene_at(SCENES / "room.xml", 2) == SCENES / "room.xml"
     assert frames_on_disk(scene) == (1, 2)
+
+
+def test_a_number_is_no_frame_number_where_a_file_has_just_this_name(tmp_path: Path) -> None:
+    for name in ("a#1.pov", "a#1.keys.yaml", "b#2.-0001.xml", "b#2.0003.xml"):
+        (tmp_path / name).write_text("frames: 4-5")
+    assert not is_numbered(tmp_path / "a#1.pov")
+    assert animation_of(tmp_path / "a#1.pov").frames == "4-5"
+    # As in Blender, the last run of # is the number, and a minus sign is no digit.
+    assert frames_on_disk(tmp_path / "b#2.####.xml") == (-1, 3)
+    assert scene_at(tmp_path / "b#2.####.xml", -12) == tmp_path / "b#2.-0012.xml"
