@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from frontburner.jobs.frames import FRAMES_SYNTAX, MAX_FRAMES, format_frames, parse_frames
 
-frames = st.sets(st.integers(-400, 400) | st.integers(-(10**9), 10**9), min_size=1, max_size=60).map(lambda s: tuple(sorted(s)))
+frames = st.sets(st.integers(-400, 400) | st.integers(-(10**9), 10**9), min_size=1, max_size=60).map(
+    lambda s: tuple(sorted(s))
+)
 
 
 @pytest.mark.parametrize(
