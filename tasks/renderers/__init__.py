@@ -14,6 +14,7 @@ from tasks.renderers.povray.adapter import PovRay
 from tasks.renderers.povray.options import options_of
 from tasks.renderers.specimen import Specimen
 from tasks.renderers.vray.adapter import Vray
+from tasks.renderers.vray.scene import frames_in
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Renderer
@@ -64,4 +65,10 @@ def renderer_for(scene: str) -> str:
 
 def frames_of(scene: Path) -> tuple[int, ...]:
     """Return the frames that a scene file itself names, as far as that can be read without its renderer."""
-    return options_of(scene).frames if SUFFIXES.get(scene.suffix.lower()) == "povray" else ()
+    match SUFFIXES.get(scene.suffix.lower()):
+        case "povray":
+            return options_of(scene).frames
+        case "vray":
+            return frames_in(scene)
+        case _:
+            return ()

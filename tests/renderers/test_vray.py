@@ -30,8 +30,9 @@ PART = Region(x0=3, y0=2, x1=9, y1=7)
 VRAY = RENDERERS["vray"]
 SCENE = """// a room
 SettingsOutput out { img_width=12; img_height=8; }
-RenderView view { fov=0.7; }
-CameraPhysical close_up { f_number=4; }
+RenderView view { fov=0.7; scene_name=ListString("view", "scene/view"); }
+RenderView view2 { scene_name=ListString("close_up", "scene/close_up"); }
+CameraPhysical close_up@physical { f_number=4; scene_name=ListString("close_up", "scene/close_up"); }
 BitmapBuffer wood { file="oak.png"; }
 #include "lamps.vrscene"
 """
@@ -136,6 +137,13 @@ def test_cameras_and_parameters_are_passed_on(scene: Path, tmp_path: Path) -> No
     (call,) = calls(tmp_path)
     assert call["camera"] == "close_up"
     assert call["parameterOverride"] == "wood::gamma=2.2"
+
+
+def test_a_region_of_the_scene_is_not_rendered_instead_of_the_picture(scene: Path, tmp_path: Path) -> None:
+    scene.write_text("SettingsOutput out { img_width=12; img_height=8; rgn_width=4; rgn_height=4; }\n")
+    render(frame_of(scene))
+    render(frame_of(scene), PART)
+    assert [(call.get("region"), "crop" in call) for call in calls(tmp_path)] == [("none", False), (None, True)]
 
 
 def test_a_scene_that_travelled_is_handed_over_with_names_that_lead_where_its_files_are(

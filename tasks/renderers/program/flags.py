@@ -28,6 +28,9 @@ VALUES = (
 )  # fmt: skip
 """Values that a flag may use. ``x1`` and ``y1`` are beyond the region, ``last_x`` and ``last_y`` its last pixels."""
 
+_ADDED = ("no_region",)
+"""Flags that came later: unchanged, they don't count in a build's tag, so that builds keep their names."""
+
 
 class Flags(BaseModel):
     """How a program is called on this node: its defaults, changed by the YAML file that a variable names.
@@ -79,7 +82,8 @@ class Flags(BaseModel):
         """Return a tag for a build's name if flags were changed, since that may change pixels; else empty."""
         if self.flags == defaults.flags:
             return ""
-        return "+" + hashlib.sha256(json.dumps(self.flags, sort_keys=True).encode()).hexdigest()[:6]
+        flags = {name: flag for name, flag in self.flags.items() if name not in _ADDED or flag != defaults.flags[name]}
+        return "+" + hashlib.sha256(json.dumps(flags, sort_keys=True).encode()).hexdigest()[:6]
 
     def path(self, *, variable: str, renderer: str, name: str) -> Path:
         """Return where the program is.

@@ -59,11 +59,11 @@ class Vray:
         scene: Path,
         *,
         build: str,  # noqa: ARG002
-        frame: int,  # noqa: ARG002
+        frame: int,
         parameters: tuple[tuple[str, str], ...],  # noqa: ARG002
     ) -> SceneInfo:
         """Read a scene without rendering it."""
-        found = read(scene)
+        found = read(scene, frame)
         return SceneInfo(
             digest=named_files_digest(found.files.items()),
             files=tuple(str(path.absolute()) for path in found.files.values()),
@@ -71,7 +71,7 @@ class Vray:
             samples=1,
             cameras=found.cameras,
             whole_frames_because=found.whole_frames_because,
-            notes=("V-Ray samples as its scene says.",),
+            notes=("V-Ray samples as its scene says.", *found.notes),
         )
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
@@ -93,7 +93,7 @@ class VraySession:
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit."""
         scene = Path(unit.frame.scene)
-        found = read(scene)
+        found = read(scene, unit.frame.frame)
         if named_files_digest(found.files.items()) != unit.frame.scene_digest:
             raise scene_changed(scene)
         if unit.frame.aovs:
@@ -146,7 +146,9 @@ def command_for(
     )  # fmt: skip
     if region != frame.size.whole:
         command += flags.arguments("crop", **region_values(region.x0, region.y0, region.x1, region.y1))
-    if frame.camera:
+    elif found.has_region:
+        command += flags.arguments("no_region")
+    if frame.camera and len(found.cameras) > 1:  # a single one may have no name that V-Ray knows
         name = found.cameras[int(frame.camera)] if frame.camera.isdecimal() else frame.camera
         command += flags.arguments("camera", camera=name)
     for name, value in frame.parameters:

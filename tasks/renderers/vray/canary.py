@@ -26,7 +26,7 @@ def main() -> None:
             renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
         )  # fmt: skip
         unit = UnitSpec(frame=frame, region=_SIZE.whole, samples=SampleRange(start=0, stop=1))
-        command = command_for(flags, executable, unit, output, read_scene(scene), scene=scene, threads=1)
+        command = command_for(flags, executable, unit, output, read_scene(scene, 1), scene=scene, threads=1)
         run(program(command, folder, flags, scene=str(scene)))
         picture = read(output, "V-Ray")
         mean = float(picture[..., :3].mean())

@@ -31,11 +31,12 @@ FLAGS = Flags(
         "progress_color": "-progressUseColor=0",
         "alone": "-distributed=0",
         "crop": "-crop={x0};{y0};{x1};{y1}",
+        "no_region": "-region=none",
         "camera": "-camera={camera}",
         "parameter": "-parameterOverride={name}={value}",
     },
 )
-OPTIONAL_FLAGS = ("crop", "camera", "parameter")
+OPTIONAL_FLAGS = ("crop", "no_region", "camera", "parameter")
 """Flags that are only given where they are needed."""
 
 _ASSET = "(bitmap|texture|image|map|mesh|proxy)"

@@ -13,7 +13,8 @@ KNOWN = {
     "sceneFile": r".+\.vrscene", "imgFile": r".+\.exr", "imgWidth": r"\d+", "imgHeight": r"\d+",
     "crop": r"\d+;\d+;\d+;\d+", "frames": r"\d+", "noFrameNumbers": "[01]", "numThreads": r"\d+", "display": "[01]",
     "autoClose": "[01]", "verboseLevel": "[0-4]", "showProgress": "[0-2]", "progressUseCR": "[01]",
-    "progressUseColor": "[01]", "distributed": "[0-2]", "camera": ".+", "parameterOverride": r"\w+::\w+=.+",
+    "progressUseColor": "[01]", "distributed": "[0-2]", "region": "none",
+    "camera": ".+", "parameterOverride": r"\w+::\w+=.+",
 }  # fmt: skip
 
 
