@@ -7,7 +7,7 @@ from importlib import import_module
 
 from storage.errors import FrontburnerError
 
-EXTRAS = {"av": "movies", "matplotlib": "charts", "pyoidn": "denoise", "textual": "terminal"}
+EXTRAS = {"av": "movies", "matplotlib": "charts", "pxr": "usd", "pyoidn": "denoise", "textual": "terminal"}
 """The optional dependency (an extra of the package ``frontburner``) that each package comes with."""
 
 

@@ -14,6 +14,7 @@ from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.blender import builds as blender_builds
+from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import BlenderError, link, render_to_array
 from tasks.renderers.errors import files_missing, not_ready, scene_changed
 from tasks.renderers.sent_scenes import tree_of
@@ -21,6 +22,7 @@ from tasks.spec import Aov, Pixels, Size
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
+    from tasks.renderers.blender.imported_scene import ImportedScene
     from tasks.renderers.blender.link import Link
     from tasks.spec import FrameSpec, UnitSpec
 
@@ -82,7 +84,7 @@ class BlenderSession:
             lambda file: self._scenes.call(
                 Path(unit.frame.scene),
                 "render",
-                frame=_plain_values(unit.frame),
+                frame=_plain_values(unit.frame) | {"source": self._scenes.source(Path(unit.frame.scene))},
                 region=[region.x0, region.y0, region.x1, region.y1],
                 samples=[samples.start, samples.stop],
                 threads=self._threads,
@@ -114,6 +116,15 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
     return ("Its adaptive sampling is off: every pixel gets all samples, so that regions fit together.",)
 
 
+def _require(scene: Path, files: tuple[Path, ...]) -> None:
+    """Raise `SceneError` if a file isn't there."""
+    missing = [str(path) for path in files if not path.exists()]
+    if missing:
+        own = ", or pack them into the file (File > External Data)" if scene.suffix.lower() == ".blend" else ""
+        remedy = f"Put them in place{own}, or correct the paths." if own else "Put them in place, or correct the names."
+        raise files_missing(scene, missing, remedy)
+
+
 def _scenes(build: str) -> Scenes:
     """Return the scenes of the Blender of this build."""
     check = next((check for check in blender_builds.check_builds() if not check.reason and check.build == build), None)
@@ -134,24 +145,28 @@ class Scenes:
     def __init__(self, blender: Link) -> None:
         self._blender = blender
         self._digests: dict[Path, tuple[tuple[Path, ...], str]] = {}
+        self._imports: dict[Path, ImportedScene] = {}
 
     def describe(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
         """Return what a scene contains, as plain values, and the digest of its content. Raises `SceneError`."""
         digest = self._digest(scene)
+        if not digest and scene.suffix.lower() in imports.SUFFIXES:
+            self._imports[scene] = imports.read(scene)
+            _require(scene, self._imports[scene].files)
         described = self.call(
             scene,
             "describe",
             path=str(scene),
             digest=digest,
             tree=str(tree_of(scene) or ""),
+            source=self.source(scene),
             parameters=dict(parameters),
         )
+        if scene in self._imports:
+            described |= imports.account(scene, self._imports[scene], described)
         if not digest:
             files = tuple(Path(name) for name in described["files"])
-            missing = [str(path) for path in files if not path.exists()]
-            if missing:
-                remedy = "Put them in place, correct the paths, or pack them into the file (File > External Data)."
-                raise files_missing(scene, missing, remedy)
+            _require(scene, files)
             digest = scene_digest(scene, files)
             self._digests[scene] = (files, digest)
             self._blender.call("set_digest", digest=digest)
@@ -160,6 +175,10 @@ class Scenes:
                 reason=f"The scene {scene.name} has no camera.", remedy="Add one, and save.", scene=str(scene)
             )
         return described, digest
+
+    def source(self, scene: Path) -> str:
+        """Return the file that Blender imports for a scene; empty for a file of its own."""
+        return str(self._imports[scene].source) if scene in self._imports else ""
 
     def verify(self, frame: FrameSpec) -> None:
         """Raise `SceneError` if a scene's content isn't that of the frame's digest."""

@@ -26,9 +26,9 @@ def builds() -> dict[str, Any]:
     return {"version": bpy.app.version_string.split()[0], "devices": devices()}
 
 
-def describe(path: str, digest: str, tree: str, parameters: dict[str, str]) -> dict[str, Any]:
+def describe(path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Open a scene, unless it is open with this content, and return what it contains."""
-    return _stage().describe(path, digest, tree, parameters)
+    return _stage().describe(path, digest, tree, source, parameters)
 
 
 def set_digest(digest: str) -> None:

@@ -53,23 +53,17 @@ class Original:
             "samples": cycles.samples,
             "cameras": [camera.name for camera in self.cameras],
             "frames": _own_frames(path, self.scene),
-            "files": [path, *_files(Path(path))],
+            "files": [path, *(_files() if path.lower().endswith(".blend") else [])],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*_notes_on_picture(self.scene)],
             "properties": list(self.properties),
         }
 
 
-def _files(path: Path) -> list[str]:
+def _files() -> list[str]:
     """List the files the scene refers to, whether they exist or not; packed files are left out."""
     names = [Path(bpy.path.abspath(name)) for name in bpy.utils.blend_paths(absolute=True) if name]
-    return sorted({str(found) for name in (*names, *_unrecorded(path)) for found in _expand(name)})
-
-
-def _unrecorded(path: Path) -> list[Path]:
-    """List files that an imported file names and Blender doesn't record: a glTF's buffers, an OBJ's materials."""
-    pattern = {".gltf": r'"uri"\s*:\s*"(?!data:)([^"]+)"', ".obj": r"(?m)^mtllib\s+(.+?)\s*$"}.get(path.suffix.lower())
-    return [path.parent / name for name in re.findall(pattern, path.read_text(errors="replace"))] if pattern else []
+    return sorted({str(found) for name in names for found in _expand(name)})
 
 
 def _expand(path: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import engine, opening, reading
+from . import engine, importing, opening, reading
 
 if TYPE_CHECKING:
     from array import array
@@ -28,13 +28,14 @@ class Stage:
         self._content: tuple[str, str] | None = None
         self._place: tuple[object, ...] | None = None
         self._default = ""
+        self._imported: dict[str, Any] = {}
         self._originals: dict[str, reading.Original] = {}
 
-    def open(self, path: str, digest: str, tree: str) -> None:
+    def open(self, path: str, digest: str, tree: str, source: str) -> None:
         """Open a file unless it is open with this content."""
         if self._content != (path, digest):
             self._content = None
-            opening.open_file(path, tree)
+            self._imported = opening.open_file(path, tree, source)
             self.adopt(path, digest)
 
     def adopt(self, path: str, digest: str) -> None:
@@ -49,16 +50,16 @@ class Stage:
         if self._content is not None:
             self._content = (self._content[0], digest)
 
-    def describe(self, path: str, digest: str, tree: str, parameters: dict[str, str]) -> dict[str, Any]:
+    def describe(self, path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Open a file and return what it contains."""
-        self.open(path, digest, tree)
+        self.open(path, digest, tree, source)
         original, layer = self._chosen(parameters)
         described = original.descriptions[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
-        return described
+        return {**described, "imported": self._imported}
 
     def render(
         self, frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str
@@ -69,7 +70,7 @@ class Stage:
         copied), and the seconds it took to prepare the scene.
         """
         began = time.perf_counter()
-        self.open(frame["scene"], frame["scene_digest"], frame["tree"])
+        self.open(frame["scene"], frame["scene_digest"], frame["tree"], frame["source"])
         parameters = dict(frame["parameters"])
         original, name = self._chosen(parameters)
         scene, layer = original.scene, original.scene.view_layers[name]
@@ -160,7 +161,7 @@ def _apply_settings(scene: Any, layer: Any, frame: dict[str, Any], threads: int,
         preferences.compute_device_type = device
         for each in preferences.get_devices_for_type(device):
             each.use = each.type == device
-    if scene.camera.get(opening.FITTED):
+    if scene.camera.get(importing.FITTED):
         width, height = frame["size"]
         scene.camera.data.sensor_fit = "VERTICAL" if width > height else "HORIZONTAL"
     aovs = frame["aovs"]

@@ -1,0 +1,78 @@
+"""Reads scene files in other formats than Blender's own, before Blender imports them, and says what it left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import SceneError
+from tasks.renderers.blender import gltf_files, obj_files, usd_files
+from tasks.renderers.blender.imported_scene import ImportedScene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_READERS: dict[str, Callable[[Path, Path], ImportedScene]] = {
+    **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), usd_files.read),
+    **dict.fromkeys((".gltf", ".glb"), gltf_files.read),
+    ".obj": obj_files.read,
+    ".fbx": lambda _, source: ImportedScene(source=source),
+}
+SUFFIXES = tuple(_READERS)
+_NAMED = 3
+"""So many are named in a sentence."""
+
+
+def read(scene: Path) -> ImportedScene:
+    """Return what a scene file refers to. Raises `SceneError` if it can't be read."""
+    if not scene.is_file():
+        raise SceneError(reason=f"The scene {scene.name} isn't there.", remedy="Correct its path.", scene=str(scene))
+    return _READERS[scene.suffix.lower()](scene, scene)
+
+
+def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the files of an imported scene, and the sentences on it.
+
+    Parameters
+    ----------
+    read
+        What was read in it before.
+    described
+        What became of it in Blender.
+
+    Raises
+    ------
+    SceneError
+        When nothing of it can be seen, or its light is missing.
+    """
+    imported = described["imported"]
+    left_out = list((read.shown - Counter(imported["objects"])).elements())
+    if imported["empty"]:
+        raise _nothing(scene, left_out)
+    if read.dome and not imported["lit"]:
+        raise SceneError(
+            reason=f"The scene {scene.name} has a dome light, {read.dome}, which this Blender can't import.",
+            remedy="Use Blender 5.0 or newer, or remove the light.",
+            scene=str(scene),
+        )
+    notes = [*read.notes, *([f"Blender's importer leaves out {_listed(left_out)}."] if left_out else [])]
+    return {
+        "files": list(dict.fromkeys([*described["files"], *map(str, read.files), *imported["pictures"]])),
+        "notes": [*notes, *imported["notes"], *described["notes"]],
+    }
+
+
+def _nothing(scene: Path, left_out: list[str]) -> SceneError:
+    what = f": Blender's importer leaves out {_listed(left_out)}" if left_out else ""
+    return SceneError(
+        reason=f"There is nothing to see in the scene {scene.name}{what}.",
+        remedy="Check that its export has surfaces: points and edges alone aren't rendered.",
+        scene=str(scene),
+    )
+
+
+def _listed(names: list[str]) -> str:
+    """Return the first of these names, and how many there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(sorted(names)[:_NAMED]) + more
