@@ -1,4 +1,4 @@
-"""Renders files with Blender's own importers and render: ``import_directly.py JSON`` of [[file, picture, w, h, frame]]."""
+"""Blender's own pictures of files it imports; the argument is JSON: a list of file, picture, width, height, frame."""
 
 from __future__ import annotations
 
