@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frontburner.control.taken_outputs import refuse_taken_early
 from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.jobs.scenes import frame_scenes
@@ -104,7 +105,8 @@ def check_job(job: RenderJob, *, submitted_here: bool = True) -> None:
     Raises
     ------
     JobRefused
-        When it can't: each problem with its field, what was given and what would be right.
+        When it can't, or would replace another job's files: each problem with its field, what was given and what
+        would be right.
     FrontburnerError
         When something is wrong with its scene or its store.
     """
@@ -116,9 +118,11 @@ def check_job(job: RenderJob, *, submitted_here: bool = True) -> None:
     elif submitted_here and job.local is False and not settings.scheduler:
         problem = "local: no: there is only this machine. Set FRONTBURNER_SCHEDULER to a farm, or leave it out."
         raise JobRefused(reason=REFUSED, remedy="", problems=(problem,))
-    frame_scenes(job)
+    frames = [scene.frame for scene in frame_scenes(job)]
     read_targets(settings.home, job.notify)
-    open_store(job.out).check()
+    store = open_store(job.out)
+    store.check()
+    refuse_taken_early(with_absolute_paths(job), frames, store)
 
 
 def with_absolute_paths(job: RenderJob) -> RenderJob:

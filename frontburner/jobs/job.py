@@ -155,6 +155,10 @@ class RenderJob(BaseModel):
         "all nodes; no excludes nodes that see others.",
     )
     out: str = Field(default="renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
+    overwrite: bool = Field(
+        default=False,
+        description="Replace files of this name that another job wrote, or that no job is known to have written.",
+    )
     name: Text = Field(default="", description="Name of the job and its files; empty is the scene's name.")
     formats: Annotated[list[Format], BeforeValidator(comma_list)] = Field(
         default=[Format.EXR, Format.PNG],

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.field_values import outside_frame, parse_region, parse_size
 from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, ExrType, JobRefused, RenderJob
+from frontburner.jobs.outputs import file_names, owner_of
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.unit_sizer import Mode
 from tasks.job_context import PreviewSettings
 from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
 from tasks.picture.frame_output import Encoding, PictureOrder
-from tasks.scene.animation import frame_number
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
@@ -130,17 +130,18 @@ def lay_out(
         )
         for scene in scenes
     }
-    encoding = encoding_of(job)
+    encoding, owner = encoding_of(job), owner_of(job)
     orders = {
         number: PictureOrder(
             frame=frame,
             region=region,
             passes=passes,
-            keys=_file_names(job, number, frames),
+            keys=file_names(job, number, count=len(frames)),
             encoding=encoding,
             limits=limits,
             denoise=job.denoise,
             inspect=len(frames) > 1 and job.checks is not Checks.NO,
+            owner=owner,
         )
         for number, frame in frames.items()
     }
@@ -213,10 +214,3 @@ def _check_limits(job: RenderJob, frames: int, capabilities: Capabilities, whole
             problems.append(f"{name} '{value}': {reason} Give samples instead.")
     if problems:
         raise JobRefused(reason="The job can't be ended by a limit:", remedy="", problems=tuple(problems))
-
-
-def _file_names(job: RenderJob, frame: int, frames: Mapping[int, FrameSpec]) -> tuple[str, ...]:
-    """Return the file names of a frame: ``name.exr`` for a still, ``name.0001.exr`` in a sequence."""
-    still = len(frames) == 1 and not job.frames
-    stem = job.title if still else f"{job.title}.{frame_number(frame)}"
-    return tuple(f"{stem}.{kind}" for kind in dict.fromkeys(job.formats))

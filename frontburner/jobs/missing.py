@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
+from frontburner.jobs.outputs import refuse_taken
 from frontburner.plan.planner import FrameWork
 from tasks.node.unit_ledger import UnitLedger
-from tasks.picture.frame_output import FrameRecord, discard, find_all_finished
+from tasks.picture.frame_output import FrameRecord, discard, find_all_finished, list_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
+    from tasks.picture.frame_output import PictureOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +41,33 @@ def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: s
     Raises
     ------
     JobRefused
-        When the job has no such frames.
+        When the job has no such frames, or would replace files that aren't its own.
     """
     ledger = UnitLedger(store=store)
     frames = _selected(only, layout, "only") or tuple(layout.orders)
     discarded = _selected(again, layout, "again")
+    orders = {frame: layout.orders[frame] for frame in frames}
+    listed = list_outputs(orders, store)
+    in_place = find_all_finished(orders, store, listed=listed)
+    _refuse_taken([order for frame, order in orders.items() if frame not in in_place], store, listed)
     discard((layout.orders[frame] for frame in discarded), store)
     ledger.forget(layout.frames[frame] for frame in discarded)
-    in_place = find_all_finished({frame: layout.orders[frame] for frame in frames}, store)
+    for frame in discarded:
+        in_place.pop(frame, None)
     wanted = [layout.frames[frame] for frame in frames if frame not in in_place]
     units = ledger.finished(wanted)
     return MissingWork(
         wanted=tuple(FrameWork(frame=spec.frame, done=tuple(units.get(spec.digest, ()))) for spec in wanted),
         in_place=tuple(in_place.values()),
     )
+
+
+def _refuse_taken(orders: Sequence[PictureOrder], store: ObjectStore, listed: frozenset[str] | None) -> None:
+    """Refuse to render frames whose files are another job's."""
+    owner = orders[0].owner if orders else None
+    if owner is not None:
+        keys = (key for order in orders for key in order.keys)
+        refuse_taken((key for key in keys if listed is None or key in listed), owner, store)
 
 
 def _selected(text: str, layout: Layout, field: str) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import encoding_of
+from frontburner.jobs.outputs import owner_of
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.snapshot import status_of
 from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, MissingObject
-from tasks.picture.frame_output import record_key
 from tasks.picture.frame_reading import FrameFiles
+from tasks.picture.output_records import record_key
 from tasks.picture.products import Footage
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def footage_from_status(store: ObjectStore, status: JobStatus, job: RenderJob) -
         return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
 
     frames = sorted({*_frames(job), *status.written, *status.failed})
-    return Footage(title=job.title, frames=tuple(map_concurrently(files, frames)), encoding=encoding_of(job))
+    return Footage(
+        title=job.title,
+        frames=tuple(map_concurrently(files, frames)),
+        encoding=encoding_of(job),
+        owner=owner_of(job),
+    )
 
 
 def _frames(job: RenderJob) -> list[int]:

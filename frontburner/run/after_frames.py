@@ -155,7 +155,8 @@ def footage_of(title: str, orders: Mapping[int, Any], records: Mapping[int, Fram
     frames = tuple(
         files_of(records[frame]) if frame in records else FrameFiles(frame=frame, files=()) for frame in sorted(orders)
     )
-    return Footage(title=title, frames=frames, encoding=next(iter(orders.values())).encoding)
+    first = next(iter(orders.values()))
+    return Footage(title=title, frames=frames, encoding=first.encoding, owner=first.owner)
 
 
 def files_of(record: FrameRecord) -> FrameFiles:

@@ -9,9 +9,11 @@ from prefect.states import Completed
 
 from frontburner import events as ev
 from frontburner.cluster.prefect_internals import current_flow_run
+from frontburner.control.taken_outputs import began_at, refuse_beside_rivals
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.jobs.missing import MissingWork, missing_work
+from frontburner.jobs.outputs import owner_of, product_names, refuse_taken
 from frontburner.run.chunks import Chunk, Stage, frames_title
 from storage.objects import INTERNAL_PREFIX
 from tasks.renderers import renderer
@@ -39,10 +41,18 @@ class Round:
     suffix: str = ""
 
     def missing_work(self, job: RenderJob, layout: Layout, store: ObjectStore) -> MissingWork:
-        """Return what is missing. Frames to render again are discarded once, however often the run is resumed."""
+        """Return what is missing. Frames to render again are discarded once, however often the run is resumed.
+
+        Raises
+        ------
+        JobRefused
+            When files of another job would be replaced.
+        """
         run = current_flow_run()
         marker = f"{INTERNAL_PREFIX}/jobs/{job.job_id}/again/{run.id if run else 'direct'}{self.suffix}"
         again = "" if self.again and store.exists(marker) else self.again
+        refuse_taken(product_names(job), owner_of(job), store)
+        refuse_beside_rivals(job, store, began=began_at(job, store))
         missing = missing_work(layout, store, again=again, only=self.only)
         if self.again:
             store.create(marker, b"1")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from storage.bulk import MAX_CONCURRENCY, delete_all, list_all, map_concurrently
+from storage.bulk import MAX_CONCURRENCY, list_all, map_concurrently
 from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import INTERNAL_PREFIX, open_store
@@ -19,6 +20,7 @@ from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.picture.denoise import denoise
 from tasks.picture.inspection import figures, figures_from
 from tasks.picture.noise import gather, noise
+from tasks.picture.output_records import RECORDS, claim, record_key, refuse_to_replace
 from tasks.picture.stitch import Picture, stitch, stitch_uneven
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     from storage.view import View
     from tasks.picture.inspection import Figures
     from tasks.picture.noise import Moments
+    from tasks.picture.output_records import OutputOwner
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
 
 PREVIEW_PX = 720
-_RECORDS = f"{INTERNAL_PREFIX}/files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class PictureOrder:
         Whether the whole picture is denoised.
     inspect
         Whether the picture is measured, to be compared with others; it changes no file.
+    owner
+        Whose files they are: those of another aren't replaced. None replaces whatever is there.
     """
 
     frame: FrameSpec
@@ -79,11 +83,13 @@ class PictureOrder:
     ending: Ending | None = None
     denoise: bool = False
     inspect: bool = False
+    owner: OutputOwner | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that decides the files' content."""
-        document = canonical(self, exclude=("frame", "keys", "ending", "inspect")) | {"frame": self.frame.digest}
+        document = canonical(self, exclude=("frame", "keys", "ending", "inspect", "owner"))
+        document["frame"] = self.frame.digest
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -150,9 +156,12 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
 
     Raises
     ------
+    OutputTaken
+        When one of the files is another job's.
     StoreError
         When a file can't be written; files that were there before are left whole.
     """
+    refuse_to_replace(order.keys, order.owner, store)
     picture, reached = stitched.picture, stitched.reached
     measured = figures(picture.pixels) if order.inspect else None
     files: dict[str, str] = {}
@@ -160,11 +169,13 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
         data = _encode(key, picture, order, metadata | reached.metadata())
         files[key] = hashlib.sha256(data).hexdigest()
         # The old record goes first, so that no crash can leave it with the new file.
-        store.delete(record_key(key))
+        claim(key, order.owner, store)
         store.write(key, data)
         record: dict[str, object] = {"order": order.digest, "sha256": files[key], "reached": reached.document()}
         if measured is not None:
             record["figures"] = measured.document()
+        if order.owner is not None:
+            record["owner"] = order.owner.document()
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
     with suppress(StoreError):  # the picture is in place even without its preview
@@ -208,19 +219,32 @@ def find_finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None
     return record if record is not None and all(map(store.exists, order.keys)) else None
 
 
-def find_all_finished(orders: Mapping[int, PictureOrder], store: ObjectStore) -> dict[int, FrameRecord]:
+def list_outputs(orders: Mapping[int, PictureOrder], store: ObjectStore) -> frozenset[str] | None:
+    """List the files and records of frames that exist; None for few frames, which are asked for one by one.
+
+    The keys of a job have a common prefix, so for many frames two listings are enough.
+    """
+    if len(orders) <= MAX_CONCURRENCY:
+        return None
+    prefix = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
+    return frozenset(list_all(store, (prefix, f"{RECORDS}{prefix}")))
+
+
+def find_all_finished(
+    orders: Mapping[int, PictureOrder], store: ObjectStore, *, listed: frozenset[str] | None = None
+) -> dict[int, FrameRecord]:
     """Return the records of those frames whose files are in place, by frame number and in the same order.
 
-    The keys of a job have a common prefix, so for many frames two listings tell which files exist, and only records
-    have to be read.
+    Parameters
+    ----------
+    listed
+        What `list_outputs` returned of them; only records have to be read then.
     """
     find = find_finished
-    if len(orders) > MAX_CONCURRENCY:
+    if listed is not None:
         find = _recorded
-        prefix = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
-        existing = set(list_all(store, (prefix, f"{_RECORDS}{prefix}")))
         wanted = {frame: {*order.keys, *map(record_key, order.keys)} for frame, order in orders.items()}
-        orders = {frame: order for frame, order in orders.items() if wanted[frame] <= existing}
+        orders = {frame: order for frame, order in orders.items() if wanted[frame] <= listed}
     found = zip(orders, map_concurrently(partial(find, store=store), orders.values()), strict=True)
     return {frame: record for frame, record in found if record is not None}
 
@@ -243,12 +267,8 @@ def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
 
 def discard(orders: Iterable[PictureOrder], store: ObjectStore) -> None:
     """Mark frames as not in place. Their files stay until others replace them."""
-    delete_all(store, (record_key(key) for order in orders for key in order.keys))
-
-
-def record_key(key: str) -> str:
-    """Key of the record of a file."""
-    return f"{_RECORDS}{key}.json"
+    files = ((key, order.owner) for order in orders for key in order.keys)
+    deque(map_concurrently(lambda file: claim(*file, store), files), maxlen=0)
 
 
 def preview_key(key: str) -> str:

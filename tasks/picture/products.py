@@ -16,10 +16,11 @@ from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
 from tasks.identity import canonical
 from tasks.picture.contact_sheet import Cell, jpeg_of, select_frames, sheet, shrink_jpeg
-from tasks.picture.frame_output import PREVIEW_PX, record_key
+from tasks.picture.frame_output import PREVIEW_PX
 from tasks.picture.frame_reading import FrameFiles, read_display, read_linear
 from tasks.picture.inspection import Fault, Figures, Finding, figures, findings
 from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode
+from tasks.picture.output_records import claim, record_key, refuse_to_replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.picture.frame_output import Encoding
     from tasks.picture.movie import DisplayImage
+    from tasks.picture.output_records import OutputOwner
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -51,11 +53,14 @@ class Footage:
         In order.
     encoding
         How linear colours become what a screen shows.
+    owner
+        Whose products are made of them: files of others aren't replaced.
     """
 
     title: str
     frames: tuple[FrameFiles, ...]
     encoding: Encoding
+    owner: OutputOwner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +93,28 @@ def make_movie(
     ------
     MovieFailed
         When a frame is missing, damaged or of another size, or the encoder fails.
+    OutputTaken
+        When the file is another job's.
     StoreError
         When the store fails.
     """
     _require_all(footage)
-    key = f"{footage.title}{RECIPES[codec].suffix}"
+    key = movie_key(footage.title, codec)
     order = _order(footage, codec=codec, fps=str(fps), recipe=canonical(RECIPES[codec]))
     if reuse and _is_up_to_date(key, order, store):
         return Product(key=key, reused=True)
+    refuse_to_replace([key], footage.owner, store)
     with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
         path = Path(folder) / f"movie{RECIPES[codec].suffix}"
         encode(_pictures(footage, store, deep=RECIPES[codec].deep, on_read=on_read), path, codec=codec, fps=fps)
-        _write(key, path.read_bytes(), order, store)
+        _write(key, path.read_bytes(), order, store, footage.owner)
     return Product(key=key)
 
 
 def make_sheet(
     footage: Footage, flagged: Mapping[int, str], facts: str, store: ObjectStore, *, reuse: bool = True
 ) -> Product:
-    """Make a contact sheet. Missing and damaged frames are left out. Raises `StoreError`.
+    """Make a contact sheet. Missing and damaged frames are left out. Raises `OutputTaken` and `StoreError`.
 
     Parameters
     ----------
@@ -117,17 +125,28 @@ def make_sheet(
     reuse
         As in `make_movie`.
     """
-    key = f"{footage.title}{SHEET}"
+    key = sheet_key(footage.title)
     order = _order(footage, flagged={str(frame): flag for frame, flag in flagged.items()}, facts=facts)
     if reuse and _is_up_to_date(key, order, store):
         return Product(key=key, reused=True)
+    refuse_to_replace([key], footage.owner, store)
     files = {frame.frame: frame for frame in footage.frames}
     read = partial(_cell, store=store, encoding=footage.encoding, flagged=flagged)
     cells = [cell for cell in read_ahead(read, [files[frame] for frame in select_frames(list(files), flagged)]) if cell]
     if not cells:
         raise MissingObject(reason="No frame of the job can be read.", remedy="Render it.", url=store.url, key=key)
-    _write(key, sheet(cells, title=footage.title, facts=facts), order, store)
+    _write(key, sheet(cells, title=footage.title, facts=facts), order, store, footage.owner)
     return Product(key=key)
+
+
+def movie_key(title: str, codec: Codec) -> str:
+    """Key of a job's movie."""
+    return f"{title}{RECIPES[codec].suffix}"
+
+
+def sheet_key(title: str) -> str:
+    """Key of a job's contact sheet."""
+    return f"{title}{SHEET}"
 
 
 def movie_in_store(footage: Footage, codec: Codec, fps: Fraction, store_url: str) -> Product:
@@ -147,7 +166,7 @@ def preview_of(files: FrameFiles, store: ObjectStore, encoding: Encoding) -> byt
 
 def sheet_preview(title: str, store: ObjectStore) -> bytes:
     """Make a small JPEG of a job's contact sheet."""
-    return shrink_jpeg(store.read(f"{title}{SHEET}"), max_px=SHEET_PREVIEW_PX)
+    return shrink_jpeg(store.read(sheet_key(title)), max_px=SHEET_PREVIEW_PX)
 
 
 def inspect(
@@ -230,7 +249,7 @@ def _order(footage: Footage, **settings: object) -> str:
     """Return the digest of all a product is made of; empty where a file's digest isn't known."""
     if not all(digest for frame in footage.frames for _, digest in frame.files):
         return ""
-    document = canonical(footage, exclude=("title",)) | settings
+    document = canonical(footage, exclude=("title", "owner")) | settings
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -241,8 +260,10 @@ def _is_up_to_date(key: str, order: str, store: ObjectStore) -> bool:
         return False
 
 
-def _write(key: str, data: bytes, order: str, store: ObjectStore) -> None:
-    store.delete(record_key(key))
+def _write(key: str, data: bytes, order: str, store: ObjectStore, owner: OutputOwner | None) -> None:
+    claim(key, owner, store)
     store.write(key, data)
-    record = {"order": order, "sha256": hashlib.sha256(data).hexdigest()}
+    record: dict[str, object] = {"order": order, "sha256": hashlib.sha256(data).hexdigest()}
+    if owner is not None:
+        record["owner"] = owner.document()
     store.write(record_key(key), json.dumps(record).encode())

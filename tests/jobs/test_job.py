@@ -90,6 +90,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("movie", "h264,mpeg1", "'h264', 'hevc', 'av1' or 'prores'"),
     ("fps", "0", "Write frames a second such as"),
     ("contact_sheet", "perhaps", "valid boolean"),
+    ("overwrite", "perhaps", "valid boolean"),
     ("checks", "maybe", "'warn', 'rerender' or 'no'"),
     ("notify", 5, "valid list"),
 ]
@@ -235,6 +236,7 @@ OTHER_WAY: dict[str, Any] = {
     "travel": "no",
     "priority": 51, "min_nodes": 1, "max_nodes": 3, "groups": "gpu,night", "local": False, "attempts": 4,
     "unit_timeout_s": 9, "movie": "h264,prores", "fps": "25", "contact_sheet": True, "checks": "no", "notify": "studio",
+    "overwrite": True,
 }  # fmt: skip
 
 

@@ -6,15 +6,16 @@ import json
 from dataclasses import replace
 from functools import partial
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from frontburner.jobs.job import JobRefused
 from frontburner.jobs.missing import missing_work
 from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.limits import Reached
 from tasks.node.unit_ledger import UnitLedger
-from tasks.picture.frame_output import record_key
+from tasks.picture.output_records import claim, record_key
 from tasks.spec import UnitSpec
 from tests.node.test_unit_ledger import tile
 from tests.run.test_limit_tracking import layout_of
@@ -50,7 +51,7 @@ def render(store: ObjectStore, numbers: Iterable[int]) -> None:
 def test_what_is_in_place_is_not_wanted_and_what_is_rendered_is_known(store: ObjectStore) -> None:
     put_in_place(store, range(1, 31))
     store.delete(LAYOUT.orders[7].keys[0])
-    store.delete(record_key(LAYOUT.orders[8].keys[1]))
+    claim(LAYOUT.orders[8].keys[1], LAYOUT.orders[8].owner, store)  # its write was interrupted
     store.write(record_key(LAYOUT.orders[9].keys[1]), b"{")
     put_in_place(store, [10], layout_of(FRAMES, samples=32, size="24x16", formats=["exr", "png"]))
     render(store, (8, 35))
@@ -102,7 +103,7 @@ def test_other_jobs_in_the_store_cost_a_resume_nothing(tmp_path: Path) -> None:
     assert store.calls["keys"] == 2 * 60
 
 
-@pytest.mark.parametrize("waits", ["read", "delete"])
+@pytest.mark.parametrize("waits", ["read", "write"])
 def test_calls_do_not_wait_for_one_another(waits: str, tmp_path: Path) -> None:
     inner = open_store(str(tmp_path))
     put_in_place(inner, range(1, FRAMES + 1))
@@ -116,3 +117,52 @@ def test_calls_do_not_wait_for_one_another(waits: str, tmp_path: Path) -> None:
     look = partial(missing_work, LAYOUT, store)
     found = look() if waits == "read" else look(again=f"1-{FRAMES}")
     assert len(found.in_place) + len(found.wanted) == FRAMES
+
+
+def of_scene(scene: str, **fields: Any) -> Layout:
+    layout = layout_of(FRAMES, scene=scene, size="24x16", formats=["exr", "png"], **fields)
+    frames = {number: replace(frame, scene_digest=f"{scene} {fields}") for number, frame in layout.frames.items()}
+    orders = {number: replace(order, frame=frames[number]) for number, order in layout.orders.items()}
+    return replace(layout, frames=frames, orders=orders)
+
+
+def write_all(store: ObjectStore, numbers: Iterable[int], layout: Layout) -> None:
+    put_in_place(store, numbers, layout)
+    for number in numbers:
+        order = layout.orders[number]
+        assert order.owner is not None
+        for key in order.keys:
+            record = json.loads(store.read(record_key(key))) | {"owner": order.owner.document()}
+            store.write(record_key(key), json.dumps(record).encode())
+
+
+def test_a_job_that_would_replace_another_one_s_pictures_is_refused(store: ObjectStore) -> None:
+    first, second = of_scene("/a/shot.json"), of_scene("/b/shot.json")
+    write_all(store, range(1, 5), first)
+    with pytest.raises(
+        JobRefused, match=r"shot\.0001\.exr was written by the job shot-\w+, of /a/shot\.json"
+    ) as refused:
+        missing_work(second, store)
+    assert "(and 7 more)" in str(refused.value)
+    assert "--overwrite" in str(refused.value)
+    assert len(missing_work(first, store).in_place) == 4
+    assert len(missing_work(second, store, only="5-40").wanted) == 36, "of these frames nothing is there"
+    assert len(missing_work(of_scene("/b/shot.json", overwrite=True), store).wanted) == FRAMES
+
+
+def test_the_same_scene_is_rendered_again_whatever_changed(store: ObjectStore) -> None:
+    write_all(store, range(1, 5), of_scene("/a/shot.json"))
+    better = of_scene("/a/shot.json", samples=128)
+    assert len(missing_work(better, store).wanted) == FRAMES
+    assert len(missing_work(of_scene("/a/shot.json"), store, again="1-4").wanted) == FRAMES
+    missing_work(of_scene("/a/shot.json"), store)
+    with pytest.raises(JobRefused, match="which shows another view of the same scene"):
+        missing_work(of_scene("/a/shot.json", parameters="view=B"), store)
+
+
+def test_equal_pictures_are_in_place_whoever_made_them(store: ObjectStore) -> None:
+    first = of_scene("/a/shot.json")
+    write_all(store, range(1, FRAMES + 1), first)
+    owner = of_scene("/b/shot.json").orders[1].owner
+    moved = replace(first, orders={number: replace(order, owner=owner) for number, order in first.orders.items()})
+    assert len(missing_work(moved, store).in_place) == FRAMES

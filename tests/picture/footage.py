@@ -10,8 +10,9 @@ import numpy as np
 
 from storage.images import encode_exr, encode_png
 from storage.view import View
-from tasks.picture.frame_output import Encoding, record_key
+from tasks.picture.frame_output import Encoding
 from tasks.picture.frame_reading import FrameFiles
+from tasks.picture.output_records import record_key
 from tasks.picture.products import Footage
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from tasks.picture.frame_output import (
     early_preview,
     find_finished,
     finish,
-    record_key,
 )
 from tasks.picture.noise import gather
 from tasks.picture.noise import noise as noise_of
+from tasks.picture.output_records import record_key
 from tasks.picture.stitch import stitch
 from tasks.spec import Region, Tile
 from tests.picture.tiles import cropped, frame_of, noise, passes_of, tile_of
