@@ -275,7 +275,9 @@ class JobRun:
         )
 
     def _query(self) -> SceneQuery:
-        return SceneQuery(renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job))
+        return SceneQuery(
+            renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job), camera=self.job.camera
+        )
 
     def _scene_transfer(self) -> SceneTransfer:
         return SceneTransfer(

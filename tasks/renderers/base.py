@@ -7,7 +7,7 @@ before the renderer reads it, both when it inspects and when it renders.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -51,6 +51,15 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CameraInfo:
+    """What one of a scene's cameras asks for by itself: size, samples, and what is rendered differently."""
+
+    size: Size
+    samples: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneInfo:
     """What a scene contains for one frame.
 
@@ -64,6 +73,9 @@ class SceneInfo:
         The scene's own, used where the job names none.
     cameras
         Names of its cameras, the default one first.
+    camera_infos
+        What each of them asks for, if cameras have sizes of their own; ``size``, ``samples`` and ``notes`` are those
+        of the first.
     frames
         Frames it was made for, such as 1-48; empty if it doesn't say.
     noise
@@ -83,6 +95,19 @@ class SceneInfo:
     noise: float | None = None
     whole_frames_because: str = ""
     notes: tuple[str, ...] = ()
+    camera_infos: tuple[CameraInfo, ...] = ()
+
+    def seen_by(self, camera: str | None) -> SceneInfo:
+        """Return what the scene contains for one of its cameras, by name or number; None is the first."""
+        if not camera or not self.camera_infos:
+            return self
+        numbers = {str(number): number for number in range(len(self.cameras))}
+        number = (numbers | {name: number for number, name in enumerate(self.cameras)}).get(camera)
+        if number is None:
+            return self  # the job is refused for it
+        info, first = self.camera_infos[number], self.camera_infos[0]
+        common = tuple(note for note in self.notes if note not in first.notes)
+        return replace(self, size=info.size, samples=info.samples, notes=(*info.notes, *common))
 
 
 class Session(Protocol):

@@ -27,11 +27,12 @@ class FrameScene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneQuery:
-    """Frames whose scenes are to be read, and the renderer's build that reads them."""
+    """Frames whose scenes are to be read, the renderer's build that reads them, and the camera that is asked for."""
 
     renderer: str
     build: str
     frames: tuple[FrameScene, ...]
+    camera: str = ""
 
     def first(self) -> SceneQuery:
         """Return the query for the first frame alone."""
@@ -63,6 +64,6 @@ def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
     return {
         scene.frame: adapter.inspect(
             Path(scene.path), build=query.build, frame=scene.frame, parameters=scene.parameters
-        )
+        ).seen_by(query.camera)
         for scene in query.frames
     }

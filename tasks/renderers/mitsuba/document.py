@@ -1,10 +1,11 @@
-"""A scene file as Mitsuba parses it for one frame, before it is built: its cameras, size and samples.
+"""A scene file as Mitsuba parses it for one frame, before it is built.
 
 Every problem with the file is raised as a `SceneError`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import mitsuba as mi
 
 from tasks.errors import SceneError
+from tasks.renderers.errors import files_missing
+from tasks.renderers.mitsuba.names import ParserCopies, names_in
 from tasks.renderers.sent_scenes import is_sent, local_path
-from tasks.spec import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_DEFAULT_SIZE = (768, 576)
-_DEFAULT_SAMPLES = 4
-_READ_BY_PARSER = re.compile(r"<(include|spectrum)\b[^>]*\bfilename\s*=\s*[\"'](/[^\"']+)[\"']")
+    from tasks.renderers.mitsuba.names import Name
+
+_MITSUBA = Path(mi.__file__).parent
 _CAMERA_PARTS = ("Sensor", "Film", "Sampler", "ReconstructionFilter")
 
 
@@ -36,15 +38,35 @@ class Document:
         The scene file.
     state
         Mitsuba's parser state, with references resolved.
+    read_by_parser
+        The files that the parser has read: includes and spectra.
+    search
+        Folders in which Mitsuba looks for all other files, the first one first.
     """
 
     path: Path
     state: Any
+    read_by_parser: tuple[Path, ...]
+    search: tuple[Path, ...]
+
+    def resolve(self, name: str) -> Path:
+        """Return the file that a name leads to, whether or not it exists."""
+        search_in(self.search)
+        found = Path(str(mi.file_resolver().resolve(local_path(name, scene=self.path))))  # type: ignore[operator]
+        return Path(os.path.normpath(self.path.parent / found))
 
     @cached_property
     def cameras(self) -> tuple[int, ...]:
-        """Nodes of the scene's cameras."""
-        return tuple(i for i in self.children(0) if self.kind(i) == "Sensor")
+        """Nodes of the scene's cameras, also of those that are part of a shape."""
+        parts = (child if self.kind(child) == "Sensor" else self._measuring(child) for child in self.children(0))
+        return tuple(node for node in parts if node is not None)
+
+    def parts_of_shapes_before(self, camera: int) -> int:
+        """Return the number of cameras before this one that are part of a shape, and stay there."""
+        return len(set(self.cameras[: self.cameras.index(camera)]) - set(self.children(0)))
+
+    def _measuring(self, node: int) -> int | None:
+        return self.part(node, "Sensor") if self.kind(node) == "Shape" else None
 
     @property
     def camera_names(self) -> tuple[str, ...]:
@@ -62,17 +84,9 @@ class Document:
             return self.cameras[int(name)]
         raise self.refuse(f"has no camera {name!r}", f"Choose one of {', '.join(names)}.")
 
-    def size(self, camera: int) -> Size:
-        """Return the size the scene asks for."""
-        film = self.part(camera, "Film")
-        width, height = (
-            self._number(film, key, default) for key, default in zip(("width", "height"), _DEFAULT_SIZE, strict=True)
-        )
-        return Size(width=width, height=height)
-
-    def samples(self, camera: int) -> int:
-        """Return the samples a pixel that the scene asks for."""
-        return self._number(self.part(camera, "Sampler"), "sample_count", _DEFAULT_SAMPLES)
+    def value(self, node: int, key: str, default: object) -> Any:  # noqa: ANN401 - Mitsuba properties
+        """Return a property of a node, or the default if it has none."""
+        return self.state.nodes[node].props.get(key, default)
 
     def plugin(self, node: int | None) -> str:
         """Return the name of a node's plugin; empty for none."""
@@ -101,6 +115,8 @@ class Document:
         """Whether everything except plain cameras (with film, filter and sampler) equals another document's."""
         ours, theirs = self._camera_nodes, other._camera_nodes
         nodes, others = self.state.nodes, other.state.nodes
+        if not set(self.cameras) <= set(self.children(0)):
+            return False
         if self.path != other.path or ours != theirs or len(nodes) != len(others):
             return False
         if any(self.kind(i) not in _CAMERA_PARTS or other.kind(i) not in _CAMERA_PARTS for i in ours):
@@ -118,11 +134,6 @@ class Document:
     def refuse(self, what: str, remedy: str) -> SceneError:
         """Return an error about this scene."""
         return SceneError(reason=f"The scene {self.path.name} {what}.", remedy=remedy, scene=str(self.path))
-
-    def _number(self, node: int | None, key: str, default: int) -> int:
-        if node is None or key not in self.state.nodes[node].props:
-            return default
-        return int(self.state.nodes[node].props[key])
 
 
 def is_reference(props: Any, key: str) -> bool:  # noqa: ANN401 - Mitsuba properties
@@ -145,13 +156,11 @@ def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) ->
             remedy="Check the path, also on the nodes.",
             scene=str(path),
         )
-    _set_search_path(path.parent)
-    _check_names([path])
     given = dict(parameters)
     try:
         return _parse(path, {"frame": str(frame), **given})
     except RuntimeError as error:
-        unused = set(re.findall(r"^\s*- \$(\w+)=", str(error), re.MULTILINE))
+        unused = _unused(error)
         if not unused or unused - {"frame"}:
             raise _unreadable(path, error, unused & set(given)) from error
     return _parse(path, given)
@@ -162,25 +171,35 @@ def _parse(path: Path, parameters: dict[str, str]) -> Document:
     # Mitsuba merges meshes in the order of their addresses: the order of lamps, and with it the noise of a seed, would
     # differ from process to process.
     config.merge_meshes = False
-    state = mi.parser.parse_file(config, str(path), **parameters)
-    _check_names([path, *(Path(str(file)) for file in state.files)])
-    mi.parser.transform_all(config, state)
+    search = [path.parent, _MITSUBA]
+    names = names_in(path, parameters, search)
+    search_in(search)
+    try:
+        with ParserCopies(path, names) as copies:
+            state = mi.parser.parse_file(config, str(copies.of(path)), **parameters)
+            state.files = [str(copies.original(Path(str(file)))) for file in state.files]
+            found = tuple(Path(str(folder)) for folder in mi.file_resolver())  # type: ignore[operator]
+        mi.parser.transform_all(config, state)
+    except RuntimeError as error:
+        if not _unused(error):
+            _check_names(path, names)
+        raise
     _localise_names(state, path)
-    return Document(path=path, state=state)
+    read = dict.fromkeys(name.path for name in names if name.path is not None and name.tag != "path")
+    return Document(path=path, state=state, read_by_parser=tuple(read), search=found)
 
 
-def _check_names(files: list[Path]) -> None:
-    """Raise `SceneError` for absolute names in a sent scene that Mitsuba's parser opens by itself."""
-    if not is_sent(files[0]):
-        return
-    for file in files:
-        found = _READ_BY_PARSER.search(file.read_text(errors="replace"))
-        if found:
-            raise SceneError(
-                reason=f"The scene can't be sent: {file.name} names {found[2]} in <{found[1]}>, an absolute path.",
-                remedy="Name that file relative to the scene.",
-                scene=str(files[0]),
-            )
+def _unused(error: RuntimeError) -> set[str]:
+    """Return the parameters that the parser says the scene doesn't use."""
+    return set(re.findall(r"^\s*- \$(\w+)=", str(error), re.MULTILINE))
+
+
+def _check_names(path: Path, names: Sequence[Name]) -> None:
+    """Raise `SceneError` if a file or folder wasn't found. In a sent scene, an empty folder stands for any."""
+    missing = [name for name in names if name.path is None and "$" not in name.value]
+    gone = [f"{name.value} (named in {name.text.name})" for name in missing if name.tag != "path" or not is_sent(path)]
+    if gone:
+        raise files_missing(path, gone, "Put them in place, or correct the names.")
 
 
 def _localise_names(state: Any, scene: Path) -> None:  # noqa: ANN401 - Mitsuba's parser state
@@ -193,12 +212,12 @@ def _localise_names(state: Any, scene: Path) -> None:  # noqa: ANN401 - Mitsuba'
                 node.props[key] = local_path(node.props[key], scene=scene)
 
 
-def _set_search_path(folder: Path) -> None:
-    """Resolve relative names from the scene's folder, never from the working folder."""
+def search_in(folders: Sequence[Path]) -> None:
+    """Have Mitsuba search relative names in these folders, never in the working folder."""
     resolver = mi.file_resolver()  # type: ignore[operator]
     resolver.clear()
-    resolver.append(str(folder))
-    resolver.append(str(Path(mi.__file__).parent))
+    for folder in folders:
+        resolver.append(str(folder))
 
 
 def variant() -> str:
@@ -220,5 +239,8 @@ def _unreadable(path: Path, error: Exception, unknown: set[str]) -> SceneError:
         return SceneError(reason=reason, remedy=remedy, scene=str(path))
     reason = f"The scene {path.name} can't be read: {message_of(error)}."
     undefined = re.search(r"undefined parameter: \$(\w+)", str(error))
-    remedy = f"Give {undefined[1]} a value in the job or a <default>." if undefined else "Correct the file."
+    remedy = "Correct the file."
+    if undefined:
+        name = undefined[1]
+        remedy = f'Give it a value (--parameters {name}=16, for example), or a <default name="{name}" value="…"/>.'
     return SceneError(reason=reason, remedy=remedy, scene=str(path))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import drjit as dr
 import numpy as np
 
-from tasks.content_digests import scene_digest
 from tasks.renderers.errors import scene_changed
+from tasks.renderers.mitsuba.cameras import camera
 from tasks.renderers.mitsuba.document import parse, variant
+from tasks.renderers.mitsuba.files import dependencies
 from tasks.renderers.mitsuba.grid import stream_keys
-from tasks.renderers.mitsuba.inspection import dependencies, whole_frames_because
+from tasks.renderers.mitsuba.inspection import content_digest, whole_frames_because
 from tasks.renderers.mitsuba.stage import build
 from tasks.spec import Pixels
 
 if TYPE_CHECKING:
+    from tasks.renderers.mitsuba.cameras import Camera
     from tasks.renderers.mitsuba.document import Document
     from tasks.renderers.mitsuba.stage import Stage
     from tasks.spec import FrameSpec, UnitSpec
@@ -49,6 +52,7 @@ class MitsubaSession:
         self._document: Document | None = None
         self._files: tuple[Path, ...] = ()
         self._stage: Stage | None = None
+        self._camera: Camera | None = None
         self._renderer: _UnitRenderer | None = None
         dr.set_thread_count(threads)
 
@@ -57,7 +61,9 @@ class MitsubaSession:
         began_s = time.perf_counter()
         renderer = self._renderer_for(unit.frame)
         self.load_s = time.perf_counter() - began_s
-        return renderer.render(unit)
+        pixels = renderer.render(unit)
+        assert self._camera is not None, "set with the renderer"
+        return replace(pixels, sums=self._camera.developed(pixels.sums, unit.samples.count))
 
     def _renderer_for(self, frame: FrameSpec) -> _UnitRenderer:
         """Return the renderer of this frame's units."""
@@ -67,11 +73,12 @@ class MitsubaSession:
         if self._renderer is None or key != self._renderer_key:
             # If the rest fails, no half-moved scene is left.
             previous, self._renderer = self._renderer, None
-            camera = document.camera(frame.camera)
+            node = document.camera(frame.camera)
+            self._camera = camera(document, node)
             if self._stage is None:
-                self._stage = build(document, camera, frame.size)
+                self._stage = build(document, node, frame.size)
             else:
-                self._stage = self._stage.moved(document, camera, frame.size)
+                self._stage = self._stage.moved(document, node, frame.size)
             self._renderer, self._renderer_key = _unit_renderer(self._stage, frame, previous), key
         return self._renderer
 
@@ -86,7 +93,7 @@ class MitsubaSession:
     def _verify(self, document: Document, frame: FrameSpec) -> None:
         """Raise `SceneError` if the scene's content isn't that of the frame's digest."""
         try:
-            same = scene_digest(document.path, self._files) == frame.scene_digest
+            same = content_digest(document, self._files) == frame.scene_digest
         except FileNotFoundError:
             same = False
         if not same:

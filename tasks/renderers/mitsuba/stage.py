@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
-from tasks.renderers.mitsuba.document import is_reference, message_of, variant
+from tasks.renderers.mitsuba.building import build_node, instantiate
+from tasks.renderers.mitsuba.document import is_reference, variant
 from tasks.renderers.mitsuba.grid import BLOCK_PX
 from tasks.spec import Aov
 
@@ -45,7 +46,7 @@ class Stage:
         """Return the stage for another frame, rebuilding only cameras if nothing else changed."""
         if not self.document.differs_in_cameras_alone(document):
             return build(document, camera, size)
-        cameras = _instantiate(document, _prepared(document, camera, size, keep={"Sensor"}))
+        cameras = instantiate(document, _prepared(document, camera, size, keep={"Sensor"}))
         return Stage(
             document=document,
             scene=self.scene,
@@ -64,11 +65,11 @@ def build(document: Document, camera: int, size: Size) -> Stage:
         When Mitsuba can't build it.
     """
     state = _prepared(document, camera, size, keep=None)
-    scene = _instantiate(document, state)
+    scene = instantiate(document, state)
     return Stage(
         document=document,
         scene=scene,
-        sensor=scene.sensors()[0],
+        sensor=scene.sensors()[document.parts_of_shapes_before(camera)],
         integrator=build_integrator(document),
         rfilter=_filter(document, camera),
     )
@@ -79,15 +80,13 @@ def build_integrator(document: Document) -> Any:  # noqa: ANN401 - a Mitsuba obj
     node = document.part(0, "Integrator")
     if node is None:
         return mi.load_dict({"type": "path", "block_size": BLOCK_PX})
-    state = mi.parser.ParserState(document.state)
-    _drop(state, lambda child: child != node)
-    integrator = _instantiate(document, state).integrator()
+    integrator = build_node(document, node)
     if not isinstance(integrator, mi.SamplingIntegrator) or not variant().startswith("scalar"):
         return integrator
     state = mi.parser.ParserState(document.state)
-    _drop(state, lambda child: child != node)
     state.nodes[node].props["block_size"] = BLOCK_PX
-    return _instantiate(document, state).integrator()
+    state.nodes[0] = state.nodes[node]
+    return instantiate(document, state)
 
 
 def _prepared(document: Document, camera: int, size: Size, *, keep: set[str] | None) -> Any:  # noqa: ANN401
@@ -129,17 +128,7 @@ def _film(size: Size) -> Any:  # noqa: ANN401
 
 def _filter(document: Document, camera: int) -> Any:  # noqa: ANN401
     node = document.part(document.part(camera, "Film"), "ReconstructionFilter")
-    if node is None:
-        return mi.load_dict({"type": _DEFAULT_FILTER})
-    props = document.state.nodes[node].props
-    return mi.load_dict({"type": props.plugin_name(), **{key: props[key] for key in props.keys()}})  # noqa: SIM118
-
-
-def _instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401
-    try:
-        return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
-    except RuntimeError as error:
-        raise document.refuse(f"can't be built: {message_of(error)}", "Correct the scene.") from error
+    return mi.load_dict({"type": _DEFAULT_FILTER}) if node is None else build_node(document, node)
 
 
 def integrator_for(integrator: Any, aovs: tuple[Aov, ...]) -> Any:  # noqa: ANN401 - Mitsuba objects

@@ -1,0 +1,60 @@
+"""Has Mitsuba build the objects of a parsed scene."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import drjit as dr
+import mitsuba as mi
+
+from tasks.renderers.mitsuba.document import message_of, search_in, variant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.errors import SceneError
+    from tasks.renderers.mitsuba.document import Document
+
+_VARIANTS = {"polarized mode": "spectral_polarized", "polarized variant": "spectral_polarized", "spectral": "spectral"}
+"""What Mitsuba says of a plugin that this variant can't build, and the variants that can."""
+
+
+def build_node(document: Document, node: int) -> Any:  # noqa: ANN401 - a Mitsuba object
+    """Build one object without the rest of the scene. Raises `SceneError` when Mitsuba can't."""
+    state = mi.parser.ParserState(document.state)
+    state.nodes[0] = state.nodes[node]
+    return instantiate(document, state)
+
+
+def instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401 - Mitsuba objects
+    """Build a scene from nodes of a document. Raises `SceneError` when Mitsuba can't."""
+    search_in(document.search)
+    with _threads_that_read_exr():
+        try:
+            return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
+        except RuntimeError as error:
+            raise _refusal(document, error) from error
+
+
+@contextmanager
+def _threads_that_read_exr() -> Iterator[None]:
+    """Have at least two threads: OpenEXR waits for the others in Mitsuba's pool, and for ever if there are none."""
+    threads = dr.thread_count()
+    if threads < 2:
+        dr.set_thread_count(2)
+    try:
+        yield
+    finally:
+        dr.set_thread_count(threads)
+
+
+def _refusal(document: Document, error: RuntimeError) -> SceneError:
+    message = message_of(error)
+    needed = next((name for said, name in _VARIANTS.items() if said in message), None)
+    if needed is None:
+        return document.refuse(f"can't be built: {message}", "Correct the scene.")
+    return document.refuse(
+        f"needs Mitsuba's variant scalar_{needed} or llvm_ad_{needed}: {message}",
+        "Frontburner has llvm_ad_rgb and scalar_rgb: replace that plugin, or render this scene with Mitsuba itself.",
+    )

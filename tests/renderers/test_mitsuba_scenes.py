@@ -1,0 +1,246 @@
+"""Mitsuba scenes as strangers make them: the files they use, what their cameras ask for, and Mitsuba's own picture."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tasks.errors import SceneError
+from tasks.renderers.sent_scenes import in_tree, tree_name
+from tasks.spec import Size
+from tests.renderers import stock
+from tests.renderers.conftest import Bench, inspect, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+VIEW = '<transform name="to_world"><lookat origin="0,0,4" target="0,0,0" up="0,1,0"/></transform>'
+PATH = '<integrator type="path"/>'
+BOX = '<rfilter type="box"/>'
+
+
+@pytest.fixture
+def scalar(benches: Callable[[str], Bench]) -> Bench:
+    return benches("scalar")
+
+
+def film(pixel_format: str = "rgba", width: int = 16, height: int = 12, more: str = "") -> str:
+    return (
+        f'<film type="hdrfilm"><integer name="width" value="{width}"/><integer name="height" value="{height}"/>'
+        f'<string name="pixel_format" value="{pixel_format}"/>{BOX}{more}</film>'
+    )
+
+
+def sensor(inside: str = "", name: str = "") -> str:
+    return f'<sensor type="perspective" id="{name or "view"}">{VIEW}{inside or film()}</sensor>'
+
+
+def sampler(kind: str, samples: int) -> str:
+    return f'<sampler type="{kind}"><integer name="sample_count" value="{samples}"/></sampler>'
+
+
+def glowing(texture: str, at: str = "") -> str:
+    """A rectangle that fills the view with a texture's light: a picture without noise."""
+    place = f'<transform name="to_world"><scale value="4"/>{at}</transform>'
+    return f'<shape type="rectangle">{place}<emitter type="area">{texture}</emitter></shape>'
+
+
+def bitmap(name: str) -> str:
+    return f'<texture type="bitmap" name="radiance"><string name="filename" value="{name}"/></texture>'
+
+
+def write(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'<scene version="3.0.0">{body}</scene>')
+    return path
+
+
+def write_picture(path: Path, colour: tuple[float, float, float]) -> None:
+    from storage.image_files import write_image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = path.suffix.lstrip(".")
+    pixels = np.full((4, 4, 3), colour, np.float32)
+    if kind == "png":
+        pixels = (pixels * 255).astype(np.uint8)
+    formats, channels = ("uint8",) if kind == "png" else ("float",), ("R", "G", "B") if kind == "exr" else ()
+    path.write_bytes(write_image(kind, pixels, formats=formats, channels=channels, attributes={}))
+
+
+def files_of(bench: Bench, folder: Path) -> set[str]:
+    return {str(Path(file).relative_to(folder)) for file in inspect(bench.process, bench.frame).files}
+
+
+def stocks(bench: Bench, samples: int = 4) -> npt.NDArray[np.float32]:
+    pictures = bench.process.call(stock.renders, bench.frame.scene, samples, (0,), dict(bench.frame.parameters))
+    return pictures.reshape(pictures.shape[1:])
+
+
+def assert_stocks_picture(bench: Bench) -> None:
+    """Hold a picture without noise against Mitsuba's own."""
+    np.testing.assert_allclose(bench.means()[..., :3], stocks(bench), rtol=1e-5, atol=1e-6)
+
+
+def sent(scene: Path, files: set[str], folder: Path, tmp_path: Path) -> Path:
+    """Send a scene's files to another machine, and take the folder away; returns the scene's copy."""
+    tree = tmp_path / "far" / tree_name("0" * 64)
+    for name in files:
+        target = in_tree(tree, str(folder / name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / name, target)
+    folder.rename(tmp_path / "gone")
+    return in_tree(tree, str(scene))
+
+
+def test_folders_to_search_includes_and_spectra_are_found_as_mitsuba_finds_them(scalar: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "shot"
+    write(folder / "defaults.xml", '<default name="lib" value="lib"/><path value="unused"/>')
+    write(folder / "sub" / "things.xml", '<include filename="deep/more.xml"/>' + glowing(bitmap("t.png")))
+    lamp = '<emitter type="constant"><spectrum name="radiance" filename="white.spd"/></emitter>'
+    write(folder / "sub" / "deep" / "more.xml", lamp)
+    write_picture(folder / "lib" / "t.png", (1, 0.5, 0))
+    write_picture(folder / "t.png", (0, 0, 1))
+    write_picture(folder / "lib" / "not used.png", (0, 0, 1))
+    (folder / "sub" / "white.spd").write_text("400 1\n700 1\n")
+    (folder / "rgb").write_text("not a file of the scene, though its name is a word in it")
+    (folder / "sub" / "unused").mkdir()
+    (folder / "unused").mkdir()
+    scene = write(
+        folder / "s.xml",
+        f'<include filename="defaults.xml"/><path value="$lib"/><include filename="sub/things.xml"/>{PATH}{sensor()}',
+    )
+    bench = scalar.with_(scene, size=Size(width=16, height=12))
+    files = {"s.xml", "defaults.xml", "sub/things.xml", "sub/deep/more.xml", "sub/white.spd", "lib/t.png"}
+    assert files_of(bench, folder) == files
+    assert_stocks_picture(bench)
+    first = bench.means()
+    far = bench.with_(sent(scene, files, folder, tmp_path))
+    assert far.frame.scene_digest == bench.frame.scene_digest
+    np.testing.assert_array_equal(far.means(), first)
+
+
+def test_a_sent_scene_finds_what_it_names_absolutely(scalar: Bench, tmp_path: Path) -> None:
+    folder, library = tmp_path / "shot", tmp_path / "shot" / "library of ümlauts #1"
+    write_picture(library / "t.png", (0.2, 0.5, 0))
+    write(library / "things.xml", glowing(bitmap("t.png")) + f'<include filename="{folder}/lamp.xml"/>')
+    lamp = f'<emitter type="constant"><spectrum name="radiance" filename="{library}/white.spd"/></emitter>'
+    write(folder / "lamp.xml", lamp)
+    (library / "white.spd").write_text("400 1\n700 1\n")
+    scene = write(folder / "s.xml", f'<path value="{library}"/><include filename="{library}/things.xml"/>{sensor()}')
+    bench = scalar.with_(scene, size=Size(width=16, height=12))
+    first, files = bench.means(), files_of(bench, folder)
+    assert len(files) == 5
+    far = bench.with_(sent(scene, files, folder, tmp_path))
+    assert far.frame.scene_digest == bench.frame.scene_digest
+    np.testing.assert_array_equal(far.means(), first)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('<include filename="gone.xml"/>', r"don't exist: gone\.xml \(named in s\.xml\)"),
+        ('<path value="gone"/>', r"don't exist: gone \(named in s\.xml\)"),
+        (
+            '<emitter type="constant"><spectrum name="radiance" filename="gone.spd"/></emitter>',
+            r"don't exist: gone\.spd \(named in s\.xml\)",
+        ),
+        (glowing(bitmap("gone.png")), r"don't exist: gone\.png \(named in s\.xml \(line 1"),
+        (
+            '<shape type="sphere"><bsdf type="conductor"><string name="material" value="Kryptonite"/></bsdf></shape>',
+            r"don't exist: data/ior/Kryptonite\.eta\.spd",
+        ),
+        ('<shape type="sphere"><float name="radius" value="$spp"/></shape>', "--parameters spp=16"),
+        (sensor(sampler("multijitter", 0)), "asks for 0 samples"),
+        (sensor(film(width=0)), "a film without pixels"),
+        (sensor(film(width=-4)), r"-4 is out of bounds"),
+        (sensor(film("cmyk")), "cmyk"),
+        (sensor('<film type="specfilm"/>'), "needs Mitsuba's variant scalar_spectral or llvm_ad_spectral"),
+        ('<integrator type="stokes"><integrator type="path"/></integrator>', "llvm_ad_spectral_polarized: .*polarized"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_before_it_renders(scalar: Bench, tmp_path: Path, text: str, says: str) -> None:
+    scene = write(tmp_path / "s.xml", f"{text}{'' if '<sensor' in text else sensor()}")
+    with pytest.raises(SceneError, match=says) as caught:
+        scalar.with_(scene)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exr_opens_on_a_node_of_one_thread(tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.exr", (0.5, number, 0.25))
+    rectangles = "".join(glowing(bitmap(f"{number}.exr"), f'<translate z="{-number}"/>') for number in range(3))
+    sky = '<emitter type="envmap"><string name="filename" value="0.exr"/></emitter>'
+    scene = write(tmp_path / "s.xml", rectangles + sky + sensor())
+    own = start("scalar", tmp_path, threads=1)
+    with own.process:
+        bench = own.with_(scene, size=Size(width=16, height=12))
+        end_s = time.monotonic() + 60
+        one = own.process.render(bench.unit(), cancelled=lambda: time.monotonic() > end_s).pixels.sums
+        assert files_of(bench, tmp_path) == {"s.xml", "0.exr", "1.exr", "2.exr"}
+    two = start("scalar", tmp_path, threads=2)
+    with two.process:
+        np.testing.assert_array_equal(two.with_(scene, size=Size(width=16, height=12)).render().sums, one)
+
+
+def test_each_camera_has_its_own_film_and_sampler(scalar: Bench, tmp_path: Path) -> None:
+    crop = '<integer name="crop_width" value="8"/><integer name="crop_height" value="6"/>'
+    scene = write(
+        tmp_path / "s.xml",
+        sensor(film(more=crop) + sampler("stratified", 5), "A")
+        + sensor(film(width=9, height=16), "B")
+        + sensor(film(width=10), "C"),
+    )
+    info = inspect(scalar.process, scalar.with_(scene).frame)
+    assert info.seen_by(None) == info
+    assert (info.size, info.samples) == (Size(width=16, height=12), 9)  # stratified samples are squares
+    assert any("crop" in note for note in info.notes)
+    assert any("stratified" in note for note in info.notes)
+    for camera, size in (
+        ("B", Size(width=9, height=16)),
+        ("1", Size(width=9, height=16)),
+        ("2", Size(width=10, height=12)),
+    ):
+        seen = info.seen_by(camera)
+        assert (seen.size, seen.samples, seen.notes) == (size, 4, ())
+
+
+def test_a_camera_that_is_part_of_a_shape_renders(scalar: Bench, tmp_path: Path) -> None:
+    meter = (
+        f'<shape type="rectangle"><sensor type="irradiancemeter" id="meter">{film(width=1, height=1)}</sensor></shape>'
+    )
+    scene = write(tmp_path / "s.xml", meter + '<emitter type="constant"/>' + sensor(film(), "view"))
+    one = Size(width=1, height=1)
+    bench = scalar.with_(scene, size=one)
+    assert inspect(scalar.process, bench.frame).cameras == ("meter", "view")
+    np.testing.assert_allclose(bench.means()[0, 0, :3], np.pi, rtol=0.2)
+    assert bench.with_(camera="view").means()[0, 0, 0] < 1
+
+
+def test_a_film_without_alpha_is_opaque_and_one_of_luminance_is_grey(scalar: Bench, tmp_path: Path) -> None:
+    lamp = '<emitter type="constant"><rgb name="radiance" value="0.1,0.3,0.8"/></emitter>'
+    sky = f'<integrator type="direct"/>{lamp}'  # path takes the sky for opaque
+    grey = 0.1 * 0.212671 + 0.3 * 0.715160 + 0.8 * 0.072169
+    wanted = {
+        "rgba": (0.1, 0.3, 0.8, 0),
+        "rgb": (0.1, 0.3, 0.8, 1),
+        "luminance": (grey, grey, grey, 1),
+        "luminance_alpha": (grey, grey, grey, 0),
+        "xyz": (0.1, 0.3, 0.8, 1),
+    }
+    digests = set()
+    for pixel_format, colour in wanted.items():
+        scene = write(tmp_path / "s.xml", sky + sensor(film(pixel_format)))
+        bench = scalar.with_(scene, size=Size(width=16, height=12))
+        np.testing.assert_allclose(bench.means()[0, 0], colour, rtol=1e-6)
+        assert any("XYZ" in note for note in inspect(scalar.process, bench.frame).notes) == (pixel_format == "xyz")
+        digests.add(bench.frame.scene_digest)
+    assert len(digests) == len(wanted)
+    without = write(tmp_path / "s.xml", sky + '<sensor type="perspective"/>')
+    assert scalar.with_(without, size=Size(width=4, height=4)).means()[0, 0, 3] == 1  # Mitsuba's default is rgb
