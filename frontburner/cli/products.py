@@ -88,6 +88,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     from frontburner.jobs.frames import format_frames
     from frontburner.record.recorded_frames import load_footage
     from frontburner.record.registry import find_job
+    from tasks.picture.inspection import all_frames
     from tasks.picture.products import inspect
 
     location = find_job(name, out)
@@ -102,7 +103,7 @@ def check(name: Name, *, rerender: Flag = False, out: Out = None, nodes: Nodes =
     print_result({"checked_frames": count, "flagged_frames": flagged}, lines, as_json=json)
     if not findings:
         return OK
-    frames = format_frames(tuple(finding.frame for finding in findings))
+    frames = format_frames(all_frames(findings))
     if rerender:
         return rerun(location, RerunRequest(frames=frames), local_run(nodes, as_json=False)) or OK
     print_err(f"To render them again: frontburner job rerun {location.job_id} --frames {frames}")

@@ -195,8 +195,9 @@ class RenderJob(BaseModel):
     contact_sheet: bool = Field(default=False, description="Make a contact sheet of the frames.")
     checks: Annotated[Checks, BeforeValidator(bool_to_yes_no)] = Field(
         default=Checks.WARN,
-        description="Suspicious frames of a sequence (black, doubled, flickering, fireflies) are flagged; rerender "
-        "also renders them once more; no skips the check.",
+        description="Suspicious frames (black, of one colour, magenta of images that can't be read; in a sequence "
+        "also doubled, flickering, fireflies) are flagged, the first one at once; rerender also renders those of a "
+        "sequence once more; no skips the check.",
     )
     notify: Annotated[list[str], BeforeValidator(comma_list)] = Field(
         default=[], description="Who is notified when it ends: names of targets in notify.yaml of FRONTBURNER_HOME."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from frontburner.jobs.field_values import outside_frame, parse_region, parse_size
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 LIMITED_SAMPLES_FACTOR = 64
 """A job with a limit and without samples takes at most this many times the scene's own: an eighth of its noise."""
+MISSING_IS_MAGENTA = {"blender"}
+"""Renderers that draw an image they can't read in magenta."""
+IMAGE_SUFFIXES = {
+    ".bmp", ".dds", ".exr", ".hdr", ".jp2", ".jpeg", ".jpg", ".png", ".psd", ".tga", ".tif", ".tiff", ".tx", ".webp",
+}  # fmt: skip
 ALIGN_PX = 8
 """Regions are cut at multiples of this in x at least, so that their rows fill whole SIMD lanes."""
 
@@ -42,6 +48,8 @@ class Layout:
         Input of the planner. ``mode`` is the job's, or ``FRAMES`` where frames can't be rendered in regions.
     notes
         Sentences for the user: what is done differently than asked, and why.
+    images
+        Names of the scene's images, if its renderer draws those it can't read in magenta.
     """
 
     frames: Mapping[int, FrameSpec]
@@ -52,6 +60,7 @@ class Layout:
     align_px: tuple[int, int]
     notes: tuple[str, ...]
     unit_timeout_s: float | None
+    images: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -140,7 +149,7 @@ def lay_out(
             encoding=encoding,
             limits=limits,
             denoise=job.denoise,
-            inspect=len(frames) > 1 and job.checks is not Checks.NO,
+            inspect=job.checks is not Checks.NO,
             owner=owner,
         )
         for number, frame in frames.items()
@@ -154,6 +163,7 @@ def lay_out(
         align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
         notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_frames_reason])])),
         unit_timeout_s=job.unit_timeout_s,
+        images=_images(first) if job.renderer_name in MISSING_IS_MAGENTA else (),
     )
 
 
@@ -165,6 +175,11 @@ def encoding_of(job: RenderJob) -> Encoding:
         view=job.view,
         exposure_stops=job.exposure,
     )
+
+
+def _images(info: SceneInfo) -> tuple[str, ...]:
+    names = (PurePath(file).name for file in info.files)
+    return tuple(name for name in names if PurePath(name).suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _aovs(job: RenderJob, capabilities: Capabilities) -> tuple[Aov, ...]:

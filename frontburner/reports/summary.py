@@ -145,9 +145,11 @@ def _checks(report: dict[str, Any]) -> list[tuple[str, str]]:
     """Name the flagged frames, if frames were checked."""
     checked, flagged = report.get("checked_frames"), report.get("flagged_frames", {})
     if not flagged:
-        return [("checks", f"{checked} frames, none flagged")] if checked else []
+        return [("checks", f"{checked} frames, none flagged")] if checked and checked > 1 else []
     names = [f"{frame} {flag['fault']}" for frame, flag in flagged.items()]
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    if checked == 1:
+        return [("checks", f"flagged: {next(iter(flagged.values()))['sentence']}")]
     return [("checks", f"{len(names)} of {checked} frames flagged: {', '.join(names[:MAX_NAMED])}{more}")]
 
 

@@ -15,7 +15,7 @@ from frontburner.jobs.job import Checks
 from tasks.node.frame_tasks import measure_frames
 from tasks.picture.frame_output import find_all_finished
 from tasks.picture.frame_reading import FrameFiles
-from tasks.picture.inspection import Figures, Finding, findings
+from tasks.picture.inspection import Finding, all_frames, findings
 from tasks.picture.products import Footage, Product, movie_in_store, sheet_in_store
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
     from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
+    from tasks.picture.figures import Figures
     from tasks.picture.frame_output import FrameRecord
     from tasks.picture.movie import Codec
 
@@ -92,10 +93,11 @@ class AfterFrames:
 
     def flag_frames(self) -> str:
         """Report suspicious frames; or, if they are to be rendered once more first, return those instead."""
-        suspicious = findings(self._measured)
+        assert self._layout is not None, "begin() comes first"
+        suspicious = findings(self._measured, self._layout.images)
         if suspicious and self.job.checks is Checks.RERENDER and not self._before:
             self._before = self._measured
-            frames = format_frames(tuple(finding.frame for finding in suspicious))
+            frames = format_frames(all_frames(suspicious))
             get_run_logger().info("suspicious frames are rendered once more: %s", frames)
             return frames
         self._findings = (

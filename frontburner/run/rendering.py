@@ -12,6 +12,7 @@ from frontburner.cluster.noise_measurement import DaskMeasurer
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.plan.planner import Planner
 from frontburner.run.finishing import Finisher, StillFinisher
+from frontburner.run.first_picture import FirstPicture
 from frontburner.run.limit_tracking import LimitTracking
 from frontburner.run.previews import Previews, parts_folder
 from frontburner.run.progress import Demand
@@ -87,6 +88,7 @@ class Rendering:
     _previews: Previews = field(init=False)
     _unit_cleanup: UnitCleanup = field(init=False)
     _demand: Demand = field(init=False)
+    _first_picture: FirstPicture = field(init=False)
     _undecided: bool = field(init=False, default=False)
     """Whether a rendered frame waits for a measurement that may end it earlier."""
     _rendered_again: set[int] = field(init=False, default_factory=set)
@@ -94,6 +96,7 @@ class Rendering:
     def __post_init__(self) -> None:
         layout, frames = self.layout, [work.frame for work in self.missing.wanted]
         self._unit_cleanup, self._demand = UnitCleanup(store=self.store), Demand(clock=self.clock)
+        self._first_picture = FirstPicture(images=layout.images, still=self._still, clock=self.clock)
         self._planner = Planner(
             frames=self.missing.wanted,
             size=next(iter(layout.frames.values())).size,
@@ -265,6 +268,8 @@ class Rendering:
     def _written(self, record: FrameRecord) -> None:
         outputs = tuple(self.store.locate(key) for key in record.files)
         ev.announce(ev.FrameWritten(at_s=self.clock(), frame=record.frame, outputs=outputs, reached=record.reached))
+        if not self.missing.in_place:
+            self._first_picture.take(record)
         self.pictures[record.frame] = replace(record, preview=b"")  # the preview is shown below, and is in the store
         reached = f" ({record.reached.sentence()})" if record.reached and record.reached.informative else ""
         get_run_logger().info("frame %d is in place: %s%s", record.frame, ", ".join(record.files), reached)

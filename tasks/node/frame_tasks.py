@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.job_context import JobContext
+    from tasks.picture.figures import Figures
     from tasks.picture.frame_reading import FrameFiles
-    from tasks.picture.inspection import Figures, Finding
+    from tasks.picture.inspection import Finding
     from tasks.spec import Region, Tile, UnitSpec
 
 RETRIES = 3

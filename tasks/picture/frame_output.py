@@ -18,7 +18,7 @@ from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.identity import canonical
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.picture.denoise import denoise
-from tasks.picture.inspection import figures, figures_from
+from tasks.picture.figures import figures, figures_from
 from tasks.picture.noise import gather, noise
 from tasks.picture.output_records import RECORDS, claim, record_key, refuse_to_replace
 from tasks.picture.stitch import Picture, stitch, stitch_uneven
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
     from storage.view import View
-    from tasks.picture.inspection import Figures
+    from tasks.picture.figures import Figures
     from tasks.picture.noise import Moments
     from tasks.picture.output_records import OutputOwner
     from tasks.spec import FrameSpec, Region, SampleRange, Tile
@@ -163,7 +163,7 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
     """
     refuse_to_replace(order.keys, order.owner, store)
     picture, reached = stitched.picture, stitched.reached
-    measured = figures(picture.pixels) if order.inspect else None
+    measured = figures(picture.pixels, whole=order.region == order.frame.size.whole) if order.inspect else None
     files: dict[str, str] = {}
     for key in order.keys:
         data = _encode(key, picture, order, metadata | reached.metadata())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float32]
+    from tasks.picture.figures import Figures
 
-GRID = 9, 16
-"""Rows and columns of the cells whose light is compared from frame to frame."""
 BLACK = 1e-3
 """No pixel of a black picture is brighter than this."""
-FIREFLY_FACTOR, FIREFLY_FLOOR = 10.0, 0.1
-"""A firefly is brighter than the mean of the ring of pixels around it by this factor and this much."""
+ONE_COLOUR = 1e-3
+"""No pixels of a picture of one colour differ by a larger part."""
+MAGENTA = 0.005
+"""The part of a picture that has to be magenta: a smaller one may be anything."""
+FADE_STEP, FADE_RISE = 0.35, 1.2
+"""A fade's first step is at most this part of the usual light, and its second adds at least this much to it."""
+FEW = 3
+"""Of more frames in a row with the same fault, it is told once."""
 FIREFLIES_FACTOR, FIREFLIES_MIN = 5.0, 10
 """A frame is flagged if it has more fireflies than the median frame by this factor, and more than this number."""
 FLICKER_STOPS, FLICKER_FACTOR = 0.1, 4.0
@@ -31,9 +35,8 @@ FLICKER_STOPS, FLICKER_FACTOR = 0.1, 4.0
 _INTENDED_DUPLICATES = 0.25
 """If more than this fraction of the frames are duplicates, the animation holds or loops."""
 _DARK = 1e-3
-_RING = 5
-_PACKED = np.dtype("<f4")
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_SAMPLE = 256
+"""Frames that are enough to see what is usual."""
 
 
 class Fault(StrEnum):
@@ -43,6 +46,8 @@ class Fault(StrEnum):
     DAMAGED = "damaged"
     NOT_FINITE = "not a number"
     BLACK = "black"
+    ONE_COLOUR = "one colour"
+    MAGENTA = "magenta"
     DUPLICATE = "duplicate"
     FLICKER = "flicker"
     FIREFLIES = "fireflies"
@@ -50,110 +55,101 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A flagged frame: its fault, and a sentence about it."""
+    """A flagged frame: its fault, a sentence about it, and frames after it that are flagged by the same sentence."""
 
     frame: int
     fault: Fault
     sentence: str
+    others: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """Figures of a picture that are compared with those of others.
-
-    Parameters
-    ----------
-    digest
-        SHA-256 of its pixels.
-    brightest
-        Luminance of its brightest pixel.
-    bad_px
-        Pixels that are infinite or not numbers.
-    fireflies
-        Pixels far brighter than all around them.
-    light
-        Mean luminance of each cell of a grid over the picture, row by row, packed, as a job keeps all its frames'.
-    """
-
-    digest: str
-    brightest: float
-    bad_px: int
-    fireflies: int
-    light: bytes
-
-    @property
-    def cells(self) -> list[float]:
-        """Mean luminance of each cell, in the five digits that are stored."""
-        return _rounded(np.frombuffer(self.light, _PACKED))
-
-    def document(self) -> dict[str, Any]:
-        """Return them as plain JSON values."""
-        return {
-            "digest": self.digest,
-            "brightest": self.brightest,
-            "bad_px": self.bad_px,
-            "fireflies": self.fireflies,
-            "light": self.cells,
-        }
+def all_frames(flagged: Sequence[Finding]) -> tuple[int, ...]:
+    """Return the frames that are flagged, in order."""
+    return tuple(sorted(frame for finding in flagged for frame in (finding.frame, *finding.others)))
 
 
-def figures(pixels: Floats) -> Figures:
-    """Measure a picture.
+def fault_of(figures: Figures, images: Sequence[str] = ()) -> tuple[Fault, str] | None:
+    """Return what is wrong with a picture by itself, and a sentence about it; None if nothing is.
 
     Parameters
     ----------
-    pixels
-        float32 (H, W, 3 or more), linear; only the first three channels count.
+    images
+        The scene's images, if its renderer draws those it can't read in magenta.
     """
-    colours = np.ascontiguousarray(pixels[..., :3])
-    finite = np.isfinite(colours).all(axis=2)
-    light = np.where(finite, np.nan_to_num(colours) @ _LUMINANCE, np.float32(0))
-    fireflies, ring = _fireflies(light)
-    brightest = float(light.max())
-    light[fireflies] = ring[fireflies]  # else a few of them would pass for flicker
-    return Figures(
-        digest=hashlib.sha256(colours.tobytes()).hexdigest(),
-        brightest=float(f"{brightest:.5g}"),
-        bad_px=int(finite.size - np.count_nonzero(finite)),
-        fireflies=int(np.count_nonzero(fireflies)),
-        light=_packed(_rounded(_cells(light).ravel())),
-    )
+    if figures.bad_px:
+        return Fault.NOT_FINITE, f"{figures.bad_px} pixel{'' if figures.bad_px == 1 else 's'} infinite or not a number"
+    if figures.brightest <= BLACK:
+        return Fault.BLACK, f"black: its brightest pixel is {figures.brightest:.4f}"
+    if figures.spread is not None and figures.spread <= ONE_COLOUR:
+        return Fault.ONE_COLOUR, "all pixels have the same colour"
+    if images and figures.magenta >= MAGENTA:
+        more = f" and {len(images) - FEW} more" if len(images) > FEW else ""
+        named = f"its images are {', '.join(images[:FEW])}{more}" if len(images) > 1 else f"its image is {images[0]}"
+        return Fault.MAGENTA, f"{figures.magenta:.1%} magenta, as an image that can't be read is drawn; {named}"
+    return None
 
 
-def figures_from(values: Mapping[str, Any]) -> Figures:
-    """Rebuild what `Figures.document` wrote, once it was JSON."""
-    return Figures(**{**values, "light": _packed(values["light"])})
+def findings(measured: Mapping[int, Figures], images: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """Flag the frames of a sequence that are faulty or unlike their neighbours, each for the most severe fault.
 
-
-def _rounded(values: npt.NDArray[np.floating[Any]]) -> list[float]:
-    """Round to the digits that are stored: few enough to survive packing as float32."""
-    return [float(f"{value:.5g}") for value in values]
-
-
-def _packed(cells: Sequence[float]) -> bytes:
-    return np.array(cells, _PACKED).tobytes()
-
-
-def findings(measured: Mapping[int, Figures]) -> tuple[Finding, ...]:
-    """Flag the frames of a sequence that are faulty or unlike their neighbours, each for the most severe fault."""
-    broken = {finding.frame: finding for finding in _broken(measured)}
-    rest = {frame: figures for frame, figures in sorted(measured.items()) if frame not in broken}
+    Parameters
+    ----------
+    images
+        As in `fault_of`.
+    """
+    measured = dict(sorted(measured.items()))
+    alone = {frame: fault for frame, figures in measured.items() if (fault := fault_of(figures, images))}
+    empty = {frame for frame, (fault, _) in alone.items() if fault is not Fault.MAGENTA}
+    rest = {frame: figures for frame, figures in measured.items() if frame not in empty}
     jumps = _jumps(rest)
-    found: dict[int, Finding] = {}
-    for finding in (*broken.values(), *_duplicates(rest, jumps), *_flickers(jumps), *_too_many_fireflies(rest)):
-        found.setdefault(finding.frame, finding)
-    return tuple(found[frame] for frame in sorted(found))
+    told = list(_told(measured, alone))
+    found = {frame: finding for finding in told for frame in (finding.frame, *finding.others)}
+    unlike = (*_duplicates(rest, jumps), *_flickers(jumps), *_too_many_fireflies(rest))
+    told += [finding for finding in unlike if found.setdefault(finding.frame, finding) is finding]
+    return tuple(sorted(told, key=lambda finding: finding.frame))
 
 
-def _broken(measured: Mapping[int, Figures]) -> Iterator[Finding]:
-    """Frames that are faulty whatever the others look like."""
-    for frame, figures in measured.items():
-        if figures.bad_px:
-            sentence = f"{figures.bad_px} pixel{'' if figures.bad_px == 1 else 's'} infinite or not a number"
-            yield Finding(frame=frame, fault=Fault.NOT_FINITE, sentence=sentence)
-        elif figures.brightest <= BLACK:
-            sentence = f"black: its brightest pixel is {figures.brightest:.4f}"
-            yield Finding(frame=frame, fault=Fault.BLACK, sentence=sentence)
+def _told(measured: Mapping[int, Figures], alone: Mapping[int, tuple[Fault, str]]) -> Iterator[Finding]:
+    """Yield the faults of frames by themselves, but those of fades, and each that many frames in a row have once."""
+    frames = list(measured)
+    for kind, run in groupby(range(len(frames)), lambda index: _kind(alone.get(frames[index]))):
+        indices = list(run)
+        first, last = indices[0], indices[-1]
+        if kind is None or (kind in (Fault.BLACK, Fault.ONE_COLOUR) and _is_fade(measured, alone, indices)):
+            continue
+        if kind is Fault.NOT_FINITE or len(indices) <= FEW:
+            for frame in frames[first : last + 1]:
+                yield Finding(frame=frame, fault=kind, sentence=alone[frame][1])
+            continue
+        many = "all other frames" if len(indices) == len(frames) else f"the {len(indices) - 1} frames after it"
+        sentence = f"{alone[frames[first]][1]}; {many} are like this"
+        yield Finding(frame=frames[first], fault=kind, sentence=sentence, others=tuple(frames[first + 1 : last + 1]))
+
+
+def _kind(fault: tuple[Fault, str] | None) -> Fault | None:
+    return fault[0] if fault else None
+
+
+def _is_fade(measured: Mapping[int, Figures], alone: Mapping[int, tuple[Fault, str]], run: Sequence[int]) -> bool:
+    """Whether the picture goes away and comes back gradually around a run of frames, given by their indices."""
+    frames = list(measured)
+    others = [frame for frame in frames if frame not in alone]
+    sides = [(run[0], -1)] * (run[0] > 0) + [(run[-1], 1)] * (run[-1] < len(frames) - 1)
+    if not (others and sides) or len({len(figures.light) for figures in measured.values()}) > 1:
+        return False
+    usual = np.median([measured[frame].cells for frame in others[:: -(-len(others) // _SAMPLE)]], axis=0)
+    for edge, step in sides:
+        beyond = [edge + step * n for n in (0, 1, 2) if 0 <= edge + step * n < len(frames)]
+        cells, *away = (np.array(measured[frames[index]].cells) for index in beyond)
+        steps = [_difference(cells, each) for each in away]
+        if steps[0] > FADE_STEP * _difference(cells, usual) or (len(steps) > 1 and steps[1] < FADE_RISE * steps[0]):
+            return False
+    return True
+
+
+def _difference(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    """Return the mean difference in linear light."""
+    return float(np.abs(a - b).mean())
 
 
 def _jumps(measured: Mapping[int, Figures]) -> dict[int, tuple[float, float]]:
@@ -203,40 +199,3 @@ def _too_many_fireflies(measured: Mapping[int, Figures]) -> Iterator[Finding]:
         if figures.fireflies > max(FIREFLIES_MIN, FIREFLIES_FACTOR * usual):
             sentence = f"{figures.fireflies} fireflies; half of the frames have {usual:.0f} or fewer"
             yield Finding(frame=frame, fault=Fault.FIREFLIES, sentence=sentence)
-
-
-def _fireflies(light: Floats) -> tuple[npt.NDArray[np.bool_], Floats]:
-    """Find pixels far brighter than the mean of the ring two pixels away, only the peak of each spot; and that mean."""
-    if min(light.shape) < _RING:
-        return np.zeros(light.shape, bool), light
-    ring = (_box(light, 2) - _box(light, 1)) / np.float32(_RING**2 - 9)
-    found = light > FIREFLY_FACTOR * ring + FIREFLY_FLOOR
-    for y, x in np.argwhere(found):
-        around = light[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
-        found[y, x] = light[y, x] >= around.max()
-    return found, ring
-
-
-def _box(light: Floats, radius: int) -> Floats:
-    """Sum each pixel's square neighbourhood; edge pixels are repeated outwards."""
-    padded = np.pad(light, radius, mode="edge")
-    rows, columns = light.shape
-    vertical = padded[:rows].copy()
-    for start in range(1, 2 * radius + 1):
-        vertical += padded[start : start + rows]
-    total = vertical[:, :columns].copy()
-    for start in range(1, 2 * radius + 1):
-        total += vertical[:, start : start + columns]
-    return total
-
-
-def _cells(light: Floats) -> npt.NDArray[np.float64]:
-    """Means over a grid of cells."""
-    means: npt.NDArray[np.float64] = light.astype(np.float64)
-    for axis, parts in enumerate(GRID):
-        length = light.shape[axis]
-        edges = np.unique(np.arange(parts) * length // parts)
-        sizes = np.diff(np.append(edges, length))
-        sums = np.add.reduceat(means, edges, axis=axis)
-        means = sums / np.expand_dims(sizes, 1 - axis)
-    return means

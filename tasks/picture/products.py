@@ -16,9 +16,10 @@ from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
 from tasks.identity import canonical
 from tasks.picture.contact_sheet import Cell, jpeg_of, select_frames, sheet, shrink_jpeg
+from tasks.picture.figures import Figures, figures
 from tasks.picture.frame_output import PREVIEW_PX
 from tasks.picture.frame_reading import FrameFiles, read_display, read_linear
-from tasks.picture.inspection import Fault, Figures, Finding, figures, findings
+from tasks.picture.inspection import Fault, Finding, findings
 from tasks.picture.movie import RECIPES, Codec, MovieFailed, encode
 from tasks.picture.output_records import claim, record_key, refuse_to_replace
 

@@ -18,7 +18,8 @@ from frontburner.run.after_frames import UNCHANGED, compared_to_before
 from storage.images import encode_png
 from storage.objects import open_store
 from storage.view import View
-from tasks.picture.inspection import Fault, Finding, figures
+from tasks.picture.figures import figures
+from tasks.picture.inspection import Fault, Finding
 from tasks.picture.movie import facts
 from tests.picture.footage import HEIGHT, WIDTH, footage, picture
 from tests.record.recorded_runs import ended, planned, record, started

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tasks.picture.inspection import GRID
+from tasks.picture.figures import GRID
 from tests.end_to_end.conftest import ROOT, TIMEOUT_S
 from tests.end_to_end.test_sharing import running_farm
 

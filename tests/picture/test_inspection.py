@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.picture.inspection import Fault, Figures, figures, figures_from, findings
+from tasks.picture.figures import Figures, figures, figures_from
+from tasks.picture.inspection import Fault, all_frames, findings
 from tests.picture.footage import HEIGHT, WIDTH, picture
 
 FRAMES = range(1, 25)
@@ -50,6 +51,59 @@ def test_each_fault_is_found_at_its_frame_and_nowhere_else() -> None:
     assert said[12] == "1 pixel infinite or not a number"
     assert said[16].startswith("0.38 stops off the frames before and after it")
     assert said[20].startswith("30 fireflies; half of the frames have 0")
+
+
+def test_a_sequence_that_is_black_throughout_is_told_once() -> None:
+    measured = dict.fromkeys(FRAMES, figures(np.zeros((HEIGHT, WIDTH, 4), np.float32)))
+    (finding,) = findings(measured)
+    assert (finding.frame, finding.sentence) == (
+        1,
+        "black: its brightest pixel is 0.0000; all other frames are like this",
+    )
+    assert all_frames([finding]) == tuple(FRAMES)
+
+
+def test_a_fade_and_a_title_card_are_meant() -> None:
+    """A shot fades from black, through white, and to black; a title card stands still on one colour."""
+    black = {1: 1, 2: 1, 3: 1, 4: 0.8, 5: 0.6, 6: 0.4, 7: 0.2, 21: 0.2, 22: 0.5, 23: 0.8, 24: 1}
+    white = {12: 0.3, 13: 0.6, 14: 0.8, 15: 1, 16: 1, 17: 0.7, 18: 0.4}
+    faded = {}
+    for frame in FRAMES:
+        to_black, to_white = np.float32(black.get(frame, 0)), np.float32(white.get(frame, 0))
+        faded[frame] = figures(picture(frame) * (1 - to_black) * (1 - to_white) + to_white)
+    assert faults(faded) == {}
+    card = np.full((HEIGHT, WIDTH, 4), 0.3, np.float32)
+    card[40:50, 30:130, :3] = 1.0
+    assert faults(dict.fromkeys(FRAMES, figures(card))) == {}
+
+
+def test_empty_frames_between_others_are_told() -> None:
+    measured = sequence()
+    for frame in (7, 12, 13, 14, 15, 16):
+        measured[frame] = figures(np.zeros((HEIGHT, WIDTH, 4), np.float32))
+    measured[20] = figures(np.full((HEIGHT, WIDTH, 4), 0.2, np.float32))
+    assert faults(measured) == {7: Fault.BLACK, 12: Fault.BLACK, 20: Fault.ONE_COLOUR}
+    assert all_frames(findings(measured)) == (7, 12, 13, 14, 15, 16, 20)
+
+
+def test_magenta_is_only_suspicious_where_images_may_be_missing() -> None:
+    measured = sequence()
+    spoilt = picture(9)
+    spoilt[10:20, 10:40, :3] = 0.9, 0.03, 0.8
+    measured[9] = figures(spoilt)
+    assert faults(measured) == {}
+    (finding,) = findings(measured, ["oak.png"])
+    assert (finding.frame, finding.fault) == (9, Fault.MAGENTA)
+    assert finding.sentence == "2.1% magenta, as an image that can't be read is drawn; its image is oak.png"
+    for colour in ((1, 0.1, 0.6), (0.8, 0.3, 0.8), (0.9, 0.0, 0.2)):  # pink, orchid, red
+        assert figures(np.full((HEIGHT, WIDTH, 3), colour, np.float32)).magenta == 0
+
+
+def test_figures_of_earlier_versions_are_read() -> None:
+    document = figures(picture(1)).document()
+    assert figures_from(document) == figures(picture(1))
+    older = figures_from({name: value for name, value in document.items() if name not in ("spread", "magenta")})
+    assert faults(dict.fromkeys(FRAMES, older)) == {}
 
 
 def test_a_frame_that_got_another_one_s_pixels_is_the_one_that_is_named() -> None:

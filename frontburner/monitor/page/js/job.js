@@ -68,7 +68,7 @@ function Problems({ job, all }) {
       <p>${reason}</p>${frames[0][1] && html`<details><summary>The end of the renderer's output</summary><pre>${frames[0][1]}</pre></details>`}</div>`)}
     ${Object.keys(why).length > 8 && html`<p>… and ${Object.keys(why).length - 8} other reasons.</p>`}
     ${flagged.length > 0 && html`<div><h2 class="odd"><${Glyph} of="warn"/> ${flagged.length === 1 ? "A frame is flagged" : `${flagged.length} frames are flagged`}</h2>
-      <ul>${flagged.slice(0, 12).map(([frame, reason]) => html`<li key=${frame}>${reason}</li>`)}</ul>${flagged.length > 12 && html`<p>… and ${flagged.length - 12} more.</p>`}</div>`}
+      <ul>${flagged.slice(0, 12).map(([frame, reason]) => html`<li key=${frame}>Frame ${frame}: ${reason}</li>`)}</ul>${flagged.length > 12 && html`<p>… and ${flagged.length - 12} more.</p>`}</div>`}
     ${notes.map((note) => html`<p>${note}</p>`)}
     ${job.running && job.finish_by?.spare_s < 0 && html`<p>${job.finish_by.sentence}</p>`}
     ${job.advice && html`<p class="advice">${job.advice}</p>`}
