@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+_ARRAYS = {"B": "uint8", "i": "int", "f": "float"}
+"""OpenImageIO's names of the types of attributes that are arrays."""
 _FORMATS = {"exr": "openexr", "png": "png", "jpg": "jpeg"}
 # Deflate expands data at most 1032-fold: a corrupt size is caught before memory is allocated for it.
 _DEFLATE_RATIO = 1100
@@ -27,7 +29,7 @@ def write_image(
     pixels: npt.NDArray[Any],
     *,
     formats: tuple[str, ...],
-    attributes: Mapping[str, str | int | float],
+    attributes: Mapping[str, str | int | float | npt.NDArray[Any]],
     channels: tuple[str, ...] = (),
 ) -> bytes:
     """Make an image file.
@@ -55,7 +57,10 @@ def write_image(
         spec.channelnames = channels
     # An empty date keeps the clock out of the file: equal pixels make equal bytes.
     for name, value in {"DateTime": "", **attributes}.items():
-        spec.attribute(name, value)
+        if isinstance(value, np.ndarray):
+            spec.attribute(name, f"{_ARRAYS[value.dtype.char]}[{len(value)}]", value)
+        else:
+            spec.attribute(name, value)
     with _temporary_file(kind) as path:
         output = OpenImageIO.ImageOutput.create(_FORMATS[kind])
         # Some libraries below OpenImageIO read strided arrays wrongly.

@@ -17,29 +17,41 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from storage.scene_view import SceneView
+
     Floats = npt.NDArray[np.float32]
     Metadata = Mapping[str, str | int | float]
 
 _HALF_MAX = 65504.0
 _PRECISE_LAYERS = ("depth", "normal")
 _RECORD = "frontburner"
+_CHROMATICITIES = {
+    "lin_rec709_scene": (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329),
+    "lin_rec2020_scene": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329),
+    "lin_ap1_scene": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767),
+}
+"""x and y of red, green, blue and white, of linear colour spaces."""
 _INT32 = range(-(2**31), 2**31)
 _RGB, _RGBA = 3, 4
 
 
-def encode_exr(pixels: Floats, channels: Sequence[str], *, half: bool, metadata: Metadata) -> bytes:
+def encode_exr(
+    pixels: Floats, channels: Sequence[str], *, half: bool, metadata: Metadata, interop_id: str = ""
+) -> bytes:
     """Make an EXR file: scan lines, ZIP, one part, named layers such as ``depth.Z`` next to RGBA.
 
     Parameters
     ----------
     pixels
-        float32 (H, W, C), linear Rec.709, colours premultiplied; finite.
+        float32 (H, W, C), linear, colours premultiplied; finite.
     channels
         C distinct names.
     half
         Store 16-bit floats, clipped to ±65504. Depth and normals stay 32-bit.
     metadata
         Stored exactly, and readable in other programs as ``frontburner/NAME``.
+    interop_id
+        The colour space, by its name among programs (``colorInteropID``); empty leaves it unsaid.
 
     Raises
     ------
@@ -54,8 +66,12 @@ def encode_exr(pixels: Floats, channels: Sequence[str], *, half: bool, metadata:
     formats = tuple("half" if half and not _is_precise(name) else "float" for name in names)
     stored = _as_stored(pixels, formats)
     record = {"channels": names, "metadata": dict(metadata), "sha256": _digest(stored, names, metadata)}
-    attributes: dict[str, str | int | float] = {"compression": "zip", _RECORD: json.dumps(record)}
+    attributes: dict[str, str | int | float | npt.NDArray[Any]] = {"compression": "zip", _RECORD: json.dumps(record)}
     attributes |= {f"{_RECORD}/{name}": _attribute(value) for name, value in metadata.items()}
+    if interop_id:
+        attributes["colorInteropID"] = interop_id
+    if interop_id in _CHROMATICITIES:
+        attributes["chromaticities"] = np.array(_CHROMATICITIES[interop_id], np.float32)
     return write_image("exr", stored, formats=formats, channels=names, attributes=attributes)
 
 
@@ -109,16 +125,24 @@ def decode_colours(data: bytes, *, key: str = "") -> Floats:
     return np.ascontiguousarray(pixels[..., colours])
 
 
-def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_stops: float = 0.0) -> bytes:
+def encode_png(
+    pixels: Floats,
+    *,
+    bits: Literal[8, 16],
+    view: View,
+    exposure_stops: float = 0.0,
+    scene: SceneView | None = None,
+) -> bytes:
     """Make a PNG file, RGB if every pixel is opaque and RGBA with unassociated alpha if not.
 
     Parameters
     ----------
     pixels
-        float32 (H, W, 3 or 4), linear Rec.709, premultiplied; finite.
+        float32 (H, W, 3 or 4), linear, premultiplied; finite.
     bits
-        Bits per channel. 8-bit colours are dithered in a fixed pattern, so that gradients show no bands.
-    view, exposure_stops
+        Bits per channel. 8-bit colours are dithered in a fixed pattern, so that gradients show no bands; in the scene's
+        own view as the scene says.
+    view, exposure_stops, scene
         How linear values become colours.
 
     Raises
@@ -128,10 +152,15 @@ def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_sto
     """
     _require_finite(pixels)
     rgb, alpha = _straight(pixels)
-    shown = apply_view(rgb, view, exposure_stops=exposure_stops)
+    own = scene if view is View.SCENE and scene is not None and scene.display else None
+    if own is not None:  # light of an alpha of zero is kept
+        rgb = np.where(alpha > 0, rgb, pixels[..., :_RGB])
+    shown = apply_view(rgb, view, exposure_stops=exposure_stops, scene=scene)
     levels, kind = (255, np.uint8) if bits == 8 else (65535, np.uint16)
-    threshold = _bayer(pixels.shape[0], pixels.shape[1]) if bits == 8 else 0.5
-    colours = np.floor(shown * levels + threshold)
+    if own is not None:
+        colours = np.floor(np.clip(own.dithered(shown) if bits == 8 else shown, 0.0, 1.0) * levels + 0.5)
+    else:
+        colours = np.floor(shown * levels + (_bayer(pixels.shape[0], pixels.shape[1]) if bits == 8 else 0.5))
     coverage = np.floor(alpha * levels + 0.5)
     planes = [colours] if coverage.min() == levels else [colours, coverage]
     attributes = {
@@ -140,21 +169,23 @@ def encode_png(pixels: Floats, *, bits: Literal[8, 16], view: View, exposure_sto
         "oiio:UnassociatedAlpha": 1,
         # Three times faster than the default, files 3 % larger.
         "png:compressionLevel": 4,
-    }
+    } | (own.png_attributes() if own is not None else {})
     quantized = np.concatenate(planes, axis=2).astype(kind)
     return write_image("png", quantized, formats=(kind.__name__,), attributes=attributes)
 
 
-def encode_preview(pixels: Floats, *, max_px: int, view: View, exposure_stops: float = 0.0) -> bytes:
+def encode_preview(
+    pixels: Floats, *, max_px: int, view: View, exposure_stops: float = 0.0, scene: SceneView | None = None
+) -> bytes:
     """Make a small JPEG over black, of at most ``max_px`` pixels a side. Pixels may be non-finite.
 
     Parameters
     ----------
     pixels
-        float32 (H, W, 3 or more), linear Rec.709, premultiplied; only the first three channels count.
+        float32 (H, W, 3 or more), linear, premultiplied; only the first three channels count.
     """
     finite = np.nan_to_num(pixels[..., :_RGB], nan=0.0, posinf=_HALF_MAX, neginf=0.0)
-    shown = apply_view(_shrink(finite, max_px), view, exposure_stops=exposure_stops)
+    shown = apply_view(_shrink(finite, max_px), view, exposure_stops=exposure_stops, scene=scene)
     quantized = np.floor(shown * 255 + 0.5).astype(np.uint8)
     return write_image("jpg", quantized, formats=("uint8",), attributes={"Compression": "jpeg:85"})
 

@@ -12,6 +12,8 @@ from storage.errors import StoreError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from storage.scene_view import SceneView
+
 # A fixed version of the ACES configuration built into the library: "default" changes with its releases.
 _ACES = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
 _LIMIT = 65504.0
@@ -23,6 +25,8 @@ _ACES_VIEW = "ACES 1.0 - SDR Video"
 class View(StrEnum):
     """How linear values become the colours of a PNG or a preview."""
 
+    SCENE = "scene"
+    """As the scene says; sRGB where it doesn't."""
     SRGB = "srgb"
     """The sRGB curve; values above 1 are clipped."""
     ACES = "aces"
@@ -31,27 +35,36 @@ class View(StrEnum):
     """Linear values, clipped: for data, not for display."""
 
 
-def apply_view(rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0) -> npt.NDArray[np.float32]:
-    """Convert linear Rec.709 to display values.
+def apply_view(
+    rgb: npt.NDArray[np.float32], view: View, *, exposure_stops: float = 0.0, scene: SceneView | None = None
+) -> npt.NDArray[np.float32]:
+    """Convert light to display values.
 
     Parameters
     ----------
     rgb
-        float32 (H, W, 3), linear, not premultiplied.
+        float32 (H, W, 3), linear, not premultiplied; Rec.709, or the scene's own space.
     exposure_stops
-        Exposure in powers of two, applied first.
+        Exposure in powers of two, applied first; added to the scene's own in its view.
+    scene
+        The scene's own colour management.
 
     Returns
     -------
     ndarray
         float32 (H, W, 3) from 0 to 1.
     """
+    if scene is not None and scene.display and view is View.SCENE:
+        limited = np.clip(np.asarray(rgb, np.float32), -_LIMIT, _LIMIT)
+        return np.clip(scene.shown(limited, exposure_stops=exposure_stops), 0.0, 1.0)
+    if scene is not None:
+        rgb = scene.rec709(rgb)
     with np.errstate(over="ignore"):
         exposed = np.ascontiguousarray(rgb, dtype=np.float32) * np.float32(2.0**exposure_stops)
     # Far beyond what any view distinguishes, and safe from overflow inside it.
     exposed = np.clip(exposed, -_LIMIT, _LIMIT)
     match view:
-        case View.SRGB:
+        case View.SRGB | View.SCENE:
             shown = _srgb_curve(np.clip(exposed, 0.0, 1.0))
         case View.ACES:
             shown = _aces(exposed)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from storage.scene_view import SceneView
     from storage.view import View
     from tasks.spec import Region
 
@@ -30,7 +31,7 @@ class PreviewSettings:
         Where in the job's store the parts are kept.
     region
         The part of the frame that is rendered.
-    view, exposure_stops
+    view, exposure_stops, scene
         How light becomes colours.
     """
 
@@ -38,6 +39,7 @@ class PreviewSettings:
     region: Region
     view: View
     exposure_stops: float
+    scene: SceneView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

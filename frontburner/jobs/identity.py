@@ -32,13 +32,20 @@ FIRST: Mapping[str, Any] = {
 """Fields of the first digests, in their order, with the defaults of that time. Never add, remove or change any: that
 would rename all jobs."""
 
+SINCE: Mapping[str, tuple[Any, ...]] = {"view": ("scene",)}
+"""Defaults that fields of `FIRST` had later. Records have all values, so one of these means that it was left alone."""
+
 
 def digest_of(job: BaseModel) -> str:
     """Return the digest that identifies a job."""
     document = job.model_dump(mode="json", exclude=set(HOW_FIELDS))
     changed = job.model_dump(mode="json", exclude=set(HOW_FIELDS), exclude_defaults=True)
+
+    def left_alone(name: str) -> bool:
+        return name not in changed or document.get(name) in SINCE.get(name, ())
+
     first = {
-        name: default if name not in changed and document.get(name) != default else document.get(name)
+        name: default if left_alone(name) and document.get(name) != default else document.get(name)
         for name, default in FIRST.items()
     }
     later = {name: changed[name] for name in sorted(changed.keys() - FIRST.keys())}

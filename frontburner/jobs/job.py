@@ -169,8 +169,14 @@ class RenderJob(BaseModel):
     png_bits: Annotated[Literal[8, 16], BeforeValidator(text_to_number)] = Field(
         default=8, title="PNG bits", description="Bits a channel of PNG files: 8 or 16."
     )
-    view: View = Field(default=View.SRGB, description="How light becomes PNG colours: srgb, aces (filmic) or raw.")
-    exposure: float = Field(default=0.0, description="Stops of exposure added to PNG files.", ge=-20, le=20)
+    view: View = Field(
+        default=View.SCENE,
+        description="How light becomes PNG colours: scene as the scene itself says, and srgb where it doesn't; "
+        "srgb, aces (filmic) or raw.",
+    )
+    exposure: float = Field(
+        default=0.0, description="Stops of exposure added to PNG files, beside the scene's own.", ge=-20, le=20
+    )
     priority: int = Field(default=50, description="0 to 100; more urgent jobs get nodes first.", ge=0, le=100)
     min_nodes: int = Field(default=0, description="Nodes it keeps when more urgent jobs take all others.", ge=0)
     max_nodes: int | None = Field(default=None, description="The most nodes it gets; empty is no limit.", ge=1)

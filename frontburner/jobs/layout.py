@@ -11,6 +11,7 @@ from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, Exr
 from frontburner.jobs.outputs import file_names, owner_of
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.unit_sizer import Mode
+from storage.view import View
 from tasks.job_context import PreviewSettings
 from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from frontburner.plan.block import Block
+    from storage.scene_view import SceneView
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scene.frame_scenes import FrameScene
     from tasks.spec import Aov
@@ -73,7 +75,11 @@ class Layout:
             return None
         encoding = next(iter(self.orders.values())).encoding
         return PreviewSettings(
-            folder=folder, region=self.region, view=encoding.view, exposure_stops=encoding.exposure_stops
+            folder=folder,
+            region=self.region,
+            view=encoding.view,
+            exposure_stops=encoding.exposure_stops,
+            scene=encoding.scene,
         )
 
     def unit(self, block: Block) -> UnitSpec:
@@ -139,14 +145,14 @@ def lay_out(
         )
         for scene in scenes
     }
-    encoding, owner = encoding_of(job), owner_of(job)
+    owner = owner_of(job)
     orders = {
         number: PictureOrder(
             frame=frame,
             region=region,
             passes=passes,
             keys=file_names(job, number, count=len(frames)),
-            encoding=encoding,
+            encoding=encoding_of(job, infos[number].view),
             limits=limits,
             denoise=job.denoise,
             inspect=job.checks is not Checks.NO,
@@ -167,13 +173,14 @@ def lay_out(
     )
 
 
-def encoding_of(job: RenderJob) -> Encoding:
-    """Return how a job's pictures are written."""
+def encoding_of(job: RenderJob, scene: SceneView | None = None) -> Encoding:
+    """Return how a job's pictures are written; ``scene`` is its scene's own colour management."""
     return Encoding(
         exr_half=job.exr is ExrType.HALF,
         png_bits=job.png_bits,
-        view=job.view,
+        view=View.SRGB if scene is None and job.view is View.SCENE else job.view,
         exposure_stops=job.exposure,
+        scene=scene,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import encoding_of
@@ -14,6 +14,7 @@ from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.snapshot import status_of
 from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, MissingObject
+from storage.scene_view import scene_view_from
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.output_records import record_key
 from tasks.picture.products import Footage
@@ -44,13 +45,17 @@ def footage_from_status(store: ObjectStore, status: JobStatus, job: RenderJob) -
     """Return a job's frames by its status."""
 
     def files(frame: int) -> FrameFiles:
-        return FrameFiles(frame=frame, files=tuple(_file(store, output) for output in status.written.get(frame, ())))
+        outputs = status.written.get(frame, ())
+        return FrameFiles(
+            frame=frame, files=tuple((_key(each), _record(store, each).get("sha256", "")) for each in outputs)
+        )
 
     frames = sorted({*_frames(job), *status.written, *status.failed})
+    first = next((output for outputs in status.written.values() for output in outputs), "")
     return Footage(
         title=job.title,
         frames=tuple(map_concurrently(files, frames)),
-        encoding=encoding_of(job),
+        encoding=encoding_of(job, scene_view_from(_record(store, first).get("view")) if first else None),
         owner=owner_of(job),
     )
 
@@ -63,10 +68,15 @@ def _frames(job: RenderJob) -> list[int]:
         return []
 
 
-def _file(store: ObjectStore, output: str) -> tuple[str, str]:
-    """Key of a file in its store, and the SHA-256 it was written with; empty if unknown."""
-    key = PurePosixPath(output.replace("\\", "/")).name
+def _key(output: str) -> str:
+    """Return the key of a file in its store."""
+    return PurePosixPath(output.replace("\\", "/")).name
+
+
+def _record(store: ObjectStore, output: str) -> dict[str, Any]:
+    """Return the record of a file: the SHA-256 it was written with, and so on; empty if there is none."""
     try:
-        return key, str(json.loads(store.read(record_key(key)))["sha256"])
-    except (MissingObject, ValueError, KeyError, TypeError):
-        return key, ""
+        record = json.loads(store.read(record_key(_key(output))))
+    except (MissingObject, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

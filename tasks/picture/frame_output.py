@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from os.path import commonprefix
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from tasks.picture.figures import figures, figures_from
 from tasks.picture.noise import gather, noise
 from tasks.picture.output_records import RECORDS, claim, record_key, refuse_to_replace
 from tasks.picture.stitch import Picture, stitch, stitch_uneven
+from tasks.renderers.scene_views import view_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from storage.objects import ObjectStore
+    from storage.scene_view import SceneView
     from storage.view import View
     from tasks.picture.figures import Figures
     from tasks.picture.noise import Moments
@@ -42,12 +44,13 @@ PREVIEW_PX = 720
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How pictures are written."""
+    """How pictures are written; ``scene`` is the scene's own colour management."""
 
     exr_half: bool
     png_bits: Literal[8, 16]
     view: View
     exposure_stops: float
+    scene: SceneView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,8 @@ def write(stitched: StitchedFrame, order: PictureOrder, store: ObjectStore, meta
             record["figures"] = measured.document()
         if order.owner is not None:
             record["owner"] = order.owner.document()
+        if order.encoding.scene is not None:
+            record["view"] = asdict(order.encoding.scene)
         store.write(record_key(key), json.dumps(record).encode())
     shown = preview(picture.pixels, order.encoding)
     with suppress(StoreError):  # the picture is in place even without its preview
@@ -279,7 +284,11 @@ def preview_key(key: str) -> str:
 def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
     """Make a small JPEG of a picture."""
     return encode_preview(
-        pixels[..., :4], max_px=PREVIEW_PX, view=encoding.view, exposure_stops=encoding.exposure_stops
+        pixels[..., :4],
+        max_px=PREVIEW_PX,
+        view=encoding.view,
+        exposure_stops=encoding.exposure_stops,
+        scene=view_here(encoding.scene),
     )
 
 
@@ -300,9 +309,14 @@ def _encode(key: str, picture: Picture, order: PictureOrder, metadata: dict[str,
     encoding = order.encoding
     if key.endswith(".exr"):
         metadata |= _metadata(picture, order)
-        return encode_exr(picture.pixels, picture.channels, half=encoding.exr_half, metadata=metadata)
+        space = encoding.scene.interop_id if encoding.scene else ""
+        return encode_exr(picture.pixels, picture.channels, half=encoding.exr_half, metadata=metadata, interop_id=space)
     return encode_png(
-        picture.pixels[..., :4], bits=encoding.png_bits, view=encoding.view, exposure_stops=encoding.exposure_stops
+        picture.pixels[..., :4],
+        bits=encoding.png_bits,
+        view=encoding.view,
+        exposure_stops=encoding.exposure_stops,
+        scene=view_here(encoding.scene),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from storage.image_files import read_image
 from storage.images import decode_colours
 from storage.view import apply_view
+from tasks.renderers.scene_views import view_here
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,4 +80,9 @@ def _display_values(
     if key and not (prefer_exr and files.key(EXR)):
         values, _ = read_image("png", store.read(key), key=key)  # premultiplied by alpha, that is over black
         return values[..., :3]
-    return apply_view(read_linear(files, store)[..., :3], encoding.view, exposure_stops=encoding.exposure_stops)
+    return apply_view(
+        read_linear(files, store)[..., :3],
+        encoding.view,
+        exposure_stops=encoding.exposure_stops,
+        scene=view_here(encoding.scene),
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from storage.bulk import delete_all, list_all
 from storage.images import encode_preview
+from tasks.renderers.scene_views import view_here
 
 if TYPE_CHECKING:
     from storage.objects import ObjectStore
@@ -37,7 +38,13 @@ def _part(tile: Tile, settings: PreviewSettings) -> bytes:
     scale = min(1.0, PICTURE_PX / max(settings.region.width, settings.region.height))
     longest_px = max(1, round(max(tile.region.width, tile.region.height) * scale))
     means = tile.sums[..., :3] / np.float32(tile.samples.count)
-    return encode_preview(means, max_px=longest_px, view=settings.view, exposure_stops=settings.exposure_stops)
+    return encode_preview(
+        means,
+        max_px=longest_px,
+        view=settings.view,
+        exposure_stops=settings.exposure_stops,
+        scene=view_here(settings.scene),
+    )
 
 
 def delete_parts(folder: str, store: ObjectStore) -> None:

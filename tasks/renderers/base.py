@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from storage.scene_view import SceneView
     from tasks.spec import Aov, FrameSpec, Pixels, Size, UnitSpec
 
 
@@ -82,6 +83,8 @@ class SceneInfo:
         The noise at which the scene asks to end a picture, as `tasks.picture.noise` measures it; None if it doesn't.
     whole_frames_because
         Empty, or the sentence that says why this scene can't be rendered in regions.
+    view
+        Its own colour management; None if it has none.
     notes
         Sentences on what is rendered differently than the scene asks.
     """
@@ -94,6 +97,7 @@ class SceneInfo:
     frames: str = ""
     noise: float | None = None
     whole_frames_because: str = ""
+    view: SceneView | None = None
     notes: tuple[str, ...] = ()
     camera_infos: tuple[CameraInfo, ...] = ()
 

@@ -131,7 +131,7 @@ def test_a_model_within_may_have_more_fields_later_too() -> None:
 
 def test_a_record_from_before_another_default_names_the_same_job() -> None:
     kept = make_job({"scene": "room.xml"}).model_dump(mode="json")
-    assert Changed(**kept).view is View.SRGB
+    assert Changed(**kept).view is View.SCENE
     assert Changed(**kept).job_id == make_job(kept).job_id
     assert Changed(scene="room.xml", view=View.RAW).job_id == make_job({"scene": "room.xml", "view": "raw"}).job_id
 
@@ -172,7 +172,9 @@ documents = st.fixed_dictionaries(
 @given(document=documents)
 def test_jobs_are_named_as_the_first_version_named_them(document: dict[str, Any]) -> None:
     job = make_job(document)
-    text = job.model_dump_json(include=set(FIRST))  # the text the first digest was made of
+    text = job.model_dump_json(include=set(FIRST)).replace(
+        '"view":"scene"', '"view":"srgb"'
+    )  # what the first was made of
     assert job.job_id == f"{job.title}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage.scene_view import Curves, SceneView
 from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
@@ -58,6 +59,7 @@ class Blender:
             cameras=tuple(described["cameras"]),
             frames=described["frames"],
             noise=noise if exact_samples else None,
+            view=_scene_view(described["view"], build),
             notes=(*described["notes"], *_adaptive_note(noise, ends=exact_samples)),
         )
 
@@ -97,6 +99,12 @@ class BlenderSession:
         self.load_s = opened_s + load_s
         sums = np.ascontiguousarray(means * np.float32(samples.count))
         return Pixels(sums=sums, channels=unit.frame.channels)
+
+
+def _scene_view(view: dict[str, Any], build: str) -> SceneView:
+    """Return a scene's colour management, of what its Blender says."""
+    curves = view["curves"] and Curves(**view["curves"])
+    return SceneView(**(view | {"program": f"blender {build.partition(' ')[0]}", "curves": curves}))
 
 
 def _plain_values(frame: FrameSpec) -> dict[str, object]:

@@ -43,12 +43,15 @@ class BuildCheck:
         Version and device, such as ``5.0.1 cpu``; empty where it isn't known.
     path
         The program; empty for the module.
+    colours
+        Its OpenColorIO configuration.
     reason, remedy
         Empty if it works.
     """
 
     build: str
     path: str
+    colours: str = ""
     reason: str = ""
     remedy: str = ""
 
@@ -80,6 +83,11 @@ def check_builds() -> tuple[BuildCheck, ...]:
     return (*working, *failed)
 
 
+def colour_config(build: str) -> str:
+    """Return the OpenColorIO configuration of a build, the same for all devices; empty if it isn't on this machine."""
+    return next((check.colours for check in check_builds() if version_of(check.build) == version_of(build)), "")
+
+
 def programs() -> list[str]:
     """Return the installed programs: only those named in the environment, else all that are found."""
     named = os.environ.get(PROGRAMS_VARIABLE)
@@ -104,7 +112,10 @@ def _check_program(path: str) -> list[BuildCheck]:
     if version_of(version) < OLDEST_VERSION:
         reason = f"{path} is Blender {version}; Frontburner needs {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]} or newer."
         return [BuildCheck(build="", path=path, reason=reason, remedy=_REMEDY)]
-    return [BuildCheck(build=f"{version} {device.lower()}", path=path) for device in details["devices"]]
+    colours = details["colours"]
+    return [
+        BuildCheck(build=f"{version} {device.lower()}", path=path, colours=colours) for device in details["devices"]
+    ]
 
 
 def _try_start(path: str) -> Verdict:

@@ -34,7 +34,7 @@ def main(path: str) -> None:
     if "CPU" not in working:
         raise SystemExit(f"error: Blender {builds['version']} can't render: {'; '.join(faults)}")
     sys.stdout.flush()
-    print(f"\n{FOUND_PREFIX} " + json.dumps({"version": builds["version"], "devices": working}))
+    print(f"\n{FOUND_PREFIX} " + json.dumps(builds | {"devices": working}))
 
 
 def _fault(blender: Link, device: str) -> str:

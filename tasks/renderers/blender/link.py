@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MODULE = ""
 """The path that stands for the module `bpy` instead of a program."""
+OCIO_VARIABLES = ("OCIO", "BLENDER_OCIO")
+"""They would replace Blender's colour configuration, on some nodes and not on others."""
 _SERVE = Path(__file__).parent / "inside" / "serve.py"
 _CHANNEL_LETTERS = ("RGBA", "RGB", "XYZ", "Z")
 
@@ -59,6 +61,8 @@ class Module:
     """The ``bpy`` module, in this process. It can't be unloaded, and needs the main thread."""
 
     def __init__(self) -> None:
+        for name in OCIO_VARIABLES:
+            os.environ.pop(name, None)
         with _without_stderr():
             from tasks.renderers.blender.inside.commands import COMMANDS
             from tasks.renderers.blender.inside.reading import NotFound
@@ -165,7 +169,8 @@ def _channel_indices(found: list[str], name: str) -> list[int]:
 
 
 def _start_program(path: str, theirs: Connection) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    left_out = ("PYTHONPATH", "PYTHONHOME", *OCIO_VARIABLES)
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     command = [
         path, "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(_SERVE), "--",
         str(theirs.fileno()), str(os.getpid()),

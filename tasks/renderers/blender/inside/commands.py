@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -22,8 +23,13 @@ def _stage() -> Stage:
 
 
 def builds() -> dict[str, Any]:
-    """Return the version and the devices."""
-    return {"version": bpy.app.version_string.split()[0], "devices": devices()}
+    """Return the version, the devices, and the OpenColorIO configuration."""
+    colours = bpy.utils.system_resource("DATAFILES", path="colormanagement")
+    return {
+        "version": bpy.app.version_string.split()[0],
+        "devices": devices(),
+        "colours": str(Path(colours) / "config.ocio"),
+    }
 
 
 def describe(path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from . import colour
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,6 +59,7 @@ class Original:
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*_notes_on_picture(self.scene)],
             "properties": list(self.properties),
+            "view": colour.view_of(self.scene),
         }
 
 

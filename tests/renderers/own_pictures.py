@@ -1,0 +1,100 @@
+"""Blender files with a setting each, Blender's own pictures of them, and ours, made as a job makes them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import OpenImageIO
+
+from frontburner.jobs.job import make_job
+from frontburner.jobs.layout import Layout, lay_out
+from storage.objects import open_store
+from tasks.picture.frame_output import finish
+from tasks.renderers import renderer
+from tasks.scene.frame_scenes import FrameScene
+from tests.end_to_end.conftest import TIMEOUT_S
+from tests.picture.tiles import tile_of
+from tests.renderers.conftest import SCENES, Bench, inspect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+SCRIPT = SCENES / "make_settings.py"
+
+
+def make(bench: Bench, kind: str, folder: Path) -> Path:
+    """Have the bench's Blender make the files of a kind; returns their folder."""
+    program = os.environ.get("FRONTBURNER_BLENDER") or "blender"
+    installed = (program, "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python")
+    command = [sys.executable, SCRIPT] if bench.kind == "bpy" else [*installed, SCRIPT, "--"]
+    done = subprocess.run(
+        [*map(str, command), str(folder), kind], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
+
+
+def laid_out(bench: Bench, scene: Path, **fields: Any) -> Layout:
+    """The layout of a job of this scene."""
+    job = make_job({"scene": str(scene), "exr": "float", **fields})
+    frame = replace(bench.frame, scene=str(scene))
+    return lay_out(
+        job,
+        build=frame.build,
+        capabilities=renderer(frame.renderer).capabilities(frame.build),
+        scenes=(FrameScene(frame=1, path=str(scene)),),
+        infos={1: inspect(bench.process, frame)},
+    )
+
+
+def ours(bench: Bench, scene: Path, folder: Path, **fields: Any) -> Path:
+    """Render a scene as a job does; returns the folder of its files."""
+    layout = laid_out(bench, scene, **fields)
+    (order,) = layout.orders.values()
+    rendered = replace(bench, frame=order.frame)
+    tiles = [
+        tile_of(order.frame, order.region, samples, rendered.render(samples=(samples.start, samples.stop)).sums)
+        for samples in order.passes
+    ]
+    finish(tiles, order, open_store(str(folder)), {})
+    return folder
+
+
+def values(path: Path) -> npt.NDArray[Any]:
+    """The values of a picture file as they are stored."""
+    source = OpenImageIO.ImageInput.open(str(path), opened_unassociated())
+    assert source is not None, path
+    pixels = np.asarray(source.read_image(format=OpenImageIO.UNKNOWN))
+    source.close()
+    return pixels
+
+
+def opened_unassociated() -> OpenImageIO.ImageSpec:
+    """What keeps OpenImageIO from multiplying by alpha."""
+    config = OpenImageIO.ImageSpec()
+    config.attribute("oiio:UnassociatedAlpha", 1)
+    return config
+
+
+def attribute(path: Path, name: str) -> Any:
+    source = OpenImageIO.ImageInput.open(str(path))
+    assert source is not None, path
+    found = source.spec().getattribute(name)
+    source.close()
+    return found
+
+
+def largest_difference(path: Path, other: Path) -> float:
+    """In steps of the files' numbers of bits; an opaque picture may lack its alpha."""
+    a, b = (values(each).astype(np.float64) for each in (path, other))
+    channels = min(a.shape[2], b.shape[2])
+    if channels < 4:
+        assert all((each[..., 3:] == each[..., 3:].max(initial=0)).all() for each in (a, b)), "one alpha is missing"
+    return float(np.abs(a[..., :channels] - b[..., :channels]).max())

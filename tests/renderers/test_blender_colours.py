@@ -1,0 +1,61 @@
+"""PNG and EXR files of Blender scenes are those that Blender itself writes, whatever its colour management says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.renderers.own_pictures import attribute, largest_difference, make, ours, values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.renderers.conftest import Bench
+
+EVERY = [
+    "filmic", "standard", "raw", "log", "exposure", "gamma", "curves", "curves_extended", "curves_of_film", "levels",
+    "transparent", "dither", "no_dither",
+]  # fmt: skip
+NEW = [
+    "agx", "agx_look", "khronos", "aces", "p3", "rec1886", "display_rec2020", "balance", "rec2020", "acescg",
+]  # fmt: skip
+SPACES = {"rec2020": "lin_rec2020_scene", "acescg": "lin_ap1_scene"}
+CASES = [*(("bpy", name) for name in [*EVERY, *NEW]), *(("blender", name) for name in [*EVERY, "filmic_look"])]
+
+
+@pytest.fixture(scope="module")
+def files(
+    benches: Callable[[str], Bench], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Bench, Path]]:
+    made: dict[str, Path] = {}
+
+    def files_of(kind: str) -> tuple[Bench, Path]:
+        bench = benches(kind)
+        if kind not in made:
+            made[kind] = make(bench, "colours", tmp_path_factory.mktemp(kind))
+        return bench, made[kind]
+
+    return files_of
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_a_picture_has_the_colours_that_blender_gives_it(
+    files: Callable[[str], tuple[Bench, Path]], kind: str, name: str, tmp_path: Path
+) -> None:
+    bench, folder = files(kind)
+    ours(bench, folder / f"{name}.blend", tmp_path)
+    assert np.array_equal(values(tmp_path / f"{name}.exr"), values(folder / f"{name}.exr"))
+    assert largest_difference(tmp_path / f"{name}.png", folder / f"{name}.png") <= 1
+    for tag in ("CICP", "ICCProfile:profile_description"):
+        assert attribute(tmp_path / f"{name}.png", tag) == attribute(folder / f"{name}.png", tag)
+    assert attribute(tmp_path / f"{name}.exr", "colorInteropID") == SPACES.get(name, "lin_rec709_scene")
+
+
+@pytest.mark.parametrize("name", ["agx", "transparent", "balance"])
+def test_16_bits_are_blenders_too(files: Callable[[str], tuple[Bench, Path]], name: str, tmp_path: Path) -> None:
+    bench, folder = files("bpy")
+    ours(bench, folder / f"{name}.blend", tmp_path, png_bits=16, formats="png")
+    assert largest_difference(tmp_path / f"{name}.png", folder / f"{name}.16.png") <= 2
