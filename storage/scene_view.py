@@ -185,7 +185,7 @@ def _noise(height: int, width: int) -> Floats:
     with np.errstate(over="ignore"):
         hashed = factor * ((factor * ((x >> one) ^ y)) ^ ((factor * ((y >> one) ^ x)) >> three))
     uniform = hashed.astype(np.float32) * np.float32(2 / 0xFFFFFFFF) - 1
-    return (np.sign(uniform) * (1 - np.sqrt(1 - np.abs(uniform))))[..., None]
+    return np.asarray(np.sign(uniform) * (1 - np.sqrt(1 - np.abs(uniform))), np.float32)[..., None]
 
 
 @cache

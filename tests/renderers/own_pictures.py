@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,14 +24,30 @@ from tests.picture.tiles import tile_of
 from tests.renderers.conftest import SCENES, Bench, inspect
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy.typing as npt
+    import pytest
 
 SCRIPT = SCENES / "make_settings.py"
 
 
-def make(bench: Bench, kind: str, folder: Path) -> Path:
+Files = Callable[[str], tuple[Bench, Path]]
+"""The bench of a Blender, and the folder of the files it made."""
+
+
+def files_of(benches: Callable[[str], Bench], folders: pytest.TempPathFactory, kind: str) -> Files:
+    """Have each bench's Blender make the files of a kind, once and only when they are asked for."""
+    made: dict[str, Path] = {}
+
+    def files(blender: str) -> tuple[Bench, Path]:
+        bench = benches(blender)
+        if blender not in made:
+            made[blender] = _make(bench, kind, folders.mktemp(blender))
+        return bench, made[blender]
+
+    return files
+
+
+def _make(bench: Bench, kind: str, folder: Path) -> Path:
     """Have the bench's Blender make the files of a kind; returns their folder."""
     program = os.environ.get("FRONTBURNER_BLENDER") or "blender"
     installed = (program, "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.renderers.own_pictures import attribute, largest_difference, make, ours, values
+from tests.renderers.own_pictures import Files, attribute, files_of, largest_difference, ours, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,24 +27,12 @@ CASES = [*(("bpy", name) for name in [*EVERY, *NEW]), *(("blender", name) for na
 
 
 @pytest.fixture(scope="module")
-def files(
-    benches: Callable[[str], Bench], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], tuple[Bench, Path]]:
-    made: dict[str, Path] = {}
-
-    def files_of(kind: str) -> tuple[Bench, Path]:
-        bench = benches(kind)
-        if kind not in made:
-            made[kind] = make(bench, "colours", tmp_path_factory.mktemp(kind))
-        return bench, made[kind]
-
-    return files_of
+def files(benches: Callable[[str], Bench], tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return files_of(benches, tmp_path_factory, "colours")
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
-def test_a_picture_has_the_colours_that_blender_gives_it(
-    files: Callable[[str], tuple[Bench, Path]], kind: str, name: str, tmp_path: Path
-) -> None:
+def test_a_picture_has_the_colours_that_blender_gives_it(files: Files, kind: str, name: str, tmp_path: Path) -> None:
     bench, folder = files(kind)
     ours(bench, folder / f"{name}.blend", tmp_path)
     assert np.array_equal(values(tmp_path / f"{name}.exr"), values(folder / f"{name}.exr"))
@@ -55,7 +43,7 @@ def test_a_picture_has_the_colours_that_blender_gives_it(
 
 
 @pytest.mark.parametrize("name", ["agx", "transparent", "balance"])
-def test_16_bits_are_blenders_too(files: Callable[[str], tuple[Bench, Path]], name: str, tmp_path: Path) -> None:
+def test_16_bits_are_blenders_too(files: Files, name: str, tmp_path: Path) -> None:
     bench, folder = files("bpy")
     ours(bench, folder / f"{name}.blend", tmp_path, png_bits=16, formats="png")
     assert largest_difference(tmp_path / f"{name}.png", folder / f"{name}.16.png") <= 2

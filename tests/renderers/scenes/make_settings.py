@@ -144,6 +144,23 @@ COLOURS = {
 }
 
 
+def layer_samples(own: int, use: str = "USE") -> Any:
+    def change(scene: Any) -> None:
+        scene.view_layers[0].samples, scene.cycles.use_layer_samples = own, use
+
+    return change
+
+
+SETTINGS = {
+    "more_layer_samples": layer_samples(8),
+    "fewer_layer_samples": layer_samples(2),
+    "bounded_layer_samples": layer_samples(8, "BOUNDED"),
+    "layer_samples_within_bounds": layer_samples(2, "BOUNDED"),
+    "ignored_layer_samples": layer_samples(8, "IGNORE"),
+}
+KINDS = {"colours": COLOURS, "settings": SETTINGS}
+
+
 def picture(scene: Any, path: str, kind: str, depth: str) -> None:
     """Write the last render as Blender does."""
     settings = scene.render.image_settings
@@ -152,7 +169,7 @@ def picture(scene: Any, path: str, kind: str, depth: str) -> None:
 
 
 def main(folder: Path, kind: str) -> None:
-    for name, change in {"colours": COLOURS}[kind].items():
+    for name, change in KINDS[kind].items():
         scene = room()
         change(scene)
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / f"{name}.blend"))
@@ -162,7 +179,6 @@ def main(folder: Path, kind: str) -> None:
         picture(scene, str(folder / f"{name}.png"), "PNG", "8")
         picture(scene, str(folder / f"{name}.16.png"), "PNG", "16")
         picture(scene, str(folder / f"{name}.exr"), "OPEN_EXR", "32")
-    (folder / "names").write_text("\n".join(COLOURS))
 
 
 if __name__ == "__main__":

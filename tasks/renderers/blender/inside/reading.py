@@ -36,13 +36,17 @@ class Original:
         cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
         self.scene = scene
         self.seed: int = scene.cycles.seed
-        self.camera = scene.camera
-        self.cameras = sorted(cameras, key=lambda camera: bool(camera != scene.camera))
+        self.camera = scene.camera or next(iter(cameras), None)
+        self.cameras = sorted(cameras, key=lambda camera: bool(camera != self.camera))
         self.properties = {name: value for name, value in scene.items() if isinstance(value, (int, float))}
         self.layer: str = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0]).name
         described = self._describe(path)
         self.descriptions: dict[str, dict[str, Any]] = {
-            layer.name: {**described, "notes": [*described["notes"], *_notes_on_choice(path, scene, layer)]}
+            layer.name: {
+                **described,
+                "samples": _samples(scene, layer),
+                "notes": [*described["notes"], *_notes_on_choice(path, scene, layer)],
+            }
             for layer in scene.view_layers
         }
 
@@ -52,15 +56,27 @@ class Original:
         scale = render.resolution_percentage / 100
         return {
             "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
-            "samples": cycles.samples,
             "cameras": [camera.name for camera in self.cameras],
             "frames": _own_frames(path, self.scene),
             "files": [path, *(_files() if path.lower().endswith(".blend") else [])],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
-            "notes": [*_notes_on_picture(self.scene)],
+            "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
             "properties": list(self.properties),
             "view": colour.view_of(self.scene),
         }
+
+    def _notes_on_camera(self) -> Iterator[str]:
+        if self.scene.camera is None and self.camera is not None:
+            yield f"It has no active camera: its first, {self.camera.name}, is rendered."
+
+
+def _samples(scene: Any, layer: Any) -> int:
+    """Return the samples of a view layer: its own, the scene's, or the fewer of both."""
+    use = getattr(scene.cycles, "use_layer_samples", "USE")
+    own: int = scene.cycles.samples
+    if not layer.samples or use == "IGNORE":
+        return own
+    return min(own, layer.samples) if use == "BOUNDED" else int(layer.samples)
 
 
 def _files() -> list[str]:

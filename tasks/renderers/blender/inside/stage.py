@@ -154,7 +154,7 @@ def _apply_settings(scene: Any, layer: Any, frame: dict[str, Any], threads: int,
     for name, value in (("use_guiding", False), ("use_auto_tile", False), ("time_limit", 0.0)):
         if hasattr(cycles, name):
             setattr(cycles, name, value)
-    cycles.samples = frame["samples"]
+    cycles.samples, layer.samples = frame["samples"], 0  # a layer's own would replace the job's
     cycles.device = "CPU" if device == "CPU" else "GPU"
     if device != "CPU":
         preferences = bpy.context.preferences.addons["cycles"].preferences
