@@ -15,7 +15,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 # Percent of the lines that tests run in their own process; what only runs in processes they start isn't counted.
 COVERAGE_FLOOR := 80
 
-.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -57,6 +57,9 @@ test-monitor: env  ## the monitor's page in a real browser (Debian: apt-get inst
 
 test-faults: env  ## N faults (200) injected into real jobs: processes killed, units damaged; build/faults.json
 	$(BIN)/python -m tests.faults --count $(N)
+
+test-scenes: env-renderers  ## scenes of all kinds, each also rendered by its renderer directly; build/scenes.json
+	$(BIN)/python -m tests.scenes
 
 test-suspend: env  ## jobs suspended TRIES times (20), everything restarted in between, resumed; build/suspend.json
 	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
