@@ -2,7 +2,7 @@
 
 Its steps are Prefect tasks that run here; nodes do the work, as Dask futures that the steps wait for::
 
-    check nodes → open scene → [send scene] → render a–b → stitch and write a–b
+    check nodes → open scene → [send scene] → [bake simulations] → render a–b → stitch and write a–b
         → measure → contact sheet, movie → notify
 
 A still shows its passes: first samples → samples to 64 → … → stitch → [denoise] → write.
@@ -92,6 +92,8 @@ def _render_frames(run: JobRun, after: Sequence[Step]) -> list[Step]:
     scene = run.steps.wait_for(steps.open_scene.submit(name, run.open_scene, wait_for=[nodes]))
     if run.scene_transfer.must_be_sent:
         scene = run.steps.wait_for(steps.send_scene.submit(name, run.send_scene, wait_for=[scene]))
+    if run.bake_needed():
+        scene = run.steps.wait_for(steps.bake_simulations.submit(name, run.bake_simulations, wait_for=[scene]))
     begun: dict[Chunk, Step] = {}
     for chunk in run.chunks():  # dispatches units until all pictures are in place
         before: list[Any] = [allow_failure(begun[each]) for each in chunk.after] or [scene]

@@ -75,6 +75,10 @@ class FileStore:
                 path=str(path),
             )
 
+    def has(self, sha256: str, size_bytes: int) -> bool:
+        """Whether a file is stored."""
+        return all(self.store.exists(key) for key in _keys(sha256, size_bytes))
+
     def fetch(
         self,
         sha256: str,

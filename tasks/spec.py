@@ -150,6 +150,11 @@ class FrameSpec:
     manifest
         Digest of the manifest of the scene's files, with which a node fetches them; empty where they are used in
         place. Not part of the identity either.
+    bake
+        The version of the procedure by which simulations that this frame needs were baked; 0 is without.
+    baked_digest
+        As ``scene_digest``, of the copy with baked simulations that is opened instead of the scene; empty if none is.
+        Not part of the identity: a copy that is lost is made again, and its file is then another one.
     """
 
     renderer: str
@@ -164,6 +169,13 @@ class FrameSpec:
     camera: str | None = None
     aovs: tuple[Aov, ...] = ()
     manifest: str = ""
+    bake: int = 0
+    baked_digest: str = ""
+
+    @property
+    def content_digest(self) -> str:
+        """SHA-256 over the files that are opened."""
+        return self.baked_digest or self.scene_digest
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -202,7 +214,7 @@ class UnitSpec:
 @lru_cache(maxsize=1024)
 def _frame_digest(frame: FrameSpec) -> str:
     """Digest of a frame, cached for its many units."""
-    return _digest(canonical(frame, exclude=("scene", "manifest")) | {"scene": ""})
+    return _digest(canonical(frame, exclude=("scene", "manifest", "baked_digest")) | {"scene": ""})
 
 
 def _digest(document: object) -> str:

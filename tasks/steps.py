@@ -62,6 +62,12 @@ def send_scene(scene: str, work: Work) -> object:  # noqa: ARG001
     return work()
 
 
+@step(name="bake simulations", task_run_name="bake simulations of {scene}", retries=1)
+def bake_simulations(scene: str, work: Work) -> object:  # noqa: ARG001
+    """Have a node bake the scene's simulations into a copy, and open it on a node."""
+    return work()
+
+
 @step(name="render", task_run_name="render {title}")
 def render_units(title: str, work: Work) -> object:  # noqa: ARG001
     """Wait until all units are rendered."""

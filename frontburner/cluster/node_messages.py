@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from frontburner.dispatch.messages import Began, Damaged, Fetched, Message, Waiting
+from frontburner.dispatch.messages import Baking, Began, Damaged, Fetched, Message, Waiting
 from storage.errors import StoreError
 from tasks.node.renderer_process import Phase
 
@@ -19,6 +19,8 @@ def message_of(report: Mapping[str, Any]) -> Message:
         return Damaged(node=report["node"], frame=report["frame"], reason=report["damaged"])
     if "fetched" in report:
         return Fetched(ticket=ticket, node=report["node"], **report["fetched"])
+    if "baked" in report:
+        return Baking(node=report["node"], **report["baked"])
     if "away" in report:
         return Waiting(ticket=ticket, error=StoreError(**report["away"], retryable=True))
     if report["phase"] == Phase.WAITING:

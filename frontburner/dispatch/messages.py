@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from frontburner.events import SceneFetched
+from frontburner.events import SceneFetched, SimulationBaked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,23 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baking:
+    """Progress of a node that bakes simulations of the job's scene."""
+
+    node: str
+    what: str
+    frame: int
+    last: int
+    seconds: float
+
+    def event(self, *, at_s: float) -> SimulationBaked:
+        """Return it as an event."""
+        return SimulationBaked(
+            at_s=at_s, node=self.node, what=self.what, frame=self.frame, last=self.last, seconds=self.seconds
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A unit is in the store. If ``short_of_memory``, the node had hardly enough for it."""
 
@@ -108,7 +125,7 @@ class Refused:
     reason: str
 
 
-Message = Joined | Refused | Withheld | Left | Began | Waiting | Fetched | Finished | Failed | Damaged
+Message = Joined | Refused | Withheld | Left | Began | Waiting | Fetched | Baking | Finished | Failed | Damaged
 
 
 class Farm(Protocol):

@@ -41,6 +41,7 @@ from frontburner.events.work import (
     PreviewMade,
     SceneFetched,
     SceneSent,
+    SimulationBaked,
     StoreUnavailable,
     UnitAttemptFailed,
     UnitDamaged,
@@ -56,7 +57,7 @@ __all__ = [
     "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobPlanned", "JobSuspending",
     "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld", "NotificationFailed", "Observer",
     "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded", "RunSkipped", "RunStarted", "RunState",
-    "SceneFetched", "SceneSent", "StageBegan", "StageEnded", "StageState", "StoreUnavailable", "TimeLimitReached",
-    "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted",
-    "announce", "observe",
+    "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded", "StageState", "StoreUnavailable",
+    "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted",
+    "UnitTakenOver", "UnitWasted", "announce", "observe",
 ]  # fmt: skip

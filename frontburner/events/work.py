@@ -62,6 +62,17 @@ class SceneFetched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationBaked(Event):
+    """Progress of a node that bakes a simulation up to the frame ``last``."""
+
+    node: str
+    what: str
+    frame: int
+    last: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeJoined(Event):
     """A node can be given units."""
 

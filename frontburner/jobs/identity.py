@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DIGITS = 8
 HOW_FIELDS = (
     "travel", "priority", "min_nodes", "max_nodes", "groups", "local", "attempts", "unit_timeout_s",
-    "movie", "fps", "contact_sheet", "checks", "notify", "overwrite",
+    "movie", "fps", "contact_sheet", "checks", "notify", "overwrite", "bake",
 )  # fmt: skip
 """Fields that change how a job is rendered, but no picture: changing them doesn't make it another job."""
 FIRST: Mapping[str, Any] = {

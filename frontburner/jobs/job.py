@@ -71,6 +71,13 @@ class ExrType(StrEnum):
     FLOAT = "float"
 
 
+class BakeMode(StrEnum):
+    """What to do about simulations that aren't baked."""
+
+    AUTO = "auto"
+    NO = "no"
+
+
 class Checks(StrEnum):
     """What to do about suspicious frames of a sequence."""
 
@@ -153,6 +160,11 @@ class RenderJob(BaseModel):
         default=TransferMode.AUTO,
         description="auto sends the scene's files to nodes that don't see the same ones at its path; yes sends them to "
         "all nodes; no excludes nodes that see others.",
+    )
+    bake: Annotated[BakeMode, BeforeValidator(bool_to_yes_no)] = Field(
+        default=BakeMode.AUTO,
+        description="Simulations that aren't baked in the scene: auto has a node bake them first, up to the last frame "
+        "that needs them; no refuses the job.",
     )
     out: str = Field(default="renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     overwrite: bool = Field(

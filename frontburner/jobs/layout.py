@@ -7,8 +7,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from frontburner.jobs.field_values import outside_frame, parse_region, parse_size
-from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, Checks, ExrType, JobRefused, RenderJob
+from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, BakeMode, Checks, ExrType, JobRefused, RenderJob
 from frontburner.jobs.outputs import file_names, owner_of
+from frontburner.jobs.simulations import baking_note, baking_problem, needs_bake
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.unit_sizer import Mode
 from storage.view import View
@@ -16,6 +17,7 @@ from tasks.job_context import PreviewSettings
 from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
 from tasks.picture.frame_output import Encoding, PictureOrder
+from tasks.scene.baking import BAKE_VERSION
 from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from frontburner.plan.block import Block
     from storage.scene_view import SceneView
     from tasks.renderers.base import Capabilities, SceneInfo
+    from tasks.scene.baking import BakedScene
     from tasks.scene.frame_scenes import FrameScene
     from tasks.spec import Aov
 
@@ -65,6 +68,11 @@ class Layout:
     images: tuple[str, ...] = ()
 
     @property
+    def baked_frames(self) -> tuple[int, ...]:
+        """Frames that need simulations to be baked."""
+        return tuple(number for number, frame in self.frames.items() if frame.bake)
+
+    @property
     def limits(self) -> Limits:
         """Limits that may end its pictures early."""
         return next(iter(self.orders.values())).limits
@@ -100,6 +108,7 @@ def lay_out(
     scenes: tuple[FrameScene, ...],
     infos: Mapping[int, SceneInfo],
     manifest: str = "",
+    baked: BakedScene | None = None,
 ) -> Layout:
     """Lay out a job.
 
@@ -107,6 +116,8 @@ def lay_out(
     ----------
     manifest
         Digest of the manifest of the scene's files, from which nodes fetch them.
+    baked
+        What is rendered instead of the scene, since some of its simulations weren't baked.
 
     Raises
     ------
@@ -115,7 +126,7 @@ def lay_out(
     """
     first = infos[scenes[0].frame]
     whole_frames_reason = next((info.whole_frames_because for info in infos.values() if info.whole_frames_because), "")
-    _check_scene(job, first, capabilities)
+    _check_scene(job, first, capabilities, infos)
     _check_limits(job, len(scenes), capabilities, whole_frames_reason)
     size = parse_size(job.size) if job.size else first.size
     region = parse_region(job.region) if job.region else size.whole
@@ -141,7 +152,9 @@ def lay_out(
             parameters=scene.parameters,
             camera=job.camera or None,
             aovs=_aovs(job, capabilities),
-            manifest=manifest,
+            manifest=baked.manifest if baked else manifest,
+            bake=BAKE_VERSION if needs_bake(infos[scene.frame], scene.frame) else 0,
+            baked_digest=baked.digests.get(scene.frame, "") if baked else "",
         )
         for scene in scenes
     }
@@ -167,7 +180,7 @@ def lay_out(
         passes=passes,
         mode=Mode.FRAMES if whole_frames_reason or not capabilities.exact_regions else job.mode,
         align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
-        notes=tuple(dict.fromkeys([*first.notes, *filter(None, [whole_frames_reason])])),
+        notes=tuple(dict.fromkeys([*first.notes, *baking_note(infos), *filter(None, [whole_frames_reason])])),
         unit_timeout_s=job.unit_timeout_s,
         images=_images(first) if job.renderer_name in MISSING_IS_MAGENTA else (),
     )
@@ -202,8 +215,9 @@ def _limits(job: RenderJob, info: SceneInfo) -> Limits:
     return Limits(noise=info.noise)
 
 
-def _check_scene(job: RenderJob, info: SceneInfo, capabilities: Capabilities) -> None:
-    problems = []
+def _check_scene(job: RenderJob, info: SceneInfo, capabilities: Capabilities, infos: Mapping[int, SceneInfo]) -> None:
+    problem = baking_problem(infos) if job.bake is BakeMode.NO else ""
+    problems = [problem] if problem else []
     size = parse_size(job.size) if job.size else info.size
     if job.region and not parse_region(job.region).within(size):
         problems.append(f"region: {outside_frame(job.region, size)}")

@@ -44,8 +44,8 @@ def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: s
         When the job has no such frames, or would replace files that aren't its own.
     """
     ledger = UnitLedger(store=store)
-    frames = _selected(only, layout, "only") or tuple(layout.orders)
-    discarded = _selected(again, layout, "again")
+    frames = selected_frames(only, layout, "only") or tuple(layout.orders)
+    discarded = selected_frames(again, layout, "again")
     orders = {frame: layout.orders[frame] for frame in frames}
     listed = list_outputs(orders, store)
     in_place = find_all_finished(orders, store, listed=listed)
@@ -70,7 +70,7 @@ def _refuse_taken(orders: Sequence[PictureOrder], store: ObjectStore, listed: fr
         refuse_taken((key for key in keys if listed is None or key in listed), owner, store)
 
 
-def _selected(text: str, layout: Layout, field: str) -> tuple[int, ...]:
+def selected_frames(text: str, layout: Layout, field: str) -> tuple[int, ...]:
     """Read a selection of the job's frames."""
     if not text.strip():
         return ()

@@ -36,6 +36,7 @@ EVENT_TYPES: dict[str, type[ev.Event]] = {
     "job planned": ev.JobPlanned,
     "scene sent": ev.SceneSent,
     "scene fetched": ev.SceneFetched,
+    "simulation baked": ev.SimulationBaked,
     "node joined": ev.NodeJoined,
     "node refused": ev.NodeRefused,
     "node withheld": ev.NodeWithheld,

@@ -29,6 +29,7 @@ from frontburner.run.recording import conclude, deployed, local_now, record_even
 from frontburner.run.rendering import Rendering
 from frontburner.run.rounds import Round, announce_plan, in_place_chunk, layout_of
 from frontburner.run.scene_transfer import SceneTransfer
+from frontburner.run.simulation_baking import SimulationBaking
 from frontburner.run.step_watch import StepWatch
 from frontburner.settings import Settings
 from storage.errors import StoreError
@@ -73,6 +74,7 @@ class JobRun:
     """Records of the frames that are in place."""
     layout: Layout = field(init=False)
     scene_transfer: SceneTransfer = field(init=False)
+    baking: SimulationBaking = field(init=False)
     farm: DaskFarm = field(init=False)
     report: Report = field(init=False)
     artifacts: Artifacts = field(init=False)
@@ -125,6 +127,7 @@ class JobRun:
             with self.steps.until_ended(), ExitStack() as stack:
                 self.farm = stack.enter_context(self._farm())
                 self.scene_transfer = stack.enter_context(closing(self._scene_transfer()))
+                self.baking = SimulationBaking(transfer=self.scene_transfer)
                 yield
         except Exception as error:
             if not (isinstance(error, FarmLost) or self.connection.lost):
@@ -154,6 +157,10 @@ class JobRun:
         """Send the scene to nodes that don't see it."""
         return self.steps.run_in_step(self.scene_transfer.send)
 
+    def bake_simulations(self) -> State[Any] | None:
+        """Bake the scene's simulations."""
+        return self.steps.run_in_step(self.baking.bake)
+
     def measure(self) -> State[Any] | None:
         """Measure all frames."""
         return self.steps.run_in_step(self.after_frames.measure)
@@ -164,9 +171,14 @@ class JobRun:
 
     # What the flow does between them.
 
+    def bake_needed(self) -> bool:
+        """Whether simulations are to be baked before the missing frames are rendered."""
+        layout = layout_of(self.job, self._build, self.scene_transfer)
+        return bool(layout.baked_frames) and self.baking.needed_for(self._round.frames(layout, self.store))
+
     def chunks(self) -> Iterator[Chunk]:
         """Render what is missing, and yield the job's chunks as they begin."""
-        self.layout = layout_of(self.job, self._build, self.scene_transfer)
+        self.layout = layout_of(self.job, self._build, self.scene_transfer, self.baking.baked)
         self.report.notes, self.report.renderer = self.layout.notes, f"{self.job.renderer_name} {self._build}"
         missing = self._round.missing_work(self.job, self.layout, self.store)
         announce_plan(self.job, self.layout, missing, self.store, self.clock())

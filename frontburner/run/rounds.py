@@ -12,7 +12,7 @@ from frontburner.cluster.prefect_internals import current_flow_run
 from frontburner.control.taken_outputs import began_at, refuse_beside_rivals
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.layout import Layout, lay_out
-from frontburner.jobs.missing import MissingWork, missing_work
+from frontburner.jobs.missing import MissingWork, missing_work, selected_frames
 from frontburner.jobs.outputs import owner_of, product_names, refuse_taken
 from frontburner.run.chunks import Chunk, Stage, frames_title
 from storage.objects import INTERNAL_PREFIX
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
     from frontburner.run.scene_transfer import SceneTransfer
     from storage.objects import ObjectStore
+    from tasks.scene.baking import BakedScene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,12 @@ class Round:
     again: str
     only: str
     suffix: str = ""
+
+    def frames(self, layout: Layout, store: ObjectStore) -> tuple[int, ...]:
+        """Return the frames that are about to be rendered."""
+        missing = missing_work(layout, store, only=self.only)
+        again = selected_frames(self.again, layout, "again")
+        return tuple(sorted({*again, *(work.frame for work in missing.wanted)}))
 
     def missing_work(self, job: RenderJob, layout: Layout, store: ObjectStore) -> MissingWork:
         """Return what is missing. Frames to render again are discarded once, however often the run is resumed.
@@ -59,8 +66,8 @@ class Round:
         return missing
 
 
-def layout_of(job: RenderJob, build: str, scene: SceneTransfer) -> Layout:
-    """Return the layout of a job whose scene is open."""
+def layout_of(job: RenderJob, build: str, scene: SceneTransfer, baked: BakedScene | None = None) -> Layout:
+    """Return the layout of a job whose scene is open, and what was baked of it."""
     return lay_out(
         job,
         build=build,
@@ -68,6 +75,7 @@ def layout_of(job: RenderJob, build: str, scene: SceneTransfer) -> Layout:
         scenes=scene.query.frames,
         infos=scene.infos,
         manifest=scene.manifest.digest,
+        baked=baked,
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from frontburner import events as ev
 from frontburner.cluster.futures import error_of
-from frontburner.dispatch.messages import Fetched
+from frontburner.dispatch.messages import Baking, Fetched
 from frontburner.reports.figures import format_bytes
 from frontburner.run.scene_upload import SceneUpload
 from frontburner.settings import Settings
@@ -125,7 +125,7 @@ class SceneTransfer:
             self._report_upload(upload)
         self._finish_upload(upload)
         first = self.query.frames[0].frame
-        info = self._on_node(open_sent_scene, without, self.query, self.manifest.digest, self.farm.context)
+        info = self.on_node(open_sent_scene, without, self.query, self.manifest.digest, self.farm.context)
         if info.digest != self.infos[first].digest:
             raise SceneError(
                 reason=f"The scene {Path(self.scene).name} isn't the same once it has been sent: it names files in a "
@@ -146,6 +146,11 @@ class SceneTransfer:
             if self._upload.done():
                 self._finish_late_upload(self._upload)
 
+    @property
+    def nodes_with(self) -> list[str]:
+        """Nodes that see the scene's files; none if those are sent."""
+        return [name for name, reason in self.farm.admission.file_differences.items() if not reason]
+
     def close(self) -> None:
         """Stop an upload that is running."""
         if self._upload is not None:
@@ -160,9 +165,9 @@ class SceneTransfer:
             return self._open_here()
         paths = {scene.frame: [scene.path] for scene in self.query.frames}
         self._check_nodes(self._run_in_thread(manifest_of, paths, self.scene))
-        seeing = [name for name, reason in self.farm.admission.file_differences.items() if not reason]
+        seeing = self.nodes_with
         if seeing:
-            opened: OpenedScene = self._on_node(open_scene, seeing, self.query)
+            opened: OpenedScene = self.on_node(open_scene, seeing, self.query)
             self._log_scene(opened)
             same = not self._run_in_thread(first_conflict, opened.manifest.files)
             return opened if same else self._open_here()  # the files of this machine are those to render
@@ -243,7 +248,7 @@ class SceneTransfer:
                 )
             )
 
-    def _on_node(self, work: Callable[..., T], nodes: Sequence[str], *args: Any) -> T:  # noqa: ANN401 - those of the work
+    def on_node(self, work: Callable[..., T], nodes: Sequence[str], *args: Any) -> T:  # noqa: ANN401 - those of the work
         """Call a function on one of these nodes, or on any if they are gone, and return its result."""
         addresses = self.farm.admission.addresses
         workers = [addresses[name] for name in nodes if name in addresses]
@@ -279,10 +284,10 @@ class SceneTransfer:
             return future.result()
 
     def _wait_a_moment(self, timeout_s: float = POLL_S) -> None:
-        """Wait for messages of nodes, and announce what they fetched."""
+        """Wait for messages of nodes, and announce what they fetch and bake."""
         self.check_stop()
         for message in self.farm.messages(timeout_s):
-            if isinstance(message, Fetched):
+            if isinstance(message, Fetched | Baking):
                 ev.announce(message.event(at_s=self.clock()))
 
     def _scene_differs(self, without: dict[str, str]) -> SceneError:

@@ -9,13 +9,13 @@ from distributed import get_worker
 
 from tasks.node.node_state import in_renderer
 from tasks.node.unit_channel import fetched_message
+from tasks.renderers.base import SceneInfo
 from tasks.scene.fetching import Progress, SceneLocation, local_scene
 from tasks.scene.frame_scenes import OpenedScene, SceneQuery, inspect_frames, with_manifest
 from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
     from tasks.job_context import JobContext
-    from tasks.renderers.base import SceneInfo
 
 
 def open_scene(query: SceneQuery) -> OpenedScene:
@@ -25,13 +25,19 @@ def open_scene(query: SceneQuery) -> OpenedScene:
 
 def open_sent_scene(query: SceneQuery, manifest: str, job: JobContext) -> SceneInfo:
     """Read a job's first frame in this node's renderer, from the files as the node has them now."""
-    worker, first = get_worker(), query.frames[0]
-    node = str(worker.name)
+    return open_sent_frames(query.first(), manifest, job)[query.frames[0].frame]
+
+
+def open_sent_frames(query: SceneQuery, manifest: str, job: JobContext) -> dict[int, SceneInfo]:
+    """Read frames in this node's renderer, from the files as the node has them now."""
+    worker = get_worker()
+    node, infos = str(worker.name), dict[int, SceneInfo]()
 
     def report(fetched_bytes: int, size_bytes: int, seconds: float) -> None:
         worker.log_event(job.topic, fetched_message(0, node, fetched_bytes, size_bytes, seconds))
 
-    location = SceneLocation(scene=first.path, frame=first.frame, manifest=manifest)
-    with local_scene(location, job, node=node, retry=StoreRetry(), progress=Progress(report=report)) as scene:
-        local_query = replace(query, frames=(replace(first, path=scene.path),))
-        return in_renderer(inspect_frames, local_query)[first.frame]
+    for frame in query.frames:
+        location = SceneLocation(scene=frame.path, frame=frame.frame, manifest=manifest)
+        with local_scene(location, job, node=node, retry=StoreRetry(), progress=Progress(report=report)) as scene:
+            infos |= in_renderer(inspect_frames, replace(query, frames=(replace(frame, path=scene.path),)))
+    return infos

@@ -8,7 +8,7 @@ before the renderer reads it, both when it inspects and when it renders.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,23 @@ class CameraInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """A simulation that isn't baked: a frame of it is only right after all frames before it.
+
+    Parameters
+    ----------
+    name
+        What it is, such as ``cloth of Flag``.
+    first, last
+        Its frames. At the first one it is at rest, and after the last one it stays as it is.
+    """
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneInfo:
     """What a scene contains for one frame.
 
@@ -87,6 +104,8 @@ class SceneInfo:
         Its own colour management; None if it has none.
     notes
         Sentences on what is rendered differently than the scene asks.
+    simulations
+        Those that aren't baked.
     """
 
     digest: str
@@ -99,6 +118,7 @@ class SceneInfo:
     whole_frames_because: str = ""
     view: SceneView | None = None
     notes: tuple[str, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
     camera_infos: tuple[CameraInfo, ...] = ()
 
     def seen_by(self, camera: str | None) -> SceneInfo:
@@ -158,4 +178,31 @@ class Renderer(Protocol):
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
         """Start a session with this frame's build, using this many threads."""
+        ...
+
+
+@runtime_checkable
+class Baker(Protocol):
+    """An adapter whose scenes may have simulations to bake."""
+
+    def bake(
+        self, scene: Path, *, build: str, parameters: tuple[tuple[str, str], ...], through: int, folder: Path
+    ) -> Path:
+        """Write a copy of a scene, with its simulations baked, into a folder.
+
+        The copy names other files as the scene does: it is opened in the scene's place. Files in the folder's
+        ``files``, which the copy names relative to itself, belong to it.
+
+        Parameters
+        ----------
+        through
+            The last frame that is needed.
+        folder
+            Also gets a file, ``progress``, with lines: the frame it is at, the last one, and what is baked.
+
+        Raises
+        ------
+        SceneError
+            When a simulation can't be baked; it names that one.
+        """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -136,7 +137,8 @@ def local_scene(
     if job.travel is TransferMode.NO:
         raise scene_differs(difference, scene=location.scene, node=node)
     files = FileStore(store=open_store(job.files))
-    fetch = _Fetch(files=files, scene=location.scene, retry=retry, progress=progress)
+    in_place = job.travel is not TransferMode.YES
+    fetch = _Fetch(files=files, scene=location.scene, retry=retry, progress=progress, in_place=in_place)
     with cache().hold(manifest, location.frame, fetch, progress.begin) as tree:
         progress.end()
         yield LocalScene(path=str(in_tree(tree, location.scene)), fetched_s=progress.seconds)
@@ -153,14 +155,19 @@ def scene_differs(difference: str, *, scene: str, node: str) -> SceneError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fetch:
-    """Writes files of a scene from the store."""
+    """Writes files of a scene: from the store, or from their own places if ``in_place`` and they are the same."""
 
     files: FileStore
     scene: str
     retry: StoreRetry
     progress: Progress
+    in_place: bool = False
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
+        if self.in_place and not file.difference():
+            with Path(file.path).open("rb") as here:
+                shutil.copyfileobj(here, into)
+            return
         for attempts_left in reversed(range(FETCH_ATTEMPTS)):
             try:
                 self.files.fetch(file.sha256, file.size_bytes, into, retry=self.retry.call, report=self.progress.add)

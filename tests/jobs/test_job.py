@@ -60,6 +60,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("finish_by", "tomorrow", "Write a time such as 08:00"),
     ("parameters", "eye", "name=value"),
     ("travel", "perhaps", "'auto', 'yes' or 'no'"),
+    ("bake", "perhaps", "'auto' or 'no'"),
     ("aovs", "depth,speed", "'depth', 'normal' or 'albedo'"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**32, "less than 4294967296"),
@@ -233,7 +234,7 @@ OTHER: dict[str, Any] = {
     "exposure": 0.5, "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
 }  # fmt: skip
 OTHER_WAY: dict[str, Any] = {
-    "travel": "no",
+    "travel": "no", "bake": "no",
     "priority": 51, "min_nodes": 1, "max_nodes": 3, "groups": "gpu,night", "local": False, "attempts": 4,
     "unit_timeout_s": 9, "movie": "h264,prores", "fps": "25", "contact_sheet": True, "checks": "no", "notify": "studio",
     "overwrite": True,

@@ -9,10 +9,12 @@ import pytest
 
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import ALIGN_PX, Layout, lay_out
+from frontburner.jobs.simulations import last_needed
 from frontburner.plan.block import Block
 from frontburner.plan.unit_sizer import Mode
 from tasks.limits import Limits
-from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.base import Capabilities, SceneInfo, Simulation
+from tasks.scene.baking import BakedScene
 from tasks.scene.frame_scenes import FrameScene
 from tasks.spec import Aov, FrameSpec, Region, SampleRange, Size, UnitSpec
 
@@ -186,6 +188,7 @@ BASE = FrameSpec(
 OTHERS: dict[str, Any] = {
     "renderer": "null", "build": "c", "scene_digest": "e", "frame": 2, "size": Size(width=640, height=361),
     "samples": 65, "seed": 1, "parameters": (("x", "1"),), "camera": "0", "aovs": (Aov.DEPTH,),
+    "bake": 1,
 }  # fmt: skip
 
 
@@ -199,8 +202,9 @@ def test_whatever_decides_pixels_makes_another_unit(name: str) -> None:
 
 
 def test_every_field_of_a_frame_but_where_its_scene_lies_decides_pixels() -> None:
-    assert set(OTHERS) | {"scene", "manifest"} == set(FrameSpec.__dataclass_fields__)
-    assert replace(BASE, scene="/elsewhere/room.xml", manifest="f" * 64).digest == BASE.digest
+    assert set(OTHERS) | {"scene", "manifest", "baked_digest"} == set(FrameSpec.__dataclass_fields__)
+    elsewhere = replace(BASE, scene="/elsewhere/room.xml", manifest="f" * 64, baked_digest="b" * 64)
+    assert elsewhere.digest == BASE.digest
 
 
 def test_region_and_samples_make_another_unit_and_the_time_limit_does_not() -> None:
@@ -217,3 +221,41 @@ def test_a_block_becomes_the_full_unit() -> None:
     block = Block(frame=1, samples=layout.passes[0], region=Region(x0=0, y0=0, x1=8, y1=8)).failed_on("n1")
     assert layout.unit(block) == UnitSpec(frame=layout.frames[1], region=block.region, samples=block.samples)
     assert layout.unit(block).timeout_s == 12
+
+
+FALL = Simulation(name="rigid bodies", first=1, last=250)
+DROP = Simulation(name="cloth of Flag", first=10, last=20)
+
+
+def test_frames_of_simulations_that_are_not_baked_are_other_frames_than_before() -> None:
+    plain, moving = laid_out(frames=(1, 12)), laid_out(replace(INFO, simulations=(FALL, DROP)), frames=(1, 12))
+    assert moving.baked_frames == (12,)
+    assert moving.frames[1].digest == plain.frames[1].digest, "at its first frame a simulation is at rest"
+    assert moving.frames[12].digest != plain.frames[12].digest
+    note = "Simulations that aren't baked are baked first: rigid bodies (frames 1-13), cloth of Flag (frames 10-13)."
+    assert note in moving.notes
+    assert not any("baked" in note for note in laid_out(replace(INFO, simulations=(DROP,)), frames=(10,)).notes)
+
+
+def test_a_bake_ends_with_the_simulations_at_the_latest() -> None:
+    infos = dict.fromkeys((1, 50, 60), replace(INFO, simulations=(DROP,)))
+    assert last_needed(infos, (1, 50, 60)) == 20
+
+
+def test_a_job_that_bakes_nothing_is_refused_if_its_frames_need_it() -> None:
+    assert laid_out(replace(INFO, simulations=(DROP,)), frames=(1, 10), bake="no").baked_frames == ()
+    with pytest.raises(JobRefused) as refused:
+        laid_out(replace(INFO, simulations=(DROP,)), frames=(10, 11, 12), bake="no")
+    (problem,) = refused.value.problems
+    assert problem.startswith("bake no: frames 11-12 need simulations that aren't baked: cloth of Flag (frames 10-13).")
+
+
+def test_what_is_opened_instead_of_the_scene_does_not_count_for_a_frame() -> None:
+    infos = dict.fromkeys((1, 12), replace(INFO, simulations=(FALL,)))
+    scenes = tuple(FrameScene(frame=frame, path="/s/room.blend") for frame in infos)
+    job = make_job({"scene": "/s/room.blend"})
+    options = {"build": "b", "capabilities": ABLE, "scenes": scenes, "infos": infos, "manifest": "m"}
+    before = lay_out(job, **options)
+    after = lay_out(job, **options, baked=BakedScene(manifest="n", digests={12: "e" * 64}))
+    assert before.frames[12].digest == after.frames[12].digest
+    assert (after.frames[12].manifest, after.frames[12].content_digest) == ("n", "e" * 64)

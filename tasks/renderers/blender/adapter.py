@@ -13,7 +13,7 @@ import numpy as np
 from storage.scene_view import Curves, SceneView
 from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
-from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import BlenderError, link, render_to_array
@@ -61,7 +61,14 @@ class Blender:
             noise=noise if exact_samples else None,
             view=_scene_view(described["view"], build),
             notes=(*described["notes"], *_adaptive_note(noise, ends=exact_samples)),
+            simulations=tuple(Simulation(**each) for each in described["simulations"]),
         )
+
+    def bake(
+        self, scene: Path, *, build: str, parameters: tuple[tuple[str, str], ...], through: int, folder: Path
+    ) -> Path:
+        """Write a copy of a scene with its simulations baked."""
+        return _scenes(build).bake(scene, parameters, through, folder)
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
         """Start a session with this frame's build."""
@@ -110,6 +117,7 @@ def _scene_view(view: dict[str, Any], build: str) -> SceneView:
 def _plain_values(frame: FrameSpec) -> dict[str, object]:
     """Return a frame as values that Blender's Python can unpickle."""
     return asdict(frame) | {
+        "scene_digest": frame.content_digest,
         "tree": str(tree_of(Path(frame.scene)) or ""),
         "size": [frame.size.width, frame.size.height],
         "aovs": [aov.value for aov in frame.aovs],
@@ -192,8 +200,23 @@ class Scenes:
         """Raise `SceneError` if a scene's content isn't that of the frame's digest."""
         scene = Path(frame.scene)
         digest = self._digest(scene) or self.describe(scene, frame.parameters)[1]
-        if digest != frame.scene_digest:
+        if digest != frame.content_digest:
             raise scene_changed(scene)
+
+    def bake(self, scene: Path, parameters: tuple[tuple[str, str], ...], through: int, folder: Path) -> Path:
+        """Write a copy of a scene with its simulations baked. Raises `SceneError`."""
+        tree = str(tree_of(scene) or "")
+        try:
+            copy = self._blender.call(
+                "bake", path=str(scene), tree=tree, parameters=dict(parameters), through=through, folder=str(folder)
+            )
+        except BlenderError as error:
+            raise SceneError(
+                reason=f"A simulation of {scene.name} can't be baked: {error}.",
+                remedy="Bake it in Blender, and save the file.",
+                scene=str(scene),
+            ) from error
+        return Path(copy)
 
     def _digest(self, scene: Path) -> str:
         """Return the digest of a scene that was opened before and whose files are unchanged; else empty."""

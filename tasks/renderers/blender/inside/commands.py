@@ -42,6 +42,11 @@ def set_digest(digest: str) -> None:
     _stage().set_digest(digest)
 
 
+def bake(path: str, tree: str, parameters: dict[str, str], through: int, folder: str) -> str:
+    """Save a copy of a scene with its simulations baked up to a frame; returns the copy's path."""
+    return _stage().bake(path, tree, parameters, through, folder)
+
+
 def render(
     frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str, file: str
 ) -> dict[str, Any]:
@@ -78,5 +83,5 @@ def _render(
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    command.__name__: command for command in (builds, describe, set_digest, render, try_out)
+    command.__name__: command for command in (builds, describe, set_digest, bake, render, try_out)
 }

@@ -10,6 +10,10 @@ import bpy
 from . import importing
 
 
+_KINDS = ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips")
+"""Of data that names files."""
+
+
 def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
     """Open a scene without running its scripts. A sent scene finds the files it names in its tree.
 
@@ -35,9 +39,17 @@ def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
     return {**imported, "pictures": importing.pictures()} if source else {}
 
 
+def restore_paths(tree: str) -> None:
+    """Make absolute paths that lead into a tree those of the submitting machine again."""
+    for kind in _KINDS if tree else ():
+        for data in getattr(bpy.data, kind, ()):
+            if Path(data.filepath).is_relative_to(tree):
+                data.filepath = str("/" / Path(data.filepath).relative_to(tree))
+
+
 def _localise_paths(tree: Path) -> None:
     """Make absolute paths of files lead into the tree, which mirrors the submitting machine's folders."""
-    for kind in ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips"):
+    for kind in _KINDS:
         for data in getattr(bpy.data, kind, ()):
             path = Path(data.filepath)
             local = tree / path.relative_to(path.anchor) if path.is_absolute() else path

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import engine, importing, opening, reading
+from . import engine, importing, opening, reading, simulations
 
 if TYPE_CHECKING:
     from array import array
@@ -35,7 +36,8 @@ class Stage:
         """Open a file unless it is open with this content."""
         if self._content != (path, digest):
             self._content = None
-            self._imported = opening.open_file(path, tree, source)
+            with simulations.nothing_written_beside(path):
+                self._imported = opening.open_file(path, tree, source)
             self.adopt(path, digest)
 
     def adopt(self, path: str, digest: str) -> None:
@@ -59,7 +61,33 @@ class Stage:
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
-        return {**described, "imported": self._imported}
+        layer_read = original.scene.view_layers[layer]
+        unbaked = simulations.describe(original.scene, layer_read)
+        return {**described, "imported": self._imported, "simulations": unbaked}
+
+    def bake(self, path: str, tree: str, parameters: dict[str, str], through: int, folder: str) -> str:
+        """Bake the simulations of a file up to a frame, and save a copy of it in a folder; returns the copy's path.
+
+        The copy names other files as the file itself does, so it has to be put in the file's place to be opened.
+        """
+        self._content = None
+        with simulations.nothing_written_beside(path):
+            opening.open_file(path, tree, "")
+        self.adopt(path, "")
+        self._content = None  # it isn't the file any more
+        original, layer = self._chosen(parameters)
+        scene = original.scene
+        for name, value in original.properties.items():
+            scene[name] = type(value)(float(parameters.get(name, value)))
+        scene.update_tag()
+        simulations.bake(scene, scene.view_layers[layer], through, Path(folder))
+        for name, value in original.properties.items():
+            scene[name] = value
+        opening.restore_paths(tree)
+        copy = Path(folder) / Path(path).name
+        simulations.place_files(scene, scene.view_layers[layer], Path(folder), f"//{copy.name}.baked")
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, relative_remap=False, compress=False)
+        return str(copy)
 
     def render(
         self, frame: dict[str, Any], region: list[int], samples: list[int], threads: int, device: str
