@@ -245,16 +245,16 @@ def test_a_bake_ends_with_the_simulations_at_the_latest() -> None:
 def test_a_job_that_bakes_nothing_is_refused_if_its_frames_need_it() -> None:
     assert laid_out(replace(INFO, simulations=(DROP,)), frames=(1, 10), bake="no").baked_frames == ()
     with pytest.raises(JobRefused) as refused:
-        laid_out(replace(INFO, simulations=(DROP,)), frames=(10, 11, 12), bake="no")
+        laid_out(replace(INFO, simulations=(DROP,)), frames=(10, 11, 12, 13), bake="no")
     (problem,) = refused.value.problems
-    assert problem.startswith("bake no: frames 11-12 need simulations that aren't baked: cloth of Flag (frames 10-13).")
+    assert problem.startswith("bake no: frames 11-13 need simulations that aren't baked: cloth of Flag (frames 10-14).")
 
 
 def test_what_is_opened_instead_of_the_scene_does_not_count_for_a_frame() -> None:
     infos = dict.fromkeys((1, 12), replace(INFO, simulations=(FALL,)))
     scenes = tuple(FrameScene(frame=frame, path="/s/room.blend") for frame in infos)
     job = make_job({"scene": "/s/room.blend"})
-    options = {"build": "b", "capabilities": ABLE, "scenes": scenes, "infos": infos, "manifest": "m"}
+    options: dict[str, Any] = {"build": "b", "capabilities": ABLE, "scenes": scenes, "infos": infos, "manifest": "m"}
     before = lay_out(job, **options)
     after = lay_out(job, **options, baked=BakedScene(manifest="n", digests={12: "e" * 64}))
     assert before.frames[12].digest == after.frames[12].digest

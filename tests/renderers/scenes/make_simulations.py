@@ -125,8 +125,8 @@ def zone() -> None:
     inner.links.new(before.outputs["Geometry"], move.inputs[0])
     inner.links.new(move.outputs[0], after.inputs["Geometry"])
     inner.links.new(after.outputs["Geometry"], result.inputs[0])
-    names = ("NodeGroupInput", "GeometryNodeGroup", "NodeGroupOutput")
-    source, nested, result = (outer.nodes.new(name) for name in names)
+    source, nested = outer.nodes.new("NodeGroupInput"), outer.nodes.new("GeometryNodeGroup")
+    result = outer.nodes.new("NodeGroupOutput")
     nested.node_tree = inner
     outer.links.new(source.outputs[0], nested.inputs[0])
     outer.links.new(nested.outputs[0], result.inputs[0])

@@ -9,7 +9,6 @@ import bpy
 
 from . import importing
 
-
 _KINDS = ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips")
 """Of data that names files."""
 
