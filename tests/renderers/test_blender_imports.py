@@ -1,41 +1,30 @@
-"""Scenes that Blender imports: what they refer to, what is missing, what is left out, and Blender's own picture."""
+"""glTF, OBJ and FBX scenes: what they refer to, what is missing or not read, and Blender's own picture."""
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import OpenImageIO
 import pytest
 
 from tasks.errors import SceneError
-from tasks.extras import NotInstalled
-from tasks.renderers.blender import imports
-from tasks.spec import Size
 from tests.end_to_end.conftest import TIMEOUT_S
-from tests.renderers.conftest import SCENES, Bench
-from tests.renderers.test_blender import of, told
+from tests.renderers.conftest import SCENES
+from tests.renderers.imported import HEADER, directly, names, ours, paint
+from tests.renderers.test_blender import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy.typing as npt
+    from tests.renderers.conftest import Bench
 
-SIZE = Size(width=32, height=24)
-HEADER = '#usda 1.0\n(\n    defaultPrim = "W"\n    upAxis = "Z"\n    metersPerUnit = 1\n)\n'
-CAMERA = """
-    def Camera "Cam" {
-        double3 xformOp:translate = (0, 0, 8)
-        uniform token[] xformOpOrder = ["xformOp:translate"]
-    }"""
-SUN = """
-    def DistantLight "Sun" {
-        float inputs:intensity = 20000
-    }"""
+FACE = "v -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3 4/4\n"
 
 
 @pytest.fixture
@@ -48,194 +37,171 @@ def blender(request: pytest.FixtureRequest, benches: Callable[[str], Bench]) -> 
     return benches(request.param)
 
 
-def usd(path: Path, *things: str, header: str = HEADER) -> Path:
-    """Write a USD scene of these prims."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{header}\ndef Xform "W"\n{{{"".join(things)}\n}}\n')
+def obj(path: Path, libraries: str = "", **files: str) -> Path:
+    """Write an OBJ scene, and the material files it names: each makes the material m of a picture."""
+    path.write_text(f"{libraries}\n{FACE}")
+    for name, texture in files.items():
+        (path.parent / f"{name}.mtl").write_text(f"newmtl m\nKd 1 1 1\n{texture}\n")
     return path
 
 
-def prim(kind: str, name: str, *lines: str, at: tuple[float, float, float] = (0, 0, 0), arcs: str = "") -> str:
-    """Write a prim with these properties."""
-    place = f"double3 xformOp:translate = {at}", 'uniform token[] xformOpOrder = ["xformOp:translate"]'
-    body = "\n        ".join([*lines, *place])
-    return f'\n    def {kind} "{name}" ( {arcs} ) {{\n        {body}\n    }}'
-
-
-def quad(name: str = "P", *, material: str = "") -> str:
-    """Write a textured square."""
-    binding = f"rel material:binding = </W/{material}>" if material else ""
-    return prim(
-        "Mesh",
-        name,
-        "int[] faceVertexCounts = [4]",
-        "int[] faceVertexIndices = [0, 1, 2, 3]",
-        "point3f[] points = [(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]",
-        'texCoord2f[] primvars:st = [(0, 0), (1, 0), (1, 1), (0, 1)] ( interpolation = "vertex" )',
-        binding,
-        arcs='prepend apiSchemas = ["MaterialBindingAPI"]' if material else "",
-    )
-
-
-def material(name: str, file: str) -> str:
-    """Write a material that shines in the colours of a picture."""
-    return f"""
-    def Material "{name}" {{
-        token outputs:surface.connect = </W/{name}/S.outputs:surface>
-        def Shader "S" {{
-            uniform token info:id = "UsdPreviewSurface"
-            color3f inputs:diffuseColor = (0, 0, 0)
-            color3f inputs:emissiveColor.connect = </W/{name}/T.outputs:rgb>
-            token outputs:surface
-        }}
-        def Shader "T" {{
-            uniform token info:id = "UsdUVTexture"
-            asset inputs:file = @{file}@
-            float3 outputs:rgb
-        }}
-    }}"""
-
-
-def paint(path: Path, colour: tuple[float, float, float] = (1, 0, 0)) -> Path:
-    """Write a picture of one colour."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = OpenImageIO.ImageBuf(OpenImageIO.ImageSpec(4, 4, 3, "uint8"))
-    OpenImageIO.ImageBufAlgo.fill(picture, colour)
-    assert picture.write(str(path))
+def gltf(path: Path, *, buffer: str = "", picture: str = "", **more: Any) -> Path:
+    """Write a glTF scene of a square that shines in the colours of a picture, a camera and a lamp."""
+    corners = struct.pack("<12f", -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0)
+    data = corners + struct.pack("<8f", 0, 0, 1, 0, 1, 1, 0, 1) + struct.pack("<6H", 0, 1, 2, 0, 2, 3)
+    uri = buffer or f"data:application/octet-stream;base64,{base64.b64encode(data).decode()}"
+    view = [(0, 48, 5126, 4, "VEC3"), (48, 32, 5126, 4, "VEC2"), (80, 12, 5123, 6, "SCALAR")]
+    document = {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 1, 2]}],
+        "nodes": [
+            {"mesh": 0},
+            {"camera": 0, "translation": [0, 0, 4]},
+            {"translation": [1, 1, 3], "extensions": {"KHR_lights_punctual": {"light": 0}}},
+        ],
+        "cameras": [{"type": "perspective", "perspective": {"yfov": 0.7, "znear": 0.1}}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0}}],
+        "buffers": [{"byteLength": len(data), "uri": uri}],
+        "bufferViews": [{"buffer": 0, "byteOffset": at, "byteLength": size} for at, size, *_ in view],
+        "accessors": [
+            {"bufferView": index, "componentType": kind, "count": count, "type": shape}
+            for index, (_, _, kind, count, shape) in enumerate(view)
+        ],
+        "extensionsUsed": ["KHR_lights_punctual"],
+        "extensions": {"KHR_lights_punctual": {"lights": [{"type": "point", "intensity": 300}]}},
+    }
+    if picture:
+        document |= {"images": [{"uri": picture}], "textures": [{"source": 0}]}
+        document["materials"] = [{"pbrMetallicRoughness": {"metallicFactor": 0, "baseColorTexture": {"index": 0}}}]
+    if buffer:
+        (path.parent / buffer.replace("%20", " ")).write_bytes(data)
+    path.write_text(json.dumps(document | more))
     return path
 
 
-def directly(folder: Path, scene: Path, frame: int = 1) -> npt.NDArray[np.float32]:
-    """The picture that Blender itself makes of a file that it imports."""
-    picture = folder / "direct.exr"
-    asked = json.dumps([[str(scene), str(picture), SIZE.width, SIZE.height, frame]])
-    command = [sys.executable, str(SCENES / "import_directly.py"), asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    source = OpenImageIO.ImageInput.open(str(picture))
-    assert source is not None
-    pixels = np.asarray(source.read_image(format=OpenImageIO.FLOAT), np.float32)
-    source.close()
-    return pixels
-
-
-def ours(bench: Bench, scene: Path, **changes: Any) -> npt.NDArray[np.float32]:
-    means = of(bench, scene, size=SIZE, **{"samples": 4, **changes}).means()
-    return means.astype(np.float32)
-
-
-def names(bench: Bench, scene: Path) -> list[str]:
-    """The files of a scene, relative to it."""
-    import os
-
-    return sorted(os.path.relpath(file, scene.parent) for file in told(bench, scene).files)
-
-
-def test_a_usd_scene_names_all_it_is_composed_of(bpy: Bench, tmp_path: Path) -> None:
-    usd(tmp_path / "parts" / "a.usda", prim("Cube", "C"), material("M", "./red.png"), quad(material="M"))
-    paint(tmp_path / "parts" / "red.png")
-    usd(tmp_path / "sub.usda")
-    usd(tmp_path / "load.usda", prim("Cube", "L"))
-    for number in (1, 2):
-        sizes = f"\n    double size.timeSamples = {{ {number}: {number} }}\n"
-        (tmp_path / f"clip.{number}.usda").write_text(f'#usda 1.0\ndef "Clip" {{{sizes}}}\n')
-    clips = (
-        'clips = { dictionary default = { string templateAssetPath = "./clip.#.usda" string primPath = "/Clip"'
-        " double templateStartTime = 1 double templateEndTime = 2 double templateStride = 1 } }"
-    )
-    scene = usd(
-        tmp_path / "scene.usda",
-        prim("", "R", arcs="references = @./parts/a.usda@"),
-        prim("", "L", arcs="payload = @./load.usda@"),
-        prim("Cube", "K", arcs=clips.replace(" string", "\nstring").replace(" double", "\ndouble")),
-        header=HEADER.replace("(\n", "(\n    subLayers = [@./sub.usda@]\n", 1),
-    )
-    expected = ["clip.1.usda", "clip.2.usda", "load.usda", "parts/a.usda", "parts/red.png", "scene.usda", "sub.usda"]
-    assert names(bpy, scene) == expected
+def test_a_gltf_names_its_buffers_and_pictures(bpy: Bench, tmp_path: Path) -> None:
+    paint(tmp_path / "my wood.png")
+    paint(tmp_path / "unused.png")
+    scene = gltf(tmp_path / "t.gltf", buffer="my%20data.bin", picture="my%20wood.png")
+    assert names(bpy, scene) == ["my data.bin", "my wood.png", "t.gltf"]
+    np.testing.assert_array_equal(ours(bpy, scene), directly(tmp_path, scene))
+    assert told(bpy, scene).notes == ()
 
 
 @pytest.mark.parametrize(
-    ("things", "missing"),
+    ("more", "reason"),
     [
-        ((prim("", "R", arcs="references = @./gone/a.usda@"), quad()), "gone/a.usda"),
-        ((prim("", "R", arcs="payload = @./gone.usdc@"), quad()), "gone.usdc"),
-        ((quad(material="M"), material("M", "./gone.png")), "gone.png"),
-        ((quad(), prim("DomeLight", "D", "asset inputs:texture:file = @./gone.exr@")), "gone.exr"),
-        ((quad(material="M"), material("M", "./gone.<UDIM>.png")), "gone.<UDIM>.png"),
+        ({"buffers": [{"byteLength": 92, "uri": "gone%201.bin"}]}, "refers to files that don't exist: {}/gone 1.bin."),
+        ({"extensionsUsed": ["KHR_x"], "extensionsRequired": ["KHR_x"]}, "requires glTF's extension KHR_x"),
+        ({"asset": {"version": "1.0"}}, "is glTF 1.0; Blender reads glTF 2.0 only. Convert it: npx gltf-pipeline"),
     ],
 )
-def test_what_a_usd_scene_lacks_is_named(bpy: Bench, tmp_path: Path, things: tuple[str, ...], missing: str) -> None:
+def test_what_blender_does_not_read_of_a_gltf_is_refused(
+    bpy: Bench, tmp_path: Path, more: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(SceneError) as refused:
-        told(bpy, usd(tmp_path / "scene.usda", *things))
-    assert f"refers to files that don't exist: {tmp_path / missing}." in str(refused.value)
+        told(bpy, gltf(tmp_path / "t.gltf", **more))
+    assert reason.format(tmp_path) in str(refused.value)
 
 
-def test_what_a_usd_scene_does_not_use_may_be_missing(bpy: Bench, tmp_path: Path) -> None:
-    variants = """
-    def "V" ( variants = { string v = "a" }
-        prepend variantSets = "v" ) {
-        variantSet "v" = {
-            "a" { }
-            "b" ( references = @./gone.usda@ ) { }
+def test_what_blender_does_not_know_of_a_gltf_is_said(bpy: Bench, tmp_path: Path) -> None:
+    scene = gltf(tmp_path / "t.gltf", extensionsUsed=["KHR_lights_punctual", "KHR_materials_iridescence"])
+    assert told(bpy, scene).notes == (
+        "Blender doesn't know what it uses of glTF's extensions: KHR_materials_iridescence.",
+    )
+
+
+def test_a_gltf_that_moves_has_its_own_frames(bpy: Bench, tmp_path: Path) -> None:
+    times = struct.pack("<2f6f", 0, 2, 0, 0, 0, 1, 0, 0)
+    (tmp_path / "moves.bin").write_bytes(times)
+    scene = gltf(tmp_path / "t.gltf")
+    document = json.loads(scene.read_text())
+    document["buffers"].append({"byteLength": 32, "uri": "moves.bin"})
+    document["bufferViews"] += [
+        {"buffer": 1, "byteOffset": 0, "byteLength": 8},
+        {"buffer": 1, "byteOffset": 8, "byteLength": 24},
+    ]
+    document["accessors"] += [
+        {"bufferView": 3, "componentType": 5126, "count": 2, "type": "SCALAR", "min": [0], "max": [2]},
+        {"bufferView": 4, "componentType": 5126, "count": 2, "type": "VEC3"},
+    ]
+    document["animations"] = [
+        {
+            "samplers": [{"input": 3, "output": 4}],
+            "channels": [{"sampler": 0, "target": {"node": 0, "path": "translation"}}],
         }
-    }"""
-    scene = usd(tmp_path / "scene.usda", quad(), variants, material("Unbound", "./gone.png"))
-    assert names(bpy, scene) == ["scene.usda"]
+    ]
+    scene.write_text(json.dumps(document))
+    info = told(bpy, scene)
+    assert info.frames == "0-48"
+    assert "Its own frames are 0-48." in info.notes
 
 
-def test_a_usd_layer_that_changes_changes_the_scene(bpy: Bench, tmp_path: Path) -> None:
-    part = usd(tmp_path / "a.usda", prim("Cube", "C", "double size = 2"))
-    scene = usd(tmp_path / "scene.usda", prim("", "R", arcs="references = @./a.usda@"), CAMERA, SUN)
-    before, small = told(bpy, scene).digest, ours(bpy, scene)
-    part.write_text(part.read_text().replace("size = 2", "size = 6"))
-    assert told(bpy, scene).digest != before
-    large = ours(bpy, scene)
-    assert not np.allclose(small, large, atol=0.02)
-    np.testing.assert_array_equal(large, directly(tmp_path, scene))
+@pytest.mark.parametrize(
+    ("libraries", "texture", "files"),
+    [
+        ("mtllib m.mtl", "map_Kd -s 1 1 1 name with spaces.png", ["m.mtl", "name with spaces.png", "t.obj"]),
+        ('mtllib "m.mtl"  \r', "map_Kd sub\\s.png", ["m.mtl", "sub/s.png", "t.obj"]),
+        ("mtllib gone.mtl\nmtllib m.mtl", "map_Kd s.png", ["m.mtl", "s.png", "t.obj"]),
+    ],
+)
+def test_an_obj_names_its_material_files_and_their_pictures(
+    blender: Bench, tmp_path: Path, libraries: str, texture: str, files: list[str]
+) -> None:
+    for name in ("name with spaces.png", "sub/s.png", "s.png"):
+        paint(tmp_path / name)
+    assert names(blender, obj(tmp_path / "t.obj", libraries, m=texture)) == files
 
 
-def test_a_dome_light_is_the_sky(bpy: Bench, tmp_path: Path) -> None:
-    red = prim("DomeLight", "D", "float inputs:intensity = 1", "color3f inputs:color = (1, 0, 0)")
-    corner = ours(bpy, usd(tmp_path / "red.usda", prim("Sphere", "S"), red))[0, 0]
-    np.testing.assert_allclose(corner[:3], (1, 0, 0), atol=1e-5)
-    paint(tmp_path / "sky.exr", (0.2, 0.4, 0.8))
-    textured = prim("DomeLight", "D", "float inputs:intensity = 1", "asset inputs:texture:file = @./sky.exr@")
-    scene = usd(tmp_path / "textured.usda", prim("Sphere", "S"), textured, CAMERA)
-    assert names(bpy, scene) == ["sky.exr", "textured.usda"]
-    np.testing.assert_array_equal(ours(bpy, scene), directly(tmp_path, scene))
+@pytest.mark.parametrize(
+    ("libraries", "texture", "reason"),
+    [
+        ("mtllib gone.mtl", "", "refers to files that don't exist: {}/gone.mtl."),
+        ("mtllib m.mtl", "map_Kd gone.png", "refers to files that don't exist: {}/gone.png."),
+        ("mtllib m.mtl", "map_Kd /gone/a.png", "refers to files that don't exist: /gone/a.png."),
+        ("mtllib n.mtl m.mtl", "", "names several material files in one line, n.mtl m.mtl: Blender takes"),
+    ],
+)
+def test_what_an_obj_lacks_is_named(blender: Bench, tmp_path: Path, libraries: str, texture: str, reason: str) -> None:
+    with pytest.raises(SceneError) as refused:
+        told(blender, obj(tmp_path / "t.obj", libraries, m=texture, n=""))
+    assert reason.format(tmp_path) in str(refused.value)
 
 
-def test_instances_are_all_in_view(bpy: Bench, tmp_path: Path) -> None:
-    instancer = """
-    def PointInstancer "P" {
-        point3f[] positions = [(0, 0, 0), (6, 0, 0), (0, 6, 0), (6, 6, 0)]
-        int[] protoIndices = [0, 0, 0, 0]
-        rel prototypes = </W/P/Proto/C>
-        def Scope "Proto" {
-            def Cube "C" {
-                double size = 1
-            }
-        }
-    }"""
-    picture = ours(bpy, usd(tmp_path / "scene.usda", instancer))[..., :3].mean(axis=2)
-    seen = np.abs(picture - picture[0, 0]) > 0.03
-    edge = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
-    assert not edge.any()
-    assert 0.01 < seen.mean() < 0.2, "four small cubes, not one that fills the picture"
+def test_colours_of_vertices_and_materials_that_nobody_defines_are_said(bpy: Bench, tmp_path: Path) -> None:
+    scene = tmp_path / "t.obj"
+    scene.write_text("v 0 0 0 1 0 0\nv 1 0 0 0 1 0\nv 0 1 0 0 0 1\nusemtl steel\nf 1 2 3\n")
+    notes = told(bpy, scene).notes
+    assert "Blender's importer doesn't render the colours of vertices: t." in notes
+    assert "Its material files don't define steel: those are plain." in notes
+    assert "It has no camera: one is added that shows all of it." in notes
+    assert "It has no light: a sun and a faint sky are added." in notes
 
 
-def test_a_usd_scene_needs_usd_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pxr", None)
-    with pytest.raises(NotInstalled, match=r"pip install 'frontburner\[usd\]'"):
-        imports.read(usd(tmp_path / "scene.usda", quad()))
+def test_pictures_of_an_fbx_are_in_it_or_named_or_taken_from_beside_it(blender: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("bpy", reason="Blender writes the scene")
+    picture = paint(tmp_path / "maps" / "red.png")
+    command = [sys.executable, str(SCENES / "make_fbx.py"), str(picture), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S).returncode == 0
+    scene = tmp_path / "absolute.fbx"
+    assert names(blender, scene) == ["absolute.fbx", "maps/red.png"]
+    picture.unlink()
+    assert names(blender, tmp_path / "embedded.fbx") == ["embedded.fbx"]
+    with pytest.raises(SceneError, match=r"refers to files that don't exist: .*red\.png\. Put them in place or beside"):
+        told(blender, scene)
+    paint(tmp_path / "red.png")
+    assert names(blender, scene) == ["absolute.fbx", "red.png"]
 
 
-def test_a_usd_file_that_is_cut_off_is_said_with_its_line(tmp_path: Path) -> None:
-    pytest.importorskip("pxr")
-    scene = usd(tmp_path / "scene.usda", quad())
-    scene.write_text(scene.read_text()[:200])
-    with pytest.raises(SceneError, match=r"scene\.usda can't be opened: .*scene\.usda:\d+:\d+: Expected"):
-        imports.read(scene)
+def test_an_fbx_as_text_is_read_or_refused_with_what_helps(blender: Bench, tmp_path: Path) -> None:
+    (tmp_path / "text.fbx").write_text("; FBX 7.3.0 project file\nFBXHeaderExtension:  {\n\tFBXVersion: 7300\n}\n")
+    expected = (
+        "There is nothing to see" if blender.kind == "bpy" else "Export it again as binary FBX, or use Blender 5.0"
+    )
+    with pytest.raises(SceneError, match=expected):
+        told(blender, tmp_path / "text.fbx")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,9 +136,10 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
 def _require(scene: Path, files: tuple[Path, ...]) -> None:
     """Raise `SceneError` if a file isn't there."""
     missing = [str(path) for path in files if not path.exists()]
+    if missing and scene.suffix.lower() in imports.SUFFIXES:
+        raise files_missing(scene, missing, imports.missing_remedy(scene))
     if missing:
-        own = ", or pack them into the file (File > External Data)" if scene.suffix.lower() == ".blend" else ""
-        remedy = f"Put them in place{own}, or correct the paths." if own else "Put them in place, or correct the names."
+        remedy = "Put them in place, correct the paths, or pack them into the file (File > External Data)."
         raise files_missing(scene, missing, remedy)
 
 
@@ -162,12 +164,13 @@ class Scenes:
         self._blender = blender
         self._digests: dict[Path, tuple[tuple[Path, ...], str]] = {}
         self._imports: dict[Path, ImportedScene] = {}
+        self._copies: dict[Path, TemporaryDirectory[str]] = {}
 
     def describe(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
         """Return what a scene contains, as plain values, and the digest of its content. Raises `SceneError`."""
         digest = self._digest(scene)
         if not digest and scene.suffix.lower() in imports.SUFFIXES:
-            self._imports[scene] = imports.read(scene)
+            self._imports[scene] = imports.read(scene, self._new_folder(scene))
             _require(scene, self._imports[scene].files)
         described = self.call(
             scene,
@@ -191,6 +194,11 @@ class Scenes:
                 reason=f"The scene {scene.name} has no camera.", remedy="Add one, and save.", scene=str(scene)
             )
         return described, digest
+
+    def _new_folder(self, scene: Path) -> Path:
+        """Return an empty folder for copies of a scene, instead of the one before."""
+        self._copies[scene] = TemporaryDirectory(prefix="frontburner-")
+        return Path(self._copies[scene].name)
 
     def source(self, scene: Path) -> str:
         """Return the file that Blender imports for a scene; empty for a file of its own."""
@@ -237,6 +245,8 @@ class Scenes:
                 raise SceneError(
                     reason=f"The scene {scene.name} {error}.", remedy="Correct the job or the scene.", scene=str(scene)
                 ) from error
+            if command == "describe" and scene.suffix.lower() in imports.SUFFIXES:
+                raise imports.unreadable(scene, str(error)) from error
             if command == "describe":
                 raise SceneError(
                     reason=f"The scene {scene.name} can't be opened: {error}.",

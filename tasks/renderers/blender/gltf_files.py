@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import struct
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from tasks.errors import SceneError
 from tasks.renderers.blender.imported_scene import ImportedScene
+from tasks.renderers.sent_scenes import local_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,19 +18,49 @@ _VERSION = "2.0"
 _JSON = b"JSON"
 
 
-def read(scene: Path, source: Path) -> ImportedScene:
-    """Return what a glTF or GLB file refers to. Raises `SceneError` if it isn't one that Blender reads."""
+def read(scene: Path, folder: Path) -> ImportedScene:
+    """Return what a glTF or GLB file refers to. Raises `SceneError` if it isn't one that Blender reads.
+
+    Parameters
+    ----------
+    folder
+        Holds a copy of a sent scene that names buffers by absolute paths.
+    """
     try:
-        document = _document(source.read_bytes())
+        document = _document(scene.read_bytes())
     except (ValueError, struct.error) as error:
         raise _broken(scene, str(error)) from error
     asset = document.get("asset")
     version = str(asset.get("version")) if isinstance(asset, dict) else "1.0"
     if version != _VERSION:
         raise _old(scene, version)
-    uris = [buffer.get("uri", "") for buffer in document.get("buffers", ())]
-    named = (uri for uri in uris if uri and not uri.startswith("data:"))
-    return ImportedScene(source=source, files=tuple(scene.parent / unquote(uri) for uri in named))
+    named = {name: _place(scene, name) for buffer in document.get("buffers", ()) if (name := _name_of(buffer))}
+    elsewhere = scene.suffix.lower() == ".gltf" and any(
+        str(path) != unquote(name) for name, path in named.items() if unquote(name).startswith("/")
+    )
+    return ImportedScene(
+        source=_write_copy(scene, document, folder) if elsewhere else scene, files=tuple(named.values())
+    )
+
+
+def _name_of(buffer: dict[str, Any]) -> str:
+    """Return the name of a buffer's or picture's file; empty if its content is in the scene."""
+    uri = str(buffer.get("uri") or "")
+    return "" if uri.startswith("data:") else uri
+
+
+def _place(scene: Path, name: str) -> Path:
+    return scene.parent / local_path(unquote(name), scene=scene)
+
+
+def _write_copy(scene: Path, document: dict[str, Any], folder: Path) -> Path:
+    """Write a copy whose names lead to where the files are on this machine."""
+    for each in (*document.get("buffers", ()), *document.get("images", ())):
+        if name := _name_of(each):
+            each["uri"] = quote(str(_place(scene, name)))
+    copy = folder / scene.name
+    copy.write_text(json.dumps(document))
+    return copy
 
 
 def _document(content: bytes) -> dict[str, Any]:

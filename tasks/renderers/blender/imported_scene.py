@@ -22,6 +22,8 @@ class ImportedScene:
         Files it refers to, whether they exist or not.
     shown
         The names of what should be seen. Blender makes an object of each, or leaves it out.
+    painted
+        The names of those that have a material.
     dome
         The place of the light that surrounds the scene; empty if there is none.
     notes
@@ -31,5 +33,6 @@ class ImportedScene:
     source: Path
     files: tuple[Path, ...] = ()
     shown: Counter[str] = field(default_factory=Counter)
+    painted: Counter[str] = field(default_factory=Counter)
     dome: str = ""
     notes: tuple[str, ...] = ()

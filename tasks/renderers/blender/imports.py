@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import SceneError
 from tasks.renderers.blender import gltf_files, obj_files, usd_files
 from tasks.renderers.blender.imported_scene import ImportedScene
+from tasks.renderers.blender.naming import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+_EXTENSION = re.compile(r"Extension (\S+) is not available")
+_MODULE = re.compile(r"No module named '(\w+)'")
 _READERS: dict[str, Callable[[Path, Path], ImportedScene]] = {
     **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), usd_files.read),
     **dict.fromkeys((".gltf", ".glb"), gltf_files.read),
     ".obj": obj_files.read,
-    ".fbx": lambda _, source: ImportedScene(source=source),
+    ".fbx": lambda scene, _: ImportedScene(source=scene),
 }
+_NO_IMPORTER = "this Blender was built without an importer"
 SUFFIXES = tuple(_READERS)
-_NAMED = 3
-"""So many are named in a sentence."""
 
 
-def read(scene: Path) -> ImportedScene:
-    """Return what a scene file refers to. Raises `SceneError` if it can't be read."""
+def read(scene: Path, folder: Path) -> ImportedScene:
+    """Return what a scene file refers to. Raises `SceneError` if it can't be read.
+
+    Parameters
+    ----------
+    folder
+        Holds copies of a sent scene that names files by absolute paths, as long as Blender may open it.
+    """
     if not scene.is_file():
         raise SceneError(reason=f"The scene {scene.name} isn't there.", remedy="Correct its path.", scene=str(scene))
-    return _READERS[scene.suffix.lower()](scene, scene)
+    return _READERS[scene.suffix.lower()](scene, folder)
+
+
+def missing_remedy(scene: Path) -> str:
+    """Return what to do where files that a scene names are missing."""
+    if scene.suffix.lower() == ".fbx":
+        return "Put them in place or beside the scene, or export it again with its pictures in it (Embed Textures)."
+    return "Put them in place, or correct the names."
+
+
+def unreadable(scene: Path, error: str) -> SceneError:
+    """Return the error that Blender can't import a scene, from what its importer said."""
+    if extension := _EXTENSION.search(error):
+        reason = f"requires glTF's extension {extension[1]}, which this Blender doesn't know"
+        remedy = "Export it again without this extension."
+    elif module := _MODULE.search(error):
+        reason = f"can't be imported: Blender's Python has no module {module[1]}"
+        remedy = f"Install it there (on Debian: apt-get install python3-{module[1]}), or use the bpy module."
+    elif "ASCII FBX" in error:
+        reason = "is FBX as text, which this Blender doesn't read"
+        remedy = "Export it again as binary FBX, or use Blender 5.0 or newer, which reads both."
+    elif _NO_IMPORTER in error:
+        reason = f"can't be opened: {error}"
+        remedy = "Use the bpy module, or Blender as it is on blender.org."
+    else:
+        reason = f"can't be imported: {error}"
+        remedy = "Export it again from the program that made it, or in another format, such as glTF."
+    return SceneError(reason=f"The scene {scene.name} {reason}.", remedy=remedy, scene=str(scene))
 
 
 def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,23 +92,22 @@ def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> d
             remedy="Use Blender 5.0 or newer, or remove the light.",
             scene=str(scene),
         )
-    notes = [*read.notes, *([f"Blender's importer leaves out {_listed(left_out)}."] if left_out else [])]
+    bare = list((read.painted & Counter(imported["bare"])).elements())
+    left = {"leaves out": left_out, "gives materials to meshes only, not to": bare}
+    notes = [f"Blender's importer {what}: {listed(names)}." for what, names in left.items() if names]
+    moving = [f"Its own frames are {imported['frames']}."] if imported["frames"] else []
+    named = (*described["files"], *map(str, read.files), *imported["pictures"])
     return {
-        "files": list(dict.fromkeys([*described["files"], *map(str, read.files), *imported["pictures"]])),
-        "notes": [*notes, *imported["notes"], *described["notes"]],
+        "files": list(dict.fromkeys(named)),
+        "frames": imported["frames"],
+        "notes": [*read.notes, *notes, *imported["notes"], *described["notes"], *moving],
     }
 
 
 def _nothing(scene: Path, left_out: list[str]) -> SceneError:
-    what = f": Blender's importer leaves out {_listed(left_out)}" if left_out else ""
+    what = f": Blender's importer leaves out {listed(left_out)}" if left_out else ""
     return SceneError(
         reason=f"There is nothing to see in the scene {scene.name}{what}.",
         remedy="Check that its export has surfaces: points and edges alone aren't rendered.",
         scene=str(scene),
     )
-
-
-def _listed(names: list[str]) -> str:
-    """Return the first of these names, and how many there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(sorted(names)[:_NAMED]) + more

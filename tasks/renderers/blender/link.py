@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -112,7 +113,10 @@ class Program:
 
 
 def _sentence(text: str) -> str:
-    """Return Blender's error message without its prefixes."""
+    """Return Blender's error message without its prefixes, and of a traceback its last line."""
+    if "Traceback (most recent call last)" in text:
+        errors = re.findall(r"\b(?:[A-Z]\w*)?(?:Error|Exception): .+", text)
+        text = errors[-1].partition("Location:")[0] if errors else "its importer failed; the renderer's log says where"
     return " ".join(text.split()).removeprefix("RuntimeError: ").removeprefix("Error: ").rstrip(". ")
 
 

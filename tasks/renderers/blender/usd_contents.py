@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tasks.renderers.blender.naming import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_SHAPES = ("Capsule", "Cone", "Cube", "Cylinder", "Plane", "Sphere")
 _POINT_LIGHTS = ("CylinderLight", "GeometryLight", "PortalLight")
-_NAMED = 3
-"""So many are named in a sentence."""
+_OTHER_DOMES = ("mirroredBall", "angular")
+_UNSEEN = ("guide", "proxy")
+"""Purposes that aren't rendered."""
 
 
 def prims(stage: Any) -> Iterator[Any]:  # noqa: ANN401 - usd-core has no types
@@ -22,7 +24,7 @@ def prims(stage: Any) -> Iterator[Any]:  # noqa: ANN401 - usd-core has no types
         walk = iter(Usd.PrimRange(root))
         for prim in walk:
             imageable = UsdGeom.Imageable(prim)
-            if imageable and (_is_hidden(imageable) or imageable.ComputePurpose() in ("guide", "proxy")):
+            if imageable and (_is_hidden(imageable) or imageable.ComputePurpose() in _UNSEEN):
                 walk.PruneChildren()
                 continue
             yield prim
@@ -44,9 +46,16 @@ def shown(prims: Iterable[Any]) -> Counter[str]:
     )
 
 
-def dome(prims: Iterable[Any]) -> str:
-    """Return the place of the light that surrounds the scene; empty if there is none."""
-    return next((str(prim.GetPath()) for prim in prims if _is_dome(prim)), "")
+def painted(prims: Iterable[Any]) -> Counter[str]:
+    """Return how many prims of each name have a material."""
+    from pxr import UsdGeom
+
+    return Counter(prim.GetName() for prim in prims if prim.IsA(UsdGeom.Gprim) and materials([prim]))
+
+
+def domes(prims: Iterable[Any]) -> list[Any]:
+    """List the lights that surround the scene."""
+    return [prim for prim in prims if _is_dome(prim)]
 
 
 def _is_dome(prim: Any) -> bool:  # noqa: ANN401
@@ -82,6 +91,58 @@ def _surface(material: Any) -> Any:  # noqa: ANN401
     return shader if shader and shader.GetIdAttr().Get() == "UsdPreviewSurface" else None
 
 
-def notes(stage: Any, prims: Iterable[Any]) -> Iterator[str]:  # noqa: ANN401, ARG001
-    """Say what Blender's importer leaves out."""
-    yield from ()
+def notes(stage: Any, prims: Iterable[Any]) -> Iterator[str]:  # noqa: ANN401
+    """Say what Blender's importer renders differently than the scene asks, beyond what it leaves out."""
+    from pxr import UsdGeom, UsdLux
+
+    lights = [prim for prim in prims if prim.HasAPI(UsdLux.LightAPI)]
+    rules = {
+        "Blender's importer converts UsdPreviewSurface only, and leaves other materials plain: {}.": [
+            material.GetPrim() for material in materials(prims).values() if not _surface(material)
+        ],
+        "Blender's importer doesn't animate visibility; always seen: {}.": [
+            prim for prim in prims if UsdGeom.Imageable(prim) and _blinks(prim)
+        ],
+        "Blender's importer makes points of the lights: {}.": [
+            prim for prim in lights if prim.GetTypeName() in _POINT_LIGHTS
+        ],
+        "Blender's importer leaves out the light of surfaces: {}.": [
+            prim for prim in lights if prim.IsA(UsdGeom.Gprim)
+        ],
+        "Blender's importer leaves out the pictures and profiles of lights: {}.": [
+            prim for prim in lights if not _is_dome(prim) and _names_file(prim)
+        ],
+        "Blender's importer reads one dome light, and leaves out others: {}.": domes(prims)[1:],
+        "Blender's importer takes the dome's picture for one in latitude and longitude: {}.": [
+            prim for prim in domes(prims)[:1] if prim.GetAttribute("inputs:texture:format").Get() in _OTHER_DOMES
+        ],
+        "What is there for viewports only, of the purposes guide and proxy, is left out: {}.": _for_viewports(stage),
+    }
+    for sentence, those in rules.items():
+        if those:
+            yield sentence.format(listed([prim.GetName() for prim in those]))
+
+
+def _blinks(prim: Any) -> bool:  # noqa: ANN401
+    from pxr import UsdGeom
+
+    return bool(UsdGeom.Imageable(prim).GetVisibilityAttr().ValueMightBeTimeVarying())
+
+
+def _names_file(light: Any) -> bool:  # noqa: ANN401
+    attributes = (light.GetAttribute(name) for name in ("inputs:texture:file", "inputs:shaping:ies:file"))
+    return any(attribute and attribute.Get() for attribute in attributes)
+
+
+def _for_viewports(stage: Any) -> list[Any]:  # noqa: ANN401
+    from pxr import UsdGeom
+
+    found = []
+    walk = iter(stage.Traverse())
+    for prim in walk:
+        imageable = UsdGeom.Imageable(prim)
+        hidden = imageable and _is_hidden(imageable)
+        if hidden or (imageable and imageable.ComputePurpose() in _UNSEEN):
+            found += [] if hidden else [prim]
+            walk.PruneChildren()
+    return found

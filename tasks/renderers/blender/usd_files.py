@@ -11,6 +11,8 @@ from tasks.errors import SceneError
 from tasks.extras import require
 from tasks.renderers.blender import usd_contents
 from tasks.renderers.blender.imported_scene import ImportedScene
+from tasks.renderers.blender.usd_copies import write_copies
+from tasks.renderers.sent_scenes import tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,15 +26,13 @@ _TEXTURED = (
 """Inputs of a UsdPreviewSurface whose textures Blender reads."""
 
 
-def read(scene: Path, source: Path) -> ImportedScene:
+def read(scene: Path, folder: Path) -> ImportedScene:
     """Return what a USD scene refers to.
 
     Parameters
     ----------
-    scene
-        The scene file.
-    source
-        The file to open: the scene or a copy.
+    folder
+        Holds copies of layers of a sent scene.
 
     Raises
     ------
@@ -42,14 +42,19 @@ def read(scene: Path, source: Path) -> ImportedScene:
         When the file, or a layer it is composed of, can't be read.
     """
     require("pxr", "A USD scene")
+    tree = tree_of(scene)
+    copies = write_copies(scene, tree=tree, folder=folder) if tree else {}
+    originals = {copy: layer for layer, copy in copies.items()}
+    source = copies.get(scene, scene)
     stage = _open_stage(scene, source)
     prims = list(usd_contents.prims(stage))
-    names = [*_layers(scene, stage), *_clips(prims), *_textures(prims)]
+    names = [*_layers(scene, stage), *_clips(prims), *_textures(scene, prims)]
     return ImportedScene(
         source=source,
-        files=tuple(dict.fromkeys(path for name in names for path in _on_disk(name))),
+        files=tuple(sorted({originals.get(path, path) for name in names for path in _on_disk(name)})),
         shown=usd_contents.shown(prims),
-        dome=usd_contents.dome(prims),
+        painted=usd_contents.painted(prims),
+        dome=next((str(prim.GetPath()) for prim in usd_contents.domes(prims)), ""),
         notes=tuple(usd_contents.notes(stage, prims)),
     )
 
@@ -65,7 +70,7 @@ def _open_stage(scene: Path, source: Path) -> Any:  # noqa: ANN401 - usd-core ha
 
 def _unreadable(scene: Path, text: str) -> SceneError:
     """Return the error that a layer can't be read, with the first message in USD's own account."""
-    said = re.search(r"' : '(.+?)'?\s*(?:\n|$)", text)
+    said = re.search(r"' : '(.+?)\s*'\s*(?:\n|$)", text, re.DOTALL)
     return SceneError(
         reason=f"The scene {scene.name} can't be opened: {said[1] if said else ' '.join(text.split())}.",
         remedy="Correct that file, or export it again: usdchecker tells what is wrong in it.",
@@ -103,45 +108,55 @@ def _clips(prims: Iterable[Any]) -> Iterator[str]:
                     yield asset.resolvedPath or _anchored(prim.GetPrimStack()[0].layer, asset.path)
 
 
-def _textures(prims: Iterable[Any]) -> Iterator[str]:
-    """List the pictures and volumes that Blender reads: of bound materials, of dome lights, and of volumes."""
-    from pxr import UsdLux, UsdVol
+def _textures(scene: Path, prims: list[Any]) -> Iterator[str]:
+    """List the pictures and volumes that Blender reads: of bound materials, of the dome light, and of volumes."""
+    from pxr import Usd, UsdVol
 
-    for surface in usd_contents.surfaces(prims):
-        for name in _TEXTURED:
-            yield from _of_input(surface.GetInput(name))
+    files = [file for surface in usd_contents.surfaces(prims) for file in _of_surface(surface)]
+    files += [prim.GetAttribute("inputs:texture:file") for prim in usd_contents.domes(prims)[:1]]
+    for file in files:
+        if file and file.GetNumTimeSamples() and not file.Get():
+            raise _changing(scene, file)
+        yield from _named_by(file, [Usd.TimeCode.Default()])
     for prim in prims:
-        if prim.IsA(UsdLux.DomeLight) or prim.IsA(UsdLux.DomeLight_1):
-            yield from _named_by(prim.GetAttribute("inputs:texture:file"))
         if prim.IsA(UsdVol.OpenVDBAsset):
-            yield from _named_by(UsdVol.OpenVDBAsset(prim).GetFilePathAttr(), every_time=True)
+            file = UsdVol.OpenVDBAsset(prim).GetFilePathAttr()
+            yield from _named_by(file, file.GetTimeSamples() or [Usd.TimeCode.Default()])
 
 
-def _of_input(shader_input: Any) -> Iterator[str]:  # noqa: ANN401
-    """List the textures that a chain of shaders reads into an input."""
+def _changing(scene: Path, file: Any) -> SceneError:  # noqa: ANN401
+    return SceneError(
+        reason=f"In the scene {scene.name}, the picture of {file.GetPrim().GetPath()} changes over time. Blender's "
+        "importer doesn't read that: its surface would be magenta.",
+        remedy=f"Give {file.GetName()} a value that doesn't change.",
+        scene=str(scene),
+    )
+
+
+def _of_surface(surface: Any) -> Iterator[Any]:  # noqa: ANN401
+    """List the attributes that name the textures of a surface."""
+    for name in _TEXTURED:
+        yield from _of_input(surface.GetInput(name))
+
+
+def _of_input(shader_input: Any) -> Iterator[Any]:  # noqa: ANN401
+    """List the attributes that name the textures which a chain of shaders reads into an input."""
     from pxr import UsdShade
 
-    if not shader_input:
-        return
-    for attribute in shader_input.GetValueProducingAttributes():
+    for attribute in shader_input.GetValueProducingAttributes() if shader_input else ():
         shader = UsdShade.Shader(attribute.GetPrim())
         if UsdShade.Utils.GetType(attribute.GetName()) != UsdShade.AttributeType.Output or not shader:
             continue
         if shader.GetIdAttr().Get() == "UsdUVTexture":
-            file = shader.GetInput("file")
-            for source in file.GetValueProducingAttributes() if file else ():
-                yield from _named_by(source)
+            yield from shader.GetInput("file").GetValueProducingAttributes() if shader.GetInput("file") else ()
         else:
             for other in shader.GetInputs():
                 yield from _of_input(other)
 
 
-def _named_by(attribute: Any, *, every_time: bool = False) -> Iterator[str]:  # noqa: ANN401
-    """List the files that an attribute names: its default, or those of all times."""
-    from pxr import Usd
-
-    times = attribute.GetTimeSamples() if attribute and every_time else []
-    for time in times or [Usd.TimeCode.Default()]:
+def _named_by(attribute: Any, times: Iterable[Any]) -> Iterator[str]:  # noqa: ANN401
+    """List the files that an attribute names at these times."""
+    for time in times:
         asset = attribute.Get(time) if attribute else None
         if asset and asset.path:
             yield asset.resolvedPath or _anchored(attribute.GetPropertyStack(time)[0].layer, asset.path)

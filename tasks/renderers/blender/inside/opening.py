@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import importing
+from . import importing, pictures
 
 _KINDS = ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips")
 """Of data that names files."""
@@ -35,7 +35,10 @@ def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     if tree:
         _localise_paths(Path(tree))
-    return {**imported, "pictures": importing.pictures()} if source else {}
+    if not source:
+        return {}
+    found = pictures.find_lost(source, tree)
+    return {**imported, "pictures": pictures.names(), "notes": [*found, *imported["notes"]]}
 
 
 def restore_paths(tree: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import engine, importing, opening, reading, simulations
+from . import default_view, engine, opening, reading, simulations
 
 if TYPE_CHECKING:
     from array import array
@@ -54,6 +54,8 @@ class Stage:
 
     def describe(self, path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Open a file and return what it contains."""
+        if not digest:
+            self._content = None  # whatever is open may have changed
         self.open(path, digest, tree, source)
         original, layer = self._chosen(parameters)
         described = original.descriptions[layer]
@@ -189,7 +191,7 @@ def _apply_settings(scene: Any, layer: Any, frame: dict[str, Any], threads: int,
         preferences.compute_device_type = device
         for each in preferences.get_devices_for_type(device):
             each.use = each.type == device
-    if scene.camera.get(importing.FITTED):
+    if scene.camera.get(default_view.FITTED):
         width, height = frame["size"]
         scene.camera.data.sensor_fit = "VERTICAL" if width > height else "HORIZONTAL"
     aovs = frame["aovs"]
