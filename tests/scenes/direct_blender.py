@@ -98,9 +98,9 @@ def open_scene(case: dict[str, Any]) -> None:
 
 def add_missing(scene: Any) -> None:
     """Add the camera and the light that the product adds; that they show all is another test's business."""
-    from tasks.renderers.blender.inside import importing
+    from tasks.renderers.blender.inside import default_view
 
-    list(importing._add_missing(scene))
+    list(default_view.complete(scene))
 
 
 def prepare(scene: Any, case: dict[str, Any]) -> None:
