@@ -54,7 +54,7 @@ def hair_curves(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("volume")
+@RECIPES.add("volume", said="volumes", quick=True)
 def fog_in_a_cube(folder: Path) -> Path:
     cube(studio(samples=8), surface("Fog", "ShaderNodeVolumePrincipled", Density=0.7))
     return save(folder / "shot.blend")
@@ -90,10 +90,11 @@ def curve_with_a_bevel(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("grease pencil", said="|")
+@RECIPES.add("grease pencil", said="grease pencil", direct={"hide": "Drawing"})
 def grease_pencil(folder: Path) -> Path:
     scene = studio()
     bpy.ops.object.grease_pencil_add(type="STROKE")
+    bpy.context.object.name = "Drawing"
     cube(scene, glow(BLUE), size=0.7)
     return save(folder / "shot.blend")
 

@@ -312,7 +312,7 @@ def background_set(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("shadow catcher", said="|")
+@RECIPES.add("shadow catcher", said="shadow catcher")
 def shadow_catcher(folder: Path) -> Path:
     scene = furnished(samples=16)
     scene.render.film_transparent = True

@@ -8,6 +8,7 @@ Reads a case a line from standard input, and answers each with a line. Options o
 ``scene``   the scene that is rendered
 ``camera``  the camera that is rendered
 ``property`` values of the scene's custom properties
+``hide``    an object that isn't rendered
 ``scripts`` whether the file's scripts may run
 """
 
@@ -129,6 +130,8 @@ def override(scene: Any, how: dict[str, Any]) -> None:
     for name, value in how.get("property", {}).items():
         scene[name] = value
         scene.update_tag()
+    if "hide" in how:
+        bpy.data.objects[how["hide"]].hide_render = True
     for layer in scene.view_layers:
         layer.use = layer.use and how.get("layer", layer.name) == layer.name
 

@@ -52,7 +52,7 @@ def judge(case: Case, outcome: Outcome, direct: Direct) -> Verdict:
     if outcome.crash:
         verdict.verdict, verdict.sentence = CRASHED, outcome.crash
     elif outcome.refusal:
-        expected = case.refused and re.search(case.refused, outcome.refusal)
+        expected = re.search(case.refused, outcome.refusal) if case.refused else direct.error
         verdict.verdict, verdict.sentence = REFUSED if expected else WRONG, outcome.refusal
     elif fault := _fault(case, outcome, direct, verdict):
         verdict.verdict, verdict.sentence = WRONG, fault

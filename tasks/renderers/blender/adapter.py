@@ -51,7 +51,7 @@ class Blender:
         """Read a scene without rendering it."""
         described, digest = _scenes(build).describe(scene, parameters)
         noise = described["noise"] and float(f"{described['noise']:.6g}")  # it was a float32
-        exact_samples = self.capabilities(build).exact_samples
+        ends = self.capabilities(build).exact_samples and not described["whole_frames_because"]
         return SceneInfo(
             digest=digest,
             files=tuple(described["files"]),
@@ -59,9 +59,10 @@ class Blender:
             samples=described["samples"],
             cameras=tuple(described["cameras"]),
             frames=described["frames"],
-            noise=noise if exact_samples else None,
+            noise=noise if ends else None,
+            whole_frames_because=described["whole_frames_because"],
             view=_scene_view(described["view"], build),
-            notes=(*described["notes"], *_adaptive_note(noise, ends=exact_samples)),
+            notes=(*described["notes"], *_adaptive_note(noise, ends=ends)),
             simulations=tuple(Simulation(**each) for each in described["simulations"]),
         )
 

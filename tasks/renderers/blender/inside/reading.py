@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import colour
+from . import colour, whole_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ class Original:
             "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
             "properties": list(self.properties),
             "view": colour.view_of(self.scene),
+            "whole_frames_because": whole_frames.because(self.scene),
         }
 
     def _notes_on_camera(self) -> Iterator[str]:
@@ -103,6 +104,7 @@ def _notes_on_picture(scene: Any) -> Iterator[str]:
         "Its render region is ignored: the job's region counts.": render.use_border,
         "Its compositor is left out: pictures are what Cycles renders.": _composites(scene),
         "Its video sequencer is left out.": render.use_sequencer and _strips(scene),
+        "Its grease pencil drawings are left out: Cycles doesn't render them.": _draws(scene),
         "Its Freestyle lines are left out.": render.use_freestyle,
         "Its stereo views are left out: one picture is rendered.": render.use_multiview,
     }
@@ -128,6 +130,10 @@ def _own_frames(path: str, scene: Any) -> str:
     """Return the frames a file was made for; an imported one doesn't say."""
     animated = scene.frame_start != scene.frame_end and path.endswith(".blend")
     return f"{scene.frame_start}-{scene.frame_end}" if animated else ""
+
+
+def _draws(scene: Any) -> bool:
+    return any("PENCIL" in thing.type and not thing.hide_render for thing in scene.objects)
 
 
 def _composites(scene: Any) -> bool:
