@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.scenes import frame_scenes
+from tasks.content_digests import named_files_digest
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray import program
@@ -22,6 +25,8 @@ from tests.renderers.breaking import half_a_library
 from tests.renderers.conftest import SCENES, inspect
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from tests.renderers.conftest import Bench
 
 HEAD = (
@@ -38,6 +43,12 @@ def written(folder: Path, body: str, name: str = "scene.pov") -> Path:
 
 def flat(color: str) -> str:
     return f"plane {{ z, 1 pigment {{ rgb {color} }} finish {{ ambient 0 emission 1 diffuse 0 }} }}\n"
+
+
+def encoded_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def color(bench: Bench) -> list[float]:
@@ -265,6 +276,59 @@ def test_references_are_told_apart() -> None:
         ("g", Kind.MAYBE, 7, True),
     ]
     assert "concat" in source.declared["F"]
+
+
+def test_names_that_are_computed_are_told_apart() -> None:
+    source = parse(
+        '#declare T = "a.png"; #declare U = "b.png"; #local U = concat("b", ".png");\n'
+        "image_map { png T }\nimage_map { jpeg U }\n#include concat(T, 1)\n#if (file_exists(U)) #end\n"
+        '#fopen F "made.inc" write\n#write (F, "x")\n#fopen G concat("x", "y") read\n#fopen H concat("x", "y") append\n'
+        'text { ttf "timrom.ttf", "words", 1, 0 }\n'
+    )
+    assert [(one.word, one.line, one.asks) for one in source.computed] == [
+        ("T", 2, False), ("U", 3, False), ("concat", 4, False), ("U", 5, True), ("concat", 8, False),
+    ]  # fmt: skip
+    assert (set(source.texts), set(source.written)) == ({"T"}, {"made.inc"})
+    assert [one.name for one in source.references if one.kind is Kind.FILE] == ["timrom.ttf"]
+
+
+FRAMES_OF_A_FILM = """
+#include concat("parts/", "colours.inc")
+#declare Film = concat("film", str(frame_number, -3, 0), ".png");
+plane { z, 1 pigment { image_map { png Film } scale 2 translate -1 } finish { ambient 0 emission 1 diffuse 0 } }
+"""
+
+
+def test_names_that_a_scene_computes_are_found_by_having_it_read(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, FRAMES_OF_A_FILM)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "colours.inc").write_text('#include concat("gre", "y.inc")\n')
+    (tmp_path / "grey.inc").write_text("#declare Grey = 0.5;\n")
+    for frame, level in ((1, 51), (2, 255)):
+        pixels = np.full((2, 2, 3), level, np.uint8)
+        (tmp_path / f"film{frame:03d}.png").write_bytes(encoded_png(pixels))
+    for frame, light in ((1, 0.0331), (2, 1.0)):
+        bench = povray.with_(scene, frame=frame, size=Size(width=4, height=4), samples=1)
+        named = {"scene.pov", "parts/colours.inc", "grey.inc", f"film{frame:03d}.png"}
+        assert bench.frame.scene_digest == named_files_digest((name, tmp_path / name) for name in named)
+        assert bench.means()[2, 2, 0] == pytest.approx(light, abs=1e-3)
+    with pytest.raises(SceneError, match=r"files that don't exist: film003\.png \(a name that the scene computes\)"):
+        povray.with_(scene, frame=3)
+
+
+def test_a_computed_name_that_is_only_asked_for_is_noted(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, '#if (file_exists(concat("a", ".inc"))) #end\n' + flat("1"))
+    assert "asks whether a file with a computed name exists (line 4)" in " ".join(
+        inspect(povray.process, povray.with_(scene).frame).notes
+    )
+
+
+def test_what_a_scene_writes_isnt_missing_and_fonts_are(povray: Bench, tmp_path: Path) -> None:
+    made = '#fopen F "made.inc" write\n#write (F, "#declare C = 0.25;")\n#fclose F\n#include "made.inc"\n'
+    font = 'text { ttf "timrom.ttf", "a", 1, 0 translate 9 }\n'
+    assert color(povray.with_(written(tmp_path, made + font + flat("C"))))[0] == 0.25
+    with pytest.raises(SceneError, match=r"don't exist: arial\.ttf \(line 4 of font\.pov\)"):
+        povray.with_(written(tmp_path, font.replace("timrom", "arial"), "font.pov"))
 
 
 def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:

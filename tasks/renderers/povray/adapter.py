@@ -15,17 +15,22 @@ from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_chan
 from tasks.renderers.povray import program as povray
 from tasks.renderers.povray.files import Files, check_parameters, files_of
 from tasks.renderers.povray.options import Options, options_of
+from tasks.renderers.povray.trying import missing_name, with_known_files
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, run
 from tasks.renderers.program.workspace import remove_abandoned, workspace
 from tasks.renderers.sent_scenes import tree_of, write_copies
 from tasks.renderers.trial import Trial
+from tasks.spec import FrameSpec, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
-    from tasks.spec import FrameSpec, Pixels, UnitSpec
+    from tasks.spec import Pixels
 
 
+_MISSED: dict[object, str] = {}
+"""What POV-Ray missed of a scene, a frame and its parameters when it had these files."""
+_MANY = 10_000
 _CANARY = Path(__file__).with_name("canary.py")
 _REMEDY = "Install it again (apt-get install povray povray-includes), or name another in FRONTBURNER_POVRAY."
 
@@ -66,13 +71,18 @@ class PovRay:
         self,
         scene: Path,
         *,
-        build: str,  # noqa: ARG002
+        build: str,
         frame: int,
         parameters: tuple[tuple[str, str], ...],
     ) -> SceneInfo:
         """Read a scene without rendering it."""
         options = options_of(scene)
-        files = files_of(options, scene, povray.include_folders(povray.executable()))
+        program = povray.executable()
+        whole = FrameSpec(
+            renderer=self.name, build=build, scene=str(scene), scene_digest="", frame=frame, size=options.size,
+            samples=1, parameters=parameters,
+        )  # fmt: skip
+        files = _files_of(options, whole, program)
         check_parameters(files, dict(parameters), scene)
         if options.animated and frame not in options.frames and "clock" not in dict(parameters):
             raise SceneError(
@@ -87,7 +97,7 @@ class PovRay:
             samples=min(options.depth, 9) ** 2 if options.antialias else 1,
             cameras=("0",),
             whole_frames_because=files.whole_frames_because,
-            notes=tuple(options.notes),
+            notes=(*options.notes, *files.notes),
         )
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
@@ -118,7 +128,7 @@ class PovRaySession:
         """Render one unit."""
         frame, path = unit.frame, Path(unit.frame.scene)
         options = options_of(path)
-        files = files_of(options, path, povray.include_folders(self._program))
+        files = _files_of(options, frame, self._program)
         _check(unit, files, path)
         with workspace() as folder:
             options = _with_local_copies(options, files, folder)
@@ -149,6 +159,32 @@ class PovRaySession:
                 reason=_with_scene_names(error.reason, options), remedy=error.remedy, scene=error.scene
             ) from None
         self.load_s = output.load_s
+
+
+def _files_of(options: Options, frame: FrameSpec, program: Path) -> Files:
+    """Find the files of a frame; where the scene computes names, by having POV-Ray read it."""
+    path, includes = Path(frame.scene), povray.include_folders(program)
+    unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=frame.samples))
+
+    def missing(files: Files) -> str:
+        known = path, frame.frame, frame.parameters, named_files_digest(files.named.items())
+        if known not in _MISSED:
+            if len(_MISSED) >= _MANY:
+                _MISSED.clear()
+            _MISSED[known] = try_with(files)
+        return _MISSED[known]
+
+    def try_with(files: Files) -> str:
+        with workspace() as folder:
+            local = _with_local_copies(options, files, folder)
+            local = with_known_files(local, files.named.values(), folder)
+            links = povray.prepare(folder, local, includes)
+            command = povray.command(program, unit, local, links, threads=1)
+            uses_number = any("frame_number" in source.words for source in files.sources)
+            command += povray.clock(frame, local, uses_frame_number=uses_number)
+            return _with_scene_names(missing_name(command, folder, path), local)
+
+    return files_of(options, path, includes, missing)
 
 
 def _with_local_copies(options: Options, files: Files, folder: Path) -> Options:

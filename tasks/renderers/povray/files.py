@@ -13,13 +13,19 @@ from tasks.renderers.povray.source import METHOD_1, PICTURES, Kind, Reference, S
 from tasks.renderers.sent_scenes import FileName, local_path, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tasks.renderers.povray.options import Options
+    from tasks.renderers.povray.source import Computed
 
 _SOURCES = {".inc", ".pov", ".mac", ".mcr"}
-_PICTURES = {kind: (kind,) for kind in PICTURES} | {"jpeg": ("jpg", "jpeg"), "tiff": ("tif", "tiff")}
-_ALL_PICTURES = tuple(dict.fromkeys(ending for endings in _PICTURES.values() for ending in endings))
+_ENDINGS = {kind: (kind,) for kind in (*PICTURES, "ttf")} | {"jpeg": ("jpg", "jpeg"), "tiff": ("tif", "tiff")}
+_UNNAMED_ENDINGS = ("png",)
+"""Of a picture whose kind isn't named."""
+_ALL_ENDINGS = tuple(dict.fromkeys(("inc", *(ending for endings in _ENDINGS.values() for ending in endings))))
+_BUILT_IN = {f"{font}{ending}" for font in ("timrom", "cyrvetic", "crystal", "povlogo") for ending in ("", ".ttf")}
+"""Fonts that are part of the program."""
+_MOST_COMPUTED = 200
 _BECAUSE = {
     "radiosity": "radiosity, which differs each time it is computed",
     "photons": "photons, which are shot for the whole picture and differ with the number of threads",
@@ -45,12 +51,26 @@ class Files:
         The scene's own sources.
     relocated
         Of a sent scene, the files of which POV-Ray gets copies, and the names in each that lead elsewhere here.
+    computed
+        Names of files that the scene computes.
     """
 
     named: dict[str, Path] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     sources: list[Source] = field(default_factory=list)
     relocated: dict[Path, list[FileName]] = field(default_factory=dict)
+    computed: list[Computed] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on files that aren't followed."""
+        lines = [str(name.line) for name in self.computed if name.asks]
+        if not lines:
+            return []
+        where = f"line{'s' * (len(lines) > 1)} {', '.join(lines)}"
+        return [
+            f"The scene asks whether a file with a computed name exists ({where}): it is neither sent nor compared."
+        ]
 
     @property
     def whole_frames_because(self) -> str:
@@ -61,8 +81,16 @@ class Files:
         return f"The scene uses {'; '.join(reasons)}: regions would not fit together."
 
 
-def files_of(options: Options, path: Path, installed: Iterable[Path]) -> Files:
+def files_of(
+    options: Options, path: Path, installed: Iterable[Path], missing_name: Callable[[Files], str] | None = None
+) -> Files:
     """Find all files of a scene.
+
+    Parameters
+    ----------
+    missing_name
+        Has POV-Ray read the scene with these files only, and returns the name of one it misses; empty if it misses
+        none. Called where the scene computes names.
 
     Raises
     ------
@@ -71,10 +99,14 @@ def files_of(options: Options, path: Path, installed: Iterable[Path]) -> Files:
     """
     found = _Search(options, path, tuple(installed))
     found.follow(options.scene)
+    remedy = "Put them in its folder or one of its library paths, or correct the names."
     if found.missing:
-        remedy = "Put them in its folder or one of its library paths, or correct the names."
         raise files_missing(path, found.missing, remedy)
-    files = Files(named=found.named, sources=found.own, relocated=found.relocated)
+    files = Files(named=found.named, sources=found.own, relocated=found.relocated, computed=found.computed_names())
+    if missing_name and files.computed:
+        found.find_by_trying(files, missing_name)
+    if found.missing:
+        raise files_missing(path, found.missing, remedy)
     files.words = set(_used_words((word for source in found.own for word in source.words), found.libraries))
     return files
 
@@ -120,8 +152,40 @@ class _Search:
                 self.named[name] = target
                 self._note_relocated(path, reference, target)
                 yield target, is_library
-            elif reference.certain and reference.kind is not Kind.MAYBE and not library:
+            elif reference.certain and reference.kind is not Kind.MAYBE and not library and not self._made(reference):
                 self.missing.append(f"{reference.name} (line {reference.line} of {path.name})")
+
+    def _made(self, reference: Reference) -> bool:
+        """Whether a file is made by the scene, or comes with the program."""
+        written = any(reference.name in source.written for source in self.own)
+        return written or (reference.hint == "ttf" and reference.name.lower() in _BUILT_IN)
+
+    def computed_names(self) -> list[Computed]:
+        """Return the names that the scene's own sources compute, but for variables that are texts in quotes."""
+        texts = frozenset[str]().union(*(source.texts for source in self.own))
+        return [name for source in self.own for name in source.computed if name.word not in texts]
+
+    def find_by_trying(self, files: Files, missing_name: Callable[[Files], str]) -> None:
+        """Find the files whose names are computed: POV-Ray reads the scene without them, and tells what it misses."""
+        for _ in range(_MOST_COMPUTED):
+            name = missing_name(files)
+            if not name:
+                return
+            targets = [found for found in self._candidates(name) if found[1] not in self.named.values()]
+            if not targets:
+                self.missing.append(f"{name} (a name that the scene computes)")
+                return
+            key, target, _ = targets[0]
+            self.named[key] = target
+            if target.suffix.lower() in _SOURCES:
+                self.follow(target)
+        self.missing.append(f"more than {_MOST_COMPUTED} files whose names the scene computes")
+
+    def _candidates(self, name: str) -> Iterator[tuple[str, Path, bool]]:
+        for ending in ("", *(f".{ending}" for kind in _ALL_ENDINGS for ending in (kind, kind.upper()))):
+            found = self._find(Reference(name=name + ending, kind=Kind.MAYBE, start=0, line=0, certain=True, hint=""))
+            if found:
+                yield found
 
     def _note_relocated(self, source: Path, reference: Reference, target: Path) -> None:
         """Note a name that leads elsewhere since the scene was sent."""
@@ -155,7 +219,7 @@ def _endings(reference: Reference) -> tuple[str, ...]:
     """Return the endings that POV-Ray tries to append to a name."""
     if reference.kind is Kind.MAYBE:
         return ("",)
-    kinds = ("inc",) if reference.kind is Kind.SOURCE else _PICTURES.get(reference.hint, _ALL_PICTURES)
+    kinds = ("inc",) if reference.kind is Kind.SOURCE else _ENDINGS.get(reference.hint, _UNNAMED_ENDINGS)
     return ("", *(f".{ending}" for kind in kinds for ending in (kind, kind.upper())))
 
 

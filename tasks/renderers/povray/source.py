@@ -21,9 +21,18 @@ _TOKEN = re.compile(
 )
 _COMMENT = re.compile(r"/\*|\*/")
 _OPENS = {"if", "ifdef", "ifndef", "while", "for", "macro", "switch"}
-_NAMES = {"declare", "local", "macro"}
+_NAMES = {"#declare", "#local", "#macro"}
+_DECLARES = {"#declare", "#local"}
+_WRITES = {"write", "append"}
+_WRITES_HERE = re.compile(r"[^\n]*\b(?:write|append)\b")
+_COMPUTES = {"concat", "str", "strlwr", "strupr", "substr", "vstr", "chr", "datetime"}
+"""Functions that return a text."""
 PICTURES = ("png", "jpeg", "tga", "gif", "tiff", "iff", "pgm", "ppm", "sys", "pot", "df3", "exr", "hdr")
-_TAKES_A_FILE = {*PICTURES, "image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file"}
+_TAKES_A_FILE = {
+    *PICTURES, "image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file", "ttf",
+}  # fmt: skip
+_TAKES_A_NAME = {*PICTURES, "load_file", "ttf", "#include", "file_exists"}
+"""What is followed by a file's name, and by nothing else."""
 
 METHOD_1 = "method 1"
 """Added to the words of a source where a medium uses sampling method 1."""
@@ -62,6 +71,25 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A name of a file that isn't in quotes.
+
+    Parameters
+    ----------
+    word
+        Its first word: a function such as ``concat``, or a variable.
+    line
+        Its line.
+    asks
+        Whether only its existence is asked for.
+    """
+
+    word: str
+    line: int
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What was read of a file.
 
@@ -71,11 +99,20 @@ class Source:
         All words outside comments and strings.
     declared
         Words of each declaration and macro, by its name.
+    computed
+        Words that stand where the name of a file is expected, with their lines, and whether only its existence counts.
+    texts
+        Names that are declared as a text each, in quotes, and only so.
+    written
+        Files that the scene writes.
     """
 
     references: tuple[Reference, ...]
     words: frozenset[str]
     declared: dict[str, frozenset[str]]
+    computed: tuple[Computed, ...]
+    texts: frozenset[str]
+    written: frozenset[str]
 
 
 def read(path: Path) -> Source:
@@ -91,32 +128,79 @@ def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - p
 
 def parse(text: str) -> Source:
     """Parse a source."""
-    references: list[Reference] = []
-    declared: dict[str, set[str]] = {"": set()}
-    depth, before, inside, names = 0, "", "", False
-    line, offset = 1, 0
+    parser = _Parser(text)
     for match in _tokens(text):
-        string, directive, word = match["string"], match["directive"], match["word"]
-        if string is not None:
-            start, hint = match.start("string"), before.lstrip("#")
-            line, offset = line + text.count("\n", offset, start), start
-            references.append(
-                Reference(name=string, kind=_kind(before), start=start, line=line, certain=depth == 0, hint=hint)
-            )
-        elif directive:
-            depth = max(0, depth + (directive in _OPENS) - (directive == "end"))
-            names, before = directive in _NAMES, f"#{directive}"
+        parser.take(match)
+    return parser.source()
+
+
+class _Parser:
+    """Takes the tokens of a source, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._references: list[Reference] = []
+        self._declared: dict[str, set[str]] = {"": set()}
+        self._computed: list[Computed] = []
+        self._texts: dict[str, bool] = {}
+        """Whether a declared name is only ever declared as a text."""
+        self._written: set[str] = set()
+        self._depth = 0
+        self._before = ["", "", ""]
+        """The tokens before, the last one last."""
+        self._inside = ""
+        self._line, self._offset = 1, 0
+
+    def take(self, match: re.Match[str]) -> None:
+        """Take a token."""
+        if match["string"] is not None:
+            self._take_text(match)
+            read = '"'
+        elif match["directive"]:
+            read = f"#{match['directive']}"
+            self._depth = max(0, self._depth + (match["directive"] in _OPENS) - (match["directive"] == "end"))
         else:
-            before = METHOD_1 if match["first"] else word
-            if names:
-                inside, names = before, False
-                declared.setdefault(inside, set())
-            declared[inside].add(before)
-    return Source(
-        references=tuple(references),
-        words=frozenset().union(*declared.values()),
-        declared={name: frozenset(words) for name, words in declared.items()},
-    )
+            read = METHOD_1 if match["first"] else match["word"]
+            self._take_word(read, match.start())
+        if self._before[-2] in _DECLARES:  # the name that is declared, and how
+            name = self._before[-1]
+            self._texts[name] = self._texts.get(name, True) and read == '"'
+        self._before = [*self._before[1:], read]
+
+    def source(self) -> Source:
+        """Return what was read."""
+        return Source(
+            references=tuple(self._references),
+            words=frozenset().union(*self._declared.values()),
+            declared={name: frozenset(words) for name, words in self._declared.items()},
+            computed=tuple(self._computed),
+            texts=frozenset(name for name, only in self._texts.items() if only),
+            written=frozenset(self._written),
+        )
+
+    def _take_text(self, match: re.Match[str]) -> None:
+        before, start = self._before[-1], match.start("string")
+        self._references.append(
+            Reference(
+                name=match["string"], kind=_kind(before), start=start, line=self._line_of(start),
+                certain=self._depth == 0, hint=before.lstrip("#"),
+            )
+        )  # fmt: skip
+
+    def _take_word(self, word: str, start: int) -> None:
+        before = self._before
+        if before[-1] in _NAMES:
+            self._inside = word
+        self._declared.setdefault(self._inside, set()).add(word)
+        if before[-1] == '"' and before[-3] == "#fopen" and word in _WRITES:
+            self._written.add(self._references[-1].name)
+        names_a_file = before[-1] in _TAKES_A_NAME or (before[-1] == "image_map" and word in _COMPUTES)
+        if names_a_file or (before[-2] == "#fopen" and not _WRITES_HERE.match(self._text, start)):
+            self._computed.append(Computed(word=word, line=self._line_of(start), asks=before[-1] == "file_exists"))
+
+    def _line_of(self, start: int) -> int:
+        self._line, self._offset = self._line + self._text.count("\n", self._offset, start), start
+        return self._line
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
