@@ -7,6 +7,7 @@ whose module imports what starts things.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -28,6 +29,12 @@ STARTING_NAMES = {
     "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "run_gateway", "Command",
 }  # fmt: skip
 STARTING_FOLDER = Path(__file__).with_name("renderers")
+
+
+def pytest_configure() -> None:
+    """Take part in Ctrl-C: a shell's background job ignores it, and so would all commands that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
