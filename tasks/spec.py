@@ -155,6 +155,8 @@ class FrameSpec:
     baked_digest
         As ``scene_digest``, of the copy with baked simulations that is opened instead of the scene; empty if none is.
         Not part of the identity: a copy that is lost is made again, and its file is then another one.
+    scene_channels
+        Names of further channels, which the scene itself asks for.
     """
 
     renderer: str
@@ -171,6 +173,7 @@ class FrameSpec:
     manifest: str = ""
     bake: int = 0
     baked_digest: str = ""
+    scene_channels: tuple[str, ...] = ()
 
     @property
     def content_digest(self) -> str:
@@ -180,7 +183,7 @@ class FrameSpec:
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the frame's channels, in the order of its arrays."""
-        return channel_names(self.aovs)
+        return channel_names(self.aovs) + self.scene_channels
 
     @property
     def digest(self) -> str:

@@ -117,7 +117,8 @@ class RenderJob(BaseModel):
         default="", description="Width and height in pixels, such as 1920x1080; empty is the scene's own."
     )
     region: str = Field(
-        default="", description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame."
+        default="",
+        description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame, or the scene's crop.",
     )
     samples: int | None = Field(
         default=None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES

@@ -18,7 +18,7 @@ from tasks.limits import Limits
 from tasks.picture.denoise import GUIDES
 from tasks.picture.frame_output import Encoding, PictureOrder
 from tasks.scene.baking import BAKE_VERSION
-from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec
+from tasks.spec import FrameSpec, Region, SampleRange, UnitSpec, channel_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.renderers.base import Capabilities, SceneInfo
     from tasks.scene.baking import BakedScene
     from tasks.scene.frame_scenes import FrameScene
-    from tasks.spec import Aov
+    from tasks.spec import Aov, Size
 
 LIMITED_SAMPLES_FACTOR = 64
 """A job with a limit and without samples takes at most this many times the scene's own: an eighth of its noise."""
@@ -129,7 +129,7 @@ def lay_out(
     _check_scene(job, first, capabilities, infos)
     _check_limits(job, len(scenes), capabilities, whole_frames_reason)
     size = parse_size(job.size) if job.size else first.size
-    region = parse_region(job.region) if job.region else size.whole
+    region, region_notes = _region(job, first, size)
     limits = _limits(job, first)
     samples = job.samples or min(first.samples * (LIMITED_SAMPLES_FACTOR if job.limits else 1), MAX_SAMPLES)
     passes = sample_passes(
@@ -139,6 +139,7 @@ def lay_out(
         sample_align=capabilities.sample_align,
         limited=bool(limits),
     )
+    aovs = _aovs(job, capabilities)
     frames = {
         scene.frame: FrameSpec(
             renderer=job.renderer_name,
@@ -151,10 +152,11 @@ def lay_out(
             seed=job.seed,
             parameters=scene.parameters,
             camera=job.camera or None,
-            aovs=_aovs(job, capabilities),
+            aovs=aovs,
             manifest=baked.manifest if baked else manifest,
             bake=BAKE_VERSION if needs_bake(infos[scene.frame], scene.frame) else 0,
             baked_digest=baked.digests.get(scene.frame, "") if baked else "",
+            scene_channels=tuple(name for name in infos[scene.frame].channels if name not in channel_names(aovs)),
         )
         for scene in scenes
     }
@@ -184,6 +186,15 @@ def lay_out(
         unit_timeout_s=job.unit_timeout_s,
         images=_images(first) if job.renderer_name in MISSING_IS_MAGENTA else (),
     )
+
+
+def _region(job: RenderJob, info: SceneInfo, size: Size) -> tuple[Region, tuple[str, ...]]:
+    """Return the pixels to render, and notes: the job's region, else the scene's own if the size is the scene's too."""
+    if job.region:
+        return parse_region(job.region), ()
+    if info.region is None or size == info.size:
+        return info.region or size.whole, ()
+    return size.whole, ("The scene's own region is ignored: it belongs to the scene's own size.",)
 
 
 def encoding_of(job: RenderJob, scene: SceneView | None = None) -> Encoding:

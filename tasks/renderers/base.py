@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.scene_view import SceneView
-    from tasks.spec import Aov, FrameSpec, Pixels, Size, UnitSpec
+    from tasks.spec import Aov, FrameSpec, Pixels, Region, Size, UnitSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,11 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraInfo:
-    """What one of a scene's cameras asks for by itself: size, samples, and what is rendered differently."""
+    """What one of a scene's cameras asks for by itself: as the fields of `SceneInfo` of these names."""
 
     size: Size
     samples: int
+    region: Region | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -92,8 +93,8 @@ class SceneInfo:
     cameras
         Names of its cameras, the default one first.
     camera_infos
-        What each of them asks for, if cameras have sizes of their own; ``size``, ``samples`` and ``notes`` are those
-        of the first.
+        What each of them asks for, if cameras have sizes of their own; ``size``, ``samples``, ``region`` and ``notes``
+        are those of the first.
     frames
         Frames it was made for, such as 1-48; empty if it doesn't say.
     noise
@@ -106,6 +107,10 @@ class SceneInfo:
         Sentences on what is rendered differently than the scene asks.
     simulations
         Those that aren't baked.
+    region
+        The pixels it asks for, of a frame of its own size; None is all.
+    channels
+        Names of the channels beside RGBA that the scene itself asks for.
     """
 
     digest: str
@@ -120,6 +125,8 @@ class SceneInfo:
     notes: tuple[str, ...] = ()
     simulations: tuple[Simulation, ...] = ()
     camera_infos: tuple[CameraInfo, ...] = ()
+    region: Region | None = None
+    channels: tuple[str, ...] = ()
 
     def seen_by(self, camera: str | None) -> SceneInfo:
         """Return what the scene contains for one of its cameras, by name or number; None is the first."""
@@ -131,7 +138,9 @@ class SceneInfo:
             return self  # the job is refused for it
         info, first = self.camera_infos[number], self.camera_infos[0]
         common = tuple(note for note in self.notes if note not in first.notes)
-        return replace(self, size=info.size, samples=info.samples, notes=(*info.notes, *common))
+        return replace(
+            self, size=info.size, samples=info.samples, region=info.region, notes=(*info.notes, *common)
+        )
 
 
 class Session(Protocol):

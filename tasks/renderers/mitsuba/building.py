@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import drjit as dr
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from tasks.errors import SceneError
     from tasks.renderers.mitsuba.document import Document
 
-_VARIANTS = {"polarized mode": "spectral_polarized", "polarized variant": "spectral_polarized", "spectral": "spectral"}
+_VARIANTS = {"polarized mode": "spectral_polarized", "spectral": "spectral"}
 """What Mitsuba says of a plugin that this variant can't build, and the variants that can."""
+_RAISED_BY_PLUGIN = re.compile(r"\[\w+\] ")
+_COMPILED_ONLY = Path(mi.__file__).parent / "python" / "ad" / "integrators"
 
 
 def build_node(document: Document, node: int) -> Any:  # noqa: ANN401 - a Mitsuba object
@@ -49,12 +53,27 @@ def _threads_that_read_exr() -> Iterator[None]:
         dr.set_thread_count(threads)
 
 
+def failure_of(document: Document, error: RuntimeError) -> Exception:
+    """Return a failure to render as the refusal of the scene, if one of its plugins raised it."""
+    return _refusal(document, error) if _RAISED_BY_PLUGIN.search(str(error)) else error
+
+
+def needs_variant(document: Document, variants: str, because: str) -> SceneError:
+    """Return the error that a scene needs other variants of Mitsuba."""
+    return document.refuse(
+        f"needs Mitsuba's variant {variants}, this is {variant()}: {because}",
+        "Frontburner has llvm_ad_rgb and scalar_rgb: replace that plugin, or render this scene with Mitsuba itself."
+        if "rgb" not in variants
+        else "Install LLVM on the nodes (docs/scenes.md), or use another integrator.",
+    )
+
+
 def _refusal(document: Document, error: RuntimeError) -> SceneError:
     message = message_of(error)
+    unknown = re.search(r'Plugin "(\w+)" not found', message)
+    if unknown and (_COMPILED_ONLY / f"{unknown[1]}.py").is_file():
+        return needs_variant(document, "llvm_ad_rgb", f"the integrator {unknown[1]} is made for differentiation")
     needed = next((name for said, name in _VARIANTS.items() if said in message), None)
     if needed is None:
         return document.refuse(f"can't be built: {message}", "Correct the scene.")
-    return document.refuse(
-        f"needs Mitsuba's variant scalar_{needed} or llvm_ad_{needed}: {message}",
-        "Frontburner has llvm_ad_rgb and scalar_rgb: replace that plugin, or render this scene with Mitsuba itself.",
-    )
+    return needs_variant(document, f"scalar_{needed} or llvm_ad_{needed}", message)

@@ -11,7 +11,7 @@ import numpy as np
 from tasks.renderers.base import CameraInfo
 from tasks.renderers.mitsuba.building import build_node
 from tasks.renderers.mitsuba.document import variant
-from tasks.spec import Size
+from tasks.spec import Region, Size
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,10 +42,13 @@ class Camera:
     @property
     def info(self) -> CameraInfo:
         """What it asks for."""
-        width, height = self.film.size()
+        width, height = map(int, self.film.size())
+        (x0, y0), (across, down) = (map(int, pair) for pair in (self.film.crop_offset(), self.film.crop_size()))
+        size, crop = Size(width=width, height=height), Region(x0=x0, y0=y0, x1=x0 + across, y1=y0 + down)
         return CameraInfo(
-            size=Size(width=int(width), height=int(height)),
+            size=size,
             samples=int(self.sampler.sample_count()),
+            region=None if crop == size.whole else crop,
             notes=tuple(self._notes()),
         )
 
@@ -73,8 +76,6 @@ class Camera:
         film, sampler = self.document.part(self.node, "Film"), self.document.part(self.node, "Sampler")
         if self.document.plugin(film) not in {"", "hdrfilm"}:
             notes.append(f"The film {self.document.plugin(film)} is replaced by linear float32 RGBA.")
-        if tuple(self.film.crop_size()) != tuple(self.film.size()):
-            notes.append("The film's crop is ignored: the whole frame is rendered.")
         if self.pixel_format.startswith("xyz"):
             notes.append("The film's XYZ colours are written as linear RGB.")
         if self.document.plugin(sampler) not in {"", "independent"}:
@@ -91,7 +92,7 @@ def camera(document: Document, node: int) -> Camera:
     if sampler is not None and document.value(sampler, "sample_count", 1) == 0:  # some samplers divide by it
         raise document.refuse(f"asks for 0 samples a pixel ({document.where(sampler)})", "Ask for 1 or more.")
     built = build_node(document, film) if film is not None else mi.load_dict({"type": "hdrfilm"})
-    if not all(built.size()):
+    if not (all(built.size()) and all(built.crop_size())):
         raise document.refuse(f"has a film without pixels ({document.where(node)})", "Correct its width and height.")
     return Camera(
         document=document,

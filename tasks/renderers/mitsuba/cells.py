@@ -22,8 +22,8 @@ from tasks.renderers.mitsuba.grid import (
     quanta,
     stream_keys,
 )
-from tasks.renderers.mitsuba.stage import integrator_for, picture_indices
-from tasks.spec import CostGrid, Pixels
+from tasks.renderers.mitsuba.stage import channel_indices, integrator_for
+from tasks.spec import RGBA, CostGrid, Pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,7 +38,11 @@ class Cells:
     def __init__(self, stage: Stage, frame: FrameSpec) -> None:
         self._stage = stage
         self._integrator = integrator_for(stage.integrator, frame.aovs)
-        self._indices = picture_indices(frame.aovs)
+        self._indices = channel_indices(self._integrator, frame)
+        # render() leaves out some of the channels that a scene asks for; the film has all of them.
+        self._from_bitmap = bool(frame.scene_channels)
+        if not self._from_bitmap:
+            self._indices = [*range(len(RGBA)), *range(len(RGBA) - len(frame.channels), 0)]
         self._film = mi.traverse(stage.sensor)
 
     def render(self, unit: UnitSpec) -> Pixels:
@@ -76,6 +80,8 @@ class Cells:
         total = np.zeros((cell.height, cell.width, len(self._indices)))
         for start, count in quanta(unit.samples):
             means = self._render(seed_of(unit.frame, cell, start), count)
+            if self._from_bitmap:
+                means = self._stage.sensor.film().bitmap()
             total += np.array(means, dtype=np.float64)[:, :, self._indices] * count
         return total
 

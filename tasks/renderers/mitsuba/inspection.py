@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
 from tasks.content_digests import scene_digest
-from tasks.renderers.base import SceneInfo
+from tasks.renderers.base import CameraInfo, SceneInfo
+from tasks.renderers.mitsuba.building import needs_variant
 from tasks.renderers.mitsuba.cameras import camera, pixel_format
-from tasks.renderers.mitsuba.document import parse
+from tasks.renderers.mitsuba.document import parse, variant
 from tasks.renderers.mitsuba.files import dependencies
 from tasks.renderers.mitsuba.stage import build_integrator
 
@@ -27,17 +29,29 @@ def inspect(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) 
     document.camera(None)
     _check_plugins(document)
     files = dependencies(document)
+    integrator = build_integrator(document)
+    because = whole_frames_because(integrator)
     cameras = tuple(camera(document, node).info for node in document.cameras)
+    if because:
+        cameras = tuple(map(_without_crop, cameras))
     return SceneInfo(
         digest=content_digest(document, files),
         files=tuple(map(str, files)),
         size=cameras[0].size,
         samples=cameras[0].samples,
+        region=cameras[0].region,
         cameras=document.camera_names,
         camera_infos=cameras,
-        whole_frames_because=whole_frames_because(build_integrator(document)),
-        notes=cameras[0].notes,
+        whole_frames_because=because,
+        notes=(*cameras[0].notes, *_notes(document)),
+        channels=() if because else _channels(document, integrator),
     )
+
+
+def _without_crop(info: CameraInfo) -> CameraInfo:
+    if info.region is None:
+        return info
+    return replace(info, region=None, notes=(*info.notes, "The film's crop is ignored: the whole frame is rendered."))
 
 
 def content_digest(document: Document, files: Sequence[Path]) -> str:
@@ -59,6 +73,36 @@ def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba ob
     return ""
 
 
+def _channels(document: Document, integrator: Any) -> tuple[str, ...]:  # noqa: ANN401 - a Mitsuba object
+    """Return the names of the integrator's channels that are the same on all nodes."""
+    left_out = tuple(f".{name}.I" for name in _numbered_shapes(document))
+    return tuple(name for name in dict.fromkeys(integrator.aov_names()) if not f".{name}".endswith(left_out))
+
+
+def _numbered_shapes(document: Document) -> list[str]:
+    """Return the names of AOVs that the compiled build fills with numbers of the process."""
+    integrator = document.part(0, "Integrator")
+    if integrator is None or variant().startswith("scalar"):
+        return []
+    wanted = [str(document.value(node, "aovs", "")) for node in document.below(integrator)]
+    pairs = [pair.strip().partition(":") for text in wanted for pair in text.split(",")]
+    return [name for name, _, kind in pairs if kind == "shape_index"]
+
+
+def _notes(document: Document) -> list[str]:
+    """Return sentences on what is rendered differently than the scene asks, with any camera."""
+    integrator = document.part(0, "Integrator")
+    if integrator is None:
+        return ["The scene has no integrator: path is used."]
+    notes = [
+        f"The AOV {name} is left out: the compiled build numbers shapes differently in each process."
+        for name in _numbered_shapes(document)
+    ]
+    if document.value(integrator, "timeout", -1) > 0:
+        notes.append("The integrator's timeout is ignored: all samples are rendered.")
+    return notes
+
+
 def _check_plugins(document: Document) -> None:
     """Find misspelt plugins now rather than when a node builds the scene."""
     manager = mi.PluginManager.instance()
@@ -70,3 +114,6 @@ def _check_plugins(document: Document) -> None:
                 f"asks for an unknown plugin {name!r} ({document.where(node)})",
                 f"Correct the name: Mitsuba {mi.__version__} has no plugin of this name.",
             )
+        if name == "blackbody" and "spectral" not in variant():  # which Mitsuba would say when it renders
+            message = f"blackbody ({document.where(node)}) is a spectrum that has no RGB colour"
+            raise needs_variant(document, "scalar_spectral or llvm_ad_spectral", message)

@@ -24,7 +24,7 @@ from tasks.renderers.mitsuba.grid import (
     split_packets,
 )
 from tasks.renderers.mitsuba.lanes import chunk_numbers, frame_numbers, tables, trace
-from tasks.renderers.mitsuba.stage import aov_indices, integrator_for
+from tasks.renderers.mitsuba.stage import channel_indices, integrator_for
 from tasks.spec import CostGrid, Pixels, Region
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Kernel:
     """Renders units of one scene with one set of channels."""
 
     def __init__(self, stage: Stage, frame: FrameSpec, previous: Kernel | None) -> None:
-        self._stage, self._aovs = stage, frame.aovs
+        self._stage, self._channels = stage, frame.channels
         integrator = integrator_for(stage.integrator, frame.aovs)
-        self._indices = [0, 1, 2, 3, *(4 + index for index in aov_indices(integrator, frame.aovs))]
+        self._indices = channel_indices(integrator, frame)
         self._parts = {
             "scene": stage.scene,
             "sensor": stage.sensor,
@@ -64,7 +64,7 @@ class Kernel:
 
     def is_of(self, stage: Stage, frame: FrameSpec) -> bool:
         """Whether it renders this scene and these channels, perhaps with another camera."""
-        return self._stage.scene is stage.scene and self._aovs == frame.aovs
+        return self._stage.scene is stage.scene and self._channels == frame.channels
 
     def _trace_channels(self, numbers: dict[str, Any], lane: Any, parts: dict[str, Any]) -> list[Any]:  # noqa: ANN401
         """Trace lanes and return the requested channels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import drjit as dr
 import numpy as np
 
 from tasks.renderers.errors import scene_changed
+from tasks.renderers.mitsuba.building import failure_of
 from tasks.renderers.mitsuba.cameras import camera
 from tasks.renderers.mitsuba.document import parse, variant
 from tasks.renderers.mitsuba.files import dependencies
@@ -59,17 +61,44 @@ class MitsubaSession:
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit, moving to its scene and frame first where needed."""
         began_s = time.perf_counter()
-        renderer = self._renderer_for(unit.frame)
-        self.load_s = time.perf_counter() - began_s
-        pixels = renderer.render(unit)
+        try:
+            renderer = self._renderer_for(unit.frame)
+            self.load_s = time.perf_counter() - began_s
+            pixels = renderer.render(unit)
+        except RuntimeError as error:
+            if self._document is None:
+                raise
+            failure = failure_of(self._document, error)
+        else:
+            return self._developed(pixels, unit)
+        self._forget()
+        raise failure
+
+    def _developed(self, pixels: Pixels, unit: UnitSpec) -> Pixels:
+        """Return pixels as the camera's film has them. Raises `SceneError` if one isn't finite."""
         assert self._camera is not None, "set with the renderer"
+        bad = np.argwhere(~np.isfinite(pixels.sums))
+        if bad.size:
+            y, x, channel = bad[0] + (unit.region.y0, unit.region.x0, 0)
+            what = "isn't a number" if np.isnan(pixels.sums[tuple(bad[0])]) else "is infinite"
+            raise self._camera.document.refuse(
+                f"has a pixel at {x},{y} whose {pixels.channels[channel]} {what}, "
+                f"as Mitsuba renders samples {unit.samples.start} to {unit.samples.stop - 1}",
+                "Look for a material, light or medium there with extreme values; --seed gives other samples.",
+            )
         return replace(pixels, sums=self._camera.developed(pixels.sums, unit.samples.count))
+
+    def _forget(self) -> None:
+        """Let go of a scene that failed: Mitsuba compiles what is left of it into the next one."""
+        self._document = self._stage = self._renderer = self._camera = None
+        self._scene_key = self._renderer_key = ()
+        gc.collect()
 
     def _renderer_for(self, frame: FrameSpec) -> _UnitRenderer:
         """Return the renderer of this frame's units."""
         document = self._parsed(frame)
         self._verify(document, frame)
-        key = (self._scene_key, frame.camera, frame.size, frame.aovs)
+        key = (self._scene_key, frame.camera, frame.size, frame.channels)
         if self._renderer is None or key != self._renderer_key:
             # If the rest fails, no half-moved scene is left.
             previous, self._renderer = self._renderer, None

@@ -10,15 +10,15 @@ import mitsuba as mi
 from tasks.renderers.mitsuba.building import build_node, instantiate
 from tasks.renderers.mitsuba.document import is_reference, variant
 from tasks.renderers.mitsuba.grid import BLOCK_PX
-from tasks.spec import Aov
+from tasks.spec import RGBA, Aov
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks.renderers.mitsuba.document import Document
-    from tasks.spec import Size
+    from tasks.spec import FrameSpec, Size
 
-_PREFIX = "frontburner_"
+_PREFIX, _SCENES = "frontburner_", "picture"
 _KINDS = {Aov.DEPTH: ("depth", "T"), Aov.NORMAL: ("sh_normal", "XYZ"), Aov.ALBEDO: ("albedo", "RGB")}
 _DEFAULT_FILTER = "gaussian"  # Mitsuba's, where a scene names none
 
@@ -136,16 +136,12 @@ def integrator_for(integrator: Any, aovs: tuple[Aov, ...]) -> Any:  # noqa: ANN4
     if not aovs:
         return integrator
     requested = ",".join(f"{_PREFIX}{aov}:{_KINDS[aov][0]}" for aov in aovs)
-    return mi.load_dict({"type": "aov", "aovs": requested, "picture": integrator, "block_size": BLOCK_PX})
+    return mi.load_dict({"type": "aov", "aovs": requested, _SCENES: integrator, "block_size": BLOCK_PX})
 
 
-def aov_indices(integrator: Any, aovs: tuple[Aov, ...]) -> list[int]:  # noqa: ANN401
-    """Return the index of each AOV channel among the extra channels of an integrator's samples."""
+def channel_indices(integrator: Any, frame: FrameSpec) -> list[int]:  # noqa: ANN401
+    """Return the index of each of a frame's channels among those of an integrator: RGBA, and what it adds."""
     names = integrator.aov_names()
-    return [names.index(f"{_PREFIX}{aov}.{letter}") for aov in aovs for letter in _KINDS[aov][1]]
-
-
-def picture_indices(aovs: tuple[Aov, ...]) -> list[int]:
-    """Return the indices of RGBA and each AOV channel in a rendered picture: its first and last channels."""
-    count = sum(len(aov.channels) for aov in aovs)
-    return [0, 1, 2, 3, *range(-count, 0)]
+    ours = [f"{_PREFIX}{aov}.{letter}" for aov in frame.aovs for letter in _KINDS[aov][1]]
+    scenes = [f"{_SCENES}.{name}" if frame.aovs else name for name in frame.scene_channels]
+    return [*range(len(RGBA)), *(len(RGBA) + names.index(name) for name in [*ours, *scenes])]
