@@ -118,7 +118,7 @@ class RenderJob(BaseModel):
     )
     region: str = Field(
         default="",
-        description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is the whole frame, or the scene's crop.",
+        description="Only these pixels, as x0,y0,x1,y1 from the top left; empty is all, or the scene's crop.",
     )
     samples: int | None = Field(
         default=None, description="Samples a pixel; empty is the scene's own.", ge=1, le=MAX_SAMPLES

@@ -182,7 +182,9 @@ def lay_out(
         passes=passes,
         mode=Mode.FRAMES if whole_frames_reason or not capabilities.exact_regions else job.mode,
         align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
-        notes=tuple(dict.fromkeys([*first.notes, *baking_note(infos), *filter(None, [whole_frames_reason])])),
+        notes=tuple(
+            dict.fromkeys([*first.notes, *region_notes, *baking_note(infos), *filter(None, [whole_frames_reason])])
+        ),
         unit_timeout_s=job.unit_timeout_s,
         images=_images(first) if job.renderer_name in MISSING_IS_MAGENTA else (),
     )

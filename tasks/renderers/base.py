@@ -138,9 +138,7 @@ class SceneInfo:
             return self  # the job is refused for it
         info, first = self.camera_infos[number], self.camera_infos[0]
         common = tuple(note for note in self.notes if note not in first.notes)
-        return replace(
-            self, size=info.size, samples=info.samples, region=info.region, notes=(*info.notes, *common)
-        )
+        return replace(self, size=info.size, samples=info.samples, region=info.region, notes=(*info.notes, *common))
 
 
 class Session(Protocol):

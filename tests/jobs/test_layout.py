@@ -151,6 +151,22 @@ def test_cuts_suit_the_renderer() -> None:
     assert laid_out(capabilities=replace(ABLE, region_align_px=(1, 1))).align_px == (ALIGN_PX, 1)
 
 
+def test_a_scenes_own_region_is_rendered_at_its_own_size() -> None:
+    crop = Region(x0=10, y0=20, x1=110, y1=90)
+    info = replace(INFO, region=crop)
+    assert laid_out(info).region == crop
+    assert laid_out(info).notes == INFO.notes
+    assert laid_out(info, size="1280x720").region == Size(width=1280, height=720).whole
+    assert any("region" in note for note in laid_out(info, size="1280x720").notes)
+    assert laid_out(info, region="0,0,5,5").region == Region(x0=0, y0=0, x1=5, y1=5)
+
+
+def test_channels_that_a_scene_asks_for_are_rendered_once() -> None:
+    info = replace(INFO, channels=("normal.X", "p.X"))
+    assert laid_out(info).frames[1].channels == ("R", "G", "B", "A", "normal.X", "p.X")
+    assert laid_out(info, aovs="normal").frames[1].channels[4:] == ("normal.X", "normal.Y", "normal.Z", "p.X")
+
+
 def test_a_region_outside_of_the_scenes_own_frame_is_refused() -> None:
     problem = problem_of(region="600,0,641,360")
     assert problem.startswith("region: region '600,0,641,360' reaches outside the frame of 640x360.")
@@ -188,7 +204,7 @@ BASE = FrameSpec(
 OTHERS: dict[str, Any] = {
     "renderer": "null", "build": "c", "scene_digest": "e", "frame": 2, "size": Size(width=640, height=361),
     "samples": 65, "seed": 1, "parameters": (("x", "1"),), "camera": "0", "aovs": (Aov.DEPTH,),
-    "bake": 1,
+    "bake": 1, "scene_channels": ("p.X",),
 }  # fmt: skip
 
 

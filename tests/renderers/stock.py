@@ -32,3 +32,15 @@ def open_scene() -> int:
 
     session: Any = renderer_child._session
     return id(session[1]._stage.scene)
+
+
+def channels(scene: str, samples: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the channels of the EXR that Mitsuba writes of a scene, by their names there."""
+    import mitsuba
+
+    mi: Any = mitsuba
+    loaded = mi.load_file(scene)
+    mi.render(loaded, spp=samples)
+    bitmap = loaded.sensors()[0].film().bitmap()
+    pixels = np.array(bitmap).astype(np.float32)
+    return {field.name: pixels[..., index] for index, field in enumerate(bitmap.struct_())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 
 from tasks.errors import SceneError
 from tasks.renderers.sent_scenes import in_tree, tree_name
-from tasks.spec import Size
+from tasks.spec import Aov, Region, Size
 from tests.renderers import stock
 from tests.renderers.conftest import Bench, inspect, start
 
@@ -29,6 +30,12 @@ BOX = '<rfilter type="box"/>'
 @pytest.fixture
 def scalar(benches: Callable[[str], Bench]) -> Bench:
     return benches("scalar")
+
+
+SKY_OF_A_TEMPERATURE = (
+    '<emitter type="constant"><spectrum type="blackbody" name="radiance"><float name="temperature" value="4000"/>'
+    "</spectrum></emitter>"
+)
 
 
 def film(pixel_format: str = "rgba", width: int = 16, height: int = 12, more: str = "") -> str:
@@ -161,8 +168,11 @@ def test_a_sent_scene_finds_what_it_names_absolutely(scalar: Bench, tmp_path: Pa
         (sensor(film(width=0)), "a film without pixels"),
         (sensor(film(width=-4)), r"-4 is out of bounds"),
         (sensor(film("cmyk")), "cmyk"),
+        ('<shape type="sphere"><ref id="nope"/></shape>', 'unresolved reference to "nope"'),
+        (SKY_OF_A_TEMPERATURE, "needs Mitsuba's variant scalar_spectral or llvm_ad_spectral, this is scalar_rgb"),
+        ('<integrator type="prb"/>', "needs Mitsuba's variant llvm_ad_rgb"),
         (sensor('<film type="specfilm"/>'), "needs Mitsuba's variant scalar_spectral or llvm_ad_spectral"),
-        ('<integrator type="stokes"><integrator type="path"/></integrator>', "llvm_ad_spectral_polarized: .*polarized"),
+        (f'<integrator type="stokes">{PATH}</integrator>', "llvm_ad_spectral_polarized, this is .*polarized"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_before_it_renders(scalar: Bench, tmp_path: Path, text: str, says: str) -> None:
@@ -193,14 +203,16 @@ def test_each_camera_has_its_own_film_and_sampler(scalar: Bench, tmp_path: Path)
     crop = '<integer name="crop_width" value="8"/><integer name="crop_height" value="6"/>'
     scene = write(
         tmp_path / "s.xml",
-        sensor(film(more=crop) + sampler("stratified", 5), "A")
+        PATH
+        + sensor(film(more=crop) + sampler("stratified", 5), "A")
         + sensor(film(width=9, height=16), "B")
         + sensor(film(width=10), "C"),
     )
     info = inspect(scalar.process, scalar.with_(scene).frame)
     assert info.seen_by(None) == info
     assert (info.size, info.samples) == (Size(width=16, height=12), 9)  # stratified samples are squares
-    assert any("crop" in note for note in info.notes)
+    assert info.region == Region(x0=0, y0=0, x1=8, y1=6)
+    assert info.seen_by("B").region is None
     assert any("stratified" in note for note in info.notes)
     for camera, size in (
         ("B", Size(width=9, height=16)),
@@ -244,3 +256,79 @@ def test_a_film_without_alpha_is_opaque_and_one_of_luminance_is_grey(scalar: Ben
     assert len(digests) == len(wanted)
     without = write(tmp_path / "s.xml", sky + '<sensor type="perspective"/>')
     assert scalar.with_(without, size=Size(width=4, height=4)).means()[0, 0, 3] == 1  # Mitsuba's default is rgb
+
+
+AOV = (
+    '<integrator type="aov"><string name="aovs" value="n:sh_normal,d:depth,i:shape_index"/>'
+    '<integrator type="path" name="img"/></integrator>'
+)
+MOMENT = '<integrator type="moment"><integrator type="path" name="img"/></integrator>'
+BALL = '<shape type="sphere"/><emitter type="constant"/>'
+
+
+@pytest.mark.parametrize("integrator", [AOV, MOMENT])
+def test_channels_that_the_scene_asks_for_are_mitsubas_own(mitsuba: Bench, tmp_path: Path, integrator: str) -> None:
+    scene = write(tmp_path / "s.xml", integrator + BALL + sensor())
+    frame = replace(mitsuba.frame, scene=str(scene), size=Size(width=16, height=12), samples=64)
+    info = inspect(mitsuba.process, frame)
+    bench = mitsuba.with_(scene, size=frame.size, samples=64, scene_channels=info.channels)
+    wanted = mitsuba.process.call(stock.channels, str(scene), 256)
+    numbered = {"i.I"} if "llvm" in bench.frame.build and "i.I" in wanted else set()
+    assert {*bench.frame.channels} == wanted.keys() - numbered
+    assert any("AOV i" in note for note in info.notes) == bool(numbered)
+    means = dict(zip(bench.frame.channels, np.moveaxis(bench.means(), -1, 0), strict=True))
+    for name, channel in means.items():  # of 64 and of 256 samples; edges of the ball have noise
+        np.testing.assert_allclose(channel.mean(), wanted[name].mean(), rtol=0.02, atol=0.01, err_msg=name)
+    sums = bench.render().sums
+    part = bench.render(Region(x0=3, y0=2, x1=9, y1=11)).sums
+    np.testing.assert_array_equal(part, sums[2:11, 3:9])
+    ranges = [bench.render(samples=each).sums.astype(np.float64) for each in ((0, 16), (16, 64))]
+    np.testing.assert_allclose(np.sum(ranges, axis=0), sums, rtol=1e-5, atol=1e-4)
+    both = bench.with_(aovs=(Aov.NORMAL,)).means()  # the job's own come before the scene's
+    np.testing.assert_allclose(both[..., 7:], bench.means()[..., 4:], rtol=1e-4, atol=1e-4)
+
+
+def test_a_crop_is_the_picture(scalar: Bench, tmp_path: Path) -> None:
+    numbers = {"crop_offset_x": 4, "crop_offset_y": 3, "crop_width": 8, "crop_height": 6}
+    crop = "".join(f'<integer name="{name}" value="{number}"/>' for name, number in numbers.items())
+    lamp = glowing('<texture type="checkerboard" name="radiance"/>')
+    scene = write(tmp_path / "s.xml", PATH + lamp + sensor(film(more=crop)))
+    bench = scalar.with_(scene, size=Size(width=16, height=12), samples=1024)
+    region = inspect(scalar.process, bench.frame).region
+    assert region == Region(x0=4, y0=3, x1=12, y1=9)
+    picture = bench.render(region).sums[..., :3] / 1024
+    assert picture.shape == stocks(bench).shape
+    np.testing.assert_allclose(picture, stocks(bench, 1024), atol=0.06)  # of edges within pixels
+    tracer = write(tmp_path / "s.xml", '<integrator type="ptracer"/>' + BALL + sensor(film(more=crop)))
+    info = inspect(scalar.process, scalar.with_(tracer).frame)
+    assert info.region is None
+    assert any("crop" in note for note in info.notes)
+
+
+def test_what_an_integrator_does_otherwise_is_said(scalar: Bench, tmp_path: Path) -> None:
+    for text, says in (
+        ("", "no integrator"),
+        ('<integrator type="path"><float name="timeout" value="3"/></integrator>', "timeout"),
+    ):
+        bench = scalar.with_(write(tmp_path / "s.xml", text + BALL + sensor()))
+        assert any(says in note for note in inspect(scalar.process, bench.frame).notes)
+
+
+@pytest.mark.parametrize("light", ["inf", "nan"])
+def test_a_pixel_that_is_no_number_is_the_scenes(scalar: Bench, tmp_path: Path, light: str) -> None:
+    lamp = f'<emitter type="constant"><float name="radiance" value="{light}"/></emitter>'
+    bench = scalar.with_(write(tmp_path / "s.xml", PATH + lamp + sensor()))
+    with pytest.raises(
+        SceneError, match=r"a pixel at 0,0 whose R is(n't a number| infinite), as Mitsuba renders"
+    ) as caught:
+        bench.render()
+    assert not caught.value.retryable
+
+
+def test_what_mitsuba_only_finds_out_when_it_renders_is_the_scenes(scalar: Bench, tmp_path: Path) -> None:
+    texture = '<texture type="mesh_attribute" name="reflectance"><string name="name" value="vertex_x"/></texture>'
+    ball = f'<shape type="sphere"><bsdf type="diffuse">{texture}</bsdf></shape><emitter type="constant"/>'
+    bad = scalar.with_(write(tmp_path / "bad.xml", PATH + ball + sensor()))
+    with pytest.raises(SceneError, match=r"can't be rendered: \[Shape\] Invalid attribute requested vertex_x"):
+        bad.render()
+    scalar.render(Region(x0=0, y0=0, x1=4, y1=4))

@@ -38,7 +38,7 @@ def instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401 - Mitsub
         try:
             return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
         except RuntimeError as error:
-            raise _refusal(document, error) from error
+            raise _refusal(document, error, "built") from error
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _threads_that_read_exr() -> Iterator[None]:
 
 def failure_of(document: Document, error: RuntimeError) -> Exception:
     """Return a failure to render as the refusal of the scene, if one of its plugins raised it."""
-    return _refusal(document, error) if _RAISED_BY_PLUGIN.search(str(error)) else error
+    return _refusal(document, error, "rendered") if _RAISED_BY_PLUGIN.search(str(error)) else error
 
 
 def needs_variant(document: Document, variants: str, because: str) -> SceneError:
@@ -68,12 +68,12 @@ def needs_variant(document: Document, variants: str, because: str) -> SceneError
     )
 
 
-def _refusal(document: Document, error: RuntimeError) -> SceneError:
+def _refusal(document: Document, error: RuntimeError, what: str) -> SceneError:
     message = message_of(error)
     unknown = re.search(r'Plugin "(\w+)" not found', message)
     if unknown and (_COMPILED_ONLY / f"{unknown[1]}.py").is_file():
         return needs_variant(document, "llvm_ad_rgb", f"the integrator {unknown[1]} is made for differentiation")
     needed = next((name for said, name in _VARIANTS.items() if said in message), None)
     if needed is None:
-        return document.refuse(f"can't be built: {message}", "Correct the scene.")
+        return document.refuse(f"can't be {what}: {message}", "Correct the scene.")
     return needs_variant(document, f"scalar_{needed} or llvm_ad_{needed}", message)

@@ -158,12 +158,14 @@ def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) ->
         )
     given = dict(parameters)
     try:
-        return _parse(path, {"frame": str(frame), **given})
+        try:
+            return _parse(path, {"frame": str(frame), **given})
+        except RuntimeError as error:
+            if _unused(error) != {"frame"}:
+                raise
+        return _parse(path, given)
     except RuntimeError as error:
-        unused = _unused(error)
-        if not unused or unused - {"frame"}:
-            raise _unreadable(path, error, unused & set(given)) from error
-    return _parse(path, given)
+        raise _unreadable(path, error, _unused(error) & set(given)) from error
 
 
 def _parse(path: Path, parameters: dict[str, str]) -> Document:
