@@ -93,14 +93,15 @@ def open_scene(case: dict[str, Any]) -> None:
         addon_utils.enable("io_scene_gltf2")
     IMPORTERS[Path(path).suffix.lower()](path)
     if not how.get("own_camera"):
-        add_missing(scene)
+        add_missing(scene, path)
     scene.camera = scene.camera or next(each for each in scene.objects if each.type == "CAMERA")
 
 
-def add_missing(scene: Any) -> None:
+def add_missing(scene: Any, path: str) -> None:
     """Add the camera and the light that the product adds; that they show all is another test's business."""
-    from tasks.renderers.blender.inside import default_view
+    from tasks.renderers.blender.inside import default_view, importing
 
+    importing.go_to_own_frames(scene, path)
     list(default_view.complete(scene))
 
 

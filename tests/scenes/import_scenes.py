@@ -180,7 +180,7 @@ CAMERA = """    def Camera "C"
         uniform token[] xformOpOrder = ["xformOp:rotateXYZ"]
     }
 """
-CUBE = '    def Cube "C"\n    {\n        double size = 2\n    }\n'
+CUBE = '    def Cube "Box"\n    {\n        double size = 2\n    }\n'
 SPHERE = '    def Sphere "S"\n    {\n        double radius = 0.7\n        double3 xformOp:translate = (2, 0, 0)\n        uniform token[] xformOpOrder = ["xformOp:translate"]\n    }\n'
 
 
@@ -224,7 +224,7 @@ def usd_payload_gone(folder: Path) -> Path:
 def layered(folder: Path) -> Path:
     usda(folder / "layers/base.usda", CUBE + CAMERA)
     head = HEAD.replace("metersPerUnit = 1\n", "metersPerUnit = 1\n    subLayers = [@./layers/base.usda@]\n")
-    text = f'{head}over "W"\n{{\n    over "C"\n    {{\n    }}\n{SPHERE}}}\n'
+    text = f'{head}over "W"\n{{\n    over "Box"\n    {{\n    }}\n{SPHERE}}}\n'
     (folder / "scene.usda").write_text(text)
     return folder / "scene.usda"
 
@@ -356,10 +356,15 @@ SHIPPED = (
     "invalid/empty.obj", "invalid/malformed.obj",
 )  # fmt: skip
 REFUSED = {
-    "FBX/embedded_ascii/box.FBX": "ASCII|binary", "OBJ/box_UTF16BE.obj": "UTF|nothing|text",
-    "OBJ/point_cloud.obj": "nothing|points", "OBJ/testline.obj": "nothing|lines",
-    "glTF/BoxTextured-glTF/BoxTextured.gltf": "1|version", "glTF2/MissingBin/BoxTextured.gltf": r"\.bin",
-    "glTF2/TestNoRootNode/SceneWithoutNodes.gltf": "nothing|open", "invalid/empty.obj": "nothing|empty",
+    "FBX/spider.fbx": "SpiderTex", "FBX/transparentTest.fbx": "Not an FBX file",
+    "FBX/maxPbrMaterial_metalRough.fbx": r"albedo\.png", "OBJ/box_UTF16BE.obj": "UTF-16",
+    "OBJ/point_cloud.obj": "nothing to see", "OBJ/testline.obj": "nothing to see",
+    "glTF/BoxTextured-glTF/BoxTextured.gltf": "glTF 1.0", "glTF2/MissingBin/BoxTextured.gltf": r"\.bin",
+    "glTF2/TestNoRootNode/SceneWithoutNodes.gltf": "nothing to see", "invalid/empty.obj": "nothing to see",
+    "glTF2/TestNoRootNode/NoScene.gltf": "can't be imported", "glTF2/wrongTypes/badArray.gltf": "can't be imported",
+    "glTF2/RecursiveNodes/RecursiveNodes.gltf": "can't be imported",
+    "glTF2/IndexOutOfRange/IndexOutOfRange.gltf": "can't be imported",
+    "glTF2/glTF-Asset-Generator/Mesh_PrimitiveMode/Mesh_PrimitiveMode_00.gltf": "nothing to see",
 }  # fmt: skip
 """What Blender can't open, or what shows nothing."""
 

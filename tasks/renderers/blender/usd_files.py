@@ -92,7 +92,7 @@ def _layers(scene: Path, stage: Any) -> Iterator[str]:  # noqa: ANN401
                 try:
                     Sdf.Layer.FindOrOpen(name)
                 except Tf.ErrorException as cause:
-                    raise _unreadable(scene, str(cause)) from error
+                    raise _unreadable(scene, str(cause)) from cause
             yield name
 
 

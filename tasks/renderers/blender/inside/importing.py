@@ -44,7 +44,7 @@ def import_file(path: str) -> dict[str, Any]:
         "bare": Counter(name for o in bare for name in _names_of(o)),
         "lit": lit,
         "empty": empty,
-        "frames": _frames(scene, path),
+        "frames": go_to_own_frames(scene, path),
         "notes": [] if empty else [*_unknown_extensions(path), *_unused_colours(), *default_view.complete(scene)],
     }
 
@@ -57,7 +57,7 @@ def _dark_world() -> Any:
     return world
 
 
-def _frames(scene: Any, path: str) -> str:
+def go_to_own_frames(scene: Any, path: str) -> str:
     """Return the frames in which something moves, and go to the first; empty if nothing does."""
     ranges = [action.frame_range for action in bpy.data.actions if action.users]
     if ranges and ".usd" not in Path(path).suffix.lower():  # the importer of USD sets them to the stage's
