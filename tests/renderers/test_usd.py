@@ -184,3 +184,10 @@ def test_a_usd_scene_moves_in_its_own_frames_and_units(bpy: Bench, tmp_path: Pat
     scene = usd(tmp_path / "scene.usda", cube, CAMERA.replace("(0, 0, 8)", "(0, 0, 800)"), SUN, header=header)
     assert told(bpy, scene).frames == "1001-1010"
     np.testing.assert_array_equal(ours(bpy, scene, frame=1009), directly(tmp_path, scene, 1009))
+
+
+def test_a_usd_layer_that_is_broken_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("pxr")
+    (tmp_path / "part.usda").write_text("#usda 1.0\ndef Xform {\n")
+    with pytest.raises(SceneError, match=r"scene\.usda can't be opened: .*part\.usda:2:\d+: "):
+        imports.read(usd(tmp_path / "scene.usda", quad(), prim("", "R", arcs="references = @./part.usda@")), tmp_path)
