@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PORT = 8786
+MAX_PORT = 65535
 NO_FARM = "No farm is up on this machine. Bring it up: frontburner farm up"
 
 app = App(
@@ -192,6 +193,9 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
     count = (Settings().nodes or default_nodes()) if nodes is None else nodes
     if count < 0:
         print_err(f"nodes: {count}: give 0 or more.")
+        return REFUSED
+    if not 0 <= port <= MAX_PORT:
+        print_err(f"port: {port}: give 1 to {MAX_PORT}, or 0 for any that is free.")
         return REFUSED
     try:
         with stop_signal() as stopped, _running(count, port, cluster or Settings().cluster) as (scheduler, size):

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.cli.command import OK, UNAVAILABLE, print_err
 from frontburner.cluster.log_files import RotatingLog
+from frontburner.cluster.port_use import by_whom
 from frontburner.jobs.durations import format_span
 from frontburner.manager.farm_setup import (
+    ALWAYS_USED_PORTS,
     FarmSetup,
     deployments_folder,
     farm_folder,
     port_is_free,
     read_setup,
+    setup_file,
     updated_setup,
     with_ports,
     write_setup,
@@ -60,7 +63,10 @@ def up(given: Mapping[str, Any], *, foreground: bool) -> int:
         end(farm)
     setup = with_ports(_with_folder(setup), port_is_free)
     write_setup(setup, home)
-    return _run_here(setup, home) if foreground else _start_in_background(home)
+    if foreground:
+        return _run_here(setup, home)
+    _check_ports(setup, home)
+    return _start_in_background(home)
 
 
 def down() -> int:
@@ -89,6 +95,18 @@ def end(farm: FarmState) -> None:
 
 def _with_folder(setup: FarmSetup) -> FarmSetup:
     return setup if setup.folder else setup.model_copy(update={"folder": deployments_folder()})
+
+
+def _check_ports(setup: FarmSetup, home: Path) -> None:
+    """Refuse to start while another program has a port of the farm's, which keeps its ports: nodes know them."""
+    for name in (*ALWAYS_USED_PORTS, *(() if setup.is_local else ("gateway",))):
+        port = setup.ports[name]
+        if not port_is_free(port):
+            raise FrontburnerError(
+                reason=f"Port {port} of the farm's {name} is taken{by_whom(port)}.",
+                remedy=f'End what has it; or remove "{name}" from the ports in {setup_file(home)}, and it gets another.',
+                retryable=True,
+            )
 
 
 def _run_here(setup: FarmSetup, home: Path) -> int:

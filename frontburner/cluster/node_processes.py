@@ -12,6 +12,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from frontburner.cluster.arbiter import Arbiter
 from frontburner.cluster.log_files import logs_folder, nodes_log
 from frontburner.cluster.node_log import NodeWorker, open_log, start_error
+from frontburner.cluster.port_use import port_problem
 from frontburner.cluster.revocation_push import RevocationPush
 from frontburner.cluster.running_farms import registered
 from frontburner.credentials.dask_security import DASK_CONFIG
@@ -97,6 +98,11 @@ def local_nodes(
     NoNodes
         When they can't be started.
     """
+    if problem := port_problem(host or LOOPBACK, port):
+        raise NoNodes(
+            reason=f"The scheduler can't be started: {problem}",
+            remedy=f"End what has it, or take another port: --port {port + 1}, or --port 0 for any.",
+        )
     threads = max(1, cores() // max(1, count))
     options = {**node_options(threads=threads, persistent=settings_path is not None), "host": LOOPBACK}
     workers = {f"node-{index + 1}": {"cls": Nanny, "options": options} for index in range(count)}

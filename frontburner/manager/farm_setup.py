@@ -35,6 +35,7 @@ DEFAULT_PORTS = {
     "filer": 8888,
     "admin": 9646,
 }
+ALWAYS_USED_PORTS = ("prefect", "scheduler", "scheduler-health", "worker-health")
 _MAX_PORTS_TRIED = 400
 _SEAWEEDFS_PORTS = ("s3", "s3-inner", "master", "volume", "filer", "admin")
 _SEAWEEDFS_OFFSET = 10_000
@@ -81,7 +82,7 @@ def read_setup(home: Path) -> FarmSetup:
     SetupRefused
         When it can't be read.
     """
-    path = _setup_file(home)
+    path = setup_file(home)
     try:
         return FarmSetup.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -95,7 +96,7 @@ def read_setup(home: Path) -> FarmSetup:
 
 def write_setup(setup: FarmSetup, home: Path) -> None:
     """Store a setup. Only its owner may read it: the database's address may hold a password."""
-    write_private(_setup_file(home), json.dumps(setup.model_dump(), indent=1).encode())
+    write_private(setup_file(home), json.dumps(setup.model_dump(), indent=1).encode())
 
 
 def updated_setup(setup: FarmSetup, options: Mapping[str, Any]) -> FarmSetup:
@@ -206,5 +207,5 @@ def _check_folder(folder: str) -> str:
     return str(path)
 
 
-def _setup_file(home: Path) -> Path:
+def setup_file(home: Path) -> Path:
     return farm_folder(home) / "farm.json"
