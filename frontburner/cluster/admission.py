@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CHECK_PRIORITY = 1000
 MAX_ATTEMPTS = 3
 """A renderer that was killed while it was tried says nothing about the node, so the check is repeated."""
+_KEPT_OUT = {Hold.EXCLUDED, Hold.SILENT}
+"""Holds of nodes whose answers a job doesn't wait for."""
 _UNDECIDED = {Hold.SHARE: "it is not decided yet which job has it"}
 
 
@@ -144,7 +146,7 @@ class Admission:
 
     @property
     def _possible(self) -> list[_Candidate]:
-        return [candidate for candidate in self._candidates.values() if Hold.EXCLUDED not in candidate.holds]
+        return [candidate for candidate in self._candidates.values() if not _KEPT_OUT & candidate.holds.keys()]
 
     def open(self, build: str) -> None:
         """Begin to admit nodes that have this build."""
@@ -255,7 +257,7 @@ class Admission:
 
     def _can_render(self, candidate: _Candidate) -> bool:
         builds = candidate.report.builds if candidate.report else ()
-        return self._files_build in builds and Hold.EXCLUDED not in candidate.holds
+        return self._files_build in builds and not _KEPT_OUT & candidate.holds.keys()
 
     def _message(self, name: str) -> Message | None:
         """Return what the dispatcher doesn't know yet of a node."""

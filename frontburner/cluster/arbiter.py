@@ -17,8 +17,10 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from frontburner.cluster.arbiter_state import ArbiterState, NodeInfo
 from frontburner.cluster.clock_jump import ClockJumpWatch
-from frontburner.cluster.dask_internals import add_handler, dashboard_url, forget_events
+from frontburner.cluster.dask_internals import add_handler, dashboard_url, forget_events, give_tasks
 from frontburner.cluster.node_settings import FarmSettings
+from frontburner.cluster.silence import LOST_AFTER, SILENT_AFTER, Silence
+from frontburner.cluster.silence import POLL_S as SILENCE_POLL_S
 from frontburner.cluster.working_hours import format_hours, parse_hours
 from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import readiness_from
@@ -93,6 +95,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         ):  # fmt: skip
             add_handler(scheduler, PREFIX + call.__name__, call)
         self._run_in_background(ClockJumpWatch(server=scheduler).run())
+        self._run_in_background(self._watch_silence())
         for address in scheduler.workers:
             self.add_worker(scheduler, address)
 
@@ -274,6 +277,29 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
                 self._run_in_background(self._retire(name, info.address))
         if draining:
             self._share_soon(RETIRE_POLL_S)
+
+    async def _watch_silence(self) -> None:
+        """Hold nodes that don't answer, and have those that go on not to answer started again."""
+        silence = Silence()
+        while True:
+            await asyncio.sleep(SILENCE_POLL_S)
+            workers = self._scheduler.workers
+            polls = silence.poll({address: worker.last_seen for address, worker in workers.items()})
+            for name, info in self.state.nodes.items():
+                silent = polls.get(info.address, 0) >= SILENT_AFTER
+                if silent != info.silent:
+                    log.warning("The node %s %s.", name, "doesn't answer" if silent else "answers again")
+                    info.silent = silent
+                    give_tasks(self._scheduler, info.address, give=not silent)
+                    self._share_soon()
+            if lost := [address for address, count in polls.items() if count == LOST_AFTER]:
+                self._run_in_background(self._restart(lost))
+
+    async def _restart(self, addresses: list[str]) -> None:
+        """Have nodes started again by their nannies, which may not answer either; their work is given to others."""
+        await self._scheduler.restart_workers(
+            addresses, wait_for_workers=False, on_error="return", stimulus_id=f"{self.name}-restarts-silent-nodes"
+        )
 
     def _run_in_background(self, coroutine: Any) -> None:  # noqa: ANN401
         task = asyncio.get_running_loop().create_task(coroutine)

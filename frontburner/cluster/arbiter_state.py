@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from frontburner.cluster.node_settings import FarmSettings, NodeSettings
     from tasks.node.readiness import Readiness
 
+NO_ANSWER = "it doesn't answer; its work is given to others"
 SAME_VERSIONS = "Install the same versions on all machines: `make env` from the same lock file does."
 
 
@@ -27,6 +28,8 @@ class Hold(StrEnum):
 
     EXCLUDED = "excluded"
     """The job must not use the node."""
+    SILENT = "silent"
+    """The node doesn't answer, so that nothing waits for it."""
     UNAVAILABLE = "unavailable"
     """The node takes no work from any job: it is paused, drains, is in use or outside its hours."""
     SHARE = "share"
@@ -42,6 +45,7 @@ class NodeState(StrEnum):
     DRAINING = "draining"
     IN_USE = "in use"
     OFF_HOURS = "off hours"
+    SILENT = "doesn't answer"
 
 
 Holds = dict[str, dict[Hold, str]]
@@ -94,6 +98,8 @@ class NodeInfo:
         Which renderers work, of those that were tried.
     remedies
         What to do about each problem; empty where nothing is known.
+    silent
+        Whether it doesn't answer.
     """
 
     address: str
@@ -102,6 +108,7 @@ class NodeInfo:
     versions: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    silent: bool = False
 
     def version_problems(self) -> list[str]:
         """Return how its versions differ from those of this machine, the scheduler's."""
@@ -147,7 +154,11 @@ class ArbiterState:
 
     def share(self, now: datetime) -> dict[str, Holds]:
         """Assign the nodes anew; returns the holds of each job."""
-        available = [node for node in self.nodes if not self.settings.of(node).unavailable_reason(now)]
+        available = [
+            name
+            for name, node in self.nodes.items()
+            if not node.silent and not self.settings.of(name).unavailable_reason(now)
+        ]
         claims = [self._claim(job) for job in self.jobs.values()]
         self.shares = share(claims, available, self.settings.licences, self.shares)
         owners = {node: self.jobs[topic] for topic, nodes in self.shares.items() for node in nodes}
@@ -180,6 +191,8 @@ class ArbiterState:
     def node_state(self, node: str, now: datetime) -> NodeState:
         """Return what a node does."""
         settings = self.settings.of(node)
+        if self.nodes[node].silent:
+            return NodeState.SILENT
         if settings.draining:
             return NodeState.DRAINING
         if settings.paused:
@@ -218,6 +231,7 @@ class ArbiterState:
         for node in self.nodes:
             reasons = {
                 Hold.EXCLUDED: self._exclusion_reason(job, node),
+                Hold.SILENT: NO_ANSWER if self.nodes[node].silent else "",
                 Hold.UNAVAILABLE: self.settings.of(node).unavailable_reason(now),
                 Hold.SHARE: self._share_reason(job, node, owners.get(node)),
             }
@@ -260,7 +274,7 @@ class ArbiterState:
             "groups": list(settings.groups),
             "hours": settings.hours,
             "excluded": sorted(settings.excluded),
-            "why": settings.unavailable_reason(now),
+            "why": NO_ANSWER if info.silent else settings.unavailable_reason(now),
             "address": info.address,
             "host": info.host,
             "versions": info.versions,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 from distributed import Scheduler
+from distributed.core import Status
 from tornado.ioloop import PeriodicCallback
 
 if TYPE_CHECKING:
@@ -66,6 +67,15 @@ def add_startup_information(worker: Worker, name: str, describe: Callable[[Worke
     It is an argument of `distributed.Worker`, and a preload gets a worker that is made already.
     """
     worker.startup_information[name] = describe
+
+
+def give_tasks(scheduler: Scheduler, address: str, *, give: bool) -> None:
+    """Have a scheduler give a worker no more tasks, or give it some again.
+
+    A worker pauses itself when its memory is short, and has no method by which others pause it.
+    """
+    status = Status.running if give else Status.paused
+    scheduler.handle_worker_status_change(status, address, stimulus_id="frontburner-silence")
 
 
 def certificate_serials(scheduler: Scheduler) -> dict[str, int]:

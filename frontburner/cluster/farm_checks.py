@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.cluster.admission import CHECK_PRIORITY
 from frontburner.cluster.arbiter_calls import ask, call, connected
+from frontburner.cluster.arbiter_state import NodeState
 from frontburner.cluster.clock_skew import ClockSkew, Reading, clock_check, clock_skew
 from storage.errors import FrontburnerError
 from storage.objects import INTERNAL_PREFIX, open_store
@@ -70,6 +71,9 @@ class FarmCheck:
         """Have nodes on different machines check themselves at the same time."""
         scheduler_versions = self.client.run_on_scheduler(versions)
         scheduler_clock = self.clock("")
+        silent = [node for node in wave if node["state"] == NodeState.SILENT]
+        yield from (_unanswered(node) for node in silent)
+        wave = [node for node in wave if node not in silent]
         futures = {
             node["name"]: self.client.submit(
                 check_node, replace(request, measure=request.measure and node["state"] != "rendering"),
@@ -89,7 +93,7 @@ class FarmCheck:
             readiness = readiness_from(future.result(max(0.1, ends_s - time.monotonic())))
         except TimeoutError:
             self.client.cancel([future], force=True)
-            reason, remedy = "It didn't answer in time.", "See whether it still runs, and start it again."
+            return _unanswered(node)
         except Exception as error:  # noqa: BLE001 - a node of another version may raise anything
             reason = f"It couldn't be checked: {type(error).__name__}: {error}".rstrip(".") + "."
             remedy = "Its Frontburner may have another version: install the same on every machine."
@@ -97,8 +101,7 @@ class FarmCheck:
             with suppress(OSError, TimeoutError):
                 ask(self.client, "report", node=readiness.node, readiness=readiness.document())
             return readiness
-        check = Check(name="check", grade=Grade.FAILS, reason=reason, remedy=remedy)
-        return Readiness(node=node["name"], host=node["host"], checks=(check,))
+        return _unchecked(node, reason, remedy)
 
     def _clock_checks(self, address: str, scheduler_clock: ClockSkew) -> list[Check]:
         try:
@@ -117,6 +120,15 @@ class FarmCheck:
                 remote_s = self.client.run_on_scheduler(time.time)
             readings.append(Reading(asked_s=asked_s, remote_s=remote_s, answered_s=time.time()))
         return clock_skew(readings)
+
+
+def _unanswered(node: Mapping[str, Any]) -> Readiness:
+    return _unchecked(node, "It doesn't answer.", "See whether its machine still runs, and start it again.")
+
+
+def _unchecked(node: Mapping[str, Any], reason: str, remedy: str) -> Readiness:
+    check = Check(name="check", grade=Grade.FAILS, reason=reason, remedy=remedy)
+    return Readiness(node=node["name"], host=node["host"], checks=(check,))
 
 
 @contextmanager

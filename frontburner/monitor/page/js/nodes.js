@@ -7,7 +7,7 @@ import { act } from "./follow.js";
 
 export const nodePage = (name) => `#/node/${encodeURIComponent(name)}`;
 
-const ORDER = ["not ready", "gone", "rendering", "idle", "draining", "paused", "in use", "off hours"];
+const ORDER = ["not ready", "gone", "rendering", "idle", "doesn't answer", "draining", "paused", "in use", "off hours"];
 
 export function Meter({ value, label, full }) {
   return html`<span class="meter" title=${label}><i style=${{ transform: `scaleX(${Math.min(1, value || 0)})` }} data-high=${full && value > 0.9}></i></span>`;

@@ -59,6 +59,7 @@ export const plural = (count, word, words = `${word}s`) => `${count.toLocaleStri
 export const tones = {
   "running": "hot", "rendering": "hot", "ending its units": "hot", "completed": "done", "frames failed": "bad",
   "stopped by an error": "bad", "lost": "warn", "gone": "warn", "not ready": "warn", "unknown": "warn",
+  "doesn't answer": "warn",
   "suspended": "rest", "cancelled": "rest", "paused": "rest", "draining": "rest", "in use": "rest",
   "off hours": "rest", "idle": "still", "waiting": "still",
 };
