@@ -192,3 +192,23 @@ def test_a_task_on_a_node_sees_that_it_was_cancelled(client: Client, worker: Wor
     purpose, see = "ending the renderer of a unit that was cancelled", "tasks/node/unit_channel.py"
     with used("Worker.state.tasks or Worker.get_current_task", purpose, see):
         assert client.submit(state_of_this_task, workers=[worker.address]).result(30) == "executing"
+
+
+def test_a_worker_can_be_given_no_tasks(cluster: LocalCluster, client: Client) -> None:
+    scheduler: Scheduler = cluster.scheduler
+    (address,) = scheduler.workers
+
+    async def give(*, give: bool) -> None:
+        with used("Scheduler.handle_worker_status_change", "giving a node that doesn't answer no tasks"):
+            dask_internals.give_tasks(scheduler, address, give=give)
+
+    client.sync(give, give=False)
+    waiting = client.submit(abs, -1, pure=False)
+    until(lambda: client.sync(_state_of, scheduler, waiting.key) == "no-worker")
+    client.sync(give, give=True)
+    assert waiting.result(30) == 1
+
+
+async def _state_of(scheduler: Scheduler, key: str) -> str:
+    task = scheduler.tasks.get(key)
+    return task.state if task is not None else ""
