@@ -35,5 +35,5 @@ def by_whom(port: int) -> str:
                 words = " ".join(process.cmdline()) or process.name()
             except psutil.Error:
                 return f" by process {connection.pid}"
-            return f" by process {connection.pid} ({words if len(words) <= 80 else words[:79] + '…'})"  # noqa: PLR2004
+            return f" by process {connection.pid} ({words if len(words) <= 80 else words[:79] + '…'})"
     return ""
