@@ -26,7 +26,8 @@ STARTING_FIXTURES = {
     "small_disk", "addon",
 }  # fmt: skip
 STARTING_NAMES = {
-    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "local_nodes", "run_gateway", "Command",
+    "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "local_nodes",
+    "run_gateway", "Command",
 }  # fmt: skip
 STARTING_FOLDER = Path(__file__).with_name("renderers")
 

@@ -104,7 +104,7 @@ def _check_ports(setup: FarmSetup, home: Path) -> None:
         if not port_is_free(port):
             raise FrontburnerError(
                 reason=f"Port {port} of the farm's {name} is taken{by_whom(port)}.",
-                remedy=f'End what has it; or remove "{name}" from the ports in {setup_file(home)}, and it gets another.',
+                remedy=f'End what has it; or remove "{name}" from the ports in {setup_file(home)}: it gets another.',
                 retryable=True,
             )
 

@@ -29,7 +29,7 @@ def by_whom(port: int) -> str:
     except psutil.Error:
         return ""  # only root may ask, on some systems
     for connection in listening:
-        if connection.laddr.port == port and connection.pid:
+        if connection.laddr and connection.laddr.port == port and connection.pid:
             try:
                 process = psutil.Process(connection.pid)
                 words = " ".join(process.cmdline()) or process.name()

@@ -208,4 +208,5 @@ def _check_folder(folder: str) -> str:
 
 
 def setup_file(home: Path) -> Path:
+    """Return the file of the setup."""
     return farm_folder(home) / "farm.json"
