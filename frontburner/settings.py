@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         description="Comma-separated folders or s3://bucket/prefix that submitters' jobs may write to; the first one "
         "is the default.",
     )
+    submitted_scripts: bool = Field(
+        default=False, description="Whether submitters' jobs may run the scripts in their scenes (`allow_scripts`)."
+    )
     upload: ByteSize = Field(
         default=ByteSize(20_000_000_000),
         description="Maximum size of a scene that is dropped on the monitor's page, such as 20GB.",

@@ -157,6 +157,8 @@ class FrameSpec:
         Not part of the identity: a copy that is lost is made again, and its file is then another one.
     scene_channels
         Names of further channels, which the scene itself asks for.
+    allow_scripts
+        Whether scripts in the scene may run.
     """
 
     renderer: str
@@ -174,6 +176,7 @@ class FrameSpec:
     bake: int = 0
     baked_digest: str = ""
     scene_channels: tuple[str, ...] = ()
+    allow_scripts: bool = False
 
     @property
     def content_digest(self) -> str:

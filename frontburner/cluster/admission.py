@@ -80,6 +80,8 @@ class Admission:
     scene, strict
         The job's scene, and whether nodes with different files are refused. Otherwise they wait until the scene was
         sent.
+    allow_scripts
+        Whether the job allows scripts of its scene, which nodes may forbid.
     """
 
     client: Client
@@ -88,6 +90,7 @@ class Admission:
     error_of: Callable[[Future, str], FrontburnerError]
     scene: str = ""
     strict: bool = False
+    allow_scripts: bool = False
     _build: str = field(init=False, default="")
     _candidates: dict[str, _Candidate] = field(init=False, default_factory=dict)
     _renderer_checks: dict[str, Future] = field(init=False, default_factory=dict)
@@ -217,7 +220,9 @@ class Admission:
     def _check_renderer(self, name: str) -> None:
         self._candidates[name].renderer_checks += 1
         address = self._candidates[name].address
-        check = self.client.submit(local_builds, self.renderer, workers=[address], pure=False, priority=CHECK_PRIORITY)
+        check = self.client.submit(
+            local_builds, self.renderer, self.allow_scripts, workers=[address], pure=False, priority=CHECK_PRIORITY
+        )
         self._renderer_checks[name] = check
         check.add_done_callback(lambda future: self.post(partial(self._renderer_checked, name, future)))
 

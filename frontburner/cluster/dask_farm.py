@@ -81,6 +81,8 @@ class DaskFarm:
         The job's scene, where its files are kept if it is sent, and when it is.
     priority, terms
         The job's priority, and the terms on which it takes nodes.
+    allow_scripts
+        Whether the scene's scripts may run.
     """
 
     client: Client
@@ -92,6 +94,7 @@ class DaskFarm:
     scene: str = ""
     files_url: str = ""
     travel: TransferMode = TransferMode.AUTO
+    allow_scripts: bool = False
     admission: Admission = field(init=False)
     context: JobContext = field(init=False)
     _arbiter: ArbiterClient = field(init=False)
@@ -109,7 +112,7 @@ class DaskFarm:
         )
         self.admission = Admission(
             client=self.client, renderer=self.renderer, post=self._inbox.put, error_of=error_of, scene=self.scene,
-            strict=self.travel is TransferMode.NO,
+            strict=self.travel is TransferMode.NO, allow_scripts=self.allow_scripts,
         )  # fmt: skip
         self._arbiter = ArbiterClient(
             client=self.client, topic=self.topic, job=job, renderer=self.renderer, priority=self.priority,

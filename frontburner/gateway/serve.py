@@ -102,7 +102,9 @@ def create_server(settings: GatewaySettings) -> tuple[uvicorn.Server, ssl.SSLCon
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # browsers and Prefect's client speak both
     _load_certificate(context, settings)
     locations = AllowedLocations(
-        scenes=comma_separated(Settings().scenes), pictures=comma_separated(Settings().pictures)
+        scenes=comma_separated(Settings().scenes),
+        pictures=comma_separated(Settings().pictures),
+        scripts=Settings().submitted_scripts,
     )
     store = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
     enrolment = Enrolment(

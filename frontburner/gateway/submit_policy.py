@@ -37,10 +37,13 @@ class AllowedLocations:
         Folders of the manager.
     pictures
         Folders of the manager, or ``s3://bucket/prefix``.
+    scripts
+        Whether scripts in their scenes may run.
     """
 
     scenes: Sequence[str]
     pictures: Sequence[str]
+    scripts: bool = False
 
     def confine(self, job: RenderJob) -> RenderJob:
         """Return a job with the absolute paths of its scene and output, links and ``..`` resolved.
@@ -48,8 +51,13 @@ class AllowedLocations:
         Raises
         ------
         JobRefused
-            When either is outside the allowed locations.
+            When either is outside the allowed locations, or it allows scripts, which the farm doesn't.
         """
+        if job.allow_scripts and not self.scripts:
+            raise _refused(
+                "allow_scripts: this farm runs no scripts of submitters' scenes. Leave it out, or set "
+                "FRONTBURNER_SUBMITTED_SCRIPTS=yes on the manager."
+            )
         scene = _resolve(job.scene, self.scenes, "scene", "FRONTBURNER_SCENES")
         out = self.pictures[0] if "out" not in job.model_fields_set and self.pictures else job.out
         if "://" in out:

@@ -167,6 +167,10 @@ class RenderJob(BaseModel):
         description="Simulations that aren't baked in the scene: auto has a node bake them first, up to the last frame "
         "that needs them; no refuses the job.",
     )
+    allow_scripts: bool = Field(
+        default=False,
+        description="Run the Python in a Blender file: drivers and registered texts. Only for files you trust.",
+    )
     out: str = Field(default="renders", description="Where the pictures go: a folder or s3://bucket/prefix.")
     overwrite: bool = Field(
         default=False,

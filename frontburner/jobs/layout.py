@@ -157,6 +157,7 @@ def lay_out(
             bake=BAKE_VERSION if needs_bake(infos[scene.frame], scene.frame) else 0,
             baked_digest=baked.digests.get(scene.frame, "") if baked else "",
             scene_channels=tuple(name for name in infos[scene.frame].channels if name not in channel_names(aovs)),
+            allow_scripts=job.allow_scripts,
         )
         for scene in scenes
     }

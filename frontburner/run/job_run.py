@@ -284,12 +284,14 @@ class JobRun:
             scene=self.job.scene,
             files_url=open_store(files).url if (files := Settings().files) else "",
             travel=self.job.travel,
+            allow_scripts=self.job.allow_scripts,
         )
 
     def _query(self) -> SceneQuery:
         return SceneQuery(
-            renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job), camera=self.job.camera
-        )
+            renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job), camera=self.job.camera,
+            allow_scripts=self.job.allow_scripts,
+        )  # fmt: skip
 
     def _scene_transfer(self) -> SceneTransfer:
         return SceneTransfer(

@@ -183,7 +183,7 @@ class SceneTransfer:
                 return process.call(function, *args, on_progress=lambda *_: self.check_stop())
 
             try:
-                available = call(builds, self.query.renderer)
+                available = call(builds, self.query.renderer, self.query.allow_scripts)
             except NodeNotReady as error:
                 raise self._renderer_missing_here(error) from error
             build = self.query.build if self.query.build in available else available[0]

@@ -76,6 +76,7 @@ class SimulationBaking:
                 scene=of_file[0],
                 digest=infos[of_file[0].frame].digest,
                 through=last_needed(infos, frames),
+                allow_scripts=query.allow_scripts,
             )
             for of_file in scenes.values()
             if needed_simulations(infos, frames := [scene.frame for scene in of_file])

@@ -43,8 +43,9 @@ def bake_simulations(order: BakeOrder, manifest: str, job: JobContext) -> BakedC
         watch = _Watch(channel, Path(folder))
         try:
             files = node.process.call(
-                bake, order, scene.path, folder, cancelled=channel.cancelled, on_progress=watch, name=order.scene.path
-            )
+                bake, order, scene.path, folder, cancelled=channel.cancelled, on_progress=watch, name=order.scene.path,
+                scripts_of=scene.path if order.allow_scripts else "",
+            )  # fmt: skip
         except UnitFailed as error:
             raise SceneError(
                 reason=f"Baking the {watch.what or 'simulations'} of {Path(order.scene.path).name} failed on "

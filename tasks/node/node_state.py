@@ -17,6 +17,7 @@ from tasks.errors import NodeNotReady
 from tasks.node.node_checks import CheckRequest, check_machine
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.versions import versions
+from tasks.renderers.scripts import require_scripts
 from tasks.scene.frame_scenes import builds
 
 if TYPE_CHECKING:
@@ -64,13 +65,21 @@ def this_node() -> Node:
         return _node
 
 
-def in_renderer(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - whatever the function takes
+def in_renderer(function: Callable[..., T], *args: Any, scripts_of: str = "") -> T:  # noqa: ANN401 - whatever the function takes
     """Run a function in this node's renderer process, where renderers may be imported."""
-    return this_node().process.call(function, *args)
+    return this_node().process.call(function, *args, scripts_of=scripts_of)
 
 
-def local_builds(renderer: str) -> tuple[str, ...]:
-    """Return a renderer's builds that work on this node. They are tried once, so a busy node answers at once."""
+def local_builds(renderer: str, allow_scripts: bool = False) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - of a Dask task
+    """Return a renderer's builds that work on this node. They are tried once, so a busy node answers at once.
+
+    Raises
+    ------
+    NodeNotReady
+        When none works, or when a job allows scripts that mustn't run here.
+    """
+    if allow_scripts:
+        require_scripts(renderer)
     if renderer not in _builds:
         _builds[renderer] = in_renderer(builds, renderer)
     return _builds[renderer]

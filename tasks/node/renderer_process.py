@@ -146,6 +146,8 @@ class RendererProcess:
     threads: int
     logs: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "frontburner-logs")
     log: ChildLog = field(init=False)
+    _scripts_of: str = field(init=False, repr=False, default="")
+    """The scene whose scripts may have run in the child: what they left there is none of another's business."""
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
     _running: _Running | None = field(init=False, repr=False, default=None)
     _end: Callable[[], object] = field(init=False, repr=False, default=_never)
@@ -187,7 +189,7 @@ class RendererProcess:
         memory = MemoryWatch()
         rendered = self.call(
             renderer_child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest,
-            on_progress=on_progress, memory=memory,
+            on_progress=on_progress, memory=memory, scripts_of=unit.frame.scene if unit.frame.allow_scripts else "",
         )  # fmt: skip
         short = memory.was_low and rendered.peak_memory_bytes > (memory.lowest_bytes or 0)
         return replace(rendered, short_of_memory=short)
@@ -201,8 +203,18 @@ class RendererProcess:
         name: str = "",
         on_progress: ProgressCallback = _ignore,
         memory: MemoryWatch | None = None,
+        scripts_of: str = "",
     ) -> T:
-        """Run an importable function in the child, under the rules of `render`. ``name`` is for errors."""
+        """Run an importable function in the child, under the rules of `render`.
+
+        Parameters
+        ----------
+        name
+            For errors.
+        scripts_of
+            The scene whose scripts may run in this call; empty if none may. A child in which those of another scene
+            ran is ended first.
+        """
         call = _Call(
             function_and_args=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name,
             on_progress=on_progress, memory=memory or MemoryWatch(),
@@ -211,6 +223,9 @@ class RendererProcess:
             call.poll(Phase.WAITING)
         try:
             raise_if_cancelled(cancelled, name)
+            if self._scripts_of not in ("", scripts_of):
+                self._end()
+            self._scripts_of = scripts_of
             call.began_s, call.log_bytes = time.monotonic(), self.log.size_bytes()
             value, error = self._run(call)
         finally:

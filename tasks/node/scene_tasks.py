@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def open_scene(query: SceneQuery) -> OpenedScene:
     """Read a scene in this node's renderer, for each frame whose file or content is its own."""
-    return with_manifest(query, in_renderer(inspect_frames, query))
+    return with_manifest(query, in_renderer(inspect_frames, query, scripts_of=query.scripts_of))
 
 
 def open_sent_scene(query: SceneQuery, manifest: str, job: JobContext) -> SceneInfo:
@@ -39,5 +39,6 @@ def open_sent_frames(query: SceneQuery, manifest: str, job: JobContext) -> dict[
     for frame in query.frames:
         location = SceneLocation(scene=frame.path, frame=frame.frame, manifest=manifest)
         with local_scene(location, job, node=node, retry=StoreRetry(), progress=Progress(report=report)) as scene:
-            infos |= in_renderer(inspect_frames, replace(query, frames=(replace(frame, path=scene.path),)))
+            local_query = replace(query, frames=(replace(frame, path=scene.path),))
+            infos |= in_renderer(inspect_frames, local_query, scripts_of=local_query.scripts_of)
     return infos

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from tasks.renderers.base import Scripted
 from tasks.renderers.blender.adapter import Blender
 from tasks.renderers.isa import isa
 from tasks.renderers.max3ds.adapter import Max3ds
@@ -35,8 +36,13 @@ SUFFIXES = {
 }
 
 
-def renderer(name: str) -> Renderer:
+def renderer(name: str, *, allow_scripts: bool = False) -> Renderer:
     """Return the adapter of this name.
+
+    Parameters
+    ----------
+    allow_scripts
+        Whether scripts in its scenes may run; without meaning for renderers whose scenes have none.
 
     Raises
     ------
@@ -45,7 +51,8 @@ def renderer(name: str) -> Renderer:
     """
     if name not in RENDERERS:
         raise ValueError(f"no renderer is called {name!r}: choose one of {', '.join(sorted(RENDERERS))}")
-    return RENDERERS[name]
+    adapter = RENDERERS[name]
+    return adapter.allowing_scripts() if allow_scripts and isinstance(adapter, Scripted) else adapter
 
 
 def renderer_for(scene: str) -> str:

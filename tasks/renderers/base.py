@@ -213,3 +213,12 @@ class Baker(Protocol):
             When a simulation can't be baked; it names that one.
         """
         ...
+
+
+@runtime_checkable
+class Scripted(Protocol):
+    """An adapter whose scenes may have scripts, which don't run unless they are allowed to."""
+
+    def allowing_scripts(self) -> Renderer:
+        """Return the adapter that lets them run where this machine's operator does."""
+        ...

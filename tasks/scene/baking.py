@@ -41,6 +41,8 @@ class BakeOrder:
         Of the scene's content.
     through
         The last frame that is needed.
+    allow_scripts
+        Whether scripts in the scene may run.
     """
 
     renderer: str
@@ -48,11 +50,12 @@ class BakeOrder:
     scene: FrameScene
     digest: str
     through: int
+    allow_scripts: bool = False
 
     @property
     def prefix(self) -> str:
         """Under which its results are kept in a store: of the same scene, whatever frames are needed."""
-        parts = [BAKE_VERSION, self.renderer, self.build, self.digest, self.scene.parameters]
+        parts = [BAKE_VERSION, self.renderer, self.build, self.digest, self.scene.parameters, self.allow_scripts]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return f"{INTERNAL_PREFIX}/scenes/baked/{digest}/"
 
@@ -112,7 +115,7 @@ def bake(order: BakeOrder, scene: str, folder: str) -> tuple[SceneFile, ...]:
     tuple
         The files of the baked copy, at their places in the folder. The first is the copy itself.
     """
-    adapter = cast("Baker", renderer(order.renderer))
+    adapter = cast("Baker", renderer(order.renderer, allow_scripts=order.allow_scripts))
     copy = adapter.bake(
         Path(scene), build=order.build, parameters=order.scene.parameters, through=order.through, folder=Path(folder)
     )

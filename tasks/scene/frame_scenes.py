@@ -33,6 +33,12 @@ class SceneQuery:
     build: str
     frames: tuple[FrameScene, ...]
     camera: str = ""
+    allow_scripts: bool = False
+
+    @property
+    def scripts_of(self) -> str:
+        """The scene whose scripts may run; empty if none may."""
+        return self.frames[0].path if self.allow_scripts else ""
 
     def first(self) -> SceneQuery:
         """Return the query for the first frame alone."""
@@ -47,9 +53,9 @@ class OpenedScene:
     manifest: Manifest
 
 
-def builds(name: str) -> tuple[str, ...]:
+def builds(name: str, allow_scripts: bool = False) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - called in a process
     """Builds of a renderer that work on this machine, best first. Raises `NodeNotReady`."""
-    return renderer(name).builds()
+    return renderer(name, allow_scripts=allow_scripts).builds()
 
 
 def with_manifest(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
@@ -60,7 +66,7 @@ def with_manifest(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene
 
 def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
     """Read the scene of each frame: parameters may change which files it refers to. Raises `SceneError`."""
-    adapter = renderer(query.renderer)
+    adapter = renderer(query.renderer, allow_scripts=query.allow_scripts)
     return {
         scene.frame: adapter.inspect(
             Path(scene.path), build=query.build, frame=scene.frame, parameters=scene.parameters

@@ -93,7 +93,7 @@ def test_a_node_that_was_held_before_it_joined_is_withheld_with_the_reason(reade
 def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tried(_: str) -> tuple[str, ...]:
+    def tried(*_: object) -> tuple[str, ...]:
         marker = tmp_path / "killed"
         if not marker.exists():
             marker.touch()
@@ -110,7 +110,7 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
 def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: str) -> tuple[str, ...]:
+    def broken(*_: object) -> tuple[str, ...]:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
     monkeypatch.setattr("frontburner.cluster.admission.local_builds", broken)

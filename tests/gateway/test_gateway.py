@@ -489,6 +489,17 @@ def test_a_refusal_without_allowed_scenes_names_the_setting() -> None:
     assert "Set FRONTBURNER_SCENES on the manager" in str(refused.value)
 
 
+def test_submitters_may_not_run_scripts_unless_the_farm_allows_it(tmp_path: Path) -> None:
+    (tmp_path / "still.json").write_text("{}")
+    job = make_job({"scene": "still.json", "allow_scripts": True})
+    allowed: dict[str, Any] = {"scenes": [str(tmp_path)], "pictures": [str(tmp_path)]}
+    with pytest.raises(JobRefused, match="refused") as refused:
+        AllowedLocations(**allowed).confine(job)
+    assert "FRONTBURNER_SUBMITTED_SCRIPTS=yes" in str(refused.value)
+    assert AllowedLocations(**allowed, scripts=True).confine(job).allow_scripts
+    assert not AllowedLocations(**allowed).confine(make_job({"scene": "still.json"})).allow_scripts
+
+
 def test_the_monitor_requires_look_and_its_controls_operate(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

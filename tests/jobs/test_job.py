@@ -61,6 +61,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("parameters", "eye", "name=value"),
     ("travel", "perhaps", "'auto', 'yes' or 'no'"),
     ("bake", "perhaps", "'auto' or 'no'"),
+    ("allow_scripts", "perhaps", "valid boolean"),
     ("aovs", "depth,speed", "'depth', 'normal' or 'albedo'"),
     ("seed", -1, "greater than or equal to 0"),
     ("seed", 2**32, "less than 4294967296"),
@@ -232,6 +233,7 @@ OTHER: dict[str, Any] = {
     "samples": 3, "camera": "1", "parameters": "eye=2", "denoise": True, "aovs": "depth", "seed": 1, "mode": "tiles",
     "out": "elsewhere", "name": "x", "formats": "png", "exr": "float", "png_bits": 16, "view": "aces",
     "exposure": 0.5, "noise": 0.02, "time_limit": "30m", "finish_by": "08:00", "keep_units": True,
+    "allow_scripts": True,
 }  # fmt: skip
 OTHER_WAY: dict[str, Any] = {
     "travel": "no", "bake": "no",

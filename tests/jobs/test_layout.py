@@ -204,7 +204,7 @@ BASE = FrameSpec(
 OTHERS: dict[str, Any] = {
     "renderer": "null", "build": "c", "scene_digest": "e", "frame": 2, "size": Size(width=640, height=361),
     "samples": 65, "seed": 1, "parameters": (("x", "1"),), "camera": "0", "aovs": (Aov.DEPTH,),
-    "bake": 1, "scene_channels": ("p.X",),
+    "bake": 1, "scene_channels": ("p.X",), "allow_scripts": True,
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import BlenderError, link, render_to_array
 from tasks.renderers.errors import files_missing, not_ready, scene_changed
+from tasks.renderers.scripts import require_scripts
 from tasks.renderers.sent_scenes import tree_of
 from tasks.spec import Aov, Pixels, Size
 
@@ -30,12 +31,27 @@ if TYPE_CHECKING:
 
 
 class Blender:
-    """The adapter."""
+    """The adapter.
+
+    Parameters
+    ----------
+    allow_scripts
+        Whether scripts in files may run.
+    """
 
     name = "blender"
 
+    def __init__(self, *, allow_scripts: bool = False) -> None:
+        self._allow_scripts = allow_scripts
+
+    def allowing_scripts(self) -> Blender:
+        """Return the adapter that lets scripts in files run, where this machine's operator does."""
+        return Blender(allow_scripts=True)
+
     def builds(self) -> tuple[str, ...]:
         """Return Blenders and devices that rendered a small scene here, best first."""
+        if self._allow_scripts:
+            require_scripts(self.name)
         checks = blender_builds.check_builds()
         working = tuple(check.build for check in checks if not check.reason)
         if not working:
@@ -49,7 +65,7 @@ class Blender:
 
     def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - one file has all frames
         """Read a scene without rendering it."""
-        described, digest = _scenes(build).describe(scene, parameters)
+        described, digest = self._scenes(build).describe(scene, parameters)
         noise = described["noise"] and float(f"{described['noise']:.6g}")  # it was a float32
         ends = self.capabilities(build).exact_samples and not described["whole_frames_because"]
         return SceneInfo(
@@ -70,11 +86,14 @@ class Blender:
         self, scene: Path, *, build: str, parameters: tuple[tuple[str, str], ...], through: int, folder: Path
     ) -> Path:
         """Write a copy of a scene with its simulations baked."""
-        return _scenes(build).bake(scene, parameters, through, folder)
+        return self._scenes(build).bake(scene, parameters, through, folder)
 
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
         """Start a session with this frame's build."""
         return BlenderSession(build=frame.build, threads=threads)
+
+    def _scenes(self, build: str) -> Scenes:
+        return _scenes(build, allow_scripts=self._allow_scripts)
 
 
 class BlenderSession:
@@ -83,23 +102,23 @@ class BlenderSession:
     def __init__(self, *, build: str, threads: int) -> None:
         self.load_s = 0.0
         self._threads = threads
-        self._device = blender_builds.device_of(build)
-        self._scenes = _scenes(build)
+        self._build = build
 
     def render(self, unit: UnitSpec) -> Pixels:
         """Render one unit, moving to its scene and frame first where needed."""
         began_s, region, samples = time.perf_counter(), unit.region, unit.samples
-        self._scenes.verify(unit.frame)
+        scenes = _scenes(self._build, allow_scripts=unit.frame.allow_scripts)
+        scenes.verify(unit.frame)
         opened_s = time.perf_counter() - began_s
         means, load_s = render_to_array(
-            lambda file: self._scenes.call(
+            lambda file: scenes.call(
                 Path(unit.frame.scene),
                 "render",
-                frame=_plain_values(unit.frame) | {"source": self._scenes.source(Path(unit.frame.scene))},
+                frame=_plain_values(unit.frame) | {"source": scenes.source(Path(unit.frame.scene))},
                 region=[region.x0, region.y0, region.x1, region.y1],
                 samples=[samples.start, samples.stop],
                 threads=self._threads,
-                device=self._device,
+                device=blender_builds.device_of(self._build),
                 file=file,
             ),
             region.width,
@@ -144,12 +163,14 @@ def _require(scene: Path, files: tuple[Path, ...]) -> None:
         raise files_missing(scene, missing, remedy)
 
 
-def _scenes(build: str) -> Scenes:
+def _scenes(build: str, *, allow_scripts: bool) -> Scenes:
     """Return the scenes of the Blender of this build."""
+    if allow_scripts:
+        require_scripts("blender")
     check = next((check for check in blender_builds.check_builds() if not check.reason and check.build == build), None)
     if check is None:
         raise not_ready("blender", f"Blender {build} doesn't work here.", "See the node check for the cause.")
-    return scenes_of(check.path)
+    return scenes_of(check.path, allow_scripts=allow_scripts)
 
 
 class Scenes:
@@ -159,10 +180,12 @@ class Scenes:
     ----------
     blender
         The Blender.
+    allow_scripts
+        Whether their scripts may run.
     """
 
-    def __init__(self, blender: Link) -> None:
-        self._blender = blender
+    def __init__(self, blender: Link, *, allow_scripts: bool) -> None:
+        self._blender, self._allow_scripts = blender, allow_scripts
         self._digests: dict[Path, tuple[tuple[Path, ...], str]] = {}
         self._imports: dict[Path, ImportedScene] = {}
         self._copies: dict[Path, TemporaryDirectory[str]] = {}
@@ -181,6 +204,7 @@ class Scenes:
             tree=str(tree_of(scene) or ""),
             source=self.source(scene),
             parameters=dict(parameters),
+            allow_scripts=self._allow_scripts,
         )
         if scene in self._imports:
             described |= imports.account(scene, self._imports[scene], described)
@@ -217,8 +241,9 @@ class Scenes:
         tree = str(tree_of(scene) or "")
         try:
             copy = self._blender.call(
-                "bake", path=str(scene), tree=tree, parameters=dict(parameters), through=through, folder=str(folder)
-            )
+                "bake", path=str(scene), tree=tree, parameters=dict(parameters), through=through, folder=str(folder),
+                allow_scripts=self._allow_scripts,
+            )  # fmt: skip
         except BlenderError as error:
             raise SceneError(
                 reason=f"A simulation of {scene.name} can't be baked: {error}.",
@@ -258,6 +283,6 @@ class Scenes:
 
 
 @cache
-def scenes_of(path: str) -> Scenes:
+def scenes_of(path: str, *, allow_scripts: bool) -> Scenes:
     """Return the scenes of the Blender at a path."""
-    return Scenes(link(path))
+    return Scenes(link(path), allow_scripts=allow_scripts)

@@ -38,5 +38,5 @@ def build_scene() -> tuple[Stage, dict[str, Any]]:
     stage.adopt("canary", "")
     return stage, {
         "scene": "canary", "scene_digest": "", "tree": "", "source": "", "frame": 1, "size": [16, 16], "samples": 4,
-        "seed": 0, "camera": None, "parameters": {}, "aovs": [],
+        "seed": 0, "camera": None, "parameters": {}, "aovs": [], "allow_scripts": False,
     }  # fmt: skip

@@ -32,9 +32,11 @@ def builds() -> dict[str, Any]:
     }
 
 
-def describe(path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:
+def describe(
+    path: str, digest: str, tree: str, source: str, parameters: dict[str, str], *, allow_scripts: bool
+) -> dict[str, Any]:
     """Open a scene, unless it is open with this content, and return what it contains."""
-    return _stage().describe(path, digest, tree, source, parameters)
+    return _stage().describe(path, digest, tree, source, parameters, allow_scripts=allow_scripts)
 
 
 def set_digest(digest: str) -> None:
@@ -42,9 +44,9 @@ def set_digest(digest: str) -> None:
     _stage().set_digest(digest)
 
 
-def bake(path: str, tree: str, parameters: dict[str, str], through: int, folder: str) -> str:
+def bake(path: str, tree: str, parameters: dict[str, str], through: int, folder: str, *, allow_scripts: bool) -> str:
     """Save a copy of a scene with its simulations baked up to a frame; returns the copy's path."""
-    return _stage().bake(path, tree, parameters, through, folder)
+    return _stage().bake(path, tree, parameters, through, folder, allow_scripts=allow_scripts)
 
 
 def render(

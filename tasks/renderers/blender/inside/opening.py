@@ -13,8 +13,8 @@ _KINDS = ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips"
 """Of data that names files."""
 
 
-def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
-    """Open a scene without running its scripts. A sent scene finds the files it names in its tree.
+def open_file(path: str, tree: str, source: str, *, allow_scripts: bool) -> dict[str, Any]:
+    """Open a scene. A sent scene finds the files it names in its tree.
 
     Parameters
     ----------
@@ -24,6 +24,8 @@ def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
         The folder that mirrors the submitting machine's; empty if the scene wasn't sent.
     source
         The file to import instead; empty for Blender's own.
+    allow_scripts
+        Whether to run its scripts.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def open_file(path: str, tree: str, source: str) -> dict[str, Any]:
     """
     imported = importing.import_file(source) if source else {}
     if not source:
-        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=allow_scripts)
     if tree:
         _localise_paths(Path(tree))
     if not source:

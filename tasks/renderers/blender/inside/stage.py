@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import default_view, engine, opening, reading, simulations
+from . import default_view, engine, opening, reading, scripts, simulations
 
 if TYPE_CHECKING:
     from array import array
@@ -27,17 +27,19 @@ class Stage:
     def __init__(self) -> None:
         engine.register()
         self._content: tuple[str, str] | None = None
+        self._scripts_ran = False
         self._place: tuple[object, ...] | None = None
         self._default = ""
         self._imported: dict[str, Any] = {}
         self._originals: dict[str, reading.Original] = {}
 
-    def open(self, path: str, digest: str, tree: str, source: str) -> None:
+    def open(self, path: str, digest: str, tree: str, source: str, *, allow_scripts: bool) -> None:
         """Open a file unless it is open with this content."""
-        if self._content != (path, digest):
+        if self._content != (path, digest) or self._scripts_ran != allow_scripts:
             self._content = None
             with simulations.nothing_written_beside(path):
-                self._imported = opening.open_file(path, tree, source)
+                self._imported = opening.open_file(path, tree, source, allow_scripts=allow_scripts)
+            self._scripts_ran = allow_scripts
             self.adopt(path, digest)
 
     def adopt(self, path: str, digest: str) -> None:
@@ -52,11 +54,13 @@ class Stage:
         if self._content is not None:
             self._content = (self._content[0], digest)
 
-    def describe(self, path: str, digest: str, tree: str, source: str, parameters: dict[str, str]) -> dict[str, Any]:
+    def describe(
+        self, path: str, digest: str, tree: str, source: str, parameters: dict[str, str], *, allow_scripts: bool
+    ) -> dict[str, Any]:
         """Open a file and return what it contains."""
         if not digest:
             self._content = None  # whatever is open may have changed
-        self.open(path, digest, tree, source)
+        self.open(path, digest, tree, source, allow_scripts=allow_scripts)
         original, layer = self._chosen(parameters)
         described = original.descriptions[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
@@ -65,16 +69,19 @@ class Stage:
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
         layer_read = original.scene.view_layers[layer]
         unbaked = simulations.describe(original.scene, layer_read)
-        return {**described, "imported": self._imported, "simulations": unbaked}
+        notes = [*described["notes"], *([] if allow_scripts else scripts.notes())]
+        return {**described, "imported": self._imported, "simulations": unbaked, "notes": notes}
 
-    def bake(self, path: str, tree: str, parameters: dict[str, str], through: int, folder: str) -> str:
+    def bake(
+        self, path: str, tree: str, parameters: dict[str, str], through: int, folder: str, *, allow_scripts: bool
+    ) -> str:
         """Bake the simulations of a file up to a frame, and save a copy of it in a folder; returns the copy's path.
 
         The copy names other files as the file itself does, so it has to be put in the file's place to be opened.
         """
         self._content = None
         with simulations.nothing_written_beside(path):
-            opening.open_file(path, tree, "")
+            opening.open_file(path, tree, "", allow_scripts=allow_scripts)
         self.adopt(path, "")
         self._content = None  # it isn't the file any more
         original, layer = self._chosen(parameters)
@@ -100,7 +107,9 @@ class Stage:
         copied), and the seconds it took to prepare the scene.
         """
         began = time.perf_counter()
-        self.open(frame["scene"], frame["scene_digest"], frame["tree"], frame["source"])
+        self.open(
+            frame["scene"], frame["scene_digest"], frame["tree"], frame["source"], allow_scripts=frame["allow_scripts"]
+        )
         parameters = dict(frame["parameters"])
         original, name = self._chosen(parameters)
         scene, layer = original.scene, original.scene.view_layers[name]
