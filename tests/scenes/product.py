@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from frontburner.control.intake import checked_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.scenes import frame_scenes
+from frontburner.run.simulation_baking import SimulationBaking
 from storage.errors import FrontburnerError
 from storage.file_store import FileStore
 from storage.objects import open_store
 from tasks.errors import ProgramFailed, UnitFailed
 from tasks.job_context import JobContext, TransferMode
+from tasks.node.baking_task import bake_simulations
 from tasks.node.renderer_process import RendererProcess
 from tasks.picture.frame_output import finish
 from tasks.picture.stitch import check_tile
 from tasks.renderers import isa, renderer
+from tasks.scene.baking import bake, placed
 from tasks.scene.fetching import Progress, SceneLocation, local_scene
 from tasks.scene.frame_scenes import SceneQuery, builds, inspect_frames, with_manifest
 from tasks.spec import Region, SampleRange, Tile, UnitRecord, UnitSpec
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
     from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
     from tasks.picture.frame_output import PictureOrder
+    from tasks.renderers.base import SceneInfo
+    from tasks.scene.baking import BakedCopy, BakedScene, BakeOrder
     from tasks.scene.frame_scenes import OpenedScene
     from tests.scenes.case import Case
 
@@ -101,51 +108,43 @@ class Product:
 
     def _render(self, case: Case, outcome: Outcome) -> None:
         out = self._folder / "pictures" / case.name
-        document = case.job | {"scene": case.scene, "out": str(out), "exr": "float"}
-        job = checked_job(document)
-        opened, build = self._open(job)
+        job = checked_job(case.job | {"scene": case.scene, "out": str(out), "exr": "float"})
+        query, opened = self._open(job)
         outcome.listed = {frame: set(info.files) for frame, info in opened.infos.items()}
-        layout = self._lay_out(job, build, opened)
-        outcome.notes = layout.notes
         store = open_store(job.out)
-        if not case.sent:
-            self._frames(layout, store, outcome, {frame: spec.scene for frame, spec in layout.frames.items()})
-            return
         opened.manifest.save(store)
         for file in opened.manifest.contents:
             FileStore(store=store).put(Path(file.path), file.sha256)
-        context = JobContext(store_url=store.url, topic="", travel=TransferMode.YES)
-        with out_of_sight(Path(case.scene), self._folder):
+        travel = TransferMode.YES if case.sent else TransferMode.AUTO
+        node = NodeHere(self._process, query, opened, JobContext(store_url=store.url, topic="", travel=travel))
+        with out_of_sight(Path(case.scene), self._folder) if case.sent else nullcontext():
+            layout = lay_out(
+                job,
+                build=query.build,
+                capabilities=renderer(query.renderer).capabilities(query.build),
+                scenes=query.frames,
+                infos=opened.infos,
+                manifest=opened.manifest.digest,
+                baked=node.baked(),
+            )
+            outcome.notes = layout.notes
             for frame, spec in layout.frames.items():
-                location = SceneLocation(scene=spec.scene, frame=frame, manifest=opened.manifest.digest)
-                progress = Progress(report=lambda *_: None)
-                with local_scene(location, context, node="n", retry=StoreRetry(timeout_s=0), progress=progress) as here:
-                    self._frames(layout, store, outcome, {frame: here.path})
+                with node.scene(spec.scene, frame, spec.manifest) as path:
+                    outcome.pictures[frame] = self._frame(layout, frame, path, store)
 
-    def _open(self, job: RenderJob) -> tuple[OpenedScene, str]:
-        """Inspect the scene of each frame; returns what it has, and the build that read it."""
+    def _open(self, job: RenderJob) -> tuple[SceneQuery, OpenedScene]:
+        """Inspect the scene of each frame; returns what was asked, and what it has."""
         found = self._process.call(builds, job.renderer_name, timeout_s=TIMEOUT_S)
         build = next(each for each in found if each.startswith(self._build))
         query = SceneQuery(renderer=job.renderer_name, build=build, frames=frame_scenes(job))
-        return with_manifest(query, self._process.call(inspect_frames, query, timeout_s=TIMEOUT_S)), build
+        infos = self._process.call(inspect_frames, query, timeout_s=TIMEOUT_S)
+        return query, with_manifest(query, infos)
 
-    def _lay_out(self, job: RenderJob, build: str, opened: OpenedScene) -> Layout:
-        return lay_out(
-            job,
-            build=build,
-            capabilities=renderer(job.renderer_name).capabilities(build),
-            scenes=frame_scenes(job),
-            infos=opened.infos,
-            manifest=opened.manifest.digest,
-        )
-
-    def _frames(self, layout: Layout, store: ObjectStore, outcome: Outcome, scenes: dict[int, str]) -> None:
-        """Render frames in parts, and write their files."""
-        for frame, scene in scenes.items():
-            order = in_parts(layout, layout.orders[frame])
-            tiles = [self._tile(unit, scene) for unit in units(layout, order)]
-            finish(tiles, order, store, {})
-            outcome.pictures[frame] = str(Path(store.url.removeprefix("file://")) / Path(order.keys[0]).stem)
+    def _frame(self, layout: Layout, frame: int, scene: str, store: ObjectStore) -> str:
+        """Render a frame in parts, and write its files; returns their name without suffix."""
+        order = in_parts(layout, layout.orders[frame])
+        finish([self._tile(unit, scene) for unit in units(layout, order)], order, store, {})
+        return str(Path(store.url.removeprefix("file://")) / Path(order.keys[0]).stem)
 
     def _tile(self, unit: UnitSpec, scene: str) -> Tile:
         here = replace(unit, frame=replace(unit.frame, scene=scene), timeout_s=TIMEOUT_S)
@@ -158,6 +157,61 @@ class Product:
         tile = Tile(region=unit.region, samples=unit.samples, channels=pixels.channels, sums=pixels.sums, record=record)
         check_tile(tile, unit)
         return tile
+
+
+@dataclass(frozen=True)
+class NodeHere:
+    """Has scenes, and bakes their simulations, as a node of a farm does; stands in for the transfer to one."""
+
+    process: RendererProcess
+    query: SceneQuery
+    opened: OpenedScene
+    context: JobContext
+
+    @property
+    def transfer(self) -> Any:
+        """What the bake of a job asks of its scene's transfer."""
+        return SimpleNamespace(
+            scene=self.query.frames[0].path, query=self.query, infos=self.opened.infos, manifest=self.opened.manifest,
+            farm=SimpleNamespace(context=self.context), nodes_with=[], log=lambda _: None, on_node=self._on_node,
+        )  # fmt: skip
+
+    def baked(self) -> BakedScene | None:
+        """Bake what needs it, and return what is rendered instead of the scene."""
+        baking = SimulationBaking(transfer=self.transfer)
+        if not baking.needed_for(tuple(self.opened.infos)):
+            return None
+        baking.bake()
+        return baking.baked
+
+    @contextmanager
+    def scene(self, path: str, frame: int, manifest: str) -> Iterator[str]:
+        """Have a frame's scene, where it is or as a copy."""
+        location = SceneLocation(scene=path, frame=frame, manifest=manifest)
+        progress, retry = Progress(report=lambda *_: None), StoreRetry(timeout_s=0)
+        with local_scene(location, self.context, node="n", retry=retry, progress=progress) as here:
+            yield here.path
+
+    def _on_node(self, work: object, _nodes: object, *given: Any) -> Any:
+        return self._bake(*given[:2]) if work is bake_simulations else self._open_sent(*given[:2])
+
+    def _bake(self, order: BakeOrder, manifest: str) -> BakedCopy:
+        with (
+            self.scene(order.scene.path, order.scene.frame, manifest) as path,
+            TemporaryDirectory() as folder,
+        ):
+            files = self.process.call(bake, order, path, folder, timeout_s=TIMEOUT_S)
+            for file in files:
+                FileStore(store=open_store(self.context.files)).put(Path(file.path), file.sha256)
+            return placed(files, scene=order.scene.path, folder=folder)
+
+    def _open_sent(self, query: SceneQuery, manifest: str) -> dict[int, SceneInfo]:
+        found: dict[int, SceneInfo] = {}
+        for each in query.frames:
+            with self.scene(each.path, each.frame, manifest) as path:
+                here = replace(query, frames=(replace(each, path=path),))
+                found |= self.process.call(inspect_frames, here, timeout_s=TIMEOUT_S)
+        return found
 
 
 def in_parts(layout: Layout, order: PictureOrder) -> PictureOrder:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INSTALLED = {
+    "blender": importlib.util.find_spec("bpy"),
+    "imports": importlib.util.find_spec("bpy"),
     "mitsuba": importlib.util.find_spec("mitsuba"),
     "povray": shutil.which("povray"),
 }
