@@ -94,7 +94,7 @@ def read_only(folder: Path) -> Path:
     return scene
 
 
-@RECIPES.add("missing file", refused=r"gone\.png")
+@RECIPES.add("missing file", command=True, refused=r"gone\.png")
 def image_gone(folder: Path) -> Path:
     scene = painted(folder, folder / "tex/gone.png", relative=True)
     (folder / "tex/gone.png").unlink()
@@ -127,7 +127,7 @@ def sequence_absolute(folder: Path) -> Path:
     return sequence(folder, relative=False)
 
 
-@RECIPES.add("image sequence", sent=True, quick=True, job={"frames": "2,5"}, frames=(2, 5), colours=COLOURS)
+@RECIPES.add("image sequence", command=True, sent=True, job={"frames": "2,5"}, frames=(2, 5), colours=COLOURS)
 def sequence_relative(folder: Path) -> Path:
     return sequence(folder, relative=True)
 
@@ -267,7 +267,7 @@ def cube_with(folder: Path, *, gone: Path | None = None) -> Path:
     return scene
 
 
-@RECIPES.add("unused file", quick=True)
+@RECIPES.add("unused file")
 def orphan_image_gone(folder: Path) -> Path:
     studio()
     load(folder / "gone.png").use_fake_user = True

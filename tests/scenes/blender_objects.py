@@ -430,7 +430,7 @@ def rigid_bodies(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("simulation", job={"frames": "1,6"}, frames=(1, 6), direct={"play": 1}, said="bake|simulat")
+@RECIPES.add("simulation", command=True, job={"frames": "1,6"}, frames=(1, 6), direct={"play": 1}, said="bake|simulat")
 def simulation_nodes(folder: Path) -> Path:
     scene = studio()
     scene.frame_end = 10

@@ -40,6 +40,8 @@ class Case:
         Names of files that may be listed although the renderer doesn't open them.
     quick
         Whether it is one of the few that every run of the tests renders.
+    command
+        Whether it is rendered with the real command, too.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Case:
     colours: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     spare: tuple[str, ...] = ()
     quick: bool = False
+    command: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

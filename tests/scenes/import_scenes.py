@@ -53,7 +53,7 @@ def gltf(path: Path, kind: str, **options: Any) -> Path:
     return path
 
 
-@RECIPES.add("glTF", quick=True, sent=True, **OWN)
+@RECIPES.add("glTF", command=True, quick=True, sent=True, **OWN)
 def gltf_binary(folder: Path) -> Path:
     furnished(folder)
     return gltf(folder / "scene.glb", "GLB")
@@ -167,7 +167,7 @@ def gltf_of_nothing(folder: Path) -> Path:
 # USD.
 
 HEAD = '#usda 1.0\n(\n    defaultPrim = "W"\n    upAxis = "Z"\n    metersPerUnit = 1\n)\n'
-CAMERA = """    def Camera "C"
+CAMERA = """    def Camera "Eye"
     {
         double3 xformOp:translate = (0, -8, 0)
         float3 xformOp:rotateXYZ = (90, 0, 0)
@@ -238,6 +238,13 @@ def usd_sublayer(folder: Path) -> Path:
 def usd_sublayer_gone(folder: Path) -> Path:
     path = layered(folder)
     (folder / "layers/base.usda").unlink()
+    return path
+
+
+@RECIPES.add("USD", refused=r"base\.usda", **OWN)
+def usd_sublayer_broken(folder: Path) -> Path:
+    path = layered(folder)
+    (folder / "layers/base.usda").write_text("#usda 1.0\ndef Cube {")
     return path
 
 

@@ -122,7 +122,7 @@ def _blocks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _file_fault(case: Case, outcome: Outcome, direct: Direct, verdict: Verdict) -> str:
     """Compare the files that were opened with those that were listed."""
-    if not any(direct.opened.values()):
+    if not (outcome.lists_files and any(direct.opened.values())):
         return ""
     root = os.path.realpath(str(_root(case)))
     opened_any = {path for files in direct.opened.values() for path in files if path.startswith(root)}

@@ -101,7 +101,7 @@ def image_map_gone(folder: Path) -> Path:
     return write(folder / "scene.pov", LIGHT + mapped("gone.png"))
 
 
-@RECIPES.add("include", sent=True, **ONE)
+@RECIPES.add("include", command=True, sent=True, **ONE)
 def includes_of_includes(folder: Path) -> Path:
     picture(folder / "parts/a.png")
     write(folder / "parts/box.inc", mapped("parts/a.png"))

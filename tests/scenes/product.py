@@ -57,6 +57,8 @@ class Outcome:
     ----------
     pictures
         The names of its pictures without suffix, by frame.
+    lists_files
+        Whether the files of each frame are known.
     listed
         The files it says each frame depends on.
     notes
@@ -69,6 +71,7 @@ class Outcome:
 
     pictures: dict[int, str] = field(default_factory=dict)
     listed: dict[int, set[str]] = field(default_factory=dict)
+    lists_files: bool = True
     notes: tuple[str, ...] = ()
     refusal: str = ""
     crash: str = ""

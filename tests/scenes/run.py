@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.scenes.case import from_json
+from tests.scenes.command import Command
 from tests.scenes.direct import REPOSITORY, render_directly
 from tests.scenes.judge import CRASHED, WRONG, Verdict, judge
 from tests.scenes.product import Product
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.scenes.case import Case
+    from tests.scenes.direct import Direct
 
 GROUPS_OF_RENDERERS = {"blender": "blender", "imports": "blender", "mitsuba": "mitsuba", "povray": "povray"}
 """The renderer of each group."""
@@ -26,16 +29,27 @@ def run_group(group: str, folder: Path, only: list[str], *, quick: bool = False)
     """Judge the scenes of a group: those with these names, or all."""
     cases = made(group, folder / "made", only, quick=quick)
     direct = render_directly(GROUPS_OF_RENDERERS[group], cases, folder / "direct")
-    product, verdicts = Product(folder / "product"), []
-    for case in cases:
-        began_s = time.monotonic()
-        verdict = judge(case, product.render(case), direct[case.name])
-        verdict.seconds = round(time.monotonic() - began_s, 2)
-        verdicts.append(verdict)
-        if verdict.verdict in (WRONG, CRASHED):
-            print(f"{verdict.verdict}: {group} {case.name} ({case.kind}): {verdict.sentence[:600]}", flush=True)
+    product, command = Product(folder / "product"), Command(folder / "command")
+    verdicts = [timed(case, product, direct[case.name]) for case in cases]
     product.close()
+    if not quick:
+        verdicts += [
+            replace(found, name=f"{case.name} by command")
+            for case in cases
+            if case.command
+            for found in [timed(case, command, direct[case.name])]
+        ]
     return verdicts
+
+
+def timed(case: Case, product: Product | Command, direct: Direct) -> Verdict:
+    """Render a case and judge it."""
+    began_s = time.monotonic()
+    verdict = judge(case, product.render(case), direct)
+    verdict.seconds = round(time.monotonic() - began_s, 2)
+    if verdict.verdict in (WRONG, CRASHED):
+        print(f"{verdict.verdict}: {case.name} ({case.kind}): {verdict.sentence[:600]}", flush=True)
+    return verdict
 
 
 def made(group: str, folder: Path, only: list[str], *, quick: bool) -> list[Case]:
