@@ -133,10 +133,14 @@ def test_a_gltf_that_moves_has_its_own_frames(bpy: Bench, tmp_path: Path) -> Non
             "channels": [{"sampler": 0, "target": {"node": 0, "path": "translation"}}],
         }
     ]
+    document["animations"] += [document["animations"][0] | {"name": "run"}]
     scene.write_text(json.dumps(document))
     info = told(bpy, scene)
     assert info.frames == "0-48"
-    assert "Its own frames are 0-48." in info.notes
+    assert info.notes == (
+        "Blender plays its first animation, and leaves out others: run.",
+        "Its own frames are 0-48.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,3 +227,27 @@ def test_a_file_without_anything_to_see_is_refused(
     with pytest.raises(SceneError) as refused:
         told(bpy, tmp_path / name)
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (
+            "a.blend",
+            b"BLENDER-V279" + bytes(400),
+            "was saved on a big-endian machine, .* Open it in Blender 4.5 or older",
+        ),
+        ("b.blend", b"BLENDER-v405" + bytes(400), "is cut off or damaged. Copy it again"),
+        ("c.blend", b"\x28\xb5\x2f\xfd" + bytes(400), "is cut off or damaged. Copy it again"),
+        ("d.blend", b"", "is an empty file"),
+        ("e.fbx", b"version https://git-lfs.github.com/spec/v1\n", "is only a pointer of Git LFS .* git lfs pull"),
+        ("f.blend", b"hello", "isn't a Blender file"),
+        ("g.fbx", b"hello", "can't be imported: .* Export it again from the program that made it, or in another"),
+    ],
+)
+def test_what_helps_where_blender_can_not_open_a_file(
+    bpy: Bench, tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SceneError, match=reason):
+        told(bpy, tmp_path / name)

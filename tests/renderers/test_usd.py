@@ -166,6 +166,22 @@ def test_what_blender_leaves_out_of_a_usd_scene_is_said(bpy: Bench, tmp_path: Pa
     np.testing.assert_array_equal(ours(bpy, scene), directly(tmp_path, scene))
 
 
+def test_a_materialx_file_is_part_of_the_scene_and_its_pictures_are_not(bpy: Bench, tmp_path: Path) -> None:
+    shader = '<standard_surface name="S" type="surfaceshader"><input name="base_color" type="color3" nodename="I"/>'
+    picture = '<image name="I" type="color3"><input name="file" type="filename" value="gone.png"/></image>'
+    surface = (
+        '<surfacematerial name="M" type="material"><input name="surfaceshader" type="surfaceshader" nodename="S"/>'
+    )
+    (tmp_path / "m.mtlx").write_text(
+        f'<materialx version="1.38">{shader}</standard_surface>{picture}{surface}</surfacematerial></materialx>'
+    )
+    scene = usd(
+        tmp_path / "scene.usda", quad(), prim("", "Mtl", arcs="references = @./m.mtlx@</MaterialX>"), CAMERA, SUN
+    )
+    assert names(bpy, scene) == ["m.mtlx", "scene.usda"]
+    assert told(bpy, scene).notes == ("Blender's importer leaves the materials of MaterialX files plain: m.mtlx.",)
+
+
 def test_a_usd_picture_that_changes_over_time_is_refused(bpy: Bench, tmp_path: Path) -> None:
     paint(tmp_path / "a.png")
     shines = material("M", "a.png").replace("file = @a.png@", "file.timeSamples = { 1: @a.png@, 2: @b.png@ }")

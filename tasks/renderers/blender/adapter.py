@@ -18,6 +18,7 @@ from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import BlenderError, link, render_to_array
+from tasks.renderers.blender.unreadable import unreadable
 from tasks.renderers.errors import files_missing, not_ready, scene_changed
 from tasks.renderers.scripts import require_scripts
 from tasks.renderers.sent_scenes import tree_of
@@ -271,14 +272,8 @@ class Scenes:
                 raise SceneError(
                     reason=f"The scene {scene.name} {error}.", remedy="Correct the job or the scene.", scene=str(scene)
                 ) from error
-            if command == "describe" and scene.suffix.lower() in imports.SUFFIXES:
-                raise imports.unreadable(scene, str(error)) from error
             if command == "describe":
-                raise SceneError(
-                    reason=f"The scene {scene.name} can't be opened: {error}.",
-                    remedy="Put in place what it lacks; or open it in Blender, and save it again.",
-                    scene=str(scene),
-                ) from error
+                raise unreadable(scene, str(error)) from error
             raise
 
 

@@ -9,9 +9,11 @@ from urllib.parse import quote, unquote
 
 from tasks.errors import SceneError
 from tasks.renderers.blender.imported_scene import ImportedScene
+from tasks.renderers.blender.naming import listed
 from tasks.renderers.sent_scenes import local_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _VERSION = "2.0"
@@ -39,8 +41,16 @@ def read(scene: Path, folder: Path) -> ImportedScene:
         str(path) != unquote(name) for name, path in named.items() if unquote(name).startswith("/")
     )
     return ImportedScene(
-        source=_write_copy(scene, document, folder) if elsewhere else scene, files=tuple(named.values())
+        source=_write_copy(scene, document, folder) if elsewhere else scene,
+        files=tuple(named.values()),
+        notes=tuple(_notes(document)),
     )
+
+
+def _notes(document: dict[str, Any]) -> Iterator[str]:
+    others = [str(each.get("name", index)) for index, each in enumerate(document.get("animations", ()))][1:]
+    if others:
+        yield f"Blender plays its first animation, and leaves out others: {listed(others)}."
 
 
 def _name_of(buffer: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-_EXTENSION = re.compile(r"Extension (\S+) is not available")
-_MODULE = re.compile(r"No module named '(\w+)'")
 _READERS: dict[str, Callable[[Path, Path], ImportedScene]] = {
     **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), usd_files.read),
     **dict.fromkeys((".gltf", ".glb"), gltf_files.read),
     ".obj": obj_files.read,
     ".fbx": lambda scene, _: ImportedScene(source=scene),
 }
-_NO_IMPORTER = "this Blender was built without an importer"
 SUFFIXES = tuple(_READERS)
 
 
@@ -45,26 +41,6 @@ def missing_remedy(scene: Path) -> str:
     if scene.suffix.lower() == ".fbx":
         return "Put them in place or beside the scene, or export it again with its pictures in it (Embed Textures)."
     return "Put them in place, or correct the names."
-
-
-def unreadable(scene: Path, error: str) -> SceneError:
-    """Return the error that Blender can't import a scene, from what its importer said."""
-    if extension := _EXTENSION.search(error):
-        reason = f"requires glTF's extension {extension[1]}, which this Blender doesn't know"
-        remedy = "Export it again without this extension."
-    elif module := _MODULE.search(error):
-        reason = f"can't be imported: Blender's Python has no module {module[1]}"
-        remedy = f"Install it there (on Debian: apt-get install python3-{module[1]}), or use the bpy module."
-    elif "ASCII FBX" in error:
-        reason = "is FBX as text, which this Blender doesn't read"
-        remedy = "Export it again as binary FBX, or use Blender 5.0 or newer, which reads both."
-    elif _NO_IMPORTER in error:
-        reason = f"can't be opened: {error}"
-        remedy = "Use the bpy module, or Blender as it is on blender.org."
-    else:
-        reason = f"can't be imported: {error}"
-        remedy = "Export it again from the program that made it, or in another format, such as glTF."
-    return SceneError(reason=f"The scene {scene.name} {reason}.", remedy=remedy, scene=str(scene))
 
 
 def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> dict[str, Any]:

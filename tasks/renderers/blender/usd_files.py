@@ -11,6 +11,7 @@ from tasks.errors import SceneError
 from tasks.extras import require
 from tasks.renderers.blender import usd_contents
 from tasks.renderers.blender.imported_scene import ImportedScene
+from tasks.renderers.blender.naming import listed
 from tasks.renderers.blender.usd_copies import write_copies
 from tasks.renderers.sent_scenes import tree_of
 
@@ -49,14 +50,21 @@ def read(scene: Path, folder: Path) -> ImportedScene:
     stage = _open_stage(scene, source)
     prims = list(usd_contents.prims(stage))
     names = [*_layers(scene, stage), *_clips(prims), *_textures(scene, prims)]
+    files = sorted({originals.get(path, path) for name in names for path in _on_disk(name)})
     return ImportedScene(
         source=source,
-        files=tuple(sorted({originals.get(path, path) for name in names for path in _on_disk(name)})),
+        files=tuple(files),
         shown=usd_contents.shown(prims),
         painted=usd_contents.painted(prims),
         dome=next((str(prim.GetPath()) for prim in usd_contents.domes(prims)), ""),
-        notes=tuple(usd_contents.notes(stage, prims)),
+        notes=(*usd_contents.notes(stage, prims), *_notes_on_materialx(files)),
     )
+
+
+def _notes_on_materialx(files: list[Path]) -> Iterator[str]:
+    documents = [path.name for path in files if path.suffix.lower() == ".mtlx"]
+    if documents:
+        yield f"Blender's importer leaves the materials of MaterialX files plain: {listed(documents)}."
 
 
 def _open_stage(scene: Path, source: Path) -> Any:  # noqa: ANN401 - usd-core has no types

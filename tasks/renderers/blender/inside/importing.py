@@ -59,7 +59,7 @@ def _dark_world() -> Any:
 
 def go_to_own_frames(scene: Any, path: str) -> str:
     """Return the frames in which something moves, and go to the first; empty if nothing does."""
-    ranges = [action.frame_range for action in bpy.data.actions if action.users]
+    ranges = [action.frame_range for action in _played_actions()]
     if ranges and ".usd" not in Path(path).suffix.lower():  # the importer of USD sets them to the stage's
         scene.frame_start = math.floor(min(start for start, _ in ranges))
         scene.frame_end = math.ceil(max(end for _, end in ranges))
@@ -67,6 +67,15 @@ def go_to_own_frames(scene: Any, path: str) -> str:
         return ""
     scene.frame_set(scene.frame_start)
     return f"{scene.frame_start}-{scene.frame_end}"
+
+
+def _played_actions() -> Iterator[Any]:
+    """List what is played; an imported file may have other animations, which are muted."""
+    trees = [material.node_tree for material in bpy.data.materials if material.node_tree]
+    kinds = (bpy.data.objects, bpy.data.shape_keys, bpy.data.cameras, bpy.data.lights, bpy.data.materials, trees)
+    for owner in (owner for kind in kinds for owner in kind):
+        if owner.animation_data and owner.animation_data.action:
+            yield owner.animation_data.action
 
 
 def _materials(thing: Any) -> list[Any]:
