@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +16,16 @@ from PIL import Image
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import lay_out
 from frontburner.jobs.scenes import frame_scenes
+from storage.images import encode_png
+from storage.view import View
 from tasks.content_digests import named_files_digest
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
 from tasks.renderers.povray import program
+from tasks.renderers.povray.adapter import _files_of
 from tasks.renderers.povray.options import options_of
 from tasks.renderers.povray.source import Kind, parse
+from tasks.renderers.program.picture import read
 from tasks.spec import Aov, Region, SampleRange, Size, UnitSpec
 from tests.renderers.breaking import half_a_library
 from tests.renderers.conftest import SCENES, inspect
@@ -318,9 +324,23 @@ def test_names_that_a_scene_computes_are_found_by_having_it_read(povray: Bench, 
 
 def test_a_computed_name_that_is_only_asked_for_is_noted(povray: Bench, tmp_path: Path) -> None:
     scene = written(tmp_path, '#if (file_exists(concat("a", ".inc"))) #end\n' + flat("1"))
-    assert "asks whether a file with a computed name exists (line 4)" in " ".join(
-        inspect(povray.process, povray.with_(scene).frame).notes
-    )
+    notes = inspect(povray.process, povray.with_(scene).frame).notes
+    assert notes == ("Whether files with computed names exist (line 4) is neither sent nor compared.",)
+
+
+def test_a_scene_that_takes_long_to_read_is_rendered_and_its_computed_names_are_noted(
+    povray: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "#declare N = 0;\n#while (N < 1e9) #declare N = N + 1; #end\n#declare F = concat(1);\n#include F\n"
+    options = options_of(written(tmp_path, long))
+    monkeypatch.setattr("tasks.renderers.program.run.POLL_S", 0.1)
+    files = _files_of(options, replace(povray.frame, scene=str(options.scene)), program.executable(), limit_s=1.0)
+    note = "(line 7) are neither sent nor compared, since POV-Ray takes too long to read the scene."
+    assert files.notes == [f"Files with computed names {note}"]
+    by_size = written(tmp_path, "#declare F = concat(str(image_width, 0, 0));\n#if (0) #include F #end\n" + flat("1"))
+    bench = povray.with_(by_size)
+    assert "since they may depend on the picture's size" in inspect(povray.process, bench.frame).notes[0]
+    assert color(bench) == [1, 1, 1, 1]
 
 
 def test_what_a_scene_writes_isnt_missing_and_fonts_are(povray: Bench, tmp_path: Path) -> None:
@@ -339,6 +359,101 @@ def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(JobRefused, match="does not exist"):
         frame_scenes(make_job({"scene": str(tmp_path / "b.ini")}))
     np.testing.assert_equal(options_of(tmp_path / "x.pov").frames, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("Antialias=On", "Every pixel gets all samples, on an even grid"),
+        ("+A0.1 +AM2 +R4 +J0.5 +AG2.0", "Every pixel gets all samples, on an even grid"),
+        ("Start_Column=0.25", "set region to render a part"),
+        ("+ER0.5", "set region to render a part"),
+        ("+FN16", "Output_File_Type is not used"),
+        ("File_Gamma=1.0", "File_Gamma is not used"),
+        ("Radiosity_From_File=on", "radiosity is computed anew"),
+        ("Dither=on", "The option Dither is not used."),
+        ("+HIdefaults.inc +UF", "The options Include_Header, Field_Render are not used."),
+        ("Post_Frame_Command=rm %o", "The option Post_Frame_Command is not used."),
+        ("x.txt", "The option X.txt is not used."),
+        ("[Night]", "Sections of a.ini, from [Night] on, are not used."),
+        # What changes no pixel, and what asks for nothing.
+        ("+WT4 +WL5 -D +P +V +GA +BS8 Display_Gamma=1.0\nOutput_File_Name=x # a file\nBits_Per_Color=16", ""),
+        ("Dither=off\nRadiosity_From_File=Off\nStart_Column=0\nEnd_Column=1.0\nInclude_Header=", ""),
+    ],
+)
+def test_options_that_are_not_honoured_are_said(tmp_path: Path, line: str, note: str) -> None:
+    (tmp_path / "a.ini").write_text(f"+W64 +H48\n{line}\n")
+    options = options_of(tmp_path / "a.ini")
+    assert (options.width, options.height) == (64, 48)
+    assert note in " ".join(options.notes) if note else not options.notes
+
+
+@pytest.mark.parametrize(
+    ("lines", "part"),
+    [
+        ("Quality=4", {}),
+        ("+Q1 +MV3.7 +MB2 -UV -UL", {}),
+        ("Antialias=On\nAntialias_Depth=2", {"samples": 4}),
+        ("-A", {}),
+        ("more.ini", {}),
+        ("+KFI3 +KFF7 +SF4 +KI2 +KF4", {"frame": 6}),
+        ("+KFI3 Final_Frame=7 Initial_Frame=9 ; a value is the rest of its line", {"frame": 6}),
+        ("+UA", {}),
+    ],
+)
+def test_options_that_are_honoured_give_its_own_picture(
+    povray: Bench, tmp_path: Path, lines: str, part: dict[str, int]
+) -> None:
+    body = (
+        "background { rgb <0, 0, clock/4> }\nlight_source { <3, 5, -9> rgb 1 }\n"
+        "sphere { 0, 0.4 pigment { checker rgb 1 rgb 0.2 scale 0.1 } finish { phong 1 reflection 0.3 } }\n"
+    )
+    written(tmp_path, body, "a.pov")
+    (tmp_path / "more.ini").write_text("Quality=2\n")
+    ini = tmp_path / "a.ini"
+    ini.write_text(f"Input_File_Name=a.pov\n{lines}\n")
+    bench = povray.with_(ini, size=Size(width=16, height=16), **{"samples": 1, **part})
+    grid = ["+A0.0", "+AM1", "+R2", "-J"] if bench.frame.samples > 1 else ["-A"]
+    frame = [f"+SF{bench.frame.frame}", f"+EF{bench.frame.frame}"] if "KF" in lines else []
+    command = [str(program.executable()), ini.name, "+Oown.exr", "+FE", "-D", "+W16", "+H16", *grid, *frame]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    own = read(next(tmp_path.glob("own*.exr")), "POV-Ray")
+    channels = own.shape[2]
+    np.testing.assert_array_equal(bench.render().sums[..., :channels], own * np.float32(bench.frame.samples))
+    assert own[..., :3].std() > 0
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "#version 3.7;\nglobal_settings { assumed_gamma 1 }\n",
+        "#version 3.7;\nglobal_settings { assumed_gamma 2.2 }\n",
+        "#version 3.7;\nglobal_settings { assumed_gamma srgb }\n",
+        "#version 3.6;\n",
+    ],
+)
+def test_a_png_is_its_own_to_within_a_step(povray: Bench, tmp_path: Path, head: str) -> None:
+    (tmp_path / "a.pov").write_text(
+        f"{head}camera {{ orthographic location -z right x*4 up y look_at 0 }}\nplane {{ z, 1 pigment {{ gradient x "
+        "color_map { [0 rgb 0] [1 rgb <1, 0.5, 0.25>] } scale 4 translate -2*x } finish { ambient 1 diffuse 0 } }\n"
+    )
+    bench = povray.with_(tmp_path / "a.pov", size=Size(width=64, height=4), samples=1)
+    command = [str(program.executable()), "+Ia.pov", "+Oown.png", "+FN", "-D", "+W64", "+H4", "-A"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    own = np.array(Image.open(tmp_path / "own.png").convert("RGB")).astype(int)
+    png = BytesIO(encode_png(bench.render().sums, bits=8, view=View.SRGB))
+    assert np.abs(np.array(Image.open(png).convert("RGB")).astype(int) - own).max() <= 1
+
+
+def test_a_scene_with_a_hash_in_its_name_and_negative_frames_is_rendered(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, flat("<(clock+4)/16, 0, 0>"), "a#1.pov")
+    (tmp_path / "a#1.keys.yaml").write_text("parameters: {clock: {-2: -2, 2: 2}}")
+    found = frame_scenes(make_job({"scene": str(scene), "frames": "-2-1"}))
+    assert [(each.frame, each.path) for each in found] == [(frame, str(scene)) for frame in range(-2, 2)]
+    assert color(povray.with_(scene, frame=-2, parameters=found[0].parameters)) == [2 / 16, 0, 0, 1]
+    counting = written(tmp_path, flat("frame_number"))
+    with pytest.raises(SceneError, match=r"POV-Ray counts frames from 0: there is no frame -2"):
+        povray.with_(counting, frame=-2)
 
 
 def test_more_samples_than_it_can_take_are_refused(povray: Bench) -> None:

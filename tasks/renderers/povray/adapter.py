@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from dataclasses import replace
@@ -15,7 +16,7 @@ from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_chan
 from tasks.renderers.povray import program as povray
 from tasks.renderers.povray.files import Files, check_parameters, files_of
 from tasks.renderers.povray.options import Options, options_of
-from tasks.renderers.povray.trying import missing_name, with_known_files
+from tasks.renderers.povray.trying import LIMIT_S, missing_name, with_known_files
 from tasks.renderers.program.picture import pixels_of
 from tasks.renderers.program.run import Program, run
 from tasks.renderers.program.workspace import remove_abandoned, workspace
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tasks.spec import Pixels
 
 
-_MISSED: dict[object, str] = {}
+_MISSED: dict[object, str | None] = {}
 """What POV-Ray missed of a scene, a frame and its parameters when it had these files."""
 _MANY = 10_000
 _CANARY = Path(__file__).with_name("canary.py")
@@ -84,6 +85,12 @@ class PovRay:
         )  # fmt: skip
         files = _files_of(options, whole, program)
         check_parameters(files, dict(parameters), scene)
+        if frame < 0 and any("frame_number" in source.words for source in files.sources):
+            raise SceneError(
+                reason=f"{scene.name} uses frame_number, and POV-Ray counts frames from 0: there is no frame {frame}.",
+                remedy="Ask for frames from 0 on.",
+                scene=str(scene),
+            )
         if options.animated and frame not in options.frames and "clock" not in dict(parameters):
             raise SceneError(
                 reason=f"{scene.name} has no frame {frame}: it names {options.frames[0]} to {options.frames[-1]}.",
@@ -128,7 +135,9 @@ class PovRaySession:
         """Render one unit."""
         frame, path = unit.frame, Path(unit.frame.scene)
         options = options_of(path)
-        files = _files_of(options, frame, self._program)
+        files = files_of(options, path, povray.include_folders(self._program))
+        if files.computed and named_files_digest(files.named.items()) != frame.scene_digest:
+            files = _files_of(options, frame, self._program, limit_s=math.inf)
         _check(unit, files, path)
         with workspace() as folder:
             options = _with_local_copies(options, files, folder)
@@ -161,12 +170,13 @@ class PovRaySession:
         self.load_s = output.load_s
 
 
-def _files_of(options: Options, frame: FrameSpec, program: Path) -> Files:
-    """Find the files of a frame; where the scene computes names, by having POV-Ray read it."""
+def _files_of(options: Options, frame: FrameSpec, program: Path, *, limit_s: float = LIMIT_S) -> Files:
+    """Find the files of a frame; where the scene computes names, by having POV-Ray read it at the scene's own size."""
     path, includes = Path(frame.scene), povray.include_folders(program)
-    unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=frame.samples))
+    frame = replace(frame, size=options.size, samples=1)
+    unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=1))
 
-    def missing(files: Files) -> str:
+    def missing(files: Files) -> str | None:
         known = path, frame.frame, frame.parameters, named_files_digest(files.named.items())
         if known not in _MISSED:
             if len(_MISSED) >= _MANY:
@@ -174,7 +184,7 @@ def _files_of(options: Options, frame: FrameSpec, program: Path) -> Files:
             _MISSED[known] = try_with(files)
         return _MISSED[known]
 
-    def try_with(files: Files) -> str:
+    def try_with(files: Files) -> str | None:
         with workspace() as folder:
             local = _with_local_copies(options, files, folder)
             local = with_known_files(local, files.named.values(), folder)
@@ -182,7 +192,8 @@ def _files_of(options: Options, frame: FrameSpec, program: Path) -> Files:
             command = povray.command(program, unit, local, links, threads=1)
             uses_number = any("frame_number" in source.words for source in files.sources)
             command += povray.clock(frame, local, uses_frame_number=uses_number)
-            return _with_scene_names(missing_name(command, folder, path), local)
+            name = missing_name(command, folder, path, limit_s)
+            return name and _with_scene_names(name, local)
 
     return files_of(options, path, includes, missing)
 

@@ -26,6 +26,7 @@ _ALL_ENDINGS = tuple(dict.fromkeys(("inc", *(ending for endings in _ENDINGS.valu
 _BUILT_IN = {f"{font}{ending}" for font in ("timrom", "cyrvetic", "crystal", "povlogo") for ending in ("", ".ttf")}
 """Fonts that are part of the program."""
 _MOST_COMPUTED = 200
+_SIZE = ("image_width", "image_height")
 _BECAUSE = {
     "radiosity": "radiosity, which differs each time it is computed",
     "photons": "photons, which are shot for the whole picture and differ with the number of threads",
@@ -53,6 +54,8 @@ class Files:
         Of a sent scene, the files of which POV-Ray gets copies, and the names in each that lead elsewhere here.
     computed
         Names of files that the scene computes.
+    untried
+        Empty, or why those names aren't found.
     """
 
     named: dict[str, Path] = field(default_factory=dict)
@@ -60,17 +63,19 @@ class Files:
     sources: list[Source] = field(default_factory=list)
     relocated: dict[Path, list[FileName]] = field(default_factory=dict)
     computed: list[Computed] = field(default_factory=list)
+    untried: str = ""
 
     @property
     def notes(self) -> list[str]:
         """Sentences on files that aren't followed."""
-        lines = [str(name.line) for name in self.computed if name.asks]
-        if not lines:
-            return []
-        where = f"line{'s' * (len(lines) > 1)} {', '.join(lines)}"
-        return [
-            f"The scene asks whether a file with a computed name exists ({where}): it is neither sent nor compared."
-        ]
+        asked = [name for name in self.computed if name.asks]
+        named = [name for name in self.computed if self.untried and not name.asks]
+        notes = []
+        if asked:
+            notes.append(f"Whether files with computed names exist ({_lines(asked)}) is neither sent nor compared.")
+        if named:
+            notes.append(f"Files with computed names ({_lines(named)}) are neither sent nor compared, {self.untried}.")
+        return notes
 
     @property
     def whole_frames_because(self) -> str:
@@ -82,7 +87,7 @@ class Files:
 
 
 def files_of(
-    options: Options, path: Path, installed: Iterable[Path], missing_name: Callable[[Files], str] | None = None
+    options: Options, path: Path, installed: Iterable[Path], missing_name: Callable[[Files], str | None] | None = None
 ) -> Files:
     """Find all files of a scene.
 
@@ -90,7 +95,7 @@ def files_of(
     ----------
     missing_name
         Has POV-Ray read the scene with these files only, and returns the name of one it misses; empty if it misses
-        none. Called where the scene computes names.
+        none, None if that takes too long. Called where the scene computes names.
 
     Raises
     ------
@@ -103,12 +108,17 @@ def files_of(
     if found.missing:
         raise files_missing(path, found.missing, remedy)
     files = Files(named=found.named, sources=found.own, relocated=found.relocated, computed=found.computed_names())
-    if missing_name and files.computed:
+    if missing_name and any(not name.asks for name in files.computed):
         found.find_by_trying(files, missing_name)
     if found.missing:
         raise files_missing(path, found.missing, remedy)
     files.words = set(_used_words((word for source in found.own for word in source.words), found.libraries))
     return files
+
+
+def _lines(names: list[Computed]) -> str:
+    lines = list(dict.fromkeys(str(name.line) for name in names))
+    return f"line{'s' * (len(lines) > 1)} {', '.join(lines)}"
 
 
 class _Search:
@@ -124,7 +134,7 @@ class _Search:
         self.libraries: list[Source] = []
         self.missing: list[str] = []
         self.relocated: dict[Path, list[FileName]] = {}
-        for file in dict.fromkeys((path, options.scene)):
+        for file in dict.fromkeys((path, options.scene, *options.inis)):
             if not file.is_file():
                 self.missing.append(file.name)
             else:
@@ -165,10 +175,15 @@ class _Search:
         texts = frozenset[str]().union(*(source.texts for source in self.own))
         return [name for source in self.own for name in source.computed if name.word not in texts]
 
-    def find_by_trying(self, files: Files, missing_name: Callable[[Files], str]) -> None:
+    def find_by_trying(self, files: Files, missing_name: Callable[[Files], str | None]) -> None:
         """Find the files whose names are computed: POV-Ray reads the scene without them, and tells what it misses."""
+        if any(word in source.words for source in self.own for word in _SIZE):
+            files.untried = "since they may depend on the picture's size"
+            return
         for _ in range(_MOST_COMPUTED):
             name = missing_name(files)
+            if name is None:
+                files.untried = "since POV-Ray takes too long to read the scene"
             if not name:
                 return
             targets = [found for found in self._candidates(name) if found[1] not in self.named.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from tasks.renderers.povray.options import Options
 
+LIMIT_S = 20.0
+"""How long POV-Ray may read a scene to find files; some take as long to read as to render."""
 _MISSES = Failure(pattern=r"Cannot find file '(?P<name>[^']*)'", cause="{name}", remedy="", scene=True)
 _HAS_READ = Failure(pattern=r"^==== \[(?!Parsing)", cause="", remedy="", fatal=True)
 """It is ended once it begins to render."""
@@ -41,8 +44,15 @@ def with_known_files(options: Options, known: Iterable[Path], folder: Path) -> O
     return replace(options, scene=scene, libraries=[mirrored(library) for library in options.libraries])
 
 
-def missing_name(command: Sequence[str], folder: Path, scene: Path) -> str:
-    """Return the name of a file that POV-Ray misses when it reads a scene; empty if it misses none, or says more."""
+def missing_name(command: Sequence[str], folder: Path, scene: Path, limit_s: float) -> str | None:
+    """Return the name of a file that POV-Ray misses when it reads a scene.
+
+    Returns
+    -------
+    str or None
+        Empty if it misses none, or what it says is something else; None if it takes too long.
+    """
+    began_s = time.monotonic()
     try:
         run(
             Program(
@@ -54,12 +64,13 @@ def missing_name(command: Sequence[str], folder: Path, scene: Path) -> str:
                 failures=(_MISSES, _HAS_READ),
                 continues=povray.CONTINUES,
                 columns=povray.COLUMNS,
+                limit_s=limit_s,
             )
         )
     except SceneError as error:
         return error.reason
     except ProgramFailed:
-        return ""
+        return None if time.monotonic() - began_s > limit_s else ""
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import os
 import queue
 import re
@@ -59,6 +60,8 @@ class Program:
         Length at which it breaks lines, even within a word; 0 is never.
     begins
         Regular expression for the line after which it renders: what came before was reading its scene.
+    limit_s
+        Seconds after which it is ended, however busy it is.
     hang_timeout_s, hang_explanation
         Seconds without processor time after which it is ended, and a sentence on what it may wait for.
     codes
@@ -77,6 +80,7 @@ class Program:
     continues: str = _NEVER
     columns: int = 0
     begins: str = _NEVER
+    limit_s: float = math.inf
     hang_timeout_s: float = HANG_TIMEOUT_S
     hang_explanation: str = ""
     codes: Mapping[int, Failure] = field(default_factory=dict)
@@ -181,6 +185,9 @@ def _follow(program: Program, process: subprocess.Popen[bytes], output: ProgramO
         if output.matches and output.matches[-1].failure.fatal:
             process.kill()
             return
+        if time.monotonic() - began_s > program.limit_s:
+            process.kill()
+            raise ProgramFailed(reason=f"{program.name} took longer than {program.limit_s:.0f} s.", remedy="")
         if detector.hangs(time.monotonic()):
             process.kill()
             hang = f"{program.name} did nothing for {program.hang_timeout_s:.0f} s{_progress_text(output)}."
