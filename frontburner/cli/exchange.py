@@ -35,13 +35,18 @@ def export_openjd(job: str, *, to: To = None, json: Flag = False) -> int:
         Write JSON rather than YAML.
     """
     from frontburner.control.intake import document_of
-    from frontburner.jobs.job import make_job
+    from frontburner.jobs.job import JobRefused, make_job
     from frontburner.jobs.openjd import export
-    from frontburner.jobs.scenes import frame_scenes
+    from frontburner.jobs.scenes import frame_numbers, frame_scenes
+    from tasks.scene.frame_scenes import FrameNumbers
 
     document = make_job(document_of(job))
+    frames = [each.frame for each in frame_scenes(document)]
+    if frame_numbers(document) is FrameNumbers.OWN:
+        problem = f"frames '{document.frames}': only the renderer can read them. Give their numbers."
+        raise JobRefused(reason="The job can't be exported:", remedy="", problems=(problem,))
     base = (to.parent if to else Path()).absolute()
-    exported = export(document, [each.frame for each in frame_scenes(document)], base)
+    exported = export(document, frames, base)
     for note in exported.notes:
         print_err(note)
     _write(exported.template, to, as_json=json)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+OWN_FRAMES = "scene"
+"""Stands for the frames that the scene was made for."""
 MAX_FRAMES = 1_000_000
 _PART = re.compile(r"^\s*(-?\d+)\s*(?:-\s*(-?\d+)\s*(?:x\s*(\d+)\s*)?)?$")
 FRAMES_SYNTAX = "Write frames as numbers and ranges, with a step after x: 12 or 1-48 or 1-48,60,70-90x2."
@@ -33,6 +35,11 @@ def parse_frames(text: str) -> tuple[int, ...]:
         if len(frames) > MAX_FRAMES:
             raise ValueError(f"more than {MAX_FRAMES:,} frames. Split the job.")
     return tuple(sorted(frames))
+
+
+def parse_frames_of_job(text: str) -> tuple[int, ...] | None:
+    """Read a job's frames, as `parse_frames` does; None for those of the scene."""
+    return None if text == OWN_FRAMES else parse_frames(text)
 
 
 def _parse_part(part: str) -> range:

@@ -36,7 +36,7 @@ from frontburner.jobs.field_values import (
     require_one_line,
     text_to_number,
 )
-from frontburner.jobs.frames import parse_frames
+from frontburner.jobs.frames import parse_frames_of_job
 from frontburner.jobs.identity import digest_of
 from frontburner.plan.fair_share import ShareTerms
 from frontburner.plan.unit_sizer import Mode
@@ -110,8 +110,10 @@ class RenderJob(BaseModel):
         description="The renderer; auto takes the one the scene file belongs to.",
         json_schema_extra={"enum": [AUTO, *sorted(RENDERERS)]},
     )
-    frames: Annotated[Text, AfterValidator(str.strip), readable(parse_frames)] = Field(
-        default="", description="Frames such as 1-48,60,70-90x2; empty renders the scene's own frames, or a still."
+    frames: Annotated[Text, AfterValidator(str.strip), readable(parse_frames_of_job)] = Field(
+        default="",
+        description="Frames such as 1-48,60,70-90x2, or scene for all those that the scene was made for; empty renders "
+        "those of a keys file, numbered files or an .ini, else a still: a .blend at the frame it was saved at.",
     )
     size: Annotated[str, readable(parse_size)] = Field(
         default="", description="Width and height in pixels, such as 1920x1080; empty is the scene's own."
@@ -279,7 +281,7 @@ class RenderJob(BaseModel):
 
     @model_validator(mode="after")
     def _time_limit_is_for_a_still(self) -> RenderJob:
-        if self.time_limit and self.frames and len(parse_frames(self.frames)) > 1:
+        if self.time_limit and self.frames and len(parse_frames_of_job(self.frames) or ()) > 1:
             raise ValueError(f"time_limit '{self.time_limit}': {NO_TIME_FOR_SEQUENCES}")
         return self
 

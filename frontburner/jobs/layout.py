@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from frontburner.jobs.field_values import outside_frame, parse_region, parse_size
+from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, BakeMode, Checks, ExrType, JobRefused, RenderJob
 from frontburner.jobs.outputs import file_names, owner_of
 from frontburner.jobs.simulations import baking_note, baking_problem, needs_bake
@@ -176,6 +177,12 @@ def lay_out(
         )
         for number, frame in frames.items()
     }
+    notes = [
+        *first.notes,
+        *_notes_on_frames(job, first, tuple(frames)),
+        *baking_note(infos),
+        *filter(None, [whole_frames_reason]),
+    ]
     return Layout(
         frames=frames,
         orders=orders,
@@ -183,9 +190,7 @@ def lay_out(
         passes=passes,
         mode=Mode.FRAMES if whole_frames_reason or not capabilities.exact_regions else job.mode,
         align_px=(max(ALIGN_PX, capabilities.region_align_px[0]), capabilities.region_align_px[1]),
-        notes=tuple(
-            dict.fromkeys([*first.notes, *region_notes, *baking_note(infos), *filter(None, [whole_frames_reason])])
-        ),
+        notes=tuple(dict.fromkeys(notes)),
         unit_timeout_s=job.unit_timeout_s,
         images=_images(first) if job.renderer_name in MISSING_IS_MAGENTA else (),
     )
@@ -214,6 +219,16 @@ def encoding_of(job: RenderJob, scene: SceneView | None = None) -> Encoding:
 def _images(info: SceneInfo) -> tuple[str, ...]:
     names = (PurePath(file).name for file in info.files)
     return tuple(name for name in names if PurePath(name).suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _notes_on_frames(job: RenderJob, info: SceneInfo, frames: tuple[int, ...]) -> tuple[str, ...]:
+    """Say which of the scene's own frames are rendered, if not all."""
+    if len(info.frames) < 2 or frames == tuple(info.frames):
+        return ()
+    own = format_frames(tuple(info.frames))
+    if job.frames or len(frames) > 1:
+        return (f"Its own frames are {own}.",)
+    return (f"Frame {frames[0]} is rendered, at which it was saved; its own are {own}: frames scene renders them.",)
 
 
 def _aovs(job: RenderJob, capabilities: Capabilities) -> tuple[Aov, ...]:

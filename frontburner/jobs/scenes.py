@@ -5,19 +5,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frontburner.jobs.frames import parse_frames
+from frontburner.jobs.frames import OWN_FRAMES, parse_frames
 from frontburner.jobs.job import JobRefused
 from tasks.errors import SceneError
-from tasks.renderers import frames_of
+from tasks.renderers import frames_of, keeps_frames_inside
 from tasks.scene import animation
-from tasks.scene.frame_scenes import FrameScene
+from tasks.scene.frame_scenes import FrameNumbers, FrameScene, SceneQuery, merged
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
 
 
+def scene_query(job: RenderJob, build: str) -> SceneQuery:
+    """Return what is to be read of a job's scene, and by which build. Raises as `frame_scenes` does."""
+    return SceneQuery(
+        renderer=job.renderer_name,
+        build=build,
+        frames=frame_scenes(job),
+        camera=job.camera,
+        numbers=frame_numbers(job),
+        allow_scripts=job.allow_scripts,
+        given=tuple(sorted(job.parameters.items())),
+    )
+
+
+def frame_numbers(job: RenderJob) -> FrameNumbers:
+    """Return where the numbers of a job's frames are found."""
+    scene = Path(job.scene).expanduser().absolute()
+    if job.frames not in ("", OWN_FRAMES) or not keeps_frames_inside(scene) or _names_frames(scene):
+        return FrameNumbers.NAMED
+    return FrameNumbers.OWN if job.frames else FrameNumbers.CURRENT
+
+
+def _names_frames(scene: Path) -> bool:
+    """Whether it is known without its renderer which frames a scene has."""
+    return bool(animation.is_numbered(scene) or animation.animation_of(scene).frames or frames_of(scene))
+
+
 def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     """List the frames of a job with their scene file and parameters; the job's own override those of the keys file.
+
+    Where only the scene knows its frames' numbers (`frame_numbers`), there is one frame, as if it were the first.
 
     Raises
     ------
@@ -31,7 +59,10 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     if not numbered:
         _require_files([scene])
     keys = animation.animation_of(scene)
-    if job.frames:
+    if job.frames == OWN_FRAMES and not (keeps_frames_inside(scene) or _names_frames(scene)):
+        problem = f"frames '{OWN_FRAMES}': {scene.name} doesn't say which frames it has. Give their numbers."
+        raise JobRefused(reason="The job was refused before anything started:", remedy="", problems=(problem,))
+    if job.frames not in ("", OWN_FRAMES):
         frames = parse_frames(job.frames)
     elif keys.frames:
         frames = _frames_of_keys(scene, keys.frames)
@@ -45,9 +76,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     if numbered:
         _require_files(list(paths.values()))
     return tuple(
-        FrameScene(
-            frame=frame, path=str(path), parameters=tuple(sorted((dict(keys.at(frame)) | job.parameters).items()))
-        )
+        FrameScene(frame=frame, path=str(path), parameters=merged(keys.at(frame), tuple(job.parameters.items())))
         for frame, path in paths.items()
     )
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import make_job
 from frontburner.jobs.job_files import is_job_file
-from frontburner.jobs.scenes import frame_scenes
+from frontburner.jobs.scenes import frame_scenes, scene_query
 from frontburner.monitor.requests import RequestRefused
 from storage.errors import FrontburnerError
 from tasks.errors import NodeNotReady
 from tasks.node.renderer_process import RendererProcess
 from tasks.renderers import SUFFIXES
-from tasks.scene.frame_scenes import SceneQuery, builds, inspect_frames
+from tasks.scene.frame_scenes import builds, inspect_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,8 +68,8 @@ def inspect_scene(scene: Path, logs: Path) -> dict[str, Any]:
         found |= {"frames": numbers, "sequence": bool(numbers)}
         with RendererProcess(node="this machine", threads=1, logs=logs) as process:
             build = process.call(builds, job.renderer_name, timeout_s=READ_TIMEOUT_S)[0]
-            query = SceneQuery(renderer=job.renderer_name, build=build, frames=frames[:1])
-            info = process.call(inspect_frames, query, timeout_s=READ_TIMEOUT_S)[frames[0].frame]
+            query = scene_query(job, build).first()
+            (info,) = process.call(inspect_frames, query, timeout_s=READ_TIMEOUT_S).values()
     except NodeNotReady as error:
         return found | {"unread": f"{job.renderer_name} doesn't work here, so the scene wasn't read: {error.reason}"}
     except FrontburnerError as error:
@@ -78,6 +78,6 @@ def inspect_scene(scene: Path, logs: Path) -> dict[str, Any]:
         "size": f"{info.size.width}x{info.size.height}",
         "samples": info.samples,
         "cameras": list(info.cameras),
-        "frames": numbers or info.frames,
+        "frames": numbers or (format_frames(tuple(info.frames)) if len(info.frames) > 1 else ""),
         "notes": [*info.notes, *filter(None, [info.whole_frames_because])],
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import encoding_of
 from frontburner.jobs.outputs import owner_of
-from frontburner.jobs.scenes import frame_scenes
+from frontburner.jobs.scenes import frame_numbers, frame_scenes
 from frontburner.record.registry import JobActionRefused, job_document
 from frontburner.record.snapshot import status_of
 from storage.bulk import map_concurrently
@@ -18,6 +18,7 @@ from storage.scene_view import scene_view_from
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.output_records import record_key
 from tasks.picture.products import Footage
+from tasks.scene.frame_scenes import FrameNumbers
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
@@ -63,7 +64,7 @@ def footage_from_status(store: ObjectStore, status: JobStatus, job: RenderJob) -
 def _frames(job: RenderJob) -> list[int]:
     """Return the frames of a job's scene; none if the scene can't be read on this machine."""
     try:
-        return [scene.frame for scene in frame_scenes(job)]
+        return [scene.frame for scene in frame_scenes(job)] if frame_numbers(job) is FrameNumbers.NAMED else []
     except FrontburnerError:
         return []
 

@@ -19,7 +19,7 @@ from frontburner.control.conditions import record_scene
 from frontburner.control.desired_state import DesiredStateWatch
 from frontburner.control.halting import Halted, HaltKind, HaltWatch, end_state, stay_suspended
 from frontburner.jobs.deadline import DeadlineWatch, next_moment
-from frontburner.jobs.scenes import frame_scenes
+from frontburner.jobs.scenes import scene_query
 from frontburner.notify.run_notifications import notifying
 from frontburner.reports.report import Report
 from frontburner.run.after_frames import AfterFrames
@@ -34,7 +34,6 @@ from frontburner.run.step_watch import StepWatch
 from frontburner.settings import Settings
 from storage.errors import StoreError
 from storage.objects import open_store
-from tasks.scene.frame_scenes import SceneQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from storage.objects import ObjectStore
     from tasks.picture.frame_output import FrameRecord
     from tasks.picture.products import Product
+    from tasks.scene.frame_scenes import SceneQuery
 
 
 @dataclass(slots=True, kw_only=True)
@@ -288,10 +288,7 @@ class JobRun:
         )
 
     def _query(self) -> SceneQuery:
-        return SceneQuery(
-            renderer=self.job.renderer_name, build=self._build, frames=frame_scenes(self.job), camera=self.job.camera,
-            allow_scripts=self.job.allow_scripts,
-        )  # fmt: skip
+        return scene_query(self.job, self._build)
 
     def _scene_transfer(self) -> SceneTransfer:
         return SceneTransfer(

@@ -26,7 +26,7 @@ from tasks.job_context import TransferMode
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.scene_tasks import open_scene, open_sent_scene
 from tasks.scene.fetching import scene_differs
-from tasks.scene.frame_scenes import OpenedScene, SceneQuery, builds, inspect_frames, with_manifest
+from tasks.scene.frame_scenes import FrameNumbers, OpenedScene, SceneQuery, builds, inspect_frames, with_manifest
 from tasks.scene.manifest import first_conflict, first_difference, manifest_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class SceneTransfer:
         return self._opened.infos
 
     def open(self) -> None:
-        """Open the scene, and find out which nodes have it.
+        """Open the scene, and find out which nodes have it, and which frames it is about.
 
         Raises
         ------
@@ -93,6 +93,7 @@ class SceneTransfer:
             When it can't be opened, or when no node sees it and it mustn't be sent.
         """
         self._opened = self._open()
+        self.query = replace(self.query, frames=self._opened.frames, numbers=FrameNumbers.NAMED)
         if self.farm.travel is TransferMode.NO or (self.farm.travel is TransferMode.AUTO and not self._nodes_without()):
             self._check_nodes(self.manifest)
         self._save_manifest()
@@ -267,7 +268,7 @@ class SceneTransfer:
 
     def _log_scene(self, opened: OpenedScene) -> None:
         """Log the scene's own settings."""
-        info, name = opened.infos[self.query.frames[0].frame], Path(self.scene).name
+        info, name = opened.infos[opened.frames[0].frame], Path(self.scene).name
         self.log(
             f"{name} opened by {self.query.renderer} {self.query.build} (files: {len(info.files)}); the scene itself "
             f"says {info.size.width}x{info.size.height}, {info.samples} samples a pixel"

@@ -20,7 +20,7 @@ from tasks.renderers.vray.scene import frames_in
 if TYPE_CHECKING:
     from tasks.renderers.base import Renderer
 
-__all__ = ["RENDERERS", "SUFFIXES", "frames_of", "isa", "renderer", "renderer_for"]
+__all__ = ["RENDERERS", "SUFFIXES", "frames_of", "isa", "keeps_frames_inside", "renderer", "renderer_for"]
 
 RENDERERS: dict[str, Renderer] = {
     adapter.name: adapter for adapter in (Mitsuba(), Blender(), PovRay(), Vray(), Max3ds(), Null(), Specimen())
@@ -68,6 +68,11 @@ def renderer_for(scene: str) -> str:
         known = ", ".join(f"{end} ({name})" for end, name in sorted(SUFFIXES.items()))
         raise ValueError(f"no renderer reads '{suffix or PurePath(scene).name}' files. Known are {known}.")
     return SUFFIXES[suffix]
+
+
+def keeps_frames_inside(scene: Path) -> bool:
+    """Whether a scene file says which frames are its own, and only its renderer can read it."""
+    return scene.suffix.lower() == ".blend"
 
 
 def frames_of(scene: Path) -> tuple[int, ...]:

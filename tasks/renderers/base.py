@@ -95,8 +95,8 @@ class SceneInfo:
     camera_infos
         What each of them asks for, if cameras have sizes of their own; ``size``, ``samples``, ``region`` and ``notes``
         are those of the first.
-    frames
-        Frames it was made for, such as 1-48; empty if it doesn't say.
+    frames, current_frame
+        Frames it was made for, and the one that a still of it shows; empty and None if it doesn't say.
     noise
         The noise at which the scene asks to end a picture, as `tasks.picture.noise` measures it; None if it doesn't.
     whole_frames_because
@@ -118,7 +118,8 @@ class SceneInfo:
     size: Size
     samples: int
     cameras: tuple[str, ...]
-    frames: str = ""
+    frames: range = range(0)
+    current_frame: int | None = None
     noise: float | None = None
     whole_frames_because: str = ""
     view: SceneView | None = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.renderers import renderer
+from tasks.scene.animation import animation_of
 from tasks.scene.manifest import manifest_of
 
 if TYPE_CHECKING:
@@ -25,15 +27,42 @@ class FrameScene:
     parameters: Parameters = ()
 
 
+class FrameNumbers(StrEnum):
+    """Where the numbers of a job's frames are found."""
+
+    NAMED = "named"
+    """They are known."""
+    CURRENT = "current"
+    """It is one, and the scene says which."""
+    OWN = "own"
+    """They are those the scene was made for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneQuery:
-    """Frames whose scenes are to be read, the renderer's build that reads them, and the camera that is asked for."""
+    """Frames whose scenes are to be read, and by what.
+
+    Parameters
+    ----------
+    renderer, build
+        The renderer's build that reads them.
+    frames
+        Scene of each frame. Where only the scene knows the frames' numbers, there is one, whose number means nothing.
+    camera
+        The camera that is asked for.
+    numbers
+        Where the numbers of the frames are found.
+    given
+        Parameters that the job gives, for frames whose numbers the scene knows; its keys file has the others.
+    """
 
     renderer: str
     build: str
     frames: tuple[FrameScene, ...]
     camera: str = ""
     allow_scripts: bool = False
+    numbers: FrameNumbers = FrameNumbers.NAMED
+    given: Parameters = ()
 
     @property
     def scripts_of(self) -> str:
@@ -47,8 +76,9 @@ class SceneQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedScene:
-    """What each frame's scene contains, and the manifest of the files where it was opened."""
+    """The scene of each frame, what it contains, and the manifest of the files where it was opened."""
 
+    frames: tuple[FrameScene, ...]
     infos: dict[int, SceneInfo]
     manifest: Manifest
 
@@ -60,16 +90,44 @@ def builds(name: str, allow_scripts: bool = False) -> tuple[str, ...]:  # noqa: 
 
 def with_manifest(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene:
     """Make the manifest of scenes that were inspected on this machine. Raises `SceneError`."""
-    files = {scene.frame: [scene.path, *infos[scene.frame].files] for scene in query.frames}
-    return OpenedScene(infos=infos, manifest=manifest_of(files, query.frames[0].path))
+    frames = _numbered(query, tuple(infos))
+    files = {scene.frame: [scene.path, *infos[scene.frame].files] for scene in frames}
+    return OpenedScene(frames=frames, infos=infos, manifest=manifest_of(files, frames[0].path))
 
 
 def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
     """Read the scene of each frame: parameters may change which files it refers to. Raises `SceneError`."""
     adapter = renderer(query.renderer, allow_scripts=query.allow_scripts)
-    return {
-        scene.frame: adapter.inspect(
-            Path(scene.path), build=query.build, frame=scene.frame, parameters=scene.parameters
-        ).seen_by(query.camera)
-        for scene in query.frames
-    }
+
+    def inspect(scene: FrameScene) -> SceneInfo:
+        path = Path(scene.path)
+        return adapter.inspect(path, build=query.build, frame=scene.frame, parameters=scene.parameters)
+
+    frames = query.frames
+    if query.numbers is not FrameNumbers.NAMED:
+        frames = _numbered(query, _numbers_inside(inspect(frames[0]), query))
+    return {scene.frame: inspect(scene).seen_by(query.camera) for scene in frames}
+
+
+def _numbers_inside(info: SceneInfo, query: SceneQuery) -> tuple[int, ...]:
+    """Return the numbers of the frames that the scene itself chooses."""
+    if query.numbers is FrameNumbers.OWN:
+        return tuple(info.frames)
+    first = query.frames[0].frame
+    return (first if info.current_frame is None else info.current_frame,)
+
+
+def _numbered(query: SceneQuery, numbers: tuple[int, ...]) -> tuple[FrameScene, ...]:
+    """Return the scenes of the frames of these numbers."""
+    if query.numbers is FrameNumbers.NAMED:
+        return query.frames
+    path = query.frames[0].path
+    keys = animation_of(Path(path))
+    return tuple(
+        FrameScene(frame=number, path=path, parameters=merged(keys.at(number), query.given)) for number in numbers
+    )
+
+
+def merged(keys: Parameters, given: Parameters) -> Parameters:
+    """Return the parameters of a frame: those of the keys file, and those that the job gives instead or beside."""
+    return tuple(sorted((dict(keys) | dict(given)).items()))

@@ -12,6 +12,8 @@ from frontburner.jobs.layout import ALIGN_PX, Layout, lay_out
 from frontburner.jobs.simulations import last_needed
 from frontburner.plan.block import Block
 from frontburner.plan.unit_sizer import Mode
+from storage.scene_view import SceneView
+from storage.view import View
 from tasks.limits import Limits
 from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.scene.baking import BakedScene
@@ -86,6 +88,24 @@ def test_the_job_decides_over_its_scene() -> None:
     assert (layout.mode, layout.unit_timeout_s) == (Mode.TILES, 30)
     how = order.encoding
     assert (how.exr_half, how.png_bits, how.view.value, how.exposure_stops) == (False, 16, "aces", 1.5)
+
+
+def test_which_of_a_scenes_own_frames_are_rendered_is_said() -> None:
+    info = replace(INFO, frames=range(1001, 1011), current_frame=1005)
+    still = "Frame 1005 is rendered, at which it was saved; its own are 1001-1010: frames scene renders them."
+    assert still in laid_out(info, frames=(1005,)).notes
+    assert "Its own frames are 1001-1010." in laid_out(info, frames=(1, 2)).notes
+    assert laid_out(info, frames=tuple(range(1001, 1011))).notes == INFO.notes
+
+
+def test_the_scenes_own_colours_are_those_of_its_pictures_unless_the_job_says_otherwise() -> None:
+    view = SceneView(program="blender 5.0.1", space="ACEScg", interop_id="lin_ap1_scene", display="sRGB", view="AgX")
+    how = laid_out(replace(INFO, view=view)).orders[1].encoding
+    assert (how.view, how.scene) == (View.SCENE, view)
+    how = laid_out(replace(INFO, view=view), view="srgb").orders[1].encoding
+    assert (how.view, how.scene) == (View.SRGB, view)
+    assert laid_out().orders[1].encoding == laid_out(view="srgb").orders[1].encoding
+    assert laid_out().orders[1].digest == laid_out(view="srgb").orders[1].digest
 
 
 def test_a_limited_job_has_many_short_passes_up_to_a_generous_number() -> None:

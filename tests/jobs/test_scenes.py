@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from frontburner.jobs.job import JobRefused, make_job
-from frontburner.jobs.scenes import frame_scenes
+from frontburner.jobs.scenes import frame_scenes, scene_query
+from tasks.scene.frame_scenes import FrameNumbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,27 @@ def test_a_missing_frame_is_named_and_the_others_counted(tmp_path: Path) -> None
     (tmp_path / "shot.0001.xml").touch()
     with pytest.raises(JobRefused, match=r"shot\.0002\.xml does not exist \(and 1 more\)\. Check the path\."):
         scenes_of(tmp_path / "shot.####.xml", frames="1-3")
+
+
+@pytest.mark.parametrize(
+    ("frames", "numbers"),
+    [("", FrameNumbers.CURRENT), ("scene", FrameNumbers.OWN), ("1", FrameNumbers.NAMED)],
+)
+def test_a_blend_says_itself_which_frames_are_its_own(frames: str, numbers: FrameNumbers, tmp_path: Path) -> None:
+    (tmp_path / "shot.blend").touch()
+    job = make_job({"scene": str(tmp_path / "shot.blend"), "frames": frames, "parameters": "height=2"})
+    query = scene_query(job, "5.0.1 cpu")
+    assert (query.numbers, len(query.frames), query.given) == (numbers, 1, (("height", "2"),))
+    (tmp_path / "shot.keys.yaml").write_text("frames: 3-4\n")
+    assert scene_query(job, "5.0.1 cpu").numbers is FrameNumbers.NAMED
+
+
+def test_the_frames_of_a_scene_that_names_some_may_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "room.xml").touch()
+    with pytest.raises(JobRefused, match=r"frames 'scene': room\.xml doesn't say which frames it has\. Give their"):
+        scenes_of(tmp_path / "room.xml", frames="scene")
+    (tmp_path / "room.keys.yaml").write_text("frames: 3-4\n")
+    assert [scene.frame for scene in scenes_of(tmp_path / "room.xml", frames="scene")] == [3, 4]
 
 
 @pytest.mark.parametrize("name", ["gone.xml", "gone.####.xml"])

@@ -15,13 +15,14 @@ import OpenImageIO
 
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
+from frontburner.jobs.scenes import scene_query
 from storage.objects import open_store
 from tasks.picture.frame_output import finish
 from tasks.renderers import renderer
-from tasks.scene.frame_scenes import FrameScene
+from tasks.scene.frame_scenes import inspect_frames, with_manifest
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.picture.tiles import tile_of
-from tests.renderers.conftest import SCENES, Bench, inspect
+from tests.renderers.conftest import SCENES, Bench
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,13 +63,14 @@ def _make(bench: Bench, kind: str, folder: Path) -> Path:
 def laid_out(bench: Bench, scene: Path, **fields: Any) -> Layout:
     """The layout of a job of this scene."""
     job = make_job({"scene": str(scene), "exr": "float", **fields})
-    frame = replace(bench.frame, scene=str(scene))
+    query = scene_query(job, bench.frame.build)
+    infos = bench.process.call(inspect_frames, query)
     return lay_out(
         job,
-        build=frame.build,
-        capabilities=renderer(frame.renderer).capabilities(frame.build),
-        scenes=(FrameScene(frame=1, path=str(scene)),),
-        infos={1: inspect(bench.process, frame)},
+        build=query.build,
+        capabilities=renderer(query.renderer).capabilities(query.build),
+        scenes=with_manifest(query, infos).frames,
+        infos=infos,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.renderers.own_pictures import Files, files_of, ours, values
+from tests.renderers.own_pictures import Files, files_of, laid_out, ours, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.renderers.conftest import Bench
 
 HONOURED = [
+    "saved_at_37", "no_active_camera",
     "more_layer_samples", "fewer_layer_samples", "bounded_layer_samples", "layer_samples_within_bounds",
     "ignored_layer_samples",
 ]  # fmt: skip
@@ -33,3 +34,17 @@ def test_the_picture_is_blenders_own(files: Files, kind: str, name: str, tmp_pat
     ours(bench, folder / f"{name}.blend", tmp_path)
     # Passes are rendered one by one and added up, so that the last bit may differ.
     np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / f"{name}.exr"), rtol=1e-6)
+
+
+def test_all_frames_that_a_file_was_made_for_may_be_asked_for(files: Files) -> None:
+    bench, folder = files("bpy")
+    assert tuple(laid_out(bench, folder / "saved_at_37.blend", frames="scene").frames) == (1001, 1005, 1009)
+    (note,) = laid_out(bench, folder / "saved_at_37.blend").notes
+    assert note == "Frame 37 is rendered, at which it was saved; its own are 1001-1009x4: frames scene renders them."
+
+
+def test_a_camera_that_is_chosen_for_want_of_an_active_one_is_named(files: Files) -> None:
+    bench, folder = files("bpy")
+    assert laid_out(bench, folder / "no_active_camera.blend").notes == (
+        "It has no active camera: its first, A, is rendered.",
+    )

@@ -151,7 +151,27 @@ def layer_samples(own: int, use: str = "USE") -> Any:
     return change
 
 
+def saved_at_37(scene: Any) -> None:
+    """A box that moves; the file's frames are every fourth of 1001 to 1010."""
+    moving = bpy.data.objects["Cube"]
+    for frame, x in ((1, -3), (37, 3)):
+        moving.location.x = x
+        moving.keyframe_insert("location", frame=frame)
+    scene.frame_start, scene.frame_end, scene.frame_step = 1001, 1010, 4
+    scene.frame_set(37)
+
+
+def no_active_camera(scene: Any) -> None:
+    scene.camera.name = "B"
+    other = scene.camera.copy()
+    other.name, other.location.x = "A", 1
+    scene.collection.objects.link(other)
+    scene.camera = other
+
+
 SETTINGS = {
+    "saved_at_37": saved_at_37,
+    "no_active_camera": no_active_camera,
     "more_layer_samples": layer_samples(8),
     "fewer_layer_samples": layer_samples(2),
     "bounded_layer_samples": layer_samples(8, "BOUNDED"),
@@ -172,9 +192,12 @@ def main(folder: Path, kind: str) -> None:
     for name, change in KINDS[kind].items():
         scene = room()
         change(scene)
+        camera = scene.camera
+        scene.camera = None if name == "no_active_camera" else camera
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / f"{name}.blend"))
         scene = bpy.context.scene
-        scene.cycles.seed = zlib.crc32(b"0/0/1") & 0x7FFFFFFF
+        scene.camera = camera
+        scene.cycles.seed = zlib.crc32(f"0/0/{scene.frame_current}".encode()) & 0x7FFFFFFF
         bpy.ops.render.render()
         picture(scene, str(folder / f"{name}.png"), "PNG", "8")
         picture(scene, str(folder / f"{name}.16.png"), "PNG", "16")

@@ -45,7 +45,7 @@ class Original:
             layer.name: {
                 **described,
                 "samples": _samples(scene, layer),
-                "notes": [*described["notes"], *_notes_on_choice(path, scene, layer)],
+                "notes": [*described["notes"], *_notes_on_choice(scene, layer)],
             }
             for layer in scene.view_layers
         }
@@ -58,6 +58,7 @@ class Original:
             "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
             "cameras": [camera.name for camera in self.cameras],
             "frames": _own_frames(path, self.scene),
+            "current_frame": self.scene.frame_current if path.endswith(".blend") else None,
             "files": [path, *(_files() if path.lower().endswith(".blend") else [])],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
@@ -111,7 +112,7 @@ def _notes_on_picture(scene: Any) -> Iterator[str]:
     yield from (sentence for sentence, applies in notes.items() if applies)
 
 
-def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
+def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:
     """Say which scene and view layer were chosen, and how to choose others."""
     others = [other.name for other in scene.view_layers if other.use and other != layer]
     if others:
@@ -122,14 +123,11 @@ def _notes_on_choice(path: str, scene: Any, layer: Any) -> Iterator[str]:
     if len(bpy.data.scenes) > 1:
         names = ", ".join(other.name for other in bpy.data.scenes)
         yield f"Its scene {scene.name} is rendered, of {names}: name another in the parameter scene."
-    if _own_frames(path, scene):
-        yield f"Its own frames are {_own_frames(path, scene)}."
 
 
-def _own_frames(path: str, scene: Any) -> str:
-    """Return the frames a file was made for; an imported one doesn't say."""
-    animated = scene.frame_start != scene.frame_end and path.endswith(".blend")
-    return f"{scene.frame_start}-{scene.frame_end}" if animated else ""
+def _own_frames(path: str, scene: Any) -> list[int]:
+    """Return the first frame a file was made for, where they end, and their step; an imported one doesn't say."""
+    return [scene.frame_start, scene.frame_end + 1, scene.frame_step] if path.endswith(".blend") else [0, 0, 1]
 
 
 def _draws(scene: Any) -> bool:
