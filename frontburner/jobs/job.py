@@ -113,7 +113,7 @@ class RenderJob(BaseModel):
     frames: Annotated[Text, AfterValidator(str.strip), readable(parse_frames_of_job)] = Field(
         default="",
         description="Frames such as 1-48,60,70-90x2, or scene for all those that the scene was made for; empty renders "
-        "those of a keys file, numbered files or an .ini, else a still: a .blend at the frame it was saved at.",
+        "those of a keys file, numbered files or an .ini, else a still: a Blender scene at its current frame.",
     )
     size: Annotated[str, readable(parse_size)] = Field(
         default="", description="Width and height in pixels, such as 1920x1080; empty is the scene's own."

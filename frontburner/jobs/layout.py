@@ -179,6 +179,7 @@ def lay_out(
     }
     notes = [
         *first.notes,
+        *region_notes,
         *_notes_on_frames(job, first, tuple(frames)),
         *baking_note(infos),
         *filter(None, [whole_frames_reason]),
@@ -228,7 +229,7 @@ def _notes_on_frames(job: RenderJob, info: SceneInfo, frames: tuple[int, ...]) -
     own = format_frames(tuple(info.frames))
     if job.frames or len(frames) > 1:
         return (f"Its own frames are {own}.",)
-    return (f"Frame {frames[0]} is rendered, at which it was saved; its own are {own}: frames scene renders them.",)
+    return (f"Its frame {frames[0]} is rendered, the current one, of {own}: frames scene renders them all.",)
 
 
 def _aovs(job: RenderJob, capabilities: Capabilities) -> tuple[Aov, ...]:

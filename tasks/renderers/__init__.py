@@ -72,7 +72,7 @@ def renderer_for(scene: str) -> str:
 
 def keeps_frames_inside(scene: Path) -> bool:
     """Whether a scene file says which frames are its own, and only its renderer can read it."""
-    return scene.suffix.lower() == ".blend"
+    return SUFFIXES.get(scene.suffix.lower()) == "blender"
 
 
 def frames_of(scene: Path) -> tuple[int, ...]:

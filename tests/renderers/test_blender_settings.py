@@ -40,7 +40,7 @@ def test_all_frames_that_a_file_was_made_for_may_be_asked_for(files: Files) -> N
     bench, folder = files("bpy")
     assert tuple(laid_out(bench, folder / "saved_at_37.blend", frames="scene").frames) == (1001, 1005, 1009)
     (note,) = laid_out(bench, folder / "saved_at_37.blend").notes
-    assert note == "Frame 37 is rendered, at which it was saved; its own are 1001-1009x4: frames scene renders them."
+    assert note == "Its frame 37 is rendered, the current one, of 1001-1009x4: frames scene renders them all."
 
 
 def test_a_camera_that_is_chosen_for_want_of_an_active_one_is_named(files: Files) -> None:

@@ -71,12 +71,11 @@ def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> d
     bare = list((read.painted & Counter(imported["bare"])).elements())
     left = {"leaves out": left_out, "gives materials to meshes only, not to": bare}
     notes = [f"Blender's importer {what}: {listed(names)}." for what, names in left.items() if names]
-    moving = [f"Its own frames are {imported['frames']}."] if imported["frames"] else []
     named = (*described["files"], *map(str, read.files), *imported["pictures"])
     return {
         "files": list(dict.fromkeys(named)),
         "frames": imported["frames"],
-        "notes": [*read.notes, *notes, *imported["notes"], *described["notes"], *moving],
+        "notes": [*read.notes, *notes, *imported["notes"], *described["notes"]],
     }
 
 

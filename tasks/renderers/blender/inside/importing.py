@@ -57,16 +57,16 @@ def _dark_world() -> Any:
     return world
 
 
-def go_to_own_frames(scene: Any, path: str) -> str:
-    """Return the frames in which something moves, and go to the first; empty if nothing does."""
+def go_to_own_frames(scene: Any, path: str) -> list[int]:
+    """Return the bounds of the frames in which something moves, and go to the first; empty bounds if nothing does."""
     ranges = [action.frame_range for action in _played_actions()]
     if ranges and ".usd" not in Path(path).suffix.lower():  # the importer of USD sets them to the stage's
         scene.frame_start = math.floor(min(start for start, _ in ranges))
         scene.frame_end = math.ceil(max(end for _, end in ranges))
     if scene.frame_start >= scene.frame_end or not (ranges or len(bpy.data.cache_files)):
-        return ""
+        return [0, 0]
     scene.frame_set(scene.frame_start)
-    return f"{scene.frame_start}-{scene.frame_end}"
+    return [scene.frame_start, scene.frame_end + 1]
 
 
 def _played_actions() -> Iterator[Any]:

@@ -57,8 +57,8 @@ class Original:
         return {
             "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
             "cameras": [camera.name for camera in self.cameras],
-            "frames": _own_frames(path, self.scene),
-            "current_frame": self.scene.frame_current if path.endswith(".blend") else None,
+            "frames": _own_frames(self.scene),
+            "current_frame": self.scene.frame_current,
             "files": [path, *(_files() if path.lower().endswith(".blend") else [])],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
@@ -125,9 +125,9 @@ def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:
         yield f"Its scene {scene.name} is rendered, of {names}: name another in the parameter scene."
 
 
-def _own_frames(path: str, scene: Any) -> list[int]:
-    """Return the first frame a file was made for, where they end, and their step; an imported one doesn't say."""
-    return [scene.frame_start, scene.frame_end + 1, scene.frame_step] if path.endswith(".blend") else [0, 0, 1]
+def _own_frames(scene: Any) -> list[int]:
+    """Return the first frame a file was made for, where they end, and their step."""
+    return [scene.frame_start, scene.frame_end + 1, scene.frame_step]
 
 
 def _draws(scene: Any) -> bool:

@@ -15,7 +15,9 @@ def because(scene: Any) -> str:
     # Blender 5.0's unbiased volumes learn from the pixels around them; the biased ones march in steps.
     if getattr(scene.cycles, "volume_biased", True) is False and _has_volumes(scene):
         return VOLUMES
-    return CATCHER if any(thing.is_shadow_catcher for thing in bpy.data.objects) else ""
+    # Of a light it says that it lights catchers, and is on for all.
+    catching = any(thing.is_shadow_catcher for thing in bpy.data.objects if thing.type != "LIGHT")
+    return CATCHER if catching else ""
 
 
 def _has_volumes(scene: Any) -> bool:
