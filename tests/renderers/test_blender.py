@@ -70,6 +70,10 @@ def test_the_picture_is_blenders_own_bit_for_bit(bpy: Bench, blends: Path) -> No
     np.testing.assert_array_equal(ours, stock)
 
 
+def test_a_lamp_is_no_shadow_catcher(bpy: Bench) -> None:
+    assert told(bpy, SCENES / "room.blend").whole_frames_because == ""
+
+
 def test_a_camera_is_chosen_by_name_or_number(bpy: Bench, blends: Path) -> None:
     scene = blends / "several.blend"
     assert told(bpy, scene).cameras == ("Camera", "Beside")
