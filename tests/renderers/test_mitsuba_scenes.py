@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import subprocess
+import sys
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +20,7 @@ from tasks.renderers.sent_scenes import in_tree, tree_name
 from tasks.spec import Aov, Region, Size
 from tests.renderers import stock
 from tests.renderers.conftest import Bench, inspect, start
+from tests.scenes.opened_files import STRACE, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +151,20 @@ def test_a_sent_scene_finds_what_it_names_absolutely(scalar: Bench, tmp_path: Pa
     assert len(files) == 5
     far = bench.with_(sent(scene, files, folder, tmp_path))
     assert far.frame.scene_digest == bench.frame.scene_digest
+    np.testing.assert_array_equal(far.means(), first)
+
+
+def test_a_scene_may_have_another_encoding(scalar: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "Größe"
+    write_picture(folder / "weiß.png", (0.2, 0.5, 0))
+    write(folder / "für.xml", glowing(bitmap("weiß.png")))
+    scene, parts = folder / "s.xml", f'<include filename="{folder}/für.xml"/>{PATH}{sensor()}'
+    scene.write_text(f'<?xml version="1.0" encoding="iso-8859-1"?><scene version="3.0.0">{parts}</scene>', "latin-1")
+    bench = scalar.with_(scene, size=Size(width=16, height=12))
+    files = {"s.xml", "für.xml", "weiß.png"}
+    assert files_of(bench, folder) == files
+    first = bench.means()
+    far = bench.with_(sent(scene, files, folder, tmp_path))
     np.testing.assert_array_equal(far.means(), first)
 
 
@@ -332,3 +351,114 @@ def test_what_mitsuba_only_finds_out_when_it_renders_is_the_scenes(scalar: Bench
     with pytest.raises(SceneError, match=r"can't be rendered: \[Shape\] Invalid attribute requested vertex_x"):
         bad.render()
     scalar.render(Region(x0=0, y0=0, x1=4, y1=4))
+
+
+def all_kinds_of_files(folder: Path) -> Path:
+    """A scene with a file of each kind that Mitsuba opens, and beside them some that it doesn't."""
+    for name in ("rough wall ä.png", "100 %.jpg", "cost $5.exr", "shot#2.exr", "sky.exr", "weight.png", "not used.png"):
+        write_picture(folder / name, (0.5, 0.5, 0.5))
+    (folder / "tri.obj").write_text("mtllib tri.mtl\nv -1 -1 0\nv 1 -1 0\nv 0 1 0\nusemtl a\nf 1 2 3\n")
+    (folder / "tri.mtl").write_text("newmtl a\nmap_Kd not used.png\n")
+    ply = "element vertex 3\nproperty float x\nproperty float y\nproperty float z\nelement face 1\n"
+    ply += "property list uchar int vertex_indices\nend_header\n-1 -1 0\n1 -1 0\n0 1 0\n3 0 1 2\n"
+    (folder / "tri.ply").write_text(f"ply\nformat ascii 1.0\ncomment TextureFile not used.png\n{ply}")
+    (folder / "hair.txt").write_text("".join(f"{x} 0 0 0.1\n" for x in range(5)))
+    corners, faces = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], "<f4"), np.arange(3, dtype="<u4")
+    mesh = struct.pack("<I", 0x1000) + b"tri\0" + struct.pack("<QQ", 3, 1) + corners.tobytes() + faces.tobytes()
+    packed = struct.pack("<HH", 0x041C, 4) + zlib.compress(mesh)
+    (folder / "tri.serialized").write_bytes(packed + struct.pack("<QI", 0, 1))
+    for name in ("smoke.vol", "ball.vol"):
+        grid = np.linspace(-1, 1, 8, dtype="<f4")
+        head = b"VOL" + struct.pack("<Biiiiiffffff", 3, 1, 2, 2, 2, 1, 0, 0, 0, 1, 1, 1)
+        (folder / name).write_bytes(head + grid.tobytes())
+    (folder / "white.spd").write_text("400 1\n700 1\n")
+    (folder / "data" / "ior").mkdir(parents=True)
+    for part in ("eta", "k"):
+        (folder / "data" / "ior" / f"Mine.{part}.spd").write_text("400 1\n700 2\n")
+    lamp = '<emitter type="constant"><spectrum name="radiance" filename="white.spd"/></emitter>'
+    write(folder / "part.xml", lamp)
+    write(folder / "settings.xml", '<default name="metal" value="Mine"/>')
+
+    def named(name: str) -> str:
+        return f'<string name="filename" value="{name}"/>'
+
+    def diffuse(name: str) -> str:
+        return f'<bsdf type="diffuse"><texture type="bitmap" name="reflectance">{named(name)}</texture></bsdf>'
+
+    smoke = f'<volume type="gridvolume" name="sigma_t">{named("smoke.vol")}</volume>'
+    metal = '<bsdf type="roughconductor"><string name="material" value="$metal"/></bsdf>'
+    weight = f'<texture type="bitmap" name="weight">{named("weight.png")}</texture>'
+    blend = f'<bsdf type="blendbsdf">{weight}<bsdf type="diffuse"/>{metal}</bsdf>'
+    shapes = [
+        f'<shape type="obj">{named("tri.obj")}{diffuse("rough wall ä.png")}</shape>',
+        f'<shape type="ply">{named("tri.ply")}{diffuse("100 %.jpg")}</shape>',
+        f'<shape type="serialized">{named("tri.serialized")}{diffuse(ESCAPED)}</shape>',
+        f'<shape type="linearcurve">{named("hair.txt")}{diffuse("shot#2.exr")}</shape>',
+        f'<shape type="sdfgrid">{named("ball.vol")}{blend}</shape>',
+        f'<shape type="cube"><medium type="heterogeneous" name="interior">{smoke}</medium><bsdf type="null"/></shape>',
+    ]
+    parts = '<include filename="settings.xml"/><include filename="part.xml"/>'
+    # A scene has one environment, so the sky is a texture.
+    sky = f'<shape type="rectangle">{diffuse("sky.exr")}</shape>'
+    return write(folder / "s.xml", f'{parts}<integrator type="volpath"/>{"".join(shapes)}{sky}{sensor()}')
+
+
+ESCAPED = "cost \\$5.exr"
+UNUSED = {"not used.png", "tri.mtl"}
+OPENED_BY = """
+import sys
+from pathlib import Path
+from tasks.renderers.mitsuba.adapter import Mitsuba
+from tasks.spec import *
+scene, build = Path(sys.argv[1]), sys.argv[2]
+info = Mitsuba().inspect(scene, build=build, frame=1, parameters=())
+frame = FrameSpec(renderer="mitsuba", build=build, scene=str(scene), scene_digest=info.digest, frame=1,
+                  size=Size(width=4, height=3), samples=1)
+Mitsuba().open(frame, threads=1).render(
+    UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=1)))
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace isn't installed")
+def test_the_files_that_are_opened_are_those_that_are_listed(scalar: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "a shot with ümlauts #1, 100 %"
+    scene = all_kinds_of_files(folder)
+    bench = scalar.with_(scene)
+    listed = files_of(bench, folder)
+    there = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    assert listed == there - UNUSED
+    trace = tmp_path / "trace"
+    program = [sys.executable, "-c", OPENED_BY, str(scene), bench.frame.build]
+    subprocess.run([*STRACE, str(trace), *program], check=True, timeout=120)
+    seen = {Path(file) for files in opened(trace).values() for file in files}
+    assert {str(file.relative_to(folder)) for file in seen if file.is_relative_to(folder)} == listed
+    first = bench.with_(size=Size(width=16, height=12)).means()
+    far = bench.with_(sent(scene, listed, folder, tmp_path), size=Size(width=16, height=12))
+    np.testing.assert_array_equal(far.means(), first)
+
+
+def test_frames_that_are_rendered_whole_have_the_scenes_own_filter(scalar: Bench, tmp_path: Path) -> None:
+    size = '<integer name="width" value="8"/><integer name="height" value="8"/>'
+    lamp = glowing('<rgb name="radiance" value="1"/>')
+    tracer = '<integrator type="ptracer"/>'
+    scene = write(tmp_path / "s.xml", tracer + lamp + sensor(f'<film type="hdrfilm">{size}</film>'))
+    bench = scalar.with_(scene, size=Size(width=8, height=8), samples=256)
+    assert not any("filter" in note for note in inspect(scalar.process, bench.frame).notes)
+    seeds = range(6)
+    own = np.stack([bench.with_(seed=seed).means()[..., :3] for seed in seeds])
+    mitsubas = bench.process.call(stock.renders, str(scene), 256, tuple(seeds), {})
+    corners = own.mean(0)[::7, ::7], mitsubas.mean(0)[::7, ::7]
+    assert corners[1].mean() < 0.9  # the filter carries light out of the picture, and none in
+    assert corners[0].mean() == pytest.approx(corners[1].mean(), abs=0.02)
+
+
+def test_a_scene_of_an_old_version_is_read_as_mitsuba_reads_it(scalar: Bench, tmp_path: Path) -> None:
+    lens = '<string name="fovAxis" value="y"/><float name="fov" value="30"/>'
+    view = sensor(lens + film()).replace("to_world", "toWorld").replace("pixel_format", "pixelFormat")
+    integrator = '<integrator type="path"><integer name="maxDepth" value="3"/></integrator>'
+    lamp = glowing(bitmap("t.png")).replace("to_world", "toWorld")
+    write_picture(tmp_path / "t.png", (0.2, 0.5, 0))
+    (scene := tmp_path / "s.xml").write_text(f'<scene version="0.6.0">{integrator}{lamp}{view}</scene>')
+    bench = scalar.with_(scene, size=Size(width=16, height=12))
+    assert_stocks_picture(bench)
+    assert bench.means()[..., 3].min() == 1

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 _VARIANTS = {"polarized mode": "spectral_polarized", "spectral": "spectral"}
 """What Mitsuba says of a plugin that this variant can't build, and the variants that can."""
 _RAISED_BY_PLUGIN = re.compile(r"\[\w+\] ")
-_COMPILED_ONLY = Path(mi.__file__).parent / "python" / "ad" / "integrators"
+COMPILED_ONLY = frozenset(
+    file.stem for file in (Path(mi.__file__).parent / "python" / "ad" / "integrators").glob("[!_]*.py")
+)
+"""Integrators that are made for differentiation, which only the compiled variants have."""
 
 
 def build_node(document: Document, node: int) -> Any:  # noqa: ANN401 - a Mitsuba object
@@ -71,7 +74,7 @@ def needs_variant(document: Document, variants: str, because: str) -> SceneError
 def _refusal(document: Document, error: RuntimeError, what: str) -> SceneError:
     message = message_of(error)
     unknown = re.search(r'Plugin "(\w+)" not found', message)
-    if unknown and (_COMPILED_ONLY / f"{unknown[1]}.py").is_file():
+    if unknown and unknown[1] in COMPILED_ONLY:
         return needs_variant(document, "llvm_ad_rgb", f"the integrator {unknown[1]} is made for differentiation")
     needed = next((name for said, name in _VARIANTS.items() if said in message), None)
     if needed is None:

@@ -39,17 +39,22 @@ class Camera:
     sampler: Any
     pixel_format: str
 
-    @property
-    def info(self) -> CameraInfo:
-        """What it asks for."""
+    def info(self, *, whole_frames: bool) -> CameraInfo:
+        """Return what it asks for; frames that are rendered whole have its filter, and can't be cropped."""
         width, height = map(int, self.film.size())
         (x0, y0), (across, down) = (map(int, pair) for pair in (self.film.crop_offset(), self.film.crop_size()))
         size, crop = Size(width=width, height=height), Region(x0=x0, y0=y0, x1=x0 + across, y1=y0 + down)
+        notes = self._notes()
+        if whole_frames and crop != size.whole:
+            notes.append("The film's crop is ignored: the whole frame is rendered.")
+        if not whole_frames and variant().startswith("scalar") and not self.film.rfilter().is_box_filter():
+            name = self.document.plugin(self.document.part(self._film_node, "ReconstructionFilter")) or "gaussian"
+            notes.append(f"The {name} filter is replaced by a box: only the compiled build can use it in regions.")
         return CameraInfo(
             size=size,
             samples=int(self.sampler.sample_count()),
-            region=None if crop == size.whole else crop,
-            notes=tuple(self._notes()),
+            region=None if whole_frames or crop == size.whole else crop,
+            notes=tuple(notes),
         )
 
     @property
@@ -70,19 +75,20 @@ class Camera:
             sums[..., 3] = samples
         return sums
 
+    @property
+    def _film_node(self) -> int | None:
+        return self.document.part(self.node, "Film")
+
     def _notes(self) -> list[str]:
         """Return sentences on what is rendered differently than it asks."""
         notes = []
-        film, sampler = self.document.part(self.node, "Film"), self.document.part(self.node, "Sampler")
+        film, sampler = self._film_node, self.document.part(self.node, "Sampler")
         if self.document.plugin(film) not in {"", "hdrfilm"}:
             notes.append(f"The film {self.document.plugin(film)} is replaced by linear float32 RGBA.")
         if self.pixel_format.startswith("xyz"):
             notes.append("The film's XYZ colours are written as linear RGB.")
         if self.document.plugin(sampler) not in {"", "independent"}:
             notes.append(f"The sampler {self.document.plugin(sampler)} is replaced by independent samples.")
-        rfilter = self.document.plugin(self.document.part(film, "ReconstructionFilter")) or "gaussian"
-        if variant().startswith("scalar") and rfilter != "box":
-            notes.append(f"The {rfilter} filter is replaced by a box: only the compiled build can use it in regions.")
         return notes
 
 

@@ -106,10 +106,13 @@ class Document:
         return [props[key].index() for key in props.keys() if is_reference(props, key)]  # noqa: SIM118
 
     def below(self, node: int) -> Iterator[int]:
-        """Yield a node and all nodes it refers to, directly or not."""
-        yield node
-        for child in self.children(node):
-            yield from self.below(child)
+        """Yield a node and all nodes it refers to, directly or not, each once."""
+        seen, waiting = {node}, [node]
+        while waiting:
+            yield (found := waiting.pop())
+            new = [child for child in self.children(found) if child not in seen]
+            seen.update(new)
+            waiting.extend(reversed(new))
 
     def differs_in_cameras_alone(self, other: Document) -> bool:
         """Whether everything except plain cameras (with film, filter and sampler) equals another document's."""

@@ -41,7 +41,7 @@ def dependencies(document: Document) -> tuple[Path, ...]:
 
 def _named_files(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the names of files that Mitsuba's objects open, each with its place."""
-    for node in dict.fromkeys(document.below(0)):
+    for node in document.below(0):
         props = document.state.nodes[node].props
         for key in props.keys():  # noqa: SIM118
             if props.type(key) != mi.Properties.Type.String:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
 from tasks.content_digests import scene_digest
-from tasks.renderers.base import CameraInfo, SceneInfo
+from tasks.renderers.base import SceneInfo
 from tasks.renderers.mitsuba.building import needs_variant
 from tasks.renderers.mitsuba.cameras import camera, pixel_format
 from tasks.renderers.mitsuba.document import parse, variant
 from tasks.renderers.mitsuba.files import dependencies
-from tasks.renderers.mitsuba.stage import build_integrator
+from tasks.renderers.mitsuba.stage import build_integrator, is_made_for_whole_frames, whole_frames_because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +30,7 @@ def inspect(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) 
     files = dependencies(document)
     integrator = build_integrator(document)
     because = whole_frames_because(integrator)
-    cameras = tuple(camera(document, node).info for node in document.cameras)
-    if because:
-        cameras = tuple(map(_without_crop, cameras))
+    cameras = tuple(camera(document, node).info(whole_frames=bool(because)) for node in document.cameras)
     return SceneInfo(
         digest=content_digest(document, files),
         files=tuple(map(str, files)),
@@ -48,29 +45,18 @@ def inspect(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) 
     )
 
 
-def _without_crop(info: CameraInfo) -> CameraInfo:
-    if info.region is None:
-        return info
-    return replace(info, region=None, notes=(*info.notes, "The film's crop is ignored: the whole frame is rendered."))
-
-
 def content_digest(document: Document, files: Sequence[Path]) -> str:
-    """SHA-256 over a scene's files, and the films that have no RGBA: their pictures were once written with alpha."""
+    """SHA-256 over a scene's files, and what its pictures depend on since they were first rendered.
+
+    Films without RGBA were once written with alpha, and whole frames rendered with a box filter.
+    """
     content = scene_digest(document.path, files)
-    formats = [pixel_format(document, node) for node in document.cameras]
-    if set(formats) <= {"rgba", ""}:
-        return content
-    return hashlib.sha256(f"{content} {' '.join(formats)}".encode()).hexdigest()
-
-
-def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba object
-    """Return why the integrator can't render regions, in a sentence; empty if it can."""
-    name = type(integrator).__name__
-    if not isinstance(integrator, mi.SamplingIntegrator):
-        return f"Its integrator ({name}) sends light from the lamps to the whole picture at once."
-    if isinstance(integrator, mi.CppADIntegrator):
-        return f"Its integrator ({name}) is made for differentiation and renders whole pictures only."
-    return ""
+    traits = [pixel_format(document, node) for node in document.cameras]
+    if set(traits) <= {"rgba", ""}:
+        traits = []
+    if is_made_for_whole_frames(document):
+        traits.append("filtered")
+    return hashlib.sha256(f"{content} {' '.join(traits)}".encode()).hexdigest() if traits else content
 
 
 def _channels(document: Document, integrator: Any) -> tuple[str, ...]:  # noqa: ANN401 - a Mitsuba object

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 15  # of includes in Mitsuba's parser
 _TAG = re.compile(r"<!--.*?-->|<(default|include|path|spectrum)\b((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_LATIN1 = re.compile(r"<\?xml[^>]*encoding\s*=\s*[\"'](iso-8859-1|latin1)[\"']", re.IGNORECASE)
 _NAMES = {"include": "filename", "spectrum": "filename", "path": "value"}
 
 
@@ -67,14 +68,15 @@ def _walk(text: Path, values: dict[str, str], search: list[Path], scene: Path, d
     if depth >= MAX_DEPTH:
         return
     content = text.read_bytes().decode("latin-1")  # each character's index is its byte's
+    encoding = "latin-1" if _LATIN1.match(content) else "utf-8"
     for tag in _TAG.finditer(content):
         found = {match[1]: match for match in _ATTRIBUTE.finditer(content, *tag.span(2))} if tag[1] else {}
         if tag[1] == "default" and {"name", "value"} <= found.keys():
-            values.setdefault(_value(found["name"], values), _value(found["value"], values))
+            values.setdefault(_value(found["name"], values, encoding), _value(found["value"], values, encoding))
         attribute = found.get(_NAMES.get(tag[1] or "", ""))
         if attribute is None:
             continue
-        value = _value(attribute, values)
+        value = _value(attribute, values, encoding)
         path = _find(value, search if tag[1] == "spectrum" else [text.parent, *search], scene)
         start, stop = attribute.span(2 if attribute[2] is not None else 3)
         yield Name(tag=tag[1], text=text, start=start, stop=stop, value=value, path=path)
@@ -84,10 +86,10 @@ def _walk(text: Path, values: dict[str, str], search: list[Path], scene: Path, d
             search.insert(0, path)
 
 
-def _value(attribute: re.Match[str], values: Mapping[str, str]) -> str:
+def _value(attribute: re.Match[str], values: Mapping[str, str], encoding: str) -> str:
     """Return an attribute's value with parameters in place, the longest names first."""
     raw = attribute[2] if attribute[2] is not None else attribute[3]
-    value = html.unescape(raw.encode("latin-1").decode(errors="surrogateescape"))
+    value = html.unescape(raw.encode("latin-1").decode(encoding, errors="surrogateescape"))
     for name in sorted(values, key=len, reverse=True):
         value = values[name].join(re.split(rf"(?<!\\)\${re.escape(name)}", value))
     return value.replace("\\$", "$")
@@ -145,4 +147,5 @@ class ParserCopies:
 
 
 def _attribute_value(path: Path) -> str:
-    return html.escape(str(path)).replace("$", "\\$")
+    """Write a path as an attribute's value in any encoding."""
+    return html.escape(str(path)).replace("$", "\\$").encode("ascii", "xmlcharrefreplace").decode()

@@ -17,8 +17,8 @@ from tasks.renderers.mitsuba.cameras import camera
 from tasks.renderers.mitsuba.document import parse, variant
 from tasks.renderers.mitsuba.files import dependencies
 from tasks.renderers.mitsuba.grid import stream_keys
-from tasks.renderers.mitsuba.inspection import content_digest, whole_frames_because
-from tasks.renderers.mitsuba.stage import build
+from tasks.renderers.mitsuba.inspection import content_digest
+from tasks.renderers.mitsuba.stage import build, whole_frames_because
 from tasks.spec import Pixels
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
-from tasks.renderers.mitsuba.building import build_node, instantiate
+from tasks.renderers.mitsuba.building import COMPILED_ONLY, build_node, instantiate
 from tasks.renderers.mitsuba.document import is_reference, variant
 from tasks.renderers.mitsuba.grid import BLOCK_PX
 from tasks.spec import RGBA, Aov
@@ -32,8 +32,8 @@ class Stage:
     document
         The parsed scene it was built from.
     scene, sensor, integrator, rfilter
-        Mitsuba's objects. The sensor's film has the frame's size, float32 RGBA and a box filter; ``rfilter``
-        is the filter that the scene asks for.
+        Mitsuba's objects. ``rfilter`` is the filter that the scene asks for. The sensor's film has the frame's size and
+        float32 RGBA; its own filter is a box, unless frames are rendered whole.
     """
 
     document: Document
@@ -46,13 +46,15 @@ class Stage:
         """Return the stage for another frame, rebuilding only cameras if nothing else changed."""
         if not self.document.differs_in_cameras_alone(document):
             return build(document, camera, size)
-        cameras = instantiate(document, _prepared(document, camera, size, keep={"Sensor"}))
+        rfilter = _filter(document, camera)
+        used = rfilter if whole_frames_because(self.integrator) else None
+        cameras = instantiate(document, _prepared(document, camera, size, used, keep={"Sensor"}))
         return Stage(
             document=document,
             scene=self.scene,
             sensor=cameras.sensors()[0],
             integrator=self.integrator,
-            rfilter=_filter(document, camera),
+            rfilter=rfilter,
         )
 
 
@@ -64,14 +66,15 @@ def build(document: Document, camera: int, size: Size) -> Stage:
     SceneError
         When Mitsuba can't build it.
     """
-    state = _prepared(document, camera, size, keep=None)
-    scene = instantiate(document, state)
+    integrator, rfilter = build_integrator(document), _filter(document, camera)
+    used = rfilter if whole_frames_because(integrator) else None
+    scene = instantiate(document, _prepared(document, camera, size, used, keep=None))
     return Stage(
         document=document,
         scene=scene,
         sensor=scene.sensors()[document.parts_of_shapes_before(camera)],
-        integrator=build_integrator(document),
-        rfilter=_filter(document, camera),
+        integrator=integrator,
+        rfilter=rfilter,
     )
 
 
@@ -89,8 +92,24 @@ def build_integrator(document: Document) -> Any:  # noqa: ANN401 - a Mitsuba obj
     return instantiate(document, state)
 
 
-def _prepared(document: Document, camera: int, size: Size, *, keep: set[str] | None) -> Any:  # noqa: ANN401
-    """Copy the parsed nodes with one camera, our film, and of the rest only the kinds to keep."""
+def whole_frames_because(integrator: Any) -> str:  # noqa: ANN401 - a Mitsuba object
+    """Return why the integrator can't render regions, in a sentence; empty if it can."""
+    name = type(integrator).__name__
+    if not isinstance(integrator, mi.SamplingIntegrator):
+        return f"Its integrator ({name}) sends light from the lamps to the whole picture at once."
+    if isinstance(integrator, mi.CppADIntegrator):
+        return f"Its integrator ({name}) is made for differentiation and renders whole pictures only."
+    return ""
+
+
+def is_made_for_whole_frames(document: Document) -> bool:
+    """Whether a scene's integrator is one of Mitsuba's that `whole_frames_because` says can't render regions."""
+    name = document.plugin(document.part(0, "Integrator"))
+    return name == "ptracer" or name in COMPILED_ONLY
+
+
+def _prepared(document: Document, camera: int, size: Size, rfilter: Any, *, keep: set[str] | None) -> Any:  # noqa: ANN401
+    """Copy the parsed nodes with one camera, our film with a filter or a box, and of the rest the kinds to keep."""
     state = mi.parser.ParserState(document.state)
     _drop(
         state,
@@ -100,7 +119,7 @@ def _prepared(document: Document, camera: int, size: Size, *, keep: set[str] | N
     for key in list(props.keys()):
         if is_reference(props, key) and document.kind(props[key].index()) in {"Film", "Sampler"}:
             del props[key]
-    props["film"] = _film(size)
+    props["film"] = _film(size, rfilter)
     props["sampler"] = mi.load_dict({"type": "independent"})
     return state
 
@@ -113,7 +132,7 @@ def _drop(state: Any, unwanted: Callable[[int], bool]) -> None:  # noqa: ANN401
             del props[key]
 
 
-def _film(size: Size) -> Any:  # noqa: ANN401
+def _film(size: Size, rfilter: Any) -> Any:  # noqa: ANN401
     return mi.load_dict(
         {
             "type": "hdrfilm",
@@ -121,7 +140,7 @@ def _film(size: Size) -> Any:  # noqa: ANN401
             "height": size.height,
             "pixel_format": "rgba",
             "component_format": "float32",
-            "rfilter": {"type": "box"},
+            "rfilter": rfilter or {"type": "box"},
         }
     )
 
