@@ -26,10 +26,11 @@ from storage.errors import FrontburnerError
 from tasks.errors import ProgramFailed, UnitCancelled, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
-from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_cpu_s
+from tasks.process.hang_detection import LONGEST_HANG_S, HangDetector, patience_s, tree_activity
 from tasks.process.memory import MemoryWatch
 from tasks.process.pebble_internals import finalizer, forget_main_module, start_pool
 from tasks.process.termination import describe_exit
+from tasks.renderers import renderer
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -82,8 +83,11 @@ class _Call:
     name: str
     on_progress: ProgressCallback
     memory: MemoryWatch
+    hang_timeout_s: float
     began_s: float = field(default_factory=time.monotonic)
     log_bytes: int = 0
+    still_s: float = 0.0
+    """The longest the renderer did nothing, and went on."""
     hung: bool = False
 
     def poll(self, phase: Phase) -> None:
@@ -109,12 +113,13 @@ class _Running:
     def call(self, call: _Call) -> renderer_child.Outcome:
         """Make a call to the child and wait for its outcome."""
         future = self.pool.schedule(renderer_child.run_call, call.function_and_args, timeout=call.timeout_s)
-        detector = HangDetector(partial(tree_cpu_s, self.process.pid or 0))
+        detector = HangDetector(partial(tree_activity, self.process.pid or 0), call.hang_timeout_s)
         while not wait([future], timeout=POLL_S).done:
             call.poll(Phase.RENDERING)
             call.hung = detector.hangs(time.monotonic())
             if call.hung:
                 raise TimeoutError
+            call.still_s = detector.longest_s
             if not self.alive:  # pebble alone would wait forever for a child that exits with code 0
                 raise BrokenProcessPool
         return future.result()  # type: ignore[no-any-return]
@@ -148,6 +153,8 @@ class RendererProcess:
     log: ChildLog = field(init=False)
     _scripts_of: str = field(init=False, repr=False, default="")
     """The scene whose scripts may have run in the child: what they left there is none of another's business."""
+    _still_s: float = field(init=False, default=0.0)
+    """The longest its renderer did nothing, and went on."""
     _turn: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
     _running: _Running | None = field(init=False, repr=False, default=None)
     _end: Callable[[], object] = field(init=False, repr=False, default=_never)
@@ -187,9 +194,11 @@ class RendererProcess:
             When ``cancelled()`` turned true. The child is killed if it was working.
         """
         memory = MemoryWatch()
+        waits = renderer(unit.frame.renderer).capabilities(unit.frame.build).waits
         rendered = self.call(
             renderer_child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest,
             on_progress=on_progress, memory=memory, scripts_of=unit.frame.scene if unit.frame.allow_scripts else "",
+            hang_timeout_s=LONGEST_HANG_S if waits else None,
         )  # fmt: skip
         short = memory.was_low and rendered.peak_memory_bytes > (memory.lowest_bytes or 0)
         return replace(rendered, short_of_memory=short)
@@ -204,6 +213,7 @@ class RendererProcess:
         on_progress: ProgressCallback = _ignore,
         memory: MemoryWatch | None = None,
         scripts_of: str = "",
+        hang_timeout_s: float | None = None,
     ) -> T:
         """Run an importable function in the child, under the rules of `render`.
 
@@ -214,10 +224,13 @@ class RendererProcess:
         scripts_of
             The scene whose scripts may run in this call; empty if none may. A child in which those of another scene
             ran is ended first.
+        hang_timeout_s
+            How long the renderer may do nothing; None is what was learnt.
         """
         call = _Call(
             function_and_args=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name,
             on_progress=on_progress, memory=memory or MemoryWatch(),
+            hang_timeout_s=patience_s(self._still_s) if hang_timeout_s is None else hang_timeout_s,
         )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
             call.poll(Phase.WAITING)
@@ -254,19 +267,23 @@ class RendererProcess:
         except OSError as error:
             raise self._failed(call, f"The renderer process could not be started: {error}.") from error
         try:
-            return running.call(call)
+            outcome = running.call(call)
+            self._still_s = max(self._still_s, call.still_s)
         except TimeoutError:
             self._end()
-            reason = (
-                f"The renderer did nothing for {HANG_TIMEOUT_S / 60:.0f} minutes." if call.hung
-                else f"The renderer took longer than {call.timeout_s:g} s."
-            )  # fmt: skip
+            if call.hung:
+                reason = f"The renderer did nothing for {call.hang_timeout_s:.0f} s: it neither computed nor read."
+                self._still_s = call.hang_timeout_s  # should it only be slow, the next attempt gets further
+            else:
+                reason = f"The renderer took longer than {call.timeout_s:g} s."
         except (pebble.ProcessExpired, RuntimeError):  # the latter says that the pool is broken or stopped
             self._end()
             reason = f"The renderer process {describe_exit(running.process.exitcode)}."
         except BaseException:
             self._end()
             raise
+        else:
+            return outcome
         raise self._failed(call, reason, killed=running.process.exitcode == -signal.SIGKILL)
 
     def _ready(self) -> _Running:

@@ -39,6 +39,8 @@ class Capabilities:
         Other seeds and frames have other noise. A renderer without noise doesn't use them.
     costs
         It reports where in a unit the time was spent.
+    waits
+        Its program may do nothing for long, as it waits for a licence; its adapter ends one that waits for too long.
     """
 
     exact_regions: bool
@@ -49,6 +51,7 @@ class Capabilities:
     max_samples: int | None = None
     seeds: bool = True
     costs: bool = True
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

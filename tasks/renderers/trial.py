@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from tasks.process.hang_detection import HangDetector, tree_cpu_s
+from tasks.process.hang_detection import HangDetector, tree_activity
 from tasks.process.termination import end_group
 from tasks.renderers.diagnosis import Finding, ProgramExit, diagnose, diagnose_start
 from tasks.renderers.isa import cpu_flags, cpu_model
@@ -197,7 +197,7 @@ def _run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", start_new_session=True,
     )  # fmt: skip
-    detector = HangDetector(partial(tree_cpu_s, process.pid), hang_timeout_s, min(1.0, hang_timeout_s / 4))
+    detector = HangDetector(partial(tree_activity, process.pid), hang_timeout_s, min(1.0, hang_timeout_s / 4))
     hung = late = False
     with process:
         try:

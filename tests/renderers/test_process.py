@@ -23,6 +23,7 @@ import pytest
 from tasks.errors import UnitCancelled, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.renderer_process import Phase, RendererProcess
+from tasks.scene.frame_scenes import FrameScene, SceneQuery, inspect_frames
 from tasks.spec import Region
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.conftest import Bench, start
@@ -353,22 +354,45 @@ def test_logs_that_were_tidied_away_fail_nothing(tmp_path: Path) -> None:
         assert process.call(abs, -1) == 1
 
 
-def test_a_renderer_that_does_nothing_is_ended_and_says_so(
-    own: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hangs = faulty(own, tmp_path, do="hang")
-    for name, seconds in (("HANG_TIMEOUT_S", 0.5), ("CHECK_EVERY_S", 0.05)):
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("HANG_TIMEOUT_S", 1.0), ("CHECK_EVERY_S", 0.05), ("BUSY_CPU_S", 0.01)):
         monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
-    with pytest.raises(UnitFailed, match="did nothing for"):
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_renderer_that_does_nothing_is_ended_and_says_so(own: Bench, tmp_path: Path) -> None:
+    hangs = faulty(own, tmp_path, do="hang")
+    with pytest.raises(UnitFailed, match="did nothing for 1 s: it neither computed nor read"):
         hangs.render()
     assert own.process.pid is None
 
 
-def test_a_renderer_that_works_is_left_alone(own: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_renderer_that_hangs_while_it_opens_a_scene_is_ended_too(own: Bench, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.json"
+    os.mkfifo(scene)  # whoever opens it waits for somebody who writes
+    query = SceneQuery(renderer="null", build="1 null", frames=(FrameScene(frame=1, path=str(scene)),))
+    with pytest.raises(UnitFailed, match="did nothing for 1 s"):
+        own.process.call(inspect_frames, query)
+    with pytest.raises(UnitFailed, match="did nothing for 2 s"):  # it might only be slow
+        own.process.call(inspect_frames, query)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("work", ["toil", "read_slowly"])
+def test_a_renderer_that_works_is_left_alone(work: str, own: Bench, tmp_path: Path) -> None:
     # However busy the machine is, it gets more of it than BUSY_CPU_S in so long.
-    for name, seconds in (("HANG_TIMEOUT_S", 2.0), ("CHECK_EVERY_S", 0.05), ("BUSY_CPU_S", 0.01)):
-        monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
-    assert own.process.call(toil, 2.5) == "done"
+    (tmp_path / "large").write_bytes(bytes(1 << 20))
+    assert own.process.call(*((toil, 1.5) if work == "toil" else (read_slowly, tmp_path / "large"))) == "done"
+
+
+def read_slowly(path: Path) -> str:
+    """Read a file as from a slow share: without any processor time to speak of."""
+    with path.open("rb", buffering=0) as file:
+        while file.read(1 << 17):
+            time.sleep(0.25)
+    return "done"
 
 
 def toil(seconds: float) -> str:

@@ -40,7 +40,9 @@ class Max3ds:
 
     def capabilities(self, build: str) -> Capabilities:  # noqa: ARG002 - all are alike
         """Return what it can do."""
-        return Capabilities(exact_regions=False, exact_samples=False, max_samples=1, seeds=False, costs=False)
+        return Capabilities(
+            exact_regions=False, exact_samples=False, max_samples=1, seeds=False, costs=False, waits=True
+        )
 
     def inspect(
         self,

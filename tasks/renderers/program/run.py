@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_cpu_s
+from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_activity
 from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
 from tasks.renderers.program.failures import Failure, FailureMatch, match_failure, most_telling
 
@@ -63,7 +63,7 @@ class Program:
     limit_s
         Seconds after which it is ended, however busy it is.
     hang_timeout_s, hang_explanation
-        Seconds without processor time after which it is ended, and a sentence on what it may wait for.
+        Seconds without anything done after which it is ended, and a sentence on what it may wait for.
     codes
         Known exit codes.
     logs
@@ -174,7 +174,7 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
 def _follow(program: Program, process: subprocess.Popen[bytes], output: ProgramOutput) -> None:
     """Follow its output to the end; kill it when it can't succeed any more."""
     began_s = time.monotonic()
-    detector = HangDetector(partial(tree_cpu_s, process.pid), program.hang_timeout_s)
+    detector = HangDetector(partial(tree_activity, process.pid), program.hang_timeout_s)
     for line in _lines(process):
         if line:
             _take_line(program, line, output)

@@ -51,7 +51,12 @@ class Vray:
     def capabilities(self, build: str) -> Capabilities:
         """Return what it can do. Whether regions fit is for the node's owner to verify, and to set."""
         return Capabilities(
-            exact_regions="regions" in build.split(), exact_samples=False, max_samples=1, seeds=False, costs=False
+            exact_regions="regions" in build.split(),
+            exact_samples=False,
+            max_samples=1,
+            seeds=False,
+            costs=False,
+            waits=True,
         )
 
     def inspect(
