@@ -249,6 +249,10 @@ def _check_scene(job: RenderJob, info: SceneInfo, capabilities: Capabilities, in
     problem = baking_problem(infos) if job.bake is BakeMode.NO else ""
     problems = [problem] if problem else []
     size = parse_size(job.size) if job.size else info.size
+    if min(size.width, size.height) < capabilities.min_side_px:
+        least = f"{capabilities.min_side_px}x{capabilities.min_side_px}"
+        asked = f"{size.width}x{size.height}"
+        problems.append(f"size: {job.renderer_name} renders no picture smaller than {least}, and this is {asked}.")
     if job.region and not parse_region(job.region).within(size):
         problems.append(f"region: {outside_frame(job.region, size)}")
     if job.region and info.whole_frames_because:

@@ -34,6 +34,9 @@ SUFFIXES = {
     ".vrscene": "vray",
     ".max": "max3ds",
 }
+_FOR_TESTS = ("null", "specimen")
+_ARCHIVES = {".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"}
+_BACKUPS = {f".blend{number}" for number in range(1, 33)}
 
 
 def renderer(name: str, *, allow_scripts: bool = False) -> Renderer:
@@ -65,14 +68,30 @@ def renderer_for(scene: str) -> str:
     """
     suffix = PurePath(scene).suffix.lower()
     if suffix not in SUFFIXES:
-        known = ", ".join(f"{end} ({name})" for end, name in sorted(SUFFIXES.items()))
-        raise ValueError(f"no renderer reads '{suffix or PurePath(scene).name}' files. Known are {known}.")
+        raise ValueError(f"no renderer reads {_unreadable(PurePath(scene))}")
     return SUFFIXES[suffix]
 
 
 def keeps_frames_inside(scene: Path) -> bool:
     """Whether a scene file says which frames are its own, and only its renderer can read it."""
     return SUFFIXES.get(scene.suffix.lower()) == "blender"
+
+
+def _unreadable(scene: PurePath) -> str:
+    """Say what a file is that no renderer reads, and what can be done."""
+    suffix = scene.suffix.lower()
+    if Path(scene).expanduser().is_dir():
+        return f"a folder: name the scene file in {scene.name}."
+    if suffix in _ARCHIVES:
+        return f"archives: unpack {scene.name}, and name the scene file in it."
+    if suffix in _BACKUPS:
+        return f"'{suffix}' files: this is a backup of Blender's. Copy it to a name that ends in .blend."
+    known: dict[str, list[str]] = {}
+    for end, name in SUFFIXES.items():
+        if name not in _FOR_TESTS:
+            known.setdefault(name, []).append(end)
+    named = "; ".join(f"{name} reads {', '.join(ends)}" for name, ends in known.items())
+    return f"'{suffix or scene.name}' files. Known are: {named}. Export the scene to one of these."
 
 
 def frames_of(scene: Path) -> tuple[int, ...]:

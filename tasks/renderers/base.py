@@ -35,6 +35,8 @@ class Capabilities:
         Extra channels it can deliver.
     max_samples
         The most samples a pixel it supports; None is any number.
+    min_side_px
+        The least width and height of a picture it renders.
     seeds
         Other seeds and frames have other noise. A renderer without noise doesn't use them.
     costs
@@ -49,6 +51,7 @@ class Capabilities:
     sample_align: int = 1
     aovs: frozenset[Aov] = frozenset()
     max_samples: int | None = None
+    min_side_px: int = 1
     seeds: bool = True
     costs: bool = True
     waits: bool = False

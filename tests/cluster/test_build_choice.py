@@ -1,4 +1,4 @@
-"""A job uses the build most nodes have; without any, the first node's reason is reported."""
+"""A job uses the build most nodes have; without any, the reasons of the nodes are reported."""
 
 from __future__ import annotations
 
@@ -35,9 +35,16 @@ def test_nodes_that_have_none_do_not_count() -> None:
 
 
 def test_when_no_node_has_any_the_true_cause_is_raised() -> None:
-    with pytest.raises(NodeNotReady, match=r"libLLVM is missing\. Install it\.") as error:
-        choose_build([report("idle"), missing("a", "libLLVM"), missing("b", "mitsuba")], "mitsuba")
+    with pytest.raises(NodeNotReady, match=r"^libLLVM is missing\. Install it\.") as error:
+        choose_build([missing("a", "libLLVM")], "mitsuba")
     assert error.value.node == "a"
+    with pytest.raises(NodeNotReady) as several:
+        choose_build([report("idle"), missing("a", "libLLVM"), missing("b", "mitsuba")], "mitsuba")
+    assert several.value.reason == (
+        "None of the 3 nodes can render with mitsuba. a: libLLVM is missing. b: mitsuba is missing."
+    )
+    with pytest.raises(NodeNotReady, match=r"^None of the 2 nodes can render with mitsuba\. libLLVM is missing\. Inst"):
+        choose_build([missing("a", "libLLVM"), missing("b", "libLLVM")], "mitsuba")
 
 
 def test_when_no_node_said_why_all_are_named() -> None:

@@ -193,6 +193,11 @@ def test_a_region_outside_of_the_scenes_own_frame_is_refused() -> None:
     assert "x1 is at most 640" in problem
 
 
+def test_a_picture_that_is_smaller_than_the_renderer_can_is_refused_with_its_limit() -> None:
+    problem = problem_of(capabilities=replace(ABLE, min_side_px=4), size="64x3")
+    assert problem == "size: mitsuba renders no picture smaller than 4x4, and this is 64x3."
+
+
 def test_a_region_of_a_scene_that_renders_whole_only_is_refused() -> None:
     problem = problem_of(replace(INFO, whole_frames_because=WHY), region="0,0,8,8")
     assert problem == f"region: {WHY} Leave region empty."

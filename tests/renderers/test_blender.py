@@ -74,6 +74,11 @@ def test_a_lamp_is_no_shadow_catcher(bpy: Bench) -> None:
     assert told(bpy, SCENES / "room.blend").whole_frames_because == ""
 
 
+def test_the_smallest_picture_is_rendered(bpy: Bench, blends: Path) -> None:
+    least = RENDERERS["blender"].capabilities(bpy.frame.build).min_side_px
+    assert bpy.with_(size=Size(width=least, height=least), samples=1).render().sums.shape == (4, 4, 4)
+
+
 def test_a_camera_is_chosen_by_name_or_number(bpy: Bench, blends: Path) -> None:
     scene = blends / "several.blend"
     assert told(bpy, scene).cameras == ("Camera", "Beside")

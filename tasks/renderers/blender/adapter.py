@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tasks.renderers.blender.link import Link
     from tasks.spec import FrameSpec, UnitSpec
 
+MIN_SIDE_PX = 4
+"""Blender itself makes smaller pictures this large."""
+
 
 class Blender:
     """The adapter.
@@ -62,7 +65,9 @@ class Blender:
     def capabilities(self, build: str) -> Capabilities:
         """Return what this build can do."""
         exact_samples = blender_builds.version_of(build) >= blender_builds.EXACT_SAMPLES_FROM
-        return Capabilities(exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov), costs=False)
+        return Capabilities(
+            exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov), costs=False, min_side_px=MIN_SIDE_PX
+        )
 
     def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - one file has all frames
         """Read a scene without rendering it."""
