@@ -31,7 +31,12 @@ def scene_digest(scene: Path, files: Iterable[Path]) -> str:
 
 def named_files_digest(files: Iterable[tuple[str, Path]]) -> str:
     """SHA-256 over the contents of files and the names a scene knows them by."""
+    return named_contents_digest((name, file_sha256(path)) for name, path in sorted(files))
+
+
+def named_contents_digest(contents: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over names and the SHA-256 of what each stands for, ordered by name."""
     digest = hashlib.sha256()
-    for name, path in sorted(files):
-        digest.update(f"{name}\0{file_sha256(path)}\n".encode())
+    for name, sha256 in contents:
+        digest.update(f"{name}\0{sha256}\n".encode())
     return digest.hexdigest()

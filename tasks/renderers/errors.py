@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.errors import NodeNotReady, SceneError
@@ -10,6 +12,26 @@ from tasks.errors import NodeNotReady, SceneError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+NAMED = 12
+"""How many missing files an error names."""
+
+
+@dataclass(kw_only=True, eq=False)
+class FilesMissing(SceneError):
+    """Files that a frame of a scene needs don't exist.
+
+    Parameters
+    ----------
+    missing
+        The path of each, and what refers to it.
+    frames, current_frame
+        As in `SceneInfo`: what the scene itself says of its frames, if it could be read so far.
+    """
+
+    missing: Mapping[str, str]
+    frames: range = range(0)
+    current_frame: int | None = None
 
 
 def not_ready(renderer: str, reason: str, remedy: str, *, absent: bool = False) -> NodeNotReady:
@@ -36,13 +58,25 @@ def scene_changed(scene: Path) -> SceneError:
 
 
 def files_missing(
-    scene: Path, missing: Iterable[str], remedy: str = "Put them in place on every node, or correct the names."
-) -> SceneError:
-    """Return the error that a scene refers to files that don't exist."""
-    return SceneError(
-        reason=f"The scene {scene.name} refers to files that don't exist: {', '.join(dict.fromkeys(missing))}.",
+    scene: Path,
+    missing: Iterable[str] | Mapping[str, str],
+    remedy: str = "Put them in place on every node, or correct the names.",
+) -> FilesMissing:
+    """Return the error that a scene refers to files that don't exist.
+
+    Parameters
+    ----------
+    missing
+        Their paths, or each path with what refers to it.
+    """
+    by_path = dict(missing) if isinstance(missing, Mapping) else dict.fromkeys(missing, "")
+    named = [f"{path} ({by})" if by else path for path, by in by_path.items()]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return FilesMissing(
+        reason=f"The scene {scene.name} refers to files that don't exist: {', '.join(named[:NAMED])}{more}.",
         remedy=remedy,
         scene=str(scene),
+        missing=by_path,
     )
 
 

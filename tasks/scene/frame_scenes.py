@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.renderers import renderer
+from tasks.renderers.errors import FilesMissing, files_missing
 from tasks.scene.animation import animation_of
 from tasks.scene.manifest import manifest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tasks.renderers.base import SceneInfo
     from tasks.scene.manifest import Manifest
 
@@ -96,7 +100,13 @@ def with_manifest(query: SceneQuery, infos: dict[int, SceneInfo]) -> OpenedScene
 
 
 def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
-    """Read the scene of each frame: parameters may change which files it refers to. Raises `SceneError`."""
+    """Read the scene of each frame: parameters may change which files it refers to.
+
+    Raises
+    ------
+    SceneError
+        When one can't be rendered. Missing files of all frames are named at once.
+    """
     adapter = renderer(query.renderer, allow_scripts=query.allow_scripts)
 
     def inspect(scene: FrameScene) -> SceneInfo:
@@ -105,12 +115,25 @@ def inspect_frames(query: SceneQuery) -> dict[int, SceneInfo]:
 
     frames = query.frames
     if query.numbers is not FrameNumbers.NAMED:
-        frames = _numbered(query, _numbers_inside(inspect(frames[0]), query))
-    return {scene.frame: inspect(scene).seen_by(query.camera) for scene in frames}
+        frames = _numbered(query, _numbers_inside(partial(inspect, frames[0]), query))
+    infos: dict[int, SceneInfo] = {}
+    errors: dict[int, FilesMissing] = {}
+    for scene in frames:
+        try:
+            infos[scene.frame] = inspect(scene).seen_by(query.camera)
+        except FilesMissing as error:
+            errors[scene.frame] = error
+    if errors:
+        raise _missing_in_frames(errors, complete=set(infos))
+    return infos
 
 
-def _numbers_inside(info: SceneInfo, query: SceneQuery) -> tuple[int, ...]:
+def _numbers_inside(inspect: Callable[[], SceneInfo], query: SceneQuery) -> tuple[int, ...]:
     """Return the numbers of the frames that the scene itself chooses."""
+    try:
+        info: SceneInfo | FilesMissing = inspect()
+    except FilesMissing as error:  # of a frame that may not be one of them
+        info = error
     if query.numbers is FrameNumbers.OWN:
         return tuple(info.frames)
     first = query.frames[0].frame
@@ -131,3 +154,27 @@ def _numbered(query: SceneQuery, numbers: tuple[int, ...]) -> tuple[FrameScene, 
 def merged(keys: Parameters, given: Parameters) -> Parameters:
     """Return the parameters of a frame: those of the keys file, and those that the job gives instead or beside."""
     return tuple(sorted((dict(keys) | dict(given)).items()))
+
+
+def _missing_in_frames(errors: dict[int, FilesMissing], *, complete: set[int]) -> FilesMissing:
+    """Return one error for the missing files of several frames, which names the frames that need each."""
+    first = next(iter(errors.values()))
+    missing: dict[str, str] = {}
+    for path in dict.fromkeys(path for error in errors.values() for path in error.missing):
+        frames = [frame for frame, error in errors.items() if path in error.missing]
+        by = next(error.missing[path] for error in errors.values() if path in error.missing)
+        all_need = not complete and len(frames) == len(errors)
+        needed = "" if all_need else f"for frame{'s'[: len(frames) > 1]} {_ranges(frames)}"
+        missing[path] = ", ".join(filter(None, [by, needed]))
+    return files_missing(Path(first.scene), missing, first.remedy)
+
+
+def _ranges(frames: list[int]) -> str:
+    """Write frames as ``1-3, 7``."""
+    runs: list[list[int]] = []
+    for frame in sorted(frames):
+        if runs and runs[-1][-1] == frame - 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from storage.scene_view import Curves, SceneView
-from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import BlenderError, link, render_to_array
+from tasks.renderers.blender.opened_files import FrameFiles, OpenedFiles, data_lost
 from tasks.renderers.blender.unreadable import unreadable
-from tasks.renderers.errors import files_missing, not_ready, scene_changed
+from tasks.renderers.errors import FilesMissing, not_ready, scene_changed
 from tasks.renderers.scripts import require_scripts
 from tasks.renderers.sent_scenes import tree_of
 from tasks.spec import Aov, Pixels, Size
 
 if TYPE_CHECKING:
     from tasks.renderers.base import Session
-    from tasks.renderers.blender.imported_scene import ImportedScene
     from tasks.renderers.blender.link import Link
     from tasks.spec import FrameSpec, UnitSpec
 
@@ -69,14 +67,14 @@ class Blender:
             exact_regions=True, exact_samples=exact_samples, aovs=frozenset(Aov), costs=False, min_side_px=MIN_SIDE_PX
         )
 
-    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:  # noqa: ARG002 - one file has all frames
+    def inspect(self, scene: Path, *, build: str, frame: int, parameters: tuple[tuple[str, str], ...]) -> SceneInfo:
         """Read a scene without rendering it."""
-        described, digest = self._scenes(build).describe(scene, parameters)
+        described, files = self._scenes(build).describe(scene, frame, parameters)
         noise = described["noise"] and float(f"{described['noise']:.6g}")  # it was a float32
         ends = self.capabilities(build).exact_samples and not described["whole_frames_because"]
         return SceneInfo(
-            digest=digest,
-            files=tuple(described["files"]),
+            digest=files.digest,
+            files=files.paths,
             size=Size(width=described["size"][0], height=described["size"][1]),
             samples=described["samples"],
             cameras=tuple(described["cameras"]),
@@ -115,13 +113,13 @@ class BlenderSession:
         """Render one unit, moving to its scene and frame first where needed."""
         began_s, region, samples = time.perf_counter(), unit.region, unit.samples
         scenes = _scenes(self._build, allow_scripts=unit.frame.allow_scripts)
-        scenes.verify(unit.frame)
+        scene = scenes.verify(unit.frame)
         opened_s = time.perf_counter() - began_s
         means, load_s = render_to_array(
             lambda file: scenes.call(
                 Path(unit.frame.scene),
                 "render",
-                frame=_plain_values(unit.frame) | {"source": scenes.source(Path(unit.frame.scene))},
+                frame=_plain_values(unit.frame) | {"content": scene.content, "source": scene.source},
                 region=[region.x0, region.y0, region.x1, region.y1],
                 samples=[samples.start, samples.stop],
                 threads=self._threads,
@@ -145,7 +143,6 @@ def _scene_view(view: dict[str, Any], build: str) -> SceneView:
 def _plain_values(frame: FrameSpec) -> dict[str, object]:
     """Return a frame as values that Blender's Python can unpickle."""
     return asdict(frame) | {
-        "scene_digest": frame.content_digest,
         "tree": str(tree_of(Path(frame.scene)) or ""),
         "size": [frame.size.width, frame.size.height],
         "aovs": [aov.value for aov in frame.aovs],
@@ -158,16 +155,6 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
     if ends:
         return (f"Its adaptive sampling is replaced: the picture ends at noise {noise:g} if the job names no samples.",)
     return ("Its adaptive sampling is off: every pixel gets all samples, so that regions fit together.",)
-
-
-def _require(scene: Path, files: tuple[Path, ...]) -> None:
-    """Raise `SceneError` if a file isn't there."""
-    missing = [str(path) for path in files if not path.exists()]
-    if missing and scene.suffix.lower() in imports.SUFFIXES:
-        raise files_missing(scene, missing, imports.missing_remedy(scene))
-    if missing:
-        remedy = "Put them in place, correct the paths, or pack them into the file (File > External Data)."
-        raise files_missing(scene, missing, remedy)
 
 
 def _scenes(build: str, *, allow_scripts: bool) -> Scenes:
@@ -193,55 +180,53 @@ class Scenes:
 
     def __init__(self, blender: Link, *, allow_scripts: bool) -> None:
         self._blender, self._allow_scripts = blender, allow_scripts
-        self._digests: dict[Path, tuple[tuple[Path, ...], str]] = {}
-        self._imports: dict[Path, ImportedScene] = {}
-        self._copies: dict[Path, TemporaryDirectory[str]] = {}
+        self._opened: dict[Path, OpenedFiles] = {}
 
-    def describe(self, scene: Path, parameters: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], str]:
-        """Return what a scene contains, as plain values, and the digest of its content. Raises `SceneError`."""
-        digest = self._digest(scene)
-        if not digest and scene.suffix.lower() in imports.SUFFIXES:
-            self._imports[scene] = imports.read(scene, self._new_folder(scene))
-            _require(scene, self._imports[scene].files)
-        described = self.call(
-            scene,
-            "describe",
-            path=str(scene),
-            digest=digest,
-            tree=str(tree_of(scene) or ""),
-            source=self.source(scene),
-            parameters=dict(parameters),
-            allow_scripts=self._allow_scripts,
-        )
-        if scene in self._imports:
-            described |= imports.account(scene, self._imports[scene], described)
-        if not digest:
-            files = tuple(Path(name) for name in described["files"])
-            _require(scene, files)
-            digest = scene_digest(scene, files)
-            self._digests[scene] = (files, digest)
-            self._blender.call("set_digest", digest=digest)
+    def describe(
+        self, scene: Path, frame: int, parameters: tuple[tuple[str, str], ...]
+    ) -> tuple[dict[str, Any], FrameFiles]:
+        """Return what a scene contains, as plain values, and the files of a frame. Raises `SceneError`."""
+        known = self._opened.get(scene)
+        described = self._described(known, frame, parameters) if known else {}
+        if known is None or known.have_changed(described["files"]):
+            self._opened.pop(scene, None)
+            known = OpenedFiles.of(scene)
+            described = self._described(known, frame, parameters)
+            self._opened[scene] = known
+        try:
+            files = known.of_frame(dict(described["files"]))
+        except FilesMissing as error:
+            raise replace(error, frames=range(*described["frames"]), current_frame=described["current_frame"]) from None
+        if described["lost"]:
+            raise data_lost(scene, described["lost"])
         if not described["cameras"]:
             raise SceneError(
                 reason=f"The scene {scene.name} has no camera.", remedy="Add one, and save.", scene=str(scene)
             )
-        return described, digest
+        return described, files
 
-    def _new_folder(self, scene: Path) -> Path:
-        """Return an empty folder for copies of a scene, instead of the one before."""
-        self._copies[scene] = TemporaryDirectory(prefix="frontburner-")
-        return Path(self._copies[scene].name)
-
-    def source(self, scene: Path) -> str:
-        """Return the file that Blender imports for a scene; empty for a file of its own."""
-        return str(self._imports[scene].source) if scene in self._imports else ""
-
-    def verify(self, frame: FrameSpec) -> None:
-        """Raise `SceneError` if a scene's content isn't that of the frame's digest."""
+    def verify(self, frame: FrameSpec) -> OpenedFiles:
+        """Return what a scene was opened as. Raises `SceneError` if its content isn't that of the frame's digest."""
         scene = Path(frame.scene)
-        digest = self._digest(scene) or self.describe(scene, frame.parameters)[1]
-        if digest != frame.content_digest:
+        if self.describe(scene, frame.frame, frame.parameters)[1].digest != frame.content_digest:
             raise scene_changed(scene)
+        return self._opened[scene]
+
+    def _described(self, opened: OpenedFiles, frame: int, parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+        described: dict[str, Any] = self.call(
+            opened.scene,
+            "describe",
+            path=str(opened.scene),
+            content=opened.content,
+            tree=str(tree_of(opened.scene) or ""),
+            source=opened.source,
+            parameters=dict(parameters),
+            frame=frame,
+            allow_scripts=self._allow_scripts,
+        )
+        if opened.imported:
+            described |= imports.account(opened.scene, opened.imported, described)
+        return described
 
     def bake(self, scene: Path, parameters: tuple[tuple[str, str], ...], through: int, folder: Path) -> Path:
         """Write a copy of a scene with its simulations baked. Raises `SceneError`."""
@@ -258,16 +243,6 @@ class Scenes:
                 scene=str(scene),
             ) from error
         return Path(copy)
-
-    def _digest(self, scene: Path) -> str:
-        """Return the digest of a scene that was opened before and whose files are unchanged; else empty."""
-        if scene not in self._digests:
-            return ""
-        files, digest = self._digests[scene]
-        try:
-            return digest if scene_digest(scene, files) == digest else ""
-        except OSError:
-            return ""
 
     def call(self, scene: Path, command: str, /, **values: object) -> Any:  # noqa: ANN401 - plain values
         """Call a command of Blender on a scene. Raises `SceneError`."""

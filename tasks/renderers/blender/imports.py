@@ -71,9 +71,8 @@ def account(scene: Path, read: ImportedScene, described: Mapping[str, Any]) -> d
     bare = list((read.painted & Counter(imported["bare"])).elements())
     left = {"leaves out": left_out, "gives materials to meshes only, not to": bare}
     notes = [f"Blender's importer {what}: {listed(names)}." for what, names in left.items() if names]
-    named = (*described["files"], *map(str, read.files), *imported["pictures"])
     return {
-        "files": list(dict.fromkeys(named)),
+        "files": [*described["files"], *((str(path), "") for path in (*read.files, *imported["pictures"]))],
         "frames": imported["frames"],
         "notes": [*read.notes, *notes, *imported["notes"], *described["notes"]],
     }

@@ -37,6 +37,6 @@ def build_scene() -> tuple[Stage, dict[str, Any]]:
     stage = Stage()
     stage.adopt("canary", "")
     return stage, {
-        "scene": "canary", "scene_digest": "", "tree": "", "source": "", "frame": 1, "size": [16, 16], "samples": 4,
+        "scene": "canary", "content": "", "tree": "", "source": "", "frame": 1, "size": [16, 16], "samples": 4,
         "seed": 0, "camera": None, "parameters": {}, "aovs": [], "allow_scripts": False,
     }  # fmt: skip

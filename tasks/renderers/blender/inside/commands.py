@@ -33,15 +33,10 @@ def builds() -> dict[str, Any]:
 
 
 def describe(
-    path: str, digest: str, tree: str, source: str, parameters: dict[str, str], *, allow_scripts: bool
+    path: str, content: str, tree: str, source: str, parameters: dict[str, str], frame: int, *, allow_scripts: bool
 ) -> dict[str, Any]:
-    """Open a scene, unless it is open with this content, and return what it contains."""
-    return _stage().describe(path, digest, tree, source, parameters, allow_scripts=allow_scripts)
-
-
-def set_digest(digest: str) -> None:
-    """Note the digest of the open scene's content."""
-    _stage().set_digest(digest)
+    """Open a scene, unless it is open with this content, and return what it contains and which files a frame uses."""
+    return _stage().describe(path, content, tree, source, parameters, frame, allow_scripts=allow_scripts)
 
 
 def bake(path: str, tree: str, parameters: dict[str, str], through: int, folder: str, *, allow_scripts: bool) -> str:
@@ -85,5 +80,5 @@ def _render(
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    command.__name__: command for command in (builds, describe, set_digest, bake, render, try_out)
+    command.__name__: command for command in (builds, describe, bake, render, try_out)
 }

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import importing, pictures
-
-_KINDS = ("libraries", "images", "fonts", "volumes", "cache_files", "movieclips")
-"""Of data that names files."""
+from . import importing, pictures, sent_paths
 
 
 def open_file(path: str, tree: str, source: str, *, allow_scripts: bool) -> dict[str, Any]:
@@ -36,28 +32,8 @@ def open_file(path: str, tree: str, source: str, *, allow_scripts: bool) -> dict
     if not source:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=allow_scripts)
     if tree:
-        _localise_paths(Path(tree))
+        sent_paths.lead_into(tree)
     if not source:
         return {}
     found = pictures.find_lost(source, tree)
     return {**imported, "pictures": pictures.names(), "notes": [*found, *imported["notes"]]}
-
-
-def restore_paths(tree: str) -> None:
-    """Make absolute paths that lead into a tree those of the submitting machine again."""
-    for kind in _KINDS if tree else ():
-        for data in getattr(bpy.data, kind, ()):
-            if Path(data.filepath).is_relative_to(tree):
-                data.filepath = str("/" / Path(data.filepath).relative_to(tree))
-
-
-def _localise_paths(tree: Path) -> None:
-    """Make absolute paths of files lead into the tree, which mirrors the submitting machine's folders."""
-    for kind in _KINDS:
-        for data in getattr(bpy.data, kind, ()):
-            path = Path(data.filepath)
-            local = tree / path.relative_to(path.anchor) if path.is_absolute() else path
-            if path.is_absolute() and not path.is_relative_to(tree) and local.exists():
-                data.filepath = str(local)
-                if hasattr(data, "reload"):
-                    data.reload()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -26,13 +24,11 @@ class Original:
 
     Parameters
     ----------
-    path
-        The file.
     scene
-        One of its scenes.
+        One of the file's scenes.
     """
 
-    def __init__(self, path: str, scene: Any) -> None:
+    def __init__(self, scene: Any) -> None:
         cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
         self.scene = scene
         self.seed: int = scene.cycles.seed
@@ -40,7 +36,7 @@ class Original:
         self.cameras = sorted(cameras, key=lambda camera: bool(camera != self.camera))
         self.properties = {name: value for name, value in scene.items() if isinstance(value, (int, float))}
         self.layer: str = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0]).name
-        described = self._describe(path)
+        described = self._describe()
         self.descriptions: dict[str, dict[str, Any]] = {
             layer.name: {
                 **described,
@@ -50,7 +46,7 @@ class Original:
             for layer in scene.view_layers
         }
 
-    def _describe(self, path: str) -> dict[str, Any]:
+    def _describe(self) -> dict[str, Any]:
         """Return what must be known before rendering, as plain values."""
         render, cycles = self.scene.render, self.scene.cycles
         scale = render.resolution_percentage / 100
@@ -59,7 +55,6 @@ class Original:
             "cameras": [camera.name for camera in self.cameras],
             "frames": _own_frames(self.scene),
             "current_frame": self.scene.frame_current,
-            "files": [path, *(_files() if path.lower().endswith(".blend") else [])],
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
             "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
             "properties": list(self.properties),
@@ -79,19 +74,6 @@ def _samples(scene: Any, layer: Any) -> int:
     if not layer.samples or use == "IGNORE":
         return own
     return min(own, layer.samples) if use == "BOUNDED" else int(layer.samples)
-
-
-def _files() -> list[str]:
-    """List the files the scene refers to, whether they exist or not; packed files are left out."""
-    names = [Path(bpy.path.abspath(name)) for name in bpy.utils.blend_paths(absolute=True) if name]
-    return sorted({str(found) for name in names for found in _expand(name)})
-
-
-def _expand(path: Path) -> list[Path]:
-    """Return the files that a path stands for: tiles of a texture, or a folder of caches."""
-    if re.search("<UDIM>|<UVTILE>", path.name):
-        return sorted(path.parent.glob(re.sub("<UDIM>|<UVTILE>", "*", path.name))) or [path]
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 def _notes_on_picture(scene: Any) -> Iterator[str]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import default_view, engine, opening, reading, scripts, simulations
+from . import default_view, engine, opening, reading, scripts, sent_paths, simulations
+from .files import SceneFiles
 
 if TYPE_CHECKING:
     from array import array
+
+    from .file_use import FileUse
 
 DEVICES = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")
 PLANES = {"depth": "Denoising Depth", "normal": "Normal", "albedo": "Denoising Albedo"}
@@ -32,35 +35,36 @@ class Stage:
         self._default = ""
         self._imported: dict[str, Any] = {}
         self._originals: dict[str, reading.Original] = {}
+        self._files: dict[tuple[str, str], SceneFiles] = {}
+        self._listed: set[Path] = set()
 
-    def open(self, path: str, digest: str, tree: str, source: str, *, allow_scripts: bool) -> None:
-        """Open a file unless it is open with this content."""
-        if self._content != (path, digest) or self._scripts_ran != allow_scripts:
-            self._content = None
-            with simulations.nothing_written_beside(path):
-                self._imported = opening.open_file(path, tree, source, allow_scripts=allow_scripts)
-            self._scripts_ran = allow_scripts
-            self.adopt(path, digest)
+    def open(self, path: str, content: str, tree: str, source: str, *, allow_scripts: bool) -> None:
+        """Open a file unless it is open with this content, as the caller calls it."""
+        if self._content != (path, content) or self._scripts_ran != allow_scripts:
+            self._listed = set()
+            self._open(path, content, tree, source, allow_scripts=allow_scripts)
 
-    def adopt(self, path: str, digest: str) -> None:
+    def _open(self, path: str, content: str, tree: str, source: str, *, allow_scripts: bool) -> None:
+        self._content = None
+        with simulations.nothing_written_beside(path):
+            self._imported = opening.open_file(path, tree, source, allow_scripts=allow_scripts)
+        self._scripts_ran = allow_scripts
+        self.adopt(path, content)
+
+    def adopt(self, path: str, content: str) -> None:
         """Regard what is open as this file."""
         self._place = None
+        self._files = {}
         self._default = bpy.context.scene.name
-        self._originals = {scene.name: reading.Original(path, scene) for scene in bpy.data.scenes}
-        self._content = (path, digest)
-
-    def set_digest(self, digest: str) -> None:
-        """Note the digest of the open file's content."""
-        if self._content is not None:
-            self._content = (self._content[0], digest)
+        self._originals = {scene.name: reading.Original(scene) for scene in bpy.data.scenes}
+        self._content = (path, content)
 
     def describe(
-        self, path: str, digest: str, tree: str, source: str, parameters: dict[str, str], *, allow_scripts: bool
-    ) -> dict[str, Any]:
-        """Open a file and return what it contains."""
-        if not digest:
-            self._content = None  # whatever is open may have changed
-        self.open(path, digest, tree, source, allow_scripts=allow_scripts)
+        self, path: str, content: str, tree: str, source: str, parameters: dict[str, str], frame: int,
+        *, allow_scripts: bool,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Open a file and return what it contains, and which files a frame uses."""
+        self.open(path, content, tree, source, allow_scripts=allow_scripts)
         original, layer = self._chosen(parameters)
         described = original.descriptions[layer]
         unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
@@ -70,7 +74,36 @@ class Stage:
         layer_read = original.scene.view_layers[layer]
         unbaked = simulations.describe(original.scene, layer_read)
         notes = [*described["notes"], *([] if allow_scripts else scripts.notes())]
-        return {**described, "imported": self._imported, "simulations": unbaked, "notes": notes}
+        told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")], "lost": []}
+        if source:
+            return {**told, "notes": notes}
+        files = self._files_of(path, parameters)
+        uses, notes_on_files = self._uses(files, parameters, frame)
+        if files.is_outdated(uses, self._listed):
+            self._listed = files.listing()
+            if tree:  # more of it may have come while it was opened
+                self._open(path, content, tree, source, allow_scripts=allow_scripts)
+                files = self._files_of(path, parameters)
+                uses, notes_on_files = self._uses(files, parameters, frame)
+        named = [(str(use.path), use.by) for use in uses]
+        return {**told, "files": named, "lost": files.lost, "notes": [*notes, *notes_on_files]}
+
+    def _files_of(self, path: str, parameters: dict[str, str]) -> SceneFiles:
+        """Return the files of the requested view layer, which are found once."""
+        original, layer = self._chosen(parameters)
+        key = original.scene.name, layer
+        if key not in self._files:
+            self._place = None
+            self._files[key] = SceneFiles(path, original.scene, original.scene.view_layers[layer])
+        return self._files[key]
+
+    def _uses(self, files: SceneFiles, parameters: dict[str, str], frame: int) -> tuple[list[FileUse], list[str]]:
+        if files.animated:
+            original, _ = self._chosen(parameters)
+            self._place = None
+            _set_properties(original, parameters)
+            original.scene.frame_set(frame)
+        return files.at(frame)
 
     def bake(
         self, path: str, tree: str, parameters: dict[str, str], through: int, folder: str, *, allow_scripts: bool
@@ -86,13 +119,11 @@ class Stage:
         self._content = None  # it isn't the file any more
         original, layer = self._chosen(parameters)
         scene = original.scene
-        for name, value in original.properties.items():
-            scene[name] = type(value)(float(parameters.get(name, value)))
-        scene.update_tag()
+        _set_properties(original, parameters)
         simulations.bake(scene, scene.view_layers[layer], through, Path(folder))
         for name, value in original.properties.items():
             scene[name] = value
-        opening.restore_paths(tree)
+        sent_paths.lead_out_of(tree)
         copy = Path(folder) / Path(path).name
         simulations.place_files(scene, scene.view_layers[layer], Path(folder), f"//{copy.name}.baked")
         bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, relative_remap=False, compress=False)
@@ -108,7 +139,7 @@ class Stage:
         """
         began = time.perf_counter()
         self.open(
-            frame["scene"], frame["scene_digest"], frame["tree"], frame["source"], allow_scripts=frame["allow_scripts"]
+            frame["scene"], frame["content"], frame["tree"], frame["source"], allow_scripts=frame["allow_scripts"]
         )
         parameters = dict(frame["parameters"])
         original, name = self._chosen(parameters)
@@ -151,14 +182,19 @@ class Stage:
         self._place = None
         for other in scene.view_layers:
             other.use = other == layer
-        for name, value in original.properties.items():
-            scene[name] = type(value)(float(parameters.get(name, value)))
-        scene.update_tag()
+        _set_properties(original, parameters)
         scene.camera = original.camera
         scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
         if frame["camera"] is not None:
             scene.camera = _camera(original, frame["camera"])
         self._place = place
+
+
+def _set_properties(original: reading.Original, parameters: dict[str, str]) -> None:
+    """Set the scene's custom properties to those of a job."""
+    for name, value in original.properties.items():
+        original.scene[name] = type(value)(float(parameters.get(name, value)))
+    original.scene.update_tag()
 
 
 def devices() -> list[str]:
