@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.picture_check import ReferencePictures
 from benchmarks.ratios import fastest, format_spread, noise, ratios_to, rotated, spread, table
 from benchmarks.real import Workload, fresh_nodes, our_planner, render
-from frontburner.cluster.node_processes import cores
 from frontburner.plan.unit_sizer import Mode
+from system.machine import cores
 
 if TYPE_CHECKING:
     from distributed import Client

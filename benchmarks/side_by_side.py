@@ -20,7 +20,7 @@ from benchmarks.picture_check import ReferencePictures
 from benchmarks.ratios import format_spread, predicted, ratios_to, rotated, spread, table
 from benchmarks.real import Outcome, Workload, fresh_nodes, our_planner, render
 from benchmarks.simulation.strategies import buckets, fixed, grid
-from frontburner.cluster.node_processes import cores
+from system.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.real import Outcome, pictures, read_layout
-from frontburner.cluster.node_processes import cores
 from storage.objects import open_store
+from system.machine import cores
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.frame_output import finish

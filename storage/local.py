@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from storage.disk_errors import translate_os_errors
 from storage.errors import MissingObject
 from storage.objects import INTERNAL_PREFIX, Entry, check_key, verify_store
+from system.files import flush_folder, lock, remove, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,17 +64,17 @@ class LocalStore:
             if _exists(path):
                 return False
             with self._scratch_file(data) as scratch:
-                lock = self.root / _SCRATCH / "lock"
-                created = _in_folder(path.parent, lambda: _name_exclusively(scratch, path, lock=lock))
-            _flush_folder(path.parent)
+                lock_path = self.root / _SCRATCH / "lock"
+                created = _in_folder(path.parent, lambda: _name_exclusively(scratch, path, lock_path=lock_path))
+            flush_folder(path.parent)
             return created
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing whatever was there."""
         path = self._path(key)
         with translate_os_errors(self.url, key), self._scratch_file(data) as scratch:
-            _in_folder(path.parent, lambda: scratch.replace(path))
-            _flush_folder(path.parent)
+            _in_folder(path.parent, lambda: replace(scratch, path))
+            flush_folder(path.parent)
 
     def read(self, key: str) -> bytes:
         """All bytes of an object."""
@@ -111,8 +112,8 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """Remove an object and the folders that are empty without it, or do nothing if there is none."""
         path = self._path(key)
-        with translate_os_errors(self.url, key), suppress(FileNotFoundError, NotADirectoryError):
-            path.unlink()
+        with translate_os_errors(self.url, key), suppress(NotADirectoryError):
+            remove(path)
         with suppress(OSError):
             for folder in path.relative_to(self.root).parents[:-1]:
                 (self.root / folder).rmdir()
@@ -153,7 +154,7 @@ class LocalStore:
             yield path
         finally:
             with suppress(OSError):
-                path.unlink()
+                remove(path)
 
     def _sweep(self, *, before_s: float) -> None:
         """Remove scratch files last written before this moment (seconds since 1970)."""
@@ -173,7 +174,7 @@ def _in_folder(folder: Path, action: Callable[[], T]) -> T:
     return action()
 
 
-def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:
+def _name_exclusively(scratch: Path, path: Path, *, lock_path: Path) -> bool:
     """Give a finished file its name unless the name is in use."""
     try:
         path.hardlink_to(scratch)
@@ -183,19 +184,17 @@ def _name_exclusively(scratch: Path, path: Path, *, lock: Path) -> bool:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        return _name_under_lock(scratch, path, lock=lock)
+        return _name_under_lock(scratch, path, lock_path=lock_path)
     return True
 
 
-def _name_under_lock(scratch: Path, path: Path, *, lock: Path) -> bool:
+def _name_under_lock(scratch: Path, path: Path, *, lock_path: Path) -> bool:
     """Do the same on a drive without hard links, among all processes that see each other's locks."""
-    import fcntl
-
-    with lock.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with lock_path.open("ab") as file:
+        lock(file, exclusive=True)
         if _exists(path):
             return False
-        scratch.replace(path)
+        replace(scratch, path)
         return True
 
 
@@ -214,16 +213,6 @@ def _mode(path: Path) -> int | None:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a new name survive a power cut, where the drive supports it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _raise_unless_missing(error: OSError) -> None:

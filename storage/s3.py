@@ -197,7 +197,8 @@ class _Connections:
 
     def __init__(self) -> None:
         self.forget()
-        os.register_at_fork(after_in_child=self.forget)
+        if hasattr(os, "register_at_fork"):  # nothing forks on Windows
+            os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
         """Drop all connections, even if a thread of the parent held the lock when the process was forked."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
+
+from system.files import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ def held(path: Path, *, exclusive: bool) -> Iterator[BinaryIO]:
     """Wait for a lock and hold it; yields its file, which is created if it doesn't exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        lock(file, exclusive=exclusive)
         yield file
 
 
@@ -24,7 +25,7 @@ def is_held(path: Path) -> bool:
     """Whether any process holds a lock exclusively. Raises `FileNotFoundError`."""
     with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            lock(file, exclusive=False, wait=False)
         except BlockingIOError:
             return True
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +20,7 @@ from pydantic import (
 )
 
 from storage.errors import FrontburnerError
+from system.files import others_may_read
 from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "notify.yaml"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(kw_only=True, eq=False)
@@ -110,7 +109,7 @@ def read_targets(home: Path, names: Iterable[str]) -> dict[str, Target]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        if os.name == "posix" and path.stat().st_mode & _OTHERS:
+        if others_may_read(path):
             raise UnknownTarget(
                 reason=f"notify: others may read {path}, which holds secrets.", remedy=f"chmod 600 {path}"
             )

@@ -92,8 +92,8 @@ def _inquiry(renderers: str, scene: str, out: str) -> CheckRequest:
 
 def _check_here(scheduler: str, inquiry: CheckRequest) -> Readiness:
     """Check this machine without a cluster; a running farm is only compared with it."""
-    from frontburner.cluster.node_processes import cores
     from frontburner.settings import Settings
+    from system.machine import cores
     from tasks.node.node_checks import check_machine
     from tasks.node.readiness import with_checks
 

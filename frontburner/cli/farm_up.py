@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -33,6 +31,7 @@ from frontburner.manager.supervisor import Supervisor
 from frontburner.manager.upgrade import VERSION
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.processes import HANGUP, kill, start_detached, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,11 +82,11 @@ def down() -> int:
 
 def end(farm: FarmState) -> None:
     """End a farm, and wait until all its processes have ended."""
-    os.kill(farm.pid, signal.SIGTERM)
+    stop(farm.pid)
     deadline_s = time.monotonic() + END_TIMEOUT_S
     while farm.alive:
         if time.monotonic() > deadline_s:
-            os.kill(farm.pid, signal.SIGKILL)  # its services end with it
+            kill(farm.pid)  # its services end with it
             print_err(f"The supervisor didn't end within {END_TIMEOUT_S:.0f} s and was killed.")
             deadline_s += END_TIMEOUT_S
         time.sleep(LOOK_EVERY_S)
@@ -130,12 +129,11 @@ def _start_in_background(home: Path) -> int:
     log.note("the farm is started")
     started_s = time.time()
     with log.open() as sink:
-        process = subprocess.Popen(
+        process = start_detached(
             [*COMMAND, "farm", "up", "--foreground"],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            start_new_session=True,
         )
     return _StartupWatch(home=home, started_s=started_s, log=log, process=process).wait()
 
@@ -147,7 +145,8 @@ def _follow_running(home: Path, farm: FarmState) -> int:
     elif any(service.status in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for service in farm.services):
         print_err("The farm is up; those of its services that aren't are retried.")
         with suppress(ProcessLookupError):
-            os.kill(farm.pid, signal.SIGHUP)
+            if HANGUP is not None:
+                stop(farm.pid, HANGUP)
         time.sleep(1.0)  # it handles the signal within moments
     log = RotatingLog(farm_folder(home) / "logs" / "supervisor.log")
     return _StartupWatch(home=home, started_s=farm.started_s, log=log, process=None).wait()

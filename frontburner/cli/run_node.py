@@ -16,6 +16,7 @@ from frontburner.cli.command import OK, Flag, Scheduler, comma_separated, guarde
 from frontburner.cli.node import app
 from frontburner.cluster.stop_signal import SIGNALS
 from storage.errors import FrontburnerError
+from system.processes import on_signal
 
 RENEW_BEFORE = timedelta(days=120)
 
@@ -77,7 +78,7 @@ async def _run(options: NodeOptions, scheduler: str) -> None:
         log=print_err,
     )
     for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, service.stop)
+        on_signal(asyncio.get_running_loop(), number, service.stop)
     await service.run()
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from frontburner.settings import Settings, environment, settings_for
-from tasks.process.termination import end_with_parent
+from system.processes import start_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,13 +69,12 @@ def _local_node(scheduler: str) -> Iterator[None]:
     name = f"{socket.gethostname()}-{os.getpid()}"
     command = [sys.executable, "-c", "from frontburner.cli import main; main()"]
     with nodes_log().open() as log:
-        process = subprocess.Popen(
-            end_with_parent([*command, "node", "start", "--scheduler", scheduler, "--name", name]),
+        process = start_with_parent(  # in a group of its own: Ctrl-C ends the job first
+            [*command, "node", "start", "--scheduler", scheduler, "--name", name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment(),
-            start_new_session=True,  # Ctrl-C ends the job first
         )
     try:
         yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from multiprocessing import resource_tracker
 from typing import Any
@@ -84,7 +85,7 @@ def _start_resource_tracker(log: RotatingLog) -> None:
 
     A killed node can't release its semaphores. The tracker does, and prints a warning that is of no use to the command.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         return  # other systems have none
     with log.open() as file:
         stderr = os.dup(STDERR)

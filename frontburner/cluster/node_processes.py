@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from frontburner.cluster.running_farms import registered
 from frontburner.credentials.dask_security import DASK_CONFIG
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.machine import cores
 from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
 from tasks.node.renderer_child import NICE_VARIABLE
 
@@ -63,11 +63,6 @@ CLIENT_CONFIG = {
     # Otherwise the client keeps the last thousand messages it sent, with all their unit specifications.
     "distributed.admin.low-level-log-length": 0,
 }
-
-
-def cores() -> int:
-    """Return the processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_nodes() -> int:

@@ -18,7 +18,7 @@ from locket import LockError, lock_file
 
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from tasks.process.termination import end_with_parent
+from system.processes import start_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,13 +98,12 @@ def embedded_server() -> Iterator[PrefectServer]:
 
         def start() -> subprocess.Popen[bytes]:
             with log.open("ab") as output:
-                return subprocess.Popen(
-                    end_with_parent(server_command(port)),
+                return start_with_parent(  # in a group of its own: Ctrl-C ends the job first, then we end the server
+                    server_command(port),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     env=environment,
-                    start_new_session=True,  # Ctrl-C ends the job first, then we end the server
                 )
 
         server = PrefectServer(start, url, log)

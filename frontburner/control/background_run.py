@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.control.resume import FrameSelection
 from frontburner.settings import Settings, environment
-from tasks.process.termination import end_with_parent
+from system.processes import start_detached, start_with_parent
 
 if TYPE_CHECKING:
     from frontburner.jobs.job import RenderJob
@@ -70,13 +70,13 @@ def launch(
     log = Settings().home / "logs" / "jobs" / f"{job.job_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command if detached else end_with_parent(command),
+        start = start_detached if detached else start_with_parent
+        process = start(  # in a group of its own: a terminal's Ctrl-C is for the process that started it
+            command,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             env={**variables, "PYTHONPATH": python_path},
-            start_new_session=True,  # a terminal's Ctrl-C is for the process that started it
         )
         log_start = output.tell()
     assert process.stdin is not None

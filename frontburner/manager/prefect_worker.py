@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from frontburner.manager.farm_state import clear_outage, read_outage
 from frontburner.manager.run_recovery import RunRecovery
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.processes import replace_process
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -38,7 +38,7 @@ def main() -> None:
             deploy(client, Path(options.folder))
         recover(client, options.pool)
     command = [*PREFECT, "worker", "start", "--pool", options.pool, "--name", "manager", "--with-healthcheck"]
-    os.execv(command[0], command)  # noqa: S606 - the worker replaces this process
+    replace_process(command)
 
 
 def ensure_pool(client: SyncPrefectClient, pool: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from frontburner.manager.farm_state import ServiceState, ServiceStatus
-from tasks.process.termination import end_with_parent
+from system.exits import describe_exit
+from system.processes import end_group, start_with_parent, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,12 +119,11 @@ class ServiceKeeper:
         if process is None:
             return
         with suppress(ProcessLookupError):
-            process.send_signal(self.service.stop_signal)
+            stop(process.pid, self.service.stop_signal)
         deadline_s = time.monotonic() + STOP_TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline_s:
             await asyncio.sleep(0.05)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its child processes, and itself if it still runs
+        end_group(process)  # its child processes, and itself if it still runs
         process.wait()
 
     def mark_ended(self) -> None:
@@ -135,14 +134,16 @@ class ServiceKeeper:
         kill_orphans(self.folder)
         self.log.note(f"{self.service.name} is started")
         with self.log.open() as sink:
-            self._process = subprocess.Popen(
-                end_with_parent(self.service.command, ends=self.service.stop_signal),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                env={**os.environ, **self.environment, **self.service.environment},
-                cwd=self.service.folder or self.folder,
-                start_new_session=True,  # Ctrl-C reaches the supervisor only, which stops services in their order
+            self._process = (
+                start_with_parent(  # in a group of its own: Ctrl-C reaches the supervisor, which stops services
+                    self.service.command,
+                    ends=self.service.stop_signal,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=sink,
+                    env={**os.environ, **self.environment, **self.service.environment},
+                    cwd=self.service.folder or self.folder,
+                )
             )
         problem = self.state.problem if self.state.status is ServiceStatus.RESTARTING else ""
         self._set(ServiceStatus.STARTING, problem, pid=self._process.pid, restarts=self._starts)
@@ -180,8 +181,7 @@ class ServiceKeeper:
         code = self._process.poll()
         if code is None:
             return None
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"it {how}: {' · '.join(self.log.last_lines(LAST_LINES)) or 'it wrote nothing'}"
+        return f"it {describe_exit(code)}: {' · '.join(self.log.last_lines(LAST_LINES)) or 'it wrote nothing'}"
 
     async def _back_off(self, problem: str, up_s: float) -> None:
         """Wait until the next start, or without end if the service is given up."""

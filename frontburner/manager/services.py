@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from frontburner.cluster.node_processes import cores, default_nodes
+from frontburner.cluster.node_processes import default_nodes
 from frontburner.cluster.prefect_server import server_command, server_environment, server_url
 from frontburner.credentials.authority import Authority
 from frontburner.credentials.certificates import CertificateKind
@@ -17,6 +17,7 @@ from frontburner.manager.farm_setup import LOOPBACK, SEAWEEDFS, farm_folder
 from frontburner.manager.object_store import s3_gateway, s3_url, seaweedfs_command, store_address, store_environment
 from frontburner.manager.service import HttpProbe, NodeProbe, Service
 from frontburner.manager.service_keeper import FARM_VARIABLE
+from system.machine import cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 POOL = "frontburner"
 COMMAND = (sys.executable, "-c", "from frontburner.cli import main; main()")
+
 PREFECT_VARIABLES = {"PREFECT_UI_SERVE_BASE": PREFECT, "PREFECT_UI_API_URL": API}
 """Environment of a Prefect server whose pages are served by the gateway."""
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatu
 from frontburner.manager.service_keeper import ServiceKeeper, kill_orphans
 from frontburner.manager.upgrade import VERSION, record_versions
 from storage.errors import FrontburnerError
+from system.processes import HANGUP, on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,9 +109,9 @@ class Supervisor:
         self._write()
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, self._stopping.set)
-        if hasattr(signal, "SIGHUP"):
-            loop.add_signal_handler(signal.SIGHUP, self._retry)
+            on_signal(loop, number, self._stopping.set)
+        if HANGUP is not None:
+            on_signal(loop, HANGUP, self._retry)
 
     async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
         """Write the state until the farm is stopped; an unexpected error of a keeper stops it too."""
@@ -178,7 +180,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 
 def _notify_systemd() -> None:
     """Notify systemd, if it started this process, that the farm is up."""
-    if not (address := os.environ.get("NOTIFY_SOCKET")):
+    if not (address := os.environ.get("NOTIFY_SOCKET")) or sys.platform == "win32":
         return
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)

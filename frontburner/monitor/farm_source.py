@@ -13,6 +13,7 @@ from frontburner.control.desired_state import DesiredState, current_user, set_de
 from frontburner.record.snapshot import status_of
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.processes import start_detached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,9 +129,9 @@ class LocalFarm:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as sink:
             start = sink.tell()
-            process = subprocess.Popen(
+            process = start_detached(
                 [sys.executable, "-c", COMMAND, "job", action, job.job_id, *options, *where],
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
             )  # fmt: skip
         if action in ("resume", "rerun"):
             report(f"{job.job_id} goes on: its process starts on this machine.")

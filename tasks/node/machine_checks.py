@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 
+from system import machine
 from tasks.node.readiness import Check, Grade
 from tasks.process.memory import cgroup_left_bytes
 from tasks.renderers.diagnosis import places
@@ -50,8 +50,8 @@ def folder_check(name: str, folder: Path) -> Check:
 
 
 def _cores(threads: int) -> Check:
-    usable, installed = len(os.sched_getaffinity(0)), os.cpu_count() or 1
-    value = f"{usable} of {installed}, renders with {threads}, load {os.getloadavg()[0]:.1f}"
+    usable, installed, load = machine.cores(), os.cpu_count() or 1, machine.load()
+    value = f"{usable} of {installed}, renders with {threads}" + ("" if load is None else f", load {load:.1f}")
     if threads > usable:
         reason = f"Its renderer uses {threads} threads, and it may use {usable} cores."
         return Check(
@@ -62,7 +62,7 @@ def _cores(threads: int) -> Check:
 
 def _memory() -> Check:
     memory = psutil.virtual_memory()
-    limits = [limit for limit in (cgroup_left_bytes(), _process_limit("RLIMIT_AS")) if limit is not None]
+    limits = [limit for limit in (cgroup_left_bytes(), machine.limit("AS")) if limit is not None]
     free, total = min([memory.available, *limits]), min([memory.total, *limits])
     value = f"{_gib(free)} of {_gib(total)} free"
     if free >= ENOUGH_MEMORY_BYTES:
@@ -76,7 +76,7 @@ def _memory() -> Check:
 
 
 def _files() -> Check:
-    limit = _process_limit("RLIMIT_NOFILE")
+    limit = machine.limit("NOFILE")
     if limit is None or limit >= ENOUGH_OPEN_FILES:
         return Check(name="open files", value="any number" if limit is None else str(limit))
     reason = f"A process may open {limit} files only."
@@ -84,16 +84,6 @@ def _files() -> Check:
         name="open files", grade=Grade.NOTE, value=str(limit), reason=reason,
         remedy=f"Raise the limit (ulimit -n {ENOUGH_OPEN_FILES}).",
     )  # fmt: skip
-
-
-def _process_limit(name: str) -> int | None:
-    """Return a limit of this process; None if there is none."""
-    with suppress(ImportError, AttributeError):
-        import resource
-
-        soft = resource.getrlimit(getattr(resource, name))[0]
-        return None if soft == resource.RLIM_INFINITY else soft
-    return None
 
 
 def _gib(count: int) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import open_store
+from system.machine import lower_priority, user
 from tasks.errors import NodeNotReady
 from tasks.node.machine_checks import machine_checks
 from tasks.node.readiness import Check, Grade, Readiness
@@ -174,8 +175,7 @@ def check_scene(scene: str, builds: Mapping[str, Sequence[str]]) -> tuple[Check,
 
 
 def _try_renderer(name: str, afresh: bool, measure: bool) -> RendererTrial:  # noqa: FBT001 - called in the process
-    if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    lower_priority(_NICENESS)
     with recorded_trials(afresh=afresh, measure=measure) as records:
         try:
             builds = renderer(name).builds()
@@ -187,7 +187,7 @@ def _try_renderer(name: str, afresh: bool, measure: bool) -> RendererTrial:  # n
 @contextmanager
 def _check_process(node: str, logs: Path) -> Iterator[RendererProcess | None]:
     """Process for renderers; None where no folder for its log can be written."""
-    for folder in (logs, Path(tempfile.gettempdir()) / f"frontburner-check-{places.user()}"):
+    for folder in (logs, Path(tempfile.gettempdir()) / f"frontburner-check-{user()}"):
         try:
             process = RendererProcess(node=node, threads=1, logs=folder)
         except OSError:

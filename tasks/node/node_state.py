@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import get_worker
 
+from system.machine import cores
 from tasks.errors import NodeNotReady
 from tasks.node.node_checks import CheckRequest, check_machine
 from tasks.node.renderer_process import RendererProcess
@@ -119,7 +120,7 @@ def node_info(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
 
 def threads() -> int:
     """Return how many threads this node's renderer uses."""
-    return int(os.environ.get(THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
+    return int(os.environ.get(THREADS_VARIABLE, "0")) or cores()
 
 
 def log_folder(node: str) -> Path:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import FrontburnerError
+from system.machine import NICEST, lower_priority
+from system.processes import ask_for_death_signal
 from tasks.process import resource_usage
-from tasks.process.termination import ask_for_death_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,6 @@ SECRETS = (
 )
 """Removed from the environment: a renderer, the programs it runs and a scene's own code have no use for them."""
 _ORPHAN_EXIT_CODE = 3
-_LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +121,8 @@ def initialize(log: Path, node: str) -> None:
     _redirect_output(log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler of Python's would wait for native code
-    if os.environ.get(NICE_VARIABLE) and hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
+    if os.environ.get(NICE_VARIABLE):
+        lower_priority(NICEST)
     for name in SECRETS:
         os.environ.pop(name, None)
     numeric = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -7,7 +7,6 @@ both, and the next call makes new ones.
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 import threading
 import time
@@ -23,13 +22,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pebble
 
 from storage.errors import FrontburnerError
+from system.exits import describe_exit
+from system.processes import KILLED
 from tasks.errors import ProgramFailed, UnitCancelled, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
 from tasks.process.hang_detection import LONGEST_HANG_S, HangDetector, patience_s, tree_activity
 from tasks.process.memory import MemoryWatch
 from tasks.process.pebble_internals import finalizer, forget_main_module, start_pool
-from tasks.process.termination import describe_exit
 from tasks.renderers import renderer
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ class RendererProcess:
             raise
         else:
             return outcome
-        raise self._failed(call, reason, killed=running.process.exitcode == -signal.SIGKILL)
+        raise self._failed(call, reason, killed=running.process.exitcode == KILLED)
 
     def _ready(self) -> _Running:
         """Return the running child, or a new one."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from storage.errors import FrontburnerError
+from system.machine import scheduling_kept
 from tasks.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -203,29 +204,9 @@ def _stream(container: Any, recipe: Recipe, fps: Fraction, first: DisplayImage) 
     context.color_range = TV_RANGE
     if recipe.tag:
         context.codec_tag = recipe.tag
-    with _priority_kept():
+    with scheduling_kept():  # the AV1 encoder of a root gives itself the highest real-time priority
         context.open()
     return stream
-
-
-@contextmanager
-def _priority_kept() -> Iterator[None]:
-    """Keep the scheduling policy of this process's threads.
-
-    When root runs it, the AV1 encoder gives its threads, and the one that opens it, the highest real-time priority: on
-    a busy machine no other process would get a core.
-    """
-    if not hasattr(os, "sched_setscheduler"):
-        yield
-        return
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        yield
-    finally:
-        for thread in Path("/proc/self/task").glob("[0-9]*"):
-            with suppress(OSError):  # it has ended
-                if os.sched_getscheduler(int(thread.name)) != policy:
-                    os.sched_setscheduler(int(thread.name), policy, parameters)
 
 
 def _picture(shown: DisplayImage, recipe: Recipe) -> Any:  # noqa: ANN401

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from system import machine, processes
+
 if TYPE_CHECKING:
     import subprocess
-
-_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes of the unit in which the system counts a process's memory."""
 
 
 @dataclass(slots=True)
@@ -33,9 +30,8 @@ _programs = _Programs()
 def reset_peak_memory() -> None:
     """Begin to measure anew."""
     _programs.peak_memory_bytes = 0
-    for pid in ("self", *(str(process.pid) for process in _programs.persistent)):
-        with suppress(OSError):
-            Path(f"/proc/{pid}/clear_refs").write_text("5")
+    for pid in (os.getpid(), *(process.pid for process in _programs.persistent)):
+        machine.reset_peak_memory(pid)
 
 
 def track(process: subprocess.Popen[bytes]) -> None:
@@ -59,29 +55,13 @@ def peak_memory_bytes() -> int:
     The largest program's is added, as this process is there while one runs. The system doesn't tell the memory of a
     program smaller than this process: it was a copy of this process before it became itself.
     """
-    resident = _peak_bytes("self") + sum(_peak_bytes(str(process.pid)) for process in _programs.persistent)
+    resident = sum(map(machine.peak_memory_bytes, (os.getpid(), *(process.pid for process in _programs.persistent))))
     largest = _programs.peak_memory_bytes
     return resident + largest if largest > resident else resident
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
     """Wait for a program, note how large it was, and return its exit code (negative: the signal that ended it)."""
-    if not hasattr(os, "wait4"):
-        return process.wait()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    _programs.peak_memory_bytes = max(_programs.peak_memory_bytes, used.ru_maxrss * _MAXRSS_UNIT)
-    return process.returncode
-
-
-def _peak_bytes(pid: str) -> int:
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-    if pid != "self":
-        return 0
-    with suppress(ImportError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-    return 0
+    code, peak_memory_bytes = processes.wait(process)
+    _programs.peak_memory_bytes = max(_programs.peak_memory_bytes, peak_memory_bytes)
+    return code

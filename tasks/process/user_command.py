@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError
-from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
+from system.exits import describe_exit
+from system.processes import guarded, start_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,20 +68,18 @@ def run(command: UserCommand, stop: threading.Event | None = None) -> None:
     """
     log = Path(command.log)
     log.parent.mkdir(parents=True, exist_ok=True)
-    posix = sys.platform != "win32"
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(
+            process = start_group(
                 command.arguments, cwd=command.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**os.environ, **command.environment}, start_new_session=posix,
-                preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it calls the system and no more
+                env={**os.environ, **command.environment},
             )  # fmt: skip
         except OSError as error:
             raise CommandFailed(
                 reason=f"{command.arguments[0]} can't be started in {command.folder}: {error.strerror or error}.",
                 remedy="Install it on this machine, or correct how it is written.",
             ) from error
-    with process, guarded(process.pid):
+    with process, guarded(process):
         try:
             code = _wait(process, command, stop or threading.Event())
         except BaseException:

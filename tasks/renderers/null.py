@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from system.machine import limited_memory
 from tasks.content_digests import file_sha256
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
@@ -216,24 +217,10 @@ def _sleep_cost(scene: NullScene, unit: UnitSpec) -> CostGrid:
 @contextmanager
 def _memory(scene: NullScene, region: Region) -> Iterator[None]:
     """Hold the memory that the region takes. Raises `MemoryError` above the scene's limit."""
-    with nullcontext() if scene.memory_limit_bytes is None else _limited(scene.memory_limit_bytes):
+    with nullcontext() if scene.memory_limit_bytes is None else limited_memory(scene.memory_limit_bytes):
         pixels = np.ones(region.area * scene.memory_px_bytes, np.uint8)
         yield
         del pixels
-
-
-@contextmanager
-def _limited(more_bytes: int) -> Iterator[None]:
-    """Limit the memory that this process may take in addition."""
-    import resource  # not on every system
-
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    held_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held_bytes + more_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def _weight(region: Region, size: Size, uneven: float) -> float:

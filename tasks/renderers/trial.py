@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
+from system.processes import end_group, start_group
 from tasks.process.hang_detection import HangDetector, tree_activity
-from tasks.process.termination import end_group
 from tasks.renderers.diagnosis import Finding, ProgramExit, diagnose, diagnose_start
 from tasks.renderers.isa import cpu_flags, cpu_model
 
@@ -193,10 +193,9 @@ def _run(
 ) -> ProgramExit:
     """Run a command to its end. It is ended, with all it started, when it takes too long or hangs. Raises `OSError`."""
     began_s = time.monotonic()
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
-    )  # fmt: skip
+    process = start_group(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     detector = HangDetector(partial(tree_activity, process.pid), hang_timeout_s, min(1.0, hang_timeout_s / 4))
     hung = late = False
     with process:
@@ -208,13 +207,13 @@ def _run(
                 now_s = time.monotonic()
                 hung, late = detector.hangs(now_s), now_s - began_s > timeout_s
             else:
-                end_group(process.pid)
+                end_group(process)
                 output, _ = process.communicate()
         except BaseException:
-            end_group(process.pid)
+            end_group(process)
             raise
     code = None if hung or late else process.returncode
-    return ProgramExit(code=code, output=output, hung=hung, seconds=time.monotonic() - began_s)
+    return ProgramExit(code=code, output=output.decode(errors="replace"), hung=hung, seconds=time.monotonic() - began_s)
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -150,7 +150,7 @@ def test_services_start_in_order_restart_and_stop_together(home: Path, begin: Ca
     until(lambda: farm.service("store").restarts == 1 and farm.state.healthy)
 
     said = farm.end()
-    assert "scheduler is restarting: it was ended by signal 9" in said
+    assert "scheduler is restarting: it was ended by SIGKILL" in said
     assert [service.status for service in farm.state.services] == [ServiceStatus.ENDED] * 3
     assert running_farm(home) is None
     assert not of_farm(home)

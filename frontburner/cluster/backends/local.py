@@ -8,7 +8,8 @@ from distributed import Nanny
 from pydantic import Field
 
 from frontburner.cluster.backends.base import ScaledBackend, SlotCluster
-from frontburner.cluster.node_processes import cores, default_nodes, node_options
+from frontburner.cluster.node_processes import default_nodes, node_options
+from system.machine import cores
 
 if TYPE_CHECKING:
     from distributed import SpecCluster

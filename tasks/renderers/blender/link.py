@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import OpenImageIO
 
+from system.exits import describe_exit
+from system.processes import KILLED
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
-from tasks.process.termination import describe_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ class Program:
                 reason=f"{self.path} {describe_exit(code)}.",
                 remedy="Try it by hand if it happens again.",
                 retryable=True,
-                killed=code == -signal.SIGKILL,
+                killed=code == KILLED,
             ) from None
         if ok:
             return answer

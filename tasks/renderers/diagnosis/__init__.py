@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system.exits import Crash, crash_name, crash_of
+from system.machine import user
 from tasks.renderers.diagnosis import places
 from tasks.renderers.diagnosis.findings import Finding, ProgramExit
 from tasks.renderers.diagnosis.installation import binary_fault, named_fault, package_fault, parts_fault
@@ -24,8 +25,6 @@ _ERROR_LINE = re.compile(r"Error\b|error:|failed|could not|cannot", re.IGNORECAS
 _DISK_FULL = re.compile(r"No space left on device|disk (?:is )?full|not enough (?:free )?disk space", re.IGNORECASE)
 _DENIED = re.compile(r"Permission denied(?:: '([^'\n]+)')?", re.IGNORECASE)
 _NO_TEMP = re.compile(r"No usable temporary directory", re.IGNORECASE)
-_SHELL_SIGNAL = 128
-"""A shell reports a signal as an exit code above this."""
 
 
 def diagnose(ended: ProgramExit, parts: Sequence[Path]) -> Finding:
@@ -43,7 +42,7 @@ def diagnose(ended: ProgramExit, parts: Sequence[Path]) -> Finding:
         or named_fault(parts, ended.output)
         or match_certain(ended.output)
         or parts_fault(parts)
-        or _signal(ended)
+        or _crash(ended)
         or match_likely(ended.output)
         or _timed_out(ended)
         or _unknown(ended)
@@ -60,7 +59,7 @@ def diagnose_start(program: str, error: OSError) -> Finding:
             cause = f"{path} is on a drive from which nothing may be run (mounted noexec)"
             return Finding(cause=cause, remedy="Mount it without noexec, or install it elsewhere.")
         blocked = places.read_fault(path)
-        cause = f"{path} isn't marked as a program {places.user()} may run"
+        cause = f"{path} isn't marked as a program {user()} may run"
         return blocked or Finding(cause=cause, remedy=f"Mark it (chmod a+rx {path}).")
     if error.errno == errno.ENOMEM:
         return Finding(cause="memory ran out", remedy="Close what else runs on the machine.", transient=True)
@@ -96,26 +95,32 @@ def _disk_or_access(output: str) -> Finding | None:
     return named or places.unusable_folder()
 
 
-def _signal(ended: ProgramExit) -> Finding | None:
-    number = ended.code if ended.code is not None else 0
-    number = -number if number < 0 else number - _SHELL_SIGNAL if _SHELL_SIGNAL < number < _SHELL_SIGNAL + 64 else 0
-    if number == signal.SIGILL:
-        cause = f"the processor is too old ({cpu_model()}, {isa()}): it lacks an instruction the renderer uses"
-        return Finding(cause=cause, remedy="Use an older build of the renderer, or leave this machine to others.")
-    if number == signal.SIGKILL:
-        return Finding(
-            cause="the system ended it (SIGKILL), as it does when memory runs out",
-            remedy="Close what else runs on the machine, and look at the system log.",
-            transient=True,
-        )
-    if number == signal.SIGXFSZ:
-        cause = "a file it writes is larger than this account allows"
-        return Finding(cause=cause, remedy="Raise the limit (ulimit -f).", transient=True)
-    if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE):
-        name = signal.Signals(number).name
-        words = _most_telling_line(ended.output)
-        return Finding(cause=f"it crashes ({name})" + (f": {words}" if words else ""))
-    return None
+def _crash(ended: ProgramExit) -> Finding | None:
+    crash = crash_of(ended.code)
+    match crash:
+        case None:
+            return None
+        case Crash.ILLEGAL_INSTRUCTION:
+            cause = f"the processor is too old ({cpu_model()}, {isa()}): it lacks an instruction the renderer uses"
+            return Finding(cause=cause, remedy="Use an older build of the renderer, or leave this machine to others.")
+        case Crash.KILLED:
+            return Finding(
+                cause="the system ended it (SIGKILL), as it does when memory runs out",
+                remedy="Close what else runs on the machine, and look at the system log.",
+                transient=True,
+            )
+        case Crash.OUT_OF_MEMORY:
+            return Finding(cause="memory ran out", remedy="Close what else runs on the machine.", transient=True)
+        case Crash.FILE_TOO_LARGE:
+            cause = "a file it writes is larger than this account allows"
+            return Finding(cause=cause, remedy="Raise the limit (ulimit -f).", transient=True)
+        case Crash.MISSING_LIBRARY:
+            cause = f"a DLL it needs is missing or can't be loaded ({crash_name(ended.code or 0)})"
+            remedy = "Install what the renderer asks for, often Microsoft's Visual C++ Redistributable."
+            return Finding(cause=cause, remedy=remedy)
+        case Crash.STACK_OVERFLOW | Crash.FAULT:
+            words = _most_telling_line(ended.output)
+            return Finding(cause=f"it crashes ({crash_name(ended.code or 0)})" + (f": {words}" if words else ""))
 
 
 def _timed_out(ended: ProgramExit) -> Finding | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import getpass
 import os
 import secrets
 import shutil
@@ -13,19 +12,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from system.files import starts_no_programs
+from system.machine import user
 from tasks.renderers.diagnosis.findings import Finding
 
 REQUIRED_BYTES = 16 << 20
 """A disk with less room than this is full."""
-_NOEXEC = getattr(os, "ST_NOEXEC", 8)
-
-
-def user() -> str:
-    """Return the name of the user who runs this."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"user {os.getuid()}"
 
 
 def temp_folder() -> Path:
@@ -100,10 +92,7 @@ def unusable_folder() -> Finding | None:
 
 def noexec(path: Path) -> bool:
     """Whether a path is on a drive from which programs can't be started."""
-    try:
-        return bool(os.statvfs(nearest_existing(path)).f_flag & _NOEXEC)
-    except OSError:
-        return False
+    return starts_no_programs(nearest_existing(path))
 
 
 def read_fault(path: Path) -> Finding | None:

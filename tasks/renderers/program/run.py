@@ -7,9 +7,7 @@ import math
 import os
 import queue
 import re
-import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -18,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system.exits import describe_exit
+from system.processes import KILLED, guarded, has_ended, start_group
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
 from tasks.process.hang_detection import HANG_TIMEOUT_S, HangDetector, tree_activity
-from tasks.process.termination import ask_for_death_signal, describe_exit, guarded
 from tasks.renderers.program.failures import Failure, FailureMatch, match_failure, most_telling
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _run(program: Program) -> tuple[ProgramOutput, FrontburnerError | None]:
     print(f"--- {subprocess.list2cmdline(list(program.command))}", flush=True)
     with ExitStack() as stack:
         process = stack.enter_context(_start(program))
-        stack.enter_context(guarded(process.pid))
+        stack.enter_context(guarded(process))
         _follow(program, process, output)
         code = resource_usage.wait(process)
     for path in program.log_files():
@@ -156,12 +155,10 @@ def _run(program: Program) -> tuple[ProgramOutput, FrontburnerError | None]:
 
 def _start(program: Program) -> subprocess.Popen[bytes]:
     """Start it in a process group of its own; it ends with this process."""
-    posix = sys.platform != "win32"
     try:
-        return subprocess.Popen(
+        return start_group(
             program.command, cwd=program.folder, env={**os.environ, **program.environment},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=posix,
-            preexec_fn=ask_for_death_signal if posix else None,  # noqa: PLW1509 - it only makes a system call
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
     except OSError as error:
         raise ProgramFailed(
@@ -180,7 +177,7 @@ def _follow(program: Program, process: subprocess.Popen[bytes], output: ProgramO
             _take_line(program, line, output)
             if not output.load_s and re.search(program.begins, line):
                 output.load_s = time.monotonic() - began_s
-        elif _has_ended(process):  # its children may still hold its output open
+        elif has_ended(process):  # its children may still hold its output open
             return
         if output.matches and output.matches[-1].failure.fatal:
             process.kill()
@@ -224,13 +221,6 @@ def _forward(stream: int, pieces: queue.SimpleQueue[bytes]) -> None:
     pieces.put(b"")
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended, without reaping it."""
-    if not hasattr(os, "waitid"):
-        return process.poll() is not None
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
 def _take_line(program: Program, line: str, output: ProgramOutput) -> None:
     """Process one line of output."""
     progress = re.search(program.progress, line)
@@ -261,7 +251,7 @@ def _unexplained(program: Program, output: ProgramOutput, code: int) -> ProgramF
         reason=f"{program.name} {describe_exit(code)}{_progress_text(output)}{last_line}.".replace("..", "."),
         remedy="",
         retryable=True,
-        killed=code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False,
+        killed=code == KILLED,
     )
 
 

@@ -1,0 +1,12 @@
+"""Locks, names that survive a power cut, and files that others have open."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from system.windows.files import flush_folder, lock, others_may_read, remove, replace, starts_no_programs
+else:
+    from system.posix.files import flush_folder, lock, others_may_read, remove, replace, starts_no_programs
+
+__all__ = ["flush_folder", "lock", "others_may_read", "remove", "replace", "starts_no_programs"]

@@ -1,0 +1,115 @@
+"""What this process may use of its machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NICEST = 19
+
+
+def cores() -> int:
+    """Return the processor cores this process may use."""
+    with suppress(AttributeError, psutil.Error):  # macOS can't tell
+        return len(psutil.Process().cpu_affinity())
+    return os.cpu_count() or 1
+
+
+def load() -> float | None:
+    """Return the processes that wanted to run in the last minute, on average; None where the system can't tell."""
+    try:
+        return float(psutil.getloadavg()[0])
+    except (OSError, RuntimeError):  # Windows' performance counters may be off
+        return None
+
+
+def lower_priority(niceness: int) -> None:
+    """Let other programs go first: at least this nice (1 to 19), and on Windows below normal."""
+    process = psutil.Process()
+    if hasattr(psutil, "IDLE_PRIORITY_CLASS"):
+        process.nice(psutil.IDLE_PRIORITY_CLASS if niceness == NICEST else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        process.nice(max(niceness, process.nice()))
+
+
+def limit(name: str) -> int | None:
+    """Return a limit of this process, such as NOFILE or AS; None if there is none."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[0]
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+@contextmanager
+def limited_memory(more_bytes: int) -> Iterator[None]:
+    """Limit the memory that this process may take in addition. Only on Linux; elsewhere nothing is limited."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + more_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def reset_peak_memory(pid: int) -> None:
+    """Begin to measure a process's peak anew, where the system can."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_memory_bytes(pid: int) -> int:
+    """Return the most memory a process held since the last reset, where the system can tell; else since its start.
+
+    0 if it is gone, or another process on a system that tells a process's own peak only.
+    """
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    if sys.platform == "win32":
+        with suppress(psutil.Error):
+            return int(psutil.Process(pid).memory_info().peak_wset)
+    elif pid == os.getpid():
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return 0
+
+
+@contextmanager
+def scheduling_kept() -> Iterator[None]:
+    """Keep the scheduling policy of this process's threads, whatever a library does to it. Only Linux has any."""
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                if os.sched_getscheduler(int(thread.name)) != policy:
+                    os.sched_setscheduler(int(thread.name), policy, parameters)
+
+
+def user() -> str:
+    """Return the name of the user who runs this."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown user" if sys.platform == "win32" else f"user {os.getuid()}"

@@ -1,0 +1,61 @@
+"""Files of Linux and macOS, where an open file can be replaced and removed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+assert sys.platform != "win32"
+
+_NOEXEC = getattr(os, "ST_NOEXEC", 8)
+
+
+def lock(file: BinaryIO, *, exclusive: bool, wait: bool = True) -> None:
+    """Lock an open file until it is closed, also by the end of its process.
+
+    Raises
+    ------
+    BlockingIOError
+        When another process has it locked, and this shouldn't wait.
+    """
+    fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give a file another name, atomically; what had that name is gone."""
+    source.replace(target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it exists."""
+    path.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut, where the drive supports it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def others_may_read(path: Path) -> bool:
+    """Whether other users of this machine may read or change a file. Raises `OSError`."""
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def starts_no_programs(path: Path) -> bool:
+    """Whether no program can be started from the drive of an existing path."""
+    try:
+        return bool(os.statvfs(path).f_flag & _NOEXEC)
+    except OSError:
+        return False

@@ -1,0 +1,122 @@
+"""Processes of Linux and macOS: process groups, and on Linux a signal at the parent's death."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator, Sequence
+
+assert sys.platform != "win32"
+
+HANGUP: signal.Signals | None = signal.SIGHUP
+"""Asks a service to try again what failed; None where there is no such signal."""
+KILLED = -signal.SIGKILL
+"""Exit code of a process that was killed, as the system does when memory runs out."""
+_PR_SET_PDEATHSIG = 1
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_TETHER = (
+    "import ctypes, os, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, int(sys.argv[2])); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(3); os.execv(sys.argv[3], sys.argv[3:])"
+)
+
+
+def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    """Start a program in a group of its own, which Ctrl-C in a terminal doesn't reach.
+
+    Parameters
+    ----------
+    options
+        Those of `subprocess.Popen`.
+
+    On Linux the system kills it when the *thread* that started it ends: start it from one that lasts. `guarded` ends
+    what it has started as well.
+    """
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=ask_for_death_signal, **options)  # noqa: PLW1509 - it only makes a system call
+
+
+def start_with_parent(
+    command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM, **options: Any  # noqa: ANN401
+) -> subprocess.Popen[bytes]:  # fmt: skip
+    """Start a program like `start_group`; when its parent ends, it gets a signal, so that it can end in order."""
+    tethered = [sys.executable, "-c", _TETHER, str(os.getpid()), str(int(ends)), *command]
+    return subprocess.Popen(tethered, start_new_session=True, **options)
+
+
+def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    """Start a program in a group of its own that goes on when this process ends."""
+    return subprocess.Popen(command, start_new_session=True, **options)
+
+
+def ask_for_death_signal() -> None:
+    """Have this process killed when its parent ends, however that happens, even while it runs native code."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a program's whole group when this block ends, and also when this process is killed inside it.
+
+    The death signal reaches a program alone, not the programs it has started.
+    """
+    command = [sys.executable, "-I", "-S", str(_GUARDIAN), str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as guardian:
+        try:
+            yield
+        finally:
+            end_group(process)
+            guardian.kill()
+
+
+def end_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a program that was started in a group of its own, and all that it has started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def stop(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a process to end. Raises `ProcessLookupError`."""
+    os.kill(pid, number)
+
+
+def kill(pid: int) -> None:
+    """End a process at once. Raises `ProcessLookupError`."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a child has ended, without reaping it."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def wait(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Wait for a child.
+
+    Returns
+    -------
+    tuple
+        Its exit code, negative for the signal that ended it; and the most memory it held, in bytes.
+    """
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def replace_process(command: Sequence[str]) -> NoReturn:
+    """Become another program."""
+    os.execv(command[0], list(command))  # noqa: S606 - that is its purpose
+
+
+def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, act: Callable[[], object]) -> None:
+    """Call a function in an event loop whenever this process gets a signal."""
+    loop.add_signal_handler(number, act)

@@ -1,0 +1,45 @@
+"""Programs that this process starts: in groups that end as a whole, and with this process however it ends."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from system.windows.processes import (
+        HANGUP,
+        KILLED,
+        ask_for_death_signal,
+        end_group,
+        guarded,
+        has_ended,
+        kill,
+        on_signal,
+        replace_process,
+        start_detached,
+        start_group,
+        start_with_parent,
+        stop,
+        wait,
+    )
+else:
+    from system.posix.processes import (
+        HANGUP,
+        KILLED,
+        ask_for_death_signal,
+        end_group,
+        guarded,
+        has_ended,
+        kill,
+        on_signal,
+        replace_process,
+        start_detached,
+        start_group,
+        start_with_parent,
+        stop,
+        wait,
+    )
+
+__all__ = [
+    "HANGUP", "KILLED", "ask_for_death_signal", "end_group", "guarded", "has_ended", "kill", "on_signal",
+    "replace_process", "start_detached", "start_group", "start_with_parent", "stop", "wait",
+]  # fmt: skip

@@ -1,0 +1,151 @@
+"""Processes of Windows: a program and all it starts are in a job object, which ends them when its handle closes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import asyncio
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+
+assert sys.platform == "win32"
+
+import signal
+
+import psutil
+import pywintypes
+import win32api
+import win32con
+import win32job
+
+HANGUP: signal.Signals | None = None
+"""Asks a service to try again what failed; None where there is no such signal."""
+KILLED = 1
+"""Exit code of a process that was killed; Windows doesn't kill any when memory runs out."""
+_CREATE_SUSPENDED = 0x4
+_jobs: WeakKeyDictionary[subprocess.Popen[Any], Any] = WeakKeyDictionary()
+"""Handles of job objects: this process's end closes them, however it ends, and that ends their processes."""
+
+
+def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    """Start a program in a group of its own, which Ctrl-C in a terminal doesn't reach.
+
+    Parameters
+    ----------
+    options
+        Those of `subprocess.Popen`.
+
+    It ends with this process, and so does all it has started.
+    """
+    # Suspended until it is in its job object: what it starts belongs to the same one.
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | _CREATE_SUSPENDED
+    process: subprocess.Popen[bytes] = subprocess.Popen(command, creationflags=flags, **options)
+    try:
+        job = _job_object()
+        handle = win32api.OpenProcess(win32con.PROCESS_SET_QUOTA | win32con.PROCESS_TERMINATE, False, process.pid)
+        win32job.AssignProcessToJobObject(job, handle)
+        _jobs[process] = job
+        psutil.Process(process.pid).resume()
+    except (pywintypes.error, psutil.Error) as error:
+        process.kill()
+        raise OSError(f"{command[0]} can't be started in a job object: {error}") from error
+    return process
+
+
+def start_with_parent(
+    command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM, **options: Any  # noqa: ANN401, ARG001
+) -> subprocess.Popen[bytes]:  # fmt: skip
+    """Start a program like `start_group`. When its parent ends, it is ended: there are no signals it could act on."""
+    return start_group(command, **options)
+
+
+def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    """Start a program in a group of its own that goes on when this process ends."""
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return subprocess.Popen(command, creationflags=flags, **options)
+
+
+def ask_for_death_signal() -> None:
+    """Do nothing: a process ends with its parent if it was started by `start_group`."""
+
+
+@contextmanager
+def guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a program and all it has started when this block ends, and also when this process is killed inside it."""
+    try:
+        yield
+    finally:
+        end_group(process)
+
+
+def end_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a program that was started in a group of its own, and all that it has started."""
+    job = _jobs.pop(process, None)
+    with suppress(OSError, pywintypes.error):
+        if job is None:
+            process.kill()
+        else:
+            win32job.TerminateJobObject(job, KILLED)
+
+
+def stop(pid: int, number: signal.Signals = signal.SIGTERM) -> None:  # noqa: ARG001 - the same arguments on every system
+    """Ask a process to end, as Ctrl-Break does; end it where it has no console. Raises `ProcessLookupError`."""
+    try:
+        win32api.GenerateConsoleCtrlEvent(win32con.CTRL_BREAK_EVENT, pid)
+    except pywintypes.error:
+        kill(pid)
+
+
+def kill(pid: int) -> None:
+    """End a process at once. Raises `ProcessLookupError`."""
+    try:
+        psutil.Process(pid).kill()
+    except psutil.NoSuchProcess:
+        raise ProcessLookupError(pid) from None
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a child has ended."""
+    return process.poll() is not None
+
+
+def wait(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Wait for a child.
+
+    Returns
+    -------
+    tuple
+        Its exit code, which is the status that ended it if it crashed; and the most memory its group held, in bytes.
+    """
+    code = process.wait()
+    job = _jobs.get(process)
+    if job is None:
+        return code, 0
+    used = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
+    return code, int(used["PeakJobMemoryUsed"])
+
+
+def replace_process(command: Sequence[str]) -> NoReturn:
+    """Run another program to its end in this process's place, and end as it does."""
+    process = start_group(command)
+    with guarded(process):
+        sys.exit(process.wait())
+
+
+def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, act: Callable[[], object]) -> None:
+    """Call a function in an event loop whenever this process gets a signal; Ctrl-Break counts as SIGTERM."""
+    for each in (number, *([signal.SIGBREAK] if number is signal.SIGTERM else [])):
+        signal.signal(each, lambda *_: loop.call_soon_threadsafe(act))
+
+
+def _job_object() -> Any:  # noqa: ANN401 - a handle
+    job = win32job.CreateJobObject(None, "")
+    limits = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
+    limits["BasicLimitInformation"]["LimitFlags"] |= win32job.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+    win32job.SetInformationJobObject(job, win32job.JobObjectExtendedLimitInformation, limits)
+    return job
