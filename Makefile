@@ -43,8 +43,10 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: env
+types: env  ## for Linux, Windows and macOS
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/macos
 
 unit: env
 	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE) --cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from frontburner.cluster.node_processes import local_nodes
 from frontburner.jobs.job import make_job
 from frontburner.jobs.layout import Layout, lay_out
 from frontburner.run.finishing import Finisher
+from system.machine import peak_memory_bytes
 from tasks.job_context import JobContext
 from tasks.picture.frame_output import FrameRecord, stitch_picture
 from tasks.renderers.base import Capabilities, SceneInfo
@@ -58,7 +59,7 @@ def stitched(tiles: Sequence[Sequence[Tile]], orders: Sequence[PictureOrder], *_
 
 def peak_bytes() -> int:
     """Return the peak memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_memory_bytes(os.getpid())
 
 
 class Tiles:

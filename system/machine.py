@@ -19,9 +19,9 @@ NICEST = 19
 
 def cores() -> int:
     """Return the processor cores this process may use."""
-    with suppress(AttributeError, psutil.Error):  # macOS can't tell
-        return len(psutil.Process().cpu_affinity())
-    return os.cpu_count() or 1
+    if sys.platform == "darwin":  # it can't tell
+        return os.cpu_count() or 1
+    return len(psutil.Process().cpu_affinity())
 
 
 def load() -> float | None:
@@ -35,7 +35,7 @@ def load() -> float | None:
 def lower_priority(niceness: int) -> None:
     """Let other programs go first: at least this nice (1 to 19), and on Windows below normal."""
     process = psutil.Process()
-    if hasattr(psutil, "IDLE_PRIORITY_CLASS"):
+    if sys.platform == "win32":
         process.nice(psutil.IDLE_PRIORITY_CLASS if niceness == NICEST else psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         process.nice(max(niceness, process.nice()))
@@ -107,9 +107,20 @@ def scheduling_kept() -> Iterator[None]:
                     os.sched_setscheduler(int(thread.name), policy, parameters)
 
 
+def is_root() -> bool:
+    """Whether this process may do everything: as root, or as an administrator of Windows."""
+    if sys.platform == "win32":
+        import ctypes
+
+        return bool(ctypes.windll.shell32.IsUserAnAdmin())
+    return os.geteuid() == 0
+
+
 def user() -> str:
     """Return the name of the user who runs this."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return "unknown user" if sys.platform == "win32" else f"user {os.getuid()}"
+        if sys.platform == "win32":
+            return "unknown user"
+        return f"user {os.getuid()}"

@@ -6,6 +6,7 @@ import sys
 
 if sys.platform == "win32":
     from system.windows.processes import (
+        END_AT_ONCE,
         HANGUP,
         KILLED,
         ask_for_death_signal,
@@ -13,16 +14,19 @@ if sys.platform == "win32":
         guarded,
         has_ended,
         kill,
+        notify_systemd,
         on_signal,
         replace_process,
         start_detached,
         start_group,
+        start_resource_tracker,
         start_with_parent,
         stop,
         wait,
     )
 else:
     from system.posix.processes import (
+        END_AT_ONCE,
         HANGUP,
         KILLED,
         ask_for_death_signal,
@@ -30,16 +34,19 @@ else:
         guarded,
         has_ended,
         kill,
+        notify_systemd,
         on_signal,
         replace_process,
         start_detached,
         start_group,
+        start_resource_tracker,
         start_with_parent,
         stop,
         wait,
     )
 
 __all__ = [
-    "HANGUP", "KILLED", "ask_for_death_signal", "end_group", "guarded", "has_ended", "kill", "on_signal",
-    "replace_process", "start_detached", "start_group", "start_with_parent", "stop", "wait",
+    "END_AT_ONCE", "HANGUP", "KILLED", "ask_for_death_signal", "end_group", "guarded", "has_ended", "kill",
+    "notify_systemd", "on_signal", "replace_process", "start_detached", "start_group", "start_resource_tracker",
+    "start_with_parent", "stop", "wait",
 ]  # fmt: skip

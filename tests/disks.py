@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from system.machine import is_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def disk(place: Path, size: str) -> Iterator[Path]:
     """Have a disk of so many bytes at a place until the context ends."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    if os.geteuid() != 0 or not (mount and umount):
+    if not is_root() or not (mount and umount):
         pytest.skip("only root can mount a small disk")
     place.mkdir()
     if subprocess.run([mount, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=False).returncode:

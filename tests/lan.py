@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+
+from system.machine import is_root
+from system.processes import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +45,7 @@ class Machine:
 @contextmanager
 def lan(count: int) -> Iterator[Sequence[Machine]]:
     """Have some machines that see each other and nothing else; what still runs on them in the end is killed."""
-    if os.geteuid() != 0 or not shutil.which("ip"):
+    if not is_root() or not shutil.which("ip"):
         pytest.skip("only root can make network namespaces, with `ip` of iproute2")
     switch = f"frontburner-{os.getpid()}-switch"
     with ExitStack() as made:
@@ -82,7 +84,7 @@ def _forget(namespace: str) -> None:
     """End what still runs in a namespace, and the namespace; its end of the cable goes with it."""
     for pid in _ip("netns", "pids", namespace).split():
         with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+            kill(int(pid))
     _ip("netns", "del", namespace)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -16,7 +17,11 @@ LAYERS = [
     for layer in contract["layers"]
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-SOURCES = [path for top in ("flows", "frontburner", "tasks", "storage") for path in sorted((ROOT / top).rglob("*.py"))]
+SOURCES = [
+    path
+    for top in ("flows", "frontburner", "tasks", "storage", "system")
+    for path in sorted((ROOT / top).rglob("*.py"))
+]
 
 
 def module_of(path: Path) -> str:
@@ -64,3 +69,9 @@ def test_no_import_points_up() -> None:
             if path != public and here is not None and there is not None and there < here:
                 up.append(f"{module_of(path)} imports {name}")
     assert not up
+
+
+def test_one_package_knows_operating_systems() -> None:
+    elsewhere = [path for path in SOURCES if not path.is_relative_to(ROOT / "system") and "inside" not in path.parts]
+    asking = re.compile(r"\bsys\.platform\b|\bos\.name\b|^import (?:fcntl|msvcrt|resource|win32\w+)\b", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in elsewhere if asking.search(path.read_text())] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.simulation.scenario import Farm, scenario, simulate
 from benchmarks.simulation.strategies import planner_of
+from system.machine import peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -164,7 +164,7 @@ def measure_scale(nodes: int, frames: int) -> dict[str, float]:
     cost = {
         "nodes": nodes, "frames": frames, "units": outcome.units, "ratio": round(outcome.ratio, 4),
         "cpu_ms_per_unit": round(outcome.cpu_ms_per_unit, 4), "farm_ms_per_unit": round(outcome.farm_ms_per_unit, 4),
-        "peak_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_memory_bytes": peak_memory_bytes(os.getpid()),
     }  # fmt: skip
     print(cost, flush=True)
     return cost

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from contextlib import suppress
-from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -19,6 +17,7 @@ from locket import LockError, lock_file
 from frontburner.cluster.dask_internals import add_timer
 from frontburner.cluster.log_files import RotatingLog, nodes_log
 from storage.errors import FrontburnerError
+from system.processes import start_resource_tracker
 
 STDOUT, STDERR = 1, 2
 ROTATE_MS = 10_000
@@ -85,13 +84,11 @@ def _start_resource_tracker(log: RotatingLog) -> None:
 
     A killed node can't release its semaphores. The tracker does, and prints a warning that is of no use to the command.
     """
-    if sys.platform == "win32":
-        return  # other systems have none
     with log.open() as file:
         stderr = os.dup(STDERR)
         os.dup2(file.fileno(), STDERR)  # the tracker keeps the standard error it is started with
         try:
-            resource_tracker.ensure_running()
+            start_resource_tracker()
         finally:
             os.dup2(stderr, STDERR)
             os.close(stderr)

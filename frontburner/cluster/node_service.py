@@ -16,10 +16,11 @@ from frontburner.cluster.arbiter_calls import call_async, connected, install_asy
 from frontburner.cluster.idle_detection import IdleDetection, input_age_s, other_cpu_s, terminals
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.node_log import start_error
-from frontburner.cluster.node_processes import CONFIG, LOOPBACK, cores, node_options
+from frontburner.cluster.node_processes import CONFIG, LOOPBACK, node_options
 from frontburner.credentials.dask_security import security_at
 from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from storage.errors import FrontburnerError
+from system.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from frontburner.manager.object_store import s3_gateway, s3_url, seaweedfs_comma
 from frontburner.manager.service import HttpProbe, NodeProbe, Service
 from frontburner.manager.service_keeper import FARM_VARIABLE
 from system.machine import cores
+from system.processes import END_AT_ONCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +146,7 @@ def _worker(setup: FarmSetup, needs: tuple[str, ...]) -> Service:
         address=f"pool {POOL}",
         probe=HttpProbe(_health_url(port)),
         needs=("prefect", "scheduler", *needs),
-        stop_signal=signal.SIGKILL,
+        stop_signal=END_AT_ONCE,
         start_timeout_s=300.0,
     )
 

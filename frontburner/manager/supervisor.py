@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +22,7 @@ from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatu
 from frontburner.manager.service_keeper import ServiceKeeper, kill_orphans
 from frontburner.manager.upgrade import VERSION, record_versions
 from storage.errors import FrontburnerError
-from system.processes import HANGUP, on_signal
+from system.processes import HANGUP, notify_systemd, on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -125,7 +123,7 @@ class Supervisor:
             self._write()
             if not notified and self._state.settled:
                 notified = True
-                _notify_systemd()
+                notify_systemd()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), WRITE_INTERVAL_S)
 
@@ -176,12 +174,3 @@ def _exclusive(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _notify_systemd() -> None:
-    """Notify systemd, if it started this process, that the farm is up."""
-    if not (address := os.environ.get("NOTIFY_SOCKET")) or sys.platform == "win32":
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)
-        systemd.sendall(b"READY=1")

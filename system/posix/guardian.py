@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+assert sys.platform != "win32"
+
 
 def main(group: int) -> None:
     """Wait for the end of standard input, then kill the group."""

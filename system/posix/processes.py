@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +21,8 @@ assert sys.platform != "win32"
 
 HANGUP: signal.Signals | None = signal.SIGHUP
 """Asks a service to try again what failed; None where there is no such signal."""
+END_AT_ONCE = signal.SIGKILL
+"""Asks a process to end at once."""
 KILLED = -signal.SIGKILL
 """Exit code of a process that was killed, as the system does when memory runs out."""
 _PR_SET_PDEATHSIG = 1
@@ -95,7 +99,9 @@ def kill(pid: int) -> None:
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a child has ended, without reaping it."""
+    """Whether a child has ended, on Linux without reaping it, so that `wait` still tells what it used."""
+    if sys.platform == "darwin":
+        return process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -107,9 +113,25 @@ def wait(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     tuple
         Its exit code, negative for the signal that ended it; and the most memory it held, in bytes.
     """
+    if process.returncode is not None:
+        return process.returncode, 0
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def start_resource_tracker() -> None:
+    """Start Python's tracker of semaphores, which outlives the processes that use them."""
+    resource_tracker.ensure_running()
+
+
+def notify_systemd() -> None:
+    """Notify systemd, if it started this process, that it is up."""
+    if not (address := os.environ.get("NOTIFY_SOCKET")):
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)
+        systemd.sendall(b"READY=1")
 
 
 def replace_process(command: Sequence[str]) -> NoReturn:

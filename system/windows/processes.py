@@ -25,6 +25,8 @@ import win32job
 
 HANGUP: signal.Signals | None = None
 """Asks a service to try again what failed; None where there is no such signal."""
+END_AT_ONCE = signal.SIGTERM
+"""Asks a process to end at once."""
 KILLED = 1
 """Exit code of a process that was killed; Windows doesn't kill any when memory runs out."""
 _CREATE_SUSPENDED = 0x4
@@ -130,6 +132,14 @@ def wait(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     return code, int(used["PeakJobMemoryUsed"])
 
 
+def start_resource_tracker() -> None:
+    """Do nothing: Windows removes the semaphores of processes that have ended."""
+
+
+def notify_systemd() -> None:
+    """Do nothing: there is no systemd."""
+
+
 def replace_process(command: Sequence[str]) -> NoReturn:
     """Run another program to its end in this process's place, and end as it does."""
     process = start_group(command)
@@ -144,7 +154,7 @@ def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, act: Call
 
 
 def _job_object() -> Any:  # noqa: ANN401 - a handle
-    job = win32job.CreateJobObject(None, "")
+    job: Any = win32job.CreateJobObject(None, "")  # type: ignore[func-returns-value]
     limits = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
     limits["BasicLimitInformation"]["LimitFlags"] |= win32job.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
     win32job.SetInformationJobObject(job, win32job.JobObjectExtendedLimitInformation, limits)

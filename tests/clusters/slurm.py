@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from system.machine import is_root
 from tests.clusters.daemons import daemon
 from tests.storage import seaweed
 
@@ -74,7 +75,7 @@ class Slurm:
 
 def missing_requirement() -> str:
     """Why no Slurm cluster can be started here; empty if one can."""
-    if os.geteuid() != 0:
+    if not is_root():
         return "only root can run Slurm's daemons for itself"
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     return f"{', '.join(missing)} of Debian's slurm-wlm and munge is missing" if missing else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system.machine import is_root
 from tests.clusters.daemons import daemon
 from tests.end_to_end.conftest import until
 from tests.storage import seaweed
@@ -48,7 +48,7 @@ class SshServer:
 
 def missing_requirement() -> str:
     """Why no SSH server can be started here; empty if one can."""
-    if os.geteuid() != 0:
+    if not is_root():
         return "only root can run an SSH server for itself"
     is_missing = not (shutil.which("sshd", path="/usr/sbin:/usr/bin") and shutil.which("ssh-keygen"))
     return "sshd of Debian's openssh-server is missing" if is_missing else ""

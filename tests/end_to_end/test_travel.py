@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from PIL import Image
 
 from storage.images import decode_exr
 from storage.objects import INTERNAL_PREFIX
+from system.machine import is_root
 from tests.end_to_end.conftest import COMMAND, TIMEOUT_S, Studio, until
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 def namespaces() -> None:
     """Skip where no mount namespace can be made."""
     unshare = shutil.which("unshare")
-    if os.geteuid() != 0 or unshare is None:
+    if not is_root() or unshare is None:
         pytest.skip("only root can hide a folder from a process")
     if subprocess.run([unshare, "-m", "sh", "-c", HIDES, "sh", "/mnt", "true"], check=False).returncode:
         pytest.skip("no folder can be hidden from a process here")

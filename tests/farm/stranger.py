@@ -16,6 +16,8 @@ import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+assert sys.platform != "win32"
+
 PORTS = 65_535
 AT_ONCE = 500
 PATIENCE_S = 3.0

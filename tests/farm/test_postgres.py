@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from storage.objects import open_store
+from system.machine import is_root
 from tests.end_to_end.conftest import TIMEOUT_S, until
 from tests.farm.conftest import bring_up, deploy, environment, status, studio_at
 
@@ -51,7 +51,7 @@ def database() -> Iterator[str]:
     versions = sorted(PROGRAMS.glob("*/bin/initdb"))
     if not versions:
         pytest.skip("PostgreSQL isn't installed: apt-get install postgresql")
-    owner = "nobody" if os.geteuid() == 0 else None
+    owner = "nobody" if is_root() else None
     folder = Path(tempfile.mkdtemp(prefix="frontburner-postgres-"))  # pytest's own folders are closed to others
     if owner:
         shutil.chown(folder, owner)

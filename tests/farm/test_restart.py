@@ -6,6 +6,7 @@ import json
 import shlex
 import socket
 import subprocess
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,9 @@ from storage.objects import open_store
 from tests.end_to_end.conftest import TIMEOUT_S, Studio, until
 from tests.farm.conftest import bring_up, deploy, environment, status, studio_at
 from tests.faults.verdict import pictures, rerendered
+
+if sys.platform == "win32":
+    pytest.skip("it is about systemd", allow_module_level=True)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

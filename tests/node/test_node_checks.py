@@ -14,6 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from storage.objects import open_store
+from system.machine import is_root
 from tasks.errors import NodeNotReady
 from tasks.node import node_state
 from tasks.node.machine_checks import machine_checks
@@ -48,7 +49,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def root() -> None:
-    if os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("unshare"):
+    if not is_root() or not shutil.which("setpriv") or not shutil.which("unshare"):
         pytest.skip("only root can be another user and mount drives")
 
 

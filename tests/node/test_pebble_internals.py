@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pebble
 import pytest
 
+from system.processes import KILLED
 from tasks.process.pebble_internals import TERM_TIMEOUT_S, finalizer, start_pool
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -46,7 +47,7 @@ def test_a_worker_that_survives_sigterm_is_killed_after_our_timeout(pool: Pool) 
     started, process = pool
     with pytest.raises(TimeoutError):
         started.schedule(ignore_sigterm, timeout=TERM_TIMEOUT_S).result(TIMEOUT_S)
-    assert process.exitcode == -signal.SIGKILL, UPGRADE.format("no longer kills a worker that survives SIGTERM")
+    assert process.exitcode == KILLED, UPGRADE.format("no longer kills a worker that survives SIGTERM")
 
 
 def ignore_sigterm() -> None:

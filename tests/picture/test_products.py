@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -62,17 +63,18 @@ def test_a_movie_holds_every_frame_in_its_colours_and_says_which_they_are(
 @pytest.mark.parametrize("codec", Codec)
 def test_an_encoder_takes_no_priority_over_other_programs(codec: Codec, house: ObjectStore, tmp_path: Path) -> None:
     own = footage(house)
-    policies = set()
+    policies: set[int] = set()
 
     def pictures() -> Iterator[tuple[int, Any]]:
         for at, frame in enumerate(own.frames):
             yield at, read_display(frame, house, HOW, deep=RECIPES[codec].deep)
             for thread in Path("/proc/self/task").iterdir():
                 with suppress(ProcessLookupError):  # it has ended meanwhile
-                    policies.add(os.sched_getscheduler(int(thread.name)))
+                    if sys.platform == "linux":
+                        policies.add(os.sched_getscheduler(int(thread.name)))
 
     encode(pictures(), tmp_path / f"movie{RECIPES[codec].suffix}", codec=codec, fps=NTSC)
-    assert policies == {os.SCHED_OTHER}
+    assert policies == {0}, "SCHED_OTHER"
 
 
 def test_a_gap_is_an_error_and_leaves_no_movie(house: ObjectStore) -> None:

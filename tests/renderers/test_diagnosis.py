@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from system.machine import is_root
 from tasks.renderers.diagnosis.libraries import DEBIAN
 from tasks.renderers.diagnosis.patterns import CERTAIN, LIKELY
 from tasks.renderers.trial import Trial
@@ -57,7 +57,7 @@ def open_folder() -> Iterator[Path]:
 
 def as_nobody(*command: object, **environment: str) -> str:
     """What is said where the user has no rights."""
-    if os.geteuid() != 0:
+    if not is_root():
         pytest.skip("only root can be another user")
     wrapper = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
     return alone(HELD, *command, wrapper=wrapper, **environment)
@@ -65,7 +65,7 @@ def as_nobody(*command: object, **environment: str) -> str:
 
 def mounted(options: str, folder: Path, *command: object, **environment: str) -> str:
     """What is said where a small drive is mounted on a folder, in a namespace of its own."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
+    if not is_root() or not shutil.which("unshare"):
         pytest.skip("only root can mount a drive")
     copy = f'for file in {folder}.files/*; do cp -p "$file" {folder}; done'
     mount = f'mount -t tmpfs -o {options} tmpfs {folder} && {copy}; exec "$@"'

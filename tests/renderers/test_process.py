@@ -13,9 +13,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 import pytest
@@ -55,7 +55,7 @@ class Working:
         listener = self._stack.enter_context(Listener())
         caller = self._stack.enter_context(ThreadPoolExecutor(max_workers=1))
         self._call = caller.submit(self._process.call, hear, listener.address)
-        self._line: Connection = self._stack.enter_context(listener.accept())
+        self._line: Any = self._stack.enter_context(listener.accept())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -257,7 +257,7 @@ def test_a_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         running = psutil.Process(int(parent.stdout.readline()))
-        parent.send_signal(signal.SIGKILL)
+        parent.kill()
         parent.wait()
         gone, alive = psutil.wait_procs([running], timeout=TIMEOUT_S)
     assert gone
@@ -296,7 +296,8 @@ def hold_the_interpreter(address: str) -> None:
     """Be stuck in native code that neither lets Python run nor heeds any signal but the last one."""
     with Client(address) as line:
         line.send("stuck")
-        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
         ctypes.PyDLL(None).sleep(600)
 
 

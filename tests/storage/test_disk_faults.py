@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from storage.disk_errors import translate_os_errors
 from storage.errors import StoreError
 from storage.local import LocalStore
 from storage.objects import INTERNAL_PREFIX, open_store
+from system.processes import KILLED
 from tests.disks import disk
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -175,7 +175,7 @@ def test_a_killed_writer_leaves_no_object(tmp_path: Path, method: str) -> None:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "written\n"
         writer.kill()
-        assert writer.wait() == -signal.SIGKILL
+        assert writer.wait() == KILLED
     assert list(store.list()) == []
     assert not store.exists("a/b")
     assert len(scratch_files(tmp_path)) == 1

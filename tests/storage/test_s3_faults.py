@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from botocore.exceptions import ClientError, SSLError
 from storage.errors import MissingObject, StoreError
 from storage.s3 import S3Store, _Credentials
 from storage.s3_errors import translate_s3_errors
+from system.processes import KILLED
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.storage.proxy import proxy
 
@@ -129,7 +129,7 @@ def test_a_killed_writer_leaves_no_object(s3_store: ObjectStore, s3_server: dict
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL) as writer:
             assert midway.wait(TIMEOUT_S)
             writer.kill()
-            assert writer.wait() == -signal.SIGKILL
+            assert writer.wait() == KILLED
     assert list(s3_store.list()) == []
     assert not s3_store.exists("a")
     assert s3_store.create("a", b"1")

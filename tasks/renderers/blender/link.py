@@ -22,7 +22,6 @@ from tasks.process import resource_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection
 
     import numpy.typing as npt
 
@@ -172,7 +171,7 @@ def _channel_indices(found: list[str], name: str) -> list[int]:
     return [found.index(f"{name}.{letter}") for letter in letters]
 
 
-def _start_program(path: str, theirs: Connection) -> subprocess.Popen[bytes]:
+def _start_program(path: str, theirs: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - other systems, other types
     left_out = ("PYTHONPATH", "PYTHONHOME", *OCIO_VARIABLES)
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     command = [

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from system.machine import user
 from tasks.renderers.diagnosis.findings import Finding
 from tasks.renderers.diagnosis.libraries import install_hint
-from tasks.renderers.diagnosis.places import user
 
 FLEXNET = {
     "-1": "its licence file can't be found",

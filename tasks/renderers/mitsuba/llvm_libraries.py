@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 
 _FOLDERS = (
@@ -14,8 +13,9 @@ _FOLDERS = (
     "/usr/local/lib",
     "/usr/lib/llvm-*/lib",
     "/usr/lib64/llvm*/lib",
+    "/opt/homebrew/opt/llvm*/lib",
+    "/usr/local/opt/llvm*/lib",
 )
-_APPLE = ("/opt/homebrew/opt/llvm*/lib", "/usr/local/opt/llvm*/lib")
 
 
 def llvm_libraries() -> list[Path]:
@@ -23,10 +23,9 @@ def llvm_libraries() -> list[Path]:
     named = os.environ.get("DRJIT_LIBLLVM_PATH")
     if named:
         return [Path(named)]
-    folders = (*_FOLDERS, *(_APPLE if sys.platform == "darwin" else ()))
     found = {
         path.resolve(): path
-        for folder in folders
+        for folder in _FOLDERS
         for pattern in ("libLLVM.so*", "libLLVM-[0-9]*.so*", "libLLVM.dylib")
         for path in sorted(Path("/").glob(f"{folder}/{pattern}".lstrip("/")))
         if path.exists()

@@ -1,0 +1,1 @@
+"""The same functions on every system."""
