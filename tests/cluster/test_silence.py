@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -52,7 +51,7 @@ def test_no_job_waits_for_a_frozen_node_and_it_is_back_when_it_wakes(
     cluster: SpecCluster, client: Client, tmp_path: Path
 ) -> None:
     frozen = process_of(cluster, "node-1")
-    frozen.send_signal(signal.SIGSTOP)
+    frozen.suspend()
     farm = DaskFarm(client=client, renderer="null", topic="job", store_url=str(tmp_path))
     try:
         with farm:
@@ -65,12 +64,12 @@ def test_no_job_waits_for_a_frozen_node_and_it_is_back_when_it_wakes(
             with farm_check(cluster.scheduler_address) as check:
                 (readiness,) = check.nodes(CheckRequest(measure=False), ["node-1"])
             assert readiness.problems[0].reason == "It doesn't answer."
-            frozen.send_signal(signal.SIGCONT)
+            frozen.resume()
             until(lambda: farm.messages(0.1) or len(farm.admission.reports) == 2)
             until(lambda: state_of(client, "node-1")["state"] == "idle")
             until(lambda: farm.messages(0.1) or len(farm.wait_for_reports()) == 2)
     finally:
-        frozen.send_signal(signal.SIGCONT)
+        frozen.resume()
 
 
 def test_a_node_that_stays_frozen_is_started_again_and_others_have_its_work(
@@ -78,7 +77,7 @@ def test_a_node_that_stays_frozen_is_started_again_and_others_have_its_work(
 ) -> None:
     frozen = process_of(cluster, "node-1")
     address = state_of(client, "node-1")["address"]
-    frozen.send_signal(signal.SIGSTOP)
+    frozen.suspend()
     work = client.submit(abs, -1, pure=False, workers=[address], allow_other_workers=True)
     monkeypatch.setattr(arbiter, "LOST_AFTER", 4)
     assert work.result(60) == 1
