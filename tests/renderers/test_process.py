@@ -372,6 +372,8 @@ def test_a_renderer_that_does_nothing_is_ended_and_says_so(own: Bench, tmp_path:
 @pytest.mark.usefixtures("impatient")
 def test_a_renderer_that_hangs_while_it_opens_a_scene_is_ended_too(own: Bench, tmp_path: Path) -> None:
     scene = tmp_path / "scene.json"
+    if sys.platform == "win32":
+        pytest.skip("no file keeps its reader waiting")
     os.mkfifo(scene)  # whoever opens it waits for somebody who writes
     query = SceneQuery(renderer="null", build="1 null", frames=(FrameScene(frame=1, path=str(scene)),))
     with pytest.raises(UnitFailed, match="did nothing for 1 s"):
