@@ -209,6 +209,7 @@ def test_an_fbx_as_text_is_read_or_refused_with_what_helps(blender: Bench, tmp_p
     ("name", "content", "reason"),
     [
         ("t.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n".encode("utf-16"), "has NUL bytes in it"),
+        ("m.obj", b"\xef\xbb\xbfv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "begins with a byte order mark"),
         ("p.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "There is nothing to see in the scene p.obj"),
         ("e.obj", b"", "There is nothing to see in the scene e.obj"),
         ("e.gltf", b'{"asset": {"version": "2.0"}}', "There is nothing to see in the scene e.gltf"),

@@ -65,6 +65,22 @@ def test_what_a_usd_scene_lacks_is_named(bpy: Bench, tmp_path: Path, things: tup
     assert f"refers to files that don't exist: {tmp_path / missing}." in str(refused.value)
 
 
+def test_what_a_usd_package_lacks_is_named(bpy: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("pxr")
+    from pxr import Sdf
+
+    part = usd(tmp_path / "part.usda", quad(material="M"), material("M", "./red.png"))
+    with Sdf.ZipFileWriter.CreateNew(str(tmp_path / "scene.usdz")) as package:
+        package.AddFile(str(part), "part.usda")
+    with pytest.raises(SceneError, match=r"don't exist: .*scene\.usdz\[red\.png\]"):
+        told(bpy, tmp_path / "scene.usdz")
+    paint(tmp_path / "red.png")
+    with Sdf.ZipFileWriter.CreateNew(str(tmp_path / "scene.usdz")) as package:
+        package.AddFile(str(part), "part.usda")
+        package.AddFile(str(tmp_path / "red.png"), "red.png")
+    assert names(bpy, tmp_path / "scene.usdz") == ["scene.usdz"]
+
+
 def test_what_a_usd_scene_does_not_use_may_be_missing(bpy: Bench, tmp_path: Path) -> None:
     variants = """
     def "V" ( variants = { string v = "a" }
@@ -135,14 +151,15 @@ def test_a_usd_file_that_is_cut_off_is_said_with_its_line(tmp_path: Path) -> Non
 
 def test_what_blender_leaves_out_of_a_usd_scene_is_said(bpy: Bench, tmp_path: Path) -> None:
     painted = prim(
-        "Cube", "Painted", "rel material:binding = </W/X>", arcs='prepend apiSchemas = ["MaterialBindingAPI"]'
+        "Cube", "Painted", "rel material:binding = </W/Y>", arcs='prepend apiSchemas = ["MaterialBindingAPI"]'
     )
     x = '\ndef Material "X" {\ntoken outputs:surface.connect = </W/X/S.outputs:out>\ndef Shader "S" {\n'
     x += 'uniform token info:id = "ND_standard_surface_surfaceshader"\ntoken outputs:out\n}\n}'
     scene = usd(
         tmp_path / "scene.usda",
-        quad(),
+        quad(material="X"),
         painted,
+        material("Y", "./gone.png"),
         x,
         prim("NurbsPatch", "Patch"),
         prim("CylinderLight", "Tube"),

@@ -102,7 +102,7 @@ def add_missing(scene: Any, path: str) -> None:
     from tasks.renderers.blender.inside import default_view, importing
 
     importing.go_to_own_frames(scene, path)
-    list(default_view.complete(scene))
+    list(default_view.complete(scene, default_view.corners()))
 
 
 def prepare(scene: Any, case: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import mmap
 import os
 import re
@@ -27,6 +28,8 @@ def read(scene: Path, folder: Path) -> ImportedScene:  # noqa: ARG001 - it needs
     with scene.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         if (nul := text.find(b"\0")) >= 0:
             raise _no_text(scene, text[:2], nul)
+        if text[:3] == codecs.BOM_UTF8 and text[3:4] not in b"#\r\n":
+            raise _marked(scene)
         names = [os.fsdecode(name).strip('"') for name in _LIBRARY.findall(text)]
         used = set(_USED.findall(text))
     # Blender reads the rest of the line as one name, always below the scene's folder; and the file that is named as the
@@ -56,6 +59,14 @@ def _refuse_several(scene: Path, missing: list[Path]) -> None:
                 remedy="Write a line of its own for each: mtllib NAME.",
                 scene=str(scene),
             )
+
+
+def _marked(scene: Path) -> SceneError:
+    return SceneError(
+        reason=f"The scene {scene.name} begins with a byte order mark, so that Blender doesn't read its first line.",
+        remedy="Save it as UTF-8 without the mark (BOM), or put a comment into a first line of its own: # OBJ.",
+        scene=str(scene),
+    )
 
 
 def _no_text(scene: Path, start: bytes, nul: int) -> SceneError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.renderers.blender.naming import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _POINT_LIGHTS = ("CylinderLight", "GeometryLight", "PortalLight")
 _OTHER_DOMES = ("mirroredBall", "angular")
@@ -50,7 +50,7 @@ def painted(prims: Iterable[Any]) -> Counter[str]:
     """Return how many prims of each name have a material."""
     from pxr import UsdGeom
 
-    return Counter(prim.GetName() for prim in prims if prim.IsA(UsdGeom.Gprim) and materials([prim]))
+    return Counter(prim.GetName() for prim in prims if prim.IsA(UsdGeom.Gprim) and _bound_material(prim))
 
 
 def domes(prims: Iterable[Any]) -> list[Any]:
@@ -64,26 +64,27 @@ def _is_dome(prim: Any) -> bool:  # noqa: ANN401
     return bool(prim.IsA(UsdLux.DomeLight) or prim.IsA(UsdLux.DomeLight_1))
 
 
-def surfaces(prims: Iterable[Any]) -> list[Any]:
-    """List the shaders of bound materials that Blender reads: only UsdPreviewSurface."""
-    found = (_surface(material) for material in materials(prims).values())
+def surfaces(materials: Mapping[str, Any]) -> list[Any]:
+    """List the shaders of materials that Blender reads: only UsdPreviewSurface."""
+    found = (_surface(material) for material in materials.values())
     return [surface for surface in found if surface]
 
 
 def materials(prims: Iterable[Any]) -> dict[str, Any]:
-    """Return the materials that are bound to what is seen, by their places."""
-    from pxr import UsdGeom, UsdShade
+    """Return the materials that Blender reads, by their places: those of meshes."""
+    from pxr import UsdGeom
 
-    bearers = [prim for prim in prims if prim.IsA(UsdGeom.Gprim) or prim.IsA(UsdGeom.Subset) or prim.IsInstance()]
-    found = {}
-    for prim in bearers:
-        binding = UsdShade.MaterialBindingAPI(prim)
-        for purpose in ("full", "preview"):  # in Blender's order
-            material = binding.ComputeBoundMaterial(purpose)[0]
-            if material:
-                found[str(material.GetPath())] = material
-                break
-    return found
+    bearers = (prim for prim in prims if prim.IsA(UsdGeom.Mesh) or prim.IsA(UsdGeom.Subset) or prim.IsInstance())
+    bound = (_bound_material(prim) for prim in bearers)
+    return {str(material.GetPath()): material for material in bound if material}
+
+
+def _bound_material(prim: Any) -> Any:  # noqa: ANN401
+    from pxr import UsdShade
+
+    binding = UsdShade.MaterialBindingAPI(prim)
+    found = (binding.ComputeBoundMaterial(purpose)[0] for purpose in ("full", "preview"))  # in Blender's order
+    return next((material for material in found if material), None)
 
 
 def _surface(material: Any) -> Any:  # noqa: ANN401
@@ -91,14 +92,14 @@ def _surface(material: Any) -> Any:  # noqa: ANN401
     return shader if shader and shader.GetIdAttr().Get() == "UsdPreviewSurface" else None
 
 
-def notes(stage: Any, prims: Iterable[Any]) -> Iterator[str]:  # noqa: ANN401
+def notes(stage: Any, prims: Iterable[Any], materials: Mapping[str, Any]) -> Iterator[str]:  # noqa: ANN401
     """Say what Blender's importer renders differently than the scene asks, beyond what it leaves out."""
     from pxr import UsdGeom, UsdLux
 
     lights = [prim for prim in prims if prim.HasAPI(UsdLux.LightAPI)]
     rules = {
         "Blender's importer converts UsdPreviewSurface only, and leaves other materials plain: {}.": [
-            material.GetPrim() for material in materials(prims).values() if not _surface(material)
+            material.GetPrim() for material in materials.values() if not _surface(material)
         ],
         "Blender's importer doesn't animate visibility; always seen: {}.": [
             prim for prim in prims if UsdGeom.Imageable(prim) and _blinks(prim)

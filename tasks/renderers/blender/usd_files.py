@@ -49,7 +49,8 @@ def read(scene: Path, folder: Path) -> ImportedScene:
     source = copies.get(scene, scene)
     stage = _open_stage(scene, source)
     prims = list(usd_contents.prims(stage))
-    names = [*_layers(scene, stage), *_clips(prims), *_textures(scene, prims)]
+    materials = usd_contents.materials(prims)
+    names = [*_layers(scene, stage), *_clips(prims), *_textures(scene, prims, materials)]
     files = sorted({originals.get(path, path) for name in names for path in _on_disk(name)})
     return ImportedScene(
         source=source,
@@ -57,7 +58,7 @@ def read(scene: Path, folder: Path) -> ImportedScene:
         shown=usd_contents.shown(prims),
         painted=usd_contents.painted(prims),
         dome=next((str(prim.GetPath()) for prim in usd_contents.domes(prims)), ""),
-        notes=(*usd_contents.notes(stage, prims), *_notes_on_materialx(files)),
+        notes=(*usd_contents.notes(stage, prims, materials), *_notes_on_materialx(files)),
     )
 
 
@@ -116,11 +117,11 @@ def _clips(prims: Iterable[Any]) -> Iterator[str]:
                     yield asset.resolvedPath or _anchored(prim.GetPrimStack()[0].layer, asset.path)
 
 
-def _textures(scene: Path, prims: list[Any]) -> Iterator[str]:
+def _textures(scene: Path, prims: list[Any], materials: dict[str, Any]) -> Iterator[str]:
     """List the pictures and volumes that Blender reads: of bound materials, of the dome light, and of volumes."""
     from pxr import Usd, UsdVol
 
-    files = [file for surface in usd_contents.surfaces(prims) for file in _of_surface(surface)]
+    files = [file for surface in usd_contents.surfaces(materials) for file in _of_surface(surface)]
     files += [prim.GetAttribute("inputs:texture:file") for prim in usd_contents.domes(prims)[:1]]
     for file in files:
         if file and file.GetNumTimeSamples() and not file.Get():
@@ -181,6 +182,8 @@ def _on_disk(name: str) -> list[Path]:
     """Return the files that a name stands for: the package that has it in it, or the tiles of a texture."""
     from pxr import Ar
 
+    if Ar.IsPackageRelativePath(name) and not Ar.GetResolver().Resolve(name):
+        return [Path(name)]  # the package isn't enough
     path = Path(os.path.normpath(Ar.SplitPackageRelativePathOuter(name)[0]))
     if _TILED not in path.name:
         return [path]

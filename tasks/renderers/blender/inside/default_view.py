@@ -20,11 +20,11 @@ SOLID = ("MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "VOLUME", "POINTC
 """Types of objects that can be seen."""
 
 
-def complete(scene: Any) -> Iterator[str]:
-    """Add a camera and a light to an imported scene that has none; says which."""
+def complete(scene: Any, boxes: list[Vector]) -> Iterator[str]:
+    """Add a camera that shows these corners, and a light, to an imported scene that has none; says which."""
     if scene.camera is None:
         cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: o.name)
-        scene.camera = cameras[0] if cameras else _add_camera(scene)
+        scene.camera = cameras[0] if cameras else _add_camera(scene, boxes)
         if not cameras:
             yield "It has no camera: one is added that shows all of it."
     emits = any(node.type == "EMISSION" for m in bpy.data.materials if m.node_tree for node in m.node_tree.nodes)
@@ -51,13 +51,12 @@ def _is_solid(thing: Any) -> bool:
     return len(thing.data.polygons) > 0
 
 
-def _add_camera(scene: Any) -> Any:
+def _add_camera(scene: Any, boxes: list[Vector]) -> Any:
     """Add a camera that shows all of the scene."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.sensor_height = camera.data.sensor_width
     camera[FITTED] = True
     scene.collection.objects.link(camera)
-    boxes = corners()
     camera.rotation_euler = CAMERA_DIRECTION.to_track_quat("Z", "Y").to_euler()
     bpy.context.view_layer.update()
     coordinates = [value for corner in boxes for value in corner]

@@ -37,15 +37,17 @@ def import_file(path: str) -> dict[str, Any]:
     lit = bool(scene.world.node_tree.nodes)
     if not lit:
         bpy.data.worlds.remove(scene.world)
-    empty = not default_view.corners()
+    frames = go_to_own_frames(scene, path)
+    boxes = default_view.corners()
     bare = [o for o in bpy.data.objects if o.type in default_view.SOLID and not _materials(o)]
+    added = default_view.complete(scene, boxes) if boxes else ()
     return {
         "objects": Counter(name for o in bpy.data.objects if o.type != "EMPTY" for name in _names_of(o)),
         "bare": Counter(name for o in bare for name in _names_of(o)),
         "lit": lit,
-        "empty": empty,
-        "frames": go_to_own_frames(scene, path),
-        "notes": [] if empty else [*_unknown_extensions(path), *_unused_colours(), *default_view.complete(scene)],
+        "empty": not boxes,
+        "frames": frames,
+        "notes": [*_unknown_extensions(path), *_unused_colours(), *added],
     }
 
 
