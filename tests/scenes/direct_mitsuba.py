@@ -4,6 +4,7 @@ Reads a case a line from standard input, and answers each with a line. Options o
 
 ``seeds``      how many pictures are averaged
 ``parameters`` values of the scene's ``$names``
+``integrator`` what renders a scene that has none
 ``sensor``     the number of the camera
 """
 
@@ -32,7 +33,7 @@ def main(variant: str) -> None:
         case = json.loads(line)
         try:
             answer = {"pictures": render(mi, case, Path(case["out"])), "error": ""}
-        except (RuntimeError, OSError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - Mitsuba raises all kinds
             answer = {"pictures": {}, "error": f"{error}"[:400]}
         print(json.dumps(answer), flush=True)
 
@@ -46,12 +47,7 @@ def render(mi: Any, case: dict[str, Any], out: Path) -> dict[int, str]:
         os.chdir(Path(case["scene"]).parent)
         scene = mi.load_file(case["scene"], **values)
         samples = int(job.get("samples", 0))
-        drawn = np.stack(
-            [
-                rgba(mi.render(scene, spp=samples, seed=seed + 1, sensor=how.get("sensor", 0)))
-                for seed in range(how.get("seeds", 6))
-            ]
-        )
+        drawn = np.stack([draw(mi, scene, how, samples, seed + 1) for seed in range(how.get("seeds", 6))])
         count = len(drawn)
         pictures[frame] = str(out / f"{case['name']}.{frame}")
         write(f"{pictures[frame]}.exr", drawn.mean(0))
@@ -62,15 +58,17 @@ def render(mi: Any, case: dict[str, Any], out: Path) -> dict[int, str]:
     return pictures
 
 
-def rgba(picture: Any) -> Any:
+def draw(mi: Any, scene: Any, how: dict[str, Any], samples: int, seed: int) -> Any:
     """Return a picture of grey or colour, with or without alpha, as RGBA."""
-    pixels = np.array(picture, np.float64)
-    count = pixels.shape[2]
-    if count <= 2:
-        pixels = np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:]], axis=2)
-    if count in (1, 3):
-        pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2)
-    return pixels[..., :4]
+    integrator = scene.integrator() or mi.load_dict(how["integrator"])
+    camera = how.get("sensor", 0)
+    mi.render(scene, integrator=integrator, spp=samples, seed=seed, sensor=camera)
+    bitmap = scene.sensors()[camera].film().bitmap()
+    names, pixels = [channel.name for channel in bitmap.struct_()], np.array(bitmap, np.float64)
+    pixels = pixels.reshape(*pixels.shape[:2], len(names))
+    planes = [pixels[..., names.index(letter)] for letter in ("RGB" if "R" in names else "YYY")]
+    planes.append(pixels[..., names.index("A")] if "A" in names else np.ones_like(planes[0]))
+    return np.stack(planes, axis=2)
 
 
 if __name__ == "__main__":

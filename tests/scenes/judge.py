@@ -28,6 +28,8 @@ PNG_STEPS = 1
 NOISE = 6.0
 """Standard errors that the mean of a block of pixels may be off, where noise is compared."""
 BLOCK_PX = 6
+HARMLESS = "^Its own frames are"
+"""Notes that any scene may have."""
 
 
 @dataclass(kw_only=True)
@@ -70,6 +72,9 @@ def _fault(case: Case, outcome: Outcome, direct: Direct, verdict: Verdict) -> st
     faults = [_picture_fault(case, frame, outcome, direct, verdict) for frame in case.frames]
     if case.said and not any(re.search(case.said, note) for note in outcome.notes or [""]):
         faults.append(f"no note says /{case.said}/ among {list(outcome.notes)}")
+    expected = f"{case.said}|{HARMLESS}" if case.said else HARMLESS
+    if needless := [note for note in outcome.notes if not re.search(expected, note)]:
+        faults.append(f"says needlessly {needless}")
     faults.append(_file_fault(case, outcome, direct, verdict))
     return "; ".join(filter(None, faults))
 

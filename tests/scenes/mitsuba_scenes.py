@@ -118,11 +118,13 @@ _add_all("integrator", "integrator", {
     "hidden_emitters": ((), {"integrator": '<integrator type="path"><boolean name="hide_emitters" value="true"/></integrator>'}),
     "depth": ((), {"integrator": '<integrator type="depth"/>'}),
     "volpath": ((ball('<bsdf type="null"/><medium name="interior" type="homogeneous"><rgb name="albedo" value="0.9,0.7,0.5"/><float name="sigma_t" value="2"/></medium>'), FLOOR, LIT, SKY), {"integrator": '<integrator type="volpath"/>'}),
-    "none": ((), {"integrator": ""}),
 })  # fmt: skip
 _add_all("integrator", "integrator", {
     "particles": ((), {"integrator": '<integrator type="ptracer"/>'}),
 }, said="ntegrator")  # fmt: skip
+_add_all("integrator", "integrator", {
+    "none": ((), {"integrator": ""}),
+}, said="ntegrator", direct={"seeds": 6, "integrator": {"type": "path"}})  # fmt: skip
 _add_all("integrator", "integrator", {
     "aov": ((), {"integrator": f'<integrator type="aov"><string name="aovs" value="nn:sh_normal,dd:depth">{""}</string>{PATH}</integrator>'}),
 }, said="AOV|aov|channel|")  # fmt: skip
