@@ -278,8 +278,8 @@ def driver_in_full_python(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("drivers", said="cript|driver")
-def driver_of_a_registered_text(folder: Path) -> Path:
+def driven_by_a_text(folder: Path) -> Path:
+    """A cube whose place a function tells that a text of the file registers."""
     made = cube(studio(), glow(), size=1)
     text = bpy.data.texts.new("register.py")
     text.write("import bpy\nbpy.app.driver_namespace['off'] = lambda: 2.0\n")
@@ -287,6 +287,16 @@ def driver_of_a_registered_text(folder: Path) -> Path:
     driver = made.driver_add("location", 0).driver
     driver.type, driver.expression = "SCRIPTED", "off()"
     return save(folder / "shot.blend")
+
+
+@RECIPES.add("drivers", said="cript|driver")
+def driver_of_a_registered_text(folder: Path) -> Path:
+    return driven_by_a_text(folder)
+
+
+@RECIPES.add("drivers", job={"allow_scripts": True}, direct={"scripts": True}, said="cript|driver|")
+def driver_of_a_registered_text_that_may_run(folder: Path) -> Path:
+    return driven_by_a_text(folder)
 
 
 # Materials and lights.

@@ -374,12 +374,12 @@ def still_at_the_current_frame(folder: Path) -> Path:
     return save(path)
 
 
-@RECIPES.add("frames of the file", frames=(1001, 1002, 1003))
+@RECIPES.add("frames of the file", job={"frames": "scene"}, frames=(1001, 1002, 1003))
 def frames_of_the_file(folder: Path) -> Path:
     return moving(folder, {1001: (-2, 0, 0), 1003: (2, 0, 0)}, frame_end=1003, frame_start=1001)
 
 
-@RECIPES.add("frames of the file", frames=(1, 5, 9))
+@RECIPES.add("frames of the file", job={"frames": "scene"}, frames=(1, 5, 9))
 def every_fourth_frame(folder: Path) -> Path:
     return moving(folder, {1: (-2, 0, 0), 9: (2, 0, 0)}, frame_end=9, frame_step=4)
 

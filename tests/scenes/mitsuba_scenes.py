@@ -315,7 +315,15 @@ def no_camera(folder: Path) -> Path:
     return scene(folder, ball(), SKY, camera="<!-- none -->")
 
 
-@RECIPES.add("crop", said="crop", job={"samples": SAMPLES}, direct={"seeds": 6, "parameters": {"crop": 48}})
+@RECIPES.add("crop", **ONE)
 def crop(folder: Path) -> Path:
-    window = '<integer name="crop_width" value="$crop"/><integer name="crop_height" value="36"/>'
-    return scene(folder, '<default name="crop" value="20"/>', ball(), FLOOR, LIT, SKY, camera=sensor(film=film(window)))
+    window = '<integer name="crop_width" value="20"/><integer name="crop_height" value="36"/>'
+    return scene(
+        folder,
+        ball(),
+        FLOOR,
+        LIT,
+        SKY,
+        camera=sensor(film=film(window)),
+        integrator='<default name="crop" value="20"/>' + PATH,
+    )

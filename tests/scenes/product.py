@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontburner.control.intake import checked_job
 from frontburner.jobs.layout import lay_out
-from frontburner.jobs.scenes import frame_scenes
+from frontburner.jobs.scenes import scene_query
 from frontburner.run.simulation_baking import SimulationBaking
 from storage.errors import FrontburnerError
 from storage.file_store import FileStore
@@ -30,7 +30,7 @@ from tasks.picture.stitch import check_tile
 from tasks.renderers import isa, renderer
 from tasks.scene.baking import bake, placed
 from tasks.scene.fetching import Progress, SceneLocation, local_scene
-from tasks.scene.frame_scenes import SceneQuery, builds, inspect_frames, with_manifest
+from tasks.scene.frame_scenes import FrameNumbers, builds, inspect_frames, with_manifest
 from tasks.spec import Region, SampleRange, Tile, UnitRecord, UnitSpec
 from tasks.store_retry import StoreRetry
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tasks.picture.frame_output import PictureOrder
     from tasks.renderers.base import SceneInfo
     from tasks.scene.baking import BakedCopy, BakedScene, BakeOrder
-    from tasks.scene.frame_scenes import OpenedScene
+    from tasks.scene.frame_scenes import OpenedScene, SceneQuery
     from tests.scenes.case import Case
 
 TIMEOUT_S = 120.0
@@ -137,11 +137,11 @@ class Product:
 
     def _open(self, job: RenderJob) -> tuple[SceneQuery, OpenedScene]:
         """Inspect the scene of each frame; returns what was asked, and what it has."""
-        found = self._process.call(builds, job.renderer_name, timeout_s=TIMEOUT_S)
-        build = next(each for each in found if each.startswith(self._build))
-        query = SceneQuery(renderer=job.renderer_name, build=build, frames=frame_scenes(job))
-        infos = self._process.call(inspect_frames, query, timeout_s=TIMEOUT_S)
-        return query, with_manifest(query, infos)
+        found = self._process.call(builds, job.renderer_name, job.allow_scripts, timeout_s=TIMEOUT_S)
+        query = scene_query(job, next(each for each in found if each.startswith(self._build)))
+        infos = self._process.call(inspect_frames, query, timeout_s=TIMEOUT_S, scripts_of=query.scripts_of)
+        opened = with_manifest(query, infos)
+        return replace(query, frames=opened.frames, numbers=FrameNumbers.NAMED), opened
 
     def _frame(self, layout: Layout, frame: int, scene: str, store: ObjectStore) -> str:
         """Render a frame in parts, and write its files; returns their name without suffix."""
@@ -203,7 +203,8 @@ class NodeHere:
             self.scene(order.scene.path, order.scene.frame, manifest) as path,
             TemporaryDirectory() as folder,
         ):
-            files = self.process.call(bake, order, path, folder, timeout_s=TIMEOUT_S)
+            scripts = path if order.allow_scripts else ""
+            files = self.process.call(bake, order, path, folder, timeout_s=TIMEOUT_S, scripts_of=scripts)
             for file in files:
                 FileStore(store=open_store(self.context.files)).put(Path(file.path), file.sha256)
             return placed(files, scene=order.scene.path, folder=folder)
@@ -213,7 +214,7 @@ class NodeHere:
         for each in query.frames:
             with self.scene(each.path, each.frame, manifest) as path:
                 here = replace(query, frames=(replace(each, path=path),))
-                found |= self.process.call(inspect_frames, here, timeout_s=TIMEOUT_S)
+                found |= self.process.call(inspect_frames, here, timeout_s=TIMEOUT_S, scripts_of=here.scripts_of)
         return found
 
 
