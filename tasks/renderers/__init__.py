@@ -12,6 +12,7 @@ from tasks.renderers.max3ds.adapter import Max3ds
 from tasks.renderers.mitsuba.adapter import Mitsuba
 from tasks.renderers.null import Null
 from tasks.renderers.povray.adapter import PovRay
+from tasks.renderers.povray.files import counts_frames
 from tasks.renderers.povray.options import options_of
 from tasks.renderers.specimen import Specimen
 from tasks.renderers.vray.adapter import Vray
@@ -98,7 +99,8 @@ def frames_of(scene: Path) -> tuple[int, ...]:
     """Return the frames that a scene file itself names, as far as that can be read without its renderer."""
     match SUFFIXES.get(scene.suffix.lower()):
         case "povray":
-            return options_of(scene).frames
+            options = options_of(scene)
+            return options.frames or ((0,) if counts_frames(options) else ())  # a still of POV-Ray's is frame 0
         case "vray":
             return frames_in(scene)
         case _:

@@ -171,6 +171,18 @@ def test_the_number_of_a_frame_is_known_without_an_ini(povray: Bench, tmp_path: 
     assert color(povray.with_(scene, frame=3, parameters=(("clock", "0.5"),))) == [3 / 16, 0.5, 0, 1]
 
 
+def test_a_still_is_its_own_still(povray: Bench, tmp_path: Path) -> None:
+    scene = written(tmp_path, '#include "count.inc"\n' + flat("<Count, clock_on, 0>"))
+    (tmp_path / "count.inc").write_text("#declare Count = (frame_number + 1) / 4;\n")
+    (still,) = frame_scenes(make_job({"scene": str(scene)}))
+    assert still.frame == 0
+    assert color(povray.with_(scene, frame=0)) == [0.25, 0, 0, 1]
+    assert "clock_on is off" in " ".join(inspect(povray.process, povray.with_(scene, frame=0).frame).notes)
+    assert color(povray.with_(scene, frame=1)) == [0.5, 1, 0, 1]
+    written(tmp_path, flat("1"), "plain.pov")
+    assert [each.frame for each in frame_scenes(make_job({"scene": str(tmp_path / "plain.pov")}))] == [1]
+
+
 def test_alpha_is_the_scenes_to_ask_for(povray: Bench, tmp_path: Path) -> None:
     written(tmp_path, "sphere { 0, 0.1 pigment { rgb 1 } }\n", "ball.pov")
     (tmp_path / "ball.ini").write_text("Output_Alpha=on\n")

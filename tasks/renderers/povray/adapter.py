@@ -97,6 +97,9 @@ class PovRay:
                 remedy="Ask for frames among these, or change Initial_Frame and Final_Frame.",
                 scene=str(scene),
             )
+        still = frame == 0 and not options.animated and "clock" not in dict(parameters)
+        if still and any("clock_on" in source.words for source in files.sources):
+            options.notes.append("Frame 0 is rendered as POV-Ray's still: clock_on is off.")
         return SceneInfo(
             digest=named_files_digest(files.named.items()),
             files=tuple(str(path.absolute()) for path in files.named.values()),

@@ -121,6 +121,13 @@ def _lines(names: list[Computed]) -> str:
     return f"line{'s' * (len(lines) > 1)} {', '.join(lines)}"
 
 
+def counts_frames(options: Options) -> bool:
+    """Whether a scene uses the number of its frame."""
+    found = _Search(options, options.scene, ())
+    found.follow(options.scene)
+    return any("frame_number" in source.words for source in found.own)
+
+
 class _Search:
     """Follows references from file to file."""
 

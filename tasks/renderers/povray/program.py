@@ -170,7 +170,9 @@ def clock(frame: FrameSpec, options: Options, *, uses_frame_number: bool) -> lis
             f"+EF{frame.frame}",
         ]  # fmt: skip
     value = options.clock if given is None else float(given)
-    if uses_frame_number:  # a sequence of two frames with the same clock, of which the first is rendered
+    if uses_frame_number and (
+        frame.frame or given is not None
+    ):  # a sequence of two frames with the same clock, of which the first is rendered
         first, last = f"+KFI{frame.frame}", f"+KFF{frame.frame + 1}"
         return [first, last, f"+KI{value:.9g}", f"+KF{value:.9g}", f"+SF{frame.frame}", f"+EF{frame.frame}"]
     return [f"+K{value:.9g}"] if value or given is not None else []
