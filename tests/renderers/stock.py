@@ -44,3 +44,34 @@ def channels(scene: str, samples: int) -> dict[str, npt.NDArray[np.float32]]:
     bitmap = loaded.sensors()[0].film().bitmap()
     pixels = np.array(bitmap).astype(np.float32)
     return {field.name: pixels[..., index] for index, field in enumerate(bitmap.struct_())}
+
+
+def leave_garbage(scene: str) -> None:
+    """Leave a scene that only the garbage collector frees, and have it run while a trace is recorded, if it may."""
+    import gc
+
+    import mitsuba
+
+    from tasks.renderers.mitsuba import kernel
+
+    mi: Any = mitsuba
+    patched: Any = kernel
+    plain = patched.trace
+    calls: list[None] = []
+
+    def collecting(*given: Any) -> Any:
+        calls.append(None)
+        if len(calls) == 1:  # which isn't recorded
+            gc.enable()
+        elif gc.isenabled():
+            gc.collect()
+        return plain(*given)
+
+    patched.trace = collecting
+    gc.collect()
+    gc.disable()
+    gc.set_threshold(1 << 30)
+    loaded = mi.load_file(scene)
+    mi.render(loaded, spp=1)
+    cycle: list[Any] = [loaded]
+    cycle.append(cycle)

@@ -462,3 +462,13 @@ def test_a_scene_of_an_old_version_is_read_as_mitsuba_reads_it(scalar: Bench, tm
     bench = scalar.with_(scene, size=Size(width=16, height=12))
     assert_stocks_picture(bench)
     assert bench.means()[..., 3].min() == 1
+
+
+def test_an_old_scene_is_not_freed_while_another_is_compiled(tmp_path: Path) -> None:
+    own = start("llvm", tmp_path)
+    with own.process:
+        mesh = '<shape type="cube"/><emitter type="constant"/>'
+        old = write(tmp_path / "old.xml", PATH + mesh + sensor())
+        own.process.call(stock.leave_garbage, str(old))
+        bench = own.with_(write(tmp_path / "new.xml", PATH + BALL + sensor()), size=Size(width=16, height=12))
+        assert bench.means()[..., 3].min() == 1

@@ -7,7 +7,9 @@ therefore always hold the same pixels, at fixed columns. So no split changes a b
 
 from __future__ import annotations
 
+import gc
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import drjit as dr
@@ -28,6 +30,8 @@ from tasks.renderers.mitsuba.stage import channel_indices, integrator_for
 from tasks.spec import CostGrid, Pixels, Region
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from tasks.renderers.mitsuba.stage import Stage
@@ -131,12 +135,25 @@ class Kernel:
         # A single lane would be a constant to the compiler, and another kernel.
         lane = dr.arange(mi.UInt32, max(2, lanes))
         dr.make_opaque(lane)
-        values = self._trace({**numbers, **chunk_numbers(chunk, start, count)}, lane, self._parts)
+        with _objects_kept():
+            values = self._trace({**numbers, **chunk_numbers(chunk, start, count)}, lane, self._parts)
         dr.eval(values)
         sums = [
             np.array(value, copy=False)[:lanes].reshape(chunk.area, count).sum(1, dtype=np.float64) for value in values
         ]
         return np.stack(sums, -1).reshape(chunk.height, chunk.width, len(values))
+
+
+@contextmanager
+def _objects_kept() -> Iterator[None]:
+    """Collect no garbage meanwhile: an old scene that is freed while Dr.Jit records ends the process."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _lanes_at_once() -> int:
