@@ -10,7 +10,7 @@ from frontburner.jobs.field_values import outside_frame, parse_region, parse_siz
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import MAX_SAMPLES, NO_TIME_FOR_SEQUENCES, BakeMode, Checks, ExrType, JobRefused, RenderJob
 from frontburner.jobs.outputs import file_names, owner_of
-from frontburner.jobs.simulations import baking_note, baking_problem, needs_bake
+from frontburner.jobs.simulations import is_simulated, notes_on_simulations, problem_without_baking
 from frontburner.plan.passes import sample_passes
 from frontburner.plan.unit_sizer import Mode
 from storage.view import View
@@ -67,11 +67,6 @@ class Layout:
     notes: tuple[str, ...]
     unit_timeout_s: float | None
     images: tuple[str, ...] = ()
-
-    @property
-    def baked_frames(self) -> tuple[int, ...]:
-        """Frames that need simulations to be baked."""
-        return tuple(number for number, frame in self.frames.items() if frame.bake)
 
     @property
     def limits(self) -> Limits:
@@ -155,7 +150,7 @@ def lay_out(
             camera=job.camera or None,
             aovs=aovs,
             manifest=baked.manifest if baked else manifest,
-            bake=BAKE_VERSION if needs_bake(infos[scene.frame], scene.frame) else 0,
+            bake=BAKE_VERSION if is_simulated(infos[scene.frame], scene.frame) else 0,
             baked_digest=baked.digests.get(scene.frame, "") if baked else "",
             scene_channels=tuple(name for name in infos[scene.frame].channels if name not in channel_names(aovs)),
             allow_scripts=job.allow_scripts,
@@ -181,7 +176,7 @@ def lay_out(
         *first.notes,
         *region_notes,
         *_notes_on_frames(job, first, tuple(frames)),
-        *baking_note(infos),
+        *notes_on_simulations(infos),
         *filter(None, [whole_frames_reason]),
     ]
     return Layout(
@@ -246,7 +241,7 @@ def _limits(job: RenderJob, info: SceneInfo) -> Limits:
 
 
 def _check_scene(job: RenderJob, info: SceneInfo, capabilities: Capabilities, infos: Mapping[int, SceneInfo]) -> None:
-    problem = baking_problem(infos) if job.bake is BakeMode.NO else ""
+    problem = problem_without_baking(infos) if job.bake is BakeMode.NO else ""
     problems = [problem] if problem else []
     size = parse_size(job.size) if job.size else info.size
     if min(size.width, size.height) < capabilities.min_side_px:

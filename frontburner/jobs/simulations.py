@@ -12,44 +12,53 @@ if TYPE_CHECKING:
     from tasks.renderers.base import SceneInfo, Simulation
 
 
-def needs_bake(info: SceneInfo, frame: int) -> bool:
-    """Whether a frame is only right with simulations baked. Up to its first frame a simulation is at rest."""
+def is_simulated(info: SceneInfo, frame: int) -> bool:
+    """Whether a frame is only right after the frames before it. Up to its first frame a simulation is at rest."""
     return any(frame > each.first for each in info.simulations)
 
 
-def needed_simulations(infos: Mapping[int, SceneInfo], frames: Collection[int]) -> tuple[Simulation, ...]:
+def simulations_of(infos: Mapping[int, SceneInfo], frames: Collection[int]) -> tuple[Simulation, ...]:
     """Return the simulations that these frames need, each once."""
     return tuple(
         dict.fromkeys(each for frame in sorted(frames) for each in infos[frame].simulations if frame > each.first)
     )
 
 
+def to_bake(infos: Mapping[int, SceneInfo], frames: Collection[int]) -> tuple[Simulation, ...]:
+    """Return the simulations that are baked for these frames: those that needn't be played."""
+    return tuple(each for each in simulations_of(infos, frames) if not each.played)
+
+
 def last_needed(infos: Mapping[int, SceneInfo], frames: Collection[int]) -> int:
     """Return the frame up to which simulations have to be baked: with one more, since motion blur looks ahead."""
-    return min(max(frames) + 1, max(each.last for each in needed_simulations(infos, frames)))
+    return min(max(frames) + 1, max(each.last for each in simulations_of(infos, frames)))
 
 
-def baking_note(infos: Mapping[int, SceneInfo]) -> tuple[str, ...]:
-    """Return the sentence that says what of a job's frames is baked first; none if nothing is."""
-    names = _named(infos)
-    return (f"Simulations that aren't baked are baked first: {names}.",) if names else ()
+def notes_on_simulations(infos: Mapping[int, SceneInfo]) -> tuple[str, ...]:
+    """Return the sentence that says what is baked or played for a job's frames; none if nothing is."""
+    found = simulations_of(infos, infos)
+    if not found:
+        return ()
+    if any(each.played for each in found):
+        playing = (
+            "Each node plays the scene from its first frame to each that it renders, which takes longer with each."
+        )
+        return (f"Simulations that can't be baked into a copy of the file: {_named(infos)}. {playing}",)
+    return (f"Simulations that aren't baked are baked first: {_named(infos)}.",)
 
 
-def baking_problem(infos: Mapping[int, SceneInfo]) -> str:
+def problem_without_baking(infos: Mapping[int, SceneInfo]) -> str:
     """Say why a job that bakes nothing can't be rendered; empty if it can."""
-    frames, names = format_frames(tuple(sorted(f for f in infos if needs_bake(infos[f], f)))), _named(infos)
+    frames = tuple(sorted(frame for frame, info in infos.items() if is_simulated(info, frame)))
     return (
-        f"bake no: frames {frames} need simulations that aren't baked: {names}. Bake them in Blender and save the "
-        "file, or leave bake out."
-        if names
+        f"bake no: frames {format_frames(frames)} need simulations that aren't baked: {_named(infos)}. Bake them in "
+        "Blender and save the file, or leave bake out."
+        if frames
         else ""
     )
 
 
 def _named(infos: Mapping[int, SceneInfo]) -> str:
     """Name the needed simulations, each with its frames."""
-    simulations = needed_simulations(infos, infos)
-    if not simulations:
-        return ""
-    through = last_needed(infos, infos)
-    return ", ".join(f"{each.name} (frames {each.first}-{min(each.last, through)})" for each in simulations)
+    through, found = last_needed(infos, infos), simulations_of(infos, infos)
+    return ", ".join(f"{each.name} (frames {each.first}-{min(each.last, through)})" for each in found)

@@ -173,8 +173,10 @@ class JobRun:
 
     def bake_needed(self) -> bool:
         """Whether simulations are to be baked before the missing frames are rendered."""
+        if not self.baking.needed_for(self.scene_transfer.infos):
+            return False
         layout = layout_of(self.job, self._build, self.scene_transfer)
-        return bool(layout.baked_frames) and self.baking.needed_for(self._round.frames(layout, self.store))
+        return self.baking.needed_for(self._round.frames(layout, self.store))
 
     def chunks(self) -> Iterator[Chunk]:
         """Render what is missing, and yield the job's chunks as they begin."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frontburner.jobs.simulations import baking_note, last_needed, needed_simulations, needs_bake
+from frontburner.jobs.simulations import last_needed, notes_on_simulations, simulations_of, to_bake
 from storage.objects import open_store
 from tasks.errors import SceneError
+from tasks.job_context import TransferMode
 from tasks.node.baking_task import bake_simulations
 from tasks.node.scene_tasks import open_sent_frames
 from tasks.scene.baking import BakedCopy, BakedScene, BakeOrder, with_copies
@@ -39,22 +40,23 @@ class SimulationBaking:
     def needed_for(self, frames: Collection[int]) -> bool:
         """Whether simulations are to be baked before these frames are rendered."""
         self._frames = frozenset(frames)
-        needed = any(needs_bake(self.transfer.infos[frame], frame) for frame in frames)
-        for sentence in baking_note(self.transfer.infos) if needed else ():
-            self.transfer.log(sentence)
-        return needed
+        return bool(to_bake(self.transfer.infos, frames))
 
     def bake(self) -> None:
         """Bake on one node, unless an earlier job did, and open the result on a node. Raises `SceneError`."""
-        store = open_store(self.transfer.farm.context.files)
+        for sentence in notes_on_simulations(self.transfer.infos):
+            self.transfer.log(sentence)
+        farm = self.transfer.farm
+        if farm.travel is TransferMode.NO:  # of the scene itself; the copy is sent in any case
+            farm.context = replace(farm.context, travel=TransferMode.AUTO)
+        store = open_store(farm.context.files)
         copies = {}
         for order in self._orders():
             copy = BakedCopy.find(store, order)
             if copy is None or not copy.is_stored(store):
                 copy = self.transfer.on_node(
-                    bake_simulations, self.transfer.nodes_with, order, self.transfer.manifest.digest,
-                    self.transfer.farm.context,
-                )  # fmt: skip
+                    bake_simulations, self.transfer.nodes_with, order, self.transfer.manifest.digest, farm.context
+                )
             else:
                 self.transfer.log(f"{Path(order.scene.path).name}: its simulations were baked by an earlier run.")
             copies[order.scene.path] = copy
@@ -79,7 +81,7 @@ class SimulationBaking:
                 allow_scripts=query.allow_scripts,
             )
             for of_file in scenes.values()
-            if needed_simulations(infos, frames := [scene.frame for scene in of_file])
+            if to_bake(infos, frames := [scene.frame for scene in of_file])
         ]
 
     def _open(self, manifest: Manifest) -> dict[int, str]:
@@ -87,7 +89,7 @@ class SimulationBaking:
         query = self.transfer.query
         query = replace(query, frames=tuple(scene for scene in query.frames if scene.frame in self._frames))
         infos = self.transfer.on_node(open_sent_frames, [], query, manifest.digest, self.transfer.farm.context)
-        left = needed_simulations(infos, self._frames)
+        left = simulations_of(infos, self._frames)
         if left:
             raise SceneError(
                 reason=f"The {left[0].name} of {Path(self.transfer.scene).name} isn't baked in the baked copy.",

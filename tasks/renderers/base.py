@@ -77,11 +77,14 @@ class Simulation:
         What it is, such as ``cloth of Flag``.
     first, last
         Its frames. At the first one it is at rest, and after the last one it stays as it is.
+    played
+        Whether the scene can't be baked: the renderer then plays it up to each frame.
     """
 
     name: str
     first: int
     last: int
+    played: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.layout import ALIGN_PX, Layout, lay_out
-from frontburner.jobs.simulations import last_needed
+from frontburner.jobs.simulations import last_needed, to_bake
 from frontburner.plan.block import Block
 from frontburner.plan.unit_sizer import Mode
 from storage.scene_view import SceneView
@@ -270,7 +270,7 @@ DROP = Simulation(name="cloth of Flag", first=10, last=20)
 
 def test_frames_of_simulations_that_are_not_baked_are_other_frames_than_before() -> None:
     plain, moving = laid_out(frames=(1, 12)), laid_out(replace(INFO, simulations=(FALL, DROP)), frames=(1, 12))
-    assert moving.baked_frames == (12,)
+    assert {number: frame.bake for number, frame in moving.frames.items()} == {1: 0, 12: 1}
     assert moving.frames[1].digest == plain.frames[1].digest, "at its first frame a simulation is at rest"
     assert moving.frames[12].digest != plain.frames[12].digest
     note = "Simulations that aren't baked are baked first: rigid bodies (frames 1-13), cloth of Flag (frames 10-13)."
@@ -284,11 +284,20 @@ def test_a_bake_ends_with_the_simulations_at_the_latest() -> None:
 
 
 def test_a_job_that_bakes_nothing_is_refused_if_its_frames_need_it() -> None:
-    assert laid_out(replace(INFO, simulations=(DROP,)), frames=(1, 10), bake="no").baked_frames == ()
+    assert not laid_out(replace(INFO, simulations=(DROP,)), frames=(1, 10), bake="no").frames[10].bake
     with pytest.raises(JobRefused) as refused:
         laid_out(replace(INFO, simulations=(DROP,)), frames=(10, 11, 12, 13), bake="no")
     (problem,) = refused.value.problems
     assert problem.startswith("bake no: frames 11-13 need simulations that aren't baked: cloth of Flag (frames 10-14).")
+
+
+def test_what_is_played_is_not_baked_and_said() -> None:
+    hair = Simulation(name="hair Locks of Head", first=1, last=250, played=True)
+    layout = laid_out(replace(INFO, simulations=(hair,)), frames=(1, 12))
+    assert layout.frames[12].bake
+    assert any("can't be baked into a copy of the file: hair Locks of Head (frames 1-13)" in n for n in layout.notes)
+    infos = dict.fromkeys((1, 12), replace(INFO, simulations=(hair,)))
+    assert to_bake(infos, infos) == ()
 
 
 def test_what_is_opened_instead_of_the_scene_does_not_count_for_a_frame() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LAST = 12
 NAMES = {
-    "rigid_bodies": "rigid bodies",
+    "rigid_bodies": "rigid bodies of Scene",
     "cloth": "cloth of Grid",
     "soft_body": "soft body of Cube",
     "particles": "particles Particles of Grid",
@@ -94,6 +94,7 @@ def test_a_baked_copy_shows_what_blender_shows_when_it_plays(
     copy = baked(bench, scene, tmp_path)
     assert not described(bench, copy).simulations
     np.testing.assert_array_equal(picture(bench, copy), own_picture(folder / f"{name}.exr"))
+    assert (picture(bench, copy) != picture(bench, copy, 1)).any(), "something moves"
     assert scene.read_bytes() == content
     assert set(folder.iterdir()) == before, "nothing is written beside the scene"
 
@@ -113,7 +114,19 @@ def test_a_bake_ends_at_the_last_frame_that_is_needed(bench: Bench, folder: Path
     scene = folder / "rigid_bodies.blend"
     short, full = (picture(bench, baked(bench, scene, into, to), 6) for into, to in ((early, 7), (whole, LAST)))
     np.testing.assert_array_equal(short, full)
-    assert (early / "scratch" / "progress").read_text().splitlines()[1:] == ["7", "rigid bodies"]
+    assert (early / "scratch" / "progress").read_text().splitlines()[1:] == ["7", "rigid bodies of Scene"]
+
+
+@pytest.mark.parametrize(("name", "found"), [("hair", "hair Hair of Plane"), ("linked", "cloth of Grid")])
+def test_what_no_copy_can_keep_is_played(bench: Bench, folder: Path, name: str, found: str) -> None:
+    scene = folder / f"{name}.blend"
+    assert [(each.name, each.played) for each in described(bench, scene).simulations] == [(found, True)]
+    late = picture(bench, scene)
+    np.testing.assert_array_equal(late, own_picture(folder / f"{name}.exr"))
+    early = [picture(bench, scene, frame) for frame in (9, 1)]
+    assert (early[0] != early[1]).any()
+    np.testing.assert_array_equal(picture(bench, scene, 9), early[0])
+    np.testing.assert_array_equal(picture(bench, scene), late)
 
 
 def test_what_is_baked_or_follows_from_the_frame_alone_is_left_as_it_is(bench: Bench, folder: Path) -> None:

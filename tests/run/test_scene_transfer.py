@@ -349,7 +349,7 @@ def test_the_error_of_a_node_that_opens_the_scene_is_the_job_s(job: Callable[...
 def test_without_the_renderer_here_the_error_says_why_this_machine_has_to_open_it(
     job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(name: str) -> tuple[str, ...]:
+    def missing(name: str, *_: object) -> tuple[str, ...]:
         raise NodeNotReady(reason="It isn't installed.", remedy="Install it.", node="", renderer=name)
 
     monkeypatch.setattr(scene_transfer, "builds", missing)

@@ -20,7 +20,7 @@ def empty() -> Any:
     scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
     scene.frame_start, scene.frame_end = 1, LAST
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (0, -9, 1), (1.5, 0, 0)
+    camera.location, camera.rotation_euler = (0, -9, 5), (1.1, 0, 0)
     scene.collection.objects.link(camera)
     scene.camera = camera
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
@@ -133,6 +133,14 @@ def zone() -> None:
     cube().modifiers.new("Steps", "NODES").node_group = outer
 
 
+def linked(folder: Path) -> None:
+    """A cloth that lies in another file."""
+    scene = empty()
+    with bpy.data.libraries.load(str(folder / "cloth.blend"), link=True) as (there, here):
+        here.objects = [name for name in there.objects if name == "Grid"]
+    scene.collection.objects.link(here.objects[0])
+
+
 def still_things() -> None:
     """Particles that don't move, hair without dynamics, and a cloth that isn't rendered."""
     empty()
@@ -171,7 +179,7 @@ def play(folder: Path, name: str) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-MOVING = (rigid_bodies, cloth, soft_body, particles, paint, zone)
+MOVING = (rigid_bodies, cloth, soft_body, particles, hair, paint, zone)
 
 if __name__ == "__main__":
     place = Path(sys.argv[-1])
@@ -182,4 +190,7 @@ if __name__ == "__main__":
         bpy.ops.wm.save_as_mainfile(filepath=str(place / f"{make.__name__}.blend"))
         if make in MOVING:
             play(place, make.__name__)
+    linked(place)
+    bpy.ops.wm.save_as_mainfile(filepath=str(place / "linked.blend"))
+    play(place, "linked")
     shutil.rmtree(place / "blendcache_paint")  # what was played, not baked

@@ -29,7 +29,11 @@ def point_caches(used: set[Any], scene: Any) -> list[tuple[Path, Rule]]:
     for owner, modifier, renders in modifiers(used):
         if renders:
             found += [(owner, cache) for cache in _caches_of(modifier)]
-    on_disk = [(owner, cache) for owner, cache in found if cache.use_disk_cache or cache.use_external]
+    on_disk = [
+        (owner, cache)
+        for owner, cache in found
+        if cache.use_external and cache.is_baked or cache.use_disk_cache and not cache.use_external
+    ]
     return [(_folder(owner, cache), _point_cache(owner, cache)) for owner, cache in on_disk]
 
 
@@ -52,6 +56,8 @@ def fluid(owner: Any, domain: Any, by: str, moment: Moment) -> Iterator[FileUse]
     if not domain.cache_directory or not domain.cache_frame_start <= number <= domain.cache_frame_end:
         return
     folder, found = located(owner, domain.cache_directory), False
+    if folder.is_relative_to(bpy.app.tempdir):  # of one that isn't baked
+        return
     for name in ("config", "data", "guiding", "mesh", "noise", "particles"):
         for path in _listed(folder / name):
             numbered = _FLUID_FILE.search(path.name)

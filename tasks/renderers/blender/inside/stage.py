@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import default_view, engine, opening, reading, scripts, sent_paths, simulations
+from . import baking, default_view, engine, opening, reading, scripts, sent_paths, simulations
 from .files import SceneFiles
 
 if TYPE_CHECKING:
@@ -31,11 +31,14 @@ class Stage:
         engine.register()
         self._content: tuple[str, str] | None = None
         self._scripts_ran = False
-        self._place: tuple[object, ...] | None = None
+        self._place: tuple[Any, ...] | None = None
+        self._played: dict[tuple[str, str], int | None] = {}
+        """The frame from which each scene and view layer has to be played; None if it needn't be."""
         self._default = ""
         self._imported: dict[str, Any] = {}
         self._originals: dict[str, reading.Original] = {}
         self._files: dict[tuple[str, str], SceneFiles] = {}
+        self._told: dict[tuple[str, str], tuple[list[dict[str, Any]], list[str]]] = {}
         self._listed: set[Path] = set()
 
     def open(self, path: str, content: str, tree: str, source: str, *, allow_scripts: bool) -> None:
@@ -55,6 +58,8 @@ class Stage:
         """Regard what is open as this file."""
         self._place = None
         self._files = {}
+        self._told = {}
+        self._played = {}
         self._default = bpy.context.scene.name
         self._originals = {scene.name: reading.Original(scene) for scene in bpy.data.scenes}
         self._content = (path, content)
@@ -71,9 +76,8 @@ class Stage:
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
-        layer_read = original.scene.view_layers[layer]
-        unbaked = simulations.describe(original.scene, layer_read)
-        notes = [*described["notes"], *([] if allow_scripts else scripts.notes())]
+        unbaked, on_scripts = self._tell(original.scene, layer)
+        notes = [*described["notes"], *on_scripts]
         told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")], "lost": []}
         if source:
             return {**told, "notes": notes}
@@ -87,6 +91,14 @@ class Stage:
                 uses, notes_on_files = self._uses(files, parameters, frame)
         named = [(str(use.path), use.by) for use in uses]
         return {**told, "files": named, "lost": files.lost, "notes": [*notes, *notes_on_files]}
+
+    def _tell(self, scene: Any, layer: str) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the simulations that aren't baked, and notes on scripts; both are found once."""
+        key = scene.name, layer
+        if key not in self._told:
+            unbaked = simulations.describe(scene, scene.view_layers[layer])
+            self._told[key] = unbaked, [] if self._scripts_ran else [*scripts.notes()]
+        return self._told[key]
 
     def _files_of(self, path: str, parameters: dict[str, str]) -> SceneFiles:
         """Return the files of the requested view layer, which are found once."""
@@ -120,12 +132,12 @@ class Stage:
         original, layer = self._chosen(parameters)
         scene = original.scene
         _set_properties(original, parameters)
-        simulations.bake(scene, scene.view_layers[layer], through, Path(folder))
+        baking.bake(scene, scene.view_layers[layer], through, Path(folder))
         for name, value in original.properties.items():
             scene[name] = value
         sent_paths.lead_out_of(tree)
         copy = Path(folder) / Path(path).name
-        simulations.place_files(scene, scene.view_layers[layer], Path(folder), f"//{copy.name}.baked")
+        baking.place_files(scene, scene.view_layers[layer], Path(folder), f"//{copy.name}.baked")
         bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, relative_remap=False, compress=False)
         return str(copy)
 
@@ -179,15 +191,27 @@ class Stage:
         place = (scene.name, layer.name, frame["frame"], frame["camera"], parameters)
         if place == self._place:
             return
+        since = self._place[2] if self._place and (*self._place[:2], self._place[4]) == (*place[:2], place[4]) else None
         self._place = None
         for other in scene.view_layers:
             other.use = other == layer
         _set_properties(original, parameters)
         scene.camera = original.camera
+        self._play(scene, layer, frame["frame"], since)
         scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
         if frame["camera"] is not None:
             scene.camera = _camera(original, frame["camera"])
         self._place = place
+
+    def _play(self, scene: Any, layer: Any, frame: int, since: int | None) -> None:
+        """Play simulations that can't be baked up to a frame, from the one that was rendered last if that is before."""
+        key = scene.name, layer.name
+        if key not in self._played:
+            self._played[key] = simulations.first_played(scene, layer)
+        first = self._played[key]
+        if first is not None:
+            begin = since + 1 if since is not None and first <= since < frame else first
+            baking.play(scene, layer, range(begin, frame))
 
 
 def _set_properties(original: reading.Original, parameters: dict[str, str]) -> None:
