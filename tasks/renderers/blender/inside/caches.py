@@ -32,7 +32,7 @@ def point_caches(used: set[Any], scene: Any) -> list[tuple[Path, Rule]]:
     on_disk = [
         (owner, cache)
         for owner, cache in found
-        if cache.use_external and cache.is_baked or cache.use_disk_cache and not cache.use_external
+        if (cache.use_external and cache.is_baked) or (cache.use_disk_cache and not cache.use_external)
     ]
     return [(_folder(owner, cache), _point_cache(owner, cache)) for owner, cache in on_disk]
 
