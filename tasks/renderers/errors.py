@@ -80,6 +80,15 @@ def files_missing(
     )
 
 
+def negative_frame(scene: Path, name: str, frame: int) -> SceneError:
+    """Return the error that a program's flags have no negative frames: a minus sign is that of a range."""
+    return SceneError(
+        reason=f"{name}'s command line takes no negative frames, such as {frame}.",
+        remedy="Ask for frames from 0 on, or move the animation.",
+        scene=str(scene),
+    )
+
+
 def no_aovs(scene: Path, name: str) -> SceneError:
     """Return the error that a renderer can't deliver AOVs."""
     return SceneError(reason=f"{name} can't deliver extra channels.", remedy="Ask for no aovs.", scene=str(scene))

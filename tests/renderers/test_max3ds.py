@@ -93,6 +93,8 @@ def test_a_first_run_sets_it_up_and_the_second_renders(scene: Path, plays: Calla
 def test_what_it_has_no_flag_for_is_refused(scene: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="can't be given parameters"):
         MAX.inspect(scene, build="", frame=1, parameters=(("a", "1"),))
+    with pytest.raises(SceneError, match="takes no negative frames, such as -3"):
+        MAX.inspect(scene, build="", frame=-3, parameters=())
     frame = frame_of(scene)
     scene.write_bytes(b"another")
     with pytest.raises(SceneError, match="changed while the job ran"):

@@ -187,6 +187,11 @@ def test_only_a_cache_that_is_computed_anew_forbids_regions(tmp_path: Path, text
     assert (says in because) if says else not because
 
 
+def test_a_negative_frame_is_refused_since_the_flag_takes_a_range(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="V-Ray's command line takes no negative frames, such as -2"):
+        inspect(written(tmp_path, OUTPUT), -2)
+
+
 def test_a_sequence_that_was_sent_is_read_where_it_is(tmp_path: Path) -> None:
     studio, tree = tmp_path / "studio", tmp_path / f"{'b2' * 32}.tree"
     studio.mkdir()

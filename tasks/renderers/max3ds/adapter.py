@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.content_digests import named_files_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.errors import not_ready, require_build, scene_changed
+from tasks.renderers.errors import negative_frame, not_ready, require_build, scene_changed
 from tasks.renderers.max3ds import program as max3ds
 from tasks.renderers.program.failures import WAITS_FOR_PERSON
 from tasks.renderers.program.flags import Flags, node_flags
@@ -49,7 +49,7 @@ class Max3ds:
         scene: Path,
         *,
         build: str,  # noqa: ARG002
-        frame: int,  # noqa: ARG002
+        frame: int,
         parameters: tuple[tuple[str, str], ...],
     ) -> SceneInfo:
         """Return what is known of a scene that only 3ds Max can read."""
@@ -61,6 +61,8 @@ class Max3ds:
                 remedy="Give none.",
                 scene=str(scene),
             )
+        if frame < 0:
+            raise negative_frame(scene, "3ds Max", frame)
         return SceneInfo(
             digest=named_files_digest([(scene.name, scene)]),
             files=(str(scene.absolute()),),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.content_digests import named_files_digest
 from tasks.renderers.base import Capabilities, SceneInfo
-from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_changed
+from tasks.renderers.errors import negative_frame, no_aovs, not_ready, require_build, scene_changed
 from tasks.renderers.program.failures import WAITS_FOR_PERSON
 from tasks.renderers.program.flags import Flags, ask_version, node_flags, region_values
 from tasks.renderers.program.picture import pixels_of
@@ -68,6 +68,8 @@ class Vray:
         parameters: tuple[tuple[str, str], ...],  # noqa: ARG002
     ) -> SceneInfo:
         """Read a scene without rendering it."""
+        if frame < 0:
+            raise negative_frame(scene, vray.NAME, frame)
         found = read(scene, frame)
         return SceneInfo(
             digest=named_files_digest(found.files.items()),
