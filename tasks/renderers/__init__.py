@@ -30,7 +30,10 @@ SUFFIXES = {
     ".xml": "mitsuba",
     ".json": "null",
     ".specimen": "specimen",
-    **dict.fromkeys((".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz"), "blender"),
+    **dict.fromkeys(
+        (".blend", ".glb", ".gltf", ".fbx", ".obj", ".usd", ".usda", ".usdc", ".usdz", ".abc", ".ply", ".stl"),
+        "blender",
+    ),
     **dict.fromkeys((".pov", ".ini"), "povray"),
     ".vrscene": "vray",
     ".max": "max3ds",

@@ -196,6 +196,8 @@ class Scenes:
         try:
             files = known.of_frame(dict(described["files"]))
         except FilesMissing as error:
+            if known.imported:
+                self._opened.pop(scene)  # what is missing may come to where only an importer looks
             raise replace(error, frames=range(*described["frames"]), current_frame=described["current_frame"]) from None
         if described["lost"]:
             raise data_lost(scene, described["lost"])

@@ -18,7 +18,7 @@ _READERS: dict[str, Callable[[Path, Path], ImportedScene]] = {
     **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), usd_files.read),
     **dict.fromkeys((".gltf", ".glb"), gltf_files.read),
     ".obj": obj_files.read,
-    ".fbx": lambda scene, _: ImportedScene(source=scene),
+    **dict.fromkeys((".abc", ".fbx", ".ply", ".stl"), lambda scene, _: ImportedScene(source=scene)),
 }
 SUFFIXES = tuple(_READERS)
 

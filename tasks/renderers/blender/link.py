@@ -114,8 +114,8 @@ class Program:
 def _sentence(text: str) -> str:
     """Return Blender's error message without its prefixes, and of a traceback its last line."""
     if "Traceback (most recent call last)" in text:
-        errors = re.findall(r"\b(?:[A-Z]\w*)?(?:Error|Exception): .+", text)
-        text = errors[-1].partition("Location:")[0] if errors else "its importer failed; the renderer's log says where"
+        *_, last = re.finditer(r"[\w.]*([Ee]rror|Exception): |Traceback", text)
+        text = text[last.start() :].partition("Location:")[0] if last[1] else "its importer failed: see the log"
     return " ".join(text.split()).removeprefix("RuntimeError: ").removeprefix("Error: ").rstrip(". ")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ import bpy
 from . import default_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _GLTF = (".glb", ".gltf")
+_USD = (".usd", ".usda", ".usdc", ".usdz")
 _NAMED = 3
 """So many are named in a sentence."""
 
@@ -32,8 +34,9 @@ def import_file(path: str) -> dict[str, Any]:
     scene.render.engine = "CYCLES"
     scene.cycles.samples = 128
     scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
+    scene.frame_start = scene.frame_end = scene.frame_current
     scene.world = _dark_world()
-    _IMPORTERS[Path(path).suffix.lower()](path)
+    _run(path)
     lit = bool(scene.world.node_tree.nodes)
     if not lit:
         bpy.data.worlds.remove(scene.world)
@@ -62,7 +65,7 @@ def _dark_world() -> Any:
 def go_to_own_frames(scene: Any, path: str) -> list[int]:
     """Return the bounds of the frames in which something moves, and go to the first; empty bounds if nothing does."""
     ranges = [action.frame_range for action in _played_actions()]
-    if ranges and ".usd" not in Path(path).suffix.lower():  # the importer of USD sets them to the stage's
+    if ranges and Path(path).suffix.lower() not in (*_USD, ".abc"):  # their importers set them to the file's
         scene.frame_start = math.floor(min(start for start, _ in ranges))
         scene.frame_end = math.ceil(max(end for _, end in ranges))
     if scene.frame_start >= scene.frame_end or not (ranges or len(bpy.data.cache_files)):
@@ -89,35 +92,31 @@ def _names_of(thing: Any) -> set[str]:
     return {re.sub(r"\.\d{3,}$", "", name) for name in (thing.name, thing.data.name if thing.data else "") if name}
 
 
-def _gltf(path: str) -> None:
-    addon_utils.enable("io_scene_gltf2")
-    bpy.ops.import_scene.gltf(filepath=path, import_pack_images=False)
+def _run(path: str) -> None:
+    """Import a file by the first operator for it that this Blender has."""
+    suffix = Path(path).suffix.lower()
+    for name, addon in _OPERATORS[suffix]:
+        if addon:
+            with suppress(ImportError):
+                addon_utils.enable(addon)
+        module, _, operator = name.partition(".")
+        if operator in dir(getattr(bpy.ops, module)):
+            options = {"import_pack_images": False} if suffix in _GLTF else {}
+            getattr(getattr(bpy.ops, module), operator)(filepath=path, **options)
+            return
+    raise RuntimeError(f"this Blender was built without an importer of {suffix} files")
 
 
-def _fbx(path: str) -> None:
-    if "fbx_import" in dir(bpy.ops.wm):
-        bpy.ops.wm.fbx_import(filepath=path)
-        return
-    addon_utils.enable("io_scene_fbx")
-    bpy.ops.import_scene.fbx(filepath=path)
-
-
-def _usd(path: str) -> None:
-    if "usd_import" not in dir(bpy.ops.wm):
-        raise RuntimeError("this Blender was built without an importer of USD")
-    bpy.ops.wm.usd_import(filepath=path)
-
-
-_IMPORTERS: dict[str, Callable[[str], object]] = {
-    ".glb": _gltf,
-    ".gltf": _gltf,
-    ".fbx": _fbx,
-    ".usd": _usd,
-    ".usda": _usd,
-    ".usdc": _usd,
-    ".usdz": _usd,
-    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
+_OPERATORS = {
+    **dict.fromkeys(_GLTF, (("import_scene.gltf", "io_scene_gltf2"),)),
+    **dict.fromkeys(_USD, (("wm.usd_import", ""),)),
+    ".abc": (("wm.alembic_import", ""),),
+    ".fbx": (("wm.fbx_import", ""), ("import_scene.fbx", "io_scene_fbx")),
+    ".obj": (("wm.obj_import", ""),),
+    ".ply": (("wm.ply_import", ""), ("import_mesh.ply", "io_mesh_ply")),
+    ".stl": (("wm.stl_import", ""), ("import_mesh.stl", "io_mesh_stl")),
 }
+"""The operators that import a kind of file, newest first, and the add-ons that they belong to."""
 
 
 def _unknown_extensions(path: str) -> Iterator[str]:
