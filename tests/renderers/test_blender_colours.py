@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EVERY = [
     "filmic", "standard", "raw", "log", "exposure", "gamma", "curves", "curves_extended", "curves_of_film", "levels",
-    "transparent", "dither", "no_dither",
+    "transparent", "dither", "no_dither", "output_override",
 ]  # fmt: skip
 NEW = [
     "agx", "agx_look", "khronos", "aces", "p3", "rec1886", "display_rec2020", "balance", "rec2020", "acescg",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.renderers.own_pictures import Files, files_of, laid_out, ours, values
+from tests.renderers.own_pictures import Files, files_of, laid_out, largest_difference, ours, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +16,38 @@ if TYPE_CHECKING:
     from tests.renderers.conftest import Bench
 
 HONOURED = [
-    "saved_at_37", "no_active_camera",
-    "more_layer_samples", "fewer_layer_samples", "bounded_layer_samples", "layer_samples_within_bounds",
-    "ignored_layer_samples",
+    "plain", "saved_at_37", "no_active_camera", "more_layer_samples", "fewer_layer_samples", "bounded_layer_samples",
+    "layer_samples_within_bounds", "ignored_layer_samples", "film_exposure", "transparent_glass", "shadow_catcher",
+    "box_filter", "wide_filter", "clamp", "no_caustics", "sharp_gloss", "bounces", "fast_gi", "light_tree",
+    "light_threshold", "direct_light", "sampling_pattern", "scrambling", "motion_blur", "rolling_shutter",
+    "no_motion_blur_in_the_layer", "simplify", "pixel_aspect", "percentage", "no_sky_in_the_layer",
+    "no_surfaces_in_the_layer", "material_override", "world_override", "holdout", "indirect_only", "excluded",
+    "background_set", "keyed_film", "light_group", "passes",
 ]  # fmt: skip
+IN_OLD = ["plain", "more_layer_samples", "bounded_layer_samples", "shadow_catcher", "motion_blur", "keyed_film"]
+"""Those that Blender 3.4 is held against too."""
+SAID = {
+    "keyed_samples": "Its number of samples is animated: all frames get 4, unless the job says how many.",
+    "compositor": "Its compositor is left out: pictures are what Cycles renders.",
+    "sequencer": "Its video sequencer is left out.",
+    "time_limit": "Its time limit is left out: the job's time_limit counts.",
+    "sample_range": "Its range of samples is left out: all samples are rendered.",
+    "hdr": "Its display is Rec.2100-PQ: PNG files and previews are plain sRGB instead.",
+    "stamp": "Its stamp isn't drawn into the pictures.",
+    "border": "Its render region is ignored: the job's region counts.",
+    "stereo": "Its stereo views are left out: one picture is rendered.",
+    "freestyle": "Its Freestyle lines are left out.",
+    "denoising": "Its denoising is left out: nodes render raw pixels.",
+    "guiding": "Path guiding is off: with it, regions would not fit together.",
+    "adaptive": "Its adaptive sampling is replaced: the picture ends at noise 0.05 if the job names no samples.",
+    "jpeg": "Its pictures are written in the job's formats instead of JPEG (.jpg).",
+    "black_and_white": "Its pictures are written in colour instead of black and white.",
+}
+PASSES = {
+    "light_group": "Its passes aren't in the EXR (light group Key): the job's aovs are depth, normal and albedo.",
+    "passes": "Its passes aren't in the EXR (Cryptomatte Object, Mist, Volume Direct, AOV Dirt): the job's aovs are "
+    "depth, normal and albedo.",
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +55,34 @@ def files(benches: Callable[[str], Bench], tmp_path_factory: pytest.TempPathFact
     return files_of(benches, tmp_path_factory, "settings")
 
 
-@pytest.mark.parametrize("kind", ["bpy", "blender"])
-@pytest.mark.parametrize("name", HONOURED)
+@pytest.mark.parametrize(
+    ("kind", "name"), [*(("bpy", name) for name in HONOURED), *(("blender", name) for name in IN_OLD)]
+)
 def test_the_picture_is_blenders_own(files: Files, kind: str, name: str, tmp_path: Path) -> None:
     bench, folder = files(kind)
     ours(bench, folder / f"{name}.blend", tmp_path)
     # Passes are rendered one by one and added up, so that the last bit may differ.
     np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / f"{name}.exr"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*SAID, "keyed_seed", "animated_seed"])
+def test_what_is_left_out_is_said_and_the_rest_is_blenders_own(files: Files, name: str, tmp_path: Path) -> None:
+    bench, folder = files("bpy")
+    assert laid_out(bench, folder / f"{name}.blend").notes == ((SAID[name],) if name in SAID else ())
+    ours(bench, folder / f"{name}.blend", tmp_path, samples=4)
+    np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / "plain.exr"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_passes_that_are_not_delivered_are_named(files: Files, name: str) -> None:
+    bench, folder = files("bpy")
+    assert laid_out(bench, folder / f"{name}.blend").notes == (PASSES[name],)
+
+
+def test_an_animated_view_is_that_of_each_frame(files: Files, tmp_path: Path) -> None:
+    bench, folder = files("bpy")
+    ours(bench, folder / "keyed_view.blend", tmp_path, frames="1")
+    assert largest_difference(tmp_path / "keyed_view.0001.png", folder / "keyed_view.png") <= 1
 
 
 def test_all_frames_that_a_file_was_made_for_may_be_asked_for(files: Files) -> None:

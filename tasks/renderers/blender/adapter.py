@@ -15,7 +15,7 @@ from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
-from tasks.renderers.blender.link import BlenderError, link, render_to_array
+from tasks.renderers.blender.link import OCIO_IS_SET, BlenderError, link, render_to_array
 from tasks.renderers.blender.opened_files import FrameFiles, OpenedFiles, data_lost
 from tasks.renderers.blender.unreadable import unreadable
 from tasks.renderers.errors import FilesMissing, not_ready, scene_changed
@@ -83,7 +83,7 @@ class Blender:
             noise=noise if ends else None,
             whole_frames_because=described["whole_frames_because"],
             view=_scene_view(described["view"], build),
-            notes=(*described["notes"], *_adaptive_note(noise, ends=ends)),
+            notes=(*described["notes"], *_adaptive_note(noise, ends=ends), *_ocio_note()),
             simulations=tuple(Simulation(**each) for each in described["simulations"]),
         )
 
@@ -132,6 +132,12 @@ class BlenderSession:
         self.load_s = opened_s + load_s
         sums = np.ascontiguousarray(means * np.float32(samples.count))
         return Pixels(sums=sums, channels=unit.frame.channels)
+
+
+def _ocio_note() -> tuple[str, ...]:
+    if not OCIO_IS_SET:
+        return ()
+    return ("The environment variable OCIO isn't used: colours are those of Blender's own configuration.",)
 
 
 def _scene_view(view: dict[str, Any], build: str) -> SceneView:

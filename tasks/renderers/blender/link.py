@@ -29,6 +29,7 @@ MODULE = ""
 """The path that stands for the module `bpy` instead of a program."""
 OCIO_VARIABLES = ("OCIO", "BLENDER_OCIO")
 """They would replace Blender's colour configuration, on some nodes and not on others."""
+OCIO_IS_SET = any(os.environ.get(name) for name in OCIO_VARIABLES)
 _SERVE = Path(__file__).parent / "inside" / "serve.py"
 _CHANNEL_LETTERS = ("RGBA", "RGB", "XYZ", "Z")
 

@@ -104,6 +104,13 @@ def no_dither(scene: Any) -> None:
     scene.render.dither_intensity = 0.0
 
 
+def output_override(scene: Any) -> None:
+    """Colours of the files that aren't those of the scene."""
+    settings = scene.render.image_settings
+    settings.color_management = "OVERRIDE"
+    settings.view_settings.view_transform, settings.view_settings.exposure = "Standard", -1.0
+
+
 def working_space(name: str) -> Any:
     def change(scene: Any) -> None:
         bpy.ops.wm.set_working_color_space(working_space=name)
@@ -124,6 +131,7 @@ COLOURS = {
     "levels": levels,
     "transparent": transparent,
     "dither": dither,
+    "output_override": output_override,
     "no_dither": no_dither,
     **(
         {
@@ -169,7 +177,162 @@ def no_active_camera(scene: Any) -> None:
     scene.camera = other
 
 
+def put(owner: str, **settings: Any) -> Any:
+    """Set properties of what a path from the scene leads to."""
+
+    def change(scene: Any) -> None:
+        target = scene.path_resolve(owner) if owner else scene
+        for name, value in settings.items():
+            setattr(target, name, value)
+
+    return change
+
+
+def glass(scene: Any) -> None:
+    """A box of glass over nothing."""
+    scene.render.film_transparent = scene.cycles.film_transparent_glass = True
+    scene.cycles.film_transparent_roughness = 0.2
+    material = bpy.data.objects["Cube"].active_material
+    nodes = material.node_tree.nodes
+    shader = nodes.new("ShaderNodeBsdfGlass")
+    material.node_tree.links.new(shader.outputs[0], nodes["Material Output"].inputs["Surface"])
+    bpy.data.objects["Floor"].hide_render = True
+
+
+def mirror(scene: Any) -> None:
+    """A floor that reflects, for caustics and clamps."""
+    material = bpy.data.materials.new("Mirror")
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Metallic"].default_value, shader.inputs["Roughness"].default_value = 1.0, 0.1
+    bpy.data.objects["Floor"].data.materials.append(material)
+    bpy.data.lights["Sun"].energy = 30
+
+
+def mirrored(owner: str, **settings: Any) -> Any:
+    def change(scene: Any) -> None:
+        mirror(scene)
+        put(owner, **settings)(scene)
+
+    return change
+
+
+def catcher(scene: Any) -> None:
+    scene.render.film_transparent = True
+    bpy.data.objects["Floor"].is_shadow_catcher = True
+
+
+def moving(scene: Any) -> None:
+    """A box that moves while the shutter is open."""
+    box = bpy.data.objects["Cube"]
+    for frame, x in ((0, -3), (2, 0)):
+        box.location.x = x
+        box.keyframe_insert("location", frame=frame)
+    scene.render.use_motion_blur = True
+
+
+def rolling(scene: Any) -> None:
+    moving(scene)
+    scene.cycles.rolling_shutter_type = "TOP"
+
+
+def without_blur_in_the_layer(scene: Any) -> None:
+    moving(scene)
+    scene.view_layers[0].use_motion_blur = False
+
+
+def simplified(scene: Any) -> None:
+    modifier = bpy.data.objects["Cube"].modifiers.new("Smooth", "SUBSURF")
+    modifier.render_levels = 3
+    scene.render.use_simplify, scene.render.simplify_subdivision_render = True, 1
+
+
+def overridden_materials(scene: Any) -> None:
+    scene.view_layers[0].material_override = bpy.data.objects["Cube"].active_material
+
+
+def overridden_world(scene: Any) -> None:
+    world = bpy.data.worlds.new("Other")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs[0].default_value = (0.9, 0.1, 0.1, 1)
+    scene.view_layers[0].world_override = world
+
+
+def in_collection(**settings: Any) -> Any:
+    """A box in a collection that the view layer treats specially."""
+
+    def change(scene: Any) -> None:
+        collection = bpy.data.collections.new("Special")
+        scene.collection.children.link(collection)
+        box = bpy.data.objects["Cube"]
+        scene.collection.objects.unlink(box)
+        collection.objects.link(box)
+        for name, value in settings.items():
+            setattr(scene.view_layers[0].layer_collection.children["Special"], name, value)
+
+    return change
+
+
+def background_set(scene: Any) -> None:
+    other = bpy.data.scenes.new("Set")
+    box = bpy.data.objects["Cube.001"]
+    scene.collection.objects.unlink(box)
+    other.collection.objects.link(box)
+    scene.background_set = other
+
+
+def keyed(owner: str, **values: Any) -> Any:
+    """Settings that are animated: from another value at frame 0 to this one at frame 1."""
+
+    def change(scene: Any) -> None:
+        target = scene.path_resolve(owner)
+        for name, (before, value) in values.items():
+            for frame, each in ((0, before), (1, value)):
+                setattr(target, name, each)
+                target.keyframe_insert(name, frame=frame)
+        scene.frame_set(1)
+
+    return change
+
+
+def keyed_before(owner: str, **values: Any) -> Any:
+    """The same, saved at the frame before."""
+
+    def change(scene: Any) -> None:
+        keyed(owner, **values)(scene)
+        scene.frame_set(0)
+
+    return change
+
+
+def light_group(scene: Any) -> None:
+    scene.view_layers[0].lightgroups.add().name = "Key"
+    bpy.data.objects["Sun"].lightgroup = "Key"
+
+
+def own_passes(scene: Any) -> None:
+    layer = scene.view_layers[0]
+    layer.use_pass_mist = layer.use_pass_cryptomatte_object = layer.cycles.use_pass_volume_direct = True
+    layer.aovs.add().name = "Dirt"
+
+
+def compositor(scene: Any) -> None:
+    if not NEW:
+        scene.use_nodes = True
+        scene.node_tree.nodes.new("CompositorNodeInvert")
+        return
+    scene.compositing_node_group = bpy.data.node_groups.new("Comp", "CompositorNodeTree")
+
+
+def sequencer(scene: Any) -> None:
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    where = {"length": 9} if NEW else {"frame_end": 9}
+    strips.new_effect(name="Red", type="COLOR", channel=1, frame_start=1, **where)
+
+
 SETTINGS = {
+    "plain": put(""),
     "saved_at_37": saved_at_37,
     "no_active_camera": no_active_camera,
     "more_layer_samples": layer_samples(8),
@@ -177,8 +340,62 @@ SETTINGS = {
     "bounded_layer_samples": layer_samples(8, "BOUNDED"),
     "layer_samples_within_bounds": layer_samples(2, "BOUNDED"),
     "ignored_layer_samples": layer_samples(8, "IGNORE"),
+    "film_exposure": put("cycles", film_exposure=2.5),
+    "transparent_glass": glass,
+    "shadow_catcher": catcher,
+    "box_filter": put("cycles", pixel_filter_type="BOX"),
+    "wide_filter": put("cycles", pixel_filter_type="GAUSSIAN", filter_width=4.0),
+    "clamp": mirrored("cycles", sample_clamp_direct=1.0, sample_clamp_indirect=0.5),
+    "no_caustics": mirrored("cycles", caustics_reflective=False, caustics_refractive=False),
+    "sharp_gloss": mirrored("cycles", blur_glossy=0.0),
+    "bounces": put("cycles", max_bounces=1, diffuse_bounces=0),
+    "fast_gi": put("cycles", use_fast_gi=True, ao_bounces_render=1),
+    "light_tree": put("cycles", use_light_tree=False),
+    "light_threshold": put("cycles", light_sampling_threshold=0.5),
+    "direct_light": put("cycles", direct_light_sampling_type="FORWARD_PATH_TRACING"),
+    "sampling_pattern": put("cycles", sampling_pattern="BLUE_NOISE"),
+    "scrambling": put("cycles", scrambling_distance=0.3),
+    "motion_blur": moving,
+    "rolling_shutter": rolling,
+    "no_motion_blur_in_the_layer": without_blur_in_the_layer,
+    "simplify": simplified,
+    "pixel_aspect": put("render", pixel_aspect_x=2.0),
+    "percentage": put("render", resolution_percentage=50),
+    "no_sky_in_the_layer": put("view_layers[0]", use_sky=False),
+    "no_surfaces_in_the_layer": put("view_layers[0]", use_solid=False),
+    "material_override": overridden_materials,
+    "world_override": overridden_world,
+    "holdout": in_collection(holdout=True),
+    "indirect_only": in_collection(indirect_only=True),
+    "excluded": in_collection(exclude=True),
+    "background_set": background_set,
+    "keyed_film": keyed("cycles", film_exposure=(1.0, 3.0)),
+    "keyed_view": keyed_before("view_settings", exposure=(0.0, 2.0), gamma=(1.0, 1.5)),
+    "light_group": light_group,
+    "passes": own_passes,
 }
-KINDS = {"colours": COLOURS, "settings": SETTINGS}
+SAID = {
+    "keyed_samples": keyed("cycles", samples=(16, 4)),
+    "keyed_seed": keyed("cycles", seed=(16, 0)),
+    "animated_seed": put("cycles", use_animated_seed=True),
+    "compositor": compositor,
+    "sequencer": sequencer,
+    "time_limit": put("cycles", time_limit=1000.0),
+    "sample_range": put("cycles", use_sample_subset=True, sample_offset=2, sample_subset_length=2),
+    "hdr": put("display_settings", display_device="Rec.2100-PQ"),
+    "stamp": put("render", use_stamp=True),
+    "border": put("render", use_border=True, border_max_x=0.5),
+    "stereo": put("render", use_multiview=True),
+    "freestyle": put("render", use_freestyle=True),
+    "denoising": put("cycles", use_denoising=True),
+    "guiding": put("cycles", use_guiding=True),
+    "adaptive": put("cycles", use_adaptive_sampling=True, adaptive_threshold=0.05),
+    "jpeg": put("render.image_settings", file_format="JPEG"),
+    "black_and_white": put("render.image_settings", color_mode="BW"),
+}
+"""What is left out: without it, the picture is that of the room as it is."""
+NOT_IN_OLD = ("light_tree", "direct_light", "sampling_pattern", "sample_range", "world_override", "hdr")
+KINDS = {"colours": COLOURS, "settings": SETTINGS | SAID}
 
 
 def picture(scene: Any, path: str, kind: str, depth: str) -> None:
@@ -190,13 +407,19 @@ def picture(scene: Any, path: str, kind: str, depth: str) -> None:
 
 def main(folder: Path, kind: str) -> None:
     for name, change in KINDS[kind].items():
+        if name in NOT_IN_OLD and not NEW:
+            continue
         scene = room()
         change(scene)
         camera = scene.camera
         scene.camera = None if name == "no_active_camera" else camera
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / f"{name}.blend"))
+        if name in SAID:
+            continue
         scene = bpy.context.scene
         scene.camera = camera
+        if name == "keyed_view":
+            scene.frame_set(1)
         scene.cycles.seed = zlib.crc32(f"0/0/{scene.frame_current}".encode()) & 0x7FFFFFFF
         bpy.ops.render.render()
         picture(scene, str(folder / f"{name}.png"), "PNG", "8")

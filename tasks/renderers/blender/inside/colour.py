@@ -18,6 +18,8 @@ SPACES = {
     "Linear Rec.2020": "lin_rec2020_scene",
     "ACEScg": "lin_ap1_scene",
 }
+HDR = "Rec.2100"
+"""How displays of high dynamic range begin, for which there are no PNG files."""
 STEPS = 256
 """Of the tables in which Blender keeps curves."""
 FAR = 1e4
@@ -26,12 +28,14 @@ FAR = 1e4
 
 def view_of(scene: Any) -> dict[str, Any]:
     """Return the colour management of a scene, with the names and units of `storage.scene_view.SceneView`."""
-    settings, space = scene.view_settings, working_space()
+    files, space = scene.render.image_settings, working_space()
+    owner = files if getattr(files, "color_management", "") == "OVERRIDE" else scene
+    settings, display = owner.view_settings, owner.display_settings.display_device
     return {
         "space": space,
         "interop_id": SPACES.get(space, ""),
         "to_rec709": () if SPACES.get(space) == REC709 else _values(_matrix("from_scene_linear_to_rec709_linear")),
-        "display": scene.display_settings.display_device,
+        "display": "" if display.startswith(HDR) else display,
         "view": settings.view_transform,
         "look": "" if settings.look == "None" else settings.look,
         "exposure_stops": settings.exposure,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import colour, whole_frames
+from . import colour, differences, whole_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Original:
             layer.name: {
                 **described,
                 "samples": _samples(scene, layer),
-                "notes": [*described["notes"], *_notes_on_choice(scene, layer)],
+                "notes": [*described["notes"], *differences.in_layer(layer), *_notes_on_choice(scene, layer)],
             }
             for layer in scene.view_layers
         }
@@ -56,7 +56,7 @@ class Original:
             "frames": _own_frames(self.scene),
             "current_frame": self.scene.frame_current,
             "noise": (cycles.adaptive_threshold or DEFAULT_NOISE) if cycles.use_adaptive_sampling else None,
-            "notes": [*self._notes_on_camera(), *_notes_on_picture(self.scene)],
+            "notes": [*self._notes_on_camera(), *differences.in_scene(self.scene)],
             "properties": list(self.properties),
             "view": colour.view_of(self.scene),
             "whole_frames_because": whole_frames.because(self.scene),
@@ -76,24 +76,6 @@ def _samples(scene: Any, layer: Any) -> int:
     return min(own, layer.samples) if use == "BOUNDED" else int(layer.samples)
 
 
-def _notes_on_picture(scene: Any) -> Iterator[str]:
-    """Say what is rendered differently than the file asks."""
-    render, cycles = scene.render, scene.cycles
-    if render.engine not in ("CYCLES", "FRONTBURNER_CYCLES"):
-        yield f"It is made for {render.engine.replace('BLENDER_', '').title()}; it is rendered with Cycles."
-    notes = {
-        "Its denoising is left out: nodes render raw pixels.": cycles.use_denoising,
-        "Path guiding is off: with it, regions would not fit together.": getattr(cycles, "use_guiding", False),
-        "Its render region is ignored: the job's region counts.": render.use_border,
-        "Its compositor is left out: pictures are what Cycles renders.": _composites(scene),
-        "Its video sequencer is left out.": render.use_sequencer and _strips(scene),
-        "Its grease pencil drawings are left out: Cycles doesn't render them.": _draws(scene),
-        "Its Freestyle lines are left out.": render.use_freestyle,
-        "Its stereo views are left out: one picture is rendered.": render.use_multiview,
-    }
-    yield from (sentence for sentence, applies in notes.items() if applies)
-
-
 def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:
     """Say which scene and view layer were chosen, and how to choose others."""
     others = [other.name for other in scene.view_layers if other.use and other != layer]
@@ -110,21 +92,3 @@ def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:
 def _own_frames(scene: Any) -> list[int]:
     """Return the first frame a file was made for, where they end, and their step."""
     return [scene.frame_start, scene.frame_end + 1, scene.frame_step]
-
-
-def _draws(scene: Any) -> bool:
-    return any("PENCIL" in thing.type and not thing.hide_render for thing in scene.objects)
-
-
-def _composites(scene: Any) -> bool:
-    if not scene.render.use_compositing:
-        return False
-    if hasattr(scene, "compositing_node_group"):
-        return scene.compositing_node_group is not None
-    tree = scene.node_tree if scene.use_nodes else None
-    return tree is not None and any(node.type not in ("R_LAYERS", "COMPOSITE", "VIEWER") for node in tree.nodes)
-
-
-def _strips(scene: Any) -> bool:
-    editor = scene.sequence_editor
-    return bool(editor and len(editor.strips if hasattr(editor, "strips") else editor.sequences))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import baking, default_view, engine, opening, reading, scripts, sent_paths, simulations
+from . import animated, baking, colour, default_view, engine, opening, reading, scripts, sent_paths, simulations
 from .files import SceneFiles
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ class Stage:
         unbaked, on_scripts = self._tell(original.scene, layer)
         notes = [*described["notes"], *on_scripts]
         told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")], "lost": []}
+        if animated.has_curves(original.scene, *animated.VIEW):
+            self._go_to(original, parameters, frame)
+            told["view"] = colour.view_of(original.scene)
         if source:
             return {**told, "notes": notes}
         files = self._files_of(path, parameters)
@@ -111,11 +114,14 @@ class Stage:
 
     def _uses(self, files: SceneFiles, parameters: dict[str, str], frame: int) -> tuple[list[FileUse], list[str]]:
         if files.animated:
-            original, _ = self._chosen(parameters)
-            self._place = None
-            _set_properties(original, parameters)
-            original.scene.frame_set(frame)
+            self._go_to(self._chosen(parameters)[0], parameters, frame)
         return files.at(frame)
+
+    def _go_to(self, original: reading.Original, parameters: dict[str, str], frame: int) -> None:
+        """Go to a frame to read it, not to render it."""
+        self._place = None
+        _set_properties(original, parameters)
+        original.scene.frame_set(frame)
 
     def bake(
         self, path: str, tree: str, parameters: dict[str, str], through: int, folder: str, *, allow_scripts: bool
@@ -196,6 +202,7 @@ class Stage:
         for other in scene.view_layers:
             other.use = other == layer
         _set_properties(original, parameters)
+        animated.hold(scene)
         scene.camera = original.camera
         self._play(scene, layer, frame["frame"], since)
         scene.frame_set(frame["frame"])  # markers of the timeline may choose a camera
