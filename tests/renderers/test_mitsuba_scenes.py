@@ -172,6 +172,7 @@ def test_a_scene_may_have_another_encoding(scalar: Bench, tmp_path: Path) -> Non
     ("text", "says"),
     [
         ('<include filename="gone.xml"/>', r"don't exist: gone\.xml \(named in s\.xml\)"),
+        ('<include filename="."/>', r"don't exist: \. \(named in s\.xml\)"),
         ('<path value="gone"/>', r"don't exist: gone \(named in s\.xml\)"),
         (
             '<emitter type="constant"><spectrum name="radiance" filename="gone.spd"/></emitter>',
@@ -322,6 +323,12 @@ def test_a_crop_is_the_picture(scalar: Bench, tmp_path: Path) -> None:
     info = inspect(scalar.process, scalar.with_(tracer).frame)
     assert info.region is None
     assert any("crop" in note for note in info.notes)
+
+
+def test_a_samplers_seed_is_the_jobs_and_that_is_said(scalar: Bench, tmp_path: Path) -> None:
+    seeded = '<sampler type="independent"><integer name="seed" value="7"/></sampler>'
+    bench = scalar.with_(write(tmp_path / "s.xml", PATH + BALL + sensor(film() + seeded)))
+    assert any("seed" in note for note in inspect(scalar.process, bench.frame).notes)
 
 
 def test_what_an_integrator_does_otherwise_is_said(scalar: Bench, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ class Camera:
             notes.append("The film's XYZ colours are written as linear RGB.")
         if self.document.plugin(sampler) not in {"", "independent"}:
             notes.append(f"The sampler {self.document.plugin(sampler)} is replaced by independent samples.")
+        if sampler is not None and self.document.value(sampler, "seed", 0):
+            notes.append("The sampler's seed is ignored: random numbers follow the job's seed.")
         return notes
 
 

@@ -58,7 +58,11 @@ class Document:
     @cached_property
     def cameras(self) -> tuple[int, ...]:
         """Nodes of the scene's cameras, also of those that are part of a shape."""
-        parts = (child if self.kind(child) == "Sensor" else self._measuring(child) for child in self.children(0))
+        sensors = {i for i, node in enumerate(self.state.nodes) if node.type == mi.ObjectType.Sensor}
+        own = self.children(0)
+        if sensors <= set(own):
+            return tuple(child for child in own if child in sensors)
+        parts = (child if child in sensors else self._measuring(child) for child in own)
         return tuple(node for node in parts if node is not None)
 
     def parts_of_shapes_before(self, camera: int) -> int:
@@ -160,25 +164,28 @@ def parse(path: Path, *, frame: int, parameters: tuple[tuple[str, str], ...]) ->
             scene=str(path),
         )
     given = dict(parameters)
+    values = {"frame": str(frame), **given}
+    names = names_in(path, values, (path.parent, _MITSUBA))
+    texts = [path, *(name.path for name in names if name.tag == "include" and name.path is not None)]
+    if not any(b"$frame" in text.read_bytes() for text in texts):  # the parser refuses values that aren't used
+        values = given
     try:
         try:
-            return _parse(path, {"frame": str(frame), **given})
+            return _parse(path, values, names)
         except RuntimeError as error:
             if _unused(error) != {"frame"}:
                 raise
-        return _parse(path, given)
+        return _parse(path, given, names)
     except RuntimeError as error:
         raise _unreadable(path, error, _unused(error) & set(given)) from error
 
 
-def _parse(path: Path, parameters: dict[str, str]) -> Document:
+def _parse(path: Path, parameters: dict[str, str], names: Sequence[Name]) -> Document:
     config = mi.parser.ParserConfig(variant())
     # Mitsuba merges meshes in the order of their addresses: the order of lamps, and with it the noise of a seed, would
     # differ from process to process.
     config.merge_meshes = False
-    search = [path.parent, _MITSUBA]
-    names = names_in(path, parameters, search)
-    search_in(search)
+    search_in((path.parent, _MITSUBA))
     try:
         with ParserCopies(path, names) as copies:
             state = mi.parser.parse_file(config, str(copies.of(path)), **parameters)

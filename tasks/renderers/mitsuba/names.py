@@ -78,6 +78,8 @@ def _walk(text: Path, values: dict[str, str], search: list[Path], scene: Path, d
             continue
         value = _value(attribute, values, encoding)
         path = _find(value, search if tag[1] == "spectrum" else [text.parent, *search], scene)
+        if path is not None and path.is_dir() != (tag[1] == "path"):
+            path = None
         start, stop = attribute.span(2 if attribute[2] is not None else 3)
         yield Name(tag=tag[1], text=text, start=start, stop=stop, value=value, path=path)
         if path is not None and tag[1] == "include":
