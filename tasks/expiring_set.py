@@ -27,3 +27,7 @@ class ExpiringSet:
         now_s = self.clock()
         fresh = {each: added_s for each, added_s in self._added_s.items() if now_s - added_s < self.lifetime_s}
         self._added_s = fresh | {element: now_s}
+
+    def discard(self, element: Hashable) -> None:
+        """Remove an element, if it is there."""
+        self._added_s = {each: added_s for each, added_s in self._added_s.items() if each != element}

@@ -54,6 +54,8 @@ class JobContext:
         Where the files of its scene are stored, if they are sent; empty is with its units.
     travel
         Whether its scene is sent or used where it is.
+    kept
+        Folder that keeps the files of its scene as they were when it began; empty where none does.
     preview
         How its units are previewed while it is rendered; None previews none.
     """
@@ -62,6 +64,7 @@ class JobContext:
     topic: str
     files_url: str = ""
     travel: TransferMode = TransferMode.AUTO
+    kept: str = ""
     preview: PreviewSettings | None = None
 
     @property

@@ -18,12 +18,14 @@ from frontburner.cli.reporters import OutputFormat, Reporter, Stopped, make_repo
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED as REFUSED_REASON
 from frontburner.control.intake import JobInput, read_job, with_absolute_paths
+from frontburner.control.kept_scenes import forget_given_scene
 from frontburner.control.resume import FrameSelection
 from frontburner.jobs.job import JobRefused, make_job
 from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.manager.local_farm import use_local_farm
 from frontburner.settings import settings_for
 from storage.errors import FrontburnerError
+from storage.objects import open_store
 from tasks.notify_targets import UnknownTarget
 
 if TYPE_CHECKING:
@@ -94,7 +96,9 @@ def _read(scene: str, given: dict[str, Any], form: JobInput, nodes: int, again: 
     if again:
         problem = f"again: '{again}' names a stage, and this is no chain. For frames: frontburner job rerun"
         raise JobRefused(reason=REFUSED_REASON, remedy="", problems=(problem,))
-    return read_job(scene, given, form)
+    job = read_job(scene, given, form)
+    forget_given_scene(open_store(job.out), with_absolute_paths(job).job_id)
+    return job
 
 
 def check_nodes(nodes: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from frontburner.control.deployments import DeploymentMissing, deployed_run
 from frontburner.control.desired_state import DesiredState, current_user, set_desired_state
 from frontburner.control.intake import checked_job
+from frontburner.control.kept_scenes import forget_given_scene
 from frontburner.control.stop import WAIT_S
 from frontburner.events import RunState
 from frontburner.jobs.frames import format_frames, parse_frames
@@ -95,6 +96,7 @@ def rerun(place: JobLocation, request: RerunRequest, local: LocalRun[T]) -> T | 
             reason=f"{place.job_id} is running: {status.state}.",
             remedy=f"Wait for its end, or first: frontburner job suspend {place.job_id}",
         )
+    forget_given_scene(place.store, place.job_id)
     document, selection = job_document(place, status), select_frames(request, status)
     if selection is None:
         local.report(f"No frame of {place.job_id} failed in its last run.")

@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 _PATTERNS = (
     (Kind.UNITS, re.compile(rf"{INTERNAL_PREFIX}/units/([0-9a-f]+)/.*")),
-    (Kind.SCENES, re.compile(rf"{INTERNAL_PREFIX}/(?:assets|scenes)/(.*)")),
+    (Kind.SCENES, re.compile(rf"{INTERNAL_PREFIX}/(?:assets|scenes|kept)/(.*)")),
     (Kind.RECORDS, re.compile(rf"{INTERNAL_PREFIX}/jobs/([^/]+)/.*")),
     (Kind.PICTURES, re.compile(rf"{INTERNAL_PREFIX}/files/(.*)\.json")),
     (Kind.SUMMARIES, re.compile(rf"{INTERNAL_PREFIX}/(.*)")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect import get_run_logger
@@ -21,8 +21,10 @@ from frontburner.control.halting import Halted, HaltKind, HaltWatch, end_state, 
 from frontburner.jobs.deadline import DeadlineWatch, next_moment
 from frontburner.jobs.scenes import scene_query
 from frontburner.notify.run_notifications import notifying
+from frontburner.record.snapshot import status_of
 from frontburner.reports.report import Report
 from frontburner.run.after_frames import AfterFrames
+from frontburner.run.kept_scene import KeptScene
 from frontburner.run.prefect_artifacts import Artifacts
 from frontburner.run.previews import parts_folder
 from frontburner.run.recording import conclude, deployed, local_now, record_events
@@ -82,6 +84,7 @@ class JobRun:
     connection: SchedulerConnection = field(init=False)
     steps: StepWatch = field(init=False)
     after_frames: AfterFrames = field(init=False)
+    kept: KeptScene = field(init=False)
     _deadline: DeadlineWatch | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
     _round: Round = field(init=False)
@@ -110,7 +113,10 @@ class JobRun:
                 if not self.only:
                     with suppress(StoreError):  # the next scheduled run then renders whatever is missing, as usual
                         record_scene(self.job, self.store, self.scene_transfer.manifest)
+                self.kept.remove()
         except Halted as halted:
+            if halted.how is HaltKind.CANCELLED:
+                self.kept.remove()
             # Suspended if it has a deployment in Prefect to resume it from, else cancelled: the caller starts it again.
             if halted.how is HaltKind.SUSPENDED and deployed():
                 raise stay_suspended() from None
@@ -126,6 +132,7 @@ class JobRun:
         try:
             with self.steps.until_ended(), ExitStack() as stack:
                 self.farm = stack.enter_context(self._farm())
+                self.farm.context = replace(self.farm.context, kept=self.kept.folder)
                 self.scene_transfer = stack.enter_context(closing(self._scene_transfer()))
                 self.baking = SimulationBaking(transfer=self.scene_transfer)
                 yield
@@ -256,6 +263,12 @@ class JobRun:
     @contextmanager
     def _connected(self) -> Iterator[str]:
         """Connect to the farm, and set up what all rounds share; yields the scheduler's address."""
+        self.kept = KeptScene(
+            store=self.store,
+            job_id=self.job.job_id,
+            files=open_store(Settings().files).url if Settings().files else self.store.url,
+            resumed=status_of(self.store, self.job.job_id).state is ev.RunState.SUSPENDED,
+        )
         with farm_client() as client, DesiredStateWatch(store=self.store, job_id=self.job.job_id) as watch:
             self.connection = SchedulerConnection(client=client)
             self.report = Report(job_id=self.job.job_id)
@@ -300,6 +313,7 @@ class JobRun:
             clock=self.clock,
             check_stop=self.steps.check_stop_in_step,
             log=lambda sentence: get_run_logger().info("%s", sentence),
+            kept=self.kept,
         )
 
     @contextmanager

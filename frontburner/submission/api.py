@@ -16,6 +16,7 @@ from frontburner.control import resume as runs
 from frontburner.control.background_run import BackgroundRun, launch
 from frontburner.control.desired_state import DesiredState
 from frontburner.control.intake import check_job, with_absolute_paths
+from frontburner.control.kept_scenes import forget_given_scene
 from frontburner.control.stop import request_stop
 from frontburner.events import RunState
 from frontburner.jobs.job import JobRefused, RenderJob
@@ -205,6 +206,7 @@ def submit(job: RenderJob, *, nodes: int = 0, stays: bool = True) -> Job:
     use_local_farm()
     check_job(job)
     resolved = with_absolute_paths(job)
+    forget_given_scene(open_store(resolved.out), resolved.job_id)
     submitted = Job(location=JobLocation(job_id=resolved.job_id, store=open_store(resolved.out)))
     submitted._earlier_runs = submitted.status().runs  # noqa: SLF001 - set by its constructor function only
     submitted._process = launch(resolved, nodes=nodes, detached=stays)  # noqa: SLF001

@@ -10,6 +10,7 @@ from dask.sizeof import sizeof
 
 from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
+from tasks.errors import SceneError, UnitFailed
 from tasks.node.node_state import this_node
 from tasks.node.unit_channel import UnitChannel
 from tasks.node.unit_ledger import UnitLedger
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tasks.job_context import JobContext
+    from tasks.node.node_state import Node
     from tasks.node.renderer_child import Rendered
+    from tasks.scene.fetching import LocalScene
 
 
 @sizeof.register(Tile)  # type: ignore[untyped-decorator]
@@ -40,11 +43,7 @@ def render_unit(unit: UnitSpec, job: JobContext, ticket: int) -> Tile:
     node, ledger, channel = this_node(), UnitLedger(store=_store(job.store_url)), UnitChannel.of(job, ticket)
     tile, short_of_memory = _stored_if_reachable(ledger, unit, channel), False
     if tile is None:
-        location = SceneLocation(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
-        progress = Progress(report=channel.report_fetched, raise_if_cancelled=channel.raise_if_cancelled)
-        with local_scene(location, job, node=node.name, retry=channel.store_retry(), progress=progress) as scene:
-            local_unit = replace(unit, frame=replace(unit.frame, scene=scene.path))
-            rendered = node.process.render(local_unit, cancelled=channel.cancelled, on_progress=channel.report_phase)
+        rendered, scene = _render(unit, job, node, channel)
         # Fetching a scene counts as opening it. The start is counted back from the end: before it began, the unit
         # may have waited for another one.
         began_s = node.clock() - rendered.wall_s - scene.fetched_s
@@ -56,6 +55,32 @@ def render_unit(unit: UnitSpec, job: JobContext, ticket: int) -> Tile:
     if job.preview is not None and not tile.record.reused:
         write_part(tile, unit, job.preview, ledger.store)
     return tile
+
+
+def _render(unit: UnitSpec, job: JobContext, node: Node, channel: UnitChannel) -> tuple[Rendered, LocalScene]:
+    """Render a unit from the scene's files as they were when the job began.
+
+    Files in place may change while it is rendered: then it is rendered again, from those that were kept.
+    """
+    location = SceneLocation(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
+    for last_attempt in (False, True):
+        progress = Progress(report=channel.report_fetched, raise_if_cancelled=channel.raise_if_cancelled)
+        with local_scene(location, job, node=node.name, retry=channel.store_retry(), progress=progress) as scene:
+            local_unit = replace(unit, frame=replace(unit.frame, scene=scene.path))
+            try:
+                rendered = node.process.render(
+                    local_unit, cancelled=channel.cancelled, on_progress=channel.report_phase
+                )
+            except (SceneError, UnitFailed):
+                if last_attempt or not scene.changed():
+                    raise
+            else:
+                if not (change := scene.changed()):
+                    return rendered, scene
+    raise UnitFailed(
+        reason=f"The scene's files change all the time: {change}", remedy="It is tried again.", retryable=True,
+        unit=unit.digest, node=node.name,
+    )  # fmt: skip
 
 
 def render_units(units: Sequence[UnitSpec], job: JobContext, tickets: Sequence[int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from tasks.errors import NoRoomForScene, SceneError
 from tasks.expiring_set import ExpiringSet
 from tasks.job_context import TransferMode
 from tasks.renderers.sent_scenes import in_tree
+from tasks.scene.kept_files import read_verified
 from tasks.scene.manifest import Manifest, SceneFile, first_difference
 from tasks.scene.scene_cache import CHECK_EVERY_S, SceneCache
 
@@ -49,10 +49,17 @@ class SceneLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalScene:
-    """Path of a scene file on this machine, and the seconds it took to fetch the scene."""
+    """Path of a scene file on this machine, and the seconds it took to fetch the scene.
+
+    Parameters
+    ----------
+    changed
+        Says which of its files has changed since it was given; empty if none has, as never in a copy of the scene.
+    """
 
     path: str
     fetched_s: float = 0.0
+    changed: Callable[[], str] = lambda: ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,13 +139,13 @@ def local_scene(
     manifest = retry.call(partial(_manifest, job.files, location.manifest))
     difference = "" if job.travel is TransferMode.YES else _difference(manifest, location.frame)
     if not difference and job.travel is not TransferMode.YES:
-        yield LocalScene(path=location.scene)
+        yield LocalScene(path=location.scene, changed=partial(_changed, manifest, location.frame))
         return
-    if job.travel is TransferMode.NO:
+    if job.travel is TransferMode.NO and not job.kept:
         raise scene_differs(difference, scene=location.scene, node=node)
     files = FileStore(store=open_store(job.files))
     in_place = job.travel is not TransferMode.YES
-    fetch = _Fetch(files=files, scene=location.scene, retry=retry, progress=progress, in_place=in_place)
+    fetch = _Fetch(files=files, scene=location.scene, retry=retry, progress=progress, in_place=in_place, kept=job.kept)
     with cache().hold(manifest, location.frame, fetch, progress.begin) as tree:
         progress.end()
         yield LocalScene(path=str(in_tree(tree, location.scene)), fetched_s=progress.seconds)
@@ -153,25 +160,45 @@ def scene_differs(difference: str, *, scene: str, node: str) -> SceneError:
     )
 
 
+def scene_file_changed(file: SceneFile, scene: str) -> SceneError:
+    """Return the error for a file that changed while its job ran, and that wasn't kept as it was."""
+    what = "changed" if Path(file.path).is_file() else "was removed or renamed"
+    return SceneError(
+        reason=f"The file {file.path} of the scene {Path(scene).name} {what} while the job ran, and isn't kept as it "
+        "was.",
+        remedy="To go on with the old one, put it back and resume the job. To render the scene as it is now, run the "
+        "same job again: all frames that it changes are rendered anew.",
+        scene=scene,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fetch:
-    """Writes files of a scene: from the store, or from their own places if ``in_place`` and they are the same."""
+    """Writes files of a scene: from the store, or from their own places if ``in_place`` and they are the same.
+
+    Those that have changed there since the job began are taken from the folder ``kept``, if they were kept.
+    """
 
     files: FileStore
     scene: str
     retry: StoreRetry
     progress: Progress
     in_place: bool = False
+    kept: str = ""
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
-        if self.in_place and not file.difference():
-            with Path(file.path).open("rb") as here:
-                shutil.copyfileobj(here, into)
-            return
+        here = [Path(file.path)] if self.in_place and not file.difference() else []
+        kept = [Path(self.kept) / file.sha256] if self.kept else []
+        if not any(read_verified(place, file, into) for place in here + kept):
+            self._fetch(file, into)
+
+    def _fetch(self, file: SceneFile, into: BinaryIO) -> None:
         for attempts_left in reversed(range(FETCH_ATTEMPTS)):
             try:
                 self.files.fetch(file.sha256, file.size_bytes, into, retry=self.retry.call, report=self.progress.add)
             except MissingObject as error:
+                if self.in_place and Path(file.path).parent.is_dir():
+                    raise scene_file_changed(file, self.scene) from error
                 raise self._lost(file, f"isn't in {self.files.store.url} any more") from error
             except CorruptObject as error:
                 into.seek(0)
@@ -197,6 +224,14 @@ def _difference(manifest: Manifest, frame: int) -> str:
     difference = first_difference(manifest.of_frame(frame))
     if not difference:
         _verified.add((manifest.digest, frame))
+    return difference
+
+
+def _changed(manifest: Manifest, frame: int) -> str:
+    """Return the first difference of a frame's files now, whatever was found a moment ago."""
+    difference = first_difference(manifest.of_frame(frame))
+    if difference:
+        _verified.discard((manifest.digest, frame))
     return difference
 
 
