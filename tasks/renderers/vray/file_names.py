@@ -44,12 +44,14 @@ def named_files(folder: Path, name: str, frame: int, *, all_frames: bool) -> lis
     all_frames
         Whether the frame may use the file of another one, as where a sequence is shifted.
     """
+    if (folder / name).is_file():
+        return [Path(os.path.normpath(folder / name))]
     if os.sep == "/" and WINDOWS.match(name):
         return []
     for each in [name] if os.sep == "\\" or "\\" not in name else [name, name.replace("\\", "/")]:
         path = os.path.normpath(folder / each)
         found = _matching(path, frame, all_frames=all_frames) if is_pattern(each) else [path]
-        if files := [Path(file) for file in found if os.path.isfile(file)]:  # noqa: PTH113 - a name may be impossible
+        if files := [Path(file) for file in found if Path(file).is_file()]:
             return files
     return []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,24 @@ from tasks.renderers.errors import files_missing
 from tasks.renderers.sent_scenes import FileName, local_path, tree_of, write_copies
 from tasks.renderers.vray import source
 from tasks.renderers.vray.file_names import UNCHECKED, WINDOWS, is_pattern, local_path_of, name_at, named_files
-from tasks.spec import Size
+from tasks.renderers.vray.settings import (
+    CACHES,
+    asks_for_part,
+    cameras_of,
+    engines,
+    frames_of,
+    notes_of,
+    size_of,
+    whole_frames_because,
+)
+from tasks.renderers.vray.source import Plugin, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tasks.renderers.vray.source import Plugin, Text
+    from tasks.spec import Size
 
-DEFAULT_SIZE = Size(width=640, height=480)
 _SUFFIX = ".vrscene"
-_CAMERAS = ("RenderView", "CameraPhysical", "CameraDome", "CameraDefault")
-_CACHES = {
-    0: ("SettingsIrradianceMap", (2, 7), "an irradiance map"),
-    1: ("SettingsPhotonMap", (1,), "a photon map"),
-    3: ("SettingsLightCache", (2,), "a light cache"),
-}
-"""By the number of an engine of global illumination: its settings, their modes that read a file, and its name."""
 _OTHER_CACHES = {"SettingsCaustics": ("mode", 1), "BRDFSSS2Complex": ("prepass_mode", 2)}
 """Plugins that read their file only in one mode."""
 _WRITTEN = re.compile(r"SettingsOutput|OutputDeepWriter|\w+Exporter|SettingsPtexBaker|RenderChannel\w*")
@@ -40,7 +42,7 @@ _REMEDY_WINDOWS = (
 _REMEDY = "Put them in place on every node, or correct the names."
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VrayScene:
     """What was read of a scene.
 
@@ -59,12 +61,12 @@ class VrayScene:
     """
 
     files: dict[str, Path]
-    size: Size = DEFAULT_SIZE
-    cameras: tuple[str, ...] = ("0",)
-    whole_frames_because: str = ""
-    names: dict[Path, list[FileName]] = field(default_factory=dict)
-    has_region: bool = False
-    notes: list[str] = field(default_factory=list)
+    size: Size
+    cameras: tuple[str, ...]
+    whole_frames_because: str
+    names: dict[Path, list[FileName]]
+    has_region: bool
+    notes: list[str]
 
 
 def read(scene: Path, frame: int) -> VrayScene:
@@ -80,22 +82,22 @@ def read(scene: Path, frame: int) -> VrayScene:
     if found.missing:
         windows = [name for name in found.missing if WINDOWS.match(name)]
         raise files_missing(scene, found.missing, _REMEDY_WINDOWS.format(windows[0]) if windows else _REMEDY)
-    read = VrayScene(files=found.files, names=found.names if found.relocated else {}, notes=found.notes)
-    _take_settings(read, found.plugins, frame)
-    return read
+    has_region = asks_for_part(found.plugins, frame)
+    region = ["The scene's own region isn't used: set region to render a part."] if has_region else []
+    return VrayScene(
+        files=found.files,
+        size=size_of(found.plugins, frame),
+        cameras=cameras_of(found.plugins),
+        whole_frames_because=whole_frames_because(found.plugins, frame),
+        names=found.names if found.relocated else {},
+        has_region=has_region,
+        notes=[*found.notes, *notes_of(found.plugins), *region],
+    )
 
 
 def frames_in(scene: Path) -> tuple[int, ...]:
     """Return the frames a scene names; none if it names none, or can't be read."""
-    texts, _ = _included(scene)
-    outputs = [plugin for text in texts for plugin in source.read(text).plugins if plugin.type == "SettingsOutput"]
-    if not outputs:
-        return ()
-    if "frames" in outputs[-1].parameters:
-        return _listed_frames(outputs[-1].parameters["frames"].value)
-    first, last = (outputs[-1].number(key, 0, 0.0) for key in ("anim_start", "anim_end"))
-    whole = first.is_integer() and last.is_integer()
-    return tuple(range(int(first), int(last) + 1)) if whole and first < last else ()
+    return frames_of(_defined(scene))
 
 
 def local_scene_file(scene: Path, found: VrayScene, folder: Path) -> Path:
@@ -127,7 +129,7 @@ class _Search:
         """Follow all names, first those of texts that are included, whose settings say which files are read."""
         texts, missing = _included(self._scene)
         self.missing += [os.path.relpath(path, self._scene.parent) for path in missing]
-        self.plugins = [plugin for text in texts for plugin in source.read(text).plugins]
+        self.plugins = _defined(self._scene)
         waiting, seen = list(texts), set(texts)
         while waiting:
             text = waiting.pop()
@@ -155,7 +157,7 @@ class _Search:
             for name in parameter.at(self._frame):
                 if not name.text.strip() or (key.lower().endswith("path") and not Path(name.text).suffix):
                     continue  # nothing, or a folder
-                if UNCHECKED.search(name.text):
+                if UNCHECKED.search(name.text) and not (self._scene.parent / name.text).is_file():
                     self.notes.append(f"V-Ray itself finds {name.text}: its content isn't part of a frame's identity.")
                     continue
                 yield from self._found(plugin, name, text)
@@ -198,6 +200,28 @@ def _included(scene: Path) -> tuple[list[Path], list[Path]]:
     return texts, missing
 
 
+def _defined(scene: Path) -> list[Plugin]:
+    """Return the plugins of a scene and all it includes, in the order of their definitions, later ones added."""
+    plugins: dict[tuple[str, str], Plugin] = {}
+    opened: set[Path] = set()
+
+    def take(path: Path) -> None:
+        if path in opened or not path.is_file():
+            return
+        opened.add(path)
+        read = source.read(path)
+        parts: list[Plugin | Text] = [*read.includes, *read.plugins]
+        for part in sorted(parts, key=lambda part: part.start):
+            if isinstance(part, Text):
+                take(_include_path(path, part, scene))
+            else:
+                new = Plugin(type=part.type, name=part.name, start=part.start, parameters={})
+                plugins.setdefault((part.type, part.name), new).take(part.parameters)
+
+    take(scene)
+    return list(plugins.values())
+
+
 def _include_path(text: Path, include: Text, scene: Path) -> Path:
     return Path(os.path.normpath(text.parent / local_path(include.text, scene=scene)))
 
@@ -206,77 +230,10 @@ def _reads(plugin: Plugin, key: str, plugins: Sequence[Plugin], frame: int) -> b
     """Whether V-Ray reads the file that a parameter names."""
     if not _READS.fullmatch(key) or _WRITES.fullmatch(key) or _WRITTEN.fullmatch(plugin.type):
         return False
-    for engine, (settings, modes, _) in _CACHES.items():
+    for engine, (settings, modes, _) in CACHES.items():
         if plugin.type == settings:
-            return engine in _engines(plugins, frame) and plugin.number("mode", frame, 0) in modes
+            return engine in engines(plugins, frame) and plugin.number("mode", frame, 0) in modes
     if plugin.type in _OTHER_CACHES:
         mode, reading = _OTHER_CACHES[plugin.type]
         return plugin.number(mode, frame, 0) == reading
     return True
-
-
-def _engines(plugins: Sequence[Plugin], frame: int) -> set[int]:
-    """Return the engines of global illumination that are used."""
-    used: set[int] = set()
-    for plugin in plugins:
-        if plugin.type == "SettingsGI" and plugin.number("on", frame, 1):
-            used.add(int(plugin.number("primary_engine", frame, 2)))
-            used.add(int(plugin.number("secondary_engine", frame, 2)) or 2)  # 0 of these is none
-    return used
-
-
-def _take_settings(read: VrayScene, plugins: Sequence[Plugin], frame: int) -> None:
-    """Take over what the scene's settings say."""
-    outputs = [plugin for plugin in plugins if plugin.type == "SettingsOutput"]
-    for plugin in outputs:
-        size = (int(plugin.number(f"img_{side}", frame, getattr(DEFAULT_SIZE, side))) for side in ("width", "height"))
-        read.size = Size(**dict(zip(("width", "height"), size, strict=True)))
-    if len(outputs) > 1:
-        named = ", ".join(plugin.name for plugin in outputs)
-        read.notes.append(f"The scene sets its output {len(outputs)} times ({named}): the last one's size is rendered.")
-    if any(_asks_for_part(plugin, read.size, frame) for plugin in outputs):
-        read.has_region = True
-        read.notes.append("The scene's own region isn't used: set region to render a part.")
-    elements = [plugin for plugin in plugins if plugin.type.startswith("RenderChannel")]
-    if elements:
-        read.notes.append(f"The scene's {len(elements)} render elements are not delivered, only its picture.")
-    read.cameras = _cameras(plugins)
-    caches = [
-        name
-        for engine, (settings, modes, name) in _CACHES.items()
-        if engine in _engines(plugins, frame)
-        and not any(plugin.type == settings and plugin.number("mode", frame, 0) in modes for plugin in plugins)
-    ]
-    if caches:
-        read.whole_frames_because = (
-            f"Its light comes from {' and '.join(sorted(caches))}, which V-Ray computes anew for each region: "
-            "regions would not fit together."
-        )
-
-
-def _asks_for_part(plugin: Plugin, size: Size, frame: int) -> bool:
-    """Whether an output has a region or a crop that isn't the whole picture."""
-    for prefix in ("rgn", "r"):
-        left, top, width, height = (
-            plugin.number(f"{prefix}_{key}", frame, 0) for key in ("left", "top", "width", "height")
-        )
-        if width > 0 and height > 0 and (left, top, width, height) != (0, 0, size.width, size.height):
-            return True
-    return False
-
-
-def _cameras(plugins: Sequence[Plugin]) -> tuple[str, ...]:
-    """Return the names by which V-Ray knows the cameras: a view and its camera have the same."""
-    cameras = [plugin for plugin in plugins if plugin.type in _CAMERAS]
-    views = [plugin for plugin in cameras if plugin.type == "RenderView"]
-    named = [plugin.parameters["scene_name"].texts[0].text for plugin in cameras if "scene_name" in plugin.parameters]
-    return tuple(dict.fromkeys(named or [plugin.name for plugin in views or cameras])) or ("0",)
-
-
-def _listed_frames(value: str) -> tuple[int, ...]:
-    """Return the frames of a list: numbers, and lists of a first and a last one."""
-    inner = re.sub(r"^\s*List\w*\(|\)\s*$", "", value) if value.startswith("List") else value
-    frames: set[int] = set()
-    for first, last, single in re.findall(r"List\w*\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)|(-?\d+)", inner):
-        frames.update([int(single)] if single else range(int(first), int(last) + 1))
-    return tuple(sorted(frames)) if re.fullmatch(r"[\s\d,()A-Za-z-]*", inner) else ()

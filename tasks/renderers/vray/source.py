@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks.renderers.sent_scenes import read_latin1
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _COMMENT = r"//[^\n]*+|/\*(?s:.*?)\*/"
 _SPACE = rf"(?:\s|{_COMMENT})*+"
@@ -66,6 +66,16 @@ class Parameter:
     value: str
     texts: tuple[Text, ...]
 
+    def then(self, other: Parameter) -> Parameter:
+        """Return what a later value makes of it: keys are added, anything else is replaced."""
+        if self._is_animated and other._is_animated:
+            return Parameter(value=self.value + other.value, texts=self.texts + other.texts)
+        return other
+
+    @property
+    def _is_animated(self) -> bool:
+        return self.value.startswith("interpolate")
+
     def at(self, frame: int) -> tuple[Text, ...]:
         """Return the texts it may have in a frame: of an animated one the frame's own, or those around it."""
         frames = sorted({text.frame for text in self.texts if text.frame is not None})
@@ -79,7 +89,7 @@ class Parameter:
         if re.fullmatch(_NUMBER, self.value):
             return float(self.value)
         points = sorted((float(at), float(value)) for at, value in _PAIR.findall(self.value))
-        if not points or not self.value.startswith("interpolate"):
+        if not points or not self._is_animated:
             return None
         before = [point for point in points if point[0] <= frame][-1:] or points[:1]
         after = [point for point in points if point[0] >= frame][:1] or points[-1:]
@@ -89,11 +99,23 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A plugin, with those of its parameters that matter here."""
+    """A plugin, with those of its parameters that matter here.
+
+    Parameters
+    ----------
+    start
+        Where it is first defined: offset of its first byte in its file.
+    """
 
     type: str
     name: str
+    start: int
     parameters: dict[str, Parameter]
+
+    def take(self, parameters: Mapping[str, Parameter]) -> None:
+        """Take what another definition of it says."""
+        for key, parameter in parameters.items():
+            self.parameters[key] = self.parameters[key].then(parameter) if key in self.parameters else parameter
 
     def number(self, key: str, frame: int, default: float) -> float:
         """Return a number it has in a frame."""
@@ -123,7 +145,7 @@ def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - p
 def parse(text: str) -> Source:
     """Parse a source."""
     includes: list[Text] = []
-    plugins: list[Plugin] = []
+    plugins: dict[tuple[str, str], Plugin] = {}
     inside: Plugin | None = None
     for match in _tokens(text):
         found = match.groupdict()
@@ -131,14 +153,15 @@ def parse(text: str) -> Source:
             start, stop = match.span("include")
             includes.append(Text(text=decode(match["include"]), start=start, stop=stop))
         elif found.get("type"):
-            inside = Plugin(type=match["type"], name=match["name"], parameters={})
-            plugins.append(inside)
+            kind, name = match["type"], match["name"]
+            new = Plugin(type=kind, name=name, start=match.start("type"), parameters={})
+            inside = plugins.setdefault((kind, name), new)
         elif found.get("end"):
             inside = None
         elif found.get("key") and inside is not None and _matters(inside, match):
             parameter = Parameter(value=match["value"].strip(), texts=tuple(_texts(match)))
-            inside.parameters[match["key"]] = parameter
-    return Source(includes=tuple(includes), plugins=tuple(plugin for plugin in plugins if plugin.parameters))
+            inside.take({match["key"]: parameter})
+    return Source(includes=tuple(includes), plugins=tuple(plugin for plugin in plugins.values() if plugin.parameters))
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
