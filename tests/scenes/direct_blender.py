@@ -8,6 +8,7 @@ Reads a case a line from standard input, and answers each with a line. Options o
 ``scene``   the scene that is rendered
 ``camera``  the camera that is rendered
 ``property`` values of the scene's custom properties
+``all_in_view`` whether the camera must see all
 ``hide``    an object that isn't rendered
 ``scripts`` whether the file's scripts may run
 """
@@ -71,6 +72,8 @@ def render(case: dict[str, Any], out: Path) -> dict[int, str]:
         bpy.ops.render.render(scene=scene.name)
         pictures[frame] = str(out / f"{case['name']}.{frame}")
         write(scene, pictures[frame])
+        if how.get("all_in_view"):
+            check_view(scene)
     mark("")
     return pictures
 
@@ -135,6 +138,18 @@ def override(scene: Any, how: dict[str, Any]) -> None:
         bpy.data.objects[how["hide"]].hide_render = True
     for layer in scene.view_layers:
         layer.use = layer.use and how.get("layer", layer.name) == layer.name
+
+
+def check_view(scene: Any) -> None:
+    """Raise `ValueError` if a corner of anything is outside of the picture."""
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    for each in bpy.context.evaluated_depsgraph_get().object_instances:
+        for corner in each.object.bound_box if each.object.type == "MESH" else ():
+            x, y, depth = world_to_camera_view(scene, scene.camera, each.matrix_world @ Vector(corner))
+            if not (0 <= x <= 1 and 0 <= y <= 1 and depth > 0):
+                raise ValueError(f"{each.object.name} is outside of the picture")
 
 
 def write(scene: Any, name: str) -> None:

@@ -88,6 +88,9 @@ def _picture_fault(case: Case, frame: int, outcome: Outcome, direct: Direct, ver
         if np.abs(middle - colour).max() > 0.1:
             return f"the middle of frame {frame} is {np.round(middle, 2).tolist()}, not {list(colour)}"
     if "seeds" in case.direct:
+        opaque = theirs[..., 3] >= 1
+        if not (read(f"{outcome.pictures[frame]}.png")[opaque, 3] == 1).all():
+            return f"the PNG of frame {frame} is transparent where the film is not"
         return _noise_fault(frame, ours, theirs, read(f"{direct.pictures[frame]}.error.exr"), verdict)
     difference = float((np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))).max())
     verdict.difference = max(verdict.difference, difference)

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from tests.scenes.case import Recipe
 
 GROUPS = {
-    "blender": ("blender_files", "blender_libraries", "blender_settings", "blender_colours", "blender_objects"),
+    "blender": (
+        "blender_files",
+        "blender_libraries",
+        "blender_settings",
+        "blender_colours",
+        "blender_objects",
+        "blender_odd",
+    ),
     "imports": ("import_scenes",),
     "mitsuba": ("mitsuba_scenes",),
     "povray": ("povray_scenes",),
