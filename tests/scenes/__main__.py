@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.scenes.judge import CRASHED, REFUSED, RIGHT, WRONG, Verdict
-from tests.scenes.run import GROUPS_OF_RENDERERS, run_group
+from tests.scenes.run import GROUPS, run_group
 
 RESULT = Path("build/scenes.json")
 
@@ -26,7 +26,7 @@ def main() -> int:
     """Judge the scenes, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="names of scenes; * stands for any text")
-    parser.add_argument("--group", nargs="*", default=list(GROUPS_OF_RENDERERS), choices=list(GROUPS_OF_RENDERERS))
+    parser.add_argument("--group", nargs="*", default=installed(), choices=list(GROUPS))
     parser.add_argument("--folder", type=Path, help="keep scenes and pictures in this folder, which is emptied first")
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="scenes-"))
@@ -44,6 +44,11 @@ def main() -> int:
     if not given.folder:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if report[WRONG] or report[CRASHED] else 0
+
+
+def installed() -> list[str]:
+    """Return the groups whose programs are installed."""
+    return [name for name, group in GROUPS.items() if shutil.which(group.program[0])]
 
 
 def summary(verdicts: list[Verdict]) -> dict[str, int]:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -40,13 +39,13 @@ class Direct:
     opened: dict[int, set[str]] = field(default_factory=dict)
 
 
-def render_directly(renderer: str, cases: list[Case], folder: Path) -> dict[str, Direct]:
+def render_directly(renderer: str, cases: list[Case], folder: Path, program: tuple[str, ...]) -> dict[str, Direct]:
     """Render cases one after the other in a process of the renderer; if it dies, the next case has a new one."""
     folder.mkdir(parents=True, exist_ok=True)
     remaining, found, attempt = list(cases), {}, 0
     while remaining:
         trace = folder / f"{renderer}.{attempt}.trace"
-        answers = _run(renderer, remaining, folder, trace)
+        answers = _run(renderer, remaining, folder, trace, program)
         files = opened(trace) if trace.exists() else {}
         for case, answer in zip(remaining, answers, strict=False):
             found[case.name] = Direct(
@@ -66,10 +65,10 @@ def can_trace() -> bool:
     return bool(shutil.which("strace")) and not subprocess.run([*STRACE, os.devnull, "true"], check=False).returncode
 
 
-def _run(renderer: str, cases: list[Case], folder: Path, trace: Path) -> list[dict[str, Any]]:
+def _run(renderer: str, cases: list[Case], folder: Path, trace: Path, program: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the answers of one process, until it ends."""
     traced = (*STRACE, str(trace)) if can_trace() else ()
-    command = [*traced, sys.executable, str(Path(__file__).with_name(WORKERS[renderer]))]
+    command = [*traced, *program, str(Path(__file__).with_name(WORKERS[renderer]))]
     lines = "".join(json.dumps(asdict(case) | {"out": str(folder)}) + "\n" for case in cases)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with (folder / f"{renderer}.log").open("a") as log:

@@ -35,6 +35,7 @@ IMPORTERS = {
 
 def main() -> None:
     """Answer each line until there are no more."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Blender prints much
     for line in sys.stdin:

@@ -39,6 +39,7 @@ class Verdict:
     name: str
     kind: str
     verdict: str
+    group: str = ""
     difference: float = 0.0
     """Largest difference of linear values; in standard errors where noise is compared."""
     png_difference: int = 0
