@@ -374,6 +374,10 @@ REFUSED = {
     "glTF2/glTF-Asset-Generator/Mesh_PrimitiveMode/Mesh_PrimitiveMode_00.gltf": "nothing to see",
 }  # fmt: skip
 """What Blender can't open, or what shows nothing."""
+MOVING = (
+    "glTF2/simple_skin/simple_skin.gltf", "glTF2/glTF-Sample-Models/AnimatedMorphCube-glTF/AnimatedMorphCube.gltf",
+)  # fmt: skip
+"""What has frames of its own: a still is the first."""
 
 
 def _ship(name: str) -> None:
@@ -382,7 +386,8 @@ def _ship(name: str) -> None:
         return folder / "shipped" / Path(name).name
 
     make.__name__ = "shipped_" + name.replace("/", "_").replace("-", "_").replace(".", "_")
-    RECIPES.add("shipped", refused=REFUSED.get(name, ""), **ADDED)(make)
+    frames = {"frames": (0,)} if name in MOVING else {}
+    RECIPES.add("shipped", refused=REFUSED.get(name, ""), **ADDED, **frames)(make)
 
 
 if MODELS.is_dir():
