@@ -23,7 +23,7 @@ from tests.renderers.conftest import Bench, inspect, start
 from tests.scenes.opened_files import STRACE, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -286,13 +286,21 @@ MOMENT = '<integrator type="moment"><integrator type="path" name="img"/></integr
 BALL = '<shape type="sphere"/><emitter type="constant"/>'
 
 
+@pytest.fixture(scope="module", params=["llvm", "scalar"])
+def apart(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A renderer of its own: what is compiled in a process depends on the scenes it had before, and others count it."""
+    own = start(request.param, tmp_path_factory.mktemp("apart"))
+    with own.process:
+        yield own
+
+
 @pytest.mark.parametrize("integrator", [AOV, MOMENT])
-def test_channels_that_the_scene_asks_for_are_mitsubas_own(mitsuba: Bench, tmp_path: Path, integrator: str) -> None:
+def test_channels_that_the_scene_asks_for_are_mitsubas_own(apart: Bench, tmp_path: Path, integrator: str) -> None:
     scene = write(tmp_path / "s.xml", integrator + BALL + sensor())
-    frame = replace(mitsuba.frame, scene=str(scene), size=Size(width=16, height=12), samples=64)
-    info = inspect(mitsuba.process, frame)
-    bench = mitsuba.with_(scene, size=frame.size, samples=64, scene_channels=info.channels)
-    wanted = mitsuba.process.call(stock.channels, str(scene), 256)
+    frame = replace(apart.frame, scene=str(scene), size=Size(width=16, height=12), samples=64)
+    info = inspect(apart.process, frame)
+    bench = apart.with_(scene, size=frame.size, samples=64, scene_channels=info.channels)
+    wanted = apart.process.call(stock.channels, str(scene), 256)
     numbered = {"i.I"} if "llvm" in bench.frame.build and "i.I" in wanted else set()
     assert {*bench.frame.channels} == wanted.keys() - numbered
     assert any("AOV i" in note for note in info.notes) == bool(numbered)
@@ -479,3 +487,19 @@ def test_an_old_scene_is_not_freed_while_another_is_compiled(tmp_path: Path) -> 
         own.process.call(stock.leave_garbage, str(old))
         bench = own.with_(write(tmp_path / "new.xml", PATH + BALL + sensor()), size=Size(width=16, height=12))
         assert bench.means()[..., 3].min() == 1
+
+
+def test_samples_beyond_the_edge_count_as_with_a_sample_border(apart: Bench, tmp_path: Path) -> None:
+    if apart.kind != "llvm":
+        pytest.skip("with a box there are none")
+    # Light ends at the picture's left edge, so that each pixel there has what the filter gathers from outside.
+    lamp = glowing('<rgb name="radiance" value="1"/>').replace("</transform>", '<translate x="4"/></transform>')
+    border = '<boolean name="sample_border" value="true"/>'
+    size = '<integer name="width" value="17"/><integer name="height" value="12"/>'
+    half = f'<film type="hdrfilm">{size}<integer name="crop_offset_x" value="8"/><integer name="crop_width" value="9"/>'
+    scene = write(tmp_path / "s.xml", PATH + lamp + sensor(f"{half}{border}</film>"))
+    bench = apart.with_(scene, size=Size(width=17, height=12), samples=4096)
+    picture = bench.render(Region(x0=8, y0=0, x1=17, y1=12)).sums[..., :3] / 4096
+    np.testing.assert_allclose(picture.mean(0), stocks(bench, 4096).mean(0), atol=0.02)  # of columns, which are alike
+    without = write(tmp_path / "s.xml", PATH + lamp + sensor(f"{half}</film>"))
+    assert abs(stocks(bench.with_(without), 4096).mean(0)[0] - picture.mean(0)[0]).min() > 0.05
