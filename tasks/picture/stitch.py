@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from tasks.spec import FrameSpec, Region, SampleRange, Tile, UnitSpec
 
+_REMEDY_NOT_FINITE = (
+    "It is rendered again. If that doesn't help, the scene itself draws them: look at the material or light there."
+)
 _REMEDY = "It is rendered again. If that doesn't help, check the nodes: frontburner node check."
 
 
@@ -54,19 +57,22 @@ def check_tile(tile: Tile, unit: UnitSpec) -> None:
     """
     region = unit.region
     expected = (region.height, region.width, len(unit.frame.channels))
-    fault = ""
+    fault, remedy = "", _REMEDY
     if tile.sums.shape != expected or tile.sums.dtype != np.float32:
         fault = f"has shape {tile.sums.shape} {tile.sums.dtype} instead of {expected} float32"
     elif tile.channels != unit.frame.channels:
         fault = f"has the channels {', '.join(tile.channels)} instead of {', '.join(unit.frame.channels)}"
     elif tile.record.build != unit.frame.build:
         fault = f"was rendered by {unit.frame.renderer} {tile.record.build}, the job by {unit.frame.build}"
-    elif not np.isfinite(tile.sums).all():
-        fault = "has pixels that are infinite or not a number"
+    elif not (finite := np.isfinite(tile.sums).all(axis=2)).all():
+        y, x = np.argwhere(~finite)[0]
+        px = int(np.count_nonzero(~finite))
+        fault = f"has {px} pixel{'s' * (px > 1)} infinite or not a number, the first at {region.x0 + x},{region.y0 + y}"
+        remedy = _REMEDY_NOT_FINITE
     if fault:
         raise BadTile(
             reason=f"The tile of frame {unit.frame.frame} at {_place(region)} from {tile.record.node} {fault}.",
-            remedy=_REMEDY,
+            remedy=remedy,
             retryable=True,
         )
 
