@@ -90,6 +90,18 @@ def test_a_gltf_names_its_buffers_and_pictures(bpy: Bench, tmp_path: Path) -> No
     assert told(bpy, scene).notes == ()
 
 
+def test_a_glb_may_name_files_too(bpy: Bench, tmp_path: Path) -> None:
+    paint(tmp_path / "my wood.png")
+    text = gltf(tmp_path / "t.gltf", buffer="my%20data.bin", picture="my%20wood.png").read_bytes()
+    text += b" " * (-len(text) % 4)
+    header = struct.pack("<4sII", b"glTF", 2, 20 + len(text)) + struct.pack("<I4s", len(text), b"JSON")
+    (tmp_path / "t.glb").write_bytes(header + text)
+    assert names(bpy, tmp_path / "t.glb") == ["my data.bin", "my wood.png", "t.glb"]
+    (tmp_path / "my data.bin").unlink()
+    with pytest.raises(SceneError, match=r"refers to files that don't exist: .*my data\.bin\."):
+        told(bpy, tmp_path / "t.glb")
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [

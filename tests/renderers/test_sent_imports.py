@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
     from tests.renderers.conftest import Bench
 
+TILED = (
+    "int[] faceVertexCounts = [3]",
+    "int[] faceVertexIndices = [0, 1, 2]",
+    "point3f[] points = [(-3, -1, 0), (-1, -1, 0), (-1, 1, 0)]",
+    'texCoord2f[] primvars:st = [(0, 0), (1, 0), (1, 1)] ( interpolation = "vertex" )',
+    "rel material:binding = </W/N>",
+)
 TREE = f"{'a1' * 32}.tree"
 
 
@@ -40,9 +47,17 @@ def make_usd(shot: Path, library: Path) -> Path:
         ]
     )
     for number in (1, 2):
+        paint(library / f"tile.{1000 + number}.png")
         sizes = f"\n    double size.timeSamples = {{ {number}: {number} }}\n"
         (library / f"clip.{number}.usda").write_text(f'#usda 1.0\ndef "Clip" {{{sizes}}}\n')
-    usd(library / "leaf.usda", quad(material="M"), material("M", str(library / "red.png")))
+    tiles = prim("Mesh", "T", *TILED, arcs='prepend apiSchemas = ["MaterialBindingAPI"]')
+    usd(
+        library / "leaf.usda",
+        quad(material="M"),
+        material("M", str(library / "red.png")),
+        tiles,
+        material("N", f"{library}/tile.<UDIM>.png"),
+    )
     usd(
         library / "middle.usda",
         prim("", "R", arcs=f"references = @{library}/leaf.usda@"),

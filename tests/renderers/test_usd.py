@@ -167,12 +167,16 @@ def test_what_blender_leaves_out_of_a_usd_scene_is_said(bpy: Bench, tmp_path: Pa
         prim("Cube", "Helper", 'uniform token purpose = "guide"'),
         prim("Cube", "Blink", 'token visibility.timeSamples = { 1: "inherited", 2: "invisible" }'),
         prim("Cube", "Hidden", 'token visibility = "invisible"'),
+        prim("Sphere", "Grows", "double radius.timeSamples = { 1: 1, 2: 2 }"),
+        prim("RenderSettings", "Settings"),
         prim("Cube", "Tinted", "color3f[] primvars:displayColor = [(1, 0, 0)]"),
         CAMERA,
     )
     assert told(bpy, scene).notes == (
         "Blender's importer converts UsdPreviewSurface only, and leaves other materials plain: X.",
         "Blender's importer doesn't animate visibility; always seen: Blink.",
+        "Blender's importer doesn't animate lights, materials and the sizes of shapes: Grows.",
+        "Blender's importer leaves out render settings: Settings.",
         "Blender's importer makes points of the lights: Tube.",
         "Blender's importer leaves out the pictures and profiles of lights: Slide.",
         "What is there for viewports only, of the purposes guide and proxy, is left out: Helper.",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _POINT_LIGHTS = ("CylinderLight", "GeometryLight", "PortalLight")
+_SHAPES = ("Capsule", "Cone", "Cube", "Cylinder", "Plane", "Sphere")
+_SIZES = ("size", "radius", "height", "width", "length")
 _OTHER_DOMES = ("mirroredBall", "angular")
 _UNSEEN = ("guide", "proxy")
 """Purposes that aren't rendered."""
@@ -104,6 +106,12 @@ def notes(stage: Any, prims: Iterable[Any], materials: Mapping[str, Any]) -> Ite
         "Blender's importer doesn't animate visibility; always seen: {}.": [
             prim for prim in prims if UsdGeom.Imageable(prim) and _blinks(prim)
         ],
+        "Blender's importer doesn't animate lights, materials and the sizes of shapes: {}.": [
+            prim for prim in prims if _changes_in_place(prim)
+        ],
+        "Blender's importer leaves out render settings: {}.": [
+            prim for prim in prims if prim.GetTypeName() == "RenderSettings"
+        ],
         "Blender's importer makes points of the lights: {}.": [
             prim for prim in lights if prim.GetTypeName() in _POINT_LIGHTS
         ],
@@ -128,6 +136,19 @@ def _blinks(prim: Any) -> bool:  # noqa: ANN401
     from pxr import UsdGeom
 
     return bool(UsdGeom.Imageable(prim).GetVisibilityAttr().ValueMightBeTimeVarying())
+
+
+def _changes_in_place(prim: Any) -> bool:  # noqa: ANN401
+    """Whether a light, a shader or a shape changes over time in what Blender reads once."""
+    from pxr import UsdLux, UsdShade
+
+    if prim.GetTypeName() in _SHAPES:
+        attributes = [prim.GetAttribute(name) for name in _SIZES if prim.HasAttribute(name)]
+    elif prim.HasAPI(UsdLux.LightAPI) or prim.IsA(UsdShade.Shader):
+        attributes = [each for each in prim.GetAuthoredAttributes() if each.GetName().startswith("inputs:")]
+    else:
+        return False
+    return any(attribute.ValueMightBeTimeVarying() for attribute in attributes)
 
 
 def _names_file(light: Any) -> bool:  # noqa: ANN401
