@@ -161,7 +161,7 @@ class JobProgress:
                     self.message(f"{event.reused_frames} of {event.frames} frames are in place already.")
             case ev.SceneSent() | ev.SceneFetched():
                 self._on_transfer(event)
-            case ev.SimulationBaked(node=node, what=what):
+            case ev.SimulationBaked(node=node, simulation=what):
                 self.activity_changed(f"{node} bakes the {what}: frame {event.frame} of {event.last}")
             case ev.NodeJoined(node=node):
                 self._nodes.add(node)

@@ -87,7 +87,7 @@ class Baking:
     def event(self, *, at_s: float) -> SimulationBaked:
         """Return it as an event."""
         return SimulationBaked(
-            at_s=at_s, node=self.node, what=self.what, frame=self.frame, last=self.last, seconds=self.seconds
+            at_s=at_s, node=self.node, simulation=self.what, frame=self.frame, last=self.last, seconds=self.seconds
         )
 
 

@@ -66,7 +66,7 @@ class SimulationBaked(Event):
     """Progress of a node that bakes a simulation up to the frame ``last``."""
 
     node: str
-    what: str
+    simulation: str
     frame: int
     last: int
     seconds: float

@@ -22,7 +22,7 @@ stage ended: StageEnded name state reason
 job planned: JobPlanned job_id frames pixel_samples reused_frames probe numbers size region
 scene sent: SceneSent there_bytes size_bytes sent_bytes seconds
 scene fetched: SceneFetched node fetched_bytes size_bytes seconds
-simulation baked: SimulationBaked node what frame last seconds
+simulation baked: SimulationBaked node simulation frame last seconds
 node joined: NodeJoined node
 node refused: NodeRefused node reason
 node withheld: NodeWithheld node why
