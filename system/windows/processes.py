@@ -22,6 +22,7 @@ import pywintypes
 import win32api
 import win32con
 import win32job
+import win32process
 
 HANGUP: signal.Signals | None = None
 """Asks a service to try again what failed; None where there is no such signal."""
@@ -122,14 +123,14 @@ def wait(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     Returns
     -------
     tuple
-        Its exit code, which is the status that ended it if it crashed; and the most memory its group held, in bytes.
+        Its exit code, which is the status that ended it if it crashed; and the most memory it held, in bytes.
     """
-    code = process.wait()
-    job = _jobs.get(process)
-    if job is None:
-        return code, 0
-    used = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
-    return code, int(used["PeakJobMemoryUsed"])
+    with suppress(pywintypes.error):
+        # A handle keeps the figures of a process that has ended.
+        handle = win32api.OpenProcess(win32con.PROCESS_QUERY_INFORMATION, False, process.pid)
+        code = process.wait()
+        return code, int(win32process.GetProcessMemoryInfo(handle)["PeakWorkingSetSize"])
+    return process.wait(), 0
 
 
 def start_resource_tracker() -> None:
