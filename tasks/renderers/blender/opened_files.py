@@ -50,6 +50,8 @@ class OpenedFiles:
         self.content = str(next(_numbers))
         """Names this content: Blender opens the scene again when it is given another name."""
         self._known: dict[str, str] = {}
+        self._states: dict[str, tuple[int, ...]] = {}
+        """Size and time of each file when its content was last read."""
         self._names: dict[str, tuple[str, str]] = {}
         """Of each path, one text for all frames, and the name relative to the scene's folder."""
 
@@ -73,8 +75,9 @@ class OpenedFiles:
         """Whether one of these files had another content when it was first looked at. Raises `SceneError`."""
         changed = False
         for path, _ in files:
-            sha256 = self._sha256(path)
-            changed = self._known.setdefault(path, sha256) != sha256 or changed
+            if not self._is_as_it_was(path):
+                sha256 = self._sha256(path)
+                changed = self._known.setdefault(path, sha256) != sha256 or changed
         return changed
 
     def of_frame(self, files: Mapping[str, str]) -> FrameFiles:
@@ -98,6 +101,19 @@ class OpenedFiles:
             raise files_missing(self.scene, missing, imports.missing_remedy(self.scene) if self.imported else remedy)
         named = sorted((self._name(path), sha256) for path, sha256 in contents.items())
         return FrameFiles(paths=tuple(self._names[path][0] for path in files), digest=named_contents_digest(named))
+
+    def _is_as_it_was(self, path: str) -> bool:
+        """Whether a file that is known has the same size and time as before; else they are noted."""
+        try:
+            stat = os.stat(path)  # noqa: PTH116 - of hundreds of files in each of a thousand frames
+        except OSError:
+            self._states.pop(path, None)
+            return False
+        state = stat.st_size, stat.st_mtime_ns, stat.st_ino
+        if self._states.get(path) == state:
+            return True
+        self._states[path] = state
+        return False
 
     def _name(self, path: str) -> str:
         if path not in self._names:

@@ -36,14 +36,14 @@ class SceneFiles:
     """
 
     def __init__(self, path: str, scene: Any, layer: Any) -> None:
-        self._path, self._scene = normal(path), scene
+        self._scene = scene
         used = used_data(scene, layer)
         self.lost = libraries.lost(used)
         """Linked data that its library doesn't have any more, as sentences name it."""
         self.notes: list[str] = []
         self.animated = False
         """Whether keys or drivers change which file a frame uses, so that the scene has to be at the frame."""
-        self._common = [FileUse(self._path, "the scene itself"), *libraries.files(used)]
+        self._everywhere = libraries.files(used)
         self._rules: list[Rule] = []
         self._folders: set[Path] = set()
         reached = self._nodes(used)
@@ -51,7 +51,7 @@ class SceneFiles:
         for each in sorted(used - idle, key=lambda data: str(data.name_full)):
             self._add_data(each)
         for image in images.of(used, idle, reached):
-            self._common += images.still(image.data)
+            self._everywhere += images.still(image.data)
             if image.data.source == "SEQUENCE":
                 self.animated |= image.animated
                 self._rules.append(image.files)
@@ -61,17 +61,15 @@ class SceneFiles:
         for folder, rule in caches.point_caches(used, scene):
             self._folders.add(folder)
             self._rules.append(rule)
+        itself = FileUse(normal(path), "the scene itself")
+        self._common = {use.path: use for use in (itself, *_each_once(self._everywhere))}
 
     def at(self, frame: int) -> tuple[list[FileUse], list[str]]:
-        """Return the files that a frame uses: the scene first, the others in order; and notes on it."""
+        """Return the files that a frame uses: the scene first, then those of all frames; and notes on it."""
         moment = _moment(self._scene, frame)
-        found: dict[Path, FileUse] = {}
-        for use in (*self._common, *(use for rule in self._rules for use in rule(moment))):
-            if use.path not in found or use.needed:
-                found[use.path] = use
-        scene = found.pop(self._path)
-        others = [use for _, use in sorted(found.items()) if use.needed or use.path.is_file()]
-        return [scene, *others], [*self.notes, *moment.notes]
+        own = _each_once(use for rule in self._rules for use in rule(moment))
+        there = [use for use in own if use.path not in self._common and (use.needed or use.path.is_file())]
+        return [*self._common.values(), *there], [*self.notes, *moment.notes]
 
     def is_outdated(self, uses: Iterable[FileUse], listed: set[Path]) -> bool:
         """Whether Blender may not know of some files: they weren't there when it listed their folder."""
@@ -98,11 +96,11 @@ class SceneFiles:
         kind = node.bl_idname
         if kind == "ShaderNodeScript" and node.mode == "EXTERNAL" and node.filepath:
             if self._scene.cycles.shading_system and bpy.app.build_options.cycles_osl:
-                self._common += _sources(FileUse(located(tree, node.filepath), f"the script node {node.name!r}"))
+                self._everywhere += _sources(FileUse(located(tree, node.filepath), f"the script node {node.name!r}"))
         elif kind == "ShaderNodeTexIES" and node.mode == "EXTERNAL" and node.filepath:
-            self._common.append(FileUse(located(tree, node.filepath), f"the IES texture {node.name!r}"))
+            self._everywhere.append(FileUse(located(tree, node.filepath), f"the IES texture {node.name!r}"))
         elif kind == "GeometryNodeStringToCurves":
-            self._common += _font(node.font)
+            self._everywhere += _font(node.font)
         elif kind.startswith("GeometryNodeImport"):
             texts = reached.text_of(tree, node.inputs[0])
             if texts is None:
@@ -111,18 +109,18 @@ class SceneFiles:
                     "it isn't sent, and nobody notices when it changes."
                 )
             else:
-                self._common += [FileUse(located(tree, text), f"the node {node.name!r}") for text in texts if text]
+                self._everywhere += [FileUse(located(tree, text), f"the node {node.name!r}") for text in texts if text]
 
     def _add_data(self, data: Any) -> None:
         if isinstance(data, bpy.types.TextCurve):
             for font in _fonts(data):
-                self._common += _font(font)
+                self._everywhere += _font(font)
         elif isinstance(data, bpy.types.Volume):
             self._add_volume(data)
         elif isinstance(data, bpy.types.CacheFile):
             self._add_cache_file(data)
         elif isinstance(data, bpy.types.Camera) and data.type == "CUSTOM" and data.custom_mode == "EXTERNAL":
-            self._common += _sources(FileUse(located(data, data.custom_filepath), named(data)))
+            self._everywhere += _sources(FileUse(located(data, data.custom_filepath), named(data)))
 
     def _add_volume(self, volume: Any) -> None:
         if getattr(volume, "packed_file", None) or not volume.filepath:
@@ -141,13 +139,13 @@ class SceneFiles:
             self.animated |= bool(animated_paths(volume))
             self._rules.append(at)
         else:
-            self._common.append(FileUse(path, by))
+            self._everywhere.append(FileUse(path, by))
 
     def _add_cache_file(self, cache: Any) -> None:
         path, by = located(cache, cache.filepath), named(cache)
         for layer in getattr(cache, "layers", ()):
             if not layer.hide_layer:
-                self._common.append(FileUse(located(cache, layer.filepath), by))
+                self._everywhere.append(FileUse(located(cache, layer.filepath), by))
 
         def at(moment: Moment) -> Iterator[FileUse]:
             times = (int(cache.frame),) if cache.override_frame else (moment.time, *moment.around)
@@ -158,14 +156,14 @@ class SceneFiles:
             self.animated |= bool(animated_paths(cache))
             self._rules.append(at)
         else:
-            self._common.append(FileUse(path, by))
+            self._everywhere.append(FileUse(path, by))
 
     def _add_modifier(self, owner: Any, modifier: Any) -> None:
         by = f"the modifier {modifier.name!r} of the object {owner.name!r}"
         if modifier.type == "MESH_CACHE" and modifier.filepath:
-            self._common.append(FileUse(located(owner, modifier.filepath), by))
+            self._everywhere.append(FileUse(located(owner, modifier.filepath), by))
         elif modifier.type == "MULTIRES" and modifier.is_external:
-            self._common.append(FileUse(located(owner.data, modifier.filepath), by))
+            self._everywhere.append(FileUse(located(owner.data, modifier.filepath), by))
         elif modifier.type == "OCEAN" and modifier.is_cached:
             self._rules.append(partial(caches.ocean, owner, modifier, by))
         elif modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
@@ -174,6 +172,15 @@ class SceneFiles:
             for folder in caches.bake_folders(owner, modifier):
                 self._folders |= {folder / "meta", folder / "blobs"}
                 self._rules.append(partial(caches.baked_nodes, folder, by))
+
+
+def _each_once(uses: Iterable[FileUse]) -> list[FileUse]:
+    """Return each file once, in order of their paths; one that is needed by anything is needed."""
+    found: dict[Path, FileUse] = {}
+    for use in uses:
+        if use.path not in found or use.needed:
+            found[use.path] = use
+    return [use for _, use in sorted(found.items())]
 
 
 def _moment(scene: Any, frame: int) -> Moment:
