@@ -173,7 +173,7 @@ def lay_out(
         for number, frame in frames.items()
     }
     notes = [
-        *first.notes,
+        *(note for info in infos.values() for note in info.notes),
         *region_notes,
         *_notes_on_frames(job, first, tuple(frames)),
         *notes_on_simulations(infos),

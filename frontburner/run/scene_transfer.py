@@ -332,7 +332,8 @@ class SceneTransfer:
             f"{name} opened by {self.query.renderer} {self.query.build} (files: {len(info.files)}); the scene itself "
             f"says {info.size.width}x{info.size.height}, {info.samples} samples a pixel"
         )
-        for note in (*info.notes, *filter(None, [info.whole_frames_because])):
+        notes = dict.fromkeys(note for each in opened.infos.values() for note in each.notes)
+        for note in (*notes, *filter(None, [info.whole_frames_because])):
             self.log(note)
 
     def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - those of the function

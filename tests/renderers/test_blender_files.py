@@ -45,12 +45,18 @@ USED = {
     ("font", 1): ["used.font"],
     ("volumes", 2): ["v_003.vdb"],
     ("volumes", 3): ["v_004.vdb"],
+    ("displaced", 3): ["tex/s.0003.png"],
+    ("particles", 2): [f"blendcache_particles/536F75726365_00000{frame}_00.bphys" for frame in (1, 3)],
+    ("particles", 5): ["blendcache_particles/536F75726365_000005_00.bphys"],
+    ("external", 3): ["elsewhere/sheet_000003_00.bphys"],
     ("cloth", 3): ["blendcache_cloth/47726964_000003_00.bphys"],
     ("cloth", 5): ["blendcache_cloth/47726964_000004_00.bphys"],
 }
 """The files of a frame besides the scene itself, for each kind and frame."""
 USED_BY_NEWER = {
     ("caches", 3): ["abc/m_0003.abc", "c.pc2"],
+    ("switched", 1): ["tex/a.png"],
+    ("usd", 3): ["cache.usda", "layers/mesh.usda"],
     ("imports", 1): ["a.obj", "b.obj"],
     ("script", 1): ["red.osl", "tint.h"],
     ("bakes", 3): ["bakes/1/blobs/00001_00000.blob", "bakes/1/blobs/00003_00000.blob", "bakes/1/meta/00003_00000.json"],
@@ -147,13 +153,20 @@ def test_what_is_missing_is_named_with_what_needs_it(made: Made, blender: str, k
 
 def test_a_sequence_that_has_not_begun_is_drawn_as_blender_does_and_said(made: Made) -> None:
     bench, scene = made("bpy", "seqlate")
-    assert "In frame 2 the image 's.0001.png' hasn't begun: Blender draws it magenta." in told(bench, scene, 2).notes
+    note = "Before frame 4, the image 's.0001.png' has no picture: Blender draws magenta where it is seen."
+    assert note in told(bench, scene, 2).notes
+    assert note not in told(bench, scene, 4).notes
     assert used(bench, scene, 5) == ["tex/s.0002.png"]
 
 
-def test_a_path_that_is_computed_is_said(made: Made) -> None:
-    notes = told(*made("bpy", "computed")).notes
-    assert any("the node 'Import OBJ.001' of 'Nodes' imports is computed while it renders" in note for note in notes)
+def test_a_path_that_is_computed_is_said_and_not_sent(made: Made, tmp_path: Path) -> None:
+    bench, scene = made("bpy", "computed")
+    says = "Which file is imported by the node 'Import OBJ.001' of 'Nodes' is computed while it renders"
+    assert any(note.startswith(says) for note in told(bench, scene).notes)
+    copy = in_tree(tmp_path / TREE, str(scene))
+    shutil.copytree(scene.parent, copy.parent)
+    with pytest.raises(SceneError, match=says):
+        told(bench, copy)
 
 
 @pytest.mark.parametrize("blender", ["bpy", "blender"])
@@ -196,7 +209,19 @@ def make_here(blender: str, kind: str, scene: Path) -> None:
         make(blender, scene.parents[1], kind)
 
 
-ABSOLUTE = ("seqcyclic", "udim", "libabs", "surroundings", "script", "font", "volumes", "caches", "imports", "bakes")
+ABSOLUTE = (
+    "seqcyclic",
+    "udim",
+    "libabs",
+    "surroundings",
+    "script",
+    "font",
+    "volumes",
+    "caches",
+    "usd",
+    "imports",
+    "bakes",
+)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace isn't installed")

@@ -16,7 +16,7 @@ from tasks.renderers.base import Capabilities, SceneInfo, Simulation
 from tasks.renderers.blender import builds as blender_builds
 from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import OCIO_IS_SET, BlenderError, link, render_to_array
-from tasks.renderers.blender.opened_files import FrameFiles, OpenedFiles, data_lost
+from tasks.renderers.blender.opened_files import FrameFiles, OpenedFiles, computed_files, require_known
 from tasks.renderers.blender.unreadable import unreadable
 from tasks.renderers.errors import FilesMissing, not_ready, scene_changed
 from tasks.renderers.scripts import require_scripts
@@ -83,7 +83,7 @@ class Blender:
             noise=noise if ends else None,
             whole_frames_because=described["whole_frames_because"],
             view=_scene_view(described["view"], build),
-            notes=(*described["notes"], *_adaptive_note(noise, ends=ends), *_ocio_note()),
+            notes=(*described["notes"], *computed_files(described), *_adaptive_note(noise, ends=ends), *_ocio_note()),
             simulations=tuple(Simulation(**each) for each in described["simulations"]),
         )
 
@@ -205,8 +205,7 @@ class Scenes:
             if known.imported:
                 self._opened.pop(scene)  # what is missing may come to where only an importer looks
             raise replace(error, frames=range(*described["frames"]), current_frame=described["current_frame"]) from None
-        if described["lost"]:
-            raise data_lost(scene, described["lost"])
+        require_known(scene, described)
         if not described["cameras"]:
             raise SceneError(
                 reason=f"The scene {scene.name} has no camera.", remedy="Add one, and save.", scene=str(scene)
@@ -234,6 +233,8 @@ class Scenes:
         )
         if opened.imported:
             described |= imports.account(opened.scene, opened.imported, described)
+        else:
+            described["files"] = opened.with_layers(described["files"])
         return described
 
     def bake(self, scene: Path, parameters: tuple[tuple[str, str], ...], through: int, folder: Path) -> Path:

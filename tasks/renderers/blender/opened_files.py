@@ -7,18 +7,20 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.content_digests import file_sha256, named_contents_digest
 from tasks.errors import SceneError
-from tasks.renderers.blender import imports
+from tasks.renderers.blender import imports, usd_files
 from tasks.renderers.errors import files_missing
+from tasks.renderers.sent_scenes import is_sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tasks.renderers.blender.imported_scene import ImportedScene
 
+_USD = (".usd", ".usda", ".usdc", ".usdz")
 _numbers = itertools.count(1)
 
 
@@ -50,6 +52,7 @@ class OpenedFiles:
         self.content = str(next(_numbers))
         """Names this content: Blender opens the scene again when it is given another name."""
         self._known: dict[str, str] = {}
+        self._layers: dict[str, list[str]] = {}
         self._states: dict[str, tuple[int, ...]] = {}
         """Size and time of each file when its content was last read."""
         self._names: dict[str, tuple[str, str]] = {}
@@ -70,6 +73,15 @@ class OpenedFiles:
     def source(self) -> str:
         """The file that Blender imports for it; empty for a file of its own."""
         return str(self.imported.source) if self.imported else ""
+
+    def with_layers(self, files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return files with what caches of USD among them are composed of. Raises `SceneError`."""
+        found = dict(files)
+        for path in [path for path in found if path.endswith(_USD) and os.path.isfile(path)]:  # noqa: PTH113 - of many
+            if path not in self._layers:
+                self._layers[path] = [str(layer) for layer in usd_files.composed_of(self.scene, Path(path))]
+            found |= {layer: f"the cache {Path(path).name}" for layer in self._layers[path] if layer not in found}
+        return list(found.items())
 
     def have_changed(self, files: Iterable[tuple[str, str]]) -> bool:
         """Whether one of these files had another content when it was first looked at. Raises `SceneError`."""
@@ -134,10 +146,31 @@ class OpenedFiles:
             ) from error
 
 
-def data_lost(scene: Path, lost: Sequence[str]) -> SceneError:
-    """Return the error that linked data isn't in its library any more."""
-    return SceneError(
-        reason=f"The scene {scene.name} links what its libraries don't have any more: {'; '.join(lost)}.",
-        remedy="Rename it in the library as it was, or link it again in Blender and save.",
-        scene=str(scene),
-    )
+def computed_files(described: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on files whose names are computed while they are rendered, if there are any."""
+    nodes = described.get("computed")
+    if not nodes:
+        return []
+    return [f"{_sentence(nodes)} computed while it renders: it isn't sent, and nobody notices when it changes."]
+
+
+def require_known(scene: Path, described: Mapping[str, Any]) -> None:
+    """Raise `SceneError` if linked data is gone from its library, or a sent scene needs files that nobody knows."""
+    if described.get("lost"):
+        raise SceneError(
+            reason=f"The scene {scene.name} links what its libraries don't have any more: "
+            f"{'; '.join(described['lost'])}.",
+            remedy="Rename it in the library as it was, or link it again in Blender and save.",
+            scene=str(scene),
+        )
+    if described.get("computed") and is_sent(scene):
+        raise SceneError(
+            reason=f"The scene {scene.name} can't be sent. {_sentence(described['computed'])} computed while it "
+            "renders.",
+            remedy="Name the file in the node itself, or put the scene on a share that all nodes see (travel: no).",
+            scene=str(scene),
+        )
+
+
+def _sentence(nodes: Sequence[str]) -> str:
+    return f"Which file is imported by {' and '.join(nodes)} is"

@@ -62,6 +62,14 @@ def read(scene: Path, folder: Path) -> ImportedScene:
     )
 
 
+def composed_of(scene: Path, cache: Path) -> list[Path]:
+    """Return the layers and value clips that a cache of USD in a scene is composed of. Raises as `read` does."""
+    require("pxr", "A scene with a USD cache")
+    stage = _open_stage(scene, cache)
+    names = (*_layers(scene, stage), *_clips(usd_contents.prims(stage)))
+    return sorted({path for name in names for path in _on_disk(name)} - {cache})
+
+
 def _notes_on_materialx(files: list[Path]) -> Iterator[str]:
     documents = [path.name for path in files if path.suffix.lower() == ".mtlx"]
     if documents:

@@ -290,6 +290,25 @@ def caches(folder: Path) -> None:
     save(folder, "caches", relative=False)
 
 
+def usd(folder: Path) -> None:
+    """A USD cache whose moving mesh is in another layer."""
+    empty()
+    (folder / "layers").mkdir(parents=True)
+    points = [", ".join(f"({x}, 0, {z + frame / 10})" for x, z in ((-1, -1), (1, -1), (1, 1))) for frame in (1, 5)]
+    samples = f"point3f[] points.timeSamples = {{1: [{points[0]}], 5: [{points[1]}]}}"
+    (folder / "layers" / "mesh.usda").write_text(
+        f'#usda 1.0\n(defaultPrim = "M")\ndef Mesh "M" {{\nint[] faceVertexCounts = [3]\n'
+        f"int[] faceVertexIndices = [0, 1, 2]\n{samples}\n}}\n"
+    )
+    (folder / "cache.usda").write_text(
+        '#usda 1.0\n(defaultPrim = "M"\nstartTimeCode = 1\nendTimeCode = 5\nupAxis = "Z")\n'
+        'def Mesh "M" (references = @./layers/mesh.usda@) {}\n'
+    )
+    bpy.ops.wm.usd_import(filepath=str(folder / "cache.usda"))
+    assert bpy.data.cache_files
+    save(folder, "usd", relative=False)
+
+
 def cloth(folder: Path, *, relative: bool = True) -> None:
     """A baked cloth whose cache is beside the file."""
     scene = empty()
@@ -301,6 +320,86 @@ def cloth(folder: Path, *, relative: bool = True) -> None:
     with bpy.context.temp_override(point_cache=cache, scene=scene):
         bpy.ops.ptcache.bake(bake=True)
     save(folder, "cloth", relative=relative)
+
+
+def external(folder: Path) -> None:
+    """A cloth whose cache is in another folder, under another name."""
+    cloth(folder)
+    (folder / "cloth.blend").unlink()
+    cache = bpy.data.objects["Grid"].modifiers["Cloth"].point_cache
+    (folder / "blendcache_cloth").rename(folder / "elsewhere")
+    for file in (folder / "elsewhere").iterdir():
+        file.rename(file.with_name(file.name.replace("47726964", "sheet")))
+    cache.filepath, cache.index, cache.name, cache.use_external = str(folder / "elsewhere"), 0, "sheet", True
+    save(folder, "external")
+
+
+def particles(folder: Path) -> None:
+    """Particles that are baked to disk, every second frame."""
+    scene = empty()
+    thing = cube(name="Grain")
+    thing.location.z, thing.scale = 50, (0.2, 0.2, 0.2)
+    source = cube(name="Source")
+    source.modifiers.new("Particles", "PARTICLE_SYSTEM")
+    system = source.particle_systems[0]
+    system.settings.count, system.settings.frame_end = 5, 2
+    system.settings.render_type, system.settings.instance_object = "OBJECT", thing
+    save(folder, "particles")
+    cache = system.point_cache
+    cache.frame_start, cache.frame_end, cache.frame_step, cache.use_disk_cache = 1, 5, 2, True
+    with bpy.context.temp_override(point_cache=cache, scene=scene):
+        bpy.ops.ptcache.bake(bake=True)
+    save(folder, "particles")
+
+
+def displaced(folder: Path) -> None:
+    """A mesh that a sequence of pictures displaces."""
+    empty()
+    image = bpy.data.images.load(str(numbered(folder / "tex")))
+    image.source = "SEQUENCE"
+    texture = bpy.data.textures.new("Height", "IMAGE")
+    texture.image = image
+    texture.image_user.frame_duration, texture.image_user.use_auto_refresh = 5, True
+    cube().modifiers.new("Displace", "DISPLACE").texture = texture
+    save(folder, "displaced")
+
+
+def switched(folder: Path) -> None:
+    """Pictures that don't exist, of shaders that are switched off: by a factor, an unused input, a muted node."""
+    empty()
+    material, texture = textured(picture(folder / "tex" / "a.png", (0, 1, 0)))
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    output, emission = nodes["Material Output"], nodes["Emission"]
+
+    def gone(name: str) -> Any:
+        node = nodes.new("ShaderNodeTexImage")
+        node.image = bpy.data.images.load(str(picture(folder / name, (1, 1, 1))))
+        (folder / name).unlink()
+        return node
+
+    mix = nodes.new("ShaderNodeMixShader")
+    mix.inputs[0].default_value = 0.0
+    links.new(emission.outputs[0], mix.inputs[1])
+    links.new(gone("off.png").outputs[0], mix.inputs[2])
+    links.new(mix.outputs[0], output.inputs[0])
+    group = bpy.data.node_groups.new("Group", "ShaderNodeTree")
+    begin, end = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
+    for name in ("Used", "Unused"):
+        group.interface.new_socket(name, in_out="INPUT", socket_type="NodeSocketColor")
+    group.interface.new_socket("Colour", in_out="OUTPUT", socket_type="NodeSocketColor")
+    group.links.new(begin.outputs[0], end.inputs[0])
+    user = nodes.new("ShaderNodeGroup")
+    user.node_tree = group
+    links.new(texture.outputs[0], user.inputs[0])
+    links.new(gone("unused.png").outputs[0], user.inputs[1])
+    links.new(user.outputs[0], emission.inputs[0])
+    muted = nodes.new("ShaderNodeMixRGB")
+    muted.mute = True
+    links.new(user.outputs[0], muted.inputs[1])
+    links.new(gone("muted.png").outputs[0], muted.inputs[2])
+    links.new(muted.outputs[0], emission.inputs[0])
+    cube(material)
+    save(folder, "switched")
 
 
 def volumes(folder: Path) -> None:
@@ -385,7 +484,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     maker.__name__: maker
     for maker in (
         seq, seqmiss, seqcyclic, seqlate, seqkeyed, udim, udimmiss, unused, library, libabs, libgone, surroundings,
-        script, font, caches, cloth, volumes, imports, computed, bakes,
+        script, font, caches, usd, cloth, external, particles, displaced, switched, volumes, imports, computed, bakes,
     )
 }  # fmt: skip
 

@@ -114,9 +114,8 @@ def _point_cache(owner: Any, cache: Any) -> Rule:
         pattern = re.compile(rf"{re.escape(stem)}_(\d+){index}{re.escape(_SUFFIX)}")
         names = (pattern.fullmatch(each.name) for each in _listed(folder))
         there = {int(name[1]) for name in names if name}
-        if 0 in there and cache.frame_start > 0:  # what particles need in every frame
-            yield FileUse(path(0), by, rescanned=True)
-            there.remove(0)
+        if cache.frame_start > 0:
+            there.discard(0)  # what is known before the first frame; it isn't read again
         for time in dict.fromkeys((moment.time, *moment.around)):
             if time <= cache.frame_start and time not in there:
                 continue

@@ -40,7 +40,8 @@ class SceneFiles:
         used = used_data(scene, layer)
         self.lost = libraries.lost(used)
         """Linked data that its library doesn't have any more, as sentences name it."""
-        self.notes: list[str] = []
+        self.computed: list[str] = []
+        """Import nodes whose files nobody knows before they are rendered."""
         self.animated = False
         """Whether keys or drivers change which file a frame uses, so that the scene has to be at the frame."""
         self._everywhere = libraries.files(used)
@@ -69,7 +70,7 @@ class SceneFiles:
         moment = _moment(self._scene, frame)
         own = _each_once(use for rule in self._rules for use in rule(moment))
         there = [use for use in own if use.path not in self._common and (use.needed or use.path.is_file())]
-        return [*self._common.values(), *there], [*self.notes, *moment.notes]
+        return [*self._common.values(), *there], moment.notes
 
     def is_outdated(self, uses: Iterable[FileUse], listed: set[Path]) -> bool:
         """Whether Blender may not know of some files: they weren't there when it listed their folder."""
@@ -104,10 +105,7 @@ class SceneFiles:
         elif kind.startswith("GeometryNodeImport"):
             texts = reached.text_of(tree, node.inputs[0])
             if texts is None:
-                self.notes.append(
-                    f"Which file the node {node.name!r} of {tree.name!r} imports is computed while it renders: "
-                    "it isn't sent, and nobody notices when it changes."
-                )
+                self.computed.append(f"the node {node.name!r} of {tree.name!r}")
             else:
                 self._everywhere += [FileUse(located(tree, text), f"the node {node.name!r}") for text in texts if text]
 

@@ -54,7 +54,9 @@ class UsedImage:
         )  # fmt: skip
         path = image_file(self._path, number)
         if not begun and not path.is_file():
-            moment.notes.append(f"In frame {moment.frame} {self._by} hasn't begun: Blender draws it magenta.")
+            moment.notes.append(
+                f"Before frame {user.frame_start}, {self._by} has no picture: Blender draws magenta where it is seen."
+            )
         yield FileUse(path, self._by, needed=begun)
 
 

@@ -78,7 +78,7 @@ class Stage:
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
         unbaked, on_scripts = self._tell(original.scene, layer)
         notes = [*described["notes"], *on_scripts]
-        told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")], "lost": []}
+        told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")]}
         if animated.has_curves(original.scene, *animated.VIEW):
             self._go_to(original, parameters, frame)
             told["view"] = colour.view_of(original.scene)
@@ -93,7 +93,13 @@ class Stage:
                 files = self._files_of(path, parameters)
                 uses, notes_on_files = self._uses(files, parameters, frame)
         named = [(str(use.path), use.by) for use in uses]
-        return {**told, "files": named, "lost": files.lost, "notes": [*notes, *notes_on_files]}
+        return {
+            **told,
+            "files": named,
+            "lost": files.lost,
+            "computed": files.computed,
+            "notes": [*notes, *notes_on_files],
+        }
 
     def _tell(self, scene: Any, layer: str) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the simulations that aren't baked, and notes on scripts; both are found once."""
