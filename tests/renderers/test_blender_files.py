@@ -29,6 +29,8 @@ SCRIPT = SCENES / "make_file_scenes.py"
 TREE = f"{'a1' * 32}.tree"
 COMPILED = ".oso"
 """What Blender makes of scripts, beside them."""
+LONG = ("volumes", "surroundings")
+"""Kinds whose rendering takes seconds to begin."""
 SMALL = {"size": Size(width=12, height=9), "samples": 2}
 USED = {
     ("seq", 1): ["tex/s.0001.png"],
@@ -182,7 +184,13 @@ def test_a_frame_changes_with_its_own_files_alone(made: Made, blender: str, tmp_
     assert not np.allclose(bench.with_(scene, frame=2).means(), shown, atol=0.1), "what is shown is the new file"
 
 
-@pytest.mark.parametrize(("blender", "kind"), sorted({(blender, kind) for blender, kind, _ in CASES}))
+@pytest.mark.parametrize(
+    ("blender", "kind"),
+    [
+        pytest.param(*case, marks=[pytest.mark.slow] if case[1] in LONG else [])
+        for case in sorted({(blender, kind) for blender, kind, _ in CASES})
+    ],
+)
 def test_a_copy_of_these_files_alone_is_the_same_picture(made: Made, blender: str, kind: str, tmp_path: Path) -> None:
     """The files of each frame arrive when it is rendered, as they do on a node, and nothing is left where they were."""
     bench, original = made(blender, kind)
