@@ -42,6 +42,21 @@ def test_a_picture_has_the_colours_that_blender_gives_it(files: Files, kind: str
     assert attribute(tmp_path / f"{name}.exr", "colorInteropID") == SPACES.get(name, "lin_rec709_scene")
 
 
+@pytest.mark.parametrize("view", ["scene", "srgb"])
+def test_a_view_that_the_job_chooses_starts_from_the_light_whatever_its_space(
+    files: Files, view: str, tmp_path: Path
+) -> None:
+    bench, folder = files("bpy")
+    ours(bench, folder / "acescg_standard.blend", tmp_path, view=view, formats="png")
+    assert largest_difference(tmp_path / "acescg_standard.png", folder / "acescg_standard.png") <= 1
+
+
+def test_the_jobs_exposure_is_added_to_the_files(files: Files, tmp_path: Path) -> None:
+    bench, folder = files("bpy")
+    ours(bench, folder / "filmic.blend", tmp_path, exposure=1.5, formats="png")
+    assert largest_difference(tmp_path / "filmic.png", folder / "exposure.png") <= 1
+
+
 @pytest.mark.parametrize("name", ["agx", "transparent", "balance"])
 def test_16_bits_are_blenders_too(files: Files, name: str, tmp_path: Path) -> None:
     bench, folder = files("bpy")

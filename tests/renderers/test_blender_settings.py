@@ -22,7 +22,7 @@ HONOURED = [
     "light_threshold", "direct_light", "sampling_pattern", "scrambling", "motion_blur", "rolling_shutter",
     "no_motion_blur_in_the_layer", "simplify", "pixel_aspect", "percentage", "no_sky_in_the_layer",
     "no_surfaces_in_the_layer", "material_override", "world_override", "holdout", "indirect_only", "excluded",
-    "background_set", "keyed_film", "light_group", "passes",
+    "background_set", "texture_limit", "depth_of_field", "marked_camera", "keyed_film", "light_group", "passes",
 ]  # fmt: skip
 IN_OLD = ["plain", "more_layer_samples", "bounded_layer_samples", "shadow_catcher", "motion_blur", "keyed_film"]
 """Those that Blender 3.4 is held against too."""

@@ -111,9 +111,11 @@ def output_override(scene: Any) -> None:
     settings.view_settings.view_transform, settings.view_settings.exposure = "Standard", -1.0
 
 
-def working_space(name: str) -> Any:
+def working_space(name: str, of_view: str = "AgX") -> Any:
     def change(scene: Any) -> None:
         bpy.ops.wm.set_working_color_space(working_space=name)
+        scene.view_settings.view_transform = of_view
+        scene.render.dither_intensity = 0.0
 
     return change
 
@@ -145,6 +147,7 @@ COLOURS = {
             "balance": view("AgX", use_white_balance=True, white_balance_temperature=4000, white_balance_tint=20),
             "rec2020": working_space("Linear Rec.2020"),
             "acescg": working_space("ACEScg"),
+            "acescg_standard": working_space("ACEScg", "Standard"),
         }
         if NEW
         else {"filmic_look": view("Filmic", "High Contrast")}
@@ -305,6 +308,33 @@ def keyed_before(owner: str, **values: Any) -> Any:
     return change
 
 
+def texture_limit(scene: Any) -> None:
+    """A checkered floor whose picture may have 128 pixels a side."""
+    image = bpy.data.images.new("Checkers", 512, 512)
+    image.generated_type = "COLOR_GRID"
+    material = bpy.data.materials.new("Checkers")
+    material.use_nodes = True
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    shader = material.node_tree.nodes["Principled BSDF"]
+    material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    bpy.data.objects["Floor"].data.materials.append(material)
+    scene.render.use_simplify, scene.cycles.texture_limit_render = True, "128"
+
+
+def blurred(scene: Any) -> None:
+    scene.camera.data.dof.use_dof, scene.camera.data.dof.aperture_fstop = True, 0.1
+    scene.camera.data.dof.focus_distance = 3
+
+
+def marked_camera(scene: Any) -> None:
+    """A marker that switches to another camera at the frame."""
+    other = scene.camera.copy()
+    other.name, other.location.x = "Other", 1
+    scene.collection.objects.link(other)
+    scene.timeline_markers.new("Cut", frame=1).camera = other
+
+
 def light_group(scene: Any) -> None:
     scene.view_layers[0].lightgroups.add().name = "Key"
     bpy.data.objects["Sun"].lightgroup = "Key"
@@ -369,6 +399,9 @@ SETTINGS = {
     "indirect_only": in_collection(indirect_only=True),
     "excluded": in_collection(exclude=True),
     "background_set": background_set,
+    "texture_limit": texture_limit,
+    "depth_of_field": blurred,
+    "marked_camera": marked_camera,
     "keyed_film": keyed("cycles", film_exposure=(1.0, 3.0)),
     "keyed_view": keyed_before("view_settings", exposure=(0.0, 2.0), gamma=(1.0, 1.5)),
     "light_group": light_group,
