@@ -127,7 +127,9 @@ def sequence_absolute(folder: Path) -> Path:
     return sequence(folder, relative=False)
 
 
-@RECIPES.add("image sequence", command=True, sent=True, job={"frames": "2,5"}, frames=(2, 5), colours=COLOURS)
+@RECIPES.add(
+    "image sequence", quick=True, command=True, sent=True, job={"frames": "2,5"}, frames=(2, 5), colours=COLOURS
+)
 def sequence_relative(folder: Path) -> Path:
     return sequence(folder, relative=True)
 
@@ -267,7 +269,7 @@ def cube_with(folder: Path, *, gone: Path | None = None) -> Path:
     return scene
 
 
-@RECIPES.add("unused file")
+@RECIPES.add("unused file", quick=True)
 def orphan_image_gone(folder: Path) -> Path:
     studio()
     load(folder / "gone.png").use_fake_user = True

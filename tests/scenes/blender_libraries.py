@@ -39,7 +39,7 @@ def instance(scene: Any, collection: Any) -> Any:
     return made
 
 
-@RECIPES.add("library", sent=True)
+@RECIPES.add("library", quick=True, sent=True)
 def linked_collection(folder: Path) -> Path:
     library(folder / "assets/thing.blend", folder / "assets/tex/a.png")
     scene = studio()

@@ -166,7 +166,7 @@ def bitmap_gone(folder: Path) -> Path:
     return scene(folder, ball(mapped("gone.png")), SKY)
 
 
-@RECIPES.add("environment", command=True, sent=True, **ONE)
+@RECIPES.add("environment", quick=True, command=True, sent=True, **ONE)
 def environment_exr(folder: Path) -> Path:
     picture(folder / "sky.exr", bright=2)
     return scene(folder, ball(), FLOOR, '<emitter type="envmap"><string name="filename" value="sky.exr"/></emitter>')
