@@ -193,19 +193,36 @@ def test_colours_of_vertices_and_materials_that_nobody_defines_are_said(bpy: Ben
     assert "It has no light: a sun and a faint sky are added." in notes
 
 
-def test_pictures_of_an_fbx_are_in_it_or_named_or_taken_from_beside_it(blender: Bench, tmp_path: Path) -> None:
-    pytest.importorskip("bpy", reason="Blender writes the scene")
-    picture = paint(tmp_path / "maps" / "red.png")
-    command = [sys.executable, str(SCENES / "make_fbx.py"), str(picture), str(tmp_path)]
+@pytest.fixture(scope="module")
+def fbx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of FBX scenes, whose picture is maps/red.png."""
+    pytest.importorskip("bpy", reason="Blender writes the scenes")
+    folder = tmp_path_factory.mktemp("fbx")
+    picture = paint(folder / "maps" / "red.png")
+    command = [sys.executable, str(SCENES / "make_fbx.py"), str(picture), str(folder)]
     assert subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S).returncode == 0
-    scene = tmp_path / "absolute.fbx"
+    return folder
+
+
+def test_pictures_of_an_fbx_are_in_it_or_named_or_taken_from_beside_it(blender: Bench, fbx: Path) -> None:
+    scene = fbx / "absolute.fbx"
     assert names(blender, scene) == ["absolute.fbx", "maps/red.png"]
-    picture.unlink()
-    assert names(blender, tmp_path / "embedded.fbx") == ["embedded.fbx"]
-    with pytest.raises(SceneError, match=r"refers to files that don't exist: .*red\.png\. Put them in place or beside"):
-        told(blender, scene)
-    paint(tmp_path / "red.png")
-    assert names(blender, scene) == ["absolute.fbx", "red.png"]
+    (fbx / "maps").rename(fbx / "away")
+    try:
+        assert names(blender, fbx / "embedded.fbx") == ["embedded.fbx"]
+        with pytest.raises(SceneError, match=r"don't exist: .*red\.png\. Put them in place or beside"):
+            told(blender, scene)
+        paint(fbx / "red.png")
+        assert names(blender, scene) == ["absolute.fbx", "red.png"]
+    finally:
+        (fbx / "red.png").unlink(missing_ok=True)
+        (fbx / "away").rename(fbx / "maps")
+
+
+def test_animations_of_an_fbx_that_are_not_played_are_said(bpy: Bench, fbx: Path) -> None:
+    info = told(bpy, fbx / "takes.fbx")
+    assert "Blender plays its first animation, and leaves out others: Walk." in info.notes
+    assert info.frames == range(1, 41)
 
 
 def test_an_fbx_as_text_is_read_or_refused_with_what_helps(blender: Bench, tmp_path: Path) -> None:

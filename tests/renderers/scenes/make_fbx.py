@@ -1,4 +1,4 @@
-"""A textured plane as FBX, with its picture in the file and beside it: ``make_fbx.py PICTURE FOLDER``."""
+"""A textured plane as FBX, with its picture in the file and beside it, and moving: ``make_fbx.py PICTURE FOLDER``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def main(picture: str, folder: Path) -> None:
     bpy.context.object.data.materials.append(material)
     bpy.ops.export_scene.fbx(filepath=str(folder / "absolute.fbx"), path_mode="ABSOLUTE")
     bpy.ops.export_scene.fbx(filepath=str(folder / "embedded.fbx"), path_mode="COPY", embed_textures=True)
+    plane = bpy.context.object
+    for name, last in (("Walk", 10), ("Run", 40)):
+        plane.animation_data_clear()
+        for frame in (1, last):
+            plane.location.x = frame
+            plane.keyframe_insert("location", frame=frame)
+        plane.animation_data.action.name = name
+        plane.animation_data.action.use_fake_user = True
+    bpy.ops.export_scene.fbx(filepath=str(folder / "takes.fbx"), bake_anim_use_all_actions=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def import_file(path: str) -> dict[str, Any]:
         "lit": lit,
         "empty": not boxes,
         "frames": frames,
-        "notes": [*_unknown_extensions(path), *_unused_colours(), *added],
+        "notes": [*_unknown_extensions(path), *_other_takes(path), *_unused_colours(), *added],
     }
 
 
@@ -130,6 +130,15 @@ def _unknown_extensions(path: str) -> Iterator[str]:
     unknown = sorted({*(importer.data.extensions_used or ())} - {*importer.extensions_managed})
     if unknown:
         yield f"Blender doesn't know what it uses of glTF's extensions: {', '.join(unknown)}."
+
+
+def _other_takes(path: str) -> Iterator[str]:
+    """Name the animations of an FBX that aren't played: an action's name ends with that of its animation."""
+    if Path(path).suffix.lower() == ".fbx":
+        played = {action.name.rpartition("|")[2] for action in _played_actions()}
+        others = sorted({action.name.rpartition("|")[2] for action in bpy.data.actions} - played)
+        if played and others:
+            yield f"Blender plays its first animation, and leaves out others: {', '.join(others[:_NAMED])}."
 
 
 def _unused_colours() -> Iterator[str]:
