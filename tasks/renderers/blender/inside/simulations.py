@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 OLDEST_PACKED = (4, 3, 0)
 """The first Blender that keeps bakes of geometry nodes in the file."""
+_FRAME = re.compile(r"_(\d+)\.")
+"""In the name of a fluid's file."""
 _STATIC_PHYSICS = ("NO", "KEYED")
 """Physics of particles whose places follow from the frame alone."""
 
@@ -77,8 +81,19 @@ class Fluid(Simulation):
     @property
     def is_baked(self) -> bool:
         """Whether it is baked, or was kept as it was played."""
-        folder = Path(bpy.path.abspath(self.domain.cache_directory)) / "data"
-        return bool(self.domain.has_cache_baked_any) or (folder.is_dir() and any(folder.iterdir()))
+        return bool(self.domain.has_cache_baked_any) or len(self._frames_kept) > 1
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return Path(bpy.path.abspath(self.domain.cache_directory))
+
+    @property
+    def _frames_kept(self) -> set[str]:
+        """Frames that were kept as they were played; the one at which the file is opened is kept by that alone."""
+        data = self.folder / "data"
+        names = data.iterdir() if data.is_dir() and not data.is_relative_to(bpy.app.tempdir) else ()
+        return {number[1] for number in (_FRAME.search(path.name) for path in names) if number}
 
 
 class Zone(Simulation):
@@ -242,16 +257,16 @@ def _zone_frames(scene: Any, zone: Any) -> tuple[int, int]:
 def nothing_written_beside(path: str) -> Iterator[None]:
     """Open a file in this context: simulations that aren't baked then write nothing beside it, now and later."""
     caches = Path(path).with_name(f"blendcache_{Path(path).stem}")
-    existed = caches.exists()
+    existed, began_s = caches.exists(), time.time()
     yield
     for scene in bpy.data.scenes:
         for layer in scene.view_layers:
-            _keep_apart(scene, layer)
+            _keep_apart(scene, layer, began_s)
     if not existed:  # merely opening a file makes it
         shutil.rmtree(caches, ignore_errors=True)
 
 
-def _keep_apart(scene: Any, layer: Any) -> None:
+def _keep_apart(scene: Any, layer: Any, began_s: float) -> None:
     """Have no cache that isn't baked written beside the file: in memory instead, or elsewhere if it can't be there.
 
     A disk cache of rigid bodies isn't touched: to do so crashes Blender.
@@ -268,4 +283,7 @@ def _keep_apart(scene: Any, layer: Any) -> None:
             cache.use_disk_cache = False
     for fluid in fluids(layer):
         if not fluid.is_baked:
+            written = [path for path in fluid.folder.rglob("*") if path.is_file()]
+            if all(path.stat().st_mtime >= began_s for path in written):
+                shutil.rmtree(fluid.folder, ignore_errors=True)
             fluid.domain.cache_directory = tempfile.mkdtemp(dir=bpy.app.tempdir)
