@@ -45,3 +45,17 @@ def test_a_frame_that_came_out_black_is_rendered_again_before_the_movie_is_made(
     job = json.loads(studio.run("job", "show", report["job_id"], "--json").stdout)
     assert (job["state"], job["written"], job["flagged"]) == ("completed", FRAMES, {})
     assert job["products"] == report["products"]
+
+
+@pytest.mark.slow
+def test_what_is_black_from_the_first_frame_on_is_told_while_it_is_rendered(
+    studio: Studio, null_scene: Callable[..., Path]
+) -> None:
+    scene = null_scene(size="96x64", faults=[{"do": "blank", "frame": frame} for frame in range(1, FRAMES + 1)])
+    asked = (scene, "--frames", f"1-{FRAMES}", "--mode", "frames", "--nodes", 1, "--out", studio.folder / "out")
+    report = studio.render(*asked)
+    assert list(report["flagged_frames"]) == ["1"], "once, not for each frame"
+    assert report["flagged_frames"]["1"]["sentence"].endswith("all other frames are like this")
+    log = studio.run("job", "log", report["job_id"], "--json").stdout
+    flagged, written = log.index('"frame flagged"'), log.rindex('"frame written"')
+    assert flagged < written, "before the rest was rendered"
