@@ -29,7 +29,7 @@ def dependencies(document: Document) -> tuple[Path, ...]:
     missing: dict[str, str] = {}
     for name, place in _named_files(document):
         path = document.resolve(name)
-        if not path.exists():
+        if not path.is_file():
             missing.setdefault(name, place)
         elif not path.is_relative_to(_MITSUBA):
             files[path] = None
