@@ -21,10 +21,11 @@ from storage.view import View
 from tasks.content_digests import named_files_digest
 from tasks.errors import NodeNotReady, ProgramFailed, SceneError, UnitFailed
 from tasks.renderers import RENDERERS
-from tasks.renderers.povray import program
+from tasks.renderers.povray import adapter, program
 from tasks.renderers.povray.adapter import _files_of
 from tasks.renderers.povray.options import options_of
 from tasks.renderers.povray.source import Kind, parse
+from tasks.renderers.povray.trying import missing_name
 from tasks.renderers.program.picture import read
 from tasks.spec import Aov, Region, SampleRange, Size, UnitSpec
 from tests.renderers.breaking import half_a_library
@@ -332,6 +333,23 @@ def test_names_that_a_scene_computes_are_found_by_having_it_read(povray: Bench, 
         assert bench.means()[2, 2, 0] == pytest.approx(light, abs=1e-3)
     with pytest.raises(SceneError, match=r"files that don't exist: film003\.png \(a name that the scene computes\)"):
         povray.with_(scene, frame=3)
+
+
+def test_a_scene_that_does_not_move_is_read_once_for_all_frames(
+    povray: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = written(tmp_path, '#include concat("grey", ".inc")\n' + flat("Grey"))
+    (tmp_path / "grey.inc").write_text("#declare Grey = 0.5;\n")
+    tries: list[Path] = []
+
+    def counted(command: list[str], folder: Path, path: Path, limit_s: float) -> str | None:
+        tries.append(path)
+        return missing_name(command, folder, path, limit_s)
+
+    monkeypatch.setattr(adapter, "missing_name", counted)
+    found = [RENDERERS["povray"].inspect(scene, build="", frame=frame, parameters=()).digest for frame in (1, 2, 3)]
+    assert len(set(found)) == 1
+    assert len(tries) == 2, "one that misses the file, and one that doesn't"
 
 
 def test_a_computed_name_that_is_only_asked_for_is_noted(povray: Bench, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _MISSED: dict[object, str | None] = {}
 """What POV-Ray missed of a scene, a frame and its parameters when it had these files."""
 _MANY = 10_000
+_MOVES = {"clock", "clock_on", "clock_delta", "frame_number"}
+"""Words without which a scene reads alike in each frame."""
 _CANARY = Path(__file__).with_name("canary.py")
 _REMEDY = "Install it again (apt-get install povray povray-includes), or name another in FRONTBURNER_POVRAY."
 
@@ -180,7 +182,8 @@ def _files_of(options: Options, frame: FrameSpec, program: Path, *, limit_s: flo
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=1))
 
     def missing(files: Files) -> str | None:
-        known = path, frame.frame, frame.parameters, named_files_digest(files.named.items())
+        moves = any(_MOVES & source.words for source in files.sources)
+        known = path, frame.frame if moves else None, frame.parameters, named_files_digest(files.named.items())
         if known not in _MISSED:
             if len(_MISSED) >= _MANY:
                 _MISSED.clear()
