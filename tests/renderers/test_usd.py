@@ -135,6 +135,21 @@ def test_instances_are_all_in_view(bpy: Bench, tmp_path: Path) -> None:
     assert 0.01 < seen.mean() < 0.2, "four small cubes, not one that fills the picture"
 
 
+def test_what_moves_stays_in_view(bpy: Bench, tmp_path: Path) -> None:
+    header = HEADER.replace("metersPerUnit = 1\n", "metersPerUnit = 1\n    startTimeCode = 1\n    endTimeCode = 9\n")
+    cube = prim("Cube", "C").replace(
+        "double3 xformOp:translate = (0, 0, 0)",
+        "double3 xformOp:translate.timeSamples = { 1: (0, 0, 0), 9: (12, 0, 0) }",
+    )
+    scene = usd(tmp_path / "scene.usda", cube, header=header)
+    for frame in (1, 9):
+        picture = ours(bpy, scene, frame=frame)[..., :3].mean(axis=2)
+        seen = np.abs(picture - picture[0, 0]) > 0.03
+        edge = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
+        assert seen.any()
+        assert not edge.any(), f"frame {frame}"
+
+
 def test_a_usd_scene_needs_usd_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pxr", None)
     with pytest.raises(NotInstalled, match=r"pip install 'frontburner\[usd\]'"):

@@ -105,8 +105,8 @@ def add_missing(scene: Any, path: str) -> None:
     """Add the camera and the light that the product adds; that they show all is another test's business."""
     from tasks.renderers.blender.inside import default_view, importing
 
-    importing.go_to_own_frames(scene, path)
-    list(default_view.complete(scene, default_view.corners()))
+    frames = importing.go_to_own_frames(scene, path)
+    list(default_view.complete(scene, default_view.corners(scene, frames)))
 
 
 def prepare(scene: Any, case: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ CAMERA_DIRECTION = Vector((0.7, -1.0, 0.6))
 """Direction of a default camera from the middle of the scene."""
 SOLID = ("MESH", "CURVE", "CURVES", "SURFACE", "META", "FONT", "VOLUME", "POINTCLOUD", "GPENCIL", "GREASEPENCIL")
 """Types of objects that can be seen."""
+_MOMENTS = 5
+"""So many frames of a moving scene are looked at."""
 
 
 def complete(scene: Any, boxes: list[Vector]) -> Iterator[str]:
@@ -33,8 +35,20 @@ def complete(scene: Any, boxes: list[Vector]) -> Iterator[str]:
         yield "It has no light: a sun and a faint sky are added."
 
 
-def corners() -> list[Vector]:
-    """Return the corners of the boxes around all that can be seen, instances too."""
+def corners(scene: Any, frames: list[int]) -> list[Vector]:
+    """Return the corners of the boxes around all that can be seen, instances too, in a few frames from these bounds."""
+    first, end = frames
+    if first >= end:
+        return _corners_now()
+    found = []
+    for frame in sorted({round(first + part * (end - 1 - first) / (_MOMENTS - 1)) for part in range(_MOMENTS)}):
+        scene.frame_set(frame)
+        found += _corners_now()
+    scene.frame_set(first)
+    return found
+
+
+def _corners_now() -> list[Vector]:
     bpy.context.view_layer.update()
     return [
         instance.matrix_world @ Vector(corner)

@@ -41,7 +41,7 @@ def import_file(path: str) -> dict[str, Any]:
     if not lit:
         bpy.data.worlds.remove(scene.world)
     frames = go_to_own_frames(scene, path)
-    boxes = default_view.corners()
+    boxes = default_view.corners(scene, frames)
     bare = [o for o in bpy.data.objects if o.type in default_view.SOLID and not _materials(o)]
     added = default_view.complete(scene, boxes) if boxes else ()
     return {
