@@ -80,6 +80,11 @@ class MissingObject(StoreError):
 
 
 @dataclass(kw_only=True, eq=False)
+class ViewUnavailable(FrontburnerError):
+    """Colours can't be made on this machine."""
+
+
+@dataclass(kw_only=True, eq=False)
 class FileChanged(FrontburnerError):
     """A file's content doesn't match its digest."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from storage.errors import StoreError
+from storage.errors import ViewUnavailable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -98,7 +98,7 @@ class SceneView:
 
         Raises
         ------
-        StoreError
+        ViewUnavailable
             When this machine doesn't have the configuration, or it doesn't have the names.
         """
         light = _transformed(rgb if self.curves is None else _curved(rgb, self.curves), self.balance)
@@ -193,9 +193,8 @@ def _icc(path: Path) -> dict[str, Any]:
     return {"ICCProfile": np.frombuffer(path.read_bytes(), np.uint8)} if path.is_file() else {}
 
 
-def _unavailable(program: str, why: str) -> StoreError:
-    return StoreError(
+def _unavailable(program: str, why: str) -> ViewUnavailable:
+    return ViewUnavailable(
         reason=f"The scene's own colours can't be made, which need the colour configuration of {program}: {why}.",
         remedy="Do it on a machine with that program, or choose another view for the job: srgb, aces or raw.",
-        url="",
     )

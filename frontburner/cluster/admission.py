@@ -105,6 +105,15 @@ class Admission:
         return {name: candidate.address for name, candidate in self._candidates.items()}
 
     @property
+    def addresses_with_build(self) -> list[str]:
+        """Addresses of the workers that have the job's build of the renderer."""
+        return [
+            candidate.address
+            for candidate in self._candidates.values()
+            if candidate.report and self._build in candidate.report.builds
+        ]
+
+    @property
     def reports(self) -> list[NodeReport]:
         """Reports on the renderer so far, of the nodes that aren't excluded."""
         return [candidate.report for candidate in self._possible if candidate.report]

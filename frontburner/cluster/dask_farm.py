@@ -227,6 +227,12 @@ class DaskFarm:
         for ticket in tickets:
             self._tiles[ticket] = replace(self._tiles[ticket], future=None)
 
+    def submit_to_renderer(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future:  # noqa: ANN401
+        """Submit a task as `submit` does, to nodes that have the job's renderer as long as there are any."""
+        addresses = self.admission.addresses_with_build
+        where = {"workers": addresses, "allow_other_workers": True} if addresses else {}
+        return self.submit(function, *args, priority=priority, **where)
+
     def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0, **options: Any) -> Future:  # noqa: ANN401
         """Submit a task that isn't a unit; `messages` returns when it has ended."""
         future = self.client.submit(function, *args, pure=False, priority=priority, **options)

@@ -117,7 +117,8 @@ class Finisher:
     def _submit(self, frames: list[_Frame]) -> None:
         tiles = [[self.farm.tile(ticket) for ticket in frame.tickets] for frame in frames]
         orders = [replace(self.layout.orders[frame.frame], ending=frame.ending) for frame in frames]
-        future = self.farm.submit(finish_frames, tiles, orders, self.farm.context, self.metadata, priority=PRIORITY)
+        submit = self.farm.submit_to_renderer if orders[0].encoding.scene else self.farm.submit
+        future = submit(finish_frames, tiles, orders, self.farm.context, self.metadata, priority=PRIORITY)
         self._tasks[future] = frames
 
     def _end(self, future: Future, frames: list[_Frame]) -> None:
@@ -209,7 +210,8 @@ class StillFinisher:
                     work = (denoise_frame, before)
                 case _:
                     work = (write_frame, before, self._order, self.farm.context, self.metadata)
-            self._futures[stage] = self.farm.submit(*work, priority=PRIORITY)
+            submit = self.farm.submit_to_renderer if self._order.encoding.scene else self.farm.submit
+            self._futures[stage] = submit(*work, priority=PRIORITY)
 
 
 def error_of(future: Future) -> FrontburnerError | None:

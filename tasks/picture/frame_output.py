@@ -15,6 +15,7 @@ from storage.bulk import MAX_CONCURRENCY, list_all, map_concurrently
 from storage.errors import MissingObject, StoreError
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import INTERNAL_PREFIX, open_store
+from storage.view import View
 from tasks.identity import canonical
 from tasks.limits import Ending, Limits, Reached, reached_from
 from tasks.picture.denoise import denoise
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from storage.objects import ObjectStore
     from storage.scene_view import SceneView
-    from storage.view import View
     from tasks.picture.figures import Figures
     from tasks.picture.noise import Moments
     from tasks.picture.output_records import OutputOwner
@@ -282,13 +282,11 @@ def preview_key(key: str) -> str:
 
 
 def preview(pixels: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
-    """Make a small JPEG of a picture."""
+    """Make a small JPEG of a picture; in sRGB where this machine doesn't have what the scene's own colours need."""
+    scene = view_here(encoding.scene)
+    view = View.SRGB if scene and not scene.config and encoding.view is View.SCENE else encoding.view
     return encode_preview(
-        pixels[..., :4],
-        max_px=PREVIEW_PX,
-        view=encoding.view,
-        exposure_stops=encoding.exposure_stops,
-        scene=view_here(encoding.scene),
+        pixels[..., :4], max_px=PREVIEW_PX, view=view, exposure_stops=encoding.exposure_stops, scene=scene
     )
 
 

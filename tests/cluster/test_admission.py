@@ -74,6 +74,15 @@ def test_a_node_without_holds_is_admitted_when_it_joins(reader: Reader) -> None:
     assert reader.open() == [Joined(node="a")]
 
 
+def test_the_nodes_that_have_the_jobs_build_are_known(reader: Reader) -> None:
+    reader.join()
+    assert reader.admission.addresses_with_build == []
+    reader.admission.open("2 null")
+    assert reader.admission.addresses_with_build == []
+    reader.open()
+    assert reader.admission.addresses_with_build == [reader.admission.addresses["a"]]
+
+
 def test_a_node_is_withheld_until_the_arbiter_has_decided(reader: Reader) -> None:
     reader.join()
     (message,) = reader.open()

@@ -13,6 +13,7 @@ from frontburner.jobs.layout import Layout, lay_out
 from frontburner.run.chunks import Stage
 from frontburner.run.finishing import COLLECT_S, TASK_BYTES, WAITING_BYTES, Finisher, StillFinisher
 from storage.errors import FrontburnerError, StoreError
+from storage.scene_view import SceneView
 from tasks.job_context import JobContext
 from tasks.node.frame_tasks import denoise_frame, finish_frames, stitch_frame, write_frame
 from tasks.picture.frame_output import FrameRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 UHD = Size(width=3840, height=2160)
 UHD_BYTES = 3840 * 2160 * 4 * 4
+OWN_VIEW = SceneView(program="blender 5.0.1", space="ACEScg", interop_id="lin_ap1_scene", display="sRGB", view="AgX")
 AWAY = StoreError(reason="The store is away.", remedy="Start it.", retryable=True, url="s3://x")
 
 
@@ -57,12 +59,17 @@ class Farm:
     futures: list[Future] = field(default_factory=list)
     unloaded: list[int] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
+    at_renderers: int = 0
     context: JobContext = field(default_factory=lambda: JobContext(store_url="/x", topic=""))
     admission: Any = field(default_factory=lambda: SimpleNamespace(addresses={"a": "", "b": ""}))
 
     def submit(self, work: Any, *args: Any, priority: int = 0) -> Future:  # noqa: ARG002 - as the farm has it
         self.futures.append(Future(work, args))
         return self.futures[-1]
+
+    def submit_to_renderer(self, work: Any, *args: Any, priority: int = 0) -> Future:
+        self.at_renderers += 1
+        return self.submit(work, *args, priority=priority)
 
     def tile(self, ticket: int) -> str:
         return f"tile {ticket}"
@@ -85,10 +92,10 @@ class Outcomes(list[tuple[int, Stage, Any]]):
         self.append((frame, stage, outcome))
 
 
-def layout(frames: int, size: Size, **fields: Any) -> Layout:
+def layout(frames: int, size: Size, view: SceneView | None = None, **fields: Any) -> Layout:
     job = make_job({"scene": "x.json", "renderer": "null", "frames": f"1-{frames}" if frames > 1 else "", **fields})
     scenes = tuple(FrameScene(frame=number + 1, path="x.json") for number in range(frames))
-    info = SceneInfo(digest="0" * 64, size=size, samples=1, files=(), cameras=())
+    info = SceneInfo(digest="0" * 64, size=size, samples=1, files=(), cameras=(), view=view)
     able = Capabilities(exact_regions=True, exact_samples=True, aovs=frozenset())
     return lay_out(job, build="1", capabilities=able, scenes=scenes, infos={each.frame: info for each in scenes})
 
@@ -163,6 +170,23 @@ def test_a_frame_that_fails_is_reported_alone_and_can_be_retried() -> None:
     setup.farm.futures[1].ends([record(2)])
     setup.finisher.poll()
     assert setup.outcomes[-1] == (2, Stage.FINISH, record(2))
+
+
+@pytest.mark.parametrize(("view", "where"), [(None, 0), (OWN_VIEW, 1)])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_pictures_with_the_scenes_own_colours_are_finished_where_its_renderer_is(
+    frames: int, view: SceneView | None, where: int
+) -> None:
+    farm = Farm()
+    kind = Finisher if frames > 1 else StillFinisher
+    finisher = kind(
+        farm=cast("Any", farm), layout=layout(frames, UHD, view), metadata={}, clock=lambda: 0.0, on_ended=Outcomes()
+    )
+    finisher.add(1, [1])
+    if isinstance(finisher, Finisher):
+        finisher.poll(flush=True)
+    assert farm.futures
+    assert farm.at_renderers == where * len(farm.futures)
 
 
 @pytest.mark.parametrize(("status", "answer"), [("cancelled", None), ("lost", None), ("error", ValueError("odd"))])

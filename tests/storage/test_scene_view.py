@@ -10,7 +10,7 @@ import numpy as np
 import OpenImageIO
 import pytest
 
-from storage.errors import StoreError
+from storage.errors import ViewUnavailable
 from storage.images import encode_png
 from storage.scene_view import Curves, SceneView, scene_view_from
 from storage.view import View, apply_view
@@ -28,9 +28,9 @@ LIGHT = np.array([[[0.1, 0.2, 0.4]]], np.float32)
 
 
 def test_without_its_program_a_scenes_own_view_is_refused_with_the_way_out() -> None:
-    with pytest.raises(StoreError, match=r"need the colour configuration of blender 5\.0\.1: it isn't on this machine"):
+    with pytest.raises(ViewUnavailable, match=r"configuration of blender 5\.0\.1: it isn't on this machine"):
         apply_view(LIGHT, View.SCENE, scene=VIEW)
-    with pytest.raises(StoreError, match="colour configuration"):
+    with pytest.raises(ViewUnavailable, match="colour configuration"):
         apply_view(LIGHT, View.SCENE, scene=replace(VIEW, config="/gone/config.ocio"))
 
 
