@@ -312,7 +312,7 @@ def test_names_that_are_computed_are_told_apart() -> None:
 
 
 FRAMES_OF_A_FILM = """
-#include concat("parts/", "colours.inc")
+#include concat("parts", "/", "colours.inc")
 #declare Film = concat("film", str(frame_number, -3, 0), ".png");
 plane { z, 1 pigment { image_map { png Film } scale 2 translate -1 } finish { ambient 0 emission 1 diffuse 0 } }
 """
@@ -358,7 +358,7 @@ def test_a_computed_name_that_is_only_asked_for_is_noted(povray: Bench, tmp_path
     assert notes == ("Whether files with computed names exist (line 4) is neither sent nor compared.",)
 
 
-def test_a_scene_that_takes_long_to_read_is_rendered_and_its_computed_names_are_noted(
+def test_computed_names_that_are_not_tried_are_noted_and_the_scene_is_rendered(
     povray: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "#declare N = 0;\n#while (N < 1e9) #declare N = N + 1; #end\n#declare F = concat(1);\n#include F\n"
@@ -367,6 +367,12 @@ def test_a_scene_that_takes_long_to_read_is_rendered_and_its_computed_names_are_
     files = _files_of(options, replace(povray.frame, scene=str(options.scene)), program.executable(), limit_s=1.0)
     note = "(line 7) are neither sent nor compared, since POV-Ray takes too long to read the scene."
     assert files.notes == [f"Files with computed names {note}"]
+    absolute = written(
+        tmp_path, f'#declare F = concat("{tmp_path}/", "grey.inc");\n#include F\n' + flat("Grey"), "a.pov"
+    )
+    (tmp_path / "grey.inc").write_text("#declare Grey = 0.5;\n")
+    assert "since they may be absolute" in inspect(povray.process, povray.with_(absolute).frame).notes[0]
+    assert color(povray.with_(absolute)) == [0.5, 0.5, 0.5, 1]
     by_size = written(tmp_path, "#declare F = concat(str(image_width, 0, 0));\n#if (0) #include F #end\n" + flat("1"))
     bench = povray.with_(by_size)
     assert "since they may depend on the picture's size" in inspect(povray.process, bench.frame).notes[0]

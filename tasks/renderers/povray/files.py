@@ -187,6 +187,9 @@ class _Search:
         if any(word in source.words for source in self.own for word in _SIZE):
             files.untried = "since they may depend on the picture's size"
             return
+        if any(map(self._begins_absolute_name, (name for source in self.own for name in source.references))):
+            files.untried = "since they may be absolute"
+            return
         for _ in range(_MOST_COMPUTED):
             name = missing_name(files)
             if name is None:
@@ -202,6 +205,11 @@ class _Search:
             if target.suffix.lower() in _SOURCES:
                 self.follow(target)
         self.missing.append(f"more than {_MOST_COMPUTED} files whose names the scene computes")
+
+    def _begins_absolute_name(self, reference: Reference) -> bool:
+        """Whether a text may be the beginning of an absolute name, which POV-Ray would find without a word."""
+        absolute = os.path.isabs(reference.name) and len(reference.name) > 1  # noqa: PTH117 - of a string; / joins names
+        return absolute and reference.kind is Kind.MAYBE and not self._find(reference)
 
     def _candidates(self, name: str) -> Iterator[tuple[str, Path, bool]]:
         for ending in ("", *(f".{ending}" for kind in _ALL_ENDINGS for ending in (kind, kind.upper()))):
