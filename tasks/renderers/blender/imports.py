@@ -9,6 +9,7 @@ from tasks.errors import SceneError
 from tasks.renderers.blender import gltf_files, obj_files, usd_files
 from tasks.renderers.blender.imported_scene import ImportedScene
 from tasks.renderers.blender.naming import listed
+from tasks.renderers.blender.unreadable import refuse_no_scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +32,7 @@ def read(scene: Path, folder: Path) -> ImportedScene:
     folder
         Holds copies of a sent scene that names files by absolute paths, as long as Blender may open it.
     """
-    if not scene.is_file():
-        raise SceneError(reason=f"The scene {scene.name} isn't there.", remedy="Correct its path.", scene=str(scene))
+    refuse_no_scene(scene)
     return _READERS[scene.suffix.lower()](scene, folder)
 
 

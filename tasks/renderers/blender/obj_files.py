@@ -23,8 +23,6 @@ _DEFINED = re.compile(rb"(?m)^[ \t]*newmtl[ \t]+(.+?)[ \t\r]*$")
 
 def read(scene: Path, folder: Path) -> ImportedScene:  # noqa: ARG001 - it needs no copies
     """Return the material files of an OBJ file. Raises `SceneError` if it isn't a text that Blender reads."""
-    if not scene.stat().st_size:
-        return ImportedScene(source=scene)
     with scene.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         if (nul := text.find(b"\0")) >= 0:
             raise _no_text(scene, text[:2], nul)

@@ -19,6 +19,16 @@ _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 _AGAIN = "Copy it again from where it was saved, or take a backup that Blender keeps beside it (.blend1)."
 
 
+def refuse_no_scene(scene: Path) -> None:
+    """Raise `SceneError` if a file isn't there, is empty, or only says where the file itself is."""
+    if not scene.is_file():
+        raise SceneError(reason=f"The scene {scene.name} isn't there.", remedy="Correct its path.", scene=str(scene))
+    with scene.open("rb") as file:
+        fault = _of_any(file.read(64))
+    if fault:
+        raise SceneError(reason=f"The scene {scene.name} {fault[0]}.", remedy=fault[1], scene=str(scene))
+
+
 def unreadable(scene: Path, error: str) -> SceneError:
     """Return the error that Blender can't open or import a scene, from what Blender said."""
     try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _UNOPENED = re.compile(r"Could not (?:open asset|load sublayer) @(.+?)@")
+_MESSAGE = re.compile(r"in file \S+ : '(.*?)'\s*(?=Error in|$)", re.DOTALL)
 _TILED = "<UDIM>"
 _TEXTURED = (
     "diffuseColor", "emissiveColor", "specularColor", "metallic", "roughness", "clearcoat", "clearcoatRoughness",
@@ -87,9 +88,10 @@ def _open_stage(scene: Path, source: Path) -> Any:  # noqa: ANN401 - usd-core ha
 
 def _unreadable(scene: Path, text: str) -> SceneError:
     """Return the error that a layer can't be read, with the first message in USD's own account."""
-    said = re.search(r"' : '(.+?)\s*'\s*(?:\n|$)", text, re.DOTALL)
+    messages = [" ".join(message.split()) for message in _MESSAGE.findall(text)] or [" ".join(text.split())]
+    placed = [message for message in messages if re.search(r":\d+:\d+: ", message)]  # file, line and column
     return SceneError(
-        reason=f"The scene {scene.name} can't be opened: {said[1] if said else ' '.join(text.split())}.",
+        reason=f"The scene {scene.name} can't be opened: {(placed or messages)[0].rstrip(' .')}.",
         remedy="Correct that file, or export it again: usdchecker tells what is wrong in it.",
         scene=str(scene),
     )
