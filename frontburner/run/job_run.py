@@ -188,7 +188,8 @@ class JobRun:
     def chunks(self) -> Iterator[Chunk]:
         """Render what is missing, and yield the job's chunks as they begin."""
         self.layout = layout_of(self.job, self._build, self.scene_transfer, self.baking.baked)
-        self.report.notes, self.report.renderer = self.layout.notes, f"{self.job.renderer_name} {self._build}"
+        self.report.notes = tuple(filter(None, (self.scene_transfer.note, *self.layout.notes)))
+        self.report.renderer = f"{self.job.renderer_name} {self._build}"
         missing = self._round.missing_work(self.job, self.layout, self.store)
         announce_plan(self.job, self.layout, missing, self.store, self.clock())
         self.pictures |= {record.frame: record for record in missing.in_place}

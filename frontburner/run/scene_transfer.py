@@ -16,7 +16,7 @@ from frontburner import events as ev
 from frontburner.cluster.futures import error_of
 from frontburner.dispatch.messages import Baking, Fetched
 from frontburner.reports.figures import format_bytes
-from frontburner.run.kept_scene import GivenScene
+from frontburner.run.scene_keeping import SceneKeeping
 from frontburner.run.scene_upload import SceneUpload
 from frontburner.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
@@ -25,10 +25,9 @@ from storage.objects import open_store
 from tasks.errors import NodeNotReady, SceneError
 from tasks.job_context import TransferMode
 from tasks.node.renderer_process import RendererProcess
-from tasks.node.scene_tasks import open_scene, open_sent_frames, open_sent_scene
-from tasks.scene.fetching import scene_differs, scene_file_changed
+from tasks.node.scene_tasks import open_scene, open_sent_scene
+from tasks.scene.fetching import scene_differs
 from tasks.scene.frame_scenes import FrameNumbers, OpenedScene, SceneQuery, builds, inspect_frames, with_manifest
-from tasks.scene.kept_files import keep_files, lost_files
 from tasks.scene.manifest import first_conflict, first_difference, manifest_of
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ class SceneTransfer:
     check_stop: Callable[[], None]
     log: Callable[[str], None]
     kept: KeptScene | None = None
+    note: str = field(init=False, default="")
+    """What the user should know of it: that it is rendered as it was, though it has changed since."""
     _opened: OpenedScene | None = field(init=False, default=None)
     _upload: SceneUpload | None = field(init=False, default=None)
     _complete: bool = field(init=False, default=False)
@@ -98,7 +99,9 @@ class SceneTransfer:
         SceneError
             When it can't be opened, or when no node sees it and it mustn't be sent.
         """
-        if self._open_as_it_was():
+        keeping = SceneKeeping(transfer=self, kept=self.kept) if self.kept else None
+        if keeping and (was := keeping.open_as_it_was()):
+            self._opened, self._complete = was, True
             return
         self._opened = self._open()
         self.query = replace(self.query, frames=self._opened.frames, numbers=FrameNumbers.NAMED)
@@ -114,7 +117,8 @@ class SceneTransfer:
             raise self._scene_differs(without)
         if not self.must_be_sent and self.farm.travel is not TransferMode.NO:
             self.log(f"The scene is used in place: all nodes have the same {len(self.manifest.files)} files.")
-        self._keep()
+        if keeping:
+            keeping.keep()
 
     @property
     def must_be_sent(self) -> bool:
@@ -127,7 +131,7 @@ class SceneTransfer:
     def send(self) -> None:
         """Send the scene, and check on a node that it arrives the same. Raises `SceneError` if it doesn't."""
         without = list(self._nodes_without())
-        if self._run_in_thread(first_difference, self.manifest.files):  # the nodes see files that this machine lacks
+        if self.run_in_thread(first_difference, self.manifest.files):  # the nodes see files that this machine lacks
             self._opened = self._open_here()
             self._save_manifest()
         upload = self._start_upload()
@@ -171,65 +175,16 @@ class SceneTransfer:
         """Nodes that don't see the same scene, each with the reason."""
         return {name: reason for name, reason in self.farm.admission.file_differences.items() if reason}
 
-    def _open_as_it_was(self) -> bool:
-        """Open the scene as it was when the job was given, if it was opened before and has changed since."""
-        given = self.kept.recall() if self.kept else None
-        if self.kept is None or given is None:
-            return False
-        files, folder, name = given.manifest.files, self.farm.context.kept, Path(self.scene).name
-
-        def find(function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - those of the function
-            seen_here = any(Path(file.path).exists() for file in files)
-            return self._run_in_thread(function, *args) if seen_here else self.on_node(function, (), *args)
-
-        lost = [
-            file
-            for file in find(lost_files, files, folder)
-            if not FileStore(store=open_store(self.farm.context.files)).has(file.sha256, file.size_bytes)
-        ]
-        changed = "" if lost else find(first_difference, files)
-        if not (lost or changed):
-            return False
-        if lost and self.kept.of_this_run:
-            raise scene_file_changed(lost[0], self.scene)
-        if lost:
-            self.log(f"{lost[0].path} changed since the job was suspended, and isn't kept as it was: {name} is "
-                     "rendered as it is now, and frames that this changes are rendered again.")  # fmt: skip
-            return False
-        self.query = replace(self.query, frames=given.frames, numbers=FrameNumbers.NAMED)
-        infos = self.on_node(open_sent_frames, (), self.query, given.manifest.digest, self.farm.context)
-        self._opened = OpenedScene(frames=given.frames, infos=infos, manifest=given.manifest)
-        self._complete = True
-        self.log(f"{name} changed since the job was given ({changed.rstrip('.')}). The job goes on with it as it was.")
-        self.kept.remember(given)
-        return True
-
-    def _keep(self) -> None:
-        """Keep the files as they are, so that an artist may go on saving. Those that are sent are kept anyway."""
-        if self.kept is None:
-            return
-        self.kept.remember(GivenScene(frames=self.query.frames, manifest=self.manifest))
-        folder = self.farm.context.kept
-        if not folder or self.must_be_sent:
-            return
-        if self._run_in_thread(first_difference, self.manifest.files):  # this machine doesn't see them
-            left_out = self.on_node(keep_files, self.nodes_with, self.manifest, folder)
-        else:
-            left_out = self._run_in_thread(keep_files, self.manifest, folder)
-        if left_out:
-            more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-            self.log(f"{left_out[0]}{more} can't be kept as now: if it is edited while the job runs, the job ends.")
-
     def _open(self) -> OpenedScene:
         if self.farm.travel is TransferMode.YES:
             return self._open_here()
         paths = {scene.frame: [scene.path] for scene in self.query.frames}
-        self._check_nodes(self._run_in_thread(manifest_of, paths, self.scene))
+        self._check_nodes(self.run_in_thread(manifest_of, paths, self.scene))
         seeing = self.nodes_with
         if seeing:
             opened: OpenedScene = self.on_node(open_scene, seeing, self.query)
             self._log_scene(opened)
-            same = not self._run_in_thread(first_conflict, opened.manifest.files)
+            same = not self.run_in_thread(first_conflict, opened.manifest.files)
             return opened if same else self._open_here()  # the files of this machine are those to render
         if self.farm.travel is TransferMode.NO:
             raise self._scene_differs(self._nodes_without())
@@ -248,7 +203,7 @@ class SceneTransfer:
                 raise self._renderer_missing_here(error) from error
             build = self.query.build if self.query.build in available else available[0]
             query = replace(self.query, build=build)
-            return self._run_in_thread(with_manifest, query, call(inspect_frames, query))
+            return self.run_in_thread(with_manifest, query, call(inspect_frames, query))
 
     def _check_nodes(self, manifest: Manifest) -> None:
         """Have all nodes check whether they have these files, and wait for their answers."""
@@ -336,7 +291,7 @@ class SceneTransfer:
         for note in (*notes, *filter(None, [info.whole_frames_because])):
             self.log(note)
 
-    def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - those of the function
+    def run_in_thread(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - those of the function
         """Call a function that may take long in another thread, and poll meanwhile."""
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(function, *args)

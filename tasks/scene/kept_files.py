@@ -15,6 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from storage.bulk import map_concurrently
+from storage.errors import FileChanged, StoreError
+from storage.file_store import FileStore
+from storage.objects import open_store
 from tasks.content_digests import file_sha256
 
 if TYPE_CHECKING:
@@ -43,6 +47,22 @@ def keep_files(manifest: Manifest, folder: str) -> tuple[str, ...]:
     except OSError:
         return tuple(file.path for file in contents)
     return tuple(file.path for file in contents if not _keep(file, place, ways))
+
+
+def keep_in_store(manifest: Manifest, url: str) -> tuple[str, ...]:
+    """Keep the files of a small scene in a store that is no folder; returns as `keep_files` does."""
+    if sum(file.size_bytes for file in manifest.contents) > SMALL_BYTES:
+        return tuple(file.path for file in manifest.contents)
+    files = FileStore(store=open_store(url))
+
+    def put(file: SceneFile) -> str:
+        try:
+            files.put(Path(file.path), file.sha256)
+        except (FileChanged, StoreError, OSError):
+            return file.path
+        return ""
+
+    return tuple(filter(None, map_concurrently(put, manifest.contents)))
 
 
 def lost_files(files: Iterable[SceneFile], folder: str) -> tuple[SceneFile, ...]:

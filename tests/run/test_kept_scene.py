@@ -75,8 +75,8 @@ def test_another_round_has_the_scene_of_the_first(job: Callable[..., Job], trave
     edit(round_two)
     assert digest_of(round_two) == given
     assert not round_two.transfer.must_be_sent
-    assert "The job goes on with it as it was" in round_two.log[-1]
-    assert "wood.png" in round_two.log[-1]
+    assert "It is rendered as it was" in round_two.transfer.note
+    assert "wood.png" in round_two.transfer.note
 
 
 def test_a_run_that_resumes_another_goes_on_with_what_was_given(job: Callable[..., Job]) -> None:

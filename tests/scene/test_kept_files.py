@@ -17,7 +17,7 @@ from tasks.job_context import JobContext, TransferMode
 from tasks.renderers.null import BUILD, Null
 from tasks.scene import fetching, kept_files, scene_cache
 from tasks.scene.fetching import Progress, SceneLocation, local_scene
-from tasks.scene.kept_files import keep_files, lost_files, read_verified
+from tasks.scene.kept_files import keep_files, keep_in_store, lost_files, read_verified
 from tasks.scene.manifest import manifest_of
 from tasks.store_retry import StoreRetry
 
@@ -125,6 +125,18 @@ def test_a_link_that_was_written_into_is_noticed_and_the_file_named(
         shot.have(stack)
     assert "put it back and resume the job" in error.value.remedy
     assert "run the same job again" in error.value.remedy
+
+
+def test_a_small_scene_is_kept_in_a_store_that_is_no_folder(
+    shot: Shot, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot.kept = ""
+    with monkeypatch.context() as large:
+        large.setattr(kept_files, "SMALL_BYTES", 0)
+        assert len(keep_in_store(shot.manifest, shot.store.url)) == 2
+    assert keep_in_store(shot.manifest, shot.store.url) == ()
+    save_by_renaming(shot.texture)
+    assert shot.digest_of(shot.have(stack).path) == shot.digest
 
 
 def test_a_file_that_was_not_kept_is_named_when_it_is_gone(shot: Shot, stack: ExitStack) -> None:
