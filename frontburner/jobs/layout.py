@@ -176,7 +176,7 @@ def lay_out(
         *(note for info in infos.values() for note in info.notes),
         *region_notes,
         *_notes_on_frames(job, first, tuple(frames)),
-        *notes_on_simulations(infos),
+        *notes_on_simulations(infos, {scene.parameters for scene in scenes}),
         *filter(None, [whole_frames_reason]),
     ]
     return Layout(

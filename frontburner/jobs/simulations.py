@@ -34,8 +34,14 @@ def last_needed(infos: Mapping[int, SceneInfo], frames: Collection[int]) -> int:
     return min(max(frames) + 1, max(each.last for each in simulations_of(infos, frames)))
 
 
-def notes_on_simulations(infos: Mapping[int, SceneInfo]) -> tuple[str, ...]:
-    """Return the sentence that says what is baked or played for a job's frames; none if nothing is."""
+def notes_on_simulations(infos: Mapping[int, SceneInfo], parameters: Collection[object] = ()) -> tuple[str, ...]:
+    """Return the sentences that say what is baked or played for a job's frames; none if nothing is.
+
+    Parameters
+    ----------
+    parameters
+        The different values that the scene's parameters have over the frames.
+    """
     found = simulations_of(infos, infos)
     if not found:
         return ()
@@ -44,7 +50,8 @@ def notes_on_simulations(infos: Mapping[int, SceneInfo]) -> tuple[str, ...]:
             "Each node plays the scene from its first frame to each that it renders, which takes longer with each."
         )
         return (f"Simulations that can't be baked into a copy of the file: {_named(infos)}. {playing}",)
-    return (f"Simulations that aren't baked are baked first: {_named(infos)}.",)
+    fixed = ("They are baked with the parameters of the first of the frames, which change.",)
+    return (f"Simulations that aren't baked are baked first: {_named(infos)}.", *(fixed if len(parameters) > 1 else ()))
 
 
 def problem_without_baking(infos: Mapping[int, SceneInfo]) -> str:

@@ -275,6 +275,7 @@ def test_frames_of_simulations_that_are_not_baked_are_other_frames_than_before()
     assert moving.frames[12].digest != plain.frames[12].digest
     note = "Simulations that aren't baked are baked first: rigid bodies (frames 1-13), cloth of Flag (frames 10-13)."
     assert note in moving.notes
+    assert "They are baked with the parameters of the first of the frames, which change." in moving.notes
     assert not any("baked" in note for note in laid_out(replace(INFO, simulations=(DROP,)), frames=(10,)).notes)
 
 

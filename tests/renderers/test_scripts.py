@@ -73,6 +73,12 @@ def test_a_driver_that_calls_a_registered_text_is_right_if_scripts_are_allowed(b
     assert not any("aren't run" in note for note in described(bench, scene, allow_scripts=True).notes)
 
 
+def test_drivers_of_what_is_rendered_count_alone(bench: Bench, folder: Path) -> None:
+    (note,) = [note for note in described(bench, folder / "hidden.blend").notes if "aren't run" in note]
+    assert "Unseen: location (offset())" in note
+    assert "Unrendered" not in note
+
+
 def test_drivers_that_need_no_scripts_are_not_mentioned(bench: Bench, folder: Path) -> None:
     assert not any("run" in note for note in described(bench, folder / "simple.blend").notes)
 

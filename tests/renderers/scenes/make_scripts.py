@@ -53,6 +53,17 @@ def calling(folder: Path) -> None:
     bpy.ops.render.render(write_still=True)
 
 
+def hidden(folder: Path) -> None:
+    """A cube that is hidden on the screen alone, and one that isn't rendered; both have drivers that call Python."""
+    scene = empty()
+    furnish(scene)
+    unseen, unrendered = cube(scene, "Unseen"), cube(scene, "Unrendered")
+    for made in (unseen, unrendered):
+        driven(made, "offset()")
+    unseen.hide_viewport = unrendered.hide_render = True
+    save(folder, "hidden.blend")
+
+
 def simple(folder: Path) -> None:
     """Drivers that need no scripts: simple ones, a list, an expression that is none, and one that is off."""
     scene = empty()
@@ -73,5 +84,5 @@ def handler(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    for make in (calling, simple, handler):
+    for make in (calling, hidden, simple, handler):
         make(Path(sys.argv[-1]))

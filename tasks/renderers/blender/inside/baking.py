@@ -96,7 +96,7 @@ def bake(scene: Any, layer: Any, through: int, folder: Path) -> None:
     """
     task, current = Bake(scene, layer, math.ceil(through * stretch_of(scene)), folder), scene.frame_current
     found = sorted(unbaked(scene, layer), key=lambda each: each.first)
-    with _as_rendered(scene, layer):
+    with as_rendered(scene, layer):
         for each in found:
             try:
                 task.run(each)
@@ -130,7 +130,7 @@ def play(scene: Any, layer: Any, frames: range) -> None:
 
 
 @contextmanager
-def _as_rendered(scene: Any, layer: Any) -> Iterator[None]:
+def as_rendered(scene: Any, layer: Any) -> Iterator[None]:
     """Have what is evaluated for the screen, as it is while baking, be what is rendered."""
     before: list[tuple[Any, str, object]] = []
     try:

@@ -106,7 +106,7 @@ class Stage:
         key = scene.name, layer
         if key not in self._told:
             unbaked = simulations.describe(scene, scene.view_layers[layer])
-            self._told[key] = unbaked, [] if self._scripts_ran else [*scripts.notes()]
+            self._told[key] = unbaked, [] if self._scripts_ran else [*scripts.notes(scene, scene.view_layers[layer])]
         return self._told[key]
 
     def _files_of(self, path: str, parameters: dict[str, str]) -> SceneFiles:
