@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -57,6 +58,8 @@ USED = {
 """The files of a frame besides the scene itself, for each kind and frame."""
 USED_BY_NEWER = {
     ("caches", 3): ["abc/m_0003.abc", "c.pc2"],
+    ("blurred", 3): ["abc/m_0002.abc", "abc/m_0003.abc", "c.pc2"],
+    ("slowed", 5): ["abc/m_0002.abc", "c.pc2"],
     ("switched", 1): ["tex/a.png"],
     ("usd", 3): ["cache.usda", "layers/mesh.usda"],
     ("imports", 1): ["a.obj", "b.obj"],
@@ -161,6 +164,11 @@ def test_a_sequence_that_has_not_begun_is_drawn_as_blender_does_and_said(made: M
     assert used(bench, scene, 5) == ["tex/s.0002.png"]
 
 
+def test_a_simulation_at_half_the_speed_takes_twice_as_many_frames(made: Made) -> None:
+    (cloth,) = told(*made("bpy", "slowed")).simulations
+    assert (cloth.first, cloth.last) == (2, 40)
+
+
 def test_a_path_that_is_computed_is_said_and_not_sent(made: Made, tmp_path: Path) -> None:
     bench, scene = made("bpy", "computed")
     says = "Which file is imported by the node 'Import OBJ.001' of 'Nodes' is computed while it renders"
@@ -218,18 +226,24 @@ def make_here(blender: str, kind: str, scene: Path) -> None:
 
 
 ABSOLUTE = (
-    "seqcyclic",
-    "udim",
-    "libabs",
-    "surroundings",
-    "script",
-    "font",
-    "volumes",
-    "caches",
-    "usd",
-    "imports",
-    "bakes",
-)
+    "seqcyclic", "udim", "libabs", "surroundings", "script", "font", "volumes", "caches", "blurred", "slowed", "usd",
+    "imports", "bakes",
+)  # fmt: skip
+
+
+def test_oceans_and_fluids_read_the_files_of_their_frame(benches: Callable[[str], Bench]) -> None:
+    benches("bpy")  # skips where there is none
+    command = [sys.executable, str(SCENES / "list_caches.py")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    assert found["ocean"] == [["disp_0001.exr"], ["disp_0003.exr"], ["disp_0004.exr"]]
+    assert found["fluid"] == [
+        [],
+        ["mesh/fluid_mesh_0001.bobj.gz"],
+        ["config/config_0002.uni", "data/fluid_data_0002.vdb"],
+        ["config/config_0003.uni"],
+        [],
+    ]
+    assert found["unbaked"] == ["config/config_0003.uni"]
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace isn't installed")

@@ -290,6 +290,24 @@ def caches(folder: Path) -> None:
     save(folder, "caches", relative=False)
 
 
+def blurred(folder: Path) -> None:
+    """The same with motion blur, which looks at the frame before, too."""
+    caches(folder)
+    bpy.context.scene.render.use_motion_blur = True
+    save(folder, "blurred", relative=False)
+
+
+def slowed(folder: Path) -> None:
+    """The same at half the speed, and a cloth that isn't baked."""
+    caches(folder)
+    (folder / "abc" / "m_0000.abc").write_bytes((folder / "abc" / "m_0001.abc").read_bytes())
+    bpy.context.scene.render.frame_map_new = 200
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=4, y_subdivisions=4, size=2, location=(0, 0, 1))
+    sheet = bpy.context.object.modifiers.new("Cloth", "CLOTH")
+    sheet.point_cache.frame_start, sheet.point_cache.frame_end = 1, 20
+    save(folder, "slowed", relative=False)
+
+
 def usd(folder: Path) -> None:
     """A USD cache whose moving mesh is in another layer."""
     empty()
@@ -484,7 +502,8 @@ MADE: dict[str, Callable[[Path], None]] = {
     maker.__name__: maker
     for maker in (
         seq, seqmiss, seqcyclic, seqlate, seqkeyed, udim, udimmiss, unused, library, libabs, libgone, surroundings,
-        script, font, caches, usd, cloth, external, particles, displaced, switched, volumes, imports, computed, bakes,
+        script, font, caches, blurred, slowed, usd, cloth, external, particles, displaced, switched, volumes, imports,
+        computed, bakes,
     )
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -116,7 +117,8 @@ def _point_cache(owner: Any, cache: Any) -> Rule:
         there = {int(name[1]) for name in names if name}
         if cache.frame_start > 0:
             there.discard(0)  # what is known before the first frame; it isn't read again
-        for time in dict.fromkeys((moment.time, *moment.around)):
+        between = (whole for time in moment.blur for whole in (math.floor(time), math.ceil(time)))
+        for time in dict.fromkeys((moment.time, *between)):
             if time <= cache.frame_start and time not in there:
                 continue
             frames = _around(there, min(time, cache.frame_end))

@@ -42,13 +42,13 @@ class Moment:
         Its number.
     time
         The frame of the animation that it shows: another one if the scene maps its time.
-    around
-        The frames between which motion blur looks.
+    blur
+        When motion blur looks: between frames, too.
     """
 
     frame: int
     time: int
-    around: tuple[int, ...] = ()
+    blur: tuple[float, ...] = ()
     notes: list[str] = field(default_factory=list)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -146,7 +145,7 @@ class SceneFiles:
                 self._everywhere.append(FileUse(located(cache, layer.filepath), by))
 
         def at(moment: Moment) -> Iterator[FileUse]:
-            times = (int(cache.frame),) if cache.override_frame else (moment.time, *moment.around)
+            times = (int(cache.frame),) if cache.override_frame else (moment.time, *map(int, moment.blur))
             for i, time in enumerate(times):
                 yield FileUse(cache_file(path, time) or path, by, needed=i == 0)
 
@@ -182,17 +181,16 @@ def _each_once(uses: Iterable[FileUse]) -> list[FileUse]:
 
 
 def _moment(scene: Any, frame: int) -> Moment:
-    """Return when a frame is, and the whole numbers of frames around which motion blur looks at it."""
+    """Return when a frame is, and when motion blur looks at it."""
     render = scene.render
-    scale = render.frame_map_new / render.frame_map_old
+    scale = render.frame_map_old / render.frame_map_new
     if not render.use_motion_blur:
         return Moment(frame=frame, time=int(frame * scale))
     shutter = render.motion_blur_shutter
     position = getattr(render, "motion_blur_position", None) or scene.cycles.motion_blur_position
     middle = frame + {"START": shutter / 2, "END": -shutter / 2}.get(position, 0.0)
-    first, last = ((middle + sign * shutter / 2) * scale for sign in (-1, 1))
-    around = range(math.floor(first), math.ceil(last) + 1)
-    return Moment(frame=frame, time=int(middle * scale), around=tuple(around))
+    blur = tuple((middle + part * shutter / 2) * scale for part in (-1, 0, 1))
+    return Moment(frame=frame, time=int(frame * scale), blur=blur)
 
 
 def _idle(used: set[Any]) -> set[Any]:

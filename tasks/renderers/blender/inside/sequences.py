@@ -38,12 +38,13 @@ def volume_number(frame: int, *, start: int, duration: int, offset: int, mode: s
 
 
 def image_file(path: Path, number: int) -> Path:
-    """Return the name of an image with another number: the last digits of its name count, wherever they are."""
+    """Return the name of an image with another number, in the place of the last digits, or after a name without."""
     digits = _LAST_DIGITS.search(path.stem)
+    number = max(number, 0)
     if digits is None:
-        return path
+        return path.with_name(f"{path.stem}{number or ''}{path.suffix}")
     before, after = path.stem[: digits.start()], path.stem[digits.end() :]
-    return path.with_name(f"{before}{padded(max(number, 0), len(digits[1]))}{after}{path.suffix}")
+    return path.with_name(f"{before}{padded(number, len(digits[1]))}{after}{path.suffix}")
 
 
 def all_images(path: Path) -> list[Path]:

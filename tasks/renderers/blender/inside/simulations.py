@@ -169,7 +169,7 @@ def unbaked(scene: Any, layer: Any) -> list[Simulation]:
 
 def stretch_of(scene: Any) -> float:
     """Return how many frames of the animation one frame of the job is: time may be remapped."""
-    return float(scene.render.frame_map_new / scene.render.frame_map_old)
+    return float(scene.render.frame_map_old / scene.render.frame_map_new)
 
 
 def objects_of(layer: Any) -> list[Any]:
