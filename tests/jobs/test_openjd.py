@@ -169,5 +169,9 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     job = make_job(yaml.safe_load(capsys.readouterr().out))
     assert (job.scene, job.frames, job.samples) == (str(tmp_path / "room.json"), "2", 2)
     assert app(["export", "openjd", "gone.xml"], result_action="return_value") == 2
+    (tmp_path / "shot.blend").touch()
+    (tmp_path / "all.yaml").write_text("scene: shot.blend\nframes: scene")
+    assert app(["export", "openjd", "all.yaml"], result_action="return_value") == 2
+    assert "only the renderer can read them. Give their numbers." in capsys.readouterr().err
     assert app(["import", "openjd", "job.yaml"], result_action="return_value") == 2
     assert "jobtemplate-2023-09" in capsys.readouterr().err

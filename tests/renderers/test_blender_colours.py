@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.renderers.own_pictures import Files, attribute, files_of, largest_difference, ours, values
+from tests.renderers.conftest import start
+from tests.renderers.own_pictures import Files, attribute, files_of, laid_out, largest_difference, ours, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,20 @@ def test_a_view_that_the_job_chooses_starts_from_the_light_whatever_its_space(
     bench, folder = files("bpy")
     ours(bench, folder / "acescg_standard.blend", tmp_path, view=view, formats="png")
     assert largest_difference(tmp_path / "acescg_standard.png", folder / "acescg_standard.png") <= 1
+
+
+def test_another_configuration_of_the_machine_is_not_used_and_that_is_said(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = files("bpy")
+    monkeypatch.setenv("OCIO", "/gone/config.ocio")
+    bench = start("bpy", tmp_path)
+    try:
+        assert any("OCIO isn't used" in note for note in laid_out(bench, folder / "filmic.blend").notes)
+        ours(bench, folder / "filmic.blend", tmp_path)
+    finally:
+        bench.process.stop()
+    assert largest_difference(tmp_path / "filmic.png", folder / "filmic.png") <= 1
 
 
 def test_the_jobs_exposure_is_added_to_the_files(files: Files, tmp_path: Path) -> None:
