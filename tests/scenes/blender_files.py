@@ -485,7 +485,7 @@ def points_of_a_cache(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("volume", sent=True)
+@RECIPES.add("volume", said="volumes|", sent=True)
 def volume_in_a_file(folder: Path) -> Path:
     scene = studio(samples=8)
     write_volume(folder / "cloud.vdb", 0.5)
@@ -493,7 +493,7 @@ def volume_in_a_file(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("volume sequence", sent=True, job={"frames": "1,3"}, frames=(1, 3))
+@RECIPES.add("volume sequence", said="volumes|", sent=True, job={"frames": "1,3"}, frames=(1, 3))
 def volumes_by_frame(folder: Path) -> Path:
     scene = studio(samples=8)
     for frame in (1, 2, 3):

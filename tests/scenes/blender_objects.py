@@ -54,7 +54,7 @@ def hair_curves(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("volume", said="volumes", quick=True)
+@RECIPES.add("volume", said="volumes|", quick=True)
 def fog_in_a_cube(folder: Path) -> Path:
     cube(studio(samples=8), surface("Fog", "ShaderNodeVolumePrincipled", Density=0.7))
     return save(folder / "shot.blend")
@@ -405,7 +405,7 @@ def sky_texture(folder: Path) -> Path:
     return shaded(folder, surface("Grey", Base_Color=(0.7, 0.7, 0.7, 1)))
 
 
-@RECIPES.add("sky")
+@RECIPES.add("sky", said="volumes|")
 def world_with_a_volume(folder: Path) -> Path:
     scene = studio()
     tree = scene.world.node_tree

@@ -122,7 +122,7 @@ def fisheye(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("camera")
+@RECIPES.add("camera", said="no active camera")
 def no_active_camera(folder: Path) -> Path:
     scene = furnished()
     camera(scene, "Another", back=9)
@@ -253,7 +253,7 @@ def two_layers(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("view layer", job={"parameters": "view_layer=Läyer/1.a"}, direct={"layer": "Läyer/1.a"})
+@RECIPES.add("view layer", said="view layer", job={"parameters": "view_layer=Läyer/1.a"}, direct={"layer": "Läyer/1.a"})
 def chosen_layer(folder: Path) -> Path:
     scene = furnished()
     group = bpy.data.collections.new("Extra")
@@ -279,7 +279,7 @@ def holdout_and_indirect_only(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("view layer")
+@RECIPES.add("view layer", said="passes")
 def all_passes(folder: Path) -> Path:
     layer = furnished().view_layers[0]
     for name in ("z", "vector", "object_index", "cryptomatte_object", "diffuse_color", "mist"):

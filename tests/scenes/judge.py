@@ -14,6 +14,8 @@ import numpy as np
 from tests.scenes.picture_file import read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from tests.scenes.case import Case
@@ -134,15 +136,17 @@ def _file_fault(case: Case, outcome: Outcome, direct: Direct, verdict: Verdict) 
     if not (outcome.lists_files and any(direct.opened.values())):
         return ""
     root = os.path.realpath(str(_root(case)))
-    opened_any = {path for files in direct.opened.values() for path in files if path.startswith(root)}
-    listed_any: set[str] = set()
-    missing: set[str] = set()
-    for frame in case.frames:
-        listed = {os.path.realpath(path) for path in outcome.listed.get(frame, ())}
-        listed_any |= {path for path in listed if path.startswith(root)}
-        missing |= {path for path in direct.opened[frame] if path.startswith(root)} - listed
-    verdict.opened_not_listed = sorted(os.path.relpath(path, root) for path in missing)
-    spare = {os.path.relpath(path, root) for path in listed_any - opened_any}
+
+    def inside(paths: Iterable[str]) -> set[str]:
+        real = (os.path.realpath(path) for path in paths)
+        return {os.path.relpath(path, root) for path in real if path.startswith(root)}
+
+    opened = {frame: inside(files) for frame, files in direct.opened.items()}
+    if "play" in case.direct:  # opened once, for all frames
+        opened = dict.fromkeys(case.frames, set().union(*opened.values()))
+    listed = {frame: inside(outcome.listed.get(frame, ())) for frame in case.frames}
+    verdict.opened_not_listed = sorted(set().union(*(opened[frame] - listed[frame] for frame in case.frames)))
+    spare = set().union(*(listed[frame] - opened[frame] for frame in case.frames))
     verdict.listed_not_opened = sorted(path for path in spare if not any(fnmatch(path, each) for each in case.spare))
     said = [f"{word}: {', '.join(files)}" for word, files in (
         ("opened and not listed", verdict.opened_not_listed), ("listed and not opened", verdict.listed_not_opened)

@@ -176,7 +176,7 @@ class NodeHere:
         """What the bake of a job asks of its scene's transfer."""
         return SimpleNamespace(
             scene=self.query.frames[0].path, query=self.query, infos=self.opened.infos, manifest=self.opened.manifest,
-            farm=SimpleNamespace(context=self.context), nodes_with=[], log=lambda _: None, on_node=self._on_node,
+            farm=SimpleNamespace(context=self.context, travel=self.context.travel), nodes_with=[], log=lambda _: None, on_node=self._on_node,
         )  # fmt: skip
 
     def baked(self) -> BakedScene | None:
