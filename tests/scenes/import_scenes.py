@@ -367,7 +367,7 @@ REFUSED = {
     "FBX/maxPbrMaterial_metalRough.fbx": r"albedo\.png", "OBJ/box_UTF16BE.obj": "UTF-16",
     "OBJ/point_cloud.obj": "nothing to see", "OBJ/testline.obj": "nothing to see",
     "glTF/BoxTextured-glTF/BoxTextured.gltf": "glTF 1.0", "glTF2/MissingBin/BoxTextured.gltf": r"\.bin",
-    "glTF2/TestNoRootNode/SceneWithoutNodes.gltf": "nothing to see", "invalid/empty.obj": "nothing to see",
+    "glTF2/TestNoRootNode/SceneWithoutNodes.gltf": "nothing to see", "invalid/empty.obj": "empty file",
     "glTF2/TestNoRootNode/NoScene.gltf": "can't be imported", "glTF2/wrongTypes/badArray.gltf": "can't be imported",
     "glTF2/RecursiveNodes/RecursiveNodes.gltf": "can't be imported",
     "glTF2/IndexOutOfRange/IndexOutOfRange.gltf": "can't be imported",
