@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO
@@ -62,6 +64,11 @@ def replace(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file, if it exists. Waits some seconds for a program that has it open."""
     _once_free(lambda: path.unlink(missing_ok=True))
+
+
+def clone(source: Path, place: Path) -> None:  # noqa: ARG001 - the same arguments on every system
+    """Raise `OSError`: NTFS has no files that share their blocks."""
+    raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(source))
 
 
 def flush_folder(folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +18,7 @@ from storage.bulk import map_concurrently
 from storage.errors import FileChanged, StoreError
 from storage.file_store import FileStore
 from storage.objects import open_store
+from system.files import clone
 from tasks.content_digests import file_sha256
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ SMALL_BYTES = 64 << 20
 """Scenes of this size are copied at once, whatever the drive can: it takes a moment."""
 MOST_COPIED_BYTES = 2 << 30
 """Larger scenes aren't copied where there are no links: it would take long, and much room."""
-_FICLONE = 0x40049409
-"""Linux's request to clone a file (linux/fs.h)."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -39,7 +37,7 @@ def keep_files(manifest: Manifest, folder: str) -> tuple[str, ...]:
     """Keep the files of a scene; returns the paths of those that can't be kept, or have changed already."""
     place, contents = Path(folder), manifest.contents
     total_bytes = sum(file.size_bytes for file in contents)
-    ways: list[Callable[[Path, Path], object]] = [_clone]
+    ways: list[Callable[[Path, Path], object]] = [clone]
     ways += [shutil.copyfile] if total_bytes <= SMALL_BYTES else [_link]
     ways += [shutil.copyfile] if SMALL_BYTES < total_bytes <= MOST_COPIED_BYTES else []
     try:
@@ -113,16 +111,6 @@ def _is_intact(place: Path, file: SceneFile) -> bool:
         return place.stat().st_size == file.size_bytes and file_sha256(place) == file.sha256
     except OSError:
         return False
-
-
-def _clone(source: Path, place: Path) -> None:
-    """Make a file that shares its blocks with another, until one of them is written. Raises `OSError`."""
-    if sys.platform != "linux":
-        raise OSError("this system has no such call")
-    import fcntl
-
-    with source.open("rb") as original, place.open("xb") as clone:
-        fcntl.ioctl(clone.fileno(), _FICLONE, original.fileno())
 
 
 def _link(source: Path, place: Path) -> None:
