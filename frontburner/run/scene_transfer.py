@@ -25,7 +25,7 @@ from storage.objects import open_store
 from tasks.errors import NodeNotReady, SceneError
 from tasks.job_context import TransferMode
 from tasks.node.renderer_process import RendererProcess
-from tasks.node.scene_tasks import open_scene, open_sent_scene
+from tasks.node.scene_tasks import open_scene, open_sent_frames, open_sent_scene
 from tasks.scene.fetching import scene_differs
 from tasks.scene.frame_scenes import FrameNumbers, OpenedScene, SceneQuery, builds, inspect_frames, with_manifest
 from tasks.scene.manifest import first_conflict, first_difference, manifest_of
@@ -148,7 +148,10 @@ class SceneTransfer:
                 remedy="Name them relative to the scene, or put it on a share that all nodes see (travel: no).",
                 scene=self.scene,
             )
-        self.infos[first] = info
+        read = {first: info}
+        if info.view != self.infos[first].view and len(self.query.frames) > 1:  # another build was here
+            read = self.on_node(open_sent_frames, without, self.query, self.manifest.digest, self.farm.context)
+        self.infos.update(read)
 
     def poll(self) -> None:
         """Send the scene if a node has joined that doesn't see it, and admit such nodes when it is in the store."""

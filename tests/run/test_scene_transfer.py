@@ -17,9 +17,10 @@ from frontburner.run import scene_transfer
 from frontburner.run.scene_transfer import REPORT_EVERY_S, SceneTransfer
 from storage.errors import StoreError
 from storage.objects import open_store
+from storage.scene_view import SceneView
 from tasks.errors import NodeNotReady, SceneError
 from tasks.job_context import JobContext, TransferMode
-from tasks.node.scene_tasks import open_scene, open_sent_scene
+from tasks.node.scene_tasks import open_scene, open_sent_frames, open_sent_scene
 from tasks.scene.frame_scenes import FrameScene, OpenedScene, SceneQuery, inspect_frames, with_manifest
 from tasks.scene.manifest import Manifest
 from tests.end_to_end.conftest import until
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frontburner.dispatch.messages import Message
+    from tasks.renderers.base import SceneInfo
 
 BUILD = "1 null"
+VIEW = SceneView(program="blender 5.0.1", space="ACEScg", interop_id="lin_ap1_scene", display="sRGB", view="AgX")
 
 
 class Stopped(Exception):
@@ -232,6 +235,21 @@ def test_what_was_sent_before_is_not_sent_again(job: Callable[..., Job]) -> None
     second.transfer.send()
     assert second.of(ev.SceneSent)[-1].sent_bytes == 0
     assert second.log[-1].endswith("were in the store.")
+
+
+def test_each_frame_has_the_colours_that_the_nodes_renderer_gives_it(job: Callable[..., Job]) -> None:
+    def read_on_node(query: SceneQuery, *_: Any) -> dict[int, SceneInfo]:
+        return {frame: replace(info, view=VIEW) for frame, info in inspect_frames(query).items()}
+
+    it = job(b="it isn't there.")
+    it.transfer.query = replace(
+        it.transfer.query, frames=tuple(FrameScene(frame=number, path=str(it.scene)) for number in (1, 2))
+    )
+    it.farm.on_node[open_sent_scene] = lambda query, *_: read_on_node(query)[1]
+    it.farm.on_node[open_sent_frames] = read_on_node
+    it.transfer.open()
+    it.transfer.send()
+    assert [info.view for info in it.transfer.infos.values()] == [VIEW, VIEW]
 
 
 def test_a_scene_that_no_node_sees_is_opened_on_this_machine(job: Callable[..., Job]) -> None:
