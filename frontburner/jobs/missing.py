@@ -10,14 +10,14 @@ from frontburner.jobs.job import JobRefused
 from frontburner.jobs.outputs import refuse_taken
 from frontburner.plan.planner import FrameWork
 from tasks.node.unit_ledger import UnitLedger
-from tasks.picture.frame_output import FrameRecord, discard, find_all_finished, list_outputs
+from tasks.picture.finished_frames import discard, find_all_finished, list_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from frontburner.jobs.layout import Layout
     from storage.objects import ObjectStore
-    from tasks.picture.frame_output import PictureOrder
+    from tasks.picture.frame_output import FrameRecord, PictureOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

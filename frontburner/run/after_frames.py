@@ -13,7 +13,7 @@ from frontburner.jobs.field_values import parse_fps
 from frontburner.jobs.frames import format_frames
 from frontburner.jobs.job import Checks
 from tasks.node.frame_tasks import measure_frames
-from tasks.picture.frame_output import find_all_finished
+from tasks.picture.finished_frames import find_all_finished
 from tasks.picture.frame_reading import FrameFiles
 from tasks.picture.inspection import Finding, all_frames, findings
 from tasks.picture.products import Footage, Product, movie_in_store, sheet_in_store

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from storage.bulk import MAX_CONCURRENCY, list_all, map_concurrently
-from storage.errors import MissingObject, StoreError
+from storage.errors import StoreError
 from storage.images import encode_exr, encode_png, encode_preview
 from storage.objects import INTERNAL_PREFIX, open_store
 from storage.view import View
 from tasks.identity import canonical
-from tasks.limits import Ending, Limits, Reached, reached_from
+from tasks.limits import Ending, Limits, Reached
 from tasks.picture.denoise import denoise
-from tasks.picture.figures import figures, figures_from
+from tasks.picture.figures import figures
 from tasks.picture.noise import gather, noise
-from tasks.picture.output_records import RECORDS, claim, record_key, refuse_to_replace
+from tasks.picture.output_records import claim, record_key, refuse_to_replace
 from tasks.picture.stitch import Picture, stitch, stitch_uneven
 from tasks.renderers.scene_views import view_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Literal
 
     import numpy as np
@@ -212,68 +208,6 @@ def _reached(picture: Picture, tiles: Sequence[Tile], order: PictureOrder) -> Re
     if picture.counts is None:
         return reached
     return replace(reached, samples_min=int(picture.counts.min()), samples_mean=round(float(picture.counts.mean()), 2))
-
-
-def find_finished(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
-    """Return the record of a frame whose files are in place, or None.
-
-    Files are written atomically, so it is enough that they exist: reading back a long sequence would take too long for
-    a resume.
-    """
-    record = _recorded(order, store)
-    return record if record is not None and all(map(store.exists, order.keys)) else None
-
-
-def list_outputs(orders: Mapping[int, PictureOrder], store: ObjectStore) -> frozenset[str] | None:
-    """List the files and records of frames that exist; None for few frames, which are asked for one by one.
-
-    The keys of a job have a common prefix, so for many frames two listings are enough.
-    """
-    if len(orders) <= MAX_CONCURRENCY:
-        return None
-    prefix = commonprefix([key for order in orders.values() for key in order.keys])  # noqa: RUF071 - texts, not paths
-    return frozenset(list_all(store, (prefix, f"{RECORDS}{prefix}")))
-
-
-def find_all_finished(
-    orders: Mapping[int, PictureOrder], store: ObjectStore, *, listed: frozenset[str] | None = None
-) -> dict[int, FrameRecord]:
-    """Return the records of those frames whose files are in place, by frame number and in the same order.
-
-    Parameters
-    ----------
-    listed
-        What `list_outputs` returned of them; only records have to be read then.
-    """
-    find = find_finished
-    if listed is not None:
-        find = _recorded
-        wanted = {frame: {*order.keys, *map(record_key, order.keys)} for frame, order in orders.items()}
-        orders = {frame: order for frame, order in orders.items() if wanted[frame] <= listed}
-    found = zip(orders, map_concurrently(partial(find, store=store), orders.values()), strict=True)
-    return {frame: record for frame, record in found if record is not None}
-
-
-def _recorded(order: PictureOrder, store: ObjectStore) -> FrameRecord | None:
-    """Return the record of a frame's files, if they match the order."""
-    files: dict[str, str] = {}
-    reached = measured = None
-    for key in order.keys:
-        try:
-            record = json.loads(store.read(record_key(key)))
-            if record["order"] != order.digest:
-                return None
-            files[key], reached = record["sha256"], reached_from(record["reached"])
-            measured = figures_from(record["figures"]) if "figures" in record else None
-        except (MissingObject, ValueError, KeyError, TypeError):
-            return None
-    return FrameRecord(frame=order.frame.frame, files=files, reached=reached, figures=measured)
-
-
-def discard(orders: Iterable[PictureOrder], store: ObjectStore) -> None:
-    """Mark frames as not in place. Their files stay until others replace them."""
-    files = ((key, order.owner) for order in orders for key in order.keys)
-    deque(map_concurrently(lambda file: claim(*file, store), files), maxlen=0)
 
 
 def preview_key(key: str) -> str:

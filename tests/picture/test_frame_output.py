@@ -17,12 +17,12 @@ from storage.objects import open_store
 from storage.view import View
 from tasks.errors import BadTile
 from tasks.limits import EndedBy, Ending, Limits, Reached
+from tasks.picture.finished_frames import find_finished
 from tasks.picture.frame_output import (
     PREVIEW_PX,
     Encoding,
     PictureOrder,
     early_preview,
-    find_finished,
     finish,
 )
 from tasks.picture.noise import gather

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storage.objects import open_store
-from tasks.picture.frame_output import find_finished, finish
+from tasks.picture.finished_frames import find_finished
+from tasks.picture.frame_output import finish
 from tasks.picture.movie import Codec
 from tasks.picture.output_records import OutputOwner, OutputTaken, claim
 from tasks.picture.products import make_movie, make_sheet
