@@ -19,6 +19,8 @@ BUSY_CPU_S = 0.1
 """Less processor time than this isn't work: a runtime's own threads wake now and then."""
 BUSY_BYTES = 1 << 16
 """Fewer bytes than this aren't work: threads wake each other by reading and writing a few."""
+STOPPED_S = 20.0
+"""If it wasn't looked at for this long, the machine or this process was stopped, and the renderer with it."""
 PATIENCE = 2.0
 """A renderer may do nothing for this many times as long as it did before it went on."""
 
@@ -105,9 +107,11 @@ class HangDetector:
         """Whether it has done nothing for `timeout_s`. May be called as often as one likes."""
         if now_s - self._checked_s < self.check_every_s:
             return False
+        stopped = now_s - self._checked_s > STOPPED_S
         self._checked_s, done = now_s, self.activity()
-        if self._last is None or done.waits_for_disk or _differs(done, self._last):
-            self.longest_s = max(self.longest_s, now_s - self._busy_s if self._last is not None else 0.0)
+        if self._last is None or stopped or done.waits_for_disk or _differs(done, self._last):
+            if self._last is not None and not stopped:
+                self.longest_s = max(self.longest_s, now_s - self._busy_s)
             self._last, self._busy_s = done, now_s
         return now_s - self._busy_s > self.timeout_s
 
