@@ -55,6 +55,8 @@ def test_a_usd_scene_names_all_it_is_composed_of(bpy: Bench, tmp_path: Path) -> 
         ((prim("", "R", arcs="references = @./gone/a.usda@"), quad()), "gone/a.usda"),
         ((prim("", "R", arcs="payload = @./gone.usdc@"), quad()), "gone.usdc"),
         ((quad(material="M"), material("M", "./gone.png")), "gone.png"),
+        ((quad(material="M"), material("M", "maps/gone.png")), "maps/gone.png"),
+        ((prim("", "R", arcs="references = @gone.usda@"), quad()), "gone.usda"),
         ((quad(), prim("DomeLight", "D", "asset inputs:texture:file = @./gone.exr@")), "gone.exr"),
         ((quad(material="M"), material("M", "./gone.<UDIM>.png")), "gone.<UDIM>.png"),
     ],

@@ -106,13 +106,13 @@ def _layers(scene: Path, stage: Any) -> Iterator[str]:  # noqa: ANN401
             yield layer.realPath or layer.identifier
     for error in stage.GetCompositionErrors():
         for name in _UNOPENED.findall(str(error)):
-            path = Path(name)
+            path = Path(stage.GetRootLayer().realPath).parent / name
             if path.exists() and path.suffix.lower() != ".mtlx":  # usd-core can't read MaterialX; Blender can
                 try:
-                    Sdf.Layer.FindOrOpen(name)
+                    Sdf.Layer.FindOrOpen(str(path))
                 except Tf.ErrorException as cause:
                     raise _unreadable(scene, str(cause)) from cause
-            yield name
+            yield str(path)
 
 
 def _clips(prims: Iterable[Any]) -> Iterator[str]:
@@ -185,7 +185,8 @@ def _anchored(layer: Any, name: str) -> str:  # noqa: ANN401
     """Return where a file should be that a layer names."""
     from pxr import Sdf
 
-    return str(Sdf.ComputeAssetPathRelativeToLayer(layer, name) or name)
+    # Names without ./ are looked for in search paths as well, and stay as they are where nothing is found.
+    return str(Path(layer.realPath).parent / (Sdf.ComputeAssetPathRelativeToLayer(layer, name) or name))
 
 
 def _on_disk(name: str) -> list[Path]:
