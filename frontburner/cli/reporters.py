@@ -156,6 +156,9 @@ class JsonLinesReporter:
         """Print an event; those of a chain's stages come from several threads."""
         with self._lock:
             match event:
+                case ev.JobNoted(notes=notes):
+                    for note in notes:
+                        self.message(note)
                 case ev.NodeRefused(node=node, reason=reason):
                     self.message(f"{node} is excluded: {reason}")
                 case ev.FrameFailed(frame=frame, reason=reason):

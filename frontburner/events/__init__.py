@@ -31,6 +31,7 @@ from frontburner.events.work import (
     FrameFailed,
     FrameRendered,
     FrameWritten,
+    JobNoted,
     JobPlanned,
     NodeExcluded,
     NodeJoined,
@@ -54,10 +55,10 @@ from frontburner.events.work import (
 
 __all__ = [
     "DeadlineForecast", "Event", "EventsDropped", "ExpectedWorkChanged", "FarmMeasured", "FollowUp", "FrameFailed",
-    "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobPlanned", "JobSuspending",
-    "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld", "NotificationFailed", "Observer",
-    "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded", "RunSkipped", "RunStarted", "RunState",
-    "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded", "StageState", "StoreUnavailable",
-    "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused", "UnitStarted",
-    "UnitTakenOver", "UnitWasted", "announce", "observe",
+    "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobNoted", "JobPlanned",
+    "JobSuspending", "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld", "NotificationFailed",
+    "Observer", "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded", "RunSkipped", "RunStarted",
+    "RunState", "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded", "StageState",
+    "StoreUnavailable", "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused",
+    "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
 ]  # fmt: skip

@@ -36,6 +36,13 @@ class JobPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobNoted(Event):
+    """Sentences on what is rendered differently than the scene or the job asks, before anything is."""
+
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSent(Event):
     """Progress of sending the scene's files to the store: done when ``there_bytes`` equals ``size_bytes``.
 

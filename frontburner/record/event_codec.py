@@ -34,6 +34,7 @@ EVENT_TYPES: dict[str, type[ev.Event]] = {
     "stage began": ev.StageBegan,
     "stage ended": ev.StageEnded,
     "job planned": ev.JobPlanned,
+    "job noted": ev.JobNoted,
     "scene sent": ev.SceneSent,
     "scene fetched": ev.SceneFetched,
     "simulation baked": ev.SimulationBaked,

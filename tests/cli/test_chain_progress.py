@@ -59,3 +59,11 @@ def test_a_chain_s_summary_leaves_out_commands(capsys: pytest.CaptureFixture[str
     command: dict[str, Any] = {"name": "sim", "state": "completed", "outputs": [], "report": None}
     ProgressDisplay(animated=False).summary({"chain": "shot", "stages": [command], "wall_s": 3.0})
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_rendered_differently_is_said_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "The film's crop is ignored: the whole frame is rendered."
+    ProgressDisplay(animated=False).on_event(ev.JobNoted(at_s=0, notes=(note,)))
+    assert capsys.readouterr().err.splitlines() == [note]
+    JsonLinesReporter(out := io.StringIO()).on_event(ev.JobNoted(at_s=0, notes=(note,)))
+    assert json.loads(out.getvalue().splitlines()[0])["sentence"] == note
