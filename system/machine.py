@@ -107,6 +107,30 @@ def scheduling_kept() -> Iterator[None]:
                     os.sched_setscheduler(int(thread.name), policy, parameters)
 
 
+def io_bytes(process: psutil.Process) -> int:
+    """Return the bytes a process has read and written, where the system tells."""
+    if sys.platform == "darwin":  # it doesn't count them
+        return 0
+    try:
+        counters = process.io_counters()
+    except (psutil.Error, OSError):
+        return 0
+    # Those of calls, not of the disk: a share isn't one, and what is in memory is read all the same.
+    read, written = getattr(counters, "read_chars", counters.read_bytes), counters.write_bytes
+    return int(read + getattr(counters, "write_chars", written))
+
+
+def waits_for_disk(pid: int) -> bool:
+    """Whether a thread of a process sleeps uninterruptibly, as one does that reads from a share (Linux alone tells)."""
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "D":
+                return True
+    except (OSError, IndexError):
+        pass  # it has ended, or this is another system
+    return False
+
+
 def is_root() -> bool:
     """Whether this process may do everything: as root, or as an administrator of Windows."""
     if sys.platform == "win32":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+
+from system import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,31 +55,9 @@ def tree_activity(pid: int) -> Activity:
         return Activity()
     return Activity(
         cpu_s=sum(each.user + each.system for each in times),
-        io_bytes=sum(map(_io_bytes, tree)),
-        waits_for_disk=any(_waits_for_disk(each.pid) for each in tree),
+        io_bytes=sum(map(machine.io_bytes, tree)),
+        waits_for_disk=any(machine.waits_for_disk(each.pid) for each in tree),
     )
-
-
-def _io_bytes(process: psutil.Process) -> int:
-    """Return the bytes a process has read and written, where the system tells."""
-    try:
-        counters = process.io_counters()
-    except (psutil.Error, OSError, AttributeError):  # macOS doesn't count them
-        return 0
-    # Those of calls, not of the disk: a share isn't one, and what is in memory is read all the same.
-    read, written = getattr(counters, "read_chars", counters.read_bytes), counters.write_bytes
-    return int(read + getattr(counters, "write_chars", written))
-
-
-def _waits_for_disk(pid: int) -> bool:
-    """Whether a thread of a process sleeps uninterruptibly, as one does that reads from a share (Linux alone tells)."""
-    try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "D":
-                return True
-    except (OSError, IndexError):
-        pass  # it has ended, or this is another system
-    return False
 
 
 @dataclass(slots=True)

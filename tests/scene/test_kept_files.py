@@ -106,7 +106,7 @@ def test_a_large_scene_is_kept_by_links(
     edit: Callable[[Path], None], shot: Shot, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_files, "SMALL_BYTES", 0)
-    monkeypatch.setattr(kept_files, "_clone", unable)
+    monkeypatch.setattr(kept_files, "clone", unable)
     assert keep_files(shot.manifest, shot.kept) == ()
     assert all(path.stat().st_nlink == 2 for path in Path(shot.kept).iterdir()), "no room is taken"
     edit(shot.texture)
@@ -117,7 +117,7 @@ def test_a_link_that_was_written_into_is_noticed_and_the_file_named(
     shot: Shot, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_files, "SMALL_BYTES", 0)
-    monkeypatch.setattr(kept_files, "_clone", unable)
+    monkeypatch.setattr(kept_files, "clone", unable)
     keep_files(shot.manifest, shot.kept)
     write_into(shot.texture)
     assert [file.path for file in lost_files(shot.manifest.files, shot.kept)] == [str(shot.texture)]
@@ -148,7 +148,7 @@ def test_a_file_that_was_not_kept_is_named_when_it_is_gone(shot: Shot, stack: Ex
 def test_what_can_be_neither_linked_nor_copied_is_said(shot: Shot, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in (("SMALL_BYTES", -1), ("MOST_COPIED_BYTES", -1)):
         monkeypatch.setattr(kept_files, name, limit)
-    for way in ("_clone", "_link"):
+    for way in ("clone", "_link"):
         monkeypatch.setattr(kept_files, way, unable)
     assert sorted(keep_files(shot.manifest, shot.kept)) == [str(shot.scene), str(shot.texture)]
     assert list(Path(shot.kept).iterdir()) == []
