@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OLDEST_PACKED = (4, 3, 0)
 """The first Blender that keeps bakes of geometry nodes in the file."""
+_FLUID_FILE = re.compile(r"(config|fluid_\w+)_\d+\.\w+")
 _FRAME = re.compile(r"_(\d+)\.")
 """In the name of a fluid's file."""
 _STATIC_PHYSICS = ("NO", "KEYED")
@@ -263,7 +264,8 @@ def nothing_written_beside(path: str) -> Iterator[None]:
         for layer in scene.view_layers:
             _keep_apart(scene, layer, began_s)
     if not existed:  # merely opening a file makes it
-        shutil.rmtree(caches, ignore_errors=True)
+        now = f"_{bpy.context.scene.frame_current:06d}"
+        _remove(caches, [path for path in caches.glob("*.bphys") if now in path.name])
 
 
 def _keep_apart(scene: Any, layer: Any, began_s: float) -> None:
@@ -283,7 +285,17 @@ def _keep_apart(scene: Any, layer: Any, began_s: float) -> None:
             cache.use_disk_cache = False
     for fluid in fluids(layer):
         if not fluid.is_baked:
-            written = [path for path in fluid.folder.rglob("*") if path.is_file()]
-            if all(path.stat().st_mtime >= began_s for path in written):
-                shutil.rmtree(fluid.folder, ignore_errors=True)
+            for folder in (fluid.folder / name for name in ("config", "data") if fluid.domain.cache_directory):
+                written = [path for path in folder.glob("*") if _FLUID_FILE.fullmatch(path.name)]
+                if written and all(path.stat().st_mtime >= began_s for path in written):
+                    _remove(folder, written)
+                    _remove(fluid.folder, [])
             fluid.domain.cache_directory = tempfile.mkdtemp(dir=bpy.app.tempdir)
+
+
+def _remove(folder: Path, files: list[Path]) -> None:
+    """Remove files that opening a file wrote, and their folder if it is empty then."""
+    with suppress(OSError):
+        for path in files:
+            path.unlink()
+        folder.rmdir()
