@@ -43,7 +43,8 @@ SAID = {
     "jpeg": "Its pictures are written in the job's formats instead of JPEG (.jpg).",
     "black_and_white": "Its pictures are written in colour instead of black and white.",
 }
-PASSES = {
+NOT_DELIVERED = {
+    "opaque_files": "Its PNG files keep their transparency, though it asks for none.",
     "light_group": "Its passes aren't in the EXR (light group Key): the job's aovs are depth, normal and albedo.",
     "passes": "Its passes aren't in the EXR (Cryptomatte Object, Mist, Volume Direct, AOV Dirt): the job's aovs are "
     "depth, normal and albedo.",
@@ -73,10 +74,10 @@ def test_what_is_left_out_is_said_and_the_rest_is_blenders_own(files: Files, nam
     np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / "plain.exr"), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", PASSES)
-def test_passes_that_are_not_delivered_are_named(files: Files, name: str) -> None:
+@pytest.mark.parametrize("name", NOT_DELIVERED)
+def test_passes_and_files_that_are_not_delivered_are_named(files: Files, name: str) -> None:
     bench, folder = files("bpy")
-    assert laid_out(bench, folder / f"{name}.blend").notes == (PASSES[name],)
+    assert laid_out(bench, folder / f"{name}.blend").notes == (NOT_DELIVERED[name],)
 
 
 def test_an_animated_view_is_that_of_each_frame(files: Files, tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def transparent(scene: Any) -> None:
     bpy.data.objects["Floor"].hide_render = True
 
 
+def opaque_files(scene: Any) -> None:
+    scene.render.film_transparent = True
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+
+
 def dither(scene: Any) -> None:
     scene.render.dither_intensity = 2.0
 
@@ -423,6 +428,7 @@ SAID = {
     "denoising": put("cycles", use_denoising=True),
     "guiding": put("cycles", use_guiding=True),
     "adaptive": put("cycles", use_adaptive_sampling=True, adaptive_threshold=0.05),
+    "opaque_files": opaque_files,
     "jpeg": put("render.image_settings", file_format="JPEG"),
     "black_and_white": put("render.image_settings", color_mode="BW"),
 }

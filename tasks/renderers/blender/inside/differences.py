@@ -50,6 +50,8 @@ def _of_files(scene: Any) -> Iterator[str]:
         yield f"Its display is {scene.display_settings.display_device}: PNG files and previews are plain sRGB instead."
     if settings.color_mode == "BW":
         yield "Its pictures are written in colour instead of black and white."
+    if settings.color_mode == "RGB" and scene.render.film_transparent and settings.file_format == "PNG":
+        yield "Its PNG files keep their transparency, though it asks for none."
     if settings.file_format.startswith("OPEN_EXR") and getattr(settings, "color_management", "") == "OVERRIDE":
         yield "Its EXR files have the colours of the working space instead of an output colour space."
 
