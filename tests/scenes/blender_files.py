@@ -409,7 +409,7 @@ def text_in_a_font(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("OSL", sent=True)
+@RECIPES.add("OSL", sent=True, spare=("red.osl",))
 def shader_in_a_file(folder: Path) -> Path:
     scene = studio()
     scene.cycles.shading_system = True

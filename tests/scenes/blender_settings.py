@@ -423,7 +423,9 @@ def keyed_visibility(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("keyed settings", job={"frames": "1,2"}, frames=(1, 2), said="|")
+@RECIPES.add(
+    "keyed settings", job={"frames": "1,2"}, frames=(1, 2), said="samples is animated", direct={"unkeyed": True}
+)
 def keyed_samples(folder: Path) -> Path:
     scene = furnished()
     keyed(scene.cycles, "samples", {1: 4, 2: 16})

@@ -8,6 +8,7 @@ Reads a case a line from standard input, and answers each with a line. Options o
 ``scene``   the scene that is rendered
 ``camera``  the camera that is rendered
 ``property`` values of the scene's custom properties
+``unkeyed`` whether settings of the scene stay as they were saved
 ``all_in_view`` whether the camera must see all
 ``hide``    an object that isn't rendered
 ``scripts`` whether the file's scripts may run
@@ -129,6 +130,8 @@ def prepare(scene: Any, case: dict[str, Any]) -> None:
 
 def override(scene: Any, how: dict[str, Any]) -> None:
     """Set what the case sets."""
+    if how.get("unkeyed"):
+        scene.animation_data_clear()
     for name, value in how.get("set", {}).items():
         *owners, last = name.split(".")
         setattr(reduce(getattr, owners, scene), last, value)
