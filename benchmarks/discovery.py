@@ -76,6 +76,7 @@ def measure(folder: Path) -> dict[str, float]:
     (opening_s, opening_cpu_s), (inspection_s, inspection_cpu_s) = (
         map(statistics.median, zip(*each, strict=True)) for each in (opening, inspecting)
     )
+    inspect("empty.blend")
     return {
         "files": inspect("large.blend"),
         "opening_s": opening_s,

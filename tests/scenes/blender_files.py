@@ -345,7 +345,7 @@ def picture_of_a_brush_gone(folder: Path) -> Path:
     return cube_with(folder, gone=folder / "gone.png")
 
 
-@RECIPES.add("visibility per frame", sent=True, job={"frames": "1,2"}, frames=(1, 2))
+@RECIPES.add("visibility per frame", spare=("tex/later.png",), sent=True, job={"frames": "1,2"}, frames=(1, 2))
 def picture_shown_from_the_second_frame(folder: Path) -> Path:
     scene = studio()
     made = cube(scene, textured(load(folder / "tex/later.png", BLUE))[0])
@@ -493,7 +493,9 @@ def volume_in_a_file(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("volume sequence", said="volumes|", sent=True, job={"frames": "1,3"}, frames=(1, 3))
+@RECIPES.add(
+    "volume sequence", spare=("vdb/cloud_0001.vdb",), said="volumes|", sent=True, job={"frames": "1,3"}, frames=(1, 3)
+)
 def volumes_by_frame(folder: Path) -> Path:
     scene = studio(samples=8)
     for frame in (1, 2, 3):

@@ -490,7 +490,9 @@ def cloth_baked_in_the_file(folder: Path) -> Path:
     return baked(folder, disk=False)
 
 
-@RECIPES.add("point cache", sent=True, job={"frames": "1,8,12"}, frames=(1, 8, 12))
+@RECIPES.add(
+    "point cache", spare=("blendcache_shot/*_000001_00.bphys",), sent=True, job={"frames": "1,8,12"}, frames=(1, 8, 12)
+)
 def cloth_baked_beside_the_file(folder: Path) -> Path:
     return baked(folder, disk=True)
 

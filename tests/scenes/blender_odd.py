@@ -206,7 +206,7 @@ def very_long_names(folder: Path) -> Path:
     return save(folder / "shot.blend")
 
 
-@RECIPES.add("odd names", sent=True)
+@RECIPES.add("odd names", spare=("v001.*",), sent=True)
 def folder_that_looks_like_a_sequence(folder: Path) -> Path:
     scene = studio()
     cube(scene, textured(load(folder / "v001.####/a_<UDIM>_0001.png", CYAN))[0])

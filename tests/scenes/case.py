@@ -37,7 +37,7 @@ class Case:
     colours
         By frame, the colour in the middle of the picture, as a second judge.
     spare
-        Names of files that may be listed although the renderer doesn't open them.
+        Names of files that may be listed although the renderer doesn't open them for the frame, or the other way round.
     quick
         Whether it is one of the few that every run of the tests renders.
     command

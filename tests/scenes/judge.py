@@ -145,9 +145,12 @@ def _file_fault(case: Case, outcome: Outcome, direct: Direct, verdict: Verdict) 
     if "play" in case.direct:  # opened once, for all frames
         opened = dict.fromkeys(case.frames, set().union(*opened.values()))
     listed = {frame: inside(outcome.listed.get(frame, ())) for frame in case.frames}
-    verdict.opened_not_listed = sorted(set().union(*(opened[frame] - listed[frame] for frame in case.frames)))
-    spare = set().union(*(listed[frame] - opened[frame] for frame in case.frames))
-    verdict.listed_not_opened = sorted(path for path in spare if not any(fnmatch(path, each) for each in case.spare))
+    missing = set().union(*(opened[frame] - listed[frame] for frame in case.frames))
+    more = set().union(*(listed[frame] - opened[frame] for frame in case.frames))
+    verdict.opened_not_listed, verdict.listed_not_opened = (
+        sorted(path for path in paths if not any(fnmatch(path, each) for each in case.spare))
+        for paths in (missing, more)
+    )
     said = [f"{word}: {', '.join(files)}" for word, files in (
         ("opened and not listed", verdict.opened_not_listed), ("listed and not opened", verdict.listed_not_opened)
     ) if files]  # fmt: skip
