@@ -135,4 +135,4 @@ def test_progress_of_a_bake_is_announced() -> None:
     message = message_of({"ticket": 0, "node": "a", "baked": baked})
     assert message == Baking(node="a", **baked)
     event: Any = message.event(at_s=4.0)
-    assert (event.node, event.what, event.frame, event.last) == ("a", "cloth of Flag", 3, 20)
+    assert (event.node, event.simulation, event.frame, event.last) == ("a", "cloth of Flag", 3, 20)
