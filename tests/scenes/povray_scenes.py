@@ -170,7 +170,7 @@ def radiosity(folder: Path) -> Path:
     return write(folder / "scene.pov", "global_settings { radiosity { count 20 } }\n" + LIGHT + BALL)
 
 
-@RECIPES.add("photons", job={"size": SIZE, "samples": 1}, direct={"grid": 1})
+@RECIPES.add("photons", said="photons", job={"size": SIZE, "samples": 1}, direct={"grid": 1})
 def photons(folder: Path) -> Path:
     glass = "sphere { 0, 1 pigment { rgbt 1 } interior { ior 1.5 } photons { target refraction on } }\n"
     floor = "plane { y, -1 pigment { rgb 0.8 } }\n"
