@@ -17,7 +17,7 @@ import pytest
 
 from tasks.errors import SceneError
 from tasks.renderers.sent_scenes import in_tree
-from tasks.scene.frame_scenes import FrameScene, SceneQuery, inspect_frames
+from tasks.scene.frame_scenes import FrameNumbers, FrameScene, SceneQuery, inspect_frames
 from tasks.spec import Size
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.conftest import SCENES, Bench, inspect
@@ -154,6 +154,15 @@ def test_what_is_missing_is_named_with_what_needs_it(made: Made, blender: str, k
     query = SceneQuery(renderer="blender", build=bench.frame.build, frames=frames)
     with pytest.raises(SceneError, match=says):
         bench.process.call(inspect_frames, query)
+
+
+def test_the_scenes_own_frames_are_known_though_the_first_one_looked_at_lacks_files(made: Made) -> None:
+    bench, scene = made("bpy", "seqmiss")
+    looked_at = (FrameScene(frame=3, path=str(scene)),)
+    query = SceneQuery(
+        renderer="blender", build=bench.frame.build, frames=looked_at, numbers=FrameNumbers.CURRENT
+    )  # fmt: skip
+    assert list(bench.process.call(inspect_frames, query)) == [1]
 
 
 def test_a_sequence_that_has_not_begun_is_drawn_as_blender_does_and_said(made: Made) -> None:

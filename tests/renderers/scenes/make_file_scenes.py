@@ -1,4 +1,7 @@
-"""Make Blender files that refer to other files, one kind each: by Python, or an installed Blender."""
+"""Make Blender files that refer to other files, one kind each: by Python, or an installed Blender.
+
+One file over 300 lines: a list of scenes, each a function of its own.
+"""
 
 import os
 import struct

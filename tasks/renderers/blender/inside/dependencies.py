@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ENGINE = "FRONTBURNER_LOOK"
+_SIDE_PX = 16
+"""Of the picture that isn't rendered: Blender refuses the smallest ones, and makes room for large ones."""
 _EVALUATED = ("PARTICLE_SYSTEM", "PARTICLE_INSTANCE")
 """Modifiers that decide which objects are used."""
 
@@ -50,7 +52,9 @@ def _only_looking(scene: Any, layer: Any) -> Iterator[None]:
     """
     render = scene.render
     off = ("use_compositing", "use_sequencer", "use_multiview", "use_freestyle", "use_motion_blur")
-    wanted = [(render, "engine", _ENGINE), *((render, name, False) for name in off)]
+    size = {"resolution_x": _SIDE_PX, "resolution_y": _SIDE_PX, "resolution_percentage": 100, "use_border": False}
+    wanted = [(render, "engine", _ENGINE), *((render, name, value) for name, value in size.items())]
+    wanted += [(render, name, False) for name in off]
     wanted += [(other, "use", other == layer) for other in scene.view_layers]
     wanted += [
         (modifier, "show_render", False)
