@@ -159,7 +159,7 @@ def reads_a_data_file(folder: Path) -> Path:
     return write(folder / "scene.pov", LIGHT + read)
 
 
-@RECIPES.add("data file", **ONE)
+@RECIPES.add("data file", spare=("out.txt",), **ONE)
 def writes_a_data_file(folder: Path) -> Path:
     text = '#fopen F "out.txt" write\n#write (F, "x")\n#fclose F\n'
     return write(folder / "scene.pov", text + LIGHT + BALL)
