@@ -1,4 +1,7 @@
-"""The job document: what a user wants rendered. One model serves the command line, Prefect's form and job files."""
+"""The job document: what a user wants rendered. One model serves the command line, Prefect's form and job files.
+
+One file over 300 lines: it is one document, and most of it are its fields and their descriptions.
+"""
 
 from __future__ import annotations
 

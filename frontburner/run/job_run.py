@@ -1,4 +1,7 @@
-"""One run of a job, as its flow goes through it: its connection to the farm, the work of its steps, and its record."""
+"""One run of a job, as its flow goes through it: its connection to the farm, the work of its steps, and its record.
+
+One file over 300 lines: the steps of one run, which all use its state.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The process is the one worker of a `pebble` pool. A pool lives as long as its worker: whatever ends the one ends
 both, and the next call makes new ones.
+
+One file over 300 lines: a call, its child and the ways both can end are only understood together.
 """
 
 from __future__ import annotations
