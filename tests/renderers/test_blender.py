@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from tasks.errors import NodeNotReady, SceneError
 from tasks.node.renderer_process import RendererProcess
-from tasks.renderers import RENDERERS
+from tasks.renderers import RENDERERS, renderer
 from tasks.renderers.blender import builds
 from tasks.spec import Region, Size
 from tests.end_to_end.conftest import TIMEOUT_S
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tasks.renderers.base import SceneInfo
+    from tasks.spec import UnitSpec
 
 NO_LIBRARY = "blender: error while loading shared libraries: libXi.so.6: cannot open shared object file: No such file"
 
@@ -52,8 +54,6 @@ def of(bench: Bench, scene: Path, **changes: object) -> Bench:
 
 
 def told(bench: Bench, scene: Path, **changes: object) -> SceneInfo:
-    from dataclasses import replace
-
     return inspect(bench.process, replace(bench.frame, scene=str(scene), **changes))  # type: ignore[arg-type]
 
 
@@ -68,6 +68,36 @@ def test_the_picture_is_blenders_own_bit_for_bit(bpy: Bench, blends: Path) -> No
     source.close()
     ours = (bpy.with_(frame=2).render().sums / np.float32(8)).astype(np.float32)
     np.testing.assert_array_equal(ours, stock)
+
+
+def scenes_handed_to_cycles(units: tuple[UnitSpec, ...]) -> int:
+    """Render units in the renderer's process; returns how often Cycles was given the scene anew."""
+    from cycles import engine
+
+    create, created = engine.create, []
+
+    def counted(*args: object, **options: object) -> None:
+        created.append(args)
+        create(*args, **options)
+
+    engine.create = counted
+    try:
+        session = renderer("blender").open(units[0].frame, threads=1)
+        for unit in units:
+            session.render(unit)
+    finally:
+        engine.create = create
+    return len(created)
+
+
+def test_cycles_keeps_the_scene_for_all_units_of_a_frame(bpy: Bench) -> None:
+    still = bpy.with_(frame=1, seed=11)
+    parts = (Region(x0=0, y0=0, x1=48, y1=9), Region(x0=0, y0=9, x1=20, y1=40), Region(x0=20, y0=9, x1=48, y1=40))
+    units = tuple(still.unit(part, samples) for part in parts for samples in ((0, 4), (4, 8)))
+    assert bpy.process.call(scenes_handed_to_cycles, units) == 1
+    other = bpy.with_(frame=2, seed=11)
+    finer = replace(still, frame=replace(still.frame, size=Size(width=96, height=80)))
+    assert bpy.process.call(scenes_handed_to_cycles, (still.unit(), other.unit(), still.unit(), finer.unit())) == 3
 
 
 def test_a_lamp_is_no_shadow_catcher(bpy: Bench) -> None:

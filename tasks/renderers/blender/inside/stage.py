@@ -32,6 +32,8 @@ class Stage:
         self._content: tuple[str, str] | None = None
         self._scripts_ran = False
         self._place: tuple[Any, ...] | None = None
+        self._held: list[object] = []
+        """The settings with which Cycles holds the scene."""
         self._played: dict[tuple[str, str], int | None] = {}
         """The frame from which each scene and view layer has to be played; None if it needn't be."""
         self._default = ""
@@ -169,6 +171,12 @@ class Stage:
         original, name = self._chosen(parameters)
         scene, layer = original.scene, original.scene.view_layers[name]
         self._move(original, layer, frame, parameters)
+        held = [threads, device, *(frame[name] for name in ("size", "samples", "aovs", "seed"))]
+        if held != self._held or scene.render.engine != engine.ENGINE:
+            self._held = held
+            # Even if it is set already: that makes Cycles forget the scene it holds. For the next units of the same
+            # frame, which differ in region and samples alone, it keeps it.
+            scene.render.engine = engine.ENGINE
         _apply_settings(scene, layer, frame, threads, device)
         _select(scene, frame["size"], region, samples)
         load_s = time.perf_counter() - began
@@ -204,7 +212,7 @@ class Stage:
         if place == self._place:
             return
         since = self._place[2] if self._place and (*self._place[:2], self._place[4]) == (*place[:2], place[4]) else None
-        self._place = None
+        self._place, self._held = None, []
         for other in scene.view_layers:
             other.use = other == layer
         _set_properties(original, parameters)
@@ -256,7 +264,6 @@ def _camera(original: reading.Original, name: str) -> Any:
 def _apply_settings(scene: Any, layer: Any, frame: dict[str, Any], threads: int, device: str) -> None:
     """Apply the job's settings, and those that units need to fit together."""
     render, cycles = scene.render, scene.cycles
-    render.engine = engine.ENGINE
     render.use_persistent_data = True
     render.use_compositing = render.use_sequencer = render.use_freestyle = render.use_multiview = False
     render.threads_mode, render.threads = "FIXED", threads
