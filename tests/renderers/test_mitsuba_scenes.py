@@ -503,3 +503,21 @@ def test_samples_beyond_the_edge_count_as_with_a_sample_border(apart: Bench, tmp
     np.testing.assert_allclose(picture.mean(0), stocks(bench, 4096).mean(0), atol=0.02)  # of columns, which are alike
     without = write(tmp_path / "s.xml", PATH + lamp + sensor(f"{half}</film>"))
     assert abs(stocks(bench.with_(without), 4096).mean(0)[0] - picture.mean(0)[0]).min() > 0.05
+
+
+@pytest.mark.parametrize("kind", ["llvm", "scalar"])
+@pytest.mark.parametrize("integrator", ["volpath", "volpathmis"])
+def test_a_camera_in_a_medium_sees_through_it(
+    benches: Callable[[str], Bench], tmp_path: Path, kind: str, integrator: str
+) -> None:
+    """The medium takes all but exp(-0.3 * 2) of a lamp's light two units away."""
+    fog = '<medium type="homogeneous"><float name="sigma_t" value="{}"/><float name="albedo" value="0"/></medium>'
+    lamp = glowing('<rgb name="radiance" value="1,1,1"/>', '<translate z="2"/>')
+    bench = benches(kind)
+    for density in (0.3, 0.6):  # the second is the same scene with another camera
+        view = sensor(film() + fog.format(density))
+        scene = write(tmp_path / "s.xml", f'{lamp}<integrator type="{integrator}"/>{view}')
+        seen = bench.with_(scene, size=Size(width=16, height=12), samples=1024)
+        ours, mitsubas = seen.means()[..., :3].mean(), stocks(seen, samples=1024).mean()
+        np.testing.assert_allclose(ours, mitsubas, rtol=0.02)
+        assert ours < 0.6

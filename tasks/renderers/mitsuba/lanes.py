@@ -83,7 +83,8 @@ def trace(parts: dict[str, Any], numbers: dict[str, Any], lane: Any) -> list[Any
     x, y = pixel - row * numbers["width"] + numbers["x0"], row + numbers["y0"]
     sampler = _seeded(y * numbers["frame_width"] + x, sample, numbers)
     ray, weight = _ray(parts, numbers, sampler, x, y)
-    radiance, valid, extra = parts["integrator"].sample(parts["scene"], sampler, ray, None, True)  # noqa: FBT003
+    medium = parts["sensor"].get_medium()
+    radiance, valid, extra = parts["integrator"].sample(parts["scene"], sampler, ray, medium, True)  # noqa: FBT003
     rgb = weight[0] * radiance
     values = [rgb.x, rgb.y, rgb.z, dr.select(valid, mi.Float(1), mi.Float(0)), *extra]
     return values if weight[1] is None else [value * weight[1] for value in values]
