@@ -20,7 +20,7 @@ HONOURED = [
     "layer_samples_within_bounds", "ignored_layer_samples", "film_exposure", "transparent_glass", "shadow_catcher",
     "box_filter", "wide_filter", "clamp", "no_caustics", "sharp_gloss", "bounces", "fast_gi", "light_tree",
     "light_threshold", "direct_light", "sampling_pattern", "scrambling", "motion_blur", "rolling_shutter",
-    "no_motion_blur_in_the_layer", "simplify", "pixel_aspect", "percentage", "no_sky_in_the_layer",
+    "no_motion_blur_in_the_layer", "simplify", "pixel_aspect", "percentage", "odd_percentage", "no_sky_in_the_layer",
     "no_surfaces_in_the_layer", "material_override", "world_override", "holdout", "indirect_only", "excluded",
     "background_set", "texture_limit", "depth_of_field", "marked_camera", "keyed_film", "light_group", "passes",
 ]  # fmt: skip

@@ -396,6 +396,7 @@ SETTINGS = {
     "simplify": simplified,
     "pixel_aspect": put("render", pixel_aspect_x=2.0),
     "percentage": put("render", resolution_percentage=50),
+    "odd_percentage": put("render", resolution_x=50, resolution_y=100, resolution_percentage=58),
     "no_sky_in_the_layer": put("view_layers[0]", use_sky=False),
     "no_surfaces_in_the_layer": put("view_layers[0]", use_solid=False),
     "material_override": overridden_materials,

@@ -49,9 +49,9 @@ class Original:
     def _describe(self) -> dict[str, Any]:
         """Return what must be known before rendering, as plain values."""
         render, cycles = self.scene.render, self.scene.cycles
-        scale = render.resolution_percentage / 100
+        sides = render.resolution_x, render.resolution_y
         return {
-            "size": [max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale))],
+            "size": [max(1, side * render.resolution_percentage // 100) for side in sides],
             "cameras": [camera.name for camera in self.cameras],
             "frames": _own_frames(self.scene),
             "current_frame": self.scene.frame_current,
