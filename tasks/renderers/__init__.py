@@ -84,8 +84,8 @@ def keeps_frames_inside(scene: Path) -> bool:
 def _unreadable(scene: PurePath) -> str:
     """Say what a file is that no renderer reads, and what can be done."""
     suffix = scene.suffix.lower()
-    if Path(scene).expanduser().is_dir():
-        return f"a folder: name the scene file in {scene.name}."
+    if not suffix:  # it isn't looked at: whoever submits a job elsewhere isn't told which folders there are
+        return f"{scene.name or scene}, which has no ending: if it is a folder, name the scene file in it."
     if suffix in _ARCHIVES:
         return f"archives: unpack {scene.name}, and name the scene file in it."
     if suffix in _BACKUPS:
@@ -95,7 +95,7 @@ def _unreadable(scene: PurePath) -> str:
         if name not in _FOR_TESTS:
             known.setdefault(name, []).append(end)
     named = "; ".join(f"{name} reads {', '.join(ends)}" for name, ends in known.items())
-    return f"'{suffix or scene.name}' files. Known are: {named}. Export the scene to one of these."
+    return f"'{suffix}' files. Known are: {named}. Export the scene to one of these."
 
 
 def frames_of(scene: Path) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -44,4 +45,5 @@ def test_each_extra_is_one_of_the_package_s() -> None:
     extras = PROJECT["optional-dependencies"]
     assert {"mitsuba", *EXTRAS.values()} <= extras.keys()
     for package, extra in EXTRAS.items():
-        assert any(line.startswith(package) for line in extras[extra])
+        distributions = packages_distributions().get(package, [package])
+        assert any(line.startswith(tuple(distributions)) for line in extras[extra])
