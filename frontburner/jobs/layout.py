@@ -224,7 +224,7 @@ def _notes_on_frames(job: RenderJob, info: SceneInfo, frames: tuple[int, ...]) -
     own = format_frames(tuple(info.frames))
     if job.frames or len(frames) > 1:
         return (f"Its own frames are {own}.",)
-    return (f"Its frame {frames[0]} is rendered, the current one, of {own}: frames scene renders them all.",)
+    return (f"Its frame {frames[0]} is rendered, the current one, of {own}: --frames scene renders them all.",)
 
 
 def _aovs(job: RenderJob, capabilities: Capabilities) -> tuple[Aov, ...]:

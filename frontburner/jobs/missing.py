@@ -9,6 +9,7 @@ from frontburner.jobs.frames import format_frames, parse_frames
 from frontburner.jobs.job import JobRefused
 from frontburner.jobs.outputs import refuse_taken
 from frontburner.plan.planner import FrameWork
+from storage.bulk import map_concurrently
 from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.finished_frames import discard, find_all_finished, list_outputs
 
@@ -26,6 +27,15 @@ class MissingWork:
 
     wanted: tuple[FrameWork, ...]
     in_place: tuple[FrameRecord, ...]
+    replaced: tuple[int, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which pictures that are there will be replaced."""
+        if not self.replaced:
+            return ()
+        frames = f"frame{'s'[: len(self.replaced) > 1]} {format_frames(self.replaced)}"
+        return (f"There are pictures of {frames} of an earlier scene or other settings: they are replaced.",)
 
 
 def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: str = "") -> MissingWork:
@@ -56,9 +66,13 @@ def missing_work(layout: Layout, store: ObjectStore, *, again: str = "", only: s
         in_place.pop(frame, None)
     wanted = [layout.frames[frame] for frame in frames if frame not in in_place]
     units = ledger.finished(wanted)
+    stale = [frame for frame in frames if frame not in in_place and frame not in discarded]
+    keys = [layout.orders[frame].keys[0] for frame in stale]
+    there = map_concurrently(store.exists, keys) if listed is None else map(listed.__contains__, keys)
     return MissingWork(
         wanted=tuple(FrameWork(frame=spec.frame, done=tuple(units.get(spec.digest, ()))) for spec in wanted),
         in_place=tuple(in_place.values()),
+        replaced=tuple(frame for frame, is_there in zip(stale, there, strict=True) if is_there),
     )
 
 

@@ -81,8 +81,8 @@ def layout_of(job: RenderJob, build: str, scene: SceneTransfer, baked: BakedScen
 
 def announce_plan(job: RenderJob, layout: Layout, missing: MissingWork, store: ObjectStore, at_s: float) -> None:
     """Announce what is in place, what is to be rendered, and what of it differently than asked."""
-    if layout.notes:
-        ev.announce(ev.JobNoted(at_s=at_s, notes=layout.notes))
+    if notes := (*layout.notes, *missing.notes):
+        ev.announce(ev.JobNoted(at_s=at_s, notes=notes))
     for record in missing.in_place:
         outputs = tuple(store.locate(key) for key in record.files)
         ev.announce(ev.FrameWritten(at_s=at_s, frame=record.frame, outputs=outputs, reached=record.reached))

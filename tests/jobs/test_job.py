@@ -133,7 +133,7 @@ def test_a_job_without_a_scene_is_told_what_a_scene_is() -> None:
     ("scene", "says"),
     [
         ("room.skp", "'.skp' files. Known are: mitsuba reads .xml; blender reads .blend, "),
-        ("room", "'room' files. Known are: mitsuba reads .xml; "),
+        ("room", "room, which has no ending: if it is a folder, name the scene file in it."),
         ("room.xml.gz", "archives: unpack room.xml.gz, and name the scene file in it."),
         ("room.blend1", "'.blend1' files: this is a backup of Blender's. Copy it to a name that ends in .blend."),
         (str(Path(__file__).parent), "jobs, which has no ending: if it is a folder, name the scene file in it."),

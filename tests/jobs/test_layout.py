@@ -92,7 +92,7 @@ def test_the_job_decides_over_its_scene() -> None:
 
 def test_which_of_a_scenes_own_frames_are_rendered_is_said() -> None:
     info = replace(INFO, frames=range(1001, 1011), current_frame=1005)
-    still = "Its frame 1005 is rendered, the current one, of 1001-1010: frames scene renders them all."
+    still = "Its frame 1005 is rendered, the current one, of 1001-1010: --frames scene renders them all."
     assert still in laid_out(info, frames=(1005,)).notes
     assert "Its own frames are 1001-1010." in laid_out(info, frames=(1, 2)).notes
     assert laid_out(info, frames=tuple(range(1001, 1011))).notes == INFO.notes

@@ -153,8 +153,14 @@ def test_a_job_that_would_replace_another_one_s_pictures_is_refused(store: Objec
 def test_the_same_scene_is_rendered_again_whatever_changed(store: ObjectStore) -> None:
     write_all(store, range(1, 5), of_scene("/a/shot.json"))
     better = of_scene("/a/shot.json", samples=128)
-    assert len(missing_work(better, store).wanted) == FRAMES
-    assert len(missing_work(of_scene("/a/shot.json"), store, again="1-4").wanted) == FRAMES
+    found = missing_work(better, store)
+    assert len(found.wanted) == FRAMES
+    assert found.notes == (
+        "There are pictures of frames 1-4 of an earlier scene or other settings: they are replaced.",
+    )
+    assert missing_work(better, store, only="4").replaced == (4,)
+    again = missing_work(of_scene("/a/shot.json"), store, again="1-4")
+    assert (len(again.wanted), again.notes) == (FRAMES, ())
     missing_work(of_scene("/a/shot.json"), store)
     with pytest.raises(JobRefused, match="which shows another view of the same scene"):
         missing_work(of_scene("/a/shot.json", parameters="view=B"), store)

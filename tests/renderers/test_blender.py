@@ -155,10 +155,10 @@ def test_what_is_rendered_otherwise_is_said(bpy: Bench, blends: Path) -> None:
     assert info.frames == range(5, 31)
     assert info.noise == pytest.approx(0.03)
     assert info.notes == (
-        "Its denoising is left out: nodes render raw pixels.",
+        "Its own denoising isn't used; with --denoise finished pictures are denoised.",
         "Its render region is ignored: the job's region counts.",
         "Its Freestyle lines are left out.",
-        "Its adaptive sampling is replaced: the picture ends at noise 0.03 if the job names no samples.",
+        "Its adaptive sampling is replaced: unless samples are given, it ends at noise 3% or its last sample.",
     )
     assert "It is made for Workbench; it is rendered with Cycles." in told(bpy, blends / "workbench.blend").notes
 

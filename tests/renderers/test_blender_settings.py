@@ -37,9 +37,9 @@ SAID = {
     "border": "Its render region is ignored: the job's region counts.",
     "stereo": "Its stereo views are left out: one picture is rendered.",
     "freestyle": "Its Freestyle lines are left out.",
-    "denoising": "Its denoising is left out: nodes render raw pixels.",
+    "denoising": "Its own denoising isn't used; with --denoise finished pictures are denoised.",
     "guiding": "Path guiding is off: with it, regions would not fit together.",
-    "adaptive": "Its adaptive sampling is replaced: the picture ends at noise 0.05 if the job names no samples.",
+    "adaptive": "Its adaptive sampling is replaced: unless samples are given, it ends at noise 5% or its last sample.",
     "jpeg": "Its pictures are written in the job's formats instead of JPEG (.jpg).",
     "black_and_white": "Its pictures are written in colour instead of black and white.",
 }
@@ -90,7 +90,7 @@ def test_all_frames_that_a_file_was_made_for_may_be_asked_for(files: Files) -> N
     bench, folder = files("bpy")
     assert tuple(laid_out(bench, folder / "saved_at_37.blend", frames="scene").frames) == (1001, 1005, 1009)
     (note,) = laid_out(bench, folder / "saved_at_37.blend").notes
-    assert note == "Its frame 37 is rendered, the current one, of 1001-1009x4: frames scene renders them all."
+    assert note == "Its frame 37 is rendered, the current one, of 1001-1009x4: --frames scene renders them all."
 
 
 def test_a_camera_that_is_chosen_for_want_of_an_active_one_is_named(files: Files) -> None:

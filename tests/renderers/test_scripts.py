@@ -67,7 +67,7 @@ def test_a_driver_that_calls_a_registered_text_is_right_if_scripts_are_allowed(b
     assert (picture(bench, scene) != allowed).any()
     note = (
         "Drivers that call Python aren't run, and give 0: Driven: location (offset()). Its texts offset.py aren't run "
-        "either. If you trust the file, allow_scripts runs them."
+        "either. If you trust the file, --allow-scripts runs them."
     )
     assert note in described(bench, scene).notes
     assert not any("aren't run" in note for note in described(bench, scene, allow_scripts=True).notes)

@@ -159,7 +159,8 @@ def _adaptive_note(noise: float | None, *, ends: bool) -> tuple[str, ...]:
     if noise is None:
         return ()
     if ends:
-        return (f"Its adaptive sampling is replaced: the picture ends at noise {noise:g} if the job names no samples.",)
+        end = f"noise {100 * noise:g}% or its last sample"
+        return (f"Its adaptive sampling is replaced: unless samples are given, it ends at {end}.",)
     return ("Its adaptive sampling is off: every pixel gets all samples, so that regions fit together.",)
 
 

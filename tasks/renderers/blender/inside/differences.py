@@ -21,7 +21,7 @@ def in_scene(scene: Any) -> Iterator[str]:
     if render.engine not in ("CYCLES", "FRONTBURNER_CYCLES"):
         yield f"It is made for {render.engine.replace('BLENDER_', '').title()}; it is rendered with Cycles."
     notes = {
-        "Its denoising is left out: nodes render raw pixels.": cycles.use_denoising,
+        "Its own denoising isn't used; with --denoise finished pictures are denoised.": cycles.use_denoising,
         "Path guiding is off: with it, regions would not fit together.": getattr(cycles, "use_guiding", False),
         "Its render region is ignored: the job's region counts.": render.use_border,
         "Its compositor is left out: pictures are what Cycles renders.": _composites(scene),

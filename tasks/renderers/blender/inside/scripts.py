@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_NAMED = 3
-_REMEDY = "If you trust the file, allow_scripts runs them."
+_REMEDY = "If you trust the file, --allow-scripts runs them."
 
 
 def notes(scene: Any, layer: Any) -> Iterator[str]:
