@@ -134,7 +134,7 @@ def _numbers_inside(inspect: Callable[[], SceneInfo], query: SceneQuery) -> tupl
         info: SceneInfo | FilesMissing = inspect()
     except FilesMissing as error:  # of a frame that may not be one of them
         info = error
-    if query.numbers is FrameNumbers.OWN:
+    if query.numbers is FrameNumbers.OWN and info.frames:
         return tuple(info.frames)
     first = query.frames[0].frame
     return (first if info.current_frame is None else info.current_frame,)

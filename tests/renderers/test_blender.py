@@ -140,6 +140,7 @@ def test_scene_view_layer_and_properties_are_parameters(bpy: Bench, blends: Path
         (("scene", "Dusk"), "has no scene 'Dusk'. It has Day, Night"),
         (("view_layer", "All"), "has no view layer 'All'. It has ViewLayer, Bare"),
         (("width", "2"), "has no parameter 'width'. It has scene, view_layer, height"),
+        (("height", "high"), "can't set its parameter 'height' to 'high': it is a number"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(
@@ -148,6 +149,22 @@ def test_what_is_not_there_is_named_with_what_is(
     with pytest.raises(SceneError, match=r"several\.blend") as refused:
         told(bpy, blends / "several.blend", parameters=(parameter,))
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["true", "no", "Yes", "1", "0.0"])
+def test_a_switch_takes_words_and_numbers(bpy: Bench, blends: Path, word: str) -> None:
+    of(bpy, blends / "switched.blend", parameters=(("on", word),), samples=1).render()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [("on", "maybe", "true or false"), ("count", "true", "a whole number"), ("count", "1e12", "a whole number")],
+)
+def test_a_value_of_another_kind_is_refused_before_anything_starts(
+    bpy: Bench, blends: Path, name: str, value: str, kind: str
+) -> None:
+    with pytest.raises(SceneError, match=rf"switched\.blend can't set .*'{name}' to '{value}': it is {kind}"):
+        told(bpy, blends / "switched.blend", parameters=((name, value),))
 
 
 def test_what_is_rendered_otherwise_is_said(bpy: Bench, blends: Path) -> None:

@@ -17,6 +17,7 @@ from tasks.errors import SceneError
 from tests.end_to_end.conftest import TIMEOUT_S
 from tests.renderers.conftest import SCENES
 from tests.renderers.imported import HEADER, directly, names, ours, paint
+from tests.renderers.own_pictures import laid_out
 from tests.renderers.test_blender import told
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ def test_a_gltf_that_moves_has_its_own_frames(bpy: Bench, tmp_path: Path) -> Non
     info = told(bpy, scene)
     assert (info.frames, info.current_frame) == (range(49), 0)
     assert info.notes == ("Blender plays its first animation, and leaves out others: run.",)
+
+
+def test_all_frames_of_what_does_not_move_are_one(bpy: Bench, tmp_path: Path) -> None:
+    assert len(laid_out(bpy, obj(tmp_path / "t.obj"), frames="scene").frames) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,19 @@ HONOURED = [
     "light_threshold", "direct_light", "sampling_pattern", "scrambling", "motion_blur", "rolling_shutter",
     "no_motion_blur_in_the_layer", "simplify", "pixel_aspect", "percentage", "odd_percentage", "no_sky_in_the_layer",
     "no_surfaces_in_the_layer", "material_override", "world_override", "holdout", "indirect_only", "excluded",
-    "background_set", "texture_limit", "depth_of_field", "marked_camera", "keyed_film", "light_group", "passes",
+    "background_set", "set_of_the_same_name", "seen_by_a_light", "texture_limit",
+    "depth_of_field", "marked_camera", "keyed_film", "light_group", "passes",
 ]  # fmt: skip
-IN_OLD = ["plain", "more_layer_samples", "bounded_layer_samples", "shadow_catcher", "motion_blur", "keyed_film"]
+IN_OLD = [
+    "plain",
+    "set_of_the_same_name",
+    "seen_by_a_light",
+    "more_layer_samples",
+    "bounded_layer_samples",
+    "shadow_catcher",
+    "motion_blur",
+    "keyed_film",
+]
 """Those that Blender 3.4 is held against too."""
 SAID = {
     "keyed_samples": "Its number of samples is animated: all frames get 4, unless the job says how many.",
@@ -72,6 +82,11 @@ def test_what_is_left_out_is_said_and_the_rest_is_blenders_own(files: Files, nam
     assert laid_out(bench, folder / f"{name}.blend").notes == ((SAID[name],) if name in SAID else ())
     ours(bench, folder / f"{name}.blend", tmp_path, samples=4)
     np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / "plain.exr"), rtol=1e-6)
+
+
+def test_only_scenes_of_the_file_itself_are_offered(files: Files) -> None:
+    bench, folder = files("bpy")
+    assert laid_out(bench, folder / "set_of_the_same_name.blend").notes == ()
 
 
 @pytest.mark.parametrize("name", NOT_DELIVERED)

@@ -68,6 +68,14 @@ def several(folder: Path) -> None:
     save(folder, "several.blend")
 
 
+def switched(folder: Path) -> None:
+    """A switch and a whole number."""
+    scene = empty()
+    furnish(scene)
+    scene["on"], scene["count"] = False, 1
+    save(folder, "switched.blend")
+
+
 def notes(folder: Path) -> None:
     """A file that asks for all that is rendered otherwise."""
     scene = empty()
@@ -136,7 +144,7 @@ def stock(folder: Path, room: str) -> None:
 
 
 def main(room: str, folder: Path) -> None:
-    for make in (several, notes, textured, elsewhere, heavy):
+    for make in (several, switched, notes, textured, elsewhere, heavy):
         make(folder)
     empty()
     save(folder, "blind.blend")

@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+FOLDER = Path(sys.argv[-2])
 NEW = bpy.app.version >= (5, 0)
 
 
@@ -289,6 +290,32 @@ def background_set(scene: Any) -> None:
     scene.background_set = other
 
 
+def set_of_the_same_name(scene: Any) -> None:
+    """The background set is a library's scene that has the name of the file's own."""
+    boxes = [bpy.data.objects[name] for name in ("Cube", "Cube.001")]
+    other = bpy.data.scenes.new("Set")
+    for box in boxes:
+        scene.collection.objects.unlink(box)
+        other.collection.objects.link(box)
+    scene.name, other.name = "Own", scene.name
+    library = str(FOLDER / "set.blend")
+    bpy.data.libraries.write(library, {other})
+    name = other.name
+    bpy.data.scenes.remove(other)
+    scene.name = name
+    with bpy.data.libraries.load(library, link=True) as (_, linked):
+        linked.scenes = [name]
+    scene.background_set = linked.scenes[0]
+
+
+def seen_by_a_light(scene: Any) -> None:
+    light = bpy.data.objects["Sun"].copy()
+    light.location, light.rotation_euler = (0.5, -6, 2), scene.camera.rotation_euler
+    scene.collection.objects.link(light)
+    bpy.data.objects.remove(scene.camera)
+    scene.camera = light
+
+
 def keyed(owner: str, **values: Any) -> Any:
     """Settings that are animated: from another value at frame 0 to this one at frame 1."""
 
@@ -405,6 +432,8 @@ SETTINGS = {
     "indirect_only": in_collection(indirect_only=True),
     "excluded": in_collection(exclude=True),
     "background_set": background_set,
+    "set_of_the_same_name": set_of_the_same_name,
+    "seen_by_a_light": seen_by_a_light,
     "texture_limit": texture_limit,
     "depth_of_field": blurred,
     "marked_camera": marked_camera,
@@ -468,4 +497,4 @@ def main(folder: Path, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[-2]), sys.argv[-1])
+    main(FOLDER, sys.argv[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -9,14 +10,19 @@ import bpy
 from . import colour, differences, whole_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 DEFAULT_NOISE = 0.01
 """Cycles' automatic threshold for most numbers of samples."""
 
 
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_INT_END = 2**31
+"""Whole numbers of custom properties are below this one."""
+
+
 class NotFound(Exception):
-    """A file has no scene, view layer or parameter of this name."""
+    """A file has no scene, view layer or parameter of this name, or the parameter can't have this value."""
 
 
 class Original:
@@ -29,7 +35,9 @@ class Original:
     """
 
     def __init__(self, scene: Any) -> None:
-        cameras = sorted((o for o in scene.objects if o.type == "CAMERA"), key=lambda o: str(o.name))
+        # Blender renders from its active camera whatever that is, a light or an empty too.
+        seeing = (o for o in scene.objects if o.type == "CAMERA" or o == scene.camera)
+        cameras = sorted(seeing, key=lambda o: str(o.name))
         self.scene = scene
         self.seed: int = scene.cycles.seed
         self.camera = scene.camera or next(iter(cameras), None)
@@ -45,6 +53,10 @@ class Original:
             }
             for layer in scene.view_layers
         }
+
+    def values(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return the values of the custom properties, with those of a job. Raises `NotFound`."""
+        return {name: _value(name, own, parameters.get(name)) for name, own in self.properties.items()}
 
     def _describe(self) -> dict[str, Any]:
         """Return what must be known before rendering, as plain values."""
@@ -67,6 +79,30 @@ class Original:
             yield f"It has no active camera: its first, {self.camera.name}, is rendered."
 
 
+def scenes_by_name() -> list[Any]:
+    """List the scenes that their names mean: a file's own come before those of libraries, as they do for Blender."""
+    named: dict[str, Any] = {}
+    for scene in sorted(bpy.data.scenes, key=lambda scene: scene.library is not None):
+        named.setdefault(scene.name, scene)
+    return list(named.values())
+
+
+def _value(name: str, own: Any, text: str | None) -> Any:
+    """Return what a job sets a custom property to, as the kind of number that it is."""
+    if text is None:
+        return own
+    if isinstance(own, bool) and text.strip().lower() in _WORDS:
+        return _WORDS[text.strip().lower()]
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (isinstance(own, int) and abs(number) >= _INT_END):
+        kind = "true or false" if isinstance(own, bool) else "a whole number" if isinstance(own, int) else "a number"
+        raise NotFound(f"can't set its parameter '{name}' to '{text}': it is {kind}")
+    return type(own)(number)
+
+
 def _samples(scene: Any, layer: Any) -> int:
     """Return the samples of a view layer: its own, the scene's, or the fewer of both."""
     use = getattr(scene.cycles, "use_layer_samples", "USE")
@@ -84,8 +120,9 @@ def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:
             f"Only its view layer {layer.name} is rendered; it also has {', '.join(others)}: "
             "name one in the parameter view_layer."
         )
-    if len(bpy.data.scenes) > 1:
-        names = ", ".join(other.name for other in bpy.data.scenes)
+    own = [other for other in bpy.data.scenes if other.library is None]
+    if len(own) > 1 and scene in own:
+        names = ", ".join(other.name for other in own)
         yield f"Its scene {scene.name} is rendered, of {names}: name another in the parameter scene."
 
 

@@ -63,7 +63,7 @@ class Stage:
         self._told = {}
         self._played = {}
         self._default = bpy.context.scene.name
-        self._originals = {scene.name: reading.Original(scene) for scene in bpy.data.scenes}
+        self._originals = {scene.name: reading.Original(scene) for scene in reading.scenes_by_name()}
         self._content = (path, content)
 
     def describe(
@@ -78,6 +78,7 @@ class Stage:
         if unknown:
             known = ", ".join(["scene", "view_layer", *described["properties"]])
             raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
+        original.values(parameters)
         unbaked, on_scripts = self._tell(original.scene, layer)
         notes = [*described["notes"], *on_scripts]
         told = {**described, "imported": self._imported, "simulations": unbaked, "files": [(path, "")]}
@@ -237,8 +238,8 @@ class Stage:
 
 def _set_properties(original: reading.Original, parameters: dict[str, str]) -> None:
     """Set the scene's custom properties to those of a job."""
-    for name, value in original.properties.items():
-        original.scene[name] = type(value)(float(parameters.get(name, value)))
+    for name, value in original.values(parameters).items():
+        original.scene[name] = value
     original.scene.update_tag()
 
 
