@@ -397,6 +397,37 @@ def test_a_wrong_option_is_told_with_its_line(tmp_path: Path) -> None:
     np.testing.assert_equal(options_of(tmp_path / "x.pov").frames, ())
 
 
+def test_files_are_looked_for_in_the_folder_of_the_ini(povray: Bench, tmp_path: Path) -> None:
+    """POV-Ray, run there, finds them there, then in the libraries, and its own before those beside the scene."""
+    written(tmp_path, '#include "lamp.inc"\n#include "wall.inc"\n#include "more/own.inc"\n', "s/scene.pov")
+    body = {"lamp": "#declare L = VALUE;", "wall": "#declare W = VALUE;", "more/own": flat("<L, W, VALUE>")}
+    for name, folders in {"lamp": ("", "s", "lib"), "wall": ("s", "lib"), "more/own": ("", "s")}.items():
+        for value, folder in enumerate(folders, 1):
+            path = tmp_path / folder / f"{name}.inc"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(body[name].replace("VALUE", str(value / 4)))
+    ini = tmp_path / "options" / "first.ini"
+    ini.parent.mkdir()
+    ini.write_text("Input_File_Name=s/scene.pov\nLibrary_Path=lib\n")
+    (tmp_path / "go.ini").write_text("options/first.ini\n+W4 +H4 -A\n")
+    bench = povray.with_(tmp_path / "go.ini", size=Size(width=4, height=4), samples=1)
+    named = {str(Path(file).relative_to(tmp_path)) for file in inspect(povray.process, bench.frame).files}
+    assert named == {"go.ini", "options/first.ini", "s/scene.pov", "lamp.inc", "lib/wall.inc", "more/own.inc"}
+    command = [str(program.executable()), "go.ini", "+Oown.exr", "+FE", "-D"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    own = read(tmp_path / "own.exr", "POV-Ray")
+    np.testing.assert_array_equal(bench.render().sums[..., : own.shape[2]], own)
+    assert color(bench) == [0.25, 0.5, 0.25, 1]
+
+
+def test_a_file_beside_a_scene_that_an_ini_elsewhere_names_is_found_last(povray: Bench, tmp_path: Path) -> None:
+    written(tmp_path, '#include concat("grey", ".inc")\n#include "colors.inc"\n' + flat("Half * Red"), "s/scene.pov")
+    (tmp_path / "s" / "grey.inc").write_text("#declare Half = 0.5;\n")
+    (tmp_path / "s" / "colors.inc").write_text("#declare Red = rgb <0, 0, 1>;\n")
+    (tmp_path / "go.ini").write_text("Input_File_Name=s/scene.pov\n")
+    assert color(povray.with_(tmp_path / "go.ini")) == [0.5, 0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("line", "note"),
     [

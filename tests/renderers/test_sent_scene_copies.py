@@ -144,15 +144,20 @@ def test_a_povray_scene_that_names_files_absolutely_is_the_same_once_it_travelle
 def test_an_ini_may_name_its_scene_and_folders_absolutely(
     povray: Bench, studio: Path, away: Callable[..., Path]
 ) -> None:
-    (studio / "library/color.inc").write_text("#declare C = <0, 0.5, 0>;\n")
-    (studio / "common/turn.pov").write_text(f'{HEAD}#include "color.inc"\n{flat("C")}')
+    (studio / "library/color.inc").write_text("#declare C = <Red, 0.5, Blue>;\n")
+    (studio / "library/more.inc").write_text("#declare Blue = 0.75;\n")
+    (studio / "shot/near.inc").write_text("#declare Red = 0.25;\n")
+    (studio / "common/near.inc").write_text("#declare Red = 1;\n")
+    more = f'#include "near.inc"\n#include "beside.inc"\n#include "color.inc"\n{flat("C")}'
+    (studio / "common/turn.pov").write_text(f"{HEAD}{more}")
+    (studio / "common/beside.inc").write_text(f'#include "{studio}/library/more.inc"\n')
     ini = studio / "shot/turn.ini"
     ini.write_text(f"Input_File_Name={studio}/common/turn.pov\nLibrary_Path={studio}/library\n")
     in_place = povray.with_(ini)
-    assert color(in_place) == [0, 0.5, 0, 1]
+    assert color(in_place) == [0.25, 0.5, 0.75, 1]
     copy = povray.with_(away(ini))
     assert copy.frame.scene_digest == in_place.frame.scene_digest
-    assert color(copy) == [0, 0.5, 0, 1]
+    assert color(copy) == [0.25, 0.5, 0.75, 1]
 
 
 def test_jobs_whose_scenes_name_the_same_place_do_not_meet(

@@ -25,6 +25,8 @@ from tasks.renderers.trial import Trial
 from tasks.spec import FrameSpec, SampleRange, UnitSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tasks.renderers.base import Session
     from tasks.spec import Pixels
 
@@ -221,13 +223,21 @@ def _with_local_copies(options: Options, files: Files, folder: Path) -> Options:
     (folder / povray.TREE_LINK).symlink_to(tree.absolute(), target_is_directory=True)
     copies = folder / povray.COPIES
     write_copies({options.scene: (), **files.relocated}, tree=tree, folder=copies, name_of=name_of)
+    scene = copies / options.scene.relative_to(tree)
+    first, *libraries = _with_copies([options.folder, *options.libraries], tree, copies)
+    beside = _with_copies(options.beside, tree, copies)
+    return replace(options, scene=scene, folder=first, libraries=libraries, beside=beside)
+
+
+def _with_copies(folders: Iterable[Path], tree: Path, copies: Path) -> list[Path]:
+    """Return folders, each after its folder of copies."""
     searched: list[Path] = []
-    for original in (options.scene.parent, *options.libraries):
+    for original in folders:
         if original.is_relative_to(tree):
             searched.append(copies / original.relative_to(tree))
             searched[-1].mkdir(parents=True, exist_ok=True)
         searched.append(original)
-    return replace(options, scene=searched[0] / options.scene.name, libraries=searched[1:])
+    return searched
 
 
 def _with_scene_names(text: str, options: Options) -> str:

@@ -134,7 +134,7 @@ class _Search:
     def __init__(self, options: Options, path: Path, installed: tuple[Path, ...]) -> None:
         self._path, self._tree = path, tree_of(path)
         self._folder = options.scene.parent
-        self._folders = (self._folder, *options.libraries)
+        self._folders, self._beside = (options.folder, *options.libraries), options.beside
         self._installed = installed
         self.named: dict[str, Path] = {}
         self.own: list[Source] = []
@@ -230,15 +230,15 @@ class _Search:
     def _find(self, reference: Reference) -> tuple[str, Path, bool] | None:
         """Find a file as POV-Ray does; return its name, its path, and whether it is the installation's."""
         endings = _endings(reference)
-        for folder in self._folders:
+        for folder in (*self._folders, *self._installed, *self._beside):
             for ending in endings:
-                path = Path(os.path.normpath(folder / local_path(reference.name + ending, scene=self._path)))
+                if folder in self._installed:
+                    name, path = f"<povray>/{reference.name}{ending}", folder / (reference.name + ending)
+                else:
+                    path = Path(os.path.normpath(folder / local_path(reference.name + ending, scene=self._path)))
+                    name = self._relative_name(path)
                 if _is_file(path):
-                    return self._relative_name(path), path, False
-        for folder in self._installed:
-            for ending in endings:
-                if _is_file(folder / (reference.name + ending)):
-                    return f"<povray>/{reference.name}{ending}", folder / (reference.name + ending), True
+                    return name, path, folder in self._installed
         return None
 
     def _relative_name(self, path: Path) -> str:

@@ -68,8 +68,12 @@ class Options:
     ----------
     scene
         The file in the scene language.
+    folder
+        Where POV-Ray is run, and looks for files first: the folder of the ``.ini``, or of a scene without one.
     libraries
         Folders it names for include files and pictures.
+    beside
+        Where files are looked for last: the scene's folder, if POV-Ray is run in another and doesn't look there.
     passed_on
         Options passed on to POV-Ray unchanged.
     declared
@@ -81,9 +85,11 @@ class Options:
     """
 
     scene: Path
+    folder: Path
     width: int = 800
     height: int = 600
     libraries: list[Path] = field(default_factory=list)
+    beside: list[Path] = field(default_factory=list)
     alpha: bool = False
     antialias: bool = False
     depth: int = 3
@@ -130,9 +136,11 @@ def options_of(path: Path) -> Options:
         When the file can't be read, or the value of an option is invalid.
     """
     if path.suffix.lower() != ".ini":
-        return Options(scene=path)
-    options = Options(scene=path.with_suffix(".pov"))
+        return Options(scene=path, folder=path.parent)
+    options = Options(scene=path.with_suffix(".pov"), folder=path.parent)
     _read(options, path)
+    if options.scene.parent.absolute() != options.folder.absolute():
+        options.beside.append(options.scene.parent)
     if options.antialias:
         options.notes.append(_EVEN_NOTE)
     if options.unused:
@@ -231,14 +239,14 @@ def _apply(options: Options, name: str, value: str, ini: Path) -> None:
         attribute, kind = _ATTRIBUTES[name]
         setattr(options, attribute, kind(value))
     elif name == "input_file_name":
-        options.scene = ini.parent / local_path(value if Path(value).suffix else f"{value}.pov", scene=ini)
+        options.scene = options.folder / local_path(value if Path(value).suffix else f"{value}.pov", scene=ini)
     elif name == "library_path":
-        options.libraries.append(ini.parent / local_path(value, scene=ini))
+        options.libraries.append(options.folder / local_path(value, scene=ini))
     elif name == "declare":
         variable, _, number = value.partition("=")
         options.declared[variable.strip()] = str(_float(number))
     elif name == "file":
-        _take_file(options, ini.parent / local_path(value, scene=ini))
+        _take_file(options, options.folder / local_path(value, scene=ini))
     elif _PASSED_ON.fullmatch(name):
         options.passed_on[name] = value
     elif value.lower() not in _NOTHING and name not in _ADAPTIVE and not _IGNORED.fullmatch(name):

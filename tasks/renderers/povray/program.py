@@ -120,7 +120,7 @@ def prepare(folder: Path, options: Options, includes: Sequence[Path]) -> list[Pa
     (folder / "none.ini").write_text("Display=Off\n")
     (folder / SCENE_LINK).symlink_to(options.scene.absolute())
     links = []
-    for number, target in enumerate((options.scene.parent, *options.libraries, *includes)):
+    for number, target in enumerate((options.folder, *options.libraries, *includes, *options.beside)):
         links.append(Path(f"{LIBRARY_LINK}{number}"))
         (folder / links[-1]).symlink_to(target.absolute(), target_is_directory=True)
     return links

@@ -40,8 +40,9 @@ def with_known_files(options: Options, known: Iterable[Path], folder: Path) -> O
         place.mkdir(parents=True, exist_ok=True)
         return place
 
-    scene = mirrored(options.scene.parent) / options.scene.name
-    return replace(options, scene=scene, libraries=[mirrored(library) for library in options.libraries])
+    scene, first = mirrored(options.scene.parent) / options.scene.name, mirrored(options.folder)
+    libraries, beside = ([*map(mirrored, folders)] for folders in (options.libraries, options.beside))
+    return replace(options, scene=scene, folder=first, libraries=libraries, beside=beside)
 
 
 def missing_name(command: Sequence[str], folder: Path, scene: Path, limit_s: float) -> str | None:
