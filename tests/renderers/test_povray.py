@@ -202,6 +202,7 @@ def test_alpha_is_the_scenes_to_ask_for(povray: Bench, tmp_path: Path) -> None:
         ("sphere { 0, 1 finish { crand 0.1 } }", "crand"),
         ("light_source { 0, 1 area_light x, y, 2, 2 jitter }", "jitter"),
         ("media { method 1 }", "method 1"),
+        ("#declare S = seed(mod(now*86400, 1000000));", "now, the time"),
         ("media { method 3 } // radiosity, jitter /* photons */", ""),
         ("/* radiosity /* nested */ photons */ media { }", ""),
         ('#debug "radiosity"', ""),
@@ -214,6 +215,11 @@ def test_what_is_never_the_same_twice_is_rendered_whole(povray: Bench, tmp_path:
     if says:
         with pytest.raises(SceneError, match="can't be rendered in parts"):
             bench.render(Region(x0=0, y0=0, x1=8, y1=8))
+
+
+def test_a_scene_that_depends_on_the_time_is_said_never_to_be_the_same(povray: Bench, tmp_path: Path) -> None:
+    bench = povray.with_(written(tmp_path, '#debug datetime(now)\n#declare S = seed(mod(now*86400, 1000000));'))
+    assert "no two renders of it need be equal" in " ".join(inspect(bench.process, bench.frame).notes)
 
 
 def test_a_scene_that_is_not_cut_is_rendered_whole(povray: Bench, tmp_path: Path) -> None:

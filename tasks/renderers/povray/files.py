@@ -27,6 +27,7 @@ _BUILT_IN = {f"{font}{ending}" for font in ("timrom", "cyrvetic", "crystal", "po
 """Fonts that are part of the program."""
 _MOST_COMPUTED = 200
 _SIZE = ("image_width", "image_height")
+_NOW = "now"
 _BECAUSE = {
     "radiosity": "radiosity, which differs each time it is computed",
     "photons": "photons, which are shot for the whole picture and differ with the number of threads",
@@ -34,6 +35,7 @@ _BECAUSE = {
     "crand": "crand, whose grain differs each time",
     "jitter": "jitter, whose noise depends on what was rendered before it",
     METHOD_1: "media of method 1, whose noise depends on what was rendered before it",
+    _NOW: "now, the time at which it is read",
 }
 """Keywords with which regions differ from the whole frame, as measured."""
 
@@ -75,6 +77,8 @@ class Files:
             notes.append(f"Whether files with computed names exist ({_lines(asked)}) is neither sent nor compared.")
         if named:
             notes.append(f"Files with computed names ({_lines(named)}) are neither sent nor compared, {self.untried}.")
+        if _NOW in self.words:
+            notes.append("The scene uses now, the time at which it is read: no two renders of it need be equal.")
         return notes
 
     @property
