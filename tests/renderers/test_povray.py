@@ -218,7 +218,7 @@ def test_what_is_never_the_same_twice_is_rendered_whole(povray: Bench, tmp_path:
 
 
 def test_a_scene_that_depends_on_the_time_is_said_never_to_be_the_same(povray: Bench, tmp_path: Path) -> None:
-    bench = povray.with_(written(tmp_path, '#debug datetime(now)\n#declare S = seed(mod(now*86400, 1000000));'))
+    bench = povray.with_(written(tmp_path, "#debug datetime(now)\n#declare S = seed(mod(now*86400, 1000000));"))
     assert "no two renders of it need be equal" in " ".join(inspect(bench.process, bench.frame).notes)
 
 
