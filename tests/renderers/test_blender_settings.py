@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from tests.renderers.conftest import inspect
 from tests.renderers.own_pictures import Files, files_of, laid_out, largest_difference, ours, values
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ IN_OLD = [
 """Those that Blender 3.4 is held against too."""
 SAID = {
     "keyed_samples": "Its number of samples is animated: all frames get 4, unless the job says how many.",
+    "keyed_layer_samples": "Its number of samples is animated: all frames get 8, unless the job says how many.",
+    "samples_in_strips": "Its number of samples is animated: all frames get 16, unless the job says how many.",
     "compositor": "Its compositor is left out: pictures are what Cycles renders.",
     "sequencer": "Its video sequencer is left out.",
     "time_limit": "Its time limit is left out: the job's time_limit counts.",
@@ -76,7 +80,7 @@ def test_the_picture_is_blenders_own(files: Files, kind: str, name: str, tmp_pat
     np.testing.assert_allclose(values(tmp_path / f"{name}.exr"), values(folder / f"{name}.exr"), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [*SAID, "keyed_seed", "animated_seed"])
+@pytest.mark.parametrize("name", [*SAID, "keyed_seed", "animated_seed", "seed_in_strips", "keyed_layer"])
 def test_what_is_left_out_is_said_and_the_rest_is_blenders_own(files: Files, name: str, tmp_path: Path) -> None:
     bench, folder = files("bpy")
     assert laid_out(bench, folder / f"{name}.blend").notes == ((SAID[name],) if name in SAID else ())
@@ -95,10 +99,18 @@ def test_passes_and_files_that_are_not_delivered_are_named(files: Files, name: s
     assert laid_out(bench, folder / f"{name}.blend").notes == (NOT_DELIVERED[name],)
 
 
-def test_an_animated_view_is_that_of_each_frame(files: Files, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["keyed_view", "view_in_strips"])
+def test_an_animated_view_is_that_of_each_frame(files: Files, name: str, tmp_path: Path) -> None:
     bench, folder = files("bpy")
-    ours(bench, folder / "keyed_view.blend", tmp_path, frames="1")
-    assert largest_difference(tmp_path / "keyed_view.0001.png", folder / "keyed_view.png") <= 1
+    ours(bench, folder / f"{name}.blend", tmp_path, frames="1")
+    assert largest_difference(tmp_path / f"{name}.0001.png", folder / f"{name}.png") <= 1
+
+
+@pytest.mark.parametrize("name", ["keyed_catcher", "driven_catcher", "keyed_volumes"])
+def test_frames_are_whole_if_any_of_them_must_be(files: Files, name: str) -> None:
+    bench, folder = files("bpy")
+    info = inspect(bench.process, replace(bench.frame, scene=str(folder / f"{name}.blend"), frame=0))
+    assert info.whole_frames_because
 
 
 def test_all_frames_that_a_file_was_made_for_may_be_asked_for(files: Files) -> None:

@@ -340,6 +340,33 @@ def keyed_before(owner: str, **values: Any) -> Any:
     return change
 
 
+def in_strips(change: Any) -> Any:
+    """The same, as a strip of the scene's action."""
+
+    def strip(scene: Any) -> None:
+        change(scene)
+        animation = scene.animation_data
+        animation.nla_tracks.new().strips.new("Keys", 0, animation.action)
+        animation.action = None
+
+    return strip
+
+
+def driven_catcher(scene: Any) -> None:
+    bpy.data.objects["Floor"].driver_add("is_shadow_catcher").driver.expression = "frame > 0"
+    scene.frame_set(0)
+
+
+def keyed_volumes(scene: Any) -> None:
+    """Volumes that are biased in the first frame only."""
+    bpy.data.objects["Cube"].data.materials[0] = fog = bpy.data.materials.new("Fog")
+    fog.use_nodes = True
+    shader = fog.node_tree.nodes.new("ShaderNodeVolumeScatter")
+    output = next(node for node in fog.node_tree.nodes if node.type == "OUTPUT_MATERIAL")
+    fog.node_tree.links.new(shader.outputs[0], output.inputs["Volume"])
+    keyed_before("cycles", volume_biased=(True, False))(scene)
+
+
 def texture_limit(scene: Any) -> None:
     """A checkered floor whose picture may have 128 pixels a side."""
     image = bpy.data.images.new("Checkers", 512, 512)
@@ -439,12 +466,17 @@ SETTINGS = {
     "marked_camera": marked_camera,
     "keyed_film": keyed("cycles", film_exposure=(1.0, 3.0)),
     "keyed_view": keyed_before("view_settings", exposure=(0.0, 2.0), gamma=(1.0, 1.5)),
+    "view_in_strips": in_strips(keyed_before("view_settings", exposure=(0.0, 2.0), gamma=(1.0, 1.5))),
     "light_group": light_group,
     "passes": own_passes,
 }
 SAID = {
     "keyed_samples": keyed("cycles", samples=(16, 4)),
+    "keyed_layer_samples": keyed("view_layers[0]", samples=(2, 8)),
+    "samples_in_strips": in_strips(keyed("cycles", samples=(2, 16))),
     "keyed_seed": keyed("cycles", seed=(16, 0)),
+    "seed_in_strips": in_strips(keyed("cycles", seed=(16, 0))),
+    "keyed_layer": keyed("view_layers[0]", use=(True, False), use_pass_combined=(True, False)),
     "animated_seed": put("cycles", use_animated_seed=True),
     "compositor": compositor,
     "sequencer": sequencer,
@@ -463,8 +495,22 @@ SAID = {
     "black_and_white": put("render.image_settings", color_mode="BW"),
 }
 """What is left out: without it, the picture is that of the room as it is."""
-NOT_IN_OLD = ("light_tree", "direct_light", "sampling_pattern", "sample_range", "world_override", "hdr")
-KINDS = {"colours": COLOURS, "settings": SETTINGS | SAID}
+WHOLE = {
+    "keyed_catcher": keyed_before('objects["Floor"]', is_shadow_catcher=(False, True)),
+    "driven_catcher": driven_catcher,
+    "keyed_volumes": keyed_volumes,
+}
+"""What is off in the frame in which it is saved, and must be rendered whole in others."""
+NOT_IN_OLD = (
+    "keyed_volumes",
+    "light_tree",
+    "direct_light",
+    "sampling_pattern",
+    "sample_range",
+    "world_override",
+    "hdr",
+)
+KINDS = {"colours": COLOURS, "settings": SETTINGS | SAID | WHOLE}
 
 
 def picture(scene: Any, path: str, kind: str, depth: str) -> None:
@@ -483,11 +529,11 @@ def main(folder: Path, kind: str) -> None:
         camera = scene.camera
         scene.camera = None if name == "no_active_camera" else camera
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / f"{name}.blend"))
-        if name in SAID:
+        if name in SAID | WHOLE:
             continue
         scene = bpy.context.scene
         scene.camera = camera
-        if name == "keyed_view":
+        if name in ("keyed_view", "view_in_strips"):
             scene.frame_set(1)
         scene.cycles.seed = zlib.crc32(f"0/0/{scene.frame_current}".encode()) & 0x7FFFFFFF
         bpy.ops.render.render()

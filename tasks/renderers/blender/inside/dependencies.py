@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import bpy
 
+from . import animated
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -91,26 +93,13 @@ def _some_camera(scene: Any) -> Iterator[None]:
 
 def animated_paths(data: Any) -> set[str]:
     """Return the paths of properties of some data that keys or drivers change."""
-    animation = getattr(data, "animation_data", None)
-    if animation is None:
-        return set()
-    strips = [strip.action for track in animation.nla_tracks for strip in track.strips]
-    curves = [curve for action in (animation.action, *strips) if action for curve in _curves(action)]
-    return {curve.data_path for curve in (*curves, *animation.drivers)}
-
-
-def _curves(action: Any) -> list[Any]:
-    if hasattr(action, "fcurves"):
-        return list(action.fcurves)
-    return [
-        curve for layer in action.layers for strip in layer.strips for bag in strip.channelbags for curve in bag.fcurves
-    ]
+    return {curve.data_path for curve in animated.curves(data)}
 
 
 def modifiers(used: Any) -> Iterator[tuple[Any, Any, bool]]:
     """List the modifiers of the objects among some data, each with its object and whether it may render."""
     for each in used:
         if isinstance(each, bpy.types.Object) and each.modifiers:
-            animated = animated_paths(each)
+            keyed = animated_paths(each)
             for modifier in each.modifiers:
-                yield each, modifier, modifier.show_render or f'modifiers["{modifier.name}"].show_render' in animated
+                yield each, modifier, modifier.show_render or f'modifiers["{modifier.name}"].show_render' in keyed

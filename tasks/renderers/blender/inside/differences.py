@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import animated, colour
+from . import colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,6 @@ def in_scene(scene: Any) -> Iterator[str]:
         "Its stereo views are left out: one picture is rendered.": render.use_multiview,
         "Its time limit is left out: the job's time_limit counts.": getattr(cycles, "time_limit", 0.0) > 0,
         "Its range of samples is left out: all samples are rendered.": getattr(cycles, "use_sample_subset", False),
-        f"Its number of samples is animated: all frames get {cycles.samples}, unless the job says how many.": (
-            animated.has_curves(scene, *animated.SAMPLES)
-        ),
         "Its stamp isn't drawn into the pictures.": render.use_stamp,
     }
     yield from (sentence for sentence, applies in notes.items() if applies)

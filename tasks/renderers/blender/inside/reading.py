@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import colour, differences, whole_frames
+from . import animated, colour, differences, whole_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +49,12 @@ class Original:
             layer.name: {
                 **described,
                 "samples": _samples(scene, layer),
-                "notes": [*described["notes"], *differences.in_layer(layer), *_notes_on_choice(scene, layer)],
+                "notes": [
+                    *described["notes"],
+                    *_notes_on_samples(scene, layer),
+                    *differences.in_layer(layer),
+                    *_notes_on_choice(scene, layer),
+                ],
             }
             for layer in scene.view_layers
         }
@@ -110,6 +115,13 @@ def _samples(scene: Any, layer: Any) -> int:
     if not layer.samples or use == "IGNORE":
         return own
     return min(own, layer.samples) if use == "BOUNDED" else int(layer.samples)
+
+
+def _notes_on_samples(scene: Any, layer: Any) -> Iterator[str]:
+    if animated.samples_are(scene, layer):
+        yield (
+            f"Its number of samples is animated: all frames get {_samples(scene, layer)}, unless the job says how many."
+        )
 
 
 def _notes_on_choice(scene: Any, layer: Any) -> Iterator[str]:

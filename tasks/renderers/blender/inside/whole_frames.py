@@ -1,10 +1,15 @@
-"""Finds what makes regions or ranges of samples differ from the whole picture, so that only whole frames are right."""
+"""Finds what makes regions or ranges of samples differ from the whole picture, so that only whole frames are right.
+
+The file is looked at once, for all frames: what is animated or driven counts as being on.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import bpy
+
+from . import animated
 
 VOLUMES = "Its volumes are rendered as the whole picture so far suggests, so its frames can't be cut."
 CATCHER = "Its shadow catcher is measured against all samples of a pixel, so its frames can't be cut."
@@ -13,11 +18,22 @@ CATCHER = "Its shadow catcher is measured against all samples of a pixel, so its
 def because(scene: Any) -> str:
     """Return why a scene can't be rendered in parts, in a sentence; empty if it can."""
     # Blender 5.0's unbiased volumes learn from the pixels around them; the biased ones march in steps.
-    if getattr(scene.cycles, "volume_biased", True) is False and _has_volumes(scene):
+    if _is_unbiased(scene) and _has_volumes(scene):
         return VOLUMES
     # Of a light it says that it lights catchers, and is on for all.
-    catching = any(thing.is_shadow_catcher for thing in bpy.data.objects if thing.type != "LIGHT")
-    return CATCHER if catching else ""
+    return CATCHER if any(_catches(thing) for thing in bpy.data.objects if thing.type != "LIGHT") else ""
+
+
+def _is_unbiased(scene: Any) -> bool:
+    """Whether volumes are rendered without bias, in any frame."""
+    if not hasattr(scene.cycles, "volume_biased"):
+        return False
+    return not scene.cycles.volume_biased or animated.has_curves(scene, "cycles.volume_biased")
+
+
+def _catches(thing: Any) -> bool:
+    """Whether an object catches shadows, in any frame."""
+    return bool(thing.is_shadow_catcher) or animated.has_curves(thing, "is_shadow_catcher")
 
 
 def _has_volumes(scene: Any) -> bool:
