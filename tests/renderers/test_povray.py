@@ -314,7 +314,7 @@ def test_names_that_are_computed_are_told_apart() -> None:
         ("T", 2, False), ("U", 3, False), ("concat", 4, False), ("U", 5, True), ("concat", 8, False),
     ]  # fmt: skip
     assert (set(source.texts), set(source.written)) == ({"T"}, {"made.inc"})
-    assert [one.name for one in source.references if one.kind is Kind.FILE] == ["timrom.ttf"]
+    assert [one.name for one in source.references if one.kind is Kind.FILE] == ["a.png", "timrom.ttf"]
 
 
 FRAMES_OF_A_FILM = """
@@ -383,6 +383,38 @@ def test_computed_names_that_are_not_tried_are_noted_and_the_scene_is_rendered(
     bench = povray.with_(by_size)
     assert "since they may depend on the picture's size" in inspect(povray.process, bench.frame).notes[0]
     assert color(bench) == [1, 1, 1, 1]
+
+
+PICTURE_ON_A_PLANE = (
+    "plane {{ z, 1 pigment {{ image_map {{ png {} }} scale 2 translate -1 }}"
+    " finish {{ ambient 0 emission 1 diffuse 0 }} }}\n"
+)
+
+
+def test_a_text_that_a_variable_holds_is_a_files_name_with_or_without_its_ending(povray: Bench, tmp_path: Path) -> None:
+    (tmp_path / "tile.png").write_bytes(encoded_png(np.full((2, 2, 3), 255, np.uint8)))
+    (tmp_path / "half.inc").write_text("#declare Half = 0.5;\n")
+    (tmp_path / "names.inc").write_text('#declare Other = "tile"\n')
+    body = '#declare F = "tile"\n#declare G = "half"\n#include G\n' + PICTURE_ON_A_PLANE.format("F")
+    bodies = {
+        "here.pov": (body, {"tile.png", "half.inc"}),
+        "there.pov": ('#include "names.inc"\n' + PICTURE_ON_A_PLANE.format("Other"), {"tile.png", "names.inc"}),
+    }
+    for name, (text, others) in bodies.items():
+        bench = povray.with_(written(tmp_path, text, name))
+        named = {str(Path(file).relative_to(tmp_path)) for file in inspect(povray.process, bench.frame).files}
+        assert named == {name, *others}
+        assert color(bench) == [1, 1, 1, 1]
+
+
+def test_a_missing_file_that_a_variable_names_is_told_at_once(povray: Bench, tmp_path: Path) -> None:
+    gone = '#declare F = "gone.png"\n' + PICTURE_ON_A_PLANE.format("F")
+    with pytest.raises(SceneError, match=r"don't exist: gone\.png \(line 4 of scene\.pov\)"):
+        povray.with_(written(tmp_path, gone))
+    replaced = '#declare F = "none.png"\n#declare F = "tile.png"\n' + PICTURE_ON_A_PLANE.format("F")
+    (tmp_path / "tile.png").write_bytes(encoded_png(np.full((2, 2, 3), 255, np.uint8)))
+    made = '#declare G = "made.inc"\n#fopen H G write\n#write (H, "#declare C = 1;")\n#fclose H\n#include G\n'
+    assert color(povray.with_(written(tmp_path, made + replaced))) == [1, 1, 1, 1]
 
 
 def test_what_a_scene_writes_isnt_missing_and_fonts_are(povray: Bench, tmp_path: Path) -> None:

@@ -182,9 +182,20 @@ class _Search:
         return written or (reference.hint == "ttf" and reference.name.lower() in _BUILT_IN)
 
     def computed_names(self) -> list[Computed]:
-        """Return the names that the scene's own sources compute, but for variables that are texts in quotes."""
-        texts = frozenset[str]().union(*(source.texts for source in self.own))
-        return [name for source in self.own for name in source.computed if name.word not in texts]
+        """Return the names that the scene's own sources compute, but for variables that are texts in quotes.
+
+        Where no file is found by such a text as it stands, POV-Ray may still find one by its name and an ending.
+        """
+        texts: dict[str, list[Reference]] = {}
+        for source in self.own:
+            for name, references in source.texts.items():
+                texts.setdefault(name, []).extend(references)
+
+        def is_known(computed: Computed) -> bool:
+            found = texts.get(computed.word, [])
+            return bool(found) and (computed.asks or all(self._made(text) or self._find(text) for text in found))
+
+        return [name for source in self.own for name in source.computed if not is_known(name)]
 
     def find_by_trying(self, files: Files, missing_name: Callable[[Files], str | None]) -> None:
         """Find the files whose names are computed: POV-Ray reads the scene without them, and tells what it misses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +31,8 @@ PICTURES = ("png", "jpeg", "tga", "gif", "tiff", "iff", "pgm", "ppm", "sys", "po
 _TAKES_A_FILE = {
     *PICTURES, "image_map", "bump_map", "height_field", "image_pattern", "material_map", "load_file", "ttf",
 }  # fmt: skip
-_TAKES_A_NAME = {*PICTURES, "load_file", "ttf", "#include", "file_exists"}
+_OPENS_A_FILE = {*PICTURES, "load_file", "ttf", "#include"}
+_TAKES_A_NAME = {*_OPENS_A_FILE, "file_exists"}
 """What is followed by a file's name, and by nothing else."""
 
 METHOD_1 = "method 1"
@@ -102,7 +103,7 @@ class Source:
     computed
         Words that stand where the name of a file is expected, with their lines, and whether only its existence counts.
     texts
-        Names that are declared as a text each, in quotes, and only so.
+        Names that are declared as texts in quotes, and only so, with these texts.
     written
         Files that the scene writes.
     """
@@ -111,7 +112,7 @@ class Source:
     words: frozenset[str]
     declared: dict[str, frozenset[str]]
     computed: tuple[Computed, ...]
-    texts: frozenset[str]
+    texts: dict[str, tuple[Reference, ...]]
     written: frozenset[str]
 
 
@@ -142,8 +143,11 @@ class _Parser:
         self._references: list[Reference] = []
         self._declared: dict[str, set[str]] = {"": set()}
         self._computed: list[Computed] = []
-        self._texts: dict[str, bool] = {}
-        """Whether a declared name is only ever declared as a text."""
+        self._texts: dict[str, list[int | None]] = {}
+        """Of each declared name, which references it is declared as; None where it is no text."""
+        self._opened: list[tuple[str, str, bool]] = []
+        """Words where a file's name is expected, with the words before them, and whether POV-Ray will get there."""
+        self._written_names: set[str] = set()
         self._written: set[str] = set()
         self._depth = 0
         self._before = ["", "", ""]
@@ -164,19 +168,39 @@ class _Parser:
             self._take_word(read, match.start())
         if self._before[-2] in _DECLARES:  # the name that is declared, and how
             name = self._before[-1]
-            self._texts[name] = self._texts.get(name, True) and read == '"'
+            self._texts.setdefault(name, []).append(len(self._references) - 1 if read == '"' else None)
         self._before = [*self._before[1:], read]
 
     def source(self) -> Source:
         """Return what was read."""
+        texts = {
+            name: [index for index in indices if index is not None]
+            for name, indices in self._texts.items()
+            if None not in indices
+        }
+        self._name_files(texts)
         return Source(
             references=tuple(self._references),
             words=frozenset().union(*self._declared.values()),
             declared={name: frozenset(words) for name, words in self._declared.items()},
             computed=tuple(self._computed),
-            texts=frozenset(name for name, only in self._texts.items() if only),
+            texts={name: tuple(self._references[index] for index in indices) for name, indices in texts.items()},
             written=frozenset(self._written),
         )
+
+    def _name_files(self, texts: dict[str, list[int]]) -> None:
+        """Have texts name files where their variables do: then POV-Ray appends endings."""
+        for word, before, certain in self._opened:
+            indices = texts.get(word, [])
+            for index in indices:
+                text = self._references[index]
+                if word in self._written_names:
+                    self._written.add(text.name)
+                    continue
+                certain_text = text.certain and certain and len(indices) == 1
+                self._references[index] = replace(
+                    text, kind=_kind(before), hint=before.lstrip("#"), certain=certain_text
+                )
 
     def _take_text(self, match: re.Match[str]) -> None:
         before, start = self._before[-1], match.start("string")
@@ -194,6 +218,10 @@ class _Parser:
         self._declared.setdefault(self._inside, set()).add(word)
         if before[-1] == '"' and before[-3] == "#fopen" and word in _WRITES:
             self._written.add(self._references[-1].name)
+        elif before[-3] == "#fopen" and word in _WRITES:
+            self._written_names.add(before[-1])
+        if before[-1] in _OPENS_A_FILE:
+            self._opened.append((word, before[-1], self._depth == 0))
         names_a_file = before[-1] in _TAKES_A_NAME or (before[-1] == "image_map" and word in _COMPUTES)
         if names_a_file or (before[-2] == "#fopen" and not _WRITES_HERE.match(self._text, start)):
             self._computed.append(Computed(word=word, line=self._line_of(start), asks=before[-1] == "file_exists"))
