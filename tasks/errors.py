@@ -9,9 +9,13 @@ from storage.errors import FrontburnerError
 
 @dataclass(kw_only=True, eq=False)
 class SceneError(FrontburnerError):
-    """A scene is missing, unreadable, changed, or asks for something its renderer can't do."""
+    """A scene is missing, unreadable, changed, or asks for something its renderer can't do.
+
+    ``spoils_process`` says that what it left in the renderer's process would spoil the next scene there.
+    """
 
     scene: str
+    spoils_process: bool = False
 
 
 @dataclass(kw_only=True, eq=False)

@@ -26,7 +26,7 @@ import pebble
 from storage.errors import FrontburnerError
 from system.exits import describe_exit
 from system.processes import KILLED
-from tasks.errors import ProgramFailed, UnitCancelled, UnitFailed
+from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
 from tasks.process.hang_detection import LONGEST_HANG_S, HangDetector, patience_s, tree_activity
@@ -243,6 +243,8 @@ class RendererProcess:
             self._scripts_of = scripts_of
             call.began_s, call.log_bytes = time.monotonic(), self.log.size_bytes()
             value, error = self._run(call)
+            if isinstance(error, str) or (isinstance(error, SceneError) and error.spoils_process):
+                self._end()
         finally:
             self._turn.release()
         if isinstance(error, ProgramFailed):

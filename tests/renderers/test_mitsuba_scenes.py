@@ -368,6 +368,20 @@ def test_what_mitsuba_only_finds_out_when_it_renders_is_the_scenes(scalar: Bench
     scalar.render(Region(x0=0, y0=0, x1=4, y1=4))
 
 
+def test_a_scene_that_cannot_be_compiled_is_said_and_spoils_no_other(
+    benches: Callable[[str], Bench], tmp_path: Path
+) -> None:
+    scene = write(tmp_path / "bad.xml", f'{PATH}<emitter type="timed_sunsky"/>' + sensor())
+    size = Size(width=16, height=12)
+    llvm, scalar = (benches(kind) for kind in ("llvm", "scalar"))
+    before = llvm.means()
+    bad = llvm.with_(scene, size=size)
+    with pytest.raises(SceneError, match=r"bad\.xml can't be rendered by Mitsuba's llvm_ad_rgb: one of its plugins"):
+        bad.render()
+    np.testing.assert_array_equal(llvm.means(), before)
+    assert scalar.with_(scene, size=size).means().mean() > 0, "as the remedy says"
+
+
 def all_kinds_of_files(folder: Path) -> Path:
     """A scene with a file of each kind that Mitsuba opens, and beside them some that it doesn't."""
     for name in ("rough wall ä.png", "100 %.jpg", "cost $5.exr", "shot#2.exr", "sky.exr", "weight.png", "not used.png"):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _VARIANTS = {"polarized mode": "spectral_polarized", "spectral": "spectral"}
 """What Mitsuba says of a plugin that this variant can't build, and the variants that can."""
+_NOT_RECORDED = "*symbolic*"
+"""In what Dr.Jit says when a value is asked for that is only known once the kernel runs."""
 _RAISED_BY_PLUGIN = re.compile(r"\[\w+\] ")
 COMPILED_ONLY = frozenset(
     file.stem for file in (Path(mi.__file__).parent / "python" / "ad" / "integrators").glob("[!_]*.py")
@@ -58,7 +60,18 @@ def _threads_that_read_exr() -> Iterator[None]:
 
 def failure_of(document: Document, error: RuntimeError) -> Exception:
     """Return a failure to render as the refusal of the scene, if one of its plugins raised it."""
-    return _refusal(document, error, "rendered") if _RAISED_BY_PLUGIN.search(str(error)) else error
+    if _NOT_RECORDED in str(error):
+        failure = document.refuse(
+            f"can't be rendered by Mitsuba's {variant()}: one of its plugins needs a value while the scene is compiled",
+            "Replace that plugin; scalar_rgb, which nodes without LLVM use, can render the scene.",
+        )
+    elif _RAISED_BY_PLUGIN.search(str(error)):
+        failure = _refusal(document, error, "rendered")
+    else:
+        return error
+    # What was being recorded goes on in the next scene.
+    failure.spoils_process = not variant().startswith("scalar")
+    return failure
 
 
 def needs_variant(document: Document, variants: str, because: str) -> SceneError:
