@@ -63,6 +63,8 @@ USED_BY_NEWER = {
     ("switched", 1): ["tex/a.png"],
     ("usd", 3): ["cache.usda", "layers/mesh.usda"],
     ("imports", 1): ["a.obj", "b.obj"],
+    ("inputs", 1): ["a.obj", "b.obj"],
+    ("views", 1): ["v_L.png"],
     ("script", 1): ["red.osl", "tint.h"],
     ("bakes", 3): ["bakes/1/blobs/00001_00000.blob", "bakes/1/blobs/00003_00000.blob", "bakes/1/meta/00003_00000.json"],
 }
@@ -236,7 +238,7 @@ def make_here(blender: str, kind: str, scene: Path) -> None:
 
 ABSOLUTE = (
     "seqcyclic", "udim", "libabs", "surroundings", "script", "font", "volumes", "caches", "blurred", "slowed", "usd",
-    "imports", "bakes",
+    "imports", "inputs", "views", "bakes",
 )  # fmt: skip
 
 

@@ -467,6 +467,56 @@ def imports(folder: Path) -> None:
     save(folder, "imports", relative=False)
 
 
+def inputs(folder: Path) -> None:
+    """The paths of imports are inputs of a modifier and of a group; a text to see looks like a path."""
+    empty()
+    for name in ("a.obj", "b.obj"):
+        (folder / name).write_text(OBJ)
+    group = bpy.data.node_groups.new("Import", "GeometryNodeTree")
+    group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    path = group.interface.new_socket("Path", in_out="INPUT", socket_type="NodeSocketString")
+    begin, end, node, realise = (
+        group.nodes.new(kind)
+        for kind in ("NodeGroupInput", "NodeGroupOutput", "GeometryNodeImportOBJ", "GeometryNodeRealizeInstances")
+    )
+    for source, target in ((begin, node), (node, realise), (realise, end)):
+        group.links.new(source.outputs[0], target.inputs[0])
+    modifier = cube().modifiers.new("Nodes", "NODES")
+    modifier.node_group = group
+    modifier[path.identifier] = str(folder / "a.obj")
+    with geometry(cube()) as (tree, _, last):
+        join, text, letters, call = (
+            tree.nodes.new(kind)
+            for kind in (
+                "GeometryNodeJoinGeometry", "FunctionNodeInputString", "GeometryNodeStringToCurves", "GeometryNodeGroup"
+            )
+        )  # fmt: skip
+        call.node_tree = group
+        call.inputs[0].default_value = str(folder / "b.obj")
+        text.string = "/x"
+        fill = tree.nodes.new("GeometryNodeFillCurve")
+        real = tree.nodes.new("GeometryNodeRealizeInstances")
+        tree.links.new(text.outputs[0], letters.inputs[0])
+        tree.links.new(letters.outputs[0], real.inputs[0])
+        tree.links.new(real.outputs[0], fill.inputs[0])
+        for source in (fill, call):
+            tree.links.new(source.outputs[0], join.inputs[0])
+        tree.links.new(join.outputs[0], last.inputs[0])
+    save(folder, "inputs", relative=False)
+
+
+def views(folder: Path) -> None:
+    """A picture for each eye, of which the right one is named: Cycles shows the left one."""
+    empty()
+    for name, colour in (("v_L.png", (0, 1, 0)), ("v_R.png", (1, 0, 0))):
+        picture(folder / name, colour)
+    material, texture = textured(folder / "v_R.png")
+    bpy.context.scene.render.use_multiview = texture.image.use_multiview = True
+    cube(material)
+    bpy.context.scene.render.use_multiview = False
+    save(folder, "views", relative=False)
+
+
 def computed(folder: Path) -> None:
     """The path of an import is made of two texts."""
     imports(folder)
@@ -506,7 +556,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     for maker in (
         seq, seqmiss, seqcyclic, seqlate, seqkeyed, udim, udimmiss, unused, library, libabs, libgone, surroundings,
         script, font, caches, blurred, slowed, usd, cloth, external, particles, displaced, switched, volumes, imports,
-        computed, bakes,
+        inputs, views, computed, bakes,
     )
 }  # fmt: skip
 

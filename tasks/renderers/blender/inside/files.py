@@ -11,7 +11,7 @@ import bpy
 from . import caches, images, libraries
 from .dependencies import animated_paths, modifiers, used_data
 from .file_use import FileUse, Moment, located, named, normal
-from .node_trees import Reached
+from .node_trees import Reached, text_at
 from .sequences import cache_file, volume_number
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ class SceneFiles:
         elif kind == "GeometryNodeStringToCurves":
             self._everywhere += _font(node.font)
         elif kind.startswith("GeometryNodeImport"):
-            texts = reached.text_of(tree, node.inputs[0])
-            if texts is None:
+            found = reached.texts_of(tree, node.inputs[0])
+            if found is None:
                 self.computed.append(f"the node {node.name!r} of {tree.name!r}")
             else:
+                texts = [text_at(*each) for each in found]
                 self._everywhere += [FileUse(located(tree, text), f"the node {node.name!r}") for text in texts if text]
 
     def _add_data(self, data: Any) -> None:

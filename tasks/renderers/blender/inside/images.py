@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from .dependencies import animated_paths
-from .file_use import FileUse, Moment, located, named
+from .file_use import FileUse, Moment, located, named, normal
 from .sequences import all_images, image_file, image_number, tile_file
 
 if TYPE_CHECKING:
@@ -65,9 +65,27 @@ def still(image: Any) -> list[FileUse]:
     if _packed(image) or image.source not in _FROM_FILES or image.source == "SEQUENCE" or not image.filepath:
         return []
     path, by = located(image, image.filepath), named(image)
+    if has_views(image):
+        return [FileUse(normal(first_view(image)), by)]
     if image.source == "TILED":
         return [FileUse(tile_file(path, tile.number), by) for tile in image.tiles]
     return [FileUse(path, by)]
+
+
+def has_views(image: Any) -> bool:
+    """Whether an image has a file for each eye, of which Cycles shows the first."""
+    return bool(
+        image.use_multiview and image.views_format == "INDIVIDUAL" and image.source == "FILE" and not _packed(image)
+    )
+
+
+def first_view(image: Any) -> str:
+    """Return the path of the first of an image's views."""
+    texture = bpy.data.textures.new("Frontburner", "IMAGE")  # without the settings of some user, Blender crashes
+    try:
+        return str(image.filepath_from_user(image_user=texture.image_user))
+    finally:
+        bpy.data.textures.remove(texture)
 
 
 def of(used: set[Any], idle: set[Any], reached: Reached) -> list[UsedImage]:

@@ -41,25 +41,25 @@ class Reached:
             found |= self._trace(tree, output.inputs)
         return found
 
-    def text_of(self, tree: Any, socket: Any) -> list[str] | None:
-        """Return the texts that a socket can have; None if they are computed."""
+    def texts_of(self, tree: Any, socket: Any) -> list[tuple[Any, str]] | None:
+        """Return the owners of the texts that a socket can have, each with its property; None if they are computed."""
         links = self._links_of(tree).get(socket.as_pointer(), [])
         if not links:
-            return [str(socket.default_value)]
+            return [(socket, "default_value")]
         node, output = links[0].from_node, links[0].from_socket
         if node.bl_idname == "FunctionNodeInputString":
-            return [str(node.string)]
+            return [(node, "string")]
         if node.type == "REROUTE":
-            return self.text_of(tree, node.inputs[0])
+            return self.texts_of(tree, node.inputs[0])
         if node.type != _GROUP_INPUT:
             return None
-        texts: list[str] = []
+        texts: list[tuple[Any, str]] = []
         for caller, group in self._callers[tree.as_pointer()]:
             if group is None:
-                found = [str(caller[output.identifier])] if output.identifier in caller.keys() else None  # noqa: SIM118
+                found = [(caller, output.identifier)] if output.identifier in caller.keys() else None  # noqa: SIM118
             else:
                 inputs = [each for each in group.inputs if each.identifier == output.identifier]
-                found = self.text_of(caller, inputs[0]) if inputs else None
+                found = self.texts_of(caller, inputs[0]) if inputs else None
             if found is None:
                 return None
             texts += found
@@ -124,6 +124,11 @@ class Reached:
                 sockets = [each for each in output.inputs if each.identifier == identifier]
                 self._groups[key] |= self._trace(group, sockets)
         return self._groups[key]
+
+
+def text_at(holder: Any, name: str) -> str:
+    """Return the text of a property, or of an input of a modifier."""
+    return str(getattr(holder, name) if hasattr(holder, name) else holder[name])
 
 
 def _group_outputs(tree: Any) -> list[Any]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from . import images
 from .file_use import normal
+from .node_trees import Reached, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,19 +21,40 @@ _FILE_DATA = ("images", "fonts", "volumes", "cache_files", "movieclips", "sounds
 def lead_into(tree: str) -> None:
     """Make all absolute paths of the open file, and of its libraries, lead into a tree."""
     _reload_libraries(tree)
+    shown_views = [(image, images.first_view(image)) for image in bpy.data.images if images.has_views(image)]
     for holder, name in _paths():
-        local = _in_tree(Path(tree), getattr(holder, name))
+        local = _in_tree(Path(tree), text_at(holder, name))
         if local:
-            setattr(holder, name, local)
+            _set(holder, name, local)
+    for image, shown in shown_views:
+        _forget_views(image)
+        image.filepath = _in_tree(Path(tree), shown) or shown
 
 
 def lead_out_of(tree: str) -> None:
     """Make all paths that lead into a tree those of the sender again."""
     holders = [*_paths(), *((library, "filepath") for library in bpy.data.libraries)] if tree else []
     for holder, name in holders:
-        path = Path(getattr(holder, name))
+        path = Path(text_at(holder, name))
         if path.is_relative_to(tree):
-            setattr(holder, name, str("/" / path.relative_to(tree)))
+            _set(holder, name, str("/" / path.relative_to(tree)))
+
+
+def _forget_views(image: Any) -> None:
+    """Make an image forget the paths of its views, which nothing else changes while their files aren't there."""
+    source = image.source
+    image.source = "GENERATED"
+    image.use_multiview = False
+    image.use_multiview = True
+    image.source = source
+
+
+def _set(holder: Any, name: str, path: str) -> None:
+    if hasattr(holder, name):
+        setattr(holder, name, path)
+    else:  # an input of a modifier, which says nothing when it is set
+        holder[name] = path
+        holder.id_data.update_tag()
 
 
 def _reload_libraries(tree: str) -> None:
@@ -69,6 +92,7 @@ def _paths() -> Iterator[tuple[Any, str]]:
         for modifier in each.modifiers:
             yield from _of_modifier(modifier)
         yield from ((system.point_cache, "filepath") for system in each.particle_systems)
+    yield from _of_imports()
     trees = [getattr(data, "node_tree", None) for kind in _WITH_TREES for data in getattr(bpy.data, kind)]
     for tree in (*bpy.data.node_groups, *filter(None, trees)):
         yield from _of_nodes(tree)
@@ -88,11 +112,22 @@ def _of_modifier(modifier: Any) -> Iterator[tuple[Any, str]]:
         yield from ((bake, "directory") for bake in modifier.bakes)
 
 
+def _of_imports() -> Iterator[tuple[Any, str]]:
+    """List the texts that name files to import, wherever they stand: other texts aren't paths."""
+    reached = Reached()
+    for each in bpy.data.objects:
+        for modifier in each.modifiers:
+            if modifier.type == "NODES" and modifier.node_group:
+                reached.add_geometry(modifier.node_group, modifier)
+    found: dict[tuple[int, str], tuple[Any, str]] = {}
+    for tree, node in reached.nodes.values():
+        if node.bl_idname.startswith("GeometryNodeImport"):
+            texts = reached.texts_of(tree, node.inputs[0]) or ()
+            found |= {(holder.as_pointer(), name): (holder, name) for holder, name in texts}
+    yield from found.values()
+
+
 def _of_nodes(tree: Any) -> Iterator[tuple[Any, str]]:
     for node in tree.nodes:
         if node.bl_idname in ("ShaderNodeScript", "ShaderNodeTexIES"):
             yield node, "filepath"
-        elif node.bl_idname == "FunctionNodeInputString":
-            yield node, "string"
-        elif node.bl_idname.startswith("GeometryNodeImport"):
-            yield node.inputs[0], "default_value"

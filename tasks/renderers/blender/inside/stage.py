@@ -74,10 +74,9 @@ class Stage:
         self.open(path, content, tree, source, allow_scripts=allow_scripts)
         original, layer = self._chosen(parameters)
         described = original.descriptions[layer]
-        unknown = [n for n in parameters if n not in ("scene", "view_layer", *described["properties"])]
-        if unknown:
-            known = ", ".join(["scene", "view_layer", *described["properties"]])
-            raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {known}")
+        known = ["scene", "view_layer", *described["properties"]]
+        if unknown := [name for name in parameters if name not in known]:
+            raise reading.NotFound(f"has no parameter '{unknown[0]}'. It has {', '.join(known)}")
         original.values(parameters)
         unbaked, on_scripts = self._tell(original.scene, layer)
         notes = [*described["notes"], *on_scripts]
