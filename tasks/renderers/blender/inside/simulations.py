@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ _STATIC_PHYSICS = ("NO", "KEYED")
 """Physics of particles whose places follow from the frame alone."""
 
 
-class Simulation:
+class Simulation(ABC):
     """A simulation.
 
     Parameters
@@ -46,9 +47,9 @@ class Simulation:
         self.first, self.last = frames
 
     @property
+    @abstractmethod
     def is_baked(self) -> bool:
         """Whether it is baked now."""
-        raise NotImplementedError
 
     @property
     def can_be_baked(self) -> bool:
