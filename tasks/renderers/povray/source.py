@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.renderers.sent_scenes import read_latin1
+from tasks.renderers.source_texts import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,17 +112,6 @@ class Source:
     computed: tuple[Computed, ...]
     texts: dict[str, tuple[Reference, ...]]
     written: frozenset[str]
-
-
-def read(path: Path) -> Source:
-    """Read a file, cached while it doesn't change."""
-    stat = path.stat()
-    return _read(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - part of the cache's key
-    return parse(read_latin1(Path(path)))
 
 
 def parse(text: str) -> Source:
@@ -250,3 +237,7 @@ def _kind(before: str) -> Kind:
     if before == "#include":
         return Kind.SOURCE
     return Kind.FILE if before in _TAKES_A_FILE else Kind.MAYBE
+
+
+read = reader_of(parse)
+"""Read a file, cached while it doesn't change."""

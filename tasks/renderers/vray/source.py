@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.renderers.sent_scenes import read_latin1
+from tasks.renderers.source_texts import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,17 +129,6 @@ class Source:
     plugins: tuple[Plugin, ...]
 
 
-def read(path: Path) -> Source:
-    """Read a file, cached while it doesn't change."""
-    stat = path.stat()
-    return _read(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _read(path: str, size: int, modified_ns: int) -> Source:  # noqa: ARG001 - part of the cache's key
-    return parse(read_latin1(Path(path)))
-
-
 def parse(text: str) -> Source:
     """Parse a source."""
     includes: list[Text] = []
@@ -193,3 +180,7 @@ def decode(name: str) -> str:
         return name.encode("latin-1").decode()
     except UnicodeDecodeError:
         return name
+
+
+read = reader_of(parse)
+"""Read a file, cached while it doesn't change."""
