@@ -1,4 +1,7 @@
-"""The gateway over real TLS: which role may request what, and what is never forwarded."""
+"""The gateway over real TLS: which role may request what, and what is never forwarded.
+
+One file over 300 lines: all questions go to one gateway over TLS, which is set up here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A job document is checked as a whole before anything starts: what is wrong is named, and what would be right."""
+"""A job document is checked as a whole before anything starts: what is wrong is named, and what would be right.
+
+One file over 300 lines: it is the document's table of refusals, field by field.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The endpoints of the monitor: lists, changes, pictures, controls and permissions."""
+"""The endpoints of the monitor: lists, changes, pictures, controls and permissions.
+
+One file over 300 lines: all requests go to one monitor over one recorded farm.
+"""
 
 from __future__ import annotations
 

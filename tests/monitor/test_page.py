@@ -1,4 +1,7 @@
-"""The page in a real browser: every state it is designed for, every control, by keyboard, in light and dark."""
+"""The page in a real browser: every state it is designed for, every control, by keyboard, in light and dark.
+
+One file over 300 lines: all tests use one browser and one farm of all states.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Uploads of scenes: complete or not at all, below their own folder, only with permission."""
+"""Uploads of scenes: complete or not at all, below their own folder, only with permission.
+
+One file over 300 lines: all uploads go to one monitor, by the same requests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Mitsuba scenes as strangers make them: the files they use, what their cameras ask for, and Mitsuba's own picture."""
+"""Mitsuba scenes as strangers make them: the files they use, what their cameras ask for, and Mitsuba's own picture.
+
+One file over 300 lines: each scene is a text beside what it must show.
+"""
 
 from __future__ import annotations
 

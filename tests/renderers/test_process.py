@@ -1,4 +1,7 @@
-"""A renderer's process: whatever it does, the node goes on, knows why, and leaves nothing behind."""
+"""A renderer's process: whatever it does, the node goes on, knows why, and leaves nothing behind.
+
+One file over 300 lines: all faults happen in one kind of child process, which is made here.
+"""
 
 from __future__ import annotations
 

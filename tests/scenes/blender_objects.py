@@ -1,4 +1,7 @@
-"""Blender scenes of all kinds of objects, materials, lights, animation and simulations. Runs inside Blender."""
+"""Blender scenes of all kinds of objects, materials, lights, animation and simulations. Runs inside Blender.
+
+One file over 300 lines: it is a list of scenes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Blender scenes with settings of camera, film, sampling, layers and time. Runs inside Blender."""
+"""Blender scenes with settings of camera, film, sampling, layers and time. Runs inside Blender.
+
+One file over 300 lines: it is a list of scenes.
+"""
 
 from __future__ import annotations
 

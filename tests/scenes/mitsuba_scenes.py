@@ -1,4 +1,7 @@
-"""Mitsuba scenes with plug-ins of all kinds: a frame of sensor, light and shapes with one part exchanged."""
+"""Mitsuba scenes with plug-ins of all kinds: a frame of sensor, light and shapes with one part exchanged.
+
+One file over 300 lines: it is a list of scenes.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Run by a Python with ``bpy``, or by ``blender --background --python FILE -- FOLDER KIND``. Of each setting there are
 NAME.blend, and NAME.png and NAME.exr as Blender itself writes them, with the seed that Frontburner has at frame 1.
+
+One file over 300 lines: it is a list of settings, a function each.
 """
 
 import sys
