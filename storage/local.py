@@ -13,9 +13,9 @@ from time import time
 from typing import TYPE_CHECKING, TypeVar
 
 from storage.disk_errors import translate_os_errors
-from storage.errors import MissingObject
-from storage.objects import INTERNAL_PREFIX, Entry, check_key, verify_store
-from system.files import flush_folder, lock, remove, replace
+from storage.errors import MissingObject, StoreError
+from storage.objects import INTERNAL_PREFIX, Entry, check_key, check_new_key, verify_store
+from system.files import any_length, flush_folder, local_fault, lock, on_disk, remove, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,19 +59,19 @@ class LocalStore:
 
     def create(self, key: str, data: bytes) -> bool:
         """Store an object unless there is one already."""
-        path = self._path(key)
+        path = self._new_path(key)
         with translate_os_errors(self.url, key):
             if _exists(path):
                 return False
             with self._scratch_file(data) as scratch:
-                lock_path = self.root / _SCRATCH / "lock"
+                lock_path = self._folder / _SCRATCH / "lock"
                 created = _in_folder(path.parent, lambda: _name_exclusively(scratch, path, lock_path=lock_path))
             flush_folder(path.parent)
             return created
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing whatever was there."""
-        path = self._path(key)
+        path = self._new_path(key)
         with translate_os_errors(self.url, key), self._scratch_file(data) as scratch:
             _in_folder(path.parent, lambda: replace(scratch, path))
             flush_folder(path.parent)
@@ -105,7 +105,7 @@ class LocalStore:
         with translate_os_errors(self.url, prefix):
             for key in self.list(prefix):
                 with suppress(FileNotFoundError):  # deleted meanwhile
-                    info = (self.root / key).stat()
+                    info = (self._folder / key).stat()
                     found.append(Entry(key=key, size_bytes=info.st_size, modified_s=info.st_mtime))
         return iter(found)
 
@@ -115,35 +115,56 @@ class LocalStore:
         with translate_os_errors(self.url, key), suppress(NotADirectoryError):
             remove(path)
         with suppress(OSError):
-            for folder in path.relative_to(self.root).parents[:-1]:
-                (self.root / folder).rmdir()
+            for folder in path.relative_to(self._folder).parents[:-1]:
+                (self._folder / folder).rmdir()
 
     def locate(self, key: str) -> str:
         """Absolute path of an object."""
-        return str(self._path(key))
+        return str(self.root / check_key(key, url=self.url))
 
     def check(self) -> None:
         """Check that objects can be created, read and deleted, and remove scratch files of killed writers."""
         verify_store(self)
         self._sweep(before_s=time() - _ABANDONED_AFTER_S)
 
+    @property
+    def _folder(self) -> Path:
+        return any_length(self.root)
+
     def _path(self, key: str) -> Path:
-        return self.root / check_key(key, url=self.url)
+        check_key(key, url=self.url)
+        if fault := next(filter(None, map(local_fault, key.split("/"))), ""):
+            reason = f"The key {key!r} has {fault}, which no file of this system can have."
+            raise StoreError(reason=reason, remedy="Use the store on the system where it was made.", url=self.url)
+        return self._folder / key
+
+    def _new_path(self, key: str) -> Path:
+        path = self._path(check_new_key(key, url=self.url))
+        with translate_os_errors(self.url, key):
+            other = on_disk(path).relative_to(self._folder).as_posix()
+        if other != key:
+            raise StoreError(
+                reason=f"The key {key!r} differs only by case from {other!r}, which is in {self.url}.",
+                remedy="Write it in the same way, or choose another name.",
+                url=self.url,
+                key=key,
+            )
+        return path
 
     def _keys(self, prefix: str) -> Iterator[str]:
         """Keys that start with this prefix, in no order. Folders that can't contain any are skipped."""
         folder, _, start = prefix.rpartition("/")
-        for parent, folders, files in os.walk(self.root / folder, onerror=_raise_unless_missing):
+        for parent, folders, files in os.walk(self._folder / folder, onerror=_raise_unless_missing):
             folders[:] = [name for name in folders if name.startswith(start) and not name.startswith(".")]
             for name in files:
                 if name.startswith(start) and not name.startswith("."):
-                    yield (Path(parent) / name).relative_to(self.root).as_posix()
+                    yield (Path(parent) / name).relative_to(self._folder).as_posix()
             start = ""  # it applies to the first folder only
 
     @contextmanager
     def _scratch_file(self, data: bytes) -> Iterator[Path]:
         """Flushed hidden file with these bytes, removed when the context ends."""
-        folder = self.root / _SCRATCH
+        folder = self._folder / _SCRATCH
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / secrets.token_hex(16)
         try:
@@ -159,7 +180,7 @@ class LocalStore:
     def _sweep(self, *, before_s: float) -> None:
         """Remove scratch files last written before this moment (seconds since 1970)."""
         with suppress(OSError):
-            for path in (self.root / _SCRATCH).iterdir():
+            for path in (self._folder / _SCRATCH).iterdir():
                 if path.name != "lock" and path.stat().st_mtime < before_s:
                     path.unlink(missing_ok=True)
 

@@ -6,9 +6,10 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
 
+from storage.addresses import local_path
 from storage.errors import CorruptObject, StoreError
+from system.file_names import FORBIDDEN, name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +35,11 @@ class Entry:
 class ObjectStore(Protocol):
     """Named byte strings. A reader sees all of an object or none of it, even if a writer is killed.
 
-    Keys are relative POSIX paths such as ``units/ab/abc.unit``. No segment is empty or starts with a dot, and
-    a key is never also the folder of another one. A store is cheap to construct, holds no connection until it
-    is used, may be shared by threads, and pickles without credentials. Every failure raises a
-    `storage.errors.StoreError`.
+    Keys are relative POSIX paths such as ``units/ab/abc.unit``. No segment is empty or starts with a dot, and a key
+    is never also the folder of another one. Every system can have them as names of files (`check_new_key`), so that a
+    store can move; what names objects sees to it that no two keys differ by case alone. A store is cheap to
+    construct, holds no connection until it is used, may be shared by threads, and pickles without credentials. Every
+    failure raises a `storage.errors.StoreError`.
     """
 
     @property
@@ -79,7 +81,7 @@ class ObjectStore(Protocol):
 
 
 def open_store(url: str) -> ObjectStore:
-    """Return the store at a local path, ``file:///path`` or ``s3://bucket/prefix``.
+    """Return the store at a path of any system, ``file:///path`` or ``s3://bucket/prefix``.
 
     Touches neither disk nor network: call its ``check`` for that.
     """
@@ -90,11 +92,31 @@ def open_store(url: str) -> ObjectStore:
         return S3Store.at(url)
     from storage.local import LocalStore
 
-    return LocalStore.at(_local_path(url))
+    return LocalStore.at(local_path(url))
+
+
+def check_new_key(key: str, *, url: str) -> str:
+    """Return the key of an object that is to be stored, if every system can have it as a file's name.
+
+    Raises `StoreError`, which names the character that is wrong.
+    """
+    check_key(key, url=url)
+    for segment in key.split("/"):
+        if fault := name_fault(segment):
+            raise StoreError(
+                reason=f"The key {key!r} has {fault}, which not every system takes in the name of a file.",
+                remedy=f"Choose a name without {FORBIDDEN} or a dot or space at its end, which isn't a device's.",
+                url=url,
+                key=key,
+            )
+    return key
 
 
 def check_key(key: str, *, url: str) -> str:
-    """Return the key if it is valid in every store, else raise a `StoreError` that says why not."""
+    """Return the key if it stays within a store, else raise a `StoreError` that says why not.
+
+    Stores of earlier versions have keys that `check_new_key` refuses; they can be read, listed and deleted.
+    """
     segments = key.split("/")
     if not key or "" in segments:
         fault = "is empty, absolute or has an empty segment"
@@ -126,18 +148,3 @@ def verify_store(store: ObjectStore) -> None:
             url=store.url,
             key=key,
         )
-
-
-def _local_path(url: str) -> str:
-    """Return the local path of a URL."""
-    scheme, separator, _ = url.partition("://")
-    if url and not separator:
-        return url
-    parts = urlsplit(url)
-    if scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-        return unquote(parts.path)
-    raise StoreError(
-        reason=f"{url!r} is not the address of a store.",
-        remedy="Give a local path, file:///path or s3://bucket/prefix.",
-        url=url,
-    )

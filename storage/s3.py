@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import StoreError
-from storage.objects import Entry, check_key, verify_store
+from storage.objects import Entry, check_key, check_new_key, verify_store
 from storage.s3_errors import already_exists, is_missing, s3_failures, translate_s3_errors
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class S3Store:
 
     def create(self, key: str, data: bytes) -> bool:
         """Store an object unless there is one already."""
-        path, writer = self._path(key), secrets.token_hex(16)
+        path, writer = self._path(check_new_key(key, url=self.url)), secrets.token_hex(16)
         with self._connected(key) as s3:
             try:
                 s3.pipe_file(path, data, mode="create", Metadata={_WRITER: writer}, timeout=self._write_timeout_s(data))
@@ -87,7 +87,7 @@ class S3Store:
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing whatever was there."""
-        path = self._path(key)
+        path = self._path(check_new_key(key, url=self.url))
         with self._connected(key) as s3:
             s3.pipe_file(path, data, timeout=self._write_timeout_s(data))
 

@@ -5,8 +5,41 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "win32":
-    from system.windows.files import clone, flush_folder, lock, others_may_read, remove, replace, starts_no_programs
+    from system.windows.files import (
+        any_length,
+        clone,
+        flush_folder,
+        local_fault,
+        lock,
+        on_disk,
+        others_may_read,
+        remove,
+        replace,
+        starts_no_programs,
+    )
 else:
-    from system.posix.files import clone, flush_folder, lock, others_may_read, remove, replace, starts_no_programs
+    from system.posix.files import (
+        any_length,
+        clone,
+        flush_folder,
+        local_fault,
+        lock,
+        on_disk,
+        others_may_read,
+        remove,
+        replace,
+        starts_no_programs,
+    )
 
-__all__ = ["clone", "flush_folder", "lock", "others_may_read", "remove", "replace", "starts_no_programs"]
+__all__ = [
+    "any_length",
+    "clone",
+    "flush_folder",
+    "local_fault",
+    "lock",
+    "on_disk",
+    "others_may_read",
+    "remove",
+    "replace",
+    "starts_no_programs",
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,6 @@ def file_sha256(path: Path) -> str:
 def _sha256(path: str, size: int, modified_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def scene_digest(scene: Path, files: Iterable[Path]) -> str:
-    """SHA-256 over the contents of a scene's files and their names relative to its folder."""
-    return named_files_digest((Path(os.path.relpath(path, scene.parent)).as_posix(), path) for path in files)
 
 
 def named_files_digest(files: Iterable[tuple[str, Path]]) -> str:

@@ -6,7 +6,6 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UnitCancelled
@@ -86,7 +85,7 @@ class SceneUpload:
             nonlocal counted
             self._count(-counted)  # a file that is retried is counted again
             counted = 0
-            self.files.put(Path(file.path), file.sha256, report=count)
+            self.files.put(file.place, file.sha256, report=count)
 
         def count(size_bytes: int, *, sent: bool) -> None:
             nonlocal counted

@@ -6,11 +6,13 @@ import errno
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from system.file_names import name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 assert sys.platform == "win32"
 
@@ -96,6 +98,31 @@ def others_may_read(path: Path) -> bool:
 def starts_no_programs(path: Path) -> bool:  # noqa: ARG001 - the same arguments on every system
     """Return False: programs can be started from every drive."""
     return False
+
+
+def local_fault(name: str) -> str:
+    """Say what a name has that no file can have here; empty if there is nothing."""
+    return name_fault(name)
+
+
+def any_length(path: Path) -> Path:
+    r"""Return a path under which a file is found however long it is: ``\\?\C:\…``."""
+    text = str(path)
+    if text.startswith("\\\\?\\") or not path.is_absolute():
+        return path
+    return Path(f"\\\\?\\UNC\\{text[2:]}" if text.startswith("\\\\") else f"\\\\?\\{text}")
+
+
+def on_disk(path: Path) -> Path:
+    """Return a path as it is spelled on the disk, as far as there is one: case doesn't count."""
+    spelled = Path(path.anchor)
+    for part in path.parts[1:]:
+        try:
+            found = win32file.FindFilesW(str(spelled / part))
+        except pywintypes.error:
+            found = []
+        spelled /= str(found[0][8]) if len(found) == 1 else part
+    return spelled
 
 
 def _once_free(act: Callable[[], object]) -> None:

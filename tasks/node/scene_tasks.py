@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
+from system import paths
 from tasks.node.node_state import in_renderer
 from tasks.node.unit_channel import fetched_message
 from tasks.renderers.base import SceneInfo
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def open_scene(query: SceneQuery) -> OpenedScene:
     """Read a scene in this node's renderer, for each frame whose file or content is its own."""
+    query = replace(query, frames=tuple(replace(scene, path=paths.here(scene.path)) for scene in query.frames))
     return with_manifest(query, in_renderer(inspect_frames, query, scripts_of=query.scripts_of))
 
 

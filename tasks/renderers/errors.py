@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from system import paths
 from tasks.errors import NodeNotReady, SceneError
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def files_missing(
     missing
         Their paths, or each path with what refers to it.
     """
+    foreign = next((path for path in missing if paths.is_foreign(path)), "")
+    if foreign:
+        remedy = (
+            f"Paths such as {foreign} are of another system. Say where that folder is on this one "
+            f"({paths.mapping_for(foreign)}), or send the scene from a machine that has its files."
+        )
     by_path = dict(missing) if isinstance(missing, Mapping) else dict.fromkeys(missing, "")
     named = [f"{path} ({by})" if by else path for path, by in by_path.items()]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system import paths
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _TREE = re.compile(r"[0-9a-f]{64}\.tree")
 
@@ -24,11 +26,8 @@ def tree_name(digest: str) -> str:
 
 
 def in_tree(tree: Path, path: str) -> Path:
-    """Return where in a tree a file is that had this absolute path."""
-    drive, _, rest = Path(os.path.normpath(path)).as_posix().partition("/")
-    if not os.path.isabs(path):  # noqa: PTH117 - of a string
-        raise ValueError(f"not an absolute path: {path!r}")
-    return tree / drive.rstrip(":") / rest.lstrip("/")
+    """Return where in a tree a file is that had this absolute path, on whatever system."""
+    return tree.joinpath(*paths.parts_of(path))
 
 
 def tree_of(scene: Path) -> Path | None:
@@ -44,21 +43,34 @@ def is_sent(scene: Path) -> bool:
 def local_path(path: str, *, scene: Path) -> str:
     """Return where a file is on this machine that a scene names.
 
-    A sent scene names files by their paths on the submitting machine. Every adapter passes each absolute path through
-    this before it is read.
+    A sent scene names files by their paths on the submitting machine; a scene in place may name them by those of
+    another system, which a mapping of the farm leads here. Every adapter passes each name through this before it is
+    read.
 
     Parameters
     ----------
     path
-        As the scene has it. Relative paths are returned unchanged: they lead to the same files within the tree.
+        As the scene has it. Relative paths lead to the same files within the tree: they are returned unchanged, but for
+        backslashes that this system doesn't take for slashes.
     scene
         The scene file on this machine.
     """
-    tree = tree_of(scene) if os.path.isabs(path) else None  # noqa: PTH117 - of a string
+    if paths.absolute_of(path) is None and not path.startswith("\\"):
+        slashed = path.replace("\\", "/")
+        return slashed if os.sep == "/" and slashed != path and (scene.parent / slashed).exists() else path
+    tree = tree_of(scene)
     if tree is None or Path(path).is_relative_to(tree):
-        return path
-    found = in_tree(tree, path)
-    return str(found) if found.exists() else path
+        return paths.here(path)
+    return next((str(place) for place in _places(path, tree, scene) if place.exists()), None) or paths.here(path)
+
+
+def _places(path: str, tree: Path, scene: Path) -> Iterator[Path]:
+    """List where in a tree a name may lead: on Windows, one that begins with a slash is of the scene's drive."""
+    if paths.absolute_of(path) is not None:
+        yield in_tree(tree, path)
+    if path[:1] in ("/", "\\"):
+        drive = scene.relative_to(tree).parts[0]
+        yield tree / drive / path.replace("\\", "/").lstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,20 +105,22 @@ def replace_names(text: bytes, names: Mapping[tuple[int, int], bytes]) -> bytes:
 
 
 def write_copies(
-    texts: Mapping[Path, Iterable[FileName]], *, tree: Path, folder: Path, name_of: Callable[[Path], str] = str
+    texts: Mapping[Path, Iterable[FileName]], *, tree: Path | None, folder: Path, name_of: Callable[[Path], str] = str
 ) -> dict[Path, Path]:
-    """Write copies of texts in a tree, and return where each copy is.
+    """Write copies of texts, and return where each copy is.
 
     Parameters
     ----------
     texts
         The names to replace in each: by that of the file's copy if it has one, else by that of the file itself.
+    tree
+        The scene's; None if it is in place.
     folder
-        Holds the copies, in the same folders as in the tree.
+        Holds the copies, in the same folders as in the tree, or as a tree would have them.
     name_of
         Returns the name of a path in a copy.
     """
-    copies = {text: folder / text.relative_to(tree) for text in texts}
+    copies = {text: place_of_copy(text, tree=tree, folder=folder) for text in texts}
     for text, copy in copies.items():
         # Encoded as the system encodes file names, since a renderer passes them on to the system as they are.
         names = {
@@ -115,3 +129,8 @@ def write_copies(
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(replace_names(text.read_bytes(), names))
     return copies
+
+
+def place_of_copy(text: Path, *, tree: Path | None, folder: Path) -> Path:
+    """Return where the copy of a text is in a folder of copies."""
+    return folder / text.relative_to(tree) if tree else in_tree(folder, str(text.absolute()))

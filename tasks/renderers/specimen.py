@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.content_digests import scene_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
 from tasks.renderers.errors import scene_changed
+from tasks.renderers.scene_files import scene_digest
 from tasks.spec import FrameSpec, Pixels, Size, UnitSpec
 
 if TYPE_CHECKING:

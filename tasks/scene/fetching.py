@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 from storage.errors import CorruptObject, MissingObject
 from storage.file_store import FileStore
 from storage.objects import open_store
+from system import paths
 from tasks.errors import NoRoomForScene, SceneError
 from tasks.expiring_set import ExpiringSet
 from tasks.job_context import TransferMode
@@ -134,12 +135,12 @@ def local_scene(
         When its files differ here and the job doesn't send them, or what was sent is no longer in the store.
     """
     if not location.manifest:
-        yield LocalScene(path=location.scene)
+        yield LocalScene(path=paths.here(location.scene))
         return
     manifest = retry.call(partial(_manifest, job.files, location.manifest))
     difference = "" if job.travel is TransferMode.YES else _difference(manifest, location.frame)
     if not difference and job.travel is not TransferMode.YES:
-        yield LocalScene(path=location.scene, changed=partial(_changed, manifest, location.frame))
+        yield LocalScene(path=paths.here(location.scene), changed=partial(_changed, manifest, location.frame))
         return
     if job.travel is TransferMode.NO and not job.kept:
         raise scene_differs(difference, scene=location.scene, node=node)
@@ -162,7 +163,7 @@ def scene_differs(difference: str, *, scene: str, node: str) -> SceneError:
 
 def scene_file_changed(file: SceneFile, scene: str) -> SceneError:
     """Return the error for a file that changed while its job ran, and that wasn't kept as it was."""
-    what = "changed" if Path(file.path).is_file() else "was removed or renamed"
+    what = "changed" if file.place.is_file() else "was removed or renamed"
     return SceneError(
         reason=f"The file {file.path} of the scene {Path(scene).name} {what} while the job ran, and isn't kept as it "
         "was.",
@@ -187,7 +188,7 @@ class _Fetch:
     kept: str = ""
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
-        here = [Path(file.path)] if self.in_place and not file.difference() else []
+        here = [file.place] if self.in_place and not file.difference() else []
         kept = [Path(self.kept) / file.sha256] if self.kept else []
         if not any(read_verified(place, file, into) for place in here + kept):
             self._fetch(file, into)
@@ -197,7 +198,7 @@ class _Fetch:
             try:
                 self.files.fetch(file.sha256, file.size_bytes, into, retry=self.retry.call, report=self.progress.add)
             except MissingObject as error:
-                if self.in_place and Path(file.path).parent.is_dir():
+                if self.in_place and file.place.parent.is_dir():
                     raise scene_file_changed(file, self.scene) from error
                 raise self._lost(file, f"isn't in {self.files.store.url} any more") from error
             except CorruptObject as error:

@@ -55,7 +55,7 @@ def keep_in_store(manifest: Manifest, url: str) -> tuple[str, ...]:
 
     def put(file: SceneFile) -> str:
         try:
-            files.put(Path(file.path), file.sha256)
+            files.put(file.place, file.sha256)
         except (FileChanged, StoreError, OSError):
             return file.path
         return ""
@@ -93,7 +93,7 @@ def _keep(file: SceneFile, folder: Path, ways: Sequence[Callable[[Path, Path], o
         return True
     for way in ways:
         try:
-            way(Path(file.path), scratch)
+            way(file.place, scratch)
         except OSError:
             _remove(scratch)
             continue

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.objects import INTERNAL_PREFIX
+from system import paths
 from tasks.content_digests import file_sha256
 from tasks.errors import SceneError
 from tasks.identity import canonical
@@ -36,9 +37,14 @@ class SceneFile:
     size_bytes: int
     sha256: str
 
+    @property
+    def place(self) -> Path:
+        """Where this machine has it, if it does: a path of another system leads there by the farm's mappings."""
+        return Path(paths.here(self.path))
+
     def difference(self) -> str:
         """Say what is different at its path on this machine; empty if it is the same."""
-        path = Path(self.path)
+        path = self.place
         try:
             size_bytes = path.stat().st_size
             if size_bytes != self.size_bytes:
@@ -134,7 +140,7 @@ def first_difference(files: Iterable[SceneFile]) -> str:
 
 def first_conflict(files: Iterable[SceneFile]) -> str:
     """Return the first difference of the files that exist on this machine; empty if they are the same."""
-    return first_difference(file for file in files if Path(file.path).is_file())
+    return first_difference(file for file in files if file.place.is_file())
 
 
 def _file(path: str, scene: str) -> SceneFile:

@@ -122,7 +122,7 @@ def test_a_path_of_windows_is_refused_elsewhere_with_a_remedy_that_can_work(tmp_
     with pytest.raises(SceneError) as caught:
         inspect(scene)
     assert r"don't exist: C:\maps\oak.png, \\server\s\p.png." in caught.value.reason
-    assert "render on nodes with Windows, or export" in caught.value.remedy
+    assert r"frontburner farm paths add 'C:\maps' /FOLDER" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_a_location_can_be_opened(store: ObjectStore) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://host/x", "gs://bucket", "file://host/x", "s3://", "s3:///x", "s3://key:secret@bucket/x"],
+    ["", "http://host/x", "gs://bucket", "file://host/", "s3://", "s3:///x", "s3://key:secret@bucket/x"],
 )
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(StoreError, match=r"s3://bucket") as caught:

@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from system import paths
 from tasks.errors import SceneError
 from tasks.renderers.blender.imported_scene import ImportedScene
 from tasks.renderers.blender.naming import listed
@@ -38,7 +39,7 @@ def read(scene: Path, folder: Path) -> ImportedScene:
         raise _old(scene, version)
     named = {name: _place(scene, name) for buffer in document.get("buffers", ()) if (name := _name_of(buffer))}
     elsewhere = scene.suffix.lower() == ".gltf" and any(
-        str(path) != unquote(name) for name, path in named.items() if unquote(name).startswith("/")
+        str(path) != unquote(name) for name, path in named.items() if paths.absolute_of(unquote(name))
     )
     return ImportedScene(
         source=_write_copy(scene, document, folder) if elsewhere else scene,

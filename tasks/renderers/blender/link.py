@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import OpenImageIO
 
+from system import paths
 from system.exits import describe_exit
 from system.processes import KILLED
 from tasks.errors import ProgramFailed
@@ -84,12 +85,16 @@ class Program:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._table: paths.Table = ()
         self._start()
 
     def call(self, command: str, **values: object) -> Any:  # noqa: ANN401
         """Call a command and return its result. If Blender crashed, the next call starts it again."""
         if self._process.poll() is not None:
             self._start()
+        if (table := paths.table()) != self._table:
+            self._table = table
+            self.call("use_table", table=table)
         try:
             self._connection.send((command, values))
             ok, answer = self._connection.recv()
@@ -106,6 +111,7 @@ class Program:
         raise BlenderError(answer.get("not_found") or _sentence(answer["error"]), not_found="not_found" in answer)
 
     def _start(self) -> None:
+        self._table = ()
         self._connection, theirs = multiprocessing.Pipe()
         self._process = _start_program(self.path, theirs)
         resource_usage.track(self._process)

@@ -13,6 +13,7 @@ from tasks.content_digests import file_sha256, named_contents_digest
 from tasks.errors import SceneError
 from tasks.renderers.blender import imports, usd_files
 from tasks.renderers.errors import files_missing
+from tasks.renderers.scene_files import name_beside
 from tasks.renderers.sent_scenes import is_sent
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class OpenedFiles:
 
     def _name(self, path: str) -> str:
         if path not in self._names:
-            self._names[path] = path, Path(os.path.relpath(path, self.scene.parent)).as_posix()
+            self._names[path] = path, name_beside(Path(path), self.scene.parent)
         return self._names[path][1]
 
     def _sha256(self, path: str) -> str:

@@ -1,13 +1,15 @@
-"""Copies of a sent USD scene's layers: their absolute paths lead to where its files are on this machine."""
+"""Copies of a USD scene's layers: their absolute paths lead to where its files are on this machine."""
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.renderers.sent_scenes import local_path
+from system import paths
+from tasks.renderers.sent_scenes import local_path, place_of_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +19,7 @@ _PATTERN = re.compile("<UDIM>|#")
 """Of names that stand for several files: tiles and value clips."""
 
 
-def write_copies(scene: Path, *, tree: Path, folder: Path) -> dict[Path, Path]:
+def write_copies(scene: Path, *, tree: Path | None, folder: Path) -> dict[Path, Path]:
     """Copy the layers that name files by absolute paths, and those that lead to them; returns where each copy is.
 
     Parameters
@@ -25,16 +27,20 @@ def write_copies(scene: Path, *, tree: Path, folder: Path) -> dict[Path, Path]:
     scene
         The scene file.
     tree
-        The folder that mirrors the submitting machine's.
+        The folder that mirrors the submitting machine's, if the scene was sent.
     folder
-        Holds the copies, in the same folders as in the tree.
+        Holds the copies.
     """
     names: dict[Path, dict[str, Path]] = {}
     _collect(scene, scene, names)
     copied = {layer for layer, named in names.items() if any(_is_elsewhere(name, path) for name, path in named.items())}
     while leading := {each for each, named in names.items() if copied & {*named.values()}} - copied:
         copied |= leading
-    copies = {layer: folder / layer.relative_to(tree) for layer in copied if layer.is_relative_to(tree)}
+    copies = {
+        layer: place_of_copy(layer, tree=tree, folder=folder)
+        for layer in copied
+        if tree is None or layer.is_relative_to(tree)
+    }
     for copy in copies.values():
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
@@ -44,7 +50,7 @@ def write_copies(scene: Path, *, tree: Path, folder: Path) -> dict[Path, Path]:
 
 
 def _is_elsewhere(name: str, path: Path) -> bool:
-    return os.path.isabs(name) and Path(name) != path  # noqa: PTH117 - of a string
+    return paths.absolute_of(name) is not None and Path(name) != path
 
 
 def _collect(layer: Path, scene: Path, names: dict[Path, dict[str, Path]]) -> None:
@@ -54,7 +60,7 @@ def _collect(layer: Path, scene: Path, names: dict[Path, dict[str, Path]]) -> No
     named = names[layer] = {}
 
     def note(name: str) -> str:
-        folder, _, file = name.rpartition("/")
+        folder, file = ntpath.split(name)  # by either slash
         here = f"{local_path(folder, scene=scene)}/{file}" if folder else file  # the name may be a pattern
         named[name] = Path(os.path.normpath(layer.parent / here))
         return name

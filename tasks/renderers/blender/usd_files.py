@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from system import paths
 from tasks.errors import SceneError
 from tasks.extras import require
 from tasks.renderers.blender import usd_contents
@@ -45,7 +46,7 @@ def read(scene: Path, folder: Path) -> ImportedScene:
     """
     require("pxr", "A USD scene")
     tree = tree_of(scene)
-    copies = write_copies(scene, tree=tree, folder=folder) if tree else {}
+    copies = write_copies(scene, tree=tree, folder=folder) if tree or paths.table() else {}
     originals = {copy: layer for layer, copy in copies.items()}
     source = copies.get(scene, scene)
     stage = _open_stage(scene, source)

@@ -136,7 +136,7 @@ class Document:
 
     def where(self, node: int) -> str:
         """Return the place of a node in its file."""
-        return re.sub(r"^.*/", "", str(mi.parser.file_location(self.state, self.state.nodes[node])))
+        return re.sub(r"^.*[/\\]", "", str(mi.parser.file_location(self.state, self.state.nodes[node])))
 
     def refuse(self, what: str, remedy: str) -> SceneError:
         """Return an error about this scene."""
@@ -215,13 +215,13 @@ def _check_names(path: Path, names: Sequence[Name]) -> None:
 
 
 def _localise_names(state: Any, scene: Path) -> None:  # noqa: ANN401 - Mitsuba's parser state
-    """Make absolute names in a sent scene lead to the local files."""
-    if not is_sent(scene):
-        return
+    """Make names of another machine or system lead to the local files."""
     for node in state.nodes:
         for key in node.props.keys():  # noqa: SIM118
             if node.props.type(key) == mi.Properties.Type.String:
-                node.props[key] = local_path(node.props[key], scene=scene)
+                name = node.props[key]
+                if (local := local_path(name, scene=scene)) != name:
+                    node.props[key] = local
 
 
 def search_in(folders: Sequence[Path]) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
-from tasks.content_digests import scene_digest
 from tasks.renderers.base import SceneInfo
 from tasks.renderers.mitsuba.building import needs_variant
 from tasks.renderers.mitsuba.cameras import camera, pixel_format
 from tasks.renderers.mitsuba.document import parse, variant
 from tasks.renderers.mitsuba.files import dependencies
 from tasks.renderers.mitsuba.stage import build_integrator, is_made_for_whole_frames, whole_frames_because
+from tasks.renderers.scene_files import scene_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -104,22 +104,25 @@ def _find(name: str, search: Sequence[Path], scene: Path) -> Path | None:
 
 
 class ParserCopies:
-    """Copies of a sent scene's texts for the parser, if it wouldn't find what they name. Deleted at the end.
+    """Copies of a scene's texts for the parser, if it wouldn't find what they name. Deleted at the end.
 
-    Absolute names lead to the submitting machine's folders, and a folder to search may not have been sent, since
-    nothing in it is used: an empty one stands for it.
+    Names lead to the submitting machine's folders or are those of another system; and a folder to search may not have
+    been sent, since nothing in it is used: an empty one stands for it.
     """
 
     def __init__(self, scene: Path, names: Sequence[Name]) -> None:
         self._tree = tree_of(scene)
-        self._needed = any(name.tag == "path" or os.path.isabs(name.value) for name in names)  # noqa: PTH117 - a string
+        self._needed = any(
+            (name.tag == "path" and self._tree is not None) or local_path(name.value, scene=scene) != name.value
+            for name in names
+        )
         self._names, self._scene = names, scene
         self._folder: TemporaryDirectory[str] | None = None
         self._copies: dict[Path, Path] = {}
 
     def __enter__(self) -> Self:
         """Write the copies where they are needed."""
-        if self._tree is None or not self._needed:
+        if not self._needed:
             return self
         self._folder = TemporaryDirectory()
         folder = Path(self._folder.name)

@@ -207,14 +207,14 @@ def _files_of(options: Options, frame: FrameSpec, program: Path, *, limit_s: flo
 
 
 def _with_local_copies(options: Options, files: Files, folder: Path) -> Options:
-    """If the scene was sent and has absolute names, have POV-Ray read copies whose names lead to the local files.
+    """If names in the scene lead elsewhere here, have POV-Ray read copies whose names lead to the local files.
 
     Only files with such names are copied. Copies are found first: the folder of copies comes before each folder of the
     scene.
     """
-    tree = tree_of(options.scene)
-    if not files.relocated or tree is None:
+    if not files.relocated:
         return options
+    tree = tree_of(options.scene) or Path(options.scene.absolute().anchor)
 
     def name_of(path: Path) -> str:  # short, and only ASCII, as POV-Ray requires
         inside = path.is_relative_to(tree)

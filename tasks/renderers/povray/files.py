@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system import paths
 from tasks.errors import SceneError
 from tasks.renderers.errors import files_missing
 from tasks.renderers.povray.source import METHOD_1, PICTURES, Kind, Reference, Source, read
-from tasks.renderers.sent_scenes import FileName, local_path, tree_of
+from tasks.renderers.scene_files import name_beside
+from tasks.renderers.sent_scenes import FileName, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -56,7 +58,7 @@ class Files:
     sources
         The scene's own sources.
     relocated
-        Of a sent scene, the files of which POV-Ray gets copies, and the names in each that lead elsewhere here.
+        The files of which POV-Ray gets copies, and the names in each that lead elsewhere here.
     computed
         Names of files that the scene computes.
     untried
@@ -139,7 +141,7 @@ class _Search:
     """Follows references from file to file."""
 
     def __init__(self, options: Options, path: Path, installed: tuple[Path, ...]) -> None:
-        self._path, self._tree = path, tree_of(path)
+        self._path = path
         self._folder = options.scene.parent
         self._folders, self._beside = (options.folder, *options.libraries), options.beside
         self._installed = installed
@@ -174,7 +176,8 @@ class _Search:
             if found:
                 name, target, is_library = found
                 self.named[name] = target
-                self._note_relocated(path, reference, target)
+                if not (library or is_library):
+                    self._note_relocated(path, reference, target)
                 yield target, is_library
             elif reference.certain and reference.kind is not Kind.MAYBE and not library and not self._made(reference):
                 self.missing.append(f"{reference.name} (line {reference.line} of {path.name})")
@@ -226,7 +229,7 @@ class _Search:
 
     def _begins_absolute_name(self, reference: Reference) -> bool:
         """Whether a text may be the beginning of an absolute name, which POV-Ray would find without a word."""
-        absolute = os.path.isabs(reference.name) and len(reference.name) > 1  # noqa: PTH117 - of a string; / joins names
+        absolute = paths.absolute_of(reference.name) is not None and len(reference.name) > 1  # a slash joins names
         return absolute and reference.kind is Kind.MAYBE and not self._find(reference)
 
     def _candidates(self, name: str) -> Iterator[tuple[str, Path, bool]]:
@@ -236,9 +239,10 @@ class _Search:
                 yield found
 
     def _note_relocated(self, source: Path, reference: Reference, target: Path) -> None:
-        """Note a name that leads elsewhere since the scene was sent."""
-        tree, absolute = self._tree, os.path.isabs(reference.name)  # noqa: PTH117 - of a string
-        if not (tree and absolute and target.is_relative_to(tree) and source.is_relative_to(tree)):
+        """Note a name that leads elsewhere here, since the scene was sent or is of another system."""
+        names = [reference.name + ending for ending in _endings(reference)]
+        folders = (*self._folders, *self._beside)
+        if target in (Path(os.path.normpath(folder / name)) for folder in folders for name in names):
             return
         stop = reference.start + len(reference.name)
         self.relocated.setdefault(source, []).append(FileName(start=reference.start, stop=stop, path=target))
@@ -260,7 +264,7 @@ class _Search:
         return None
 
     def _relative_name(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self._folder)).as_posix()
+        return name_beside(path, self._folder)
 
 
 def _endings(reference: Reference) -> tuple[str, ...]:

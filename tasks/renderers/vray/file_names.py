@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import glob
+import ntpath
 import os
 import re
 from pathlib import Path
 
+from system import paths
 from tasks.renderers.sent_scenes import local_path
 
-WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-"""Beginnings of paths that only Windows knows."""
 UNCHECKED = re.compile(r"^\w{2,}://|\$\(|\$\{|\$\w|%[A-Za-z]\w*%")
 """Addresses, and names with a variable of the node."""
 _TAG = re.compile(r"<frame(?P<width>\d*)>|(?P<tag><\w+>|#{2,}|%0?\d*d)", re.IGNORECASE)
@@ -30,8 +30,8 @@ def local_path_of(name: str, *, scene: Path) -> str:
     """Return where a name leads on this machine, as `local_path` does; of a pattern, its folder is looked up."""
     if not is_pattern(name):
         return local_path(name, scene=scene)
-    folder, between, last = name.rpartition("/")
-    return local_path(folder, scene=scene) + between + last
+    folder, last = ntpath.split(name)  # by either slash
+    return f"{local}/{last}" if folder and (local := local_path(folder, scene=scene)) != folder else name
 
 
 def named_files(folder: Path, name: str, frame: int, *, all_frames: bool) -> list[Path]:
@@ -46,7 +46,7 @@ def named_files(folder: Path, name: str, frame: int, *, all_frames: bool) -> lis
     """
     if (folder / name).is_file():
         return [Path(os.path.normpath(folder / name))]
-    if os.sep == "/" and WINDOWS.match(name):
+    if paths.is_foreign(name):
         return []
     for each in [name] if os.sep == "\\" or "\\" not in name else [name, name.replace("\\", "/")]:
         path = os.path.normpath(folder / each)

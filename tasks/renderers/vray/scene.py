@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.renderers.errors import files_missing
+from tasks.renderers.scene_files import name_beside
 from tasks.renderers.sent_scenes import FileName, local_path, tree_of, write_copies
 from tasks.renderers.vray import source
-from tasks.renderers.vray.file_names import UNCHECKED, WINDOWS, is_pattern, local_path_of, name_at, named_files
+from tasks.renderers.vray.file_names import UNCHECKED, is_pattern, local_path_of, name_at, named_files
 from tasks.renderers.vray.settings import (
     CACHES,
     asks_for_part,
@@ -35,11 +36,6 @@ _OTHER_CACHES = {"SettingsCaustics": ("mode", 1), "BRDFSSS2Complex": ("prepass_m
 _WRITTEN = re.compile(r"SettingsOutput|OutputDeepWriter|\w+Exporter|SettingsPtexBaker|RenderChannel\w*")
 _WRITES = re.compile(r"(?:auto_?save|img|save|output)_\w+|object_path|scene_path", re.IGNORECASE)
 _READS = re.compile(r"(?:\w*_)?(?:file(?:s|_?names?|_?paths?)?|path)", re.IGNORECASE)
-_REMEDY_WINDOWS = (
-    "Names such as {} lead to files only on Windows: render on nodes with Windows, or export the scene again with "
-    "names that are right on these nodes; names relative to the scene are right everywhere."
-)
-_REMEDY = "Put them in place on every node, or correct the names."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +49,7 @@ class VrayScene:
     whole_frames_because
         Empty, or why its frames can't be split.
     names
-        The names of files in each of its texts, if it was sent and one of them leads elsewhere here.
+        The names of files in each of its texts, if one of them leads elsewhere here.
     has_region
         Whether it asks for a part of the picture only.
     notes
@@ -80,8 +76,7 @@ def read(scene: Path, frame: int) -> VrayScene:
     found = _Search(scene, frame)
     found.follow()
     if found.missing:
-        windows = [name for name in found.missing if WINDOWS.match(name)]
-        raise files_missing(scene, found.missing, _REMEDY_WINDOWS.format(windows[0]) if windows else _REMEDY)
+        raise files_missing(scene, found.missing)
     has_region = asks_for_part(found.plugins, frame)
     region = ["The scene's own region isn't used: set region to render a part."] if has_region else []
     return VrayScene(
@@ -106,10 +101,7 @@ def local_scene_file(scene: Path, found: VrayScene, folder: Path) -> Path:
     If a name leads elsewhere here, all texts are copied with absolute names: relative ones would not lead to the files
     from a copy.
     """
-    tree = tree_of(scene)
-    if not found.names or tree is None:
-        return scene
-    return write_copies(found.names, tree=tree, folder=folder)[scene]
+    return write_copies(found.names, tree=tree_of(scene), folder=folder)[scene] if found.names else scene
 
 
 class _Search:
@@ -128,7 +120,7 @@ class _Search:
     def follow(self) -> None:
         """Follow all names, first those of texts that are included, whose settings say which files are read."""
         texts, missing = _included(self._scene)
-        self.missing += [os.path.relpath(path, self._scene.parent) for path in missing]
+        self.missing += [self._named(path) for path in missing]
         self.plugins = _defined(self._scene)
         waiting, seen = list(texts), set(texts)
         while waiting:
@@ -146,7 +138,7 @@ class _Search:
                     self._add(file)
                     if file.suffix.lower() == _SUFFIX and file not in seen:
                         inner, gone = _included(file)
-                        self.missing += [os.path.relpath(path, self._scene.parent) for path in gone]
+                        self.missing += [self._named(path) for path in gone]
                         waiting += [path for path in inner if path not in seen]
                         seen.update(inner)
 
@@ -179,8 +171,12 @@ class _Search:
         self.names[text].append(FileName(start=name.start, stop=name.stop, path=target))
         self.relocated = self.relocated or moved
 
+    def _named(self, path: Path) -> str:
+        """Name a missing file relative to the scene, unless it is of another system."""
+        return name_beside(path, self._scene.parent) if path.is_absolute() else str(path)
+
     def _add(self, file: Path) -> None:
-        self.files[Path(os.path.relpath(file, self._scene.parent)).as_posix()] = file
+        self.files[name_beside(file, self._scene.parent)] = file
 
 
 def _included(scene: Path) -> tuple[list[Path], list[Path]]:

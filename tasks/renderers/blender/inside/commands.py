@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from system import paths
+
 from . import canary
 from .stage import PLANES, Stage, devices
 
@@ -20,6 +22,11 @@ def _stage() -> Stage:
     if not _stages:
         _stages.append(Stage())
     return _stages[0]
+
+
+def use_table(table: paths.Table) -> None:
+    """Take the farm's mappings of folders."""
+    paths.use_table(lambda: table)
 
 
 def builds() -> dict[str, Any]:
@@ -80,5 +87,5 @@ def _render(
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    command.__name__: command for command in (builds, describe, bake, render, try_out)
+    command.__name__: command for command in (use_table, builds, describe, bake, render, try_out)
 }

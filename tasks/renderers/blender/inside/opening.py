@@ -6,6 +6,8 @@ from typing import Any
 
 import bpy
 
+from system import paths
+
 from . import importing, pictures, sent_paths
 
 
@@ -31,8 +33,8 @@ def open_file(path: str, tree: str, source: str, *, allow_scripts: bool) -> dict
     imported = importing.import_file(source) if source else {}
     if not source:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=allow_scripts)
-    if tree:
-        sent_paths.lead_into(tree)
+    if tree or paths.table():
+        sent_paths.lead_here(tree)
     if not source:
         return {}
     found = pictures.find_lost(source, tree)

@@ -1,4 +1,4 @@
-"""Absolute paths in a scene that was sent: they are to lead into its tree, which mirrors the sender's folders."""
+"""Absolute paths in a scene of another machine: they are to lead into its tree, which mirrors the sender's folders."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from system import paths
+
 from . import images
-from .file_use import normal
 from .node_trees import Reached, text_at
 
 if TYPE_CHECKING:
@@ -18,17 +19,23 @@ _WITH_TREES = ("materials", "worlds", "lights", "textures", "scenes")
 _FILE_DATA = ("images", "fonts", "volumes", "cache_files", "movieclips", "sounds")
 
 
-def lead_into(tree: str) -> None:
-    """Make all absolute paths of the open file, and of its libraries, lead into a tree."""
+def lead_here(tree: str) -> None:
+    """Make all absolute paths of the open file, and of its libraries, lead to where the files are on this machine.
+
+    Parameters
+    ----------
+    tree
+        The folder that has them if the scene was sent, else empty: then the farm's mappings are followed.
+    """
     _reload_libraries(tree)
     shown_views = [(image, images.first_view(image)) for image in bpy.data.images if images.has_views(image)]
     for holder, name in _paths():
-        local = _in_tree(Path(tree), text_at(holder, name))
+        local = _local(tree, text_at(holder, name))
         if local:
             _set(holder, name, local)
     for image, shown in shown_views:
         _forget_views(image)
-        image.filepath = _in_tree(Path(tree), shown) or shown
+        image.filepath = _local(tree, shown) or shown
 
 
 def lead_out_of(tree: str) -> None:
@@ -37,7 +44,7 @@ def lead_out_of(tree: str) -> None:
     for holder, name in holders:
         path = Path(text_at(holder, name))
         if path.is_relative_to(tree):
-            _set(holder, name, str("/" / path.relative_to(tree)))
+            _set(holder, name, f"/{path.relative_to(tree).as_posix()}")
 
 
 def _forget_views(image: Any) -> None:
@@ -61,7 +68,7 @@ def _reload_libraries(tree: str) -> None:
     """Load libraries from the tree; each may bring others."""
     tried: set[str] = set()
     while True:
-        names = ((library, _in_tree(Path(tree), library.filepath)) for library in bpy.data.libraries)
+        names = ((library, _local(tree, library.filepath)) for library in bpy.data.libraries)
         moved = [(library, local) for library, local in names if local and local not in tried and Path(local).exists()]
         if not moved:
             return
@@ -71,12 +78,15 @@ def _reload_libraries(tree: str) -> None:
         library.reload()
 
 
-def _in_tree(tree: Path, path: str) -> str:
-    """Return where a file is in the tree; empty for a relative path, and one that leads there already."""
-    local = normal(path)
-    if path.startswith("//") or not local.is_absolute() or local.is_relative_to(tree):
+def _local(tree: str, path: str) -> str:
+    """Return where a file is here; empty for a relative path, and one that leads there already."""
+    if path.startswith("//") or paths.absolute_of(path) is None or (tree and Path(path).is_relative_to(tree)):
         return ""
-    return str(tree / local.drive.rstrip(":") / local.relative_to(local.anchor))
+    mapped = paths.here(path)
+    sent = Path(tree).joinpath(*paths.parts_of(path)) if tree else None
+    if sent is not None and (sent.exists() or mapped == path):
+        return str(sent)
+    return mapped if mapped != path else ""
 
 
 def _paths() -> Iterator[tuple[Any, str]]:

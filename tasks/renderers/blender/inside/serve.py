@@ -10,6 +10,7 @@ import traceback
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 
 PR_SET_PDEATHSIG = 1
 
@@ -22,6 +23,9 @@ def main(pipe: int, parent: int) -> None:
         os._exit(3)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    # Of this package Blender's Python sees no more than the modules that need nothing else.
+    sys.modules["system"] = ModuleType("system")
+    sys.modules["system"].__path__ = [str(Path(__file__).resolve().parents[4] / "system")]
     commands, not_found = import_module("inside.commands").COMMANDS, import_module("inside.reading").NotFound
     connection: Connection = Connection(pipe)
     while True:
