@@ -85,17 +85,21 @@ def down() -> int:
 @_guarded
 def status(*, json: Flag = False) -> int:
     """Show the state of each service of the farm: since when, its restarts and address, and what is wrong."""
+    from frontburner.cli.farm_service import NAME as SERVICE
     from frontburner.cli.farm_status import status_tables
+    from frontburner.cli.installed_services import installed
     from frontburner.manager.farm_state import running_farm
     from frontburner.settings import Settings
 
     farm = running_farm(Settings().home)
     if json:
         print(json_.dumps(farm.document() if farm is not None else {"alive": False, "healthy": False, "parts": []}))
-    elif farm is None:
-        print_err(NO_FARM)
     else:
-        print_result(None, status_tables(farm, time.time()), as_json=False)
+        if farm is None:
+            print_err(NO_FARM)
+        else:
+            print_result(None, status_tables(farm, time.time()), as_json=False)
+        print_err(f"It is {': '.join(filter(None, installed(SERVICE)))}.")
     return OK if farm is not None and farm.healthy else UNAVAILABLE
 
 
@@ -140,14 +144,16 @@ def logs(
 @app.command
 @_guarded
 def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--print", negative=())] = False) -> int:
-    """Have systemd bring the farm up whenever this machine starts, set up as it was last time.
+    """Have the farm come up whenever this machine starts or you log on, set up as it was last time.
+
+    By systemd on Linux (with the machine, if your user lingers), launchd on macOS, Task Scheduler on Windows.
 
     Parameters
     ----------
     system
-        For the whole machine, which needs root; otherwise for your user.
+        With the machine, before anybody logs on; needs root or an administrator.
     print_
-        Only print the unit.
+        Only print what would be installed.
     """
     from frontburner.cli.farm_service import install
 
@@ -157,12 +163,12 @@ def install(*, system: Flag = False, print_: Annotated[bool, Parameter(name="--p
 @app.command
 @_guarded
 def uninstall(*, system: Flag = False) -> int:
-    """Remove the farm from systemd; if systemd runs it, it ends.
+    """Remove what `farm install` installed; the farm ends if it runs it.
 
     Parameters
     ----------
     system
-        The unit of the whole machine, not of your user.
+        That of the whole machine, not of your user.
     """
     from frontburner.cli.farm_service import uninstall
 

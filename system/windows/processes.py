@@ -46,7 +46,7 @@ def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> su
     It ends with this process, and so does all it has started.
     """
     # Suspended until it is in its job object: what it starts belongs to the same one.
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP | _CREATE_SUSPENDED
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | _CREATE_SUSPENDED | options.pop("creationflags", 0)
     process: subprocess.Popen[bytes] = subprocess.Popen(command, creationflags=flags, **options)
     try:
         job = _job_object()

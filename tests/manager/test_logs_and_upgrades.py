@@ -1,9 +1,8 @@
-"""Rotated logs, systemd units, and the backup of the database before another Prefect migrates it."""
+"""Rotated logs, and the backup of the database before another Prefect migrates it."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,9 +13,7 @@ import pytest
 
 from frontburner.cluster.log_files import BACKUPS, RotatingLog
 from frontburner.manager.farm_setup import SetupRefused, farm_folder
-from frontburner.manager.systemd_units import farm_unit
 from frontburner.manager.upgrade import record_versions
-from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,25 +65,6 @@ def test_a_log_that_has_grown_since_its_rotation_is_followed_from_its_first_line
     with log.open() as sink:
         sink.write(b"".join(b"line %d\n" % number for number in range(100)))
     assert [next(said) for _ in range(102)] == ["last of the old", *(f"line {number}" for number in range(100)), ""]
-
-
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd isn't installed")
-@pytest.mark.parametrize("user", ["", "root"])
-def test_systemd_accepts_the_unit_with_any_folder_name(tmp_path: Path, user: str) -> None:
-    odd = tmp_path / 'a "b" $c %d \\e'
-    odd.mkdir()
-    unit = farm_unit(
-        ["/bin/echo", "farm", "up", "a b", "100%"], folder=odd, environment={"FRONTBURNER_HOME": str(odd), "X": "$y"},
-        secrets=odd / "environment", user=user,
-    )  # fmt: skip
-    file = tmp_path / "frontburner-of-a-test.service"
-    file.write_text(unit)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Restart=on-failure" in unit
-    assert ("User=root" in unit) == bool(user)
 
 
 def test_the_database_is_backed_up_before_an_upgrade_and_a_downgrade_is_refused(tmp_path: Path) -> None:
