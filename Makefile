@@ -7,6 +7,7 @@ INPUTS ?= 5000
 BIN := $(VENV)/bin
 RENDERERS := povray povray-includes povray-examples blender
 DATABASES := postgresql
+WINDOWS := wine wine64 gcc-mingw-w64-x86-64 mingw-w64-tools
 CLUSTERS := slurm-wlm munge openssh-server openssh-client
 STAMP := $(VENV)/.installed
 # Tests run in parallel: one more than there are cores, since they wait a lot.
@@ -15,7 +16,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 # Percent of the lines that tests run in their own process; what only runs in processes they start isn't counted.
 COVERAGE_FLOOR := 80
 
-.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon test-windows env-windows addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -29,6 +30,13 @@ env-renderers: env  ## Blender (bpy) into .venv and, on Debian as root, POV-Ray 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-renderers.lock
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(RENDERERS) >/dev/null; fi
+
+env-windows: build/windows/wpy  ## Windows' Python under Wine, with everything from the lock file; Debian, as root
+
+build/windows/wpy: requirements.lock tests/windows/make_python.py tests/windows/dlls.py | env
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(WINDOWS) >/dev/null; fi
+	$(BIN)/python -m tests.windows.make_python build/windows
 
 demo: env  ## render the sample still: about a minute on two cores
 	$(BIN)/frontburner render scenes/interior.xml --size 640x360 --samples 160 --out renders
@@ -65,6 +73,10 @@ test-scenes: env-renderers  ## scenes of all kinds, each also rendered by its re
 
 test-suspend: env  ## jobs suspended TRIES times (20), everything restarted in between, resumed; build/suspend.json
 	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
+
+test-windows: env-windows  ## the tests that concern systems, run by Windows' Python, and those of Windows machines in a farm
+	$(BIN)/python -m tests.windows
+	FRONTBURNER_WINDOWS_PYTHON=build/windows/wpy $(BIN)/python -m pytest -m "slow or not slow" tests/windows
 
 test-nightly: env  ## a schedule fires on a real Prefect server, a worker renders, mail and webhook are notified
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py

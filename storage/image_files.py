@@ -68,7 +68,9 @@ def write_image(
         if output is None:
             raise _write_failed(kind, OpenImageIO.geterror())
         if not (output.open(str(path), spec) and output.write_image(contiguous) and output.close()):
-            raise _write_failed(kind, output.geterror())
+            message = output.geterror()
+            output.close()  # on Windows an open file can't be removed
+            raise _write_failed(kind, message)
         return path.read_bytes()
 
 
@@ -85,12 +87,16 @@ def read_image(kind: str, data: bytes, *, key: str = "") -> tuple[npt.NDArray[np
     with _temporary_file(kind) as path:
         path.write_bytes(data)
         source = OpenImageIO.ImageInput.open(str(path))
-        if source is None or source.format_name() != _FORMATS[kind]:
+        if source is None:
             raise corrupt_image(_message(OpenImageIO.geterror) or f"it is no {kind} file", key=key)
-        if source.spec().image_bytes(native=True) > _DEFLATE_RATIO * len(data):
-            raise corrupt_image("it claims more pixels than it can hold", key=key)
-        pixels, message = source.read_image("float"), _message(source.geterror)
-        source.close()
+        try:
+            if source.format_name() != _FORMATS[kind]:
+                raise corrupt_image(f"it is no {kind} file", key=key)
+            if source.spec().image_bytes(native=True) > _DEFLATE_RATIO * len(data):
+                raise corrupt_image("it claims more pixels than it can hold", key=key)
+            pixels, message = source.read_image("float"), _message(source.geterror)
+        finally:
+            source.close()  # on Windows an open file can't be removed
         if pixels is None or message:
             raise corrupt_image(message, key=key)
         return np.ascontiguousarray(pixels), source.spec()

@@ -7,7 +7,10 @@ whose module imports what starts things.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,13 +20,15 @@ import pytest
 from storage.objects import ObjectStore, open_store
 from tests.disks import disk
 from tests.storage.seaweed import seaweed
+from tests.windows.left_out import why_left_out
+from tests.windows.machine import WindowsMachine, windows_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STARTING_FIXTURES = {
     "s3_server", "prefect", "studio", "standing_farm", "browser", "gateway", "farm", "tested_cluster",
-    "small_disk", "addon",
+    "small_disk", "addon", "windows", "new_windows",
 }  # fmt: skip
 STARTING_NAMES = {
     "subprocess", "multiprocessing", "ProcessPoolExecutor", "embedded_server", "LocalCluster", "local_nodes",
@@ -39,8 +44,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start nothing."""
+    """Mark the tests that start nothing, and those that Windows' Python can't run here."""
     for item in items:
+        if sys.platform == "win32" and (reason := why_left_out(item.nodeid)):
+            item.add_marker(pytest.mark.skip(reason))
         if isinstance(item, pytest.Function) and not item.get_closest_marker("slow") and not _starts_something(item):
             item.add_marker(pytest.mark.quick)
 
@@ -79,3 +86,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of three megabytes."""
     with disk(tmp_path / "disk", "3m") as place:
         yield place
+
+
+@pytest.fixture(scope="session")
+def new_windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], WindowsMachine]]:
+    """Make Windows machines; they end with the tests."""
+    wpy = os.environ.get("FRONTBURNER_WINDOWS_PYTHON")
+    if not wpy:
+        pytest.skip("FRONTBURNER_WINDOWS_PYTHON names no Windows Python: make env-windows")
+    with ExitStack() as machines:
+        yield lambda: machines.enter_context(windows_machine(wpy, tmp_path_factory.mktemp("windows")))
+
+
+@pytest.fixture(scope="session")
+def windows(new_windows: Callable[[], WindowsMachine]) -> WindowsMachine:
+    r"""A Windows machine with Windows' Python, its packages, and this tree as ``C:\frontburner``."""
+    return new_windows()
