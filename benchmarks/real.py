@@ -124,7 +124,7 @@ def render(client: Client, job: RenderJob, plan: Callable[[Layout], Planner]) ->
     """Render a job on the nodes of a Dask client, with the planner that ``plan`` returns for its layout."""
     store = open_store(job.out)
     with DaskFarm(client=client, renderer=job.renderer_name, topic="benchmark", store_url=store.url) as farm:
-        build = choose_build(farm.wait_for_reports(), job.renderer_name)
+        build = choose_build(farm.wait_for_reports(), job.renderer_name).build
         layout = read_layout(job, build, lambda function, query: client.submit(in_renderer, function, query).result())
         run = _Run(client=client, farm=farm, store=store, layout=layout, planner=plan(layout))
         run.render(build)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import platform
 import sys
+import sysconfig
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NICEST = 19
+_SYSTEMS = {"win32": "windows", "darwin": "macos"}
+_ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64", "win32": "x86"}
+
+
+def platform_name() -> str:
+    """Return the system and the architecture of the programs that run here, such as ``windows-x86_64``."""
+    # Windows runs programs of other architectures, so what counts there is this Python's own.
+    machine = sysconfig.get_platform().rpartition("-")[2] if sys.platform == "win32" else platform.machine()
+    return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_ARCHITECTURES.get(machine.lower(), machine.lower())}"
 
 
 def cores() -> int:

@@ -134,7 +134,8 @@ class FrameSpec:
     ----------
     renderer, build
         The adapter's name, and the exact build that must render it: version and variant, such as
-        ``3.9.1 llvm_ad_rgb``. Tiles of different builds never meet in one picture.
+        ``3.9.1 llvm_ad_rgb``, and the platform, except for Linux on x86-64. Tiles of different builds never meet in
+        one picture, unless the job accepts those for any platform: ``3.9.1 llvm_ad_rgb any``.
     scene
         Path of the scene file. Not part of the identity: its content is.
     scene_digest

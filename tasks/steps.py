@@ -46,7 +46,7 @@ def step(**options: Any) -> Callable[[Callable[..., object]], Task[..., object]]
 
 @step(name="check nodes", task_run_name="check nodes")
 def check_nodes(work: Work) -> object:
-    """Ask all nodes for the job's renderer, and choose the build that most nodes have."""
+    """Ask all nodes for the job's renderer, and choose the build that the job uses."""
     return work()
 
 

@@ -37,6 +37,8 @@ def job_tables(job: JobStatus, now: datetime) -> Iterator[Table | str]:
     yield f"{job.job_id}: {job.state_at(now)}{why}, {job.fraction:.0%} done, {_frames(job)} frames in place{left}"
     if job.advice(now):
         yield job.advice(now)
+    if job.build_sentence:
+        yield job.build_sentence
     if job.nodes:
         nodes = table("node", "state", "units", "seconds", "failures", "in flight")
         for name, node in sorted(job.nodes_at(now).items()):

@@ -170,10 +170,11 @@ def _nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
     if not nodes:
         yield "The farm has no node. `frontburner node start` runs one."
         return
-    rows = table("node", "state", "job", "renders", "threads", "memory", "cpu", "groups", "hours", "why")
+    rows = table("node", "state", "job", "renders", "system", "threads", "memory", "cpu", "groups", "hours", "why")
     for node in nodes:
         rows.add_row(
-            node["name"], node["state"], node["job"], ", ".join(node["renders"]), str(node["threads"] or ""),
+            node["name"], node["state"], node["job"], ", ".join(node["renders"]),
+            node["platform"] or "", str(node["threads"] or ""),
             _memory(node), "" if node["cpu_percent"] is None else f"{node['cpu_percent']:.0f} %",
             ", ".join(node["groups"]), node["hours"], node["why"],
         )  # fmt: skip

@@ -159,7 +159,7 @@ class JobProgress:
                 self._total, self._frames = event.pixel_samples, event.frames
                 if event.reused_frames:
                     self.message(f"{event.reused_frames} of {event.frames} frames are in place already.")
-            case ev.JobNoted(notes=notes):
+            case ev.JobNoted(notes=notes) | ev.BuildChosen(notes=notes) if notes:
                 self.message("\n".join(notes))
             case ev.SceneSent() | ev.SceneFetched():
                 self._on_transfer(event)

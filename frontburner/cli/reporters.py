@@ -156,7 +156,7 @@ class JsonLinesReporter:
         """Print an event; those of a chain's stages come from several threads."""
         with self._lock:
             match event:
-                case ev.JobNoted(notes=notes):
+                case ev.JobNoted(notes=notes) | ev.BuildChosen(notes=notes):
                     for note in notes:
                         self.message(note)
                 case ev.NodeRefused(node=node, reason=reason):

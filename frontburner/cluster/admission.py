@@ -1,19 +1,21 @@
 """Admits workers of the Dask scheduler as nodes of a job: those whose renderer works, and that no hold keeps from it.
 
 Everything here runs on the dispatcher's thread; events on Dask's threads are posted to it.
+
+One file over 300 lines: the checks of a node and what follows from them are turns of one state.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from frontburner.cluster.arbiter_state import Hold
-from frontburner.cluster.build_choice import NodeReport
+from frontburner.cluster.build_choice import NodeReport, why_left_out
 from frontburner.cluster.futures import ResultLost, result_of
 from frontburner.dispatch.messages import Joined, Left, Message, Refused, Withheld
-from tasks.node.node_state import local_builds
+from tasks.node.node_state import offer
 from tasks.scene.fetching import scene_differs
 from tasks.scene.manifest import first_difference
 
@@ -110,13 +112,17 @@ class Admission:
         return [
             candidate.address
             for candidate in self._candidates.values()
-            if candidate.report and self._build in candidate.report.builds
+            if candidate.report and candidate.report.has(self._build)
         ]
 
     @property
     def reports(self) -> list[NodeReport]:
         """Reports on the renderer so far, of the nodes that aren't excluded."""
-        return [candidate.report for candidate in self._possible if candidate.report]
+        return [
+            replace(candidate.report, takes_work=Hold.UNAVAILABLE not in candidate.holds)
+            for candidate in self._possible
+            if candidate.report
+        ]
 
     @property
     def complete(self) -> bool:
@@ -125,16 +131,20 @@ class Admission:
 
     @property
     def renders(self) -> Mapping[str, bool]:
-        """Which of the nodes that were checked can render the job."""
-        checked = ((name, candidate.report) for name, candidate in self._candidates.items() if candidate.report)
-        return {name: self._build in report.builds if self._build else bool(report.builds) for name, report in checked}
+        """On which of the nodes that were checked the renderer works."""
+        return {name: bool(report.builds) for name, report in self._checked.items()}
 
     @property
-    def refused(self) -> tuple[str, ...]:
-        """Nodes that are refused because their files differ."""
-        if not self.strict or not self._files:
-            return ()
-        return tuple(sorted(name for name, difference in self.file_differences.items() if difference))
+    def refused(self) -> Mapping[str, str]:
+        """Nodes that are refused although the renderer works there, with the reasons."""
+        refused = {
+            name: why_left_out(report.builds, self._build)
+            for name, report in self._checked.items()
+            if self._build and report.builds and not report.has(self._build)
+        }
+        if self.strict and self._files:
+            refused |= {name: f"Its files differ: {why}" for name, why in self.file_differences.items() if why}
+        return refused
 
     @property
     def no_node_reason(self) -> str:
@@ -155,6 +165,10 @@ class Admission:
             for name, candidate in self._candidates.items()
             if candidate.difference is not None and self._can_render(candidate)
         }
+
+    @property
+    def _checked(self) -> dict[str, NodeReport]:
+        return {name: candidate.report for name, candidate in self._candidates.items() if candidate.report}
 
     @property
     def _possible(self) -> list[_Candidate]:
@@ -230,7 +244,7 @@ class Admission:
         self._candidates[name].renderer_checks += 1
         address = self._candidates[name].address
         check = self.client.submit(
-            local_builds, self.renderer, self.allow_scripts, workers=[address], pure=False, priority=CHECK_PRIORITY
+            offer, self.renderer, self.allow_scripts, workers=[address], pure=False, priority=CHECK_PRIORITY
         )
         self._renderer_checks[name] = check
         check.add_done_callback(lambda future: self.post(partial(self._renderer_checked, name, future)))
@@ -240,7 +254,8 @@ class Admission:
         if name not in self._candidates or future.status == "cancelled":
             return None
         try:
-            report = NodeReport(node=name, builds=result_of(future))
+            offered = result_of(future)
+            report = NodeReport(node=name, builds=offered.builds, cores=offered.cores)
         except ResultLost:
             report = NodeReport(node=name, error=self.error_of(future, name))
             if report.error and report.error.retryable and self._candidates[name].renderer_checks < MAX_ATTEMPTS:
@@ -270,8 +285,11 @@ class Admission:
         return self._message(name)
 
     def _can_render(self, candidate: _Candidate) -> bool:
-        builds = candidate.report.builds if candidate.report else ()
-        return self._files_build in builds and not _KEPT_OUT & candidate.holds.keys()
+        return (
+            candidate.report is not None
+            and candidate.report.has(self._files_build)
+            and not _KEPT_OUT & candidate.holds.keys()
+        )
 
     def _message(self, name: str) -> Message | None:
         """Return what the dispatcher doesn't know yet of a node."""
@@ -285,8 +303,8 @@ class Admission:
         return message
 
     def _status(self, name: str, candidate: _Candidate, report: NodeReport) -> Message | None:
-        if self._build not in report.builds:
-            reason = str(report.error or f"It has {', '.join(report.builds)}; the job needs {self._build}.")
+        if not report.has(self._build):
+            reason = str(report.error or why_left_out(report.builds, self._build))
             return Refused(node=name, reason=reason)
         if self._files and candidate.difference is None:
             return None  # its files are being compared

@@ -26,7 +26,7 @@ from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import readiness_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from distributed import Scheduler
@@ -120,7 +120,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         return {"holds": self._published[topic], "node_timeout_s": self._node_timeout_s}
 
     def update_job(
-        self, topic: str, number: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Iterable[str] = (),
+        self, topic: str, number: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Mapping[str, str],
         work_s: float | None = None,
     ) -> None:  # fmt: skip
         """Note how much work a job has left, where its renderer works, and which nodes it refuses."""
@@ -131,7 +131,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             if node in self.state.nodes:
                 self.state.nodes[node].renders[job.renderer] = works
         job.updates, job.work_s, job.exhausted = number, work_s, exhausted
-        job.refused = frozenset([*refused, *(node for node, works in renders.items() if not works)])
+        job.refused = {**dict.fromkeys((node for node, works in renders.items() if not works), ""), **refused}
         self._share_soon()
 
     def prioritise(self, job: str, priority: int) -> dict[str, Any]:
@@ -323,10 +323,11 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
 
 
 def _metrics(worker: WorkerState | None) -> dict[str, Any]:
-    """Return a node's renderer threads, memory in bytes and processor use in percent; None where it has left."""
+    """Return a node's platform, threads, memory in bytes and processor use in percent; None where it has left."""
     if worker is None:
-        return {"threads": None, "memory_bytes": None, "memory_used_bytes": None, "cpu_percent": None}
+        return {"platform": None, "threads": None, "memory_bytes": None, "memory_used_bytes": None, "cpu_percent": None}
     return {
+        "platform": worker.extra.get("frontburner", {}).get("platform"),
         "threads": worker.extra.get("frontburner", {}).get("threads"),
         "memory_bytes": worker.memory_limit or None,
         "memory_used_bytes": worker.metrics.get("memory"),

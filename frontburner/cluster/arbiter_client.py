@@ -42,7 +42,7 @@ class ArbiterClient:
     admission: Admission
     node_timeout_s: float | None = field(init=False, default=None)
     """How long the job should wait for a node, where the farm says so."""
-    _reported: tuple[bool, dict[str, bool], tuple[str, ...]] | None = field(init=False, default=None)
+    _reported: tuple[bool, dict[str, bool], dict[str, str]] | None = field(init=False, default=None)
     _reported_work_s: float | None = field(init=False, default=None)
     _updates: int = field(init=False, default=0)
 
@@ -72,7 +72,7 @@ class ArbiterClient:
         work_s
             Seconds a single node would need for what is left, if known.
         """
-        report = exhausted, dict(self.admission.renders), self.admission.refused
+        report = exhausted, dict(self.admission.renders), dict(self.admission.refused)
         if report != self._reported or _differs(work_s, self._reported_work_s):
             self._reported, self._reported_work_s, self._updates = report, work_s, self._updates + 1
             post(

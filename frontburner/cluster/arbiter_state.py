@@ -67,7 +67,7 @@ class EnrolledJob:
     exhausted
         Whether all its units are handed out.
     refused
-        Nodes that can't render it.
+        Nodes that can't render it, each with the reason if its renderer works there.
     work_s
         Seconds a single node would need for what is left, if known.
     updates
@@ -83,7 +83,7 @@ class EnrolledJob:
     renderer: str
     host: str
     exhausted: bool = False
-    refused: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
     work_s: float | None = None
     updates: int = 0
 
@@ -223,7 +223,7 @@ class ArbiterState:
         excluded = {node for node in self.nodes if self._exclusion_reason(job, node)}
         return ShareClaim(
             job=job.topic, priority=job.priority, age=job.age, terms=job.terms, renderer=job.renderer,
-            excluded=job.refused | excluded, wants=len(busy) if job.exhausted else None, busy=busy,
+            excluded=frozenset(excluded.union(job.refused)), wants=len(busy) if job.exhausted else None, busy=busy,
         )  # fmt: skip
 
     def _holds(self, job: EnrolledJob, owners: Mapping[str, EnrolledJob], now: datetime) -> Holds:
@@ -262,6 +262,13 @@ class ArbiterState:
             return f"all licences of {job.renderer} are in use"
         return "no job has it"
 
+    def _left_out_reason(self, node: str, owner: EnrolledJob | None) -> str:
+        """Return why a node that no job has is left out by one."""
+        if owner is not None or self.units.get(node):
+            return ""
+        left_out = ((job.job, job.refused.get(node)) for job in self.jobs.values())
+        return next((f"{job} leaves it out. {reason.rstrip('.')}" for job, reason in left_out if reason), "")
+
     def _node_document(self, name: str, owner: EnrolledJob | None, now: datetime) -> dict[str, Any]:
         info, settings = self.nodes[name], self.settings.of(name)
         busy = [self.jobs[topic].job for topic in self.units.get(name, ()) if topic in self.jobs]
@@ -274,7 +281,7 @@ class ArbiterState:
             "groups": list(settings.groups),
             "hours": settings.hours,
             "excluded": sorted(settings.excluded),
-            "why": NO_ANSWER if info.silent else settings.unavailable_reason(now),
+            "why": NO_ANSWER if info.silent else settings.unavailable_reason(now) or self._left_out_reason(name, owner),
             "address": info.address,
             "host": info.host,
             "versions": info.versions,

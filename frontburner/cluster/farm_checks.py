@@ -18,6 +18,7 @@ from storage.objects import INTERNAL_PREFIX, open_store
 from tasks.node.node_state import check_node
 from tasks.node.readiness import Check, Grade, Readiness, readiness_from, with_checks
 from tasks.node.versions import differences, versions
+from tasks.renderers.build_names import program_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -201,6 +202,8 @@ def _compare_builds(node: Readiness, nodes: Sequence[Readiness]) -> Readiness:
             usual = others.most_common(1)[0][0]
             reason = f"It has {', '.join(sorted(builds))}, and the others have {usual}: it renders none of their jobs."
             remedy = "Install the same version on every machine."
+            if any(program_of(build) == program_of(usual) for build in builds):  # of another system
+                remedy = "Pixels of systems differ: a job takes one, or accepts both with --renderer-build any."
             check = replace(check, grade=Grade.NOTE, reason=reason, remedy=remedy)  # noqa: PLW2901
         checks.append(check)
     return replace(node, checks=tuple(checks))

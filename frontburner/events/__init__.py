@@ -27,6 +27,7 @@ from frontburner.events.runs import (
     TimeLimitReached,
 )
 from frontburner.events.work import (
+    BuildChosen,
     FarmMeasured,
     FrameFailed,
     FrameRendered,
@@ -54,11 +55,11 @@ from frontburner.events.work import (
 )
 
 __all__ = [
-    "DeadlineForecast", "Event", "EventsDropped", "ExpectedWorkChanged", "FarmMeasured", "FollowUp", "FrameFailed",
-    "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobNoted", "JobPlanned",
-    "JobSuspending", "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld", "NotificationFailed",
-    "Observer", "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded", "RunSkipped", "RunStarted",
-    "RunState", "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded", "StageState",
-    "StoreUnavailable", "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished", "UnitReused",
-    "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
+    "BuildChosen", "DeadlineForecast", "Event", "EventsDropped", "ExpectedWorkChanged", "FarmMeasured", "FollowUp",
+    "FrameFailed", "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobNoted",
+    "JobPlanned", "JobSuspending", "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld",
+    "NotificationFailed", "Observer", "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded",
+    "RunSkipped", "RunStarted", "RunState", "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded",
+    "StageState", "StoreUnavailable", "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished",
+    "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
 ]  # fmt: skip

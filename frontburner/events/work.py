@@ -43,6 +43,19 @@ class JobNoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildChosen(Event):
+    """The build of the renderer that renders the job; ``sentence`` says why, and which nodes are left out, if any."""
+
+    build: str
+    sentence: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The sentence, if there is one."""
+        return tuple(filter(None, [self.sentence]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSent(Event):
     """Progress of sending the scene's files to the store: done when ``there_bytes`` equals ``size_bytes``.
 

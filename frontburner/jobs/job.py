@@ -113,6 +113,12 @@ class RenderJob(BaseModel):
         description="The renderer; auto takes the one the scene file belongs to.",
         json_schema_extra={"enum": [AUTO, *sorted(RENDERERS)]},
     )
+    renderer_build: Annotated[Text, AfterValidator(str.strip)] = Field(
+        default="",
+        description="The renderer's build, as node check shows it, or the beginning of words in its name, such as "
+        "windows or 5.0; empty is the one with the most cores. Nodes with others are left out, since their pixels "
+        "differ; any mixes builds of one version for several systems.",
+    )
     frames: Annotated[Text, AfterValidator(str.strip), readable(parse_frames_of_job)] = Field(
         default="",
         description="Frames such as 1-48,60,70-90x2, or scene for all those that the scene was made for; empty renders "
@@ -238,7 +244,7 @@ class RenderJob(BaseModel):
             raise ValueError("names no file. Give the path of a scene.")
         return value
 
-    @field_validator("scene", "out", "camera", "groups", "parameters", "notify")
+    @field_validator("scene", "renderer_build", "out", "camera", "groups", "parameters", "notify")
     @classmethod
     def _is_one_line(cls, value: T) -> T:
         return require_one_line(value)

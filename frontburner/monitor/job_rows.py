@@ -136,6 +136,7 @@ def row(
             "state": state.value,
             "running": running,
             "sentence": status.sentence,
+            "build_sentence": status.build_sentence or None,
             "advice": _advice(status, state, now),
             "fraction": round(status.fraction, 4),
             "frames": status.frames,

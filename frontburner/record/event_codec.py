@@ -35,6 +35,7 @@ EVENT_TYPES: dict[str, type[ev.Event]] = {
     "stage ended": ev.StageEnded,
     "job planned": ev.JobPlanned,
     "job noted": ev.JobNoted,
+    "build chosen": ev.BuildChosen,
     "scene sent": ev.SceneSent,
     "scene fetched": ev.SceneFetched,
     "simulation baked": ev.SimulationBaked,

@@ -69,6 +69,10 @@ class JobStatus:
     pixel_samples: int = 0
     pixel_samples_done: int = 0
     seconds_left: float | None = None
+    build: str = ""
+    """The renderer's build in the last run that chose one; empty in records of versions that knew one platform."""
+    build_sentence: str = ""
+    """Why it is that one, and which nodes are left out."""
     nodes: dict[str, NodeStatus] = field(default_factory=dict)
     run_started: dict[str, Any] = field(default_factory=dict)
     last_runs: list[RunStatus] = field(default_factory=list)
@@ -132,6 +136,8 @@ class JobStatus:
             "job_id": self.job_id,
             "state": self.state_at(now).value,
             "sentence": self.sentence,
+            "build": self.build,
+            "build_sentence": self.build_sentence,
             "advice": self.advice(now),
             "progress": round(self.fraction, 4),
             "frames": self.frames,
@@ -170,6 +176,8 @@ def _fold_job(status: JobStatus, event: ev.Event) -> None:  # noqa: C901 - one c
         case ev.JobPlanned():
             status.frames = max(status.frames, event.frames)  # a run may be for some of the job's frames only
             status.pixel_samples, status.pixel_samples_done = event.pixel_samples, 0
+        case ev.BuildChosen():
+            status.build, status.build_sentence = event.build, event.sentence
         case ev.ExpectedWorkChanged():
             status.pixel_samples = event.pixel_samples
         case ev.UnitReused():

@@ -14,7 +14,7 @@ from prefect import get_run_logger
 from prefect.exceptions import Pause
 
 from frontburner import events as ev
-from frontburner.cluster.build_choice import choose_build
+from frontburner.cluster.build_choice import BEFORE_PLATFORMS, BuildChoice, choose_build
 from frontburner.cluster.dask_farm import DaskFarm
 from frontburner.cluster.node_processes import farm_client
 from frontburner.cluster.scheduler_connection import TIMEOUT_S, FarmLost, SchedulerConnection
@@ -90,6 +90,8 @@ class JobRun:
     kept: KeptScene = field(init=False)
     _deadline: DeadlineWatch | None = field(init=False, default=None)
     _build: str = field(init=False, default="")
+    """The job's build; until it is chosen, that of its earlier runs."""
+    _choice: BuildChoice = field(init=False, default=BuildChoice(build=""))
     _round: Round = field(init=False)
     _began_s: float = field(init=False, default_factory=time.monotonic)
 
@@ -149,12 +151,21 @@ class JobRun:
     # The work of its steps, each in a thread of its own, one after the other.
 
     def check_nodes(self) -> State[Any] | None:
-        """Choose the build of the renderer that most nodes have."""
+        """Choose the build of the renderer: the one with the most capacity, unless the job has begun with another."""
 
         def check() -> None:
-            self._build = choose_build(
-                self.farm.wait_for_reports(self.steps.check_stop_in_step), self.job.renderer_name
+            choice = choose_build(
+                self.farm.wait_for_reports(self.steps.check_stop_in_step),
+                self.job.renderer_name,
+                asked=self.job.renderer_build,
+                begun_with=self._build,
             )
+            self._build = choice.build
+            if choice != self._choice:
+                self._choice = choice
+                ev.announce(ev.BuildChosen(at_s=self.clock(), build=choice.build, sentence=choice.sentence))
+                if choice.sentence:
+                    get_run_logger().info("%s", choice.sentence)
             self.scene_transfer.query = self._query()
 
         return self.steps.run_in_step(check)
@@ -191,7 +202,7 @@ class JobRun:
     def chunks(self) -> Iterator[Chunk]:
         """Render what is missing, and yield the job's chunks as they begin."""
         self.layout = layout_of(self.job, self._build, self.scene_transfer, self.baking.baked)
-        self.report.notes = tuple(filter(None, (self.scene_transfer.note, *self.layout.notes)))
+        self.report.notes = tuple(filter(None, (self._choice.sentence, self.scene_transfer.note, *self.layout.notes)))
         self.report.renderer = f"{self.job.renderer_name} {self._build}"
         missing = self._round.missing_work(self.job, self.layout, self.store)
         announce_plan(self.job, self.layout, missing, self.store, self.clock())
@@ -267,11 +278,13 @@ class JobRun:
     @contextmanager
     def _connected(self) -> Iterator[str]:
         """Connect to the farm, and set up what all rounds share; yields the scheduler's address."""
+        status = status_of(self.store, self.job.job_id)
+        self._build = status.build or (BEFORE_PLATFORMS if status.pixel_samples_done else "")
         self.kept = KeptScene(
             store=self.store,
             job_id=self.job.job_id,
             files=open_store(Settings().files).url if Settings().files else self.store.url,
-            resumed=status_of(self.store, self.job.job_id).state is ev.RunState.SUSPENDED,
+            resumed=status.state is ev.RunState.SUSPENDED,
         )
         with farm_client() as client, DesiredStateWatch(store=self.store, job_id=self.job.job_id) as watch:
             self.connection = SchedulerConnection(client=client)

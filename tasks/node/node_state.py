@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributed import get_worker
 
-from system.machine import cores
+from system.machine import cores, platform_name
 from tasks.errors import NodeNotReady
 from tasks.node.node_checks import CheckRequest, check_machine
 from tasks.node.renderer_process import RendererProcess
@@ -31,6 +31,14 @@ T = TypeVar("T")
 THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
 CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
 """Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RendererOffer:
+    """What this node offers of a renderer: the builds that work, best first, and the cores they render with."""
+
+    builds: tuple[str, ...]
+    cores: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +94,11 @@ def local_builds(renderer: str, allow_scripts: bool = False) -> tuple[str, ...]:
     return _builds[renderer]
 
 
+def offer(renderer: str, allow_scripts: bool = False) -> RendererOffer:  # noqa: FBT001, FBT002 - of a Dask task
+    """Return what this node offers of a renderer. Raises as `local_builds` does."""
+    return RendererOffer(builds=local_builds(renderer, allow_scripts), cores=threads())
+
+
 def check_node(request: CheckRequest) -> dict[str, Any]:
     """Check this node, and offer from now on what passed; returns the readiness as plain values."""
     return check_named_node(str(get_worker().name), request)
@@ -115,7 +128,7 @@ def _apply_check(passed: Mapping[str, tuple[str, ...]], checked: Collection[str]
 
 def node_info(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
     """Return what the scheduler should know of this node: its machine, and the threads it renders with."""
-    return {"host": socket.gethostname(), "threads": threads(), "versions": versions()}
+    return {"host": socket.gethostname(), "platform": platform_name(), "threads": threads(), "versions": versions()}
 
 
 def threads() -> int:

@@ -75,6 +75,7 @@ _session: tuple[tuple[str, str, int], Session] | None = None
 def render(unit: UnitSpec, threads: int) -> Rendered:
     """Render a unit in this process, keeping the session for the next one."""
     from tasks.renderers import isa
+    from tasks.renderers.build_names import used_here
 
     resource_usage.reset_peak_memory()
     began_s, cpu_began_s = time.perf_counter(), resource_usage.cpu_s()
@@ -86,7 +87,7 @@ def render(unit: UnitSpec, threads: int) -> Rendered:
         wall_s=time.perf_counter() - began_s,
         cpu_s=resource_usage.cpu_s() - cpu_began_s,
         peak_memory_bytes=resource_usage.peak_memory_bytes(),
-        build=unit.frame.build,
+        build=used_here(unit.frame.build),
         isa=isa(),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.errors import BadTile
+from tasks.renderers.build_names import is_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ def check_tile(tile: Tile, unit: UnitSpec) -> None:
         fault = f"has shape {tile.sums.shape} {tile.sums.dtype} instead of {expected} float32"
     elif tile.channels != unit.frame.channels:
         fault = f"has the channels {', '.join(tile.channels)} instead of {', '.join(unit.frame.channels)}"
-    elif tile.record.build != unit.frame.build:
+    elif not is_build(tile.record.build, unit.frame.build):
         fault = f"was rendered by {unit.frame.renderer} {tile.record.build}, the job by {unit.frame.build}"
     elif not (finite := np.isfinite(tile.sums).all(axis=2)).all():
         y, x = np.argwhere(~finite)[0]
@@ -189,7 +190,7 @@ def _misfit(tile: Tile, frame: FrameSpec, region: Region) -> str:
     expected = (tile.region.height, tile.region.width, len(frame.channels))
     if tile.channels != frame.channels:
         return f"it has the channels {', '.join(tile.channels)}"
-    if tile.record.build != frame.build:
+    if not is_build(tile.record.build, frame.build):
         return f"it was rendered by {tile.record.build}, the frame by {frame.build}"
     if not tile.region.inside(region):
         return "it reaches outside the picture"

@@ -41,6 +41,8 @@ class Capabilities:
         Other seeds and frames have other noise. A renderer without noise doesn't use them.
     costs
         It reports where in a unit the time was spent.
+    speed
+        How fast it is on a machine, compared with the renderer's fastest build there.
     waits
         Its program may do nothing for long, as it waits for a licence; its adapter ends one that waits for too long.
     """
@@ -54,6 +56,7 @@ class Capabilities:
     min_side_px: int = 1
     seeds: bool = True
     costs: bool = True
+    speed: float = 1.0
     waits: bool = False
 
 

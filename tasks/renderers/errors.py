@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from system import paths
 from tasks.errors import NodeNotReady, SceneError
+from tasks.renderers.build_names import is_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def not_ready(renderer: str, reason: str, remedy: str, *, absent: bool = False) 
 
 def require_build(renderer: str, name: str, installed: str, wanted: str) -> None:
     """Raise `NodeNotReady` if the installed build of a program isn't the job's."""
-    if installed != wanted:
+    if not is_build(installed, wanted):
         raise not_ready(
             renderer, f"{name} here is {installed}, the job's is {wanted}.", "Install the same on all nodes."
         )

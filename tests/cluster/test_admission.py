@@ -12,6 +12,7 @@ from frontburner.cluster.admission import Admission
 from frontburner.cluster.arbiter_state import Hold
 from frontburner.dispatch.messages import Joined, Message, Refused, Withheld
 from tasks.errors import NodeNotReady, UnitFailed
+from tasks.node.node_state import RendererOffer
 from tasks.scene.manifest import manifest_of
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -83,6 +84,28 @@ def test_the_nodes_that_have_the_jobs_build_are_known(reader: Reader) -> None:
     assert reader.admission.addresses_with_build == [reader.admission.addresses["a"]]
 
 
+def test_nodes_with_another_build_are_refused_with_the_reason(reader: Reader) -> None:
+    reader.join()
+    reader.admission.open("1 null windows-x86_64")
+    reason = "It has 1 null linux-x86_64; the job needs 1 null windows-x86_64, as pixels of builds differ."
+    assert reader.messages() == [Refused(node="a", reason=reason)]
+    assert (dict(reader.admission.renders), dict(reader.admission.refused)) == ({"a": True}, {"a": reason})
+
+
+def test_a_job_for_any_platform_takes_nodes_with_any(reader: Reader) -> None:
+    reader.admission.set_holds({"a": NO_HOLDS})
+    reader.join()
+    reader.admission.open("1 null any")
+    assert reader.messages() == [Joined(node="a")]
+    assert reader.admission.addresses_with_build == [reader.admission.addresses["a"]]
+
+
+def test_a_node_that_takes_no_work_is_reported_as_such(reader: Reader) -> None:
+    reader.admission.set_holds({"a": {Hold.UNAVAILABLE: "it is paused by eva"}})
+    reader.join()
+    assert [report.takes_work for report in reader.admission.reports] == [False]
+
+
 def test_a_node_is_withheld_until_the_arbiter_has_decided(reader: Reader) -> None:
     reader.join()
     (message,) = reader.open()
@@ -102,14 +125,14 @@ def test_a_node_that_was_held_before_it_joined_is_withheld_with_the_reason(reade
 def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tried(*_: object) -> tuple[str, ...]:
+    def tried(*_: object) -> RendererOffer:
         marker = tmp_path / "killed"
         if not marker.exists():
             marker.touch()
             raise UnitFailed(reason="The renderer was ended by SIGKILL.", remedy="", retryable=True, unit="", node="a")
-        return ("1 null",)
+        return RendererOffer(builds=("1 null",), cores=1)
 
-    monkeypatch.setattr("frontburner.cluster.admission.local_builds", tried)
+    monkeypatch.setattr("frontburner.cluster.admission.offer", tried)
     reader.admission.error_of = lambda future, _: future.exception()
     reader.admission.set_holds({"a": NO_HOLDS})
     reader.join()
@@ -119,10 +142,10 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
 def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> tuple[str, ...]:
+    def broken(*_: object) -> RendererOffer:
         raise NodeNotReady(reason="A library is missing.", remedy="Install it.", node="a", renderer="null")
 
-    monkeypatch.setattr("frontburner.cluster.admission.local_builds", broken)
+    monkeypatch.setattr("frontburner.cluster.admission.offer", broken)
     reader.admission.error_of = lambda future, _: future.exception()
     reader.admission.set_holds({"a": NO_HOLDS})
     reader.join()
@@ -166,7 +189,7 @@ def test_a_node_with_different_files_waits_until_the_scene_was_sent(
     (message,) = reader.open()
     assert isinstance(message, Withheld)
     assert f"{texture[0]} isn't there" in message.why
-    assert reader.admission.refused == ()
+    assert reader.admission.refused == {}
     reader.admission.ignore_files()
     assert reader.messages() == [Joined(node="a")]
 
@@ -182,7 +205,7 @@ def test_a_node_with_different_files_is_refused_where_the_scene_is_not_sent(
     (message,) = reader.open()
     assert isinstance(message, Refused)
     assert f"room.xml isn't the same on a as where the job comes from: {texture[0]} has 9 bytes here" in message.reason
-    assert reader.admission.refused == ("a",)
+    assert reader.admission.refused == {"a": f"Its files differ: {texture[0]} has 9 bytes here, not 4."}
 
 
 def test_a_check_whose_result_was_lost_is_repeated(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,21 @@ def test_the_snapshot_has_the_problems_a_check_found_and_other_versions() -> Non
     state.report("gone", Readiness(node="gone", host="a", checks=()))
 
 
+def test_a_node_that_jobs_leave_out_says_which_and_why() -> None:
+    state = state_of("a", "b")
+    enrol(state, "job")
+    state.jobs["job"].refused = {"a": "It has 2 null; the job needs 1 null.", "b": ""}
+    state.share(NOON)
+    assert {node["name"]: node["why"] for node in state.snapshot(NOON)["nodes"]} == {
+        "a": "job leaves it out. It has 2 null; the job needs 1 null",
+        "b": "",
+    }
+    enrol(state, "other")
+    state.share(NOON)
+    assert state.shares["other"] >= {"a"}
+    assert state.snapshot(NOON)["nodes"][0]["why"] == ""
+
+
 def test_a_job_that_was_just_withdrawn_is_not_in_the_snapshot() -> None:
     state = state_of("a")
     enrol(state, "job")

@@ -137,3 +137,9 @@ def test_a_build_that_no_other_node_has_is_noted() -> None:
     found = compare_nodes([node("a", build="5.0.1 cpu"), node("b", build="4.2.0 cpu"), node("c", build="5.0.1 cpu")])
     notes = {one.node: check.reason for one in found for check in one.checks if check.grade is Grade.NOTE}
     assert notes == {"b": "It has 4.2.0 cpu, and the others have 5.0.1 cpu: it renders none of their jobs."}
+
+
+def test_a_build_for_another_system_is_noted_with_the_way_to_use_it() -> None:
+    found = compare_nodes([node("a", build="5.0.1 cpu"), node("w", build="5.0.1 cpu windows-x86_64")])
+    remedies = {check.remedy for one in found for check in one.checks if check.grade is Grade.NOTE}
+    assert remedies == {"Pixels of systems differ: a job takes one, or accepts both with --renderer-build any."}

@@ -21,6 +21,7 @@ stage began: StageBegan name number of
 stage ended: StageEnded name state reason
 job planned: JobPlanned job_id frames pixel_samples reused_frames probe numbers size region
 job noted: JobNoted notes
+build chosen: BuildChosen build sentence
 scene sent: SceneSent there_bytes size_bytes sent_bytes seconds
 scene fetched: SceneFetched node fetched_bytes size_bytes seconds
 simulation baked: SimulationBaked node simulation frame last seconds

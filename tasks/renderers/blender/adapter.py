@@ -18,6 +18,7 @@ from tasks.renderers.blender import imports
 from tasks.renderers.blender.link import OCIO_IS_SET, BlenderError, link, render_to_array
 from tasks.renderers.blender.opened_files import FrameFiles, OpenedFiles, computed_files, require_known
 from tasks.renderers.blender.unreadable import unreadable
+from tasks.renderers.build_names import is_build
 from tasks.renderers.errors import FilesMissing, not_ready, scene_changed
 from tasks.renderers.scripts import require_scripts
 from tasks.renderers.sent_scenes import tree_of
@@ -168,7 +169,8 @@ def _scenes(build: str, *, allow_scripts: bool) -> Scenes:
     """Return the scenes of the Blender of this build."""
     if allow_scripts:
         require_scripts("blender")
-    check = next((check for check in blender_builds.check_builds() if not check.reason and check.build == build), None)
+    working = (check for check in blender_builds.check_builds() if not check.reason)
+    check = next((check for check in working if is_build(check.build, build)), None)
     if check is None:
         raise not_ready("blender", f"Blender {build} doesn't work here.", "See the node check for the cause.")
     return scenes_of(check.path, allow_scripts=allow_scripts)

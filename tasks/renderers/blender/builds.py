@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.renderers.blender.link import MODULE
+from tasks.renderers.build_names import build_here, program_of
 from tasks.renderers.diagnosis import package_fault
 from tasks.renderers.trial import Trial, Verdict, record_untried
 
@@ -40,7 +41,7 @@ class BuildCheck:
     Parameters
     ----------
     build
-        Version and device, such as ``5.0.1 cpu``; empty where it isn't known.
+        Its name: version and device, such as ``5.0.1 cpu``, and its platform; empty where it isn't known.
     path
         The program; empty for the module.
     colours
@@ -63,7 +64,7 @@ def version_of(build: str) -> tuple[int, ...]:
 
 def device_of(build: str) -> str:
     """Return the device in a build's name, as Blender calls it."""
-    return build.rpartition(" ")[2].upper()
+    return program_of(build).rpartition(" ")[2].upper()
 
 
 @cache
@@ -114,7 +115,8 @@ def _check_program(path: str) -> list[BuildCheck]:
         return [BuildCheck(build="", path=path, reason=reason, remedy=_REMEDY)]
     colours = details["colours"]
     return [
-        BuildCheck(build=f"{version} {device.lower()}", path=path, colours=colours) for device in details["devices"]
+        BuildCheck(build=build_here(f"{version} {device.lower()}"), path=path, colours=colours)
+        for device in details["devices"]
     ]
 
 

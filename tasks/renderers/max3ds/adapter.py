@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.content_digests import named_files_digest
 from tasks.errors import SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.build_names import build_here
 from tasks.renderers.errors import negative_frame, not_ready, require_build, scene_changed
 from tasks.renderers.max3ds import program as max3ds
 from tasks.renderers.program.failures import WAITS_FOR_PERSON
@@ -134,7 +135,7 @@ def build_of(flags: Flags, program: Path) -> str:
             f"The version of 3ds Max can't be read from its path, {program}.",
             f"Set it as is_version in a file that {max3ds.FLAGS_VARIABLE} names.",
         )
-    return " ".join(filter(None, [version, flags.tag(max3ds.FLAGS), "max3ds"]))
+    return build_here(" ".join(filter(None, [version, flags.tag(max3ds.FLAGS), "max3ds"])))
 
 
 def _flags(flags: Flags, frame: FrameSpec, output: Path) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tasks.renderers.build_names import build_here, program_of
 from tasks.renderers.diagnosis import package_fault
 from tasks.renderers.mitsuba.llvm_libraries import llvm_libraries
 from tasks.renderers.trial import Trial, record_untried
@@ -29,7 +30,7 @@ class BuildCheck:
     Parameters
     ----------
     build
-        Version and variant, such as ``3.9.1 llvm_ad_rgb``.
+        Its name: version and variant, such as ``3.9.1 llvm_ad_rgb``, and its platform.
     library
         The LLVM library it was tried with; empty if it needs none.
     reason, remedy
@@ -50,7 +51,7 @@ class BuildCheck:
 
 def variant_of(build: str) -> str:
     """Variant in a build's name."""
-    return build.rpartition(" ")[2]
+    return program_of(build).rpartition(" ")[2]
 
 
 def installed() -> bool:
@@ -78,7 +79,7 @@ def check_builds() -> tuple[BuildCheck, ...]:
         if checks[-1].ok:
             break
     if not checks:
-        build = f"{_version()} llvm_ad_rgb"
+        build = build_here(f"{_version()} llvm_ad_rgb")
         record_untried(build, _NO_LLVM, _REMEDY)
         checks.append(BuildCheck(build=build, library="", ok=False, reason=_NO_LLVM, remedy=_REMEDY))
     scalar = check_build("scalar_rgb", "")
@@ -102,9 +103,8 @@ def check_build(variant: str, library: str) -> BuildCheck:
         parts=_folders(),
     )
     verdict = trial.verdict()
-    return BuildCheck(
-        build=f"{_version()} {variant}", library=library, ok=verdict.ok, reason=verdict.reason, remedy=verdict.remedy
-    )
+    build = build_here(f"{_version()} {variant}")
+    return BuildCheck(build=build, library=library, ok=verdict.ok, reason=verdict.reason, remedy=verdict.remedy)
 
 
 @cache

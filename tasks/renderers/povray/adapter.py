@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tasks.content_digests import named_files_digest
 from tasks.errors import ProgramFailed, SceneError
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.build_names import build_here
 from tasks.renderers.errors import no_aovs, not_ready, require_build, scene_changed
 from tasks.renderers.povray import program as povray
 from tasks.renderers.povray.files import Files, check_parameters, files_of
@@ -48,7 +49,7 @@ class PovRay:
     def builds(self) -> tuple[str, ...]:
         """Return the installed version, once it has rendered a small scene."""
         program = povray.executable()
-        build = f"{povray.version(program)} povray"
+        build = build_here(f"{povray.version(program)} povray")
         what = f"POV-Ray ({program})"
         # Why a program can't start at all is clearest when nothing else is asked of it.
         starts = Trial(what=what, command=(str(program), "--version"), remedy=_REMEDY, files=(program,)).verdict()
@@ -117,7 +118,7 @@ class PovRay:
     def open(self, frame: FrameSpec, *, threads: int) -> Session:
         """Start a session."""
         program = povray.executable()
-        build = f"{povray.version(program)} povray"
+        build = build_here(f"{povray.version(program)} povray")
         require_build(self.name, povray.NAME, build, frame.build)
         return PovRaySession(program=program, threads=threads)
 

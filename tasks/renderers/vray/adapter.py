@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.content_digests import named_files_digest
 from tasks.renderers.base import Capabilities, SceneInfo
+from tasks.renderers.build_names import build_here, program_of
 from tasks.renderers.errors import negative_frame, no_aovs, not_ready, require_build, scene_changed
 from tasks.renderers.program.failures import WAITS_FOR_PERSON
 from tasks.renderers.program.flags import Flags, ask_version, node_flags, region_values
@@ -51,7 +52,7 @@ class Vray:
     def capabilities(self, build: str) -> Capabilities:
         """Return what it can do. Whether regions fit is for the node's owner to verify, and to set."""
         return Capabilities(
-            exact_regions="regions" in build.split(),
+            exact_regions="regions" in program_of(build).split(),
             exact_samples=False,
             max_samples=1,
             seeds=False,
@@ -128,7 +129,8 @@ def build_of(flags: Flags, program: Path) -> str:
     if not version:
         reason = f"V-Ray didn't print its version when it was called with {flags.version}."
         raise not_ready("vray", reason, f"Set it as is_version in the file that {vray.FLAGS_VARIABLE} names.")
-    return " ".join(filter(None, [version, flags.tag(vray.FLAGS), "regions" if flags.regions else "", "vray"]))
+    words = (version, flags.tag(vray.FLAGS), "regions" if flags.regions else "", "vray")
+    return build_here(" ".join(filter(None, words)))
 
 
 def program(command: list[str], folder: Path, flags: Flags, *, scene: str) -> Program:

@@ -50,7 +50,8 @@ function JobProgress({ job }) {
       ${due && html`<${Fact} name="finish by" title=${due.sentence} of=${due.spare_s < 0 ? "bad" : "done"}>${clock(due.due)}</${Fact}>`}
       <${Fact} name="started">${clock(job.started)}</${Fact}>
       ${!job.running && job.ended && html`<${Fact} name="ended">${clock(job.ended)}</${Fact}>`}
-    </dl></div>`;
+    </dl>
+    ${job.build_sentence && html`<p class="dim">${job.build_sentence}</p>`}</div>`;
 }
 
 function Problems({ job, all }) {
