@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from storage.objects import ObjectStore, open_store
 from tests.disks import disk
@@ -35,6 +36,11 @@ STARTING_NAMES = {
     "run_gateway", "Command",
 }  # fmt: skip
 STARTING_FOLDER = Path(__file__).with_name("renderers")
+
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

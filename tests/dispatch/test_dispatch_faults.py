@@ -109,7 +109,7 @@ def test_a_failed_frame_cancels_its_other_units() -> None:
     assert farm.stopped
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data(), frames=st.sampled_from([1, 3]), mode=st.sampled_from(Mode))
 def test_every_frame_is_rendered_whatever_goes_wrong_on_the_way(data: st.DataObject, frames: int, mode: Mode) -> None:
     moments = st.lists(st.floats(0, 60), min_size=2, max_size=4, unique=True).map(sorted)

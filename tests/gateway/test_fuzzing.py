@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = int(os.environ.get("INPUTS", "200"))
 RAW_EXAMPLES = max(100, EXAMPLES // 10)
-_ANY: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+_ANY: dict[str, Any] = {"suppress_health_check": list(HealthCheck), "database": None}
 text = st.text(max_size=60)
 hostile = st.sampled_from(
     ["../../etc/passwd", "/etc/passwd", "a\nb", "a\r\nx: y", "a;id", "$(id)", "`id`", "a\0b", "-x", "--out", "..",

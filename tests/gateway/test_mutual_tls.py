@@ -151,7 +151,7 @@ def test_arbitrary_first_bytes_do_no_harm(farm: SpecCluster) -> None:
         st.binary(min_size=1, max_size=300), records, st.sampled_from([b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-x\r\n"])
     )
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(anything)
     def send(data: bytes) -> None:
         nonlocal heard

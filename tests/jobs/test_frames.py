@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frontburner.jobs.frames import FRAMES_SYNTAX, MAX_FRAMES, format_frames, parse_frames
@@ -33,7 +33,6 @@ def test_numbers_ranges_and_steps_are_read(text: str, expected: tuple[int, ...])
     assert parse_frames(text) == expected
 
 
-@settings(deadline=None)
 @given(frames=frames)
 def test_what_is_written_is_read_back(frames: tuple[int, ...]) -> None:
     text = format_frames(frames)
@@ -41,7 +40,6 @@ def test_what_is_written_is_read_back(frames: tuple[int, ...]) -> None:
     assert len(text) <= len(",".join(map(str, frames)))
 
 
-@settings(deadline=None)
 @given(first=st.integers(-9999, 9999), count=st.integers(3, 500), step=st.integers(1, 20))
 def test_an_even_run_is_written_as_one_range(first: int, count: int, step: int) -> None:
     frames = tuple(range(first, first + count * step, step))

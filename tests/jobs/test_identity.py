@@ -168,7 +168,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(document=documents)
 def test_jobs_are_named_as_the_first_version_named_them(document: dict[str, Any]) -> None:
     job = make_job(document)

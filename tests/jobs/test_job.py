@@ -307,7 +307,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(document=documents)
 def test_a_job_survives_being_written_and_read(
     document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory

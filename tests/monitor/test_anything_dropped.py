@@ -88,7 +88,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 def test_arbitrary_names_sizes_and_bytes(page: Page) -> None:
     before, tried = page.outside(), 0
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(files, st.sampled_from(["read", "render", "discard"]))
     def drop(those: list[tuple[str, bytes, int]], then: str) -> None:
         nonlocal tried
@@ -107,7 +107,7 @@ def test_arbitrary_names_sizes_and_bytes(page: Page) -> None:
 def test_arbitrary_zips(page: Page) -> None:
     before, tried = page.outside(), 0
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(st.tuples(name, st.binary(max_size=64)), max_size=5), st.binary(max_size=8), st.integers(0, 400))
     def drop(members: list[tuple[str, bytes]], spoiled: bytes, at: int) -> None:
         nonlocal tried

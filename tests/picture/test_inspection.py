@@ -144,7 +144,7 @@ def test_packed_cells_give_the_same_numbers_again_in_few_bytes(light: list[float
     assert len(own.light) == 4 * len(light), "a job keeps those of all its frames"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 3))
 def test_noise_is_no_flicker(seed: int, level: float) -> None:
     random = np.random.default_rng(seed)

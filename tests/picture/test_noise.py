@@ -81,7 +81,7 @@ def test_noise_in_dark_parts_counts_as_little_as_it_is_seen() -> None:
     assert noise(gather(None, tiles, WHOLE)) == pytest.approx(plain * np.sqrt(2 / 3), rel=0.03)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_however_passes_are_cut_and_gathered_the_noise_is_the_same_figure(data: st.DataObject) -> None:
     frame = frame_of(24, 16, aovs=())

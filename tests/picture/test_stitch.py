@@ -31,7 +31,7 @@ def tiles() -> list[Tile]:
     ]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(data=st.data(), edges=st.sampled_from([(0, 16), (0, 4, 16), (0, 1, 9, 16)]), seed=st.integers(0, 999))
 def test_however_a_frame_is_cut_its_picture_is_the_same_bit_for_bit(
     data: st.DataObject, edges: tuple[int, ...], seed: int
@@ -54,7 +54,7 @@ def test_however_a_frame_is_cut_its_picture_is_the_same_bit_for_bit(
     np.testing.assert_array_equal(picture.pixels, np.asarray(mean, np.float32))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_region_of_a_frame_is_the_same_pixels_as_the_whole_has_there(data: st.DataObject) -> None:
     part = Region(x0=3, y0=5, x1=20, y1=14)
@@ -187,7 +187,7 @@ def test_channels_follow_the_order_of_the_jobs_aovs() -> None:
 # Passes that are not complete
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), edges=st.sampled_from([(0, 16), (0, 4, 16), (0, 1, 9, 16)]))
 def test_each_pixel_is_the_mean_of_the_samples_it_has(data: st.DataObject, edges: tuple[int, ...]) -> None:
     frame = frame_of(data.draw(st.integers(1, 24)), data.draw(st.integers(1, 16)))

@@ -15,7 +15,7 @@ from frontburner.plan.cost_map import UNKNOWN_VARIANCE, CostMap, log_ratio
 from tasks.spec import CostGrid, Region, Size
 from tests.plan.strategies import regions
 
-modest = settings(deadline=None, max_examples=60)
+modest = settings(max_examples=60)
 SIZE = Size(width=640, height=360)
 
 

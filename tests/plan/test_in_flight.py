@@ -71,7 +71,7 @@ class BruteForce:
         )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 120))
 def test_the_work_left_is_what_adding_up_all_nodes_gives(seed: int, steps: int) -> None:
     random, in_flight, expected = Random(seed), InFlight(), BruteForce()
@@ -155,7 +155,6 @@ def test_a_ticket_that_is_not_there_ends_nothing() -> None:
     assert (len(in_flight), in_flight.count("a"), in_flight.of_node("b"), in_flight.work_left(1)) == (0, 0, [], 0)
 
 
-@settings(deadline=None)
 @given(
     queues=st.lists(st.tuples(st.floats(0.1, 10), st.floats(0, 100)), max_size=6),
     idle=st.floats(0.1, 10),

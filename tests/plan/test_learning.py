@@ -169,7 +169,7 @@ def test_cell_costs_that_do_not_add_up_to_the_time_of_the_unit_do_not_mislead(ac
     assert learning.seconds(whole, "a") == pytest.approx(0.01, rel=0.01)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_whatever_units_take_speeds_and_prices_stay_positive_and_add_up(data: st.DataObject) -> None:
     learning = learning_of("a", "b")

@@ -23,7 +23,7 @@ from tasks.spec import Region, SampleRange, Size
 from tests.plan.cover import counts
 from tests.plan.strategies import wholes
 
-modest = settings(deadline=None, max_examples=60)
+modest = settings(max_examples=60)
 SIZE = Size(width=640, height=360)
 
 

@@ -23,7 +23,7 @@ def nodes_of(count: int, frames: int = 1, **options: object) -> tuple[Nodes, lis
     return Nodes(planner_of(frames, **({"passes": ALL} | options)), *names), names  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(count=st.integers(1, 5), frames=st.integers(1, 9), passes=st.sampled_from([ALL, TWO]))
 def test_frames_mode_never_cuts_a_frame(count: int, frames: int, passes: tuple[SampleRange, ...]) -> None:
     nodes, names = nodes_of(count, frames, mode=Mode.FRAMES, passes=passes)

@@ -18,7 +18,7 @@ ALL = (SampleRange(start=0, stop=16),)
 TWO = (SampleRange(start=0, stop=2), SampleRange(start=2, stop=16))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_every_pixel_of_every_frame_and_pass_counts_once_whatever_happens(data: st.DataObject, seed: int) -> None:
     size = Size(width=data.draw(st.integers(1, 120)), height=data.draw(st.integers(1, 120)))
@@ -46,7 +46,7 @@ def test_every_pixel_of_every_frame_and_pass_counts_once_whatever_happens(data: 
     assert not nodes.waiting
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), frames=st.integers(1, 5), mode=st.sampled_from(Mode))
 def test_failed_frames_leave_the_others_complete(seed: int, frames: int, mode: Mode) -> None:
     small = Size(width=96, height=64)
@@ -74,7 +74,7 @@ def test_the_random_nodes_of_these_tests_duplicate_units_with_all_outcomes() -> 
     assert begun > won + lost  # some were lost with a node, or called off
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), passes=st.sampled_from([ALL, TWO]))
 def test_units_that_exist_are_chosen_disjoint_and_not_handed_out_again(
     data: st.DataObject, passes: tuple[SampleRange, ...]

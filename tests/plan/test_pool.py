@@ -66,7 +66,7 @@ def test_selected_blocks_of_a_frame_can_be_dropped() -> None:
     assert list(pool) == [block_of(2)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_the_totals_are_those_of_the_blocks_that_are_there(seed: int) -> None:
     random = Random(seed)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tasks.renderers.base import Capabilities
 
 few = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 

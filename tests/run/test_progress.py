@@ -120,7 +120,7 @@ class Turmoil:
             self.job.end(frame)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32), limit=st.sampled_from([None, 0.05, 0.3]), time_up=st.booleans())
 def test_the_sums_are_those_of_looking_at_every_frame(seed: int, limit: float | None, *, time_up: bool) -> None:
     turmoil = Turmoil(Random(seed), limit)

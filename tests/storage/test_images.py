@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import OpenImageIO
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -56,7 +56,6 @@ def read_png(data: bytes, folder: Path) -> tuple[npt.NDArray[Any], dict[str, obj
     return pixels, {tag.name: tag.value for tag in spec.extra_attribs}
 
 
-@settings(deadline=None)
 @given(picture=pictures(), metadata=st.dictionaries(st.text(min_size=1, max_size=5), ANYTHING, max_size=4))
 def test_exr_in_32_bits_is_exact(picture: tuple[Floats, tuple[str, ...]], metadata: dict[str, Any]) -> None:
     pixels, names = picture
@@ -68,7 +67,6 @@ def test_exr_in_32_bits_is_exact(picture: tuple[Floats, tuple[str, ...]], metada
     assert again.flags.c_contiguous
 
 
-@settings(deadline=None)
 @given(picture=pictures())
 def test_exr_in_16_bits_rounds_colours_only(picture: tuple[Floats, tuple[str, ...]]) -> None:
     pixels, names = picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -23,7 +23,6 @@ METADATA = st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3)
 DIGEST = hashlib.sha256(b"unit").hexdigest()
 
 
-@settings(deadline=None)
 @given(sums=SUMS, metadata=METADATA)
 def test_round_trip(sums: npt.NDArray[np.float32], metadata: dict[str, str]) -> None:
     for array in (sums, sums.transpose(1, 0, 2), sums[::-1, ::2]):
@@ -34,7 +33,6 @@ def test_round_trip(sums: npt.NDArray[np.float32], metadata: dict[str, str]) -> 
         assert again.flags.writeable
 
 
-@settings(deadline=None)
 @given(sums=SUMS, metadata=METADATA, data=st.data())
 def test_any_change_is_found(sums: npt.NDArray[np.float32], metadata: dict[str, str], data: st.DataObject) -> None:
     packed = bytearray(pack(sums, metadata))
@@ -43,7 +41,6 @@ def test_any_change_is_found(sums: npt.NDArray[np.float32], metadata: dict[str, 
         unpack(bytes(packed), key="some/key")
 
 
-@settings(deadline=None)
 @given(sums=SUMS, data=st.data())
 def test_a_missing_or_added_end_is_found(sums: npt.NDArray[np.float32], data: st.DataObject) -> None:
     packed = pack(sums, {})

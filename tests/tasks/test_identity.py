@@ -271,7 +271,7 @@ records: st.SearchStrategy[Any] = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(record=records)
 def test_the_fields_of_the_first_version_are_written_as_they_were(record: Any) -> None:
     first = asdict(
