@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
     from tasks.renderers.base import Capabilities
 
-few = settings(
-    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+few = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 
 
 def guillotine(draw: st.DrawFn, region: Region, cuts: int) -> list[Region]:
