@@ -6,8 +6,6 @@ import sys
 
 if sys.platform == "win32":
     from system.windows.processes import (
-        END_AT_ONCE,
-        HANGUP,
         KILLED,
         ask_for_death_signal,
         end_group,
@@ -15,19 +13,15 @@ if sys.platform == "win32":
         has_ended,
         kill,
         notify_systemd,
-        on_signal,
         replace_process,
         start_detached,
         start_group,
         start_resource_tracker,
         start_with_parent,
-        stop,
         wait,
     )
 else:
     from system.posix.processes import (
-        END_AT_ONCE,
-        HANGUP,
         KILLED,
         ask_for_death_signal,
         end_group,
@@ -35,18 +29,16 @@ else:
         has_ended,
         kill,
         notify_systemd,
-        on_signal,
         replace_process,
         start_detached,
         start_group,
         start_resource_tracker,
         start_with_parent,
-        stop,
         wait,
     )
 
 __all__ = [
-    "END_AT_ONCE", "HANGUP", "KILLED", "ask_for_death_signal", "end_group", "guarded", "has_ended", "kill",
-    "notify_systemd", "on_signal", "replace_process", "start_detached", "start_group", "start_resource_tracker",
-    "start_with_parent", "stop", "wait",
+    "KILLED", "ask_for_death_signal", "end_group", "guarded", "has_ended", "kill",
+    "notify_systemd", "replace_process", "start_detached", "start_group", "start_resource_tracker",
+    "start_with_parent", "wait",
 ]  # fmt: skip

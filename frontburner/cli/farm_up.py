@@ -31,7 +31,8 @@ from frontburner.manager.supervisor import Supervisor
 from frontburner.manager.upgrade import VERSION
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
-from system.processes import HANGUP, kill, start_detached, stop
+from system.processes import kill, start_detached
+from system.signals import RETRY, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,8 +146,7 @@ def _follow_running(home: Path, farm: FarmState) -> int:
     elif any(service.status in (ServiceStatus.GIVEN_UP, ServiceStatus.RESTARTING) for service in farm.services):
         print_err("The farm is up; those of its services that aren't are retried.")
         with suppress(ProcessLookupError):
-            if HANGUP is not None:
-                stop(farm.pid, HANGUP)
+            stop(farm.pid, RETRY)
         time.sleep(1.0)  # it handles the signal within moments
     log = RotatingLog(farm_folder(home) / "logs" / "supervisor.log")
     return _StartupWatch(home=home, started_s=farm.started_s, log=log, process=None).wait()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, Scheduler, print_err, quiet_dask
+from system.ports import bind
 
 if TYPE_CHECKING:
     from frontburner.monitor.farm_source import LocalFarm
@@ -39,9 +40,8 @@ def monitor(*, port: int = PORT, open: Flag = False, scheduler: Scheduler = "", 
     from frontburner.monitor.drop_handler import LocalDropHandler
 
     with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((HOST, port))
+            bind(listening, (HOST, port))
             listening.listen()  # connections may come as soon as the address is printed, and wait for the server
         except OSError as error:
             print_err(f"Port {port} can't be used: {error.strerror}. Give another one with --port.")

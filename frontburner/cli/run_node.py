@@ -14,9 +14,8 @@ from cyclopts import Parameter
 from frontburner.cli.access import TokenOption, read_token
 from frontburner.cli.command import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
 from frontburner.cli.node import app
-from frontburner.cluster.stop_signal import SIGNALS
 from storage.errors import FrontburnerError
-from system.processes import on_signal
+from system.signals import END, on_signal
 
 RENEW_BEFORE = timedelta(days=120)
 
@@ -77,8 +76,7 @@ async def _run(options: NodeOptions, scheduler: str) -> None:
         leave_when_in_use=options.leave_when_in_use,
         log=print_err,
     )
-    for number in SIGNALS:
-        on_signal(asyncio.get_running_loop(), number, service.stop)
+    on_signal(asyncio.get_running_loop(), END, service.stop)
     await service.run()
 
 

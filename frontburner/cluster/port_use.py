@@ -7,14 +7,15 @@ import socket
 
 import psutil
 
+from system.ports import bind
+
 
 def port_problem(host: str, port: int) -> str:
     """Say in a sentence why nothing can listen on a port; empty if something can. Port 0 is any free one."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else one that was just closed looks taken
-            probe.bind(address)
+            bind(probe, address)
             return ""
     except OSError as error:
         if error.errno != errno.EADDRINUSE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from locket import LockError, lock_file
 
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.ports import reserved_port
 from system.processes import start_with_parent
 
 if TYPE_CHECKING:
@@ -211,16 +211,3 @@ def _database(home: Path) -> Iterator[Path]:
         yield permanent
     finally:
         lock.release()
-
-
-@contextmanager
-def reserved_port() -> Iterator[int]:
-    """Give a port of this machine that no other process gets by chance.
-
-    A port that is bound but not listened to isn't chosen for a process that asks for any port, and a server that asks
-    for it by its number can bind it (SO_REUSEADDR).
-    """
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]

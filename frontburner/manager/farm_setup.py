@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from frontburner.credentials.private_files import write_private
 from storage.errors import FrontburnerError
 from storage.objects import open_store
+from system.ports import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,9 +137,8 @@ def with_ports(setup: FarmSetup, is_free: Callable[[int], bool]) -> FarmSetup:
 def port_is_free(port: int) -> bool:
     """Whether nothing listens on a port of this machine."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else one that was just closed looks taken
         try:
-            probe.bind(("", port))
+            bind(probe, ("", port))
         except OSError:
             return False
         return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
+
+from system.signals import END
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ class Service:
     probe: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    stop_signal: signal.Signals = signal.SIGTERM
+    stop_signal: int = END
     start_timeout_s: float = 180.0
     folder: str = ""
 

@@ -14,7 +14,8 @@ import psutil
 
 from frontburner.manager.farm_state import ServiceState, ServiceStatus
 from system.exits import describe_exit
-from system.processes import end_group, start_with_parent, stop
+from system.processes import end_group, start_with_parent
+from system.signals import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,7 +17,7 @@ from frontburner.manager.object_store import s3_gateway, s3_url, seaweedfs_comma
 from frontburner.manager.service import HttpProbe, NodeProbe, Service
 from frontburner.manager.service_keeper import FARM_VARIABLE
 from system.machine import cores
-from system.processes import END_AT_ONCE
+from system.signals import END_AT_ONCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatu
 from frontburner.manager.service_keeper import ServiceKeeper, kill_orphans
 from frontburner.manager.upgrade import VERSION, record_versions
 from storage.errors import FrontburnerError
-from system.processes import HANGUP, notify_systemd, on_signal
+from system.processes import notify_systemd
+from system.signals import END, RETRY, on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from frontburner.manager.service import Service
 
 WRITE_INTERVAL_S = 2.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -106,10 +105,8 @@ class Supervisor:
             )  # fmt: skip
         self._write()
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            on_signal(loop, number, self._stopping.set)
-        if HANGUP is not None:
-            on_signal(loop, HANGUP, self._retry)
+        on_signal(loop, END, self._stopping.set)
+        on_signal(loop, RETRY, self._retry)
 
     async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
         """Write the state until the farm is stopped; an unexpected error of a keeper stops it too."""

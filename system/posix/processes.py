@@ -14,15 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 assert sys.platform != "win32"
 
-HANGUP: signal.Signals | None = signal.SIGHUP
-"""Asks a service to try again what failed; None where there is no such signal."""
-END_AT_ONCE = signal.SIGKILL
-"""Asks a process to end at once."""
 KILLED = -signal.SIGKILL
 """Exit code of a process that was killed, as the system does when memory runs out."""
 _PR_SET_PDEATHSIG = 1
@@ -49,10 +44,10 @@ def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> su
 
 
 def start_with_parent(
-    command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM, **options: Any  # noqa: ANN401
+    command: Sequence[str], *, ends: int = signal.SIGTERM, **options: Any  # noqa: ANN401
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start a program like `start_group`; when its parent ends, it gets a signal, so that it can end in order."""
-    tethered = [sys.executable, "-c", _TETHER, str(os.getpid()), str(int(ends)), *command]
+    tethered = [sys.executable, "-c", _TETHER, str(os.getpid()), str(ends), *command]
     return subprocess.Popen(tethered, start_new_session=True, **options)
 
 
@@ -86,11 +81,6 @@ def end_group(process: subprocess.Popen[Any]) -> None:
     """Kill a program that was started in a group of its own, and all that it has started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def stop(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a process to end. Raises `ProcessLookupError`."""
-    os.kill(pid, number)
 
 
 def kill(pid: int) -> None:
@@ -137,8 +127,3 @@ def notify_systemd() -> None:
 def replace_process(command: Sequence[str]) -> NoReturn:
     """Become another program."""
     os.execv(command[0], list(command))  # noqa: S606 - that is its purpose
-
-
-def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, act: Callable[[], object]) -> None:
-    """Call a function in an event loop whenever this process gets a signal."""
-    loop.add_signal_handler(number, act)

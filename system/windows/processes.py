@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    import asyncio
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 assert sys.platform == "win32"
-
-import signal
 
 import psutil
 import pywintypes
@@ -24,10 +21,6 @@ import win32con
 import win32job
 import win32process
 
-HANGUP: signal.Signals | None = None
-"""Asks a service to try again what failed; None where there is no such signal."""
-END_AT_ONCE = signal.SIGTERM
-"""Asks a process to end at once."""
 KILLED = 1
 """Exit code of a process that was killed; Windows doesn't kill any when memory runs out."""
 _CREATE_SUSPENDED = 0x4
@@ -61,7 +54,7 @@ def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> su
 
 
 def start_with_parent(
-    command: Sequence[str], *, ends: signal.Signals = signal.SIGTERM, **options: Any  # noqa: ANN401, ARG001
+    command: Sequence[str], *, ends: int = 0, **options: Any  # noqa: ANN401, ARG001
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start a program like `start_group`. When its parent ends, it is ended: there are no signals it could act on."""
     return start_group(command, **options)
@@ -94,14 +87,6 @@ def end_group(process: subprocess.Popen[Any]) -> None:
             process.kill()
         else:
             win32job.TerminateJobObject(job, KILLED)
-
-
-def stop(pid: int, number: signal.Signals = signal.SIGTERM) -> None:  # noqa: ARG001 - the same arguments on every system
-    """Ask a process to end, as Ctrl-Break does; end it where it has no console. Raises `ProcessLookupError`."""
-    try:
-        win32api.GenerateConsoleCtrlEvent(win32con.CTRL_BREAK_EVENT, pid)
-    except pywintypes.error:
-        kill(pid)
 
 
 def kill(pid: int) -> None:
@@ -146,12 +131,6 @@ def replace_process(command: Sequence[str]) -> NoReturn:
     process = start_group(command)
     with guarded(process):
         sys.exit(process.wait())
-
-
-def on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, act: Callable[[], object]) -> None:
-    """Call a function in an event loop whenever this process gets a signal; Ctrl-Break counts as SIGTERM."""
-    for each in (number, *([signal.SIGBREAK] if number is signal.SIGTERM else [])):
-        signal.signal(each, lambda *_: loop.call_soon_threadsafe(act))
 
 
 def _job_object() -> Any:  # noqa: ANN401 - a handle

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psutil
-import pytest
 
-from frontburner.cluster.prefect_server import _database, embedded_server, reserved_port
+from frontburner.cluster.prefect_server import _database, embedded_server
 from tests.end_to_end.conftest import TIMEOUT_S, until
+
+if TYPE_CHECKING:
+    import pytest
 
 _OTHER = """
 import sys
@@ -44,17 +46,6 @@ def test_a_second_command_gets_a_temporary_database(tmp_path: Path) -> None:
         other.kill()
     with _database(tmp_path) as kept:
         assert kept == tmp_path / "prefect"
-
-
-def test_a_reserved_port_is_given_to_nobody_but_the_server() -> None:
-    with reserved_port() as port:
-        with socket.socket() as other, pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-        with socket.socket() as server, socket.socket() as client:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind(("127.0.0.1", port))
-            server.listen()
-            client.connect(("127.0.0.1", port))
 
 
 def test_a_server_that_is_killed_is_restarted_with_its_database(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from frontburner.cluster.prefect_server import reserved_port
+from system.ports import reserved_port
 from tests.end_to_end.conftest import TIMEOUT_S
 
 if TYPE_CHECKING:
