@@ -99,7 +99,7 @@ def _listen(number: int, act: Callable[[], object]) -> Callable[[], None]:
     ignored = win32event.CreateEvent(None, False, False, None)
 
     def wait() -> None:
-        while win32event.WaitForMultipleObjects((signalled, ignored), False, win32event.INFINITE) == 0:
+        while win32event.WaitForMultipleObjects([signalled, ignored], False, win32event.INFINITE) == 0:
             act()
 
     threading.Thread(target=wait, name=f"signal-{number}", daemon=True).start()
