@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -93,6 +94,26 @@ def start(*, scheduler: Scheduler = "", options: NodeOptions | None = None) -> i
 
 @app.command
 @guarded
+def enrol(farm: str, *, token: TokenOption = "", name: str = "") -> int:
+    """Get this machine the certificates of a node of a farm, without running the node.
+
+    Parameters
+    ----------
+    farm
+        The farm's address, such as https://manager:8700.
+    name
+        The node's name; empty is the machine's name.
+    """
+    from frontburner.credentials.joining import gateway_url, join_again
+    from frontburner.settings import Settings
+
+    member = join_again(gateway_url(farm), read_token(token), Settings().home, NodeOptions(name=name).node_name)
+    print_err(f"The node {member.name} has joined {member.gateway}.")
+    return OK
+
+
+@app.command
+@guarded
 def join(
     farm: str = "", *, token: TokenOption = "", gateway: str = "", options: NodeOptions | None = None
 ) -> int:  # fmt: skip
@@ -110,8 +131,27 @@ def join(
     """
     quiet_dask("error")
     node = options or NodeOptions()
+    _upgrade(farm, token, gateway, node.node_name)
     node.run(_enrol(farm, token, gateway, node.node_name))
     return OK
+
+
+def _upgrade(farm: str, token: str, gateway: str, name: str) -> None:
+    """Go on with the manager's version, if this one was set up by a manager and is another."""
+    from frontburner.credentials.joining import gateway_url
+    from frontburner.credentials.membership import read_membership
+    from frontburner.node_setup.upgrade import own_environment, upgrade
+    from frontburner.settings import Settings
+
+    if own_environment() is None:
+        return
+    member = read_membership(Settings().home, name)
+    address = gateway_url(gateway or farm) if gateway or farm else member.gateway if member else ""
+    if not address:
+        return
+    known = member is not None and member.gateway == address and not token
+    text = member.token if member and known else read_token(token)
+    upgrade(address, text, sys.argv[1:], report=print_err)
 
 
 def _enrol(farm: str, token: str, gateway: str, name: str) -> str:

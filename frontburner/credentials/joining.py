@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -97,6 +98,21 @@ def join(gateway: str, text: str, home: Path, name: str, *, scheduler: str = "")
     if scheduler:
         answer["scheduler"] = scheduler
     return _save(home / "farm" / name, gateway, answer.get("token") or str(token), answer, key)
+
+
+def join_again(gateway: str, text: str, home: Path, name: str) -> Membership:
+    """Join as a node that may have joined before: with its own token, if the farm still knows it, else with another.
+
+    Raises
+    ------
+    FrontburnerError
+        When the farm can't be reached or refuses.
+    """
+    member = read_membership(home, name)
+    if member is not None and member.gateway == gateway:
+        with suppress(JoinRefused):
+            return join(gateway, member.token, home, name)
+    return join(gateway, text, home, name)
 
 
 def renew(home: Path, name: str, *, before: timedelta) -> Membership | None:

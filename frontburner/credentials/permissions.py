@@ -15,6 +15,10 @@ API = f"{PREFECT}/api"
 JOBS = "/jobs"
 SUBMISSIONS = "/api/submissions"
 """Where the monitor receives scenes that are dropped on its page."""
+JOIN = "/join"
+"""Where nodes get what they install."""
+LEAVE = "/leave"
+"""Where a node says that it leaves the farm for good."""
 WEBSOCKET = "SOCKET"
 """Stands for the method of a web socket."""
 
@@ -34,8 +38,8 @@ _SUBSCRIPTIONS = frozenset({f"{API}/events/out", f"{API}/logs/out"})
 
 def is_allowed(role: Role, method: str, path: str) -> bool:
     """Whether a role may make a request. The method of a web socket is `WEBSOCKET`."""
-    if role is Role.NODE:
-        return False  # nodes use the scheduler and the store; /enrol checks their tokens itself
+    if role is Role.NODE:  # nodes use the scheduler and the store; /enrol checks their tokens itself
+        return (method == "GET" and path.startswith(f"{JOIN}/")) or (method == "POST" and path == LEAVE)
     if role is Role.OPERATE or method in _READ_METHODS:
         return True
     if path.rstrip("/") == JOBS:

@@ -211,6 +211,11 @@ class TokenStore:
                 token = known[key]
                 self._write({**known, key: replace(token, serials=(*token.serials, serial))})
 
+    def invites(self, key: str) -> bool:
+        """Whether there is a valid token of this key by which nodes join."""
+        token = self._read().get(key)
+        return token is not None and token.role is Role.NODE and not token.node and not token.is_expired(self.clock())
+
     def for_node(self, node: str) -> Sequence[Token]:
         """Return the tokens of a node of this name."""
         return [token for token in self._read().values() if token.node == node]

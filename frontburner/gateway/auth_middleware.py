@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from frontburner.credentials.permissions import WEBSOCKET, is_allowed, is_plain_path, is_scene_upload
 from frontburner.credentials.tokens import TokenRefused
 from frontburner.gateway.login_page import login_page
+from frontburner.node_setup.invitation import SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 COOKIE = "__Host-frontburner"
 """Browsers accept a cookie with this prefix only if it is secure and for this host alone."""
-PUBLIC_ROUTES = {"/health": ("GET", "HEAD"), "/ca.pem": ("GET",), "/enrol": ("POST",), "/login": ("GET", "POST")}
-"""Routes without a token, and their methods; /enrol and /login check one themselves."""
+PUBLIC_ROUTES = {"/health": ("GET", "HEAD"), "/ca.pem": ("GET",), "/enrol": ("POST",), "/login": ("GET", "POST"),
+                 **{f"/{script}": ("GET",) for script in SCRIPTS.values()}}  # fmt: skip
+"""Routes without a token, and their methods; /enrol, /login and the scripts check one themselves."""
 ANONYMOUS_MAX_BYTES = 16_384
 MAX_BYTES = 16 * 1024 * 1024
 MAX_FAILURES = 20

@@ -117,6 +117,22 @@ class Enrolment:
         certificate = self._certificate(document, name, issued.key)
         return {"name": name, "token": str(issued), "certificate": certificate}
 
+    def leave(self, token: Token) -> None:
+        """Revoke a node's token and its certificates: the farm forgets it.
+
+        Raises
+        ------
+        EnrolmentRefused
+            When the token is of no single node.
+        """
+        if not token.node:
+            raise EnrolmentRefused(
+                reason="This token is for new nodes, and belongs to none.",
+                remedy=f"Revoke it on the manager: frontburner token revoke {token.name}.",
+                status=403,
+            )
+        self.authority.revoke(serial for gone in self.tokens.revoke(token.name) for serial in gone.serials)
+
     def _certificate(self, document: EnrolmentRequest, name: str, key: str) -> str:
         """Issue a node's certificate; operators get one too, since their machine may run nodes."""
         certificate = self.authority.sign(document.request.encode(), CertificateKind.NODE, name)
@@ -129,7 +145,7 @@ class Enrolment:
         if mismatches:
             raise EnrolmentRefused(
                 reason=f"This machine's versions differ from the manager's: {', '.join(mismatches)}.",
-                remedy="Install the same Frontburner here, with the same Python (make env, from the same source).",
+                remedy="Install the manager's own here: `frontburner node invite` on the manager shows the command.",
             )
 
 

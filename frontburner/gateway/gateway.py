@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from frontburner.credentials.permissions import JOBS, PEOPLE, PREFECT
+from frontburner.credentials.permissions import JOBS, LEAVE, PEOPLE, PREFECT
 from frontburner.credentials.tokens import TokenRefused
 from frontburner.gateway.auth_middleware import (
     COOKIE,
@@ -28,13 +28,17 @@ from frontburner.gateway.auth_middleware import (
 )
 from frontburner.gateway.enrolment import Enrolment, EnrolmentRefused
 from frontburner.gateway.login_page import login_page
+from frontburner.gateway.node_setup_routes import NodeSetupRoutes
 from frontburner.gateway.proxy import Proxy
 from frontburner.gateway.submit_policy import AllowedLocations, SubmitFailed, submit_job
 from frontburner.jobs.job import JobRefused
+from frontburner.node_setup.offer import wheels_folder
+from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
@@ -56,6 +60,8 @@ class Gateway:
     ----------
     prefect
         Address of the Prefect server on loopback.
+    wheels
+        Folder of the packages that are kept for nodes without internet.
     max_failures
         Failed attempts in a row from one address until it must wait.
     monitor
@@ -72,6 +78,7 @@ class Gateway:
     monitor: Starlette | None = None
     metrics: ASGIApp | None = None
     upload_bytes: int = 0
+    wheels: Path = field(default_factory=lambda: wheels_folder(Settings().home))
     max_failures: int = MAX_FAILURES
     clock: Callable[[], float] = time.monotonic
 
@@ -97,6 +104,8 @@ class Gateway:
             Route("/logout", routes.logout, methods=["POST"]),
             Route("/whoami", routes.whoami, methods=["GET"]),
             Route(JOBS, routes.submit, methods=["POST"]),
+            Route(LEAVE, routes.leave, methods=["POST"]),
+            *NodeSetupRoutes(tokens=self.enrolment.tokens, rate_limit=rate_limit, wheels=self.wheels).routes(),
             WebSocketRoute(f"{PREFECT}/{{rest:path}}", proxy.socket),
             Route(f"{PREFECT}/{{rest:path}}", proxy.http, methods=list(ALL_METHODS)),
             *([Route("/metrics", self.metrics)] if self.metrics else []),
@@ -173,6 +182,15 @@ class _Routes:
         """Answer with the caller's name and role."""
         caller = request.state.caller
         return JSONResponse({"name": caller.name, "role": caller.role, "expires": caller.expires})
+
+    async def leave(self, request: Request) -> Response:
+        """Forget the node that asks."""
+        try:
+            await asyncio.to_thread(self.gateway.enrolment.leave, request.state.caller)
+        except EnrolmentRefused as refused:
+            return _refusal(refused, refused.status)
+        log.info("%s left the farm", request.state.caller.node)
+        return JSONResponse({"name": request.state.caller.node})
 
     async def submit(self, request: Request) -> Response:
         """Submit a job."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("distributed", "numpy", "mitsuba", "drjit")
 _ROOT = Path(__file__).resolve().parents[2]
-_FOLDERS = ("flows", "frontburner", "tasks", "storage")
+_FOLDERS = ("flows", "frontburner", "tasks", "storage", "system")
 _DIGITS = 8
 
 
