@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def invite(*, expires: str = "1h", json: Flag = False) -> int:
     """Print the command that makes a machine a node of this machine's farm: paste it in a terminal there.
 
-    It installs this Frontburner on the machine, if need be with its Python, and has the node run from then on. Options
-    of `node join` can follow it, such as --nice. It is valid for several machines until it expires.
+    It installs this Frontburner on the machine, if need be with its Python, and has the node run from then on. It is
+    valid for several machines until it expires.
 
     Parameters
     ----------

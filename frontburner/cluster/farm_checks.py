@@ -238,5 +238,5 @@ def _version_check(scheduler: Mapping[str, str], node: Mapping[str, str]) -> Che
     return Check(
         name="versions", grade=Grade.FAILS, value=node.get("frontburner", ""),
         reason=f"Its versions aren't those of the scheduler's machine: {', '.join(others)}.",
-        remedy="Install the same Frontburner there (make env, from the same source).",
+        remedy="Start it again, or set it up by the command that `frontburner node invite` shows on the manager.",
     )  # fmt: skip

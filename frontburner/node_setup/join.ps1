@@ -1,4 +1,4 @@
-# Makes this machine a node of the farm whose address is the first argument; further ones are options of `node join`.
+# Makes this machine a node of the farm whose address is the first argument.
 # The command that ran this has verified it, and has the token in FRONTBURNER_TOKEN.
 $wanted = '@PYTHON@'  # as the manager's: packages of another Python don't fit
 $name = 'Python' + $wanted.Replace('.', '')
@@ -7,7 +7,7 @@ $test = "import sys; print(sys.executable if '%d.%d' % sys.version_info[:2] == '
 function Find-Python {
     # The store's Python is left out: what it installs exists for itself alone.
     $found = $null
-    if (Get-Command py.exe -ErrorAction SilentlyContinue) { $found = & py.exe "-$wanted" -c $test }
+    if (Get-Command py.exe -ErrorAction SilentlyContinue) { $found = & py.exe "-$wanted" -c $test | Select-Object -Last 1 }
     if ($found) { return $found }
     foreach ($each in 'python.exe', "$env:LOCALAPPDATA\Programs\Python\$name\python.exe", "$env:ProgramFiles\$name\python.exe", "C:\$name\python.exe") {
         if (Get-Command $each -ErrorAction SilentlyContinue) { $found = & $each -c $test }
@@ -28,5 +28,5 @@ if (-not $python) {
     [IO.File]::WriteAllText($program, @'
 @PROGRAM@
 '@)
-    try { & $python $program $args } finally { Remove-Item $program, Env:FRONTBURNER_TOKEN }
+    try { & $python $program $args } finally { Remove-Item $program; $env:FRONTBURNER_TOKEN = $null }
 }

@@ -1,4 +1,4 @@
-# Makes this machine a node of the farm whose address is the first argument; further ones are options of `node join`.
+# Makes this machine a node of the farm whose address is the first argument.
 # The command that ran this has verified it, and has the token in FRONTBURNER_TOKEN.
 set -eu
 wanted='@PYTHON@' # as the manager's: packages of another Python don't fit

@@ -182,7 +182,7 @@ def install(manager: Manager, parent: Path, offer: Mapping[str, Any] | None = No
 def install_packages(manager: Manager, offer: Mapping[str, Any], folder: Path) -> None:
     """Install the packages, then Frontburner, each only if its hash is the one that the manager names."""
     wheels = folder / "wheels"
-    wheels.mkdir()
+    wheels.mkdir(exist_ok=True)
     own = offer["wheel"]
     for name in offer["packages"]:
         manager.download(f"/join/packages/{quote(system())}/{quote(name)}", wheels / name)

@@ -127,7 +127,7 @@ def test_other_versions_are_refused_with_a_remedy(
 ) -> None:
     mine = versions() | {"numpy": "1.0"}
     monkeypatch.setattr("frontburner.credentials.joining.versions", lambda: mine)
-    with pytest.raises(JoinRefused, match=r"numpy 1\.0 instead of .*Install the same Frontburner") as refused:
+    with pytest.raises(JoinRefused, match=r"numpy 1\.0 instead of .*frontburner node invite") as refused:
         join(gateway.url, gateway.token("node"), home, "n31")
     assert not refused.value.retryable
 
