@@ -20,8 +20,8 @@ from frontburner.cli.job import app as job_app
 from frontburner.cli.monitor import monitor, top
 from frontburner.cli.node import app as node_app
 from frontburner.cli.node import licence_app
-from frontburner.cli.node_service import status as _node_status  # noqa: F401 - adds commands to `node_app`
 from frontburner.cli.node_invitation import invite as _invite  # noqa: F401 - adds commands to `node_app`
+from frontburner.cli.node_service import status as _node_status  # noqa: F401 - adds commands to `node_app`
 from frontburner.cli.products import movie
 from frontburner.cli.run_node import join as _join  # noqa: F401 - adds commands to `node_app`
 from frontburner.cli.schedule import app as schedule_app
