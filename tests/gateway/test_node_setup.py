@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +27,6 @@ from frontburner.node_setup.own_wheel import own_wheel
 from tests.gateway.conftest import run_gateway
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.gateway.conftest import RunningGateway
 
 
@@ -228,7 +227,7 @@ def test_a_node_that_leaves_is_forgotten(gateway: RunningGateway, tmp_path: Path
 
 def test_the_program_needs_nothing_but_python() -> None:
     """It runs where nothing of Frontburner is installed, from standard input."""
-    program = (set_up.Path(set_up.__file__)).read_text(encoding="ascii")
+    program = Path(set_up.__file__).read_text(encoding="ascii")
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-", "https://127.0.0.1:9"], input=program, capture_output=True, text=True,
         check=False,
