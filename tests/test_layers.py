@@ -71,6 +71,24 @@ def test_no_import_points_up() -> None:
     assert not up
 
 
+def test_text_files_have_the_same_encoding_on_every_system() -> None:
+    local = []  # Python's own choice is Windows' code page
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "system"):  # it reads what is of one system
+            continue
+        calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        local += [f"{path.relative_to(ROOT)}:{call.lineno}" for call in calls if _has_no_encoding(call)]
+    assert local == []
+
+
+def _has_no_encoding(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    values = [argument.value if isinstance(argument, ast.Constant) else "…" for argument in call.args]
+    texts = (name == "read_text" and not values) or name == "write_text"
+    opened = name in ("open", "NamedTemporaryFile") and values[:1] and values[0] in ("r", "w", "a", "x")
+    return bool(texts or opened) and not any(keyword.arg == "encoding" for keyword in call.keywords)
+
+
 def test_one_package_knows_operating_systems() -> None:
     elsewhere = [path for path in SOURCES if not path.is_relative_to(ROOT / "system") and "inside" not in path.parts]
     asking = re.compile(r"\bsys\.platform\b|\bos\.name\b|^import (?:fcntl|msvcrt|resource|win32\w+)\b", re.MULTILINE)

@@ -57,7 +57,7 @@ class PrefectServer:
                     self._watchdog.start()
                     return
             time.sleep(0.1)
-        output = "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        output = "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
         raise FrontburnerError(
             reason=f"The Prefect server did not start: {output or 'it ended without output'}",
             remedy=f"Its log is {self._log}. Set PREFECT_API_URL to use a server you run yourself.",

@@ -76,14 +76,14 @@ class Enrolment:
             "name": token.name,
             "role": token.role,
             "api": API,
-            "ca": self.authority.certificate_path.read_text(),
+            "ca": self.authority.certificate_path.read_text(encoding="utf-8"),
         }
         if token.role in (Role.LOOK, Role.SUBMIT):
             return answer
         self._check_versions(document)
         read_request(document.request.encode())  # refuse an invalid one before anything is changed
         answer |= {"scheduler": self.scheduler, "environment": dict(self.environment)}
-        answer["revoked"] = self.authority.revocation_list.read_text()
+        answer["revoked"] = self.authority.revocation_list.read_text(encoding="utf-8")
         if token.role is Role.OPERATE:
             return answer | {"certificate": self._certificate(document, token.name, token.key)}
         return answer | self._enrol_node(token, document)

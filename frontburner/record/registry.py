@@ -65,7 +65,7 @@ def register(
         folder = _folder()
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{job_id}.{os.getpid()}"
-        temporary.write_text(json.dumps(note, default=str))
+        temporary.write_text(json.dumps(note, default=str), encoding="utf-8")
         temporary.replace(folder / f"{job_id}.json")
 
 
@@ -133,7 +133,7 @@ def job_document(location: JobLocation, status: JobStatus) -> dict[str, Any]:
 def _read_note(note: Path) -> JobLocation | None:
     """Read a note; None if it can't be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, FrontburnerError):
-        values = json.loads(note.read_text())
+        values = json.loads(note.read_text(encoding="utf-8"))
         return JobLocation(job_id=note.stem, store=open_store(values["out"]), note=values)
     return None
 

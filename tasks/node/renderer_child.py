@@ -150,7 +150,7 @@ def _end_with_parent() -> None:
 def _redirect_output(log: Path) -> None:
     """Send all output to the log, including that of native code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdout = sys.stderr = log.open("a", buffering=1)
+    sys.stdout = sys.stderr = log.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
     for stream in (1, 2):
         os.dup2(sys.stdout.fileno(), stream)
     faulthandler.enable(all_threads=False)  # the lifeline's stack explains nothing

@@ -17,7 +17,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 def _oom_kills() -> int:
     """Processes this machine has killed for lack of memory since it was started."""
     with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/vmstat").read_text().splitlines()
+        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
         return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])
     return 0
 
@@ -79,5 +79,5 @@ def cgroup_left_bytes() -> int | None:
 def _cgroup_number(name: str) -> int | None:
     """Read a number of this node's container; None where it has none, or no limit."""
     with suppress(OSError, ValueError):
-        return int((_CGROUP / name).read_text())
+        return int((_CGROUP / name).read_text(encoding="utf-8"))
     return None

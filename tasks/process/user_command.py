@@ -103,7 +103,7 @@ def _wait(process: subprocess.Popen[bytes], command: UserCommand, stop: threadin
 
 
 def _failed(command: UserCommand, how: str) -> CommandFailed:
-    lines = Path(command.log).read_text(errors="replace").strip().splitlines()
+    lines = Path(command.log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last_lines = "\n".join(lines[-LAST_LINES:])
     output = f" Its last output:\n{last_lines}\n" if last_lines else " It printed nothing."
     return CommandFailed(

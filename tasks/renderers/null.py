@@ -150,7 +150,7 @@ class NullSession:
             if fault.strikes(unit, markers / str(number)):
                 sums = _inject(fault.do, sums)
         if scene.journal:
-            with Path(frame.scene).with_suffix(".journal").open("a") as journal:
+            with Path(frame.scene).with_suffix(".journal").open("a", encoding="utf-8") as journal:
                 entry = {"frame": frame.frame, "unit": unit.place, "digest": frame.digest, "began": began_s}
                 journal.write(json.dumps(entry) + "\n")
         return Pixels(sums=np.ascontiguousarray(sums), channels=frame.channels, costs=costs)

@@ -231,7 +231,7 @@ def _line(ended: ProgramExit, prefix: str) -> str:
 
 def _load(path: Path) -> Verdict | None:
     try:
-        stored = json.loads(path.read_text())
+        stored = json.loads(path.read_text(encoding="utf-8"))
         return Verdict(**{each.name: stored[_STORED_NAMES.get(each.name, each.name)] for each in fields(Verdict)})
     except (OSError, ValueError, TypeError, KeyError, RuntimeError):
         return None
@@ -242,7 +242,7 @@ def _save(path: Path, verdict: Verdict) -> None:
     stored = {_STORED_NAMES.get(each.name, each.name): getattr(verdict, each.name) for each in fields(Verdict)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
             json.dump(stored, file)
         Path(file.name).replace(path)
     except (OSError, RuntimeError):

@@ -84,7 +84,7 @@ def animation_of(scene: Path) -> Animation:
     """
     path = keys_path(scene)
     try:
-        keys = _Keys.model_validate(read_yaml(path.read_text()) or {})
+        keys = _Keys.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError:
         return Animation()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -124,7 +124,7 @@ class SceneCache:
             pinned, contents = self._pins(), self._contents()
             total_bytes, removed = sum(size for _, size, _ in contents), set()
             if total_bytes > self.limit_bytes:
-                (self._locks / "removed").write_text(secrets.token_hex(8))
+                (self._locks / "removed").write_text(secrets.token_hex(8), encoding="utf-8")
             for _, size, path in contents:
                 if total_bytes <= self.limit_bytes:
                     break
@@ -164,7 +164,7 @@ class SceneCache:
         for pin in (self.root / "pins").glob("*"):
             with suppress(FileNotFoundError):
                 if is_held(pin):
-                    pinned.update(pin.read_text().split())
+                    pinned.update(pin.read_text(encoding="utf-8").split())
                 else:
                     pin.unlink()  # its process is gone
         return pinned
@@ -200,7 +200,7 @@ class SceneCache:
     def _last_removal(self) -> str:
         """Return a text that changes with each removal."""
         try:
-            return (self._locks / "removed").read_text()
+            return (self._locks / "removed").read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
 

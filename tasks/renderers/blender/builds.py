@@ -150,7 +150,7 @@ def _glob(place: str) -> list[Path]:
 
 def _sources() -> list[str]:
     """Return the code that runs inside Blender: changed code is another trial."""
-    return [path.read_text() for path in sorted((Path(__file__).parent / "inside").glob("*.py"))]
+    return [path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parent / "inside").glob("*.py"))]
 
 
 def _module_parts() -> tuple[Path, ...]:

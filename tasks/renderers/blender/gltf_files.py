@@ -70,7 +70,7 @@ def _write_copy(scene: Path, document: dict[str, Any], folder: Path) -> Path:
         if name := _name_of(each):
             each["uri"] = quote(str(_place(scene, name)))
     copy = folder / scene.name
-    copy.write_text(json.dumps(document))
+    copy.write_text(json.dumps(document), encoding="utf-8")
     return copy
 
 

@@ -97,7 +97,7 @@ def check_build(variant: str, library: str) -> BuildCheck:
             _version(),
             importlib.metadata.version("drjit"),
             platform.python_version(),
-            *(path.read_text() for path in _CANARY),
+            *(path.read_text(encoding="utf-8") for path in _CANARY),
         ),
         files=(Path(library),) if library else (),
         parts=_folders(),

@@ -54,7 +54,7 @@ def main(variant: str) -> None:
 
     mi.set_variant(variant)
     scene = mi.load_dict(_SCENE)
-    fault = difference(quarters(scene, SAMPLES), json.loads(REFERENCE.read_text()))
+    fault = difference(quarters(scene, SAMPLES), json.loads(REFERENCE.read_text(encoding="utf-8")))
     if fault:
         raise SystemExit(f"the canary {fault}")
     if os.environ.get(MEASURE_VARIABLE):

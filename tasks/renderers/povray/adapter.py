@@ -59,7 +59,7 @@ class PovRay:
             what=what,
             command=(sys.executable, "-P", "-m", "tasks.renderers.povray.canary", str(program)),
             remedy=_REMEDY,
-            facts=(build, _CANARY.read_text()),
+            facts=(build, _CANARY.read_text(encoding="utf-8")),
             files=(program, *povray.include_folders(program)),
         )
         verdict = trial.verdict()

@@ -34,8 +34,8 @@ def main(program: str) -> None:
     """Render the scene, which uses an include file, and check some of its pixels."""
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "canary.pov")
-        scene.write_text(_SCENE)
-        scene.with_name("none.ini").write_text("Display=Off\n")
+        scene.write_text(_SCENE, encoding="utf-8")
+        scene.with_name("none.ini").write_text("Display=Off\n", encoding="utf-8")
         command = [program, "+Icanary.pov", "+Ocanary.exr", "+FE", f"+W{_SIZE}", f"+H{_SIZE}", "-D", "-GS", "-GR"]
         command += [f"+L{place}" for place in include_folders(Path(program))]
         done = subprocess.run(

@@ -117,7 +117,7 @@ def prepare(folder: Path, options: Options, includes: Sequence[Path]) -> list[Pa
     Its command line allows no blanks and only ASCII. It needs a file of options, though ours are all on the command
     line.
     """
-    (folder / "none.ini").write_text("Display=Off\n")
+    (folder / "none.ini").write_text("Display=Off\n", encoding="utf-8")
     (folder / SCENE_LINK).symlink_to(options.scene.absolute())
     links = []
     for number, target in enumerate((options.folder, *options.libraries, *includes, *options.beside)):

@@ -41,7 +41,7 @@ class Vray:
             what=f"V-Ray ({program})",
             command=(sys.executable, "-P", "-m", "tasks.renderers.vray.canary"),
             remedy="Run V-Ray once by hand on the node, as the user the node runs as; docs/try-vray.md says how.",
-            facts=(build, flags.model_dump_json(), _CANARY.read_text()),
+            facts=(build, flags.model_dump_json(), _CANARY.read_text(encoding="utf-8")),
             environment={vray.VARIABLE: str(program)},
             files=(program,),
         ).verdict()

@@ -21,7 +21,7 @@ def main() -> None:
     flags, executable = installation()
     with workspace() as folder:
         scene, output = folder / "canary.vrscene", folder / "canary.exr"
-        scene.write_text(_SCENE)
+        scene.write_text(_SCENE, encoding="utf-8")
         frame = FrameSpec(
             renderer="vray", build="", scene=str(scene), scene_digest="", frame=1, size=_SIZE, samples=1
         )  # fmt: skip

@@ -234,7 +234,7 @@ def _sources(use: FileUse) -> list[FileUse]:
     found, waiting = {use.path: use}, [use.path]
     while waiting:
         path = waiting.pop()
-        names = _INCLUDE.findall(path.read_text(errors="replace")) if path.suffix != ".oso" else []
+        names = _INCLUDE.findall(path.read_text(encoding="utf-8", errors="replace")) if path.suffix != ".oso" else []
         for included in (normal(path.parent / name) for name in names):
             if included not in found and included.is_file():  # else it is the compiler's own
                 found[included] = FileUse(included, use.by)
