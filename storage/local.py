@@ -16,6 +16,7 @@ from storage.disk_errors import translate_os_errors
 from storage.errors import MissingObject, StoreError
 from storage.objects import INTERNAL_PREFIX, Entry, check_key, check_new_key, verify_store
 from system.files import any_length, flush_folder, local_fault, lock, on_disk, remove, replace
+from system.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class LocalStore:
     @classmethod
     def at(cls, path: str) -> LocalStore:
         """Store in this folder; a relative one is resolved against the current directory now."""
-        return cls(root=Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - absolute() keeps '..'
+        return cls(root=Path(os.path.abspath(expanded(path))))  # noqa: PTH100 - absolute() keeps '..'
 
     @property
     def url(self) -> str:

@@ -86,14 +86,16 @@ def name_of(path: str) -> PurePath:
 def here(path: str, mappings: Table | None = None) -> str:
     """Return where this system has the file that a path of any system names.
 
-    The longest name of a mapped folder that the path is below of counts. Where this system has several names for that
-    folder, the path's own is taken, if the folder is there, else the first one that is. A path that isn't below any of
-    them is returned as it is.
+    A path of this system is returned as it is if its folder is there. Else the longest name of a mapped folder counts
+    that it is below of: where this system has several names for that folder, the path's own is taken if it is there,
+    else the first one that is. A path that isn't below any of them is returned as it is, too.
     """
-    mappings = table() if mappings is None else mappings
-    found = absolute_of(path) if mappings else None
-    place = _mapped(found, mappings) if found is not None else None
-    if found is None or place is None:
+    found = absolute_of(path)
+    native = isinstance(found, PureWindowsPath) is _WINDOWS
+    if found is None or (native and os.path.exists(os.path.dirname(path))):  # the farm isn't asked for what is plain
+        return path
+    place = _mapped(found, table() if mappings is None else mappings)
+    if place is None:
         return path
     mapping, name = place
     names = [each for each in _pure(mapping) if isinstance(each, PureWindowsPath) is _WINDOWS]
@@ -114,12 +116,26 @@ def are_same(one: str, other: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """Return a path that a user gave as an absolute one on this system, if it isn't one of another system."""
+    """Return a path that a user gave as an absolute one on this system, if it isn't one of another system.
+
+    On Windows, where case doesn't count, it is spelled as on the disk.
+    """
+    from system.files import on_disk  # Blender has none of what that needs
+
     if is_foreign(path):
         return here(path)
-    if _WINDOWS:
-        path = os.path.expandvars(path)
-    return here(str(Path(path).expanduser().absolute()))
+    return here(str(on_disk(expanded(path).absolute())))
+
+
+def expanded(path: str) -> Path:
+    """Return a path with the user's folder for ``~``, and on Windows with the values of ``%NAME%``."""
+    return Path(os.path.expandvars(path) if _WINDOWS else path).expanduser()
+
+
+def slashed(path: str, folder: Path) -> str:
+    r"""Return a relative path as this system writes it: ``maps\wood.png`` with a slash, if that file is there."""
+    other = path.replace("\\", "/")
+    return other if os.sep == "/" and other != path and (folder / other).exists() else path
 
 
 def mapping_for(path: str) -> str:

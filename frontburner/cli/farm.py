@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err, print_result, quiet_dask
+from frontburner.cli.farm_paths import app as paths_app
 from storage.errors import FrontburnerError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ farm is.""",
 
 
 _guarded = guard(interrupted=OK)
+app.command(paths_app)
 
 
 @app.command
@@ -221,10 +223,10 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
 def _running(count: int, port: int, cluster: str) -> Iterator[tuple[str, str]]:
     """Run the farm; yields the scheduler's address and a phrase for its size."""
     from frontburner.cluster.cluster_file import read_cluster
+    from frontburner.cluster.farm_paths import standings_file
     from frontburner.cluster.node_processes import local_nodes
-    from frontburner.settings import Settings
 
-    settings_path = Settings().home / "standings.json"
+    settings_path = standings_file()
     if cluster:
         description = read_cluster(cluster)
         with description.run(settings_path) as scheduler:

@@ -18,6 +18,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from frontburner.cluster.arbiter_state import ArbiterState, NodeInfo
 from frontburner.cluster.clock_jump import ClockJumpWatch
 from frontburner.cluster.dask_internals import add_handler, dashboard_url, forget_events, give_tasks
+from frontburner.cluster.farm_paths import kept_table
 from frontburner.cluster.node_settings import FarmSettings
 from frontburner.cluster.silence import LOST_AFTER, SILENT_AFTER, Silence
 from frontburner.cluster.silence import POLL_S as SILENCE_POLL_S
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from distributed.scheduler import WorkerState
 
     from frontburner.cluster.arbiter_state import Holds
+    from system.paths import Table
 
 PREFIX = "frontburner_"
 """Prefix of the arbiter's calls among the scheduler's own."""
@@ -82,6 +84,8 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._scheduler = scheduler
         self.state = ArbiterState(FarmSettings(path=self._settings_path))
         self.state.settings.load()
+        if self._settings_path is None:
+            self.state.settings.paths = kept_table()
         self._running_on: dict[str, tuple[str, str]] = {}
         """Node and topic of each unit, by its key."""
         self._published: dict[str, Holds] = {}
@@ -91,7 +95,8 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._next_share: asyncio.TimerHandle | None = None
         for call in (
             self.enrol, self.update_job, self.prioritise, self.withdraw, self.configure_node, self.exclude,
-            self.license, self.remove, self.dismissed, self.snapshot, self.report, self.demand,
+            self.license, self.remove, self.dismissed, self.snapshot, self.report, self.demand, self.paths,
+            self.map_paths,
         ):  # fmt: skip
             add_handler(scheduler, PREFIX + call.__name__, call)
         self._run_in_background(ClockJumpWatch(server=scheduler).run())
@@ -179,6 +184,15 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self.state.settings.license(renderer, most)
         self._share_soon()
         return {}
+
+    def paths(self) -> Table:
+        """Return the folders that have several names."""
+        return self.state.settings.paths
+
+    def map_paths(self, table: Iterable[Iterable[str]]) -> bool:
+        """Replace that table; returns whether it is kept when the scheduler ends."""
+        self.state.settings.map_paths(tuple(map(tuple, table)))
+        return self._settings_path is not None
 
     async def remove(self, node: str) -> dict[str, Any]:
         """Remove a node now; other nodes render its units again."""

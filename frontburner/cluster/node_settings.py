@@ -1,4 +1,4 @@
-"""Settings of nodes that hold for all jobs: paused, draining, groups and hours; and the licences of renderers.
+"""Settings that hold for all jobs: of nodes (paused, draining, groups, hours), licences, and mappings of folders.
 
 A scheduler that restarts reads them from a file, except those that end by themselves.
 """
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from system.paths import Table
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +65,20 @@ class NodeSettings:
 
 @dataclass(slots=True)
 class FarmSettings:
-    """The settings of all nodes, joined or not, and the licences.
+    """The settings of all nodes, joined or not, the licences, and the folders that have several names.
 
     Parameters
     ----------
     path
         File they are kept in; None keeps them in memory.
+    paths
+        The names of folders on different systems.
     """
 
     path: Path | None = None
     nodes: dict[str, NodeSettings] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
+    paths: Table = ()
 
     def load(self) -> None:
         """Read the file. One that can't be read is renamed, for a person to look at, and all settings are defaults."""
@@ -83,11 +88,12 @@ class FarmSettings:
             document = json.loads(self.path.read_text(encoding="utf-8"))
             self.licences = {str(renderer): int(most) for renderer, most in document["licences"].items()}
             self.nodes = {node: _node_settings(fields) for node, fields in document["nodes"].items()}
+            self.paths = tuple(tuple(map(str, names)) for names in document.get("paths", ()))
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             backup = self.path.with_suffix(".unreadable")
             self.path.replace(backup)
             log.warning("The settings of nodes could not be read (%s); the file is now %s.", error, backup)
-            self.licences, self.nodes = {}, {}
+            self.licences, self.nodes, self.paths = {}, {}, ()
 
     def of(self, node: str) -> NodeSettings:
         """Return the settings of a node."""
@@ -110,6 +116,11 @@ class FarmSettings:
             self.licences[renderer] = most
         self._save()
 
+    def map_paths(self, table: Table) -> None:
+        """Replace the table of folders that have several names."""
+        self.paths = table
+        self._save()
+
     def next_change(self, now: datetime) -> float | None:
         """Return the seconds until the hours of a node begin or end; None if there are none."""
         changes = filter(None, (parse_hours(settings.hours).next_change(now) for settings in self.nodes.values()))
@@ -119,7 +130,8 @@ class FarmSettings:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"licences": self.licences, "nodes": dict(self._persistent())}, indent=1)
+        document = {"licences": self.licences, "nodes": dict(self._persistent()), "paths": self.paths}
+        text = json.dumps({name: value for name, value in document.items() if value or name != "paths"}, indent=1)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.path)

@@ -21,7 +21,9 @@ import tasks.picture.products  # noqa: F401 - imported before a job needs it
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock_jump import ClockJumpWatch
 from frontburner.cluster.dask_internals import add_startup_information
+from frontburner.cluster.farm_paths import table_of
 from frontburner.cluster.revocation_push import accept_revocations
+from system.paths import use_table
 from tasks.node.node_checks import CheckRequest
 from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info
 
@@ -42,6 +44,7 @@ async def dask_setup(worker: Worker) -> None:
         del os.environ[name]  # a node doesn't use Prefect, and a renderer must not learn its credentials
     add_startup_information(worker, "frontburner", node_info)
     accept_revocations(worker)
+    use_table(table_of(worker))
     _run_in_background(ClockJumpWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
         _run_in_background(_check_itself(worker))

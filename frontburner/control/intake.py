@@ -13,6 +13,7 @@ from frontburner.jobs.scenes import frame_scenes
 from frontburner.jobs.templates import load
 from frontburner.settings import Settings
 from storage.objects import open_store
+from system import paths
 from tasks.notify_targets import read_targets
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def check_job(job: RenderJob, *, submitted_here: bool = True) -> None:
 
 def with_absolute_paths(job: RenderJob) -> RenderJob:
     """Make the paths of a job absolute: nodes have other working folders."""
-    changes = {"scene": str(Path(job.scene).expanduser().absolute())}
+    changes = {"scene": paths.absolute(job.scene)}
     if "://" not in job.out:
-        changes["out"] = str(Path(job.out).expanduser().absolute())
+        changes["out"] = paths.absolute(job.out)
     return job.model_copy(update=changes)

@@ -11,6 +11,8 @@ from frontburner.jobs.outputs import file_names, owner_of, product_names, taken_
 from frontburner.jobs.scenes import frame_scenes
 from frontburner.record.snapshot import job_ids, status_of
 from storage.errors import FrontburnerError
+from system import paths
+from system.file_names import spelled_alike
 from tasks.content_digests import file_sha256
 from tasks.picture.output_records import WAY_OUT, taken_outputs
 
@@ -39,7 +41,20 @@ def refuse_taken_early(job: RenderJob, frames: Sequence[int], store: ObjectStore
     certain = [each for each in taken if not _may_be_equal(each)]
     if certain:
         raise taken_refusal(certain)
+    _refuse_spelled_otherwise(job, store)
     refuse_beside_rivals(job, store, began=datetime.now().astimezone())
+
+
+def _refuse_spelled_otherwise(job: RenderJob, store: ObjectStore) -> None:
+    """Refuse a job whose files would differ by case alone from another's: moved to Windows, they would be one."""
+    for job_id in job_ids(store):
+        title = job_id.rpartition("-")[0]
+        if title != job.title and spelled_alike(title) == spelled_alike(job.title):
+            problem = (
+                f"name '{job.title}': differs only by case or accents from {title}, the name of the job {job_id}. Some "
+                "systems take both for one. Spell it in the same way, or choose another."
+            )
+            raise JobRefused(reason="The job was refused before anything was rendered:", remedy="", problems=(problem,))
 
 
 def refuse_beside_rivals(job: RenderJob, store: ObjectStore, *, began: datetime) -> None:
@@ -88,7 +103,7 @@ def _outputs(job: RenderJob) -> set[str]:
 
 def _may_be_equal(taken: TakenOutput) -> bool:
     """Whether a file may be just what the job would render: of a scene that was moved, or of a copy of it."""
-    if taken.owner is None or taken.owner.scene == taken.wanted_by.scene:
+    if taken.owner is None or paths.are_same(taken.owner.scene, taken.wanted_by.scene):
         return False
     try:
         return file_sha256(Path(taken.owner.scene)) == file_sha256(Path(taken.wanted_by.scene))

@@ -14,6 +14,7 @@ from frontburner.monitor.drop_handler import SubmittedJob
 from frontburner.monitor.uploads import Uploads
 from frontburner.retention.dropped_scenes import SUBMITTED_FOLDER, mark_requested
 from storage.errors import FrontburnerError
+from system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +158,7 @@ class GatewayDropHandler:
 def _resolve(path: str, folders: Sequence[str], field: str, variable: str) -> str:
     if not folders:
         raise _refused(f"{field}: this farm accepts none from submitters yet. Set {variable} on the manager.")
+    path = paths.here(path)
     try:
         for folder in folders:
             root = Path(folder).expanduser().resolve()

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -45,6 +44,8 @@ from frontburner.plan.fair_share import ShareTerms
 from frontburner.plan.unit_sizer import Mode
 from storage.errors import FrontburnerError
 from storage.view import View
+from system import paths
+from system.file_names import name_fault
 from tasks.job_context import TransferMode
 from tasks.limits import Limits
 from tasks.picture.movie import Codec
@@ -260,8 +261,11 @@ class RenderJob(BaseModel):
     @classmethod
     def _name_is_a_file_name(cls, value: str) -> str:
         if value and (not re.fullmatch(r"[\w][\w .+-]{0,99}", value) or len(value.encode()) > MAX_NAME_BYTES):
+            wrong = re.search(r"[^\w .+-]", value)
+            because = f", since it has {wrong[0]!a}" if wrong else ""
             raise ValueError(
-                "can't name files. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit first)."
+                f"can't name files{because}. Use letters, digits, spaces and . _ + - (100 at most, a letter or digit "
+                "first)."
             )
         return value
 
@@ -272,6 +276,14 @@ class RenderJob(BaseModel):
                 renderer_for(self.scene)
             except ValueError as error:
                 raise ValueError(f"scene: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _files_can_have_its_name(self) -> RenderJob:
+        if fault := name_fault(f"{self.title}.exr"):
+            raise ValueError(
+                f"name '{self.title}': no file can have it on every system, since it is {fault}. Give another."
+            )
         return self
 
     @model_validator(mode="after")
@@ -302,7 +314,7 @@ class RenderJob(BaseModel):
     @property
     def title(self) -> str:
         """The job's name, which its files have too."""
-        stem = PurePath(self.scene).stem.replace("#", "").rstrip(". ")
+        stem = paths.name_of(self.scene).stem.replace("#", "").rstrip(". ")
         return self.name or re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or "render"
 
     @property

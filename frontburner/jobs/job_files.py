@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from frontburner.jobs.job import JobRefused
+from system import paths
 from tasks.yaml_files import read_yaml
 
 
@@ -37,8 +38,8 @@ def read_document(path: Path) -> dict[str, Any]:
 def with_scene_beside(path: Path, document: dict[str, Any]) -> dict[str, Any]:
     """Return a document read from a file, its relative scene taken as relative to that file."""
     scene = document.get("scene")
-    if isinstance(scene, str) and scene and not scene.startswith("$") and not Path(scene).is_absolute():
-        return document | {"scene": str(path.parent / Path(scene).expanduser())}
+    if isinstance(scene, str) and scene and not scene.startswith("$") and paths.absolute_of(scene) is None:
+        return document | {"scene": str(path.parent / paths.expanded(paths.slashed(scene, path.parent)))}
     return document
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frontburner.jobs.job import JobRefused, RenderJob
+from system import paths
 from tasks.picture.output_records import WAY_OUT, OutputOwner, taken_outputs
 from tasks.picture.products import movie_key, sheet_key
 from tasks.scene.animation import frame_number
@@ -34,7 +34,7 @@ def owner_of(job: RenderJob) -> OutputOwner:
     """Return a job as the owner of its files."""
     return OutputOwner(
         job=job.job_id,
-        scene=str(Path(job.scene).expanduser().absolute()),
+        scene=paths.absolute(job.scene),
         camera=job.camera,
         parameters=tuple(sorted(job.parameters.items())),
         region=job.region,

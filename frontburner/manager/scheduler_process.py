@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from frontburner.cluster.farm_paths import standings_file
 from frontburner.cluster.node_processes import local_nodes
 from frontburner.cluster.stop_signal import stop_signal
 from frontburner.credentials.certificates import CertificateKind
 from frontburner.credentials.dask_security import credentials_folder, security_for
-from frontburner.settings import Settings
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         local_nodes(
             0,
             port=options.port,
-            settings_path=Settings().home / "standings.json",
+            settings_path=standings_file(),
             health_port=options.health_port,
             host=options.host,
             security=security_for(CertificateKind.SERVER, credentials_folder()) if options.host else None,

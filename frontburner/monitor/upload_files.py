@@ -13,6 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 from frontburner.monitor.requests import TOO_LARGE, RequestRefused
 from frontburner.reports.figures import format_bytes
+from system.files import local_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,7 @@ def _part_problem(part: str) -> str:
         return "its name has a \\ or a :"
     if len(part.encode()) > MAX_PART_BYTES:
         return f"its name has more than {MAX_PART_BYTES} bytes"
-    return ""
+    return f"its name has {fault}" if (fault := local_fault(part)) else ""
 
 
 def unpack(archive: Path, max_bytes: int) -> None:

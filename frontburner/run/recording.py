@@ -10,7 +10,6 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
@@ -28,6 +27,7 @@ from frontburner.reports.chart import draw
 from frontburner.reports.summary import markdown
 from frontburner.settings import Settings
 from storage.objects import INTERNAL_PREFIX
+from system import paths
 from tasks.store_retry import StoreRetry
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def in_farms_store(job: RenderJob) -> RenderJob:
     """Redirect the pictures of a deployed job that names a relative folder to the farm's store, if it has one."""
     store = Settings().store
-    if not (store and deployed()) or "://" in job.out or Path(job.out).expanduser().is_absolute():
+    if not (store and deployed()) or "://" in job.out or paths.absolute_of(str(paths.expanded(job.out))):
         return job
     return job.model_copy(update={"out": f"{store.rstrip('/')}/{job.out}"})
 

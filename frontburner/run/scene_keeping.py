@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from frontburner.run.kept_scene import GivenScene
 from storage.file_store import FileStore
 from storage.objects import open_store
+from system import paths
 from tasks.node.scene_tasks import open_sent_frames
 from tasks.scene.fetching import scene_file_changed
 from tasks.scene.frame_scenes import FrameNumbers, OpenedScene
@@ -92,6 +93,6 @@ class SceneKeeping:
 
     def _where_seen(self, function: Callable[..., T], *args: Any) -> T:  # noqa: ANN401 - those of the function
         """Call a function on this machine if it sees the scene, else on a node that does."""
-        if Path(self.transfer.query.frames[0].path).exists():
+        if Path(paths.here(self.transfer.query.frames[0].path)).exists():
             return self.transfer.run_in_thread(function, *args)
         return self.transfer.on_node(function, self.transfer.nodes_with, *args)

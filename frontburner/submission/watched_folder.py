@@ -20,6 +20,7 @@ from frontburner.jobs.job_files import is_job_file, read_document
 from frontburner.submission.api import Job, NotCompleted, submit
 from frontburner.submission.folder_contents import DONE, FAILED, PICTURES, FolderEntry, Settling, entries_in
 from storage.errors import FrontburnerError
+from system import paths
 
 if TYPE_CHECKING:
     import threading
@@ -136,8 +137,8 @@ class WatchedFolder:
         """Return the fields that override the file's; pictures go below the folder unless an option says otherwise."""
         document = read_document(render) if is_job_file(render) else {}
         out = str(self.given.get("out") or document.get("out") or self.form.document().get("out") or PICTURES)
-        keep = "out" in self.given or "://" in out
-        return {**self.given, "out": out if keep else str(self.folder / Path(out).expanduser())}
+        keep = "out" in self.given or "://" in out or paths.is_foreign(out)
+        return {**self.given, "out": out if keep else str(self.folder / paths.expanded(out))}
 
     def _fail(self, entry: FolderEntry, error: FrontburnerError) -> None:
         self.report(f"{entry.name}: {error}")

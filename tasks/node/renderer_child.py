@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import FrontburnerError
+from system import paths
 from system.machine import NICEST, lower_priority
 from system.processes import ask_for_death_signal
 from tasks.process import resource_usage
@@ -105,8 +106,9 @@ def _session_for(frame: FrameSpec, threads: int) -> tuple[Session, float]:
     return _session[1], time.perf_counter() - began_s
 
 
-def run_call(function: Callable[..., Any], *args: Any) -> Outcome:  # noqa: ANN401 - whatever the function takes
-    """Call a function. Whatever it throws is returned, so that it reaches the node."""
+def run_call(table: paths.Table, function: Callable[..., Any], *args: Any) -> Outcome:  # noqa: ANN401 - its own
+    """Call a function, with the farm's mappings. Whatever it throws is returned, so that it reaches the node."""
+    paths.use_table(lambda: table)
     try:
         return function(*args), None
     except FrontburnerError as error:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pebble
 
 from storage.errors import FrontburnerError
+from system import paths
 from system.exits import describe_exit
 from system.processes import KILLED
 from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed
@@ -114,7 +115,8 @@ class _Running:
 
     def call(self, call: _Call) -> renderer_child.Outcome:
         """Make a call to the child and wait for its outcome."""
-        future = self.pool.schedule(renderer_child.run_call, call.function_and_args, timeout=call.timeout_s)
+        args = (paths.table(), *call.function_and_args)
+        future = self.pool.schedule(renderer_child.run_call, args, timeout=call.timeout_s)
         detector = HangDetector(partial(tree_activity, self.process.pid or 0), call.hang_timeout_s)
         while not wait([future], timeout=POLL_S).done:
             call.poll(Phase.RENDERING)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from storage.bulk import map_concurrently
 from storage.errors import FrontburnerError, MissingObject
 from storage.objects import INTERNAL_PREFIX
+from system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,8 +50,8 @@ class OutputOwner:
 
     def replaces(self, other: OutputOwner) -> bool:
         """Whether its file is a newer one of what another shows. The whole frame replaces a part of it, too."""
-        same = (self.scene, self.camera, self.parameters) == (other.scene, other.camera, other.parameters)
-        return same and self.region in ("", other.region)
+        same = (self.camera, self.parameters) == (other.camera, other.parameters)
+        return same and self.region in ("", other.region) and paths.are_same(self.scene, other.scene)
 
     def document(self) -> dict[str, Any]:
         """Return it as values for JSON."""
@@ -76,7 +77,7 @@ class TakenOutput:
         """Say whose it is."""
         if self.owner is None:
             return f"{self.url} is there already, and nothing says that a job wrote it."
-        if self.owner.scene != self.wanted_by.scene:
+        if not paths.are_same(self.owner.scene, self.wanted_by.scene):
             return f"{self.url} was written by the job {self.owner.job}, of {self.owner.scene}."
         return f"{self.url} was written by the job {self.owner.job}, which shows another view of the same scene."
 

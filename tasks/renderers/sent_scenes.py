@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from system import paths
+from system.files import any_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+_PLAIN_LENGTH = 259
+"""Windows takes longer paths in a notation only that not every program knows."""
 _TREE = re.compile(r"[0-9a-f]{64}\.tree")
 
 
@@ -27,7 +30,8 @@ def tree_name(digest: str) -> str:
 
 def in_tree(tree: Path, path: str) -> Path:
     """Return where in a tree a file is that had this absolute path, on whatever system."""
-    return tree.joinpath(*paths.parts_of(path))
+    place = tree.joinpath(*paths.parts_of(path))
+    return any_length(place) if len(str(place)) > _PLAIN_LENGTH else place
 
 
 def tree_of(scene: Path) -> Path | None:
@@ -56,8 +60,7 @@ def local_path(path: str, *, scene: Path) -> str:
         The scene file on this machine.
     """
     if paths.absolute_of(path) is None and not path.startswith("\\"):
-        slashed = path.replace("\\", "/")
-        return slashed if os.sep == "/" and slashed != path and (scene.parent / slashed).exists() else path
+        return paths.slashed(path, scene.parent)
     tree = tree_of(scene)
     if tree is None or Path(path).is_relative_to(tree):
         return paths.here(path)

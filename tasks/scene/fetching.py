@@ -156,9 +156,15 @@ def scene_differs(difference: str, *, scene: str, node: str) -> SceneError:
     """Return the error for a scene whose files differ on a node, where the job doesn't send them."""
     return SceneError(
         reason=f"The scene {Path(scene).name} isn't the same on {node} as where the job comes from: {difference}",
-        remedy="Mount the same share there, or have the scene sent (travel: auto).",
+        remedy=_remedy(scene),
         scene=scene,
     )
+
+
+def _remedy(scene: str) -> str:
+    if paths.is_foreign(scene):
+        return f"Say where that folder is there ({paths.mapping_for(scene)}), or have the scene sent (travel: auto)."
+    return "Mount the same share there, or have the scene sent (travel: auto)."
 
 
 def scene_file_changed(file: SceneFile, scene: str) -> SceneError:
@@ -189,7 +195,7 @@ class _Fetch:
 
     def __call__(self, file: SceneFile, into: BinaryIO) -> None:
         here = [file.place] if self.in_place and not file.difference() else []
-        kept = [Path(self.kept) / file.sha256] if self.kept else []
+        kept = [Path(paths.here(self.kept)) / file.sha256] if self.kept else []
         if not any(read_verified(place, file, into) for place in here + kept):
             self._fetch(file, into)
 

@@ -18,6 +18,7 @@ from storage.bulk import map_concurrently
 from storage.errors import FileChanged, StoreError
 from storage.file_store import FileStore
 from storage.objects import open_store
+from system import paths
 from system.files import clone
 from tasks.content_digests import file_sha256
 
@@ -35,7 +36,7 @@ _CHUNK_BYTES = 1 << 20
 
 def keep_files(manifest: Manifest, folder: str) -> tuple[str, ...]:
     """Keep the files of a scene; returns the paths of those that can't be kept, or have changed already."""
-    place, contents = Path(folder), manifest.contents
+    place, contents = Path(paths.here(folder)), manifest.contents
     total_bytes = sum(file.size_bytes for file in contents)
     ways: list[Callable[[Path, Path], object]] = [clone]
     ways += [shutil.copyfile] if total_bytes <= SMALL_BYTES else [_link]
@@ -65,9 +66,8 @@ def keep_in_store(manifest: Manifest, url: str) -> tuple[str, ...]:
 
 def lost_files(files: Iterable[SceneFile], folder: str) -> tuple[SceneFile, ...]:
     """Return the files that are neither in their places as they were nor kept."""
-    return tuple(
-        file for file in files if file.difference() and not (folder and _is_intact(Path(folder) / file.sha256, file))
-    )
+    kept = Path(paths.here(folder))
+    return tuple(file for file in files if file.difference() and not (folder and _is_intact(kept / file.sha256, file)))
 
 
 def read_verified(path: Path, file: SceneFile, into: BinaryIO) -> bool:

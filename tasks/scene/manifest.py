@@ -145,7 +145,8 @@ def first_conflict(files: Iterable[SceneFile]) -> str:
 
 def _file(path: str, scene: str) -> SceneFile:
     try:
-        return SceneFile(path=path, size_bytes=Path(path).stat().st_size, sha256=file_sha256(Path(path)))
+        place = Path(paths.here(path))
+        return SceneFile(path=path, size_bytes=place.stat().st_size, sha256=file_sha256(place))
     except OSError as error:
         raise SceneError(
             reason=f"The file {path}, which the scene {Path(scene).name} needs, can't be read: {error.strerror}.",

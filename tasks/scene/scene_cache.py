@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
+from system import paths
+from system.files import local_fault
 from tasks.content_digests import file_sha256
-from tasks.errors import NoRoomForScene
+from tasks.errors import NoRoomForScene, SceneError
 from tasks.expiring_set import ExpiringSet
 from tasks.file_locks import held, is_held
 from tasks.renderers.sent_scenes import in_tree, tree_name
@@ -79,6 +81,7 @@ class SceneCache:
             Called with the number of bytes to fetch, if any.
         """
         files, tree = manifest.of_frame(frame), self._trees / tree_name(manifest.digest)
+        _require_names(files)
         with ExitStack() as stack:
             with self._disk_errors():
                 stack.enter_context(self._pinned([manifest.digest, *(file.sha256 for file in files)]))
@@ -248,6 +251,23 @@ class SceneCache:
             if not left and listed.stem not in pinned:
                 shutil.rmtree(tree, ignore_errors=True)
                 listed.unlink()
+
+
+def _require_names(files: Sequence[SceneFile]) -> None:
+    """Raise `SceneError` if this system can't have files of these names beside each other."""
+    contents: dict[str, SceneFile] = {}
+    for file in files:
+        parts = paths.parts_of(file.path)
+        fault = next(filter(None, map(local_fault, parts)), "")
+        same = contents.setdefault(os.path.normcase("/".join(parts)), file)
+        if same.sha256 != file.sha256:
+            fault = f"a name that differs only by case from that of {same.path}"
+        if fault:
+            raise SceneError(
+                reason=f"This machine can't have the file {file.path} of the scene: it has {fault}.",
+                remedy="Rename it, or render on nodes with another system.",
+                scene=file.path,
+            )
 
 
 def _is_intact(path: Path, file: SceneFile) -> bool:
