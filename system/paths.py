@@ -92,7 +92,7 @@ def here(path: str, mappings: Table | None = None) -> str:
     """
     found = absolute_of(path)
     native = isinstance(found, PureWindowsPath) is _WINDOWS
-    if found is None or (native and os.path.exists(os.path.dirname(path))):  # the farm isn't asked for what is plain
+    if found is None or (native and _is_there(path)):  # the farm isn't asked for what is plain
         return path
     place = _mapped(found, table() if mappings is None else mappings)
     if place is None:
@@ -174,6 +174,11 @@ def without_mapping(mappings: Table, name: str) -> Table:
     if len(left) == len(mappings):
         raise ValueError(f"No mapping has the name {name}.")
     return left
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is the folder of a path, as far as this user may see."""
+    return os.path.exists(os.path.dirname(path))  # noqa: PTH110, PTH120 - Path raises PermissionError
 
 
 def _pure(mapping: Mapping) -> list[PurePath]:

@@ -281,9 +281,7 @@ class RenderJob(BaseModel):
     @model_validator(mode="after")
     def _files_can_have_its_name(self) -> RenderJob:
         if fault := name_fault(f"{self.title}.exr"):
-            raise ValueError(
-                f"name '{self.title}': no file can have it on every system, since it is {fault}. Give another."
-            )
+            raise ValueError(f"name '{self.title}': is {fault}: files can't have it there. Give the job another.")
         return self
 
     @model_validator(mode="after")

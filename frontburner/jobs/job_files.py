@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from frontburner.jobs.job import JobRefused
 from system import paths
 from tasks.yaml_files import read_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def is_job_file(path: Path) -> bool:

@@ -73,12 +73,12 @@ def frame_scenes(job: RenderJob) -> tuple[FrameScene, ...]:
             _require_files([animation.scene_at(scene, 1)])
     else:
         frames = frames_of(scene) or (1,)
-    paths = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
+    files = {frame: animation.scene_at(scene, frame) if numbered else scene for frame in frames}
     if numbered:
-        _require_files(list(paths.values()))
+        _require_files(list(files.values()))
     return tuple(
         FrameScene(frame=frame, path=str(path), parameters=merged(keys.at(frame), tuple(job.parameters.items())))
-        for frame, path in paths.items()
+        for frame, path in files.items()
     )
 
 
