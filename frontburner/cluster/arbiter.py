@@ -27,7 +27,7 @@ from frontburner.plan.fair_share import ShareTerms
 from tasks.node.readiness import readiness_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from distributed import Scheduler

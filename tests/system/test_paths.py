@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,6 @@ from system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WINDOWS = os.sep == "\\"
 STUDIO = ("P:\\", r"\\nas\projects", "/mnt/projects", "/Volumes/projects")
@@ -118,7 +117,7 @@ def test_a_path_that_a_user_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Shots ü").mkdir()
     assert paths.absolute("Shots ü/a.xml") == str(tmp_path / "Shots ü" / "a.xml")
-    assert paths.absolute("~") == os.path.expanduser("~")
+    assert paths.absolute("~") == str(Path.home())
     monkeypatch.setenv("SHOTS", str(tmp_path))
     assert paths.absolute("%SHOTS%/a") == str(tmp_path / "a" if WINDOWS else tmp_path / "%SHOTS%" / "a")
     spelled = "Shots ü" if WINDOWS else "SHOTS Ü"
