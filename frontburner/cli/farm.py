@@ -105,6 +105,18 @@ def status(*, json: Flag = False) -> int:
     return OK if farm is not None and farm.healthy else UNAVAILABLE
 
 
+@app.command(name="open")
+@_guarded
+def open_() -> int:
+    """Open the farm's page in the browser: of the farm you are logged in to, or this machine's, brought up if need be.
+
+    The page of a farm for this machine only is served until Ctrl-C; the farm goes on.
+    """
+    from frontburner.cli.farm_open import open_farm
+
+    return open_farm()
+
+
 @app.command
 @_guarded
 def env() -> int:
