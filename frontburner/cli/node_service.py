@@ -107,7 +107,7 @@ def _command(options: NodeOptions, scheduler: str) -> Iterator[str]:
     else:
         raise FrontburnerError(
             reason=f"The node {options.node_name} hasn't joined a farm yet.",
-            remedy="Join once, and end it with Ctrl-C: frontburner node join tls://MANAGER:8786 --token TOKEN. "
+            remedy="Have it join: frontburner node enrol https://MANAGER:8700 --token TOKEN. "
             "A farm that needs no certificates is named by --scheduler.",
         )
     yield from option_words(options)

@@ -18,7 +18,7 @@ _FILES = {
     path.name
     for folder in ("frontburner", "tasks", "storage", "flows", "tests")
     for path in (ROOT / folder).rglob("*.py")
-}
+} | {path.name for path in ROOT.glob("*.py")}
 _NAME = re.compile(r"`((?:frontburner|tasks|storage|flows)(?:\.\w+)+)[`(]")
 
 
