@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from storage.errors import Explanation, StoreFull
+from system.software import raises_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,14 +30,21 @@ _NAME_CLASH = Explanation(
 _PATH_TOO_LONG = Explanation("A path in {url} is longer than this drive allows.", "Use a folder with a shorter path.")
 _FILE_TOO_LARGE = Explanation(
     "A file in {url} is larger than this drive or account allows.",
-    "Use another drive, or raise the limit on file sizes (ulimit -f).",
+    f"Use another drive, or raise the limit on file sizes{raises_limit('-f')}.",
 )
 _SEVERAL_DRIVES = Explanation(
     "The folder {url} spans several drives, between which files can't be moved atomically.",
     "Use a folder that is on one drive.",
 )
 _TOO_MANY_FILES = Explanation(
-    "This machine has too many files open to use {url}.", "Raise the limit on open files (ulimit -n).", retryable=True
+    "This machine has too many files open to use {url}.",
+    f"Raise the limit on open files{raises_limit('-n')}.",
+    retryable=True,
+)
+_IN_USE = Explanation(
+    "Another program has {file} open, and Windows replaces and removes a file only when it is closed.",
+    "Close it there: it may be a viewer, a backup or a virus scanner.",
+    retryable=True,
 )
 _UNAVAILABLE = Explanation(
     "The drive that holds {url} doesn't answer or fails.",
@@ -46,6 +54,7 @@ _UNAVAILABLE = Explanation(
 
 _BY_NUMBER = {
     errno.ENOSPC: _FULL,
+    errno.EBUSY: _IN_USE,
     errno.EDQUOT: _OVER_QUOTA,
     errno.EROFS: _READ_ONLY,
     errno.ENAMETOOLONG: _PATH_TOO_LONG,
@@ -67,7 +76,7 @@ def translate_os_errors(url: str, key: str) -> Iterator[None]:
         yield
     except OSError as error:
         explanation = _BY_NUMBER.get(error.errno or 0, _unknown(error))
-        raise explanation.to_error(url=url, key=key) from error
+        raise explanation.to_error(url=url, key=key, file=str(error.filename or key)) from error
 
 
 def _unknown(error: OSError) -> Explanation:

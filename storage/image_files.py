@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, StoreError
+from system.files import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -132,5 +133,5 @@ def _write_failed(kind: str, message: str) -> StoreError:
 @contextmanager
 def _temporary_file(kind: str) -> Iterator[Path]:
     """Path for one file in a temporary folder, which is removed when the context ends."""
-    with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
-        yield Path(folder) / f"image.{kind}"
+    with translate_os_errors(gettempdir(), ""), temporary_folder() as folder:
+        yield folder / f"image.{kind}"

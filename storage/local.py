@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from storage.disk_errors import translate_os_errors
 from storage.errors import MissingObject, StoreError
 from storage.objects import INTERNAL_PREFIX, Entry, check_key, check_new_key, verify_store
-from system.files import any_length, flush_folder, local_fault, lock, on_disk, remove, replace
+from system.files import any_length, flush_folder, local_fault, lock, on_disk, once_free, remove, replace
 from system.paths import expanded
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class LocalStore:
         path = self._path(key)
         with translate_os_errors(self.url, key):
             try:
-                return path.read_bytes()
+                return once_free(path.read_bytes)
             except (FileNotFoundError, NotADirectoryError):
                 reason = f"There is no object {key!r} in {self.url}."
                 raise MissingObject(reason=reason, remedy="Make it again.", url=self.url, key=key) from None
@@ -183,7 +183,7 @@ class LocalStore:
         with suppress(OSError):
             for path in (self._folder / _SCRATCH).iterdir():
                 if path.name != "lock" and path.stat().st_mtime < before_s:
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
 
 def _in_folder(folder: Path, action: Callable[[], T]) -> T:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 if sys.platform == "win32":
     from system.windows.files import (
@@ -12,8 +16,10 @@ if sys.platform == "win32":
         local_fault,
         lock,
         on_disk,
+        once_free,
         others_may_read,
         remove,
+        remove_folder,
         replace,
         starts_no_programs,
     )
@@ -25,21 +31,31 @@ else:
         local_fault,
         lock,
         on_disk,
+        once_free,
         others_may_read,
         remove,
+        remove_folder,
         replace,
         starts_no_programs,
     )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = [
-    "any_length",
-    "clone",
-    "flush_folder",
-    "local_fault",
-    "lock",
-    "on_disk",
-    "others_may_read",
-    "remove",
-    "replace",
-    "starts_no_programs",
-]
+    "any_length", "clone", "flush_folder", "local_fault", "lock", "on_disk", "once_free", "others_may_read", "remove",
+    "remove_folder", "replace", "starts_no_programs", "temporary_folder",
+]  # fmt: skip
+
+
+@contextmanager
+def temporary_folder(prefix: str = "frontburner-") -> Iterator[Path]:
+    """Make a folder, and remove it afterwards as far as nothing keeps it.
+
+    Python's `TemporaryDirectory` recurses without end where a program keeps a folder as its working folder.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)

@@ -8,12 +8,11 @@ import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from storage.errors import FrontburnerError
+from system.files import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,10 +144,10 @@ def _notify(notification: Notification, name: str, url: str) -> None:
         raise NotificationFailed(
             reason=f"{name}: apprise doesn't know its {kind} address.", remedy="Correct it in notify.yaml."
         )
-    with TemporaryDirectory(prefix="frontburner-") as folder:
+    with temporary_folder() as folder:
         files = []
         for picture, jpeg in notification.pictures.items():
-            path = Path(folder) / f"{picture}.jpg"
+            path = folder / f"{picture}.jpg"
             path.write_bytes(jpeg)
             files.append(str(path))
         if not service.notify(title=notification.subject, body=notification.text, attach=files or None):

@@ -21,6 +21,7 @@ from pydantic import (
 
 from storage.errors import FrontburnerError
 from system.files import others_may_read
+from system.software import how_to_keep_private
 from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         if others_may_read(path):
             raise UnknownTarget(
-                reason=f"notify: others may read {path}, which holds secrets.", remedy=f"chmod 600 {path}"
+                reason=f"notify: others may read {path}, which holds secrets.", remedy=how_to_keep_private(path)
             )
         return TypeAdapter(dict[str, Any]).validate_python(read_yaml(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from locket import LockError, lock_file
 from frontburner.cluster.dask_internals import add_timer
 from frontburner.cluster.log_files import RotatingLog, nodes_log
 from storage.errors import FrontburnerError
-from system.processes import start_resource_tracker
+from system.processes import contain_children, start_resource_tracker
 
 STDOUT, STDERR = 1, 2
 ROTATE_MS = 10_000
@@ -26,10 +26,11 @@ NANNY_LOGGER = "distributed.nanny"
 
 
 class NodeWorker(Worker):  # type: ignore[misc]
-    """A Dask worker that writes to the nodes' log from the start, as do all processes it starts."""
+    """A Dask worker that writes to the nodes' log from the start, as do all processes it starts; they end with it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - options of Dask's worker
         log = nodes_log()
+        contain_children()
         redirect_output(log)
         super().__init__(*args, **options)
         add_timer(self, "nodes-log", lambda: rotate(log), ROTATE_MS)

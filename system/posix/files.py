@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 assert sys.platform != "win32"
+
+T = TypeVar("T")
 
 _FICLONE = 0x40049409
 """Linux's request to clone a file (linux/fs.h)."""
@@ -31,6 +35,11 @@ def lock(file: BinaryIO, *, exclusive: bool, wait: bool = True) -> None:
     fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
 
 
+def once_free(act: Callable[[], T]) -> T:
+    """Act on a file; that another program has it open doesn't matter."""
+    return act()
+
+
 def replace(source: Path, target: Path) -> None:
     """Give a file another name, atomically; what had that name is gone."""
     source.replace(target)
@@ -39,6 +48,11 @@ def replace(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file, if it exists."""
     path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all in it; leaves what can't be removed."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def clone(source: Path, place: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
 
 assert sys.platform != "win32"
 
@@ -51,6 +52,12 @@ def start_with_parent(
     return subprocess.Popen(tethered, start_new_session=True, **options)
 
 
+@contextmanager
+def passed_on(end: Connection) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give the number by which a program can open an end of a pipe, and the options of `Popen` that pass it on."""
+    yield end.fileno(), {"pass_fds": [end.fileno()]}
+
+
 def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
     """Start a program in a group of its own that goes on when this process ends."""
     return subprocess.Popen(command, start_new_session=True, **options)
@@ -60,6 +67,10 @@ def ask_for_death_signal() -> None:
     """Have this process killed when its parent ends, however that happens, even while it runs native code."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def contain_children() -> None:
+    """Do nothing: what a killed process has started is ended by `guarded`, or by its death signal."""
 
 
 @contextmanager

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import stat
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from system.file_names import name_fault
 
@@ -25,9 +28,11 @@ import win32file
 import win32security
 import winerror
 
+T = TypeVar("T")
+
 _FAR_OFFSET = 1 << 30
 """Times 4 GiB. What is locked can't be read by others on Windows, so a byte far behind the content is."""
-_BUSY = {winerror.ERROR_ACCESS_DENIED, winerror.ERROR_SHARING_VIOLATION, winerror.ERROR_LOCK_VIOLATION}
+_BUSY = {winerror.ERROR_SHARING_VIOLATION, winerror.ERROR_LOCK_VIOLATION}
 _BUSY_TIMEOUT_S = 5.0
 """Virus scanners and indexers have a new file open for moments only."""
 _POLL_S = 0.05
@@ -55,17 +60,69 @@ def lock(file: BinaryIO, *, exclusive: bool, wait: bool = True) -> None:
         raise OSError(0, error.strerror, file.name, error.winerror) from error
 
 
+def once_free(act: Callable[[], T]) -> T:
+    """Act on a file, again for some seconds while another program has it open.
+
+    Raises
+    ------
+    OSError
+        Its number is EBUSY, and it names the file, if a program still has it open.
+    """
+    deadline_s = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            return act()
+        except PermissionError as error:
+            if time.monotonic() < deadline_s:  # one that is being removed is denied like a forbidden one
+                time.sleep(_POLL_S)
+            elif busy := _open_elsewhere(error):
+                raise OSError(errno.EBUSY, "another program has it open", busy) from error
+            else:
+                raise
+
+
 def replace(source: Path, target: Path) -> None:
-    """Give a file another name, atomically; what had that name is gone.
+    """Give a file another name, atomically; what had that name is gone, even if it was read-only.
 
     Waits some seconds for a program that has the other file open. Raises `OSError` if it keeps it.
     """
-    _once_free(lambda: source.replace(target))
+
+    def act() -> None:
+        try:
+            source.replace(target)
+        except PermissionError:
+            if not _made_writable(target):
+                raise
+            source.replace(target)
+
+    once_free(act)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it exists. Waits some seconds for a program that has it open."""
-    _once_free(lambda: path.unlink(missing_ok=True))
+    """Remove a file, if it exists, even if it is read-only. Waits some seconds for a program that has it open."""
+
+    def act() -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            if not _made_writable(path):
+                raise
+            path.unlink(missing_ok=True)
+
+    once_free(act)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all in it. Waits some seconds for programs that have files of it open; leaves what they keep.
+
+    A folder is in use as well while it is the working folder of a program.
+    """
+    deadline_s = time.monotonic() + _BUSY_TIMEOUT_S
+    while folder.exists():
+        shutil.rmtree(folder, onerror=_remove_read_only)
+        if time.monotonic() > deadline_s:
+            return
+        time.sleep(_POLL_S)
 
 
 def clone(source: Path, place: Path) -> None:  # noqa: ARG001 - the same arguments on every system
@@ -125,15 +182,34 @@ def on_disk(path: Path) -> Path:
     return spelled
 
 
-def _once_free(act: Callable[[], object]) -> None:
-    """Act on a file, again while another program has it open."""
-    deadline_s = time.monotonic() + _BUSY_TIMEOUT_S
-    while True:
+def _remove_read_only(act: Callable[[str], object], name: str, _: object) -> None:
+    """Remove a file or folder of a tree that could not be removed at first; leave it where that doesn't help."""
+    with suppress(OSError):
+        if _made_writable(Path(name)) and act in (os.unlink, os.rmdir):
+            act(name)
+
+
+def _made_writable(path: Path) -> bool:
+    """Make a file writable that is marked as read-only; returns whether it was."""
+    with suppress(OSError):
+        if not path.stat().st_mode & stat.S_IWRITE:
+            path.chmod(stat.S_IWRITE | stat.S_IREAD)
+            return True
+    return False
+
+
+def _open_elsewhere(error: OSError) -> str:
+    """Return which file of an error a program has open; empty if none.
+
+    Python's `open` doesn't keep the system's number, which tells an open file from a forbidden one.
+    """
+    for name in (str(name) for name in (error.filename2, error.filename) if name):
         try:
-            act()
-        except OSError as error:
-            if error.winerror not in _BUSY or time.monotonic() > deadline_s:
-                raise
-            time.sleep(_POLL_S)
-        else:
-            return
+            win32file.CreateFile(
+                name, win32con.GENERIC_READ | win32con.DELETE, 0, None, win32con.OPEN_EXISTING,
+                win32con.FILE_FLAG_BACKUP_SEMANTICS, None,
+            ).Close()  # fmt: skip
+        except pywintypes.error as problem:
+            if problem.winerror in _BUSY:
+                return name.replace("\\\\?\\UNC", "\\", 1).removeprefix("\\\\?\\")
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import PipeConnection
 
 assert sys.platform == "win32"
 
@@ -24,8 +25,10 @@ import win32process
 KILLED = 1
 """Exit code of a process that was killed; Windows doesn't kill any when memory runs out."""
 _CREATE_SUSPENDED = 0x4
+_NO_DIALOGS = win32con.SEM_FAILCRITICALERRORS | win32con.SEM_NOGPFAULTERRORBOX | win32con.SEM_NOOPENFILEERRORBOX
 _jobs: WeakKeyDictionary[subprocess.Popen[Any], Any] = WeakKeyDictionary()
 """Handles of job objects: this process's end closes them, however it ends, and that ends their processes."""
+_own_job: Any = None
 
 
 def start_group(command: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
@@ -60,6 +63,17 @@ def start_with_parent(
     return start_group(command, **options)
 
 
+@contextmanager
+def passed_on(end: PipeConnection) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give the number by which a program can open an end of a pipe, and the options of `Popen` that pass it on."""
+    handle = end.fileno()
+    os.set_handle_inheritable(handle, True)
+    try:
+        yield handle, {"startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})}
+    finally:
+        os.set_handle_inheritable(handle, False)
+
+
 def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
     """Start a program in a group of its own that goes on when this process ends."""
     flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -68,6 +82,18 @@ def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[b
 
 def ask_for_death_signal() -> None:
     """Do nothing: a process ends with its parent if it was started by `start_group`."""
+
+
+def contain_children() -> None:
+    """Have this process's end, however it comes, end all that it starts from now on; none of it shows dialogs.
+
+    A program that crashes or lacks a DLL would otherwise wait for somebody to close a window.
+    """
+    global _own_job  # noqa: PLW0603 - its handle lasts as long as this process
+    win32api.SetErrorMode(_NO_DIALOGS)
+    if _own_job is None:
+        _own_job = _job_object()
+        win32job.AssignProcessToJobObject(_own_job, win32api.GetCurrentProcess())
 
 
 @contextmanager

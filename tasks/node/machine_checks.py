@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from system import machine
+from system.software import raises_limit
 from tasks.node.readiness import Check, Grade
 from tasks.process.memory import cgroup_left_bytes
 from tasks.renderers.diagnosis import places
@@ -82,7 +83,7 @@ def _files() -> Check:
     reason = f"A process may open {limit} files only."
     return Check(
         name="open files", grade=Grade.NOTE, value=str(limit), reason=reason,
-        remedy=f"Raise the limit (ulimit -n {ENOUGH_OPEN_FILES}).",
+        remedy=f"Raise the limit{raises_limit(f'-n {ENOUGH_OPEN_FILES}')}.",
     )  # fmt: skip
 
 

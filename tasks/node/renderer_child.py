@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import FrontburnerError
 from system import paths
 from system.machine import NICEST, lower_priority
-from system.processes import ask_for_death_signal
+from system.processes import ask_for_death_signal, contain_children
 from tasks.process import resource_usage
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _end_with_parent() -> None:
     Watching the parent works everywhere but needs the interpreter to run; the death signal also ends native code.
     """
     ask_for_death_signal()
+    contain_children()
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

@@ -6,14 +6,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, TypeVar
 
 from storage.bulk import map_concurrently
 from storage.disk_errors import translate_os_errors
 from storage.errors import CorruptObject, MissingObject
 from storage.objects import open_store
+from system.files import temporary_folder
 from tasks.identity import canonical
 from tasks.picture.contact_sheet import Cell, jpeg_of, select_frames, sheet, shrink_jpeg
 from tasks.picture.figures import Figures, figures
@@ -105,8 +105,8 @@ def make_movie(
     if reuse and _is_up_to_date(key, order, store):
         return Product(key=key, reused=True)
     refuse_to_replace([key], footage.owner, store)
-    with translate_os_errors(gettempdir(), ""), TemporaryDirectory(prefix="frontburner-") as folder:
-        path = Path(folder) / f"movie{RECIPES[codec].suffix}"
+    with translate_os_errors(gettempdir(), ""), temporary_folder() as folder:
+        path = folder / f"movie{RECIPES[codec].suffix}"
         encode(_pictures(footage, store, deep=RECIPES[codec].deep, on_read=on_read), path, codec=codec, fps=fps)
         _write(key, path.read_bytes(), order, store, footage.owner)
     return Product(key=key)

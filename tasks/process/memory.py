@@ -10,7 +10,14 @@ import psutil
 
 LOW_FRACTION = 0.08
 """Memory is low when less than this fraction of all memory is available."""
-_OUT_OF_MEMORY_TEXTS = ("memoryerror", "bad_alloc", "out of memory", "cannot allocate memory", "not enough memory")
+_OUT_OF_MEMORY_TEXTS = (
+    "memoryerror",
+    "bad_alloc",
+    "out of memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "paging file is too small",
+)
 _CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -19,7 +19,7 @@ from storage.errors import FileChanged, StoreError
 from storage.file_store import FileStore
 from storage.objects import open_store
 from system import paths
-from system.files import clone
+from system.files import clone, remove, replace
 from tasks.content_digests import file_sha256
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _keep(file: SceneFile, folder: Path, ways: Sequence[Callable[[Path, Path], o
             continue
         if file.difference():  # it changed meanwhile
             break
-        scratch.replace(place)
+        replace(scratch, place)
         _remove(scratch)  # `replace` leaves it where both are links to one file
         return True
     _remove(scratch)
@@ -119,4 +119,4 @@ def _link(source: Path, place: Path) -> None:
 
 def _remove(path: Path) -> None:
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        remove(path)

@@ -24,7 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from system import paths
-from system.files import local_fault
+from system.files import local_fault, remove, remove_folder, replace
 from tasks.content_digests import file_sha256
 from tasks.errors import NoRoomForScene, SceneError
 from tasks.expiring_set import ExpiringSet
@@ -115,9 +115,12 @@ class SceneCache:
         try:
             yield
         except OSError as error:
+            cause, remedy = error.strerror or str(error), "Make room there"
+            if error.errno == errno.EBUSY:
+                cause, remedy = f"{error.filename} is open in another program", "Close it there"
             raise NoRoomForScene(
-                reason=f"The files of the scene can't be kept in {self.root}: {error.strerror or error}.",
-                remedy="Make room there, or name another folder in FRONTBURNER_CACHE where the node is started.",
+                reason=f"The files of the scene can't be kept in {self.root}: {cause}.",
+                remedy=f"{remedy}, or name another folder in FRONTBURNER_CACHE where the node is started.",
                 retryable=True,
             ) from error
 
@@ -132,9 +135,10 @@ class SceneCache:
                 if total_bytes <= self.limit_bytes:
                     break
                 if path.name not in pinned:
-                    path.unlink(missing_ok=True)
-                    removed.add(path.name)
-                    total_bytes -= size
+                    with suppress(OSError):  # a program still reads it
+                        remove(path)
+                        removed.add(path.name)
+                        total_bytes -= size
             if removed:
                 self._clean_trees(removed, pinned)
 
@@ -155,8 +159,8 @@ class SceneCache:
         pin = self.root / "pins" / secrets.token_hex(8)
         with ExitStack() as stack:
             with held(self._locks / "cache", exclusive=False):  # wait for a removal that is running
+                stack.callback(remove, pin)
                 file = stack.enter_context(held(pin, exclusive=True))
-                stack.callback(pin.unlink, missing_ok=True)
                 file.write("\n".join(digests).encode())
                 file.flush()
             yield
@@ -169,7 +173,7 @@ class SceneCache:
                 if is_held(pin):
                     pinned.update(pin.read_text(encoding="utf-8").split())
                 else:
-                    pin.unlink()  # its process is gone
+                    remove(pin)  # its process is gone
         return pinned
 
     def _is_in_place(self, tree: Path, file: SceneFile) -> bool:
@@ -192,8 +196,8 @@ class SceneCache:
             place.parent.mkdir(parents=True, exist_ok=True)
             scratch = self._scratch()
             _link(content, scratch)
-            scratch.replace(place)
-            scratch.unlink(missing_ok=True)  # `replace` leaves it where both were links to one file
+            replace(scratch, place)
+            remove(scratch)  # `replace` leaves it where both were links to one file
 
     def _to_fetch_bytes(self, files: Sequence[SceneFile]) -> int:
         """Return the bytes of missing contents, each counted once."""
@@ -218,9 +222,9 @@ class SceneCache:
                 else:
                     file.write(data)
             scratch.chmod(0o444)
-            scratch.replace(path)
+            replace(scratch, path)
         finally:
-            scratch.unlink(missing_ok=True)
+            remove(scratch)
 
     def _scratch(self) -> Path:
         folder = self.root / "scratch"
@@ -232,7 +236,7 @@ class SceneCache:
         for scratch in (self.root / "scratch").glob("*"):
             with suppress(OSError):
                 if scratch.stat().st_mtime < time.time() - _ABANDONED_S:
-                    scratch.unlink()
+                    remove(scratch)
         found = []
         for path in (self.root / "files").glob("*/*"):
             stat = path.stat()
@@ -246,11 +250,11 @@ class SceneCache:
             for path, sha256 in json.loads(listed.read_bytes()):
                 place = in_tree(tree, path)
                 if sha256 in removed:
-                    place.unlink(missing_ok=True)
+                    remove(place)
                 left = left or place.exists()
             if not left and listed.stem not in pinned:
-                shutil.rmtree(tree, ignore_errors=True)
-                listed.unlink()
+                remove_folder(tree)
+                remove(listed)
 
 
 def _require_names(files: Sequence[SceneFile]) -> None:

@@ -22,6 +22,8 @@ from system.exits import Crash, crash_name, crash_of, describe_exit
         (0xC0000135, Crash.MISSING_LIBRARY, "was ended by status 0xc0000135 (DLL not found)"),
         (0xC00000FD, Crash.STACK_OVERFLOW, "was ended by status 0xc00000fd (stack overflow)"),
         (0xC0000017, Crash.OUT_OF_MEMORY, "was ended by status 0xc0000017 (no memory)"),
+        (0xE0434352, Crash.FAULT, "was ended by status 0xe0434352 (an exception of .NET that nothing handled)"),
+        (0xFFFFFFF8, None, "ended with exit code -8"),
         (0xC0001234, Crash.FAULT, "was ended by status 0xc0001234"),
         (-200, None, "was ended by signal 200"),
     ],
@@ -34,3 +36,4 @@ def test_an_exit_code_in_words(code: int | None, crash: Crash | None, words: str
 def test_a_crash_has_the_systems_own_name() -> None:
     assert crash_name(0xC0000409) == "stack buffer overrun or abort"
     assert crash_name(-int(signal.SIGABRT)) == "SIGABRT"
+    assert crash_name(0xC0001234) == "0xc0001234"

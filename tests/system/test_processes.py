@@ -66,6 +66,17 @@ def test_a_program_ends_when_its_parent_is_killed(start: str) -> None:
     assert gone(started)
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="there are no job objects")
+def test_what_a_contained_process_has_started_ends_with_it() -> None:
+    contained = "from system.processes import contain_children; contain_children(); contain_children()\n"
+    code = contained + textwrap.dedent(PARENT)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+    assert gone(child)
+
+
 def under_wine() -> bool:
     return sys.platform == "win32" and hasattr(ctypes.windll.ntdll, "wine_get_version")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from system.software import find, of_system
 from tasks.renderers.blender.link import MODULE
 from tasks.renderers.build_names import build_here, program_of
 from tasks.renderers.diagnosis import package_fault
@@ -22,16 +23,20 @@ PROGRAMS_VARIABLE = "FRONTBURNER_BLENDER"
 OLDEST_VERSION = (3, 4)
 EXACT_SAMPLES_FROM = (5, 0)
 """From this version on, ranges of samples are exact. Before, samples depended on the size of the range."""
-_PROGRAM_PATTERNS = (
-    "/opt/blender*/blender",
-    "/usr/local/blender*/blender",
-    "~/blender*/blender",
-    "/Applications/Blender*.app/Contents/MacOS/Blender",
+_LINUX = ("/opt/blender*/blender", "/usr/local/blender*/blender", "~/blender*/blender")
+_MACOS = ("/Applications/Blender*.app/Contents/MacOS/Blender", "~/Applications/Blender*.app/Contents/MacOS/Blender")
+_WINDOWS = (
+    r"%ProgramFiles%\Blender Foundation\Blender*\blender.exe",
+    r"%ProgramFiles(x86)%\Steam\steamapps\common\Blender\blender.exe",
+    r"~\blender*\blender.exe",
 )
-_REMEDY = (
-    "Install the bpy module (make env-renderers, or pip install --no-deps bpy under Python 3.11) or Blender 3.4 or "
-    f"newer, or name the program in {PROGRAMS_VARIABLE}."
+_BLENDER = "Blender 3.4 or newer"
+_INSTALL = of_system(
+    linux=f"the bpy module (make env-renderers, or pip install --no-deps bpy under Python 3.11) or {_BLENDER}",
+    macos=f"{_BLENDER} (brew install --cask blender)",
+    windows=f"{_BLENDER} (winget install BlenderFoundation.Blender)",
 )
+_REMEDY = f"Install {_INSTALL}, or name the program in {PROGRAMS_VARIABLE}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,9 @@ def programs() -> list[str]:
     named = os.environ.get(PROGRAMS_VARIABLE)
     if named is not None:
         return [path for path in named.split(os.pathsep) if path]
-    found = [shutil.which("blender"), *(str(path) for place in _PROGRAM_PATTERNS for path in _glob(place))]
+    places = of_system(linux=_LINUX, macos=_MACOS, windows=_WINDOWS)
+    newest_first = (path for place in places for path in reversed(find(place)))
+    found = [shutil.which("blender"), *map(str, newest_first)]
     return list(dict.fromkeys(str(Path(path).resolve()) for path in found if path))
 
 
@@ -141,11 +148,6 @@ def _try_render(path: str) -> Verdict:
 
 def _newest_first(build: str) -> tuple[int, ...]:
     return tuple(-number for number in version_of(build))
-
-
-def _glob(place: str) -> list[Path]:
-    path = Path(place).expanduser()
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))), reverse=True)
 
 
 def _sources() -> list[str]:

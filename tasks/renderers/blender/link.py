@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import re
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,8 @@ import OpenImageIO
 
 from system import paths
 from system.exits import describe_exit
-from system.processes import KILLED
+from system.files import temporary_folder
+from system.processes import KILLED, passed_on
 from tasks.errors import ProgramFailed
 from tasks.process import resource_usage
 
@@ -31,6 +31,7 @@ MODULE = ""
 OCIO_VARIABLES = ("OCIO", "BLENDER_OCIO")
 """They would replace Blender's colour configuration, on some nodes and not on others."""
 OCIO_IS_SET = any(os.environ.get(name) for name in OCIO_VARIABLES)
+_OPTIONS = ("--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python")
 _SERVE = Path(__file__).parent / "inside" / "serve.py"
 _CHANNEL_LETTERS = ("RGBA", "RGB", "XYZ", "Z")
 
@@ -113,9 +114,9 @@ class Program:
     def _start(self) -> None:
         self._table = ()
         self._connection, theirs = multiprocessing.Pipe()
-        self._process = _start_program(self.path, theirs)
+        with theirs, passed_on(theirs) as (number, options):
+            self._process = _start_program(self.path, number, options)
         resource_usage.track(self._process)
-        theirs.close()
 
 
 def _sentence(text: str) -> str:
@@ -147,8 +148,8 @@ def render_to_array(
     tuple
         float32 (H, W, C), means over samples; and the seconds it took to prepare the scene.
     """
-    with tempfile.TemporaryDirectory(prefix="frontburner-") as folder:
-        file = Path(folder) / "unit.exr"
+    with temporary_folder() as folder:
+        file = folder / "unit.exr"
         result = render(str(file))
         if "planes" in result:
             planes = [
@@ -178,14 +179,11 @@ def _channel_indices(found: list[str], name: str) -> list[int]:
     return [found.index(f"{name}.{letter}") for letter in letters]
 
 
-def _start_program(path: str, theirs: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - other systems, other types
+def _start_program(path: str, pipe: int, options: dict[str, Any]) -> subprocess.Popen[bytes]:
     left_out = ("PYTHONPATH", "PYTHONHOME", *OCIO_VARIABLES)
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
-    command = [
-        path, "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(_SERVE), "--",
-        str(theirs.fileno()), str(os.getpid()),
-    ]  # fmt: skip
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    command = [path, *_OPTIONS, str(_SERVE), "--", str(pipe), str(os.getpid())]
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **options)
 
 
 @contextmanager

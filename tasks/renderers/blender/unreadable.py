@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from system.software import of_system
 from tasks.errors import SceneError
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _EXTENSION = re.compile(r"Extension (\S+) is not available")
 _MODULE = re.compile(r"No module named '(\w+)'")
+_OFFICIAL = "Use Blender as it is on blender.org."
 _NO_IMPORTER = "this Blender was built without an importer"
 _LFS = b"version https://git-lfs"
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
@@ -80,7 +82,11 @@ def _of_import(start: bytes, error: str) -> tuple[str, str]:
     if module := _MODULE.search(error):
         return (
             f"can't be imported: Blender's Python has no module {module[1]}",
-            f"Install it there (on Debian: apt-get install python3-{module[1]}), or use the bpy module.",
+            of_system(
+                linux=f"Install it there (on Debian: apt-get install python3-{module[1]}), or use the bpy module.",
+                macos=_OFFICIAL,
+                windows=_OFFICIAL,
+            ),
         )
     if "ASCII FBX" in error:
         return (

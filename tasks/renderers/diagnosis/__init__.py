@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from system.exits import Crash, crash_name, crash_of
 from system.machine import user
+from system.software import how_to_grant, raises_limit
 from tasks.renderers.diagnosis import places
 from tasks.renderers.diagnosis.findings import Finding, ProgramExit
 from tasks.renderers.diagnosis.installation import binary_fault, named_fault, package_fault, parts_fault
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "ProgramExit", "diagnose", "diagnose_start", "package_fault"]
 
 _ERROR_LINE = re.compile(r"Error\b|error:|failed|could not|cannot", re.IGNORECASE)
-_DISK_FULL = re.compile(r"No space left on device|disk (?:is )?full|not enough (?:free )?disk space", re.IGNORECASE)
+_DISK_FULL = re.compile(
+    r"No space left on device|disk (?:is )?full|not enough (?:free )?(?:disk space|space on the disk)", re.IGNORECASE
+)
 _DENIED = re.compile(r"Permission denied(?:: '([^'\n]+)')?", re.IGNORECASE)
 _NO_TEMP = re.compile(r"No usable temporary directory", re.IGNORECASE)
 
@@ -60,7 +63,7 @@ def diagnose_start(program: str, error: OSError) -> Finding:
             return Finding(cause=cause, remedy="Mount it without noexec, or install it elsewhere.")
         blocked = places.read_fault(path)
         cause = f"{path} isn't marked as a program {user()} may run"
-        return blocked or Finding(cause=cause, remedy=f"Mark it (chmod a+rx {path}).")
+        return blocked or Finding(cause=cause, remedy=f"Mark it ({how_to_grant(path, user(), rights='rx')}).")
     if error.errno == errno.ENOMEM:
         return Finding(cause="memory ran out", remedy="Close what else runs on the machine.", transient=True)
     return binary_fault(path) or _interpreter(path) or Finding(cause=f"{path} can't be started: {error.strerror}")
@@ -105,7 +108,7 @@ def _crash(ended: ProgramExit) -> Finding | None:
             return Finding(cause=cause, remedy="Use an older build of the renderer, or leave this machine to others.")
         case Crash.KILLED:
             return Finding(
-                cause="the system ended it (SIGKILL), as it does when memory runs out",
+                cause=f"the system ended it ({crash_name(ended.code or 0)}), as it does when memory runs out",
                 remedy="Close what else runs on the machine, and look at the system log.",
                 transient=True,
             )
@@ -113,7 +116,7 @@ def _crash(ended: ProgramExit) -> Finding | None:
             return Finding(cause="memory ran out", remedy="Close what else runs on the machine.", transient=True)
         case Crash.FILE_TOO_LARGE:
             cause = "a file it writes is larger than this account allows"
-            return Finding(cause=cause, remedy="Raise the limit (ulimit -f).", transient=True)
+            return Finding(cause=cause, remedy=f"Raise the limit{raises_limit('-f')}.", transient=True)
         case Crash.MISSING_LIBRARY:
             cause = f"a DLL it needs is missing or can't be loaded ({crash_name(ended.code or 0)})"
             remedy = "Install what the renderer asks for, often Microsoft's Visual C++ Redistributable."

@@ -1,7 +1,7 @@
 """What renderers and systems print when something is wrong, and what it means: tables, read from top to bottom.
 
 ``{0}`` in a cause or remedy is the first group of the expression, ``{1}`` the second; ``{user}`` is who runs it,
-``{install}`` how to get the library that the first group names.
+``{install}`` how to get the library that the first group names, ``{memory}`` and ``{files}`` what raises those limits.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from system.machine import user
+from system.software import raises_limit
 from tasks.renderers.diagnosis.findings import Finding
 from tasks.renderers.diagnosis.libraries import install_hint
 
@@ -29,6 +30,7 @@ FLEXNET = {
 }
 """Error numbers of the FlexNet licence manager."""
 
+VISUAL_C = "Install Microsoft's Visual C++ Redistributable (winget install Microsoft.VCRedist.2015+.x64)."
 _LICENCE = "See that the licence server runs, can be reached from this machine, and has a licence left."
 _NO_LICENCE = (
     r"(?:(?:could not|couldn.t|cannot|can.t|unable to|failed to|did not) (?:obtain|get|acquire|find|check ?out)"
@@ -62,6 +64,7 @@ class Pattern:
             return None
         groups = [group or "" for group in match.groups()]
         values = {"user": user(), "install": install_hint(groups[0]) if groups else ""}
+        values |= {"memory": raises_limit("-v"), "files": raises_limit("-n")}
         values["flexnet"] = FLEXNET.get(groups[0], f"it got no licence ({groups[0]})") if groups else ""
         cause = self.cause.format(*groups, **values).strip()
         return Finding(cause=cause, remedy=self.remedy.format(*groups, **values).strip(), transient=self.transient)
@@ -101,6 +104,12 @@ CERTAIN = (
         remedy="Install a newer libstdc++6, and see that LD_LIBRARY_PATH names no old one.",
     ),
     Pattern(regex=r"(\S+): undefined symbol: (\w+)", cause="{0} doesn't fit the libraries beside it: it lacks {1}"),
+    Pattern(
+        regex=r"DLL load failed while importing (\w+): (?:The specified module|Das angegebene Modul)",
+        cause="a DLL that {0} needs is missing",
+        remedy=VISUAL_C,
+    ),
+    Pattern(regex=r"DLL load failed while importing (\w+): ([^\n]+)", cause="a DLL of {0} can't be loaded: {1}"),
     Pattern(regex=r"LLVM ERROR: ([^:\n]{1,100})", cause="this LLVM can't compile what it is given: {0}"),
     Pattern(
         regex=r"illegal instruction|(?:needs|requires|without|lacks)[^\n]{0,40}\b(?:AVX|SSE)[\w.]*[^\n]{0,20}"
@@ -157,15 +166,16 @@ CERTAIN = (
     Pattern(regex=_NO_LICENCE, cause="it got no licence", remedy=_LICENCE, transient=True),
     # Room and rights.
     Pattern(
-        regex=r"MemoryError|bad_alloc|Cannot allocate memory|out of (?:host |system )?memory|oom[- ]kill",
+        regex=r"MemoryError|bad_alloc|Cannot allocate memory|out of (?:host |system )?memory|oom[- ]kill|"
+        r"paging file is too small|Not enough memory resources",
         cause="memory ran out",
-        remedy="Close what else runs on the machine, or raise the limit on memory (ulimit -v).",
+        remedy="Close what else runs on the machine, or raise the limit on memory{memory}.",
         transient=True,
     ),
     Pattern(
         regex=r"Too many open files",
         cause="too many files are open",
-        remedy="Raise the limit on open files (ulimit -n).",
+        remedy="Raise the limit on open files{files}.",
         transient=True,
     ),
     Pattern(
@@ -221,6 +231,10 @@ LIKELY = (
     Pattern(regex=r"(?:plugin|module) \"?([\w.-]+)\"? (?:was )?not found", cause="its plugin {0} is missing"),
     Pattern(
         regex=r"^(?:[^\n:]+: )*(?:line )?\d*:? ?([\w./+-]+): (?:command )?not found$",
+        cause="the program {0} is missing",
+    ),
+    Pattern(
+        regex=r"'?([^'\n]+?)'? is not recognized as an internal or external command",
         cause="the program {0} is missing",
     ),
     Pattern(

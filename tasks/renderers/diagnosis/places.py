@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 
 from system.files import starts_no_programs
 from system.machine import user
+from system.software import FOLDER_VARIABLES, how_to_grant
 from tasks.renderers.diagnosis.findings import Finding
 
 REQUIRED_BYTES = 16 << 20
@@ -101,10 +102,14 @@ def read_fault(path: Path) -> Finding | None:
     blocked = next((folder for folder in folders if folder.is_dir() and not os.access(folder, os.X_OK)), None)
     if blocked is not None:
         cause = f"the folder {blocked} is closed to {user()}"
-        return Finding(cause=cause, remedy=f"Give {user()} access to it (chmod a+rx {blocked}).")
+        return Finding(
+            cause=cause, remedy=f"Give {user()} access to it ({how_to_grant(blocked, user(), rights='rx')})."
+        )
     if _exists(path) and not os.access(path, os.R_OK):
         cause = f"{path} can't be read by {user()}"
-        return Finding(cause=cause, remedy=f"Give {user()} read access to it (chmod a+r {path}).")
+        return Finding(
+            cause=cause, remedy=f"Give {user()} read access to it ({how_to_grant(path, user(), rights='r')})."
+        )
     return None
 
 
@@ -124,7 +129,7 @@ def _write_error(name: str, folder: Path, error: OSError) -> Finding:
         cause, remedy = f"the {name} {folder} is on a drive that is read-only", "Mount it writable"
     else:
         cause, remedy = f"the {name} {folder} can't be written by {user()}", f"Give {user()} write access to it"
-    setting = {"temporary folder": "TMPDIR", "home folder": "HOME", "cache folder": "XDG_CACHE_HOME"}.get(name)
+    setting = FOLDER_VARIABLES.get(name)
     return Finding(cause=cause, remedy=f"{remedy}, or name another one in {setting}." if setting else f"{remedy}.")
 
 

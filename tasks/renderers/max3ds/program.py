@@ -12,6 +12,7 @@ VERSION_IN_PATH = r"3ds ?Max (\d{4})"
 
 FLAGS = Flags(
     program="3dsmaxcmd.exe",
+    places=(r"%ProgramFiles%\Autodesk\3ds Max 20*\3dsmaxcmd.exe",),
     logs="${LOCALAPPDATA}/Autodesk/3dsMax/*/*/Max.log",
     flags={
         "output": "-outputName:{output}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from system.software import how_to_install
 from tasks.renderers.build_names import build_here, program_of
 from tasks.renderers.diagnosis import package_fault
 from tasks.renderers.mitsuba.llvm_libraries import llvm_libraries
@@ -17,8 +18,9 @@ from tasks.renderers.trial import Trial, record_untried
 PACKAGES = ("mitsuba", "drjit")
 _CANARY = tuple(Path(__file__).with_name(name) for name in ("canary.py", "canary.json"))
 _NO_LLVM = "No LLVM library was found."
+_INSTALL = how_to_install(apt="libllvm19", brew="llvm@19", winget="LLVM.LLVM")
 _REMEDY = (
-    "Install LLVM 19 (apt-get install libllvm19), or name a library in DRJIT_LIBLLVM_PATH; "
+    f"Install LLVM 19 ({_INSTALL}), or name a library in DRJIT_LIBLLVM_PATH; "
     "until then scalar_rgb is used, which is two to three times slower."
 )
 

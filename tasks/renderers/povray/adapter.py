@@ -38,7 +38,7 @@ _MANY = 10_000
 _MOVES = {"clock", "clock_on", "clock_delta", "frame_number"}
 """Words without which a scene reads alike in each frame."""
 _CANARY = Path(__file__).with_name("canary.py")
-_REMEDY = "Install it again (apt-get install povray povray-includes), or name another in FRONTBURNER_POVRAY."
+_REMEDY = f"{povray.INSTALL.replace('Install it', 'Install it again')}, or name another in {povray.VARIABLE}."
 
 
 class PovRay:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from system.files import temporary_folder
 from tasks.renderers.povray.program import environment, include_folders
 from tasks.renderers.program.picture import read
 
@@ -32,8 +32,8 @@ _TIMEOUT_S = 60.0
 
 def main(program: str) -> None:
     """Render the scene, which uses an include file, and check some of its pixels."""
-    with tempfile.TemporaryDirectory() as folder:
-        scene = Path(folder, "canary.pov")
+    with temporary_folder() as folder:
+        scene = folder / "canary.pov"
         scene.write_text(_SCENE, encoding="utf-8")
         scene.with_name("none.ini").write_text("Display=Off\n", encoding="utf-8")
         command = [program, "+Icanary.pov", "+Ocanary.exr", "+FE", f"+W{_SIZE}", f"+H{_SIZE}", "-D", "-GS", "-GR"]

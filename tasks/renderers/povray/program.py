@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from system.software import of_system
 from tasks.renderers.errors import not_ready
 from tasks.renderers.program.failures import Failure, out_of_memory
 from tasks.renderers.program.flags import ask_version
@@ -71,6 +72,11 @@ FAILURES = (
         remedy="See the renderer's log.",
     ),
 )
+INSTALL = of_system(
+    linux="Install it (apt-get install povray povray-includes)",
+    macos="Install it (brew install povray)",
+    windows="Leave it to Linux nodes, as POV-Ray for Windows can't be used without its window",
+)
 PROGRESS = r"^Rendered \d+ of \d+ pixels \((\d+)%\)$"
 BEGINS = r"^==== \[Rendering"
 CONTINUES = r"^ (?=\S)"
@@ -84,7 +90,7 @@ def executable() -> Path:
     found = shutil.which(named or "povray")
     if not found:
         reason = f"{VARIABLE} names {named}, which can't be run." if named else "POV-Ray isn't installed."
-        remedy = "Install it (apt-get install povray povray-includes), or name its program in FRONTBURNER_POVRAY."
+        remedy = f"{INSTALL}, or name its program in {VARIABLE}."
         raise not_ready("povray", reason, remedy)
     return Path(found).resolve()
 

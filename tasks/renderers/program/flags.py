@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from system.software import find
 from tasks.renderers.errors import not_ready
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Flags(BaseModel):
 
     Parameters
     ----------
-    program
-        The program, by name or path.
+    program, places
+        The program, by name or path, and patterns of where its installers put it.
     flags
         The flags by name, in order; values are in braces. Empty ones are left out.
     version
@@ -57,6 +58,7 @@ class Flags(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     program: str
+    places: tuple[str, ...] = ()
     flags: dict[str, str]
     version: str = ""
     is_version: str = ""
@@ -94,7 +96,8 @@ class Flags(BaseModel):
             When it isn't found.
         """
         program = os.environ.get(variable) or self.program
-        found = shutil.which(program)
+        named = [] if os.environ.get(variable) else sorted(find(*self.places), reverse=True)
+        found = shutil.which(program) or next(iter(named), None)
         if not found:
             raise not_ready(
                 renderer,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+
+from system.files import remove_folder, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ _PREFIX = "frontburner-unit-"
 @contextmanager
 def workspace() -> Iterator[Path]:
     """Make a folder, and remove it afterwards."""
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary_folder(f"{_PREFIX}{os.getpid()}-") as folder:
+        yield folder
 
 
 def remove_abandoned() -> None:
@@ -30,4 +31,4 @@ def remove_abandoned() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = re.match(rf"{_PREFIX}(\d+)-", folder.name)
         if owner and not psutil.pid_exists(int(owner[1])):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)

@@ -13,6 +13,12 @@ VERSION = r"V-?Ray\D*?(\d+(?:\.\d+)+)"
 
 FLAGS = Flags(
     program="vray",
+    places=(
+        r"%ProgramFiles%\Chaos\V-Ray\Standalone for x64\bin\vray.exe",
+        r"%ProgramFiles%\Chaos Group\V-Ray\Standalone for x64\bin\vray.exe",
+        r"%ProgramFiles%\Chaos\V-Ray\3ds Max 20*\bin\vray.exe",
+        "/Applications/ChaosGroup/V-Ray/*/bin/vray",
+    ),
     version="-version",
     flags={
         "scene": "-sceneFile={scene}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing.connection
 import os
 import signal
 import sys
 import traceback
 from importlib import import_module
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +19,7 @@ def main(pipe: int, parent: int) -> None:
     """Run commands until the pipe is closed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if sys.platform != "win32" and os.getppid() != parent:  # there, it ends with its parent from the start
         os._exit(3)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -27,7 +27,9 @@ def main(pipe: int, parent: int) -> None:
     sys.modules["system"] = ModuleType("system")
     sys.modules["system"].__path__ = [str(Path(__file__).resolve().parents[4] / "system")]
     commands, not_found = import_module("inside.commands").COMMANDS, import_module("inside.reading").NotFound
-    connection: Connection = Connection(pipe)
+    # Only Windows has the first of these types.
+    ends = multiprocessing.connection
+    connection = getattr(ends, "PipeConnection", ends.Connection)(pipe)
     while True:
         try:
             name, values = connection.recv()
