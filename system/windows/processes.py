@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from multiprocessing.connection import PipeConnection
 
 assert sys.platform == "win32"
 
@@ -21,6 +20,9 @@ import win32api
 import win32con
 import win32job
 import win32process
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import PipeConnection
 
 KILLED = 1
 """Exit code of a process that was killed; Windows doesn't kill any when memory runs out."""
@@ -64,7 +66,7 @@ def start_with_parent(
 
 
 @contextmanager
-def passed_on(end: PipeConnection) -> Iterator[tuple[int, dict[str, Any]]]:
+def passed_on(end: PipeConnection[Any, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Give the number by which a program can open an end of a pipe, and the options of `Popen` that pass it on."""
     handle = end.fileno()
     os.set_handle_inheritable(handle, True)
@@ -90,7 +92,7 @@ def contain_children() -> None:
     A program that crashes or lacks a DLL would otherwise wait for somebody to close a window.
     """
     global _own_job  # noqa: PLW0603 - its handle lasts as long as this process
-    win32api.SetErrorMode(_NO_DIALOGS)
+    win32api.SetErrorMode(_NO_DIALOGS)  # type: ignore[no-untyped-call]
     if _own_job is None:
         _own_job = _job_object()
         win32job.AssignProcessToJobObject(_own_job, win32api.GetCurrentProcess())

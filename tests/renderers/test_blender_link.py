@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVE = Path(__file__).with_name("stand_ins") / "blender.py"
+kept: list[link.Program] = []
+"""They end when nothing refers to them."""
 SLEEPER = "import time; time.sleep(600)"
 
 
 def started() -> link.Program:
     """Start the stand-in, by this Python."""
-    link._OPTIONS, link._SERVE = (), SERVE
+    vars(link).update(_OPTIONS=(), _SERVE=SERVE)
     return link.Program(getattr(sys, "_base_executable", sys.executable))
 
 
@@ -59,7 +61,7 @@ def test_one_that_ends_says_how_and_is_started_again(program: link.Program) -> N
 
 def serve() -> tuple[int, int]:
     """Start it in a renderer's process; returns its process, and that of a program it has started."""
-    program = link.kept = started()  # type: ignore[attr-defined] - it ends when nothing refers to it
+    kept.append(program := started())
     return program.call("pid"), program.call("start", code=SLEEPER)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,7 +123,7 @@ def test_an_open_file_is_named_and_never_called_forbidden(tmp_path: Path, monkey
     store = LocalStore.at(str(tmp_path))
     store.write("a/b", b"old")
     with (tmp_path / "a" / "b").open("rb"):
-        for change in (lambda: store.write("a/b", b"new"), lambda: store.delete("a/b")):
+        for change in (partial(store.write, "a/b", b"new"), partial(store.delete, "a/b")):
             with pytest.raises(StoreError, match=r"Another program has .*b open") as caught:
                 change()
             assert caught.value.retryable

@@ -30,10 +30,9 @@ COMMANDS = {"echo": lambda value: value, "pid": os.getpid, "start": start, "find
 
 
 def main() -> None:
-    for name, content in {"commands": {"COMMANDS": COMMANDS}, "reading": {"NotFound": NotFound}}.items():
-        module = ModuleType(f"inside.{name}")
-        vars(module).update(content)
-        sys.modules[f"inside.{name}"] = module
+    for name in ("commands", "reading"):
+        sys.modules[f"inside.{name}"] = module = ModuleType(name)
+        vars(module).update(COMMANDS=COMMANDS, NotFound=NotFound)
     sys.path.insert(0, str(Path(__file__).parents[3] / "tasks" / "renderers" / "blender" / "inside"))
     from serve import main as serve  # type: ignore[import-not-found]
 
