@@ -17,6 +17,7 @@ if sys.platform == "win32":
         lock,
         on_disk,
         once_free,
+        open_to_append,
         others_may_read,
         remove,
         remove_folder,
@@ -32,6 +33,7 @@ else:
         lock,
         on_disk,
         once_free,
+        open_to_append,
         others_may_read,
         remove,
         remove_folder,
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "any_length", "clone", "flush_folder", "local_fault", "lock", "on_disk", "once_free", "others_may_read", "remove",
-    "remove_folder", "replace", "starts_no_programs", "temporary_folder",
+    "any_length", "clone", "flush_folder", "local_fault", "lock", "on_disk", "once_free", "open_to_append",
+    "others_may_read", "remove", "remove_folder", "replace", "starts_no_programs", "temporary_folder",
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ if sys.platform == "win32":
     from system.windows.processes import (
         KILLED,
         ask_for_death_signal,
+        began_s_of,
         contain_children,
         end_group,
         guarded,
@@ -26,6 +27,7 @@ else:
     from system.posix.processes import (
         KILLED,
         ask_for_death_signal,
+        began_s_of,
         contain_children,
         end_group,
         guarded,
@@ -42,7 +44,7 @@ else:
     )
 
 __all__ = [
-    "KILLED", "ask_for_death_signal", "contain_children", "end_group", "guarded", "has_ended", "kill", "notify_systemd",
-    "passed_on", "replace_process", "start_detached", "start_group", "start_resource_tracker", "start_with_parent",
-    "wait",
+    "KILLED", "ask_for_death_signal", "began_s_of", "contain_children", "end_group", "guarded", "has_ended", "kill",
+    "notify_systemd", "passed_on", "replace_process", "start_detached", "start_group", "start_resource_tracker",
+    "start_with_parent", "wait",
 ]  # fmt: skip

@@ -45,6 +45,14 @@ def command_and_scheduler(context):
 def find_command(setting):
     """Return the path of the command; None if there is none."""
     if not setting:
-        return shutil.which("frontburner")
+        return shutil.which("frontburner") or _installed()
     path = Path(bpy.path.abspath(setting)).expanduser()
     return str(path) if path.is_file() and os.access(path, os.X_OK) else shutil.which(setting)
+
+
+def _installed():
+    """Return where the installation puts the command; a Blender that isn't started from a shell may lack its PATH."""
+    places = [Path.home() / ".local" / "bin" / "frontburner"]
+    if "LOCALAPPDATA" in os.environ:
+        places.append(Path(os.environ["LOCALAPPDATA"]) / "Microsoft" / "WindowsApps" / "frontburner.exe")
+    return next((str(place) for place in places if place.is_file()), None)

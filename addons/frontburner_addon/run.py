@@ -9,6 +9,8 @@ import time
 
 STOP_TIMEOUT_S = 60.0
 KEPT_LINES = 6
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows, a command of a program without console gets a window otherwise."""
 
 
 class Run:
@@ -29,6 +31,7 @@ class Run:
         self.frames, self.written, self.nodes = 0, 0, 0
         self.pictures, self.messages = [], []
         self.ended, self.took, self.image = None, 0.0, None
+        self._pid = 0
         self._reported_end = None
         self._lines = queue.SimpleQueue()
         self._errors = []
@@ -38,6 +41,7 @@ class Run:
                 command,
                 env={**os.environ, **(environment or {})},
                 cwd=folder,
+                creationflags=_NO_WINDOW,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -75,7 +79,8 @@ class Run:
         """Ask it to stop; what is finished is kept. Poll until it has ended."""
         if self._process is not None and self._process.poll() is None:
             self.stage = "stopping"
-            self._process.terminate()
+            if not _set_event(self._pid):
+                self._process.terminate()
 
     def kill(self):
         """Stop it, and kill it if it doesn't end in time."""
@@ -96,7 +101,7 @@ class Run:
             return
         what = document.get("what")
         if what == "stage":
-            self.stage = document["sentence"]
+            self.stage, self._pid = document["sentence"], document.get("pid", 0)
         elif what == "said":
             self.messages = [*self.messages, document["sentence"]][-KEPT_LINES:]
         elif what == "progress":
@@ -122,6 +127,17 @@ class Run:
     def _read(stream, add):
         for line in stream:
             add(line.rstrip("\n"))
+
+
+def _set_event(pid):
+    """Ask the command to end, on Windows, by the event that it waits for; returns whether it does."""
+    if os.name != "nt" or not pid:
+        return False
+    import ctypes
+
+    modify_state = 2
+    event = ctypes.windll.kernel32.OpenEventW(modify_state, False, f"Global\\frontburner-{pid}-15")
+    return bool(event and ctypes.windll.kernel32.SetEvent(event) and ctypes.windll.kernel32.CloseHandle(event))
 
 
 def _end(code, reason, remedy, problems=()):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from frontburner.chains.chain import resolve_path
 from frontburner.settings import Settings
+from system.files import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ class Stamp:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(".new")
             temporary.write_text(json.dumps({"held": self._digests()}), encoding="utf-8")
-            temporary.replace(self._path)
+            replace(temporary, self._path)
 
     def clear(self) -> None:
         """Have the command run again."""

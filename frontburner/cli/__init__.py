@@ -30,6 +30,7 @@ from frontburner.cli.store_commands import store_app
 from frontburner.cli.template import app as template_app
 from frontburner.jobs.job import RenderJob
 from storage.errors import FrontburnerError
+from system.terminal import prepare_output
 
 app = App(
     name="frontburner",
@@ -195,6 +196,7 @@ def _given(options: JobOptions | None) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command and exit with its code."""
+    prepare_output()
     _use_login()
     code = app(result_action="return_value")
     sys.exit(code if isinstance(code, int) else 0)

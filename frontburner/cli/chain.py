@@ -10,12 +10,13 @@ from frontburner import events as ev
 from frontburner.chains.chain import Chain, Stage, read_chain, resolve_path
 from frontburner.chains.stamps import stamp_of
 from frontburner.cli.command import comma_separated
-from frontburner.cli.render import check_nodes, run_reported, terminable
+from frontburner.cli.render import check_nodes, run_reported
 from frontburner.cli.reporters import Stopped
 from frontburner.cluster.ephemeral_farm import ephemeral_farm
 from frontburner.control.intake import REFUSED, check_job, with_absolute_paths
 from frontburner.jobs.job import JobRefused
 from storage.errors import FrontburnerError
+from system.signals import end_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ def _mark_incomplete(chain: Chain, names: str) -> None:
 def _run(chain: Chain, nodes: int, reporter: Reporter) -> dict[str, Any]:
     started_s = time.monotonic()
     try:
-        with ev.observe(reporter.on_event), ephemeral_farm(nodes, reporter.activity), terminable():
+        with ev.observe(reporter.on_event), ephemeral_farm(nodes, reporter.activity), end_interrupts():
             from prefect.exceptions import CancelledRun
 
             from flows.chain import run_chain

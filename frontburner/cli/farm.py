@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_
-import shlex
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from cyclopts import App, Parameter
 from frontburner.cli.command import OK, REFUSED, UNAVAILABLE, Flag, guard, print_err, print_result, quiet_dask
 from frontburner.cli.farm_paths import app as paths_app
 from storage.errors import FrontburnerError
+from system.terminal import set_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,13 +122,14 @@ def open_() -> int:
 def env() -> int:
     """Print the environment with which other programs of this shell use the farm, including the keys of its store.
 
-    Use it as: eval "$(frontburner farm env)". Frontburner's own commands on this machine don't need it.
+    Use it as: eval "$(frontburner farm env)", in PowerShell: frontburner farm env | Out-String | iex. Frontburner's own
+    commands on this machine don't need it.
     """
     from frontburner.manager.local_farm import local_environment
 
     environment = local_environment()
     for name, value in environment.items():
-        print(f"export {name}={shlex.quote(value)}")
+        print(set_variable(name, value))
     if not environment:
         print_err(NO_FARM)
     return OK if environment else UNAVAILABLE
@@ -219,7 +220,7 @@ def start(*, nodes: Annotated[int | None, Parameter(help="Nodes to start here; 0
         return REFUSED
     try:
         with stop_signal() as stopped, _running(count, port, cluster or Settings().cluster) as (scheduler, size):
-            print(f"export FRONTBURNER_SCHEDULER={scheduler}", flush=True)
+            print(set_variable("FRONTBURNER_SCHEDULER", scheduler), flush=True)
             print_err(f"The farm runs with {size}. Ctrl-C ends it.")
             stopped.wait()
     except OSError as error:

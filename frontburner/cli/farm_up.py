@@ -169,7 +169,8 @@ class _StartupWatch:
                 last_words = " ".join(self._log.last_lines(3))
                 raise FrontburnerError(reason=f"The farm couldn't be started: {last_words}", remedy="", retryable=True)
             farm = read_state(self._home)
-            if farm is not None and (self._process is None or farm.pid == self._process.pid):
+            # By its life, not its number: on Windows a virtual environment's Python starts the real one.
+            if farm is not None and farm.alive:
                 self._print_changes(farm)
                 if farm.settled:
                     return self._finish(farm)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -26,6 +25,8 @@ from frontburner.manager.local_farm import use_local_farm
 from frontburner.settings import settings_for
 from storage.errors import FrontburnerError
 from storage.objects import open_store
+from system.signals import end_interrupts
+from system.terminal import prepare_output
 from tasks.notify_targets import UnknownTarget
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _render(job: RenderJob, nodes: int, reporter: Reporter, started_s: float, ch
         reporter.on_event(event)
 
     try:
-        with ev.observe(observe), ephemeral_farm(nodes, reporter.activity, helps=bool(job.local)), terminable():
+        with ev.observe(observe), ephemeral_farm(nodes, reporter.activity, helps=bool(job.local)), end_interrupts():
             from prefect.exceptions import CancelledRun
 
             from flows.render import render
@@ -145,7 +146,7 @@ def _times(startup_s: float, started_s: float) -> dict[str, float]:
 def result_stdout() -> Iterator[Any]:
     """Reserve standard output for the result: everything else that is printed there goes to standard error."""
     sys.stdout.flush()
-    stdout = os.fdopen(os.dup(1), "w")
+    stdout = os.fdopen(os.dup(1), "w", errors="replace")
     os.dup2(2, 1)
     try:
         yield stdout
@@ -154,20 +155,6 @@ def result_stdout() -> Iterator[Any]:
         stdout.flush()
         os.dup2(stdout.fileno(), 1)
         stdout.close()
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """End as cleanly on SIGTERM as on Ctrl-C."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def exit_code(error: FrontburnerError) -> int:
@@ -185,6 +172,7 @@ def exit_code(error: FrontburnerError) -> int:
 
 def run_from_stdin() -> int:
     """Render the job described on standard input: what `frontburner.control.background_run` starts."""
+    prepare_output()
     document = json.load(sys.stdin)
     choice = FrameSelection(again=document["again"], only=document["only"])
     return run_job(lambda: make_job(document["job"]), nodes=document["nodes"], choice=choice)

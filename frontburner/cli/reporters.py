@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -146,7 +147,7 @@ class JsonLinesReporter:
 
     def activity(self, text: str) -> None:
         """Print what is going on before there is anything to count."""
-        self._print("stage", sentence=text)
+        self._print("stage", sentence=text, pid=os.getpid())
 
     def message(self, text: str, *, error: bool = False) -> None:
         """Print a message for the user."""

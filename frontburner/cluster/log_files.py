@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from frontburner.settings import Settings
+from system.files import open_to_append, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ class RotatingLog:
     def open(self) -> IO[bytes]:
         """Open it for a program to append to."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.path.open("ab")
+        return open_to_append(self.path)
 
     def note(self, text: str) -> None:
         """Append a line that isn't the program's own."""
@@ -60,7 +61,7 @@ class RotatingLog:
         for number in range(BACKUPS, 0, -1):
             newer = self._backup(number - 1)
             if newer.exists():
-                newer.replace(self._backup(number))
+                replace(newer, self._backup(number))
 
     def last_lines(self, count: int) -> list[str]:
         """Return the last lines of the program itself that aren't empty."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from frontburner.cluster.working_hours import parse_hours
+from system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,7 +135,7 @@ class FarmSettings:
         text = json.dumps({name: value for name, value in document.items() if value or name != "paths"}, indent=1)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path)
+        files.replace(temporary, self.path)
 
     def _persistent(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for node, settings in sorted(self.nodes.items()):

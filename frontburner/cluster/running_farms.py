@@ -13,6 +13,8 @@ import psutil
 
 from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
+from system.files import remove, replace
+from system.processes import began_s_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +55,6 @@ def is_running(pid: int, began_s: float) -> bool:
         return False
 
 
-def began_s_of(pid: int) -> float:
-    """Return when a process started, in seconds since boot. Both times move when the clock is set."""
-    return float(psutil.Process(pid).create_time() - psutil.boot_time())
-
-
 @contextmanager
 def registered(scheduler: str) -> Iterator[None]:
     """Register this process's farm for commands on this machine."""
@@ -72,11 +69,11 @@ def registered(scheduler: str) -> Iterator[None]:
     entry = folder / f"{farm.pid}-{urlsplit(scheduler).port}.json"
     temporary = entry.with_suffix(".new")
     temporary.write_text(json.dumps(asdict(farm)), encoding="utf-8")
-    temporary.replace(entry)
+    replace(temporary, entry)
     try:
         yield
     finally:
-        entry.unlink(missing_ok=True)
+        remove(entry)
 
 
 def running_farms() -> list[RunningFarm]:
@@ -90,7 +87,7 @@ def running_farms() -> list[RunningFarm]:
         if farm.alive:
             farms.append(farm)
         else:
-            entry.unlink(missing_ok=True)
+            remove(entry)
     return farms
 
 

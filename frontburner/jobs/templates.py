@@ -16,6 +16,7 @@ from frontburner.jobs.job import JobRefused, RenderJob, make_job
 from frontburner.jobs.job_files import with_scene_beside
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.files import replace
 from tasks.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def save(name: str, source: Path, *, shared: bool = False) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
         temporary.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8")
-        temporary.replace(path)
+        replace(temporary, path)
     except OSError as error:
         remedy = "Make its folder writable."
         raise FrontburnerError(reason=f"{path} can't be written: {error}.", remedy=remedy) from error

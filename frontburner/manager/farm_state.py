@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from frontburner.cluster.running_farms import is_running
 from frontburner.manager.farm_setup import farm_folder
+from system.files import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +108,7 @@ def write_state(state: FarmState, home: Path) -> None:
     path = _state_file(home)
     temporary = path.with_suffix(".new")
     temporary.write_text(state.model_dump_json(indent=1), encoding="utf-8")
-    temporary.replace(path)
+    replace(temporary, path)
 
 
 def running_farm(home: Path) -> FarmState | None:

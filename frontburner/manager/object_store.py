@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 BUCKET = "farm"
 REGION = "us-east-1"
 GRPC_PORT_OFFSET = 10_000
-_SECURITY = """[grpc]
-ca = "{files.authority}"
-[grpc.s3]
-cert = "{files.certificate}"
-key = "{files.key}"
-"""
 
 
 def store_address(setup: FarmSetup) -> str:
@@ -82,7 +76,7 @@ def s3_gateway(setup: FarmSetup, home: Path, files: CertificateFiles) -> tuple[s
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     write_private(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
-    write_private(folder / "security.toml", _SECURITY.format(files=files).encode())
+    write_private(folder / "security.toml", _security(files).encode())
     return str(folder), (
         seaweedfs_program(), "s3", f"-filer={LOOPBACK}:{setup.ports['filer']}", f"-ip.bind={setup.host}",
         f"-port={port}", f"-port.grpc={port + GRPC_PORT_OFFSET}", f"-localSocket={folder}/s3.sock",
@@ -90,6 +84,12 @@ def s3_gateway(setup: FarmSetup, home: Path, files: CertificateFiles) -> tuple[s
         "-tlsVerifyClientCert", "-config=s3.json", "-iam=false", "-autoCreateBucket=false",
         "-port.iceberg=0", "-port.lance=0",
     )  # fmt: skip
+
+
+def _security(files: CertificateFiles) -> str:
+    # Slashes on every system: a backslash is an escape in TOML.
+    ca, certificate, key = (path.as_posix() for path in (files.authority, files.certificate, files.key))
+    return f'[grpc]\nca = "{ca}"\n[grpc.s3]\ncert = "{certificate}"\nkey = "{key}"\n'
 
 
 def _keys(home: Path) -> dict[str, str]:

@@ -69,8 +69,9 @@ def deploy(client: SyncPrefectClient, folder: Path) -> None:
     if is_recorded and client.read_deployments(limit=1):
         return
     done = subprocess.run(
-        [*PREFECT, "deploy", "--all"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+        [*PREFECT, "deploy", "--all"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
     if done.returncode:
         output = " ".join((done.stdout + done.stderr).split())
         raise FrontburnerError(

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from locket import LockError, lock_file
 
 from frontburner.cluster.log_files import RotatingLog
-from frontburner.cluster.running_farms import began_s_of
 from frontburner.manager.farm_setup import farm_folder
 from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, record_outage, write_state
 from frontburner.manager.service_keeper import ServiceKeeper, kill_orphans
 from frontburner.manager.upgrade import VERSION, record_versions
 from storage.errors import FrontburnerError
-from system.processes import notify_systemd
+from system.processes import began_s_of, notify_systemd
 from system.signals import END, RETRY, on_signal
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import FrontburnerError
+from system.files import replace
+from system.private_files import create_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +63,7 @@ def back_up(home: Path, file: Path) -> int:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="frontburner-") as scratch,
-            os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as raw,
+            create_private(temporary) as raw,
             tarfile.open(fileobj=raw, mode="w:gz") as archive,
         ):
             marker = Path(scratch) / MARKER
@@ -69,7 +71,7 @@ def back_up(home: Path, file: Path) -> int:
             archive.add(marker, MARKER)
             for path in paths:
                 archive.add(_stable_copy(path, Path(scratch)), str(path.relative_to(home)), recursive=False)
-        temporary.replace(file)
+        replace(temporary, file)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(
             reason=f"The backup {file} can't be written: {error}.",

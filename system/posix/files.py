@@ -40,6 +40,11 @@ def once_free(act: Callable[[], T]) -> T:
     return act()
 
 
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file that this process and those it starts append to, whatever else is done to it meanwhile."""
+    return path.open("ab")
+
+
 def replace(source: Path, target: Path) -> None:
     """Give a file another name, atomically; what had that name is gone."""
     source.replace(target)

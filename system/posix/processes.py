@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
+import psutil
+
 assert sys.platform != "win32"
 
 KILLED = -signal.SIGKILL
@@ -92,6 +94,14 @@ def end_group(process: subprocess.Popen[Any]) -> None:
     """Kill a program that was started in a group of its own, and all that it has started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def began_s_of(pid: int) -> float:
+    """Return when a process started, in seconds since boot: both times move when the clock is set.
+
+    Raises `psutil.Error`.
+    """
+    return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
 def kill(pid: int) -> None:

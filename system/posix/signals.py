@@ -43,3 +43,17 @@ def signals_handled(act: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def end_interrupts() -> Iterator[None]:
+    """Have `END` interrupt this process as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(END, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(END, before)

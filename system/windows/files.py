@@ -81,6 +81,22 @@ def once_free(act: Callable[[], T]) -> T:
                 raise
 
 
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file that this process and those it starts append to, whatever else is done to it meanwhile.
+
+    Python's own mode for it holds in this process alone: others would go on where they were after it is emptied.
+    """
+    try:
+        handle = win32file.CreateFile(
+            str(path), ntsecuritycon.FILE_APPEND_DATA | ntsecuritycon.SYNCHRONIZE,
+            win32con.FILE_SHARE_READ | win32con.FILE_SHARE_WRITE | win32con.FILE_SHARE_DELETE, None,
+            win32con.OPEN_ALWAYS, win32con.FILE_ATTRIBUTE_NORMAL, None,
+        )  # fmt: skip
+    except pywintypes.error as error:
+        raise OSError(0, error.strerror, str(path), error.winerror) from error
+    return os.fdopen(msvcrt.open_osfhandle(int(handle.Detach()), os.O_APPEND), "ab")
+
+
 def replace(source: Path, target: Path) -> None:
     """Give a file another name, atomically; what had that name is gone, even if it was read-only.
 

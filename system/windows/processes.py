@@ -79,7 +79,10 @@ def passed_on(end: PipeConnection[Any, Any]) -> Iterator[tuple[int, dict[str, An
 def start_detached(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
     """Start a program in a group of its own that goes on when this process ends."""
     flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    return subprocess.Popen(command, creationflags=flags, **options)
+    try:
+        return subprocess.Popen(command, creationflags=flags | subprocess.CREATE_BREAKAWAY_FROM_JOB, **options)
+    except PermissionError:  # what started this process keeps all in its job object, as a terminal may
+        return subprocess.Popen(command, creationflags=flags, **options)
 
 
 def ask_for_death_signal() -> None:
@@ -115,6 +118,14 @@ def end_group(process: subprocess.Popen[Any]) -> None:
             process.kill()
         else:
             win32job.TerminateJobObject(job, KILLED)
+
+
+def began_s_of(pid: int) -> float:
+    """Return when a process started, in seconds of the clock as it was then; the time of boot is known to a second.
+
+    Raises `psutil.Error`.
+    """
+    return psutil.Process(pid).create_time()
 
 
 def kill(pid: int) -> None:

@@ -5,7 +5,9 @@ A console's events reach the programs of that console alone, and one in the back
 
 from __future__ import annotations
 
+import _thread
 import os
+import signal
 import sys
 import threading
 import time
@@ -79,6 +81,21 @@ def signals_handled(act: Callable[[], object]) -> Iterator[None]:
     finally:
         ignore()
         win32api.SetConsoleCtrlHandler(handler, False)
+
+
+@contextmanager
+def end_interrupts() -> Iterator[None]:
+    """Have `END` interrupt this process as Ctrl-C does.
+
+    So does Ctrl-Break, by which Prefect ends the runs of its worker.
+    """
+    before = signal.signal(signal.SIGBREAK, signal.default_int_handler)
+    ignore = _listen(END, _thread.interrupt_main)
+    try:
+        yield
+    finally:
+        ignore()
+        signal.signal(signal.SIGBREAK, before)
 
 
 def _handler(act: Callable[[], object]) -> Callable[[int], bool]:

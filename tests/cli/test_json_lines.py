@@ -105,7 +105,20 @@ def test_the_add_on_reports_a_command_that_dies_or_can_t_be_started(addon: Any) 
     assert run.ended["reason"] == "The command ended with code 1. out of luck"
     run = addon.Run(["/nowhere/frontburner"])
     assert not run.poll()
-    assert "/nowhere/frontburner can't be started: No such file or directory." in run.ended["reason"]
+    assert "/nowhere/frontburner can't be started: " in run.ended["reason"]
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere it gets a signal")
+def test_the_add_on_lets_the_command_end_in_order(addon: Any) -> None:
+    waits = """
+import os, threading
+from system.signals import signals_handled
+ended = threading.Event()
+with signals_handled(ended.set):
+    print('{"what": "stage", "sentence": "rendering", "pid": %d}' % os.getpid(), flush=True)
+    ended.wait()
+"""
+    assert followed(addon, waits, stop=True).ended["exit_code"] == 0
 
 
 def test_the_add_on_stops_the_command(addon: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-import stat
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +28,7 @@ from frontburner.credentials.certificates import (
     signing_request,
 )
 from frontburner.credentials.dask_security import FarmSecurity, security_for
+from system.files import others_may_read
 from tests.end_to_end.conftest import TIMEOUT_S
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -75,10 +75,10 @@ def test_an_authority_is_created_once(tmp_path: Path) -> None:
 def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "gate"
     Authority.open(folder).issue(CertificateKind.SERVER, "gateway", ["farm.studio"])
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.*")}
-    assert {"authority.key", "server-gateway.key", "authority.pem"} <= modes.keys()
-    assert set(modes.values()) == {0o600}
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = {path.name: others_may_read(path) for path in folder.glob("*.*")}
+    assert {"authority.key", "server-gateway.key", "authority.pem"} <= files.keys()
+    assert not any(files.values())
+    assert not others_may_read(folder)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from frontburner.credentials.membership import apply_login, delete_login, read_m
 from frontburner.credentials.tokens import read_token
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
+from system.files import others_may_read
 from tasks.node.versions import versions
 from tests.gateway.conftest import STORE, run_gateway
 
@@ -65,7 +65,7 @@ def test_an_operator_logs_in_and_commands_find_the_farm(
     member = log_in(gateway.url, token, home)
     assert (member.name, member.role, member.has_certificate) == ("op", "operate", True)
     assert find_scheduler("") == Settings().scheduler == "tls://farm.studio:8786"
-    assert {stat.S_IMODE(path.stat().st_mode) for path in member.folder.iterdir() if path.is_file()} == {0o600}
+    assert not any(others_may_read(path) for path in member.folder.iterdir() if path.is_file())
     with monkeypatch.context() as own:
         own.setenv("PREFECT_API_URL", "http://mine:4200/api")
         apply_login(home)

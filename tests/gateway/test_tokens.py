@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 
 from frontburner.credentials.tokens import Role, TokenRefused, TokenStore, read_token
 from storage.errors import FrontburnerError
+from system.files import others_may_read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_token_is_accepted_and_its_secret_isnt_stored(tokens: TokenStore) -> N
     assert tokens.check(str(shown)).name == "anna"
     kept = tokens.path.read_text()
     assert shown.secret not in kept
-    assert stat.S_IMODE(tokens.path.stat().st_mode) == 0o600
+    assert not others_may_read(tokens.path)
     assert shown.secret not in repr(shown)
     assert read_token(f" {shown}\n").authority == AUTHORITY
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frontburner.cluster.running_farms import began_s_of
 from frontburner.manager.farm_setup import SEAWEEDFS, FarmSetup, farm_folder, with_ports, write_setup
 from frontburner.manager.farm_state import FarmState, write_state
 from frontburner.manager.local_farm import ADDRESS_VARIABLES, use_local_farm
+from system.processes import began_s_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from frontburner.manager.farm_setup import (
 )
 from frontburner.manager.farm_state import FarmState, ServiceState, ServiceStatus, read_state, write_state
 from frontburner.manager.service_keeper import MAX_DELAY_S, MAX_FAILURES, STABLE_S, RestartPolicy
+from system.files import others_may_read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_setup_is_stored_for_its_owner_only(tmp_path: Path) -> None:
     assert kept.database == "postgresql+asyncpg://farm:secret@db/prefect"
     assert "secret" not in repr(kept)
     (file,) = farm_folder(tmp_path).iterdir()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not others_may_read(file)
     assert updated_setup(kept, {"nodes": None}) == kept
 
     file.write_text("{")

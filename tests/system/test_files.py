@@ -16,6 +16,7 @@ from system.files import (
     flush_folder,
     lock,
     once_free,
+    open_to_append,
     others_may_read,
     remove,
     remove_folder,
@@ -156,3 +157,24 @@ def test_a_private_file_is_told_from_one_that_others_may_read(tmp_path: Path) ->
     assert not others_may_read(path)
     path.chmod(0o640)
     assert others_may_read(path)
+
+
+def test_what_is_emptied_is_appended_to_from_its_start(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = "import sys; [print(input(), flush=True) for _ in range(2)]"
+    with (
+        open_to_append(log) as ours,
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=ours) as theirs,
+    ):
+        assert theirs.stdin is not None
+        theirs.stdin.write(b"first\n")
+        theirs.stdin.flush()
+        while not log.stat().st_size:
+            assert theirs.poll() is None
+        ours.write(b"ours\n")
+        ours.flush()
+        with log.open("r+b") as emptied:
+            assert emptied.read().split() == [b"first", b"ours"]
+            emptied.truncate(0)
+        theirs.stdin.write(b"second\n")
+    assert log.read_bytes().split() == [b"second"]

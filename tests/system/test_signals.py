@@ -41,6 +41,18 @@ THREAD = """
         ended.wait()
         print("ended", flush=True)
 """
+INTERRUPTED = """
+    import time
+    from system.signals import end_interrupts
+
+    try:
+        with end_interrupts():
+            print("listens", flush=True)
+            while True:
+                time.sleep(0.05)
+    except KeyboardInterrupt:
+        print("ended", flush=True)
+"""
 
 
 @contextmanager
@@ -59,7 +71,7 @@ def line(process: subprocess.Popen[bytes]) -> str:
     return process.stdout.readline().decode().strip()
 
 
-@pytest.mark.parametrize("program", [LOOP, THREAD])
+@pytest.mark.parametrize("program", [LOOP, THREAD, INTERRUPTED])
 def test_a_process_that_listens_ends_in_order(program: str) -> None:
     with listening(program) as process:
         stop(process.pid, END)

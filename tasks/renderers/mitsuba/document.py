@@ -190,7 +190,9 @@ def _parse(path: Path, parameters: dict[str, str], names: Sequence[Name]) -> Doc
         with ParserCopies(path, names) as copies:
             state = mi.parser.parse_file(config, str(copies.of(path)), **parameters)
             state.files = [str(copies.original(Path(str(file)))) for file in state.files]
-            found = tuple(Path(str(folder)) for folder in mi.file_resolver())  # type: ignore[operator]
+            resolver = mi.file_resolver()  # type: ignore[operator]
+            # By number: on Windows, iterating over it breaks every later iteration over the nodes.
+            found = tuple(Path(str(resolver[index])) for index in range(len(resolver)))
         mi.parser.transform_all(config, state)
     except RuntimeError as error:
         if not _unused(error):
