@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from frontburner.cluster.running_farms import is_running
 from frontburner.manager.farm_setup import farm_folder
-from system.files import replace
+from system.files import once_free, replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ class FarmState(BaseModel):
 def read_state(home: Path) -> FarmState | None:
     """Return the last state of the farm, which may have ended; None if there is none."""
     try:
-        return FarmState.model_validate_json(_state_file(home).read_bytes())
+        return FarmState.model_validate_json(once_free(_state_file(home).read_bytes))
     except (OSError, ValueError):
         return None
 

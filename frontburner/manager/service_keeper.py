@@ -214,8 +214,9 @@ def kill_orphans(folder: Path) -> None:
     this_process, orphans = psutil.Process().pid, []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            ancestors = (process.pid, *(parent.pid for parent in process.parents()))
-            if process.environ().get(FARM_VARIABLE) == str(folder) and this_process not in ancestors:
+            if process.environ().get(FARM_VARIABLE) != str(folder):
+                continue  # asked first: each search for a parent takes long on Windows
+            if this_process not in (process.pid, *(parent.pid for parent in process.parents())):
                 process.kill()
                 orphans.append(process)
     psutil.wait_procs(orphans, timeout=KILL_TIMEOUT_S)

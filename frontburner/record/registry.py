@@ -14,6 +14,7 @@ from frontburner.record.snapshot import job_ids
 from frontburner.settings import Settings, environment
 from storage.errors import FrontburnerError
 from storage.objects import ObjectStore, open_store
+from system.files import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def register(
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{job_id}.{os.getpid()}"
         temporary.write_text(json.dumps(note, default=str), encoding="utf-8")
-        temporary.replace(folder / f"{job_id}.json")
+        replace(temporary, folder / f"{job_id}.json")
 
 
 def prefect_api() -> str:

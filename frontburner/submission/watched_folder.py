@@ -21,6 +21,7 @@ from frontburner.submission.api import Job, NotCompleted, submit
 from frontburner.submission.folder_contents import DONE, FAILED, PICTURES, FolderEntry, Settling, entries_in
 from storage.errors import FrontburnerError
 from system import paths
+from system.files import replace
 
 if TYPE_CHECKING:
     import threading
@@ -152,8 +153,8 @@ class WatchedFolder:
             target = _free_path(destination, entry.name)
             target.with_name(target.name + NOTE_SUFFIX).write_text(note + "\n", encoding="utf-8")
             for path in entry.others:
-                path.replace(_free_path(destination, path.name))
-            entry.path.replace(target)
+                replace(path, _free_path(destination, path.name))
+            replace(entry.path, target)
         except OSError as error:
             self._suspended[entry.path] = entry.signature()
             self.report(f"{entry.name} can't be moved to {destination}: {error}. It stays where it is.")
