@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from frontburner.credentials.tokens import TokenStore
 
 TOKEN_VARIABLE = "FRONTBURNER_TOKEN"  # noqa: S105 - the name of a variable
+STANDARD_INPUT = "-"
+"""As a token: read it from there."""
 
 app = App(name="token", help="Add, list and revoke the tokens with which people and nodes use this machine's farm.")
 
@@ -131,7 +133,7 @@ def logout() -> int:
 
 def read_token(option: str) -> str:
     """Return the token that was given as an option, on standard input, in the environment, or is typed now."""
-    if option == "-":
+    if option == STANDARD_INPUT:
         return sys.stdin.readline().strip()
     token = option or os.environ.get(TOKEN_VARIABLE, "")
     if not token and sys.stdin.isatty():

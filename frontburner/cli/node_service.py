@@ -48,22 +48,51 @@ def install(
     print_
         Only print what would be installed.
     """
+    from frontburner.node_setup.upgrade import keep_for_service
+
     service = node_service(options or NodeOptions(), scheduler)
-    return installed_services.install(service, system=system, only_print=print_)
+    code = installed_services.install(service, system=system, only_print=print_)
+    if not print_:
+        keep_for_service()
+    return code
 
 
 @app.command
 @guarded
-def uninstall(*, system: Flag = False) -> int:
-    """Remove the installed node; if it runs, it ends, and its unit is rendered elsewhere. It can join again.
+def uninstall(*, system: Flag = False, keep: Flag = False) -> int:
+    """Remove the installed node; if it runs, it ends, and its unit is rendered elsewhere. Its farm forgets it.
+
+    Its credentials are deleted, and its Frontburner, if the command of `node invite` installed it.
 
     Parameters
     ----------
     system
         That of the whole machine, not of your user.
+    keep
+        Only remove what starts it: the node stays a member of its farm, and can be installed again without a token.
     """
     installed_services.uninstall(NAME, system=system)
+    if not keep:
+        _leave()
     return OK
+
+
+def _leave() -> None:
+    """Leave the farms of all nodes here, and remove what was installed for them."""
+    from frontburner.credentials.joining import JoinRefused, leave
+    from frontburner.credentials.membership import nodes_here
+    from frontburner.node_setup.upgrade import remove_environments
+    from frontburner.settings import Settings
+
+    for member in nodes_here(Settings().home):
+        try:
+            leave(member)
+            print_err(f"{member.gateway} has forgotten the node {member.name}.")
+        except JoinRefused as error:
+            print_err(f"{error.reason} Its credentials are deleted here; on the manager, revoke them: "
+                      f"frontburner token revoke node-{member.name}")  # fmt: skip
+    if (folder := remove_environments()) is not None:
+        print_err(f"{folder} is removed.")
 
 
 @app.command

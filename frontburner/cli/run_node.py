@@ -12,7 +12,7 @@ from typing import Any
 
 from cyclopts import Parameter
 
-from frontburner.cli.access import TokenOption, read_token
+from frontburner.cli.access import STANDARD_INPUT, TOKEN_VARIABLE, TokenOption, read_token
 from frontburner.cli.command import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
 from frontburner.cli.node import app
 from storage.errors import FrontburnerError
@@ -143,14 +143,17 @@ def _upgrade(farm: str, token: str, gateway: str, name: str) -> None:
     from frontburner.node_setup.upgrade import own_environment, upgrade
     from frontburner.settings import Settings
 
-    if own_environment() is None:
+    if own_environment() is None or token == STANDARD_INPUT:  # which is read once
         return
     member = read_membership(Settings().home, name)
     address = gateway_url(gateway or farm) if gateway or farm else member.gateway if member else ""
     if not address:
         return
     known = member is not None and member.gateway == address and not token
-    text = member.token if member and known else read_token(token)
+    if member and known:
+        text = member.token
+    else:
+        text = os.environ[TOKEN_VARIABLE] = read_token(token)
     upgrade(address, text, sys.argv[1:], report=print_err)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from cryptography import x509
 from frontburner.credentials.authority import utc_now
 from frontburner.credentials.certificates import expires_at, fingerprint, new_key, signing_request
 from frontburner.credentials.membership import PERSON, Membership, read_membership
+from frontburner.credentials.permissions import LEAVE
 from frontburner.credentials.tokens import BearerToken, Role, read_token
 from storage.errors import FrontburnerError
 from tasks.node.versions import versions
@@ -123,6 +125,21 @@ def renew(home: Path, name: str, *, before: timedelta) -> Membership | None:
     if expires_at(member.files.certificate.read_bytes()) - utc_now() > before:
         return member
     return join(member.gateway, member.token, home, name, scheduler=member.scheduler)
+
+
+def leave(member: Membership) -> None:
+    """Have a farm forget a node for good, and delete its credentials here, in any case.
+
+    Raises
+    ------
+    JoinRefused
+        When the farm can't be reached, and so still knows the node.
+    """
+    try:
+        trusted = ssl.create_default_context(cafile=str(member.files.authority))
+        _request(member.gateway, "POST", LEAVE, trusted, headers={"authorization": f"Bearer {member.token}"})
+    finally:
+        shutil.rmtree(member.folder, ignore_errors=True)
 
 
 def _enrol(gateway: str, token: BearerToken, name: str) -> tuple[dict[str, Any], bytes]:

@@ -108,6 +108,12 @@ def read_membership(home: Path, name: str = PERSON) -> Membership | None:
         raise unreadable_membership(folder / "farm.json", error) from None
 
 
+def nodes_here(home: Path) -> list[Membership]:
+    """Return the memberships of this machine's nodes."""
+    names = sorted(path.parent.name for path in (home / "farm").glob("*/farm.json"))
+    return [member for name in names if name != PERSON and (member := read_membership(home, name)) is not None]
+
+
 def delete_login(home: Path) -> bool:
     """Delete the logged-in user's membership; returns whether there was one."""
     folder = home / "farm" / PERSON

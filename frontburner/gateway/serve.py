@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Mapping  # noqa: TC003 - cyclopts reads the annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +30,14 @@ from frontburner.gateway.submit_policy import AllowedLocations, GatewayDropHandl
 from frontburner.manager.metrics import MetricsApp
 from frontburner.monitor.app import make_app
 from frontburner.monitor.farm_source import LocalFarm
+from frontburner.node_setup.invitation import invite
 from frontburner.settings import Settings, comma_separated
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
+
+    from frontburner.node_setup.invitation import Invitation
 
 PORT = 8700
 RENEW_INTERVAL_S = 24 * 3600
@@ -178,7 +182,16 @@ def _monitor(settings: GatewaySettings, locations: AllowedLocations) -> Starlett
     drop_handler = GatewayDropHandler(locations=locations, prefect=prefect, max_bytes=Settings().upload)
     source = LocalFarm(scheduler=settings.scheduler, out=None)
     # Any host name is accepted: browsers allow only names in the certificate, which no other site has.
-    return make_app(source, allowed=allows, hosts=["*"], drops=drop_handler, user_of=caller)
+    return make_app(
+        source, allowed=allows, hosts=["*"], drops=drop_handler, user_of=caller, invite=partial(_invite, settings)
+    )
+
+
+def _invite(settings: GatewaySettings) -> Invitation:
+    """Make an invitation by which machines become nodes of this farm."""
+    authority, tokens = Authority.open(settings.folder), TokenStore.open(settings.folder)
+    farm = f"https://{settings.host}:{settings.port}"
+    return invite(tokens, farm, authority=authority.fingerprint)
 
 
 if __name__ == "__main__":

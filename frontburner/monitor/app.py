@@ -22,6 +22,7 @@ from frontburner.jobs.job import JobRefused
 from frontburner.monitor import actions, thumbnails
 from frontburner.monitor.hub import FARM, JOB, NODE, Hub
 from frontburner.monitor.requests import (
+    CONFLICT,
     BadRequest,
     RequestRefused,
     allow_all,
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
     from frontburner.monitor.farm_source import FarmSource
     from frontburner.monitor.requests import Permission, PermissionCheck
     from frontburner.monitor.thumbnails import Image
+    from frontburner.node_setup.invitation import Invitation
     from frontburner.record.registry import JobLocation
+
+    Inviter = Callable[[], Invitation]
 
 PAGE = Path(__file__).with_name("page")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -65,6 +69,7 @@ def make_app(
     hosts: Sequence[str] = LOOPBACK,
     drops: DropHandler | None = None,
     user_of: Callable[[Request], str] = lambda _: "",
+    invite: Inviter | None = None,
 ) -> Starlette:
     """Make the app.
 
@@ -80,8 +85,10 @@ def make_app(
         Accepts scenes that are dropped on the page; without it, none are accepted.
     user_of
         Returns the user's name of a request.
+    invite
+        Makes an invitation by which machines become nodes; without it, this farm has one machine alone.
     """
-    endpoints = _Endpoints(hub=Hub(source=source), source=source, allowed=allowed)
+    endpoints = _Endpoints(hub=Hub(source=source), source=source, allowed=allowed, invite=invite)
     submit = SubmitPage(hub=endpoints.hub, drops=drops, allowed=allowed, user_of=user_of)
 
     @asynccontextmanager
@@ -102,6 +109,7 @@ def make_app(
             Route("/api/stream/node/{node}", endpoints.stream),
             Route("/api/jobs", endpoints.jobs),
             Route("/api/nodes", endpoints.nodes),
+            Route("/api/invitations", endpoints.make_invitation, methods=["POST"]),
             Route("/api/jobs/{job}/frames/{frame:int}/small", endpoints.small),
             Route("/api/jobs/{job}/frames/{frame:int}/file.{ending}", endpoints.file),
             Route("/api/jobs/{job}/parts/{where}", endpoints.part),
@@ -147,11 +155,13 @@ class _Endpoints:
     hub: Hub
     source: FarmSource
     allowed: PermissionCheck
+    invite: Inviter | None
 
     async def me(self, request: Request) -> Response:
         """What the user may do."""
         permissions: tuple[Permission, ...] = ("look", "submit", "operate")
-        return JSONResponse({permission: self.allowed(request, permission) for permission in permissions})
+        may = {permission: self.allowed(request, permission) for permission in permissions}
+        return JSONResponse(may | {"invite": may["operate"] and self.invite is not None})
 
     async def stream(self, request: Request) -> Response:
         """Follow the farm, a job or a node."""
@@ -242,6 +252,19 @@ class _Endpoints:
             return await actions.limit_renderer(self.source, request.path_params["renderer"], given)
 
         return await self._operate(request, act)
+
+    async def make_invitation(self, request: Request) -> Response:
+        """Make an invitation, and return the commands with it: the only time they are shown."""
+        require(request, "operate", self.allowed)
+        if self.invite is None:
+            raise RequestRefused(
+                reason="No other machine can join this farm.",
+                remedy="Start one that others can join: frontburner farm up --host ADDRESS.",
+                status=CONFLICT,
+            )
+        invitation = await asyncio.to_thread(self.invite)
+        minutes = round(invitation.lifetime.total_seconds() / 60)
+        return JSONResponse({"name": invitation.name, "minutes": minutes, "commands": invitation.commands()})
 
     async def check_node(self, request: Request) -> Response:
         """Check a node, and return its readiness."""

@@ -103,9 +103,6 @@ def main(arguments: Sequence[str]) -> int:
 def start(folder: Path, options: Sequence[str], *, service: bool) -> int:
     """Have the node run from now on, or until this command ends; returns the exit code."""
     if service and subprocess.call([*frontburner(folder), "node", "install", *options]) == 0:
-        for path in folder.parent.glob("*/" + SERVICE):
-            path.unlink()
-        (folder / SERVICE).touch()
         return 0
     if service:
         say("The node runs as long as this terminal, since it couldn't be installed to start with the machine.")

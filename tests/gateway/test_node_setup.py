@@ -234,3 +234,22 @@ def test_the_program_needs_nothing_but_python() -> None:
     )  # fmt: skip
     assert (done.returncode, "There is no token" in done.stderr) == (1, True)
     assert json.dumps(done.stdout) == '""'
+
+
+def test_operators_make_invitations_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a command for each system that names this gateway; nobody else makes one, nor another site's page."""
+    monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
+    with run_gateway(tmp_path / "gate", monitor=True, host="127.0.0.1", port=8700) as gateway:
+        ours = {"x-frontburner": "1"}
+        for role in ("look", "submit"):
+            with gateway.client(gateway.token(role)) as client:
+                assert client.post("/api/invitations", headers=ours, json={}).status_code == 403
+                assert client.get("/api/me").json()["invite"] is False
+        with gateway.client(gateway.token("operate")) as client:
+            assert client.get("/api/me").json()["invite"] is True
+            assert client.post("/api/invitations", json={}).status_code == 403
+            made = client.post("/api/invitations", headers=ours, json={}).json()
+        tokens = {token.name: token for token in TokenStore.open(gateway.folder).all()}
+        assert (made["minutes"], tokens[made["name"]].role) == (60, Role.NODE)
+        assert set(made["commands"]) == set(SCRIPTS)
+        assert all("'https://127.0.0.1:8700/join." in command for command in made["commands"].values())

@@ -307,7 +307,9 @@ def test_permissions_are_enforced(farm: FakeFarm) -> None:
     def nobody(_: Request, __: str) -> bool:
         return False
 
-    assert ask(farm, "GET", "/api/me", allowed=looks).json() == {"look": True, "submit": False, "operate": False}
+    assert ask(farm, "GET", "/api/me", allowed=looks).json() == {
+        "look": True, "submit": False, "operate": False, "invite": False,
+    }  # fmt: skip
     assert ask(farm, "GET", "/api/jobs", allowed=looks).status_code == 200
     for path in (f"jobs/{JOB}/cancel", "nodes/n1/drain", "nodes/n1/check", "licences/vray"):
         assert ask(farm, "POST", f"/api/{path}", allowed=looks, headers=OURS).status_code == 403

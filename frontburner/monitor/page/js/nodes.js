@@ -42,12 +42,12 @@ export function Nodes({ nodes, jobs, farm, me }) {
     && (!query || `${node.name} ${node.host || ""} ${node.job || ""} ${(node.groups || []).join(" ")} ${node.state}`.toLowerCase().includes(query)));
   if (!nodes.length) {
     return html`<h1 class="visually-hidden">Nodes</h1><${EmptyPage} title=${farm.state === "there" ? "The farm has no node." : "No farm runs here."}>
-      <p>${farm.state === "there" ? "Start one on a machine with" : farm.reason || ""}</p>
-      <pre>${farm.state === "there" ? "frontburner node start" : "frontburner farm start"}</pre></${EmptyPage}>`;
+      ${me.invite ? html`<${Invite}/>` : html`<p>${farm.state === "there" ? "Start one on a machine with" : farm.reason || ""}</p>
+      <pre>${farm.state === "there" ? "frontburner node start" : "frontburner farm start"}</pre>`}</${EmptyPage}>`;
   }
   return html`<h1 class="visually-hidden">Nodes</h1>
     <${Wall} nodes=${nodes}/>
-    <div class="head"><h2>Nodes</h2>
+    <div class="head"><h2>Nodes</h2>${me.invite && html`<${Invite}/>`}
       <div class="filter" role="group" aria-label="Show only nodes that are">
         <button aria-pressed=${!only} onClick=${() => setOnly("")}>all <b>${nodes.length.toLocaleString("en-GB")}</b></button>
         ${ORDER.filter((state) => counts[state]).map((state) => html`<button key=${state} aria-pressed=${only === state} data-tone=${tone(state)}
@@ -60,6 +60,22 @@ export function Nodes({ nodes, jobs, farm, me }) {
     </div>
     ${!shown.length && html`<p class="dim">No node matches.</p>`}
     <${Licences} licences=${farm.licences || {}} nodes=${nodes} me=${me}/>`;
+}
+
+const SYSTEMS = [["windows", "Windows: paste it into PowerShell"], ["unix", "Linux or macOS: paste it into a terminal"]];
+
+/** A button that makes an invitation, and shows its commands: each makes a machine a node. */
+function Invite() {
+  const [made, setMade] = useState(null);
+  const make = async () => { try { setMade(await act("api/invitations")); } catch (error) { toast(error.message, true); } };
+  const copy = async (command) => { await navigator.clipboard.writeText(command); toast("Copied."); };
+  return html`<button onClick=${make}>Add a machine …</button>
+    ${made && html`<${Dialog} title="Add a machine" go="Done" onGo=${() => {}} onClose=${() => setMade(null)}>
+      <p>One of these, on the machine, makes it a node of this farm. They are valid for ${plural(made.minutes, "minute")}, and not shown again.</p>
+      ${SYSTEMS.map(([kind, title]) => html`<label key=${kind}>${title}
+        <textarea class="command" readonly rows="3" onFocus=${(event) => event.target.select()}>${made.commands[kind]}</textarea></label>
+        <button type="button" onClick=${() => copy(made.commands[kind])} aria-label=${`Copy the command for ${title.split(":")[0]}`}>Copy</button>`)}
+    </${Dialog}>`}`;
 }
 
 /** Every node as a square in the colour of its state. */
