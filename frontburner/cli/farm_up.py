@@ -214,9 +214,8 @@ def _welcome(farm: FarmState, setup: FarmSetup) -> Iterator[str]:
         yield f"    Prefect's pages: {farm.addresses['PREFECT_API_URL'].removesuffix('/api')}"
         yield "To let other machines join: frontburner farm down, then frontburner farm up --host ADDRESS"
     else:
-        yield "To let another machine join, make a token here, then use it there:"
-        yield "    frontburner token add machines --role node"
-        yield f"    frontburner node join {farm.addresses['FRONTBURNER_SCHEDULER']} --token TOKEN"
+        yield "To make another machine a node, paste there what this prints, or what the page's nodes show:"
+        yield "    frontburner node invite"
         yield "To let people in: frontburner token add NAME --role look|submit|operate. They sign in at"
         yield f"    https://{setup.host}:{setup.ports['gateway']}"
     yield "To have it survive a reboot: frontburner farm install"
