@@ -95,16 +95,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def new_windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], WindowsMachine]]:
-    """Make Windows machines; they end with the tests."""
+def new_windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., WindowsMachine]]:
+    """Make Windows machines, within a namespace if one is given; they end with the tests."""
     wpy = os.environ.get("FRONTBURNER_WINDOWS_PYTHON")
     if not wpy:
         pytest.skip("FRONTBURNER_WINDOWS_PYTHON names no Windows Python: make env-windows")
     with ExitStack() as machines:
-        yield lambda: machines.enter_context(windows_machine(wpy, tmp_path_factory.mktemp("windows")))
+        yield lambda *within: machines.enter_context(windows_machine(wpy, tmp_path_factory.mktemp("windows"), within))
 
 
 @pytest.fixture(scope="session")
-def windows(new_windows: Callable[[], WindowsMachine]) -> WindowsMachine:
+def windows(new_windows: Callable[..., WindowsMachine]) -> WindowsMachine:
     r"""A Windows machine with Windows' Python, its packages, and this tree as ``C:\frontburner``."""
     return new_windows()

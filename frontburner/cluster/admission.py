@@ -305,7 +305,7 @@ class Admission:
     def _status(self, name: str, candidate: _Candidate, report: NodeReport) -> Message | None:
         if not report.has(self._build):
             reason = str(report.error or why_left_out(report.builds, self._build))
-            return Refused(node=name, reason=reason)
+            return Refused(node=name, reason=reason, other_build=bool(report.builds))
         if self._files and candidate.difference is None:
             return None  # its files are being compared
         if self._files and candidate.difference:

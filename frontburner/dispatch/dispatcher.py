@@ -181,8 +181,9 @@ class Dispatcher:
                     self._available.add(node)
                 case Withheld(node=node, why=why):
                     self._available.withhold(node, why)
-                case Refused(node=node, reason=reason):
-                    ev.announce(ev.NodeRefused(at_s=self.clock(), node=node, reason=reason))
+                case Refused(node=node, reason=reason, other_build=other):
+                    event = ev.NodeLeftOut if other else ev.NodeRefused
+                    ev.announce(event(at_s=self.clock(), node=node, reason=reason))
                 case Left(node=node):
                     self._recovery.lose(node)
                 case _:

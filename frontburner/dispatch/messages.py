@@ -119,10 +119,11 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A node can't render this job."""
+    """A node can't render this job; if it has ``other_build``, nothing is wrong with it."""
 
     node: str
     reason: str
+    other_build: bool = False
 
 
 Message = Joined | Refused | Withheld | Left | Began | Waiting | Fetched | Baking | Finished | Failed | Damaged

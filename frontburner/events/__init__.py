@@ -36,6 +36,7 @@ from frontburner.events.work import (
     JobPlanned,
     NodeExcluded,
     NodeJoined,
+    NodeLeftOut,
     NodeLost,
     NodeRefused,
     NodeWithheld,
@@ -57,9 +58,9 @@ from frontburner.events.work import (
 __all__ = [
     "BuildChosen", "DeadlineForecast", "Event", "EventsDropped", "ExpectedWorkChanged", "FarmMeasured", "FollowUp",
     "FrameFailed", "FrameFlagged", "FrameRendered", "FrameWritten", "FramesChecked", "Heartbeat", "JobNoted",
-    "JobPlanned", "JobSuspending", "NodeExcluded", "NodeJoined", "NodeLost", "NodeRefused", "NodeWithheld",
-    "NotificationFailed", "Observer", "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade", "RunEnded",
-    "RunSkipped", "RunStarted", "RunState", "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan", "StageEnded",
-    "StageState", "StoreUnavailable", "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged", "UnitFinished",
-    "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
+    "JobPlanned", "JobSuspending", "NodeExcluded", "NodeJoined", "NodeLeftOut", "NodeLost", "NodeRefused",
+    "NodeWithheld", "NotificationFailed", "Observer", "PassMeasured", "PreviewMade", "ProductFailed", "ProductMade",
+    "RunEnded", "RunSkipped", "RunStarted", "RunState", "SceneFetched", "SceneSent", "SimulationBaked", "StageBegan",
+    "StageEnded", "StageState", "StoreUnavailable", "TimeLimitReached", "UnitAttemptFailed", "UnitDamaged",
+    "UnitFinished", "UnitReused", "UnitStarted", "UnitTakenOver", "UnitWasted", "announce", "observe",
 ]  # fmt: skip

@@ -108,6 +108,14 @@ class NodeRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLeftOut(Event):
+    """A node has another build of the renderer than the job's, so that its pixels would differ."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeWithheld(Event):
     """A node gets no more units for now; it may finish the one it renders."""
 

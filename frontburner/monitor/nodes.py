@@ -21,8 +21,8 @@ RECENT_UNITS = 12
 """Units that a node's speed is measured over."""
 GONE = "gone"
 NOT_READY = "not ready"
-_COLUMNS = ("job", "renders", "groups", "hours", "excluded", "why", "host", "problems", "remedies", "threads",
-            "memory_bytes", "memory_used_bytes", "cpu_percent")  # fmt: skip
+_COLUMNS = ("job", "renders", "groups", "hours", "excluded", "why", "host", "problems", "remedies", "platform",
+            "threads", "memory_bytes", "memory_used_bytes", "cpu_percent")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,8 @@ class NodeActivity:
                 self.connected, self.why, self.lost_at = True, "", ""
             case ev.NodeWithheld(why=why):
                 self.connected, self.why = False, why
+            case ev.NodeLeftOut(reason=reason):
+                self.connected, self.why = False, reason
             case ev.NodeRefused(reason=reason) | ev.NodeExcluded(reason=reason):
                 self.connected, self.why = False, reason
                 self.failures.append(NodeFailure(at=at, reason=reason))

@@ -41,6 +41,7 @@ EVENT_TYPES: dict[str, type[ev.Event]] = {
     "simulation baked": ev.SimulationBaked,
     "node joined": ev.NodeJoined,
     "node refused": ev.NodeRefused,
+    "node left out": ev.NodeLeftOut,
     "node withheld": ev.NodeWithheld,
     "node set aside": ev.NodeExcluded,
     "node lost": ev.NodeLost,

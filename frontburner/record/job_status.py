@@ -235,7 +235,7 @@ def _fold_node(node: NodeStatus, event: ev.Event) -> None:  # noqa: C901 - one c
             node.state = "there"  # texts of states are in stored snapshots and `--json`: they don't change
         case ev.NodeWithheld():
             node.state = f"withheld: {event.why}"
-        case ev.NodeRefused():
+        case ev.NodeRefused() | ev.NodeLeftOut():
             node.state = f"takes no part: {event.reason}"
         case ev.NodeExcluded():
             node.state = f"set aside: {event.reason}"

@@ -32,6 +32,9 @@ def report_stages(reporter: Reporter | ProgressDisplay) -> None:
         reporter.on_event(ev.StageEnded(at_s=4, name="proof", state=ev.StageState.FAILED, reason="1 frame failed"))
     with in_stage("beauty"):
         reporter.on_event(ev.NodeRefused(at_s=5, node="n1", reason="It has no Blender."))
+        reporter.on_event(ev.BuildChosen(at_s=5, build="5.0 cpu"))
+        reporter.on_event(ev.BuildChosen(at_s=5, build="5.0 cpu", sentence="It leaves out win-1."))
+        reporter.on_event(ev.NodeLeftOut(at_s=5, node="win-1", reason="It has another."))
 
 
 def test_text_names_the_stage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +46,7 @@ def test_text_names_the_stage(capsys: pytest.CaptureFixture[str]) -> None:
         "proof: Frame 2 failed: It is broken.",
         "proof: failed: 1 frame failed",
         "beauty: n1 is excluded: It has no Blender.",
+        "beauty: It leaves out win-1.",
     ]
 
 

@@ -88,7 +88,7 @@ def test_nodes_with_another_build_are_refused_with_the_reason(reader: Reader) ->
     reader.join()
     reader.admission.open("1 null windows-x86_64")
     reason = "It has 1 null linux-x86_64; the job needs 1 null windows-x86_64, as pixels of builds differ."
-    assert reader.messages() == [Refused(node="a", reason=reason)]
+    assert reader.messages() == [Refused(node="a", reason=reason, other_build=True)]
     assert (dict(reader.admission.renders), dict(reader.admission.refused)) == ({"a": True}, {"a": reason})
 
 

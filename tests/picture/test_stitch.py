@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks.errors import BadTile
 from tasks.picture.stitch import check_tile, stitch, stitch_uneven
 from tasks.spec import Aov, Region, SampleRange, Tile, UnitSpec
-from tests.picture.tiles import cropped, frame_of, guillotine_cuts, noise, passes_of, tile_of
+from tests.picture.tiles import BUILD, cropped, frame_of, guillotine_cuts, noise, passes_of, tile_of
 
 FRAME = frame_of()
 WHOLE = FRAME.size.whole
@@ -103,6 +103,15 @@ def test_a_missing_pass_is_an_error() -> None:
 
 
 PLACE = r"The tile at 10,0 \(14x16\) from n1 doesn't belong to frame 1: "
+
+
+def test_tiles_of_two_platforms_meet_only_where_the_frame_accepts_any() -> None:
+    some = tiles()
+    some[1] = replace(some[1], record=replace(some[1].record, build=f"{BUILD} windows-x86_64"))
+    with pytest.raises(BadTile, match=r"by 3\.9\.1 scalar_rgb windows-x86_64, the frame by 3\.9\.1 scalar_rgb"):
+        stitch(some, FRAME, region=WHOLE, passes=PASSES)
+    mixed = stitch(some, replace(FRAME, build=f"{BUILD} any"), region=WHOLE, passes=PASSES)
+    assert np.array_equal(mixed.pixels, stitch(tiles(), FRAME, region=WHOLE, passes=PASSES).pixels)
 
 
 def test_a_tile_of_another_build_is_named() -> None:

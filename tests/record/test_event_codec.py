@@ -27,6 +27,7 @@ scene fetched: SceneFetched node fetched_bytes size_bytes seconds
 simulation baked: SimulationBaked node simulation frame last seconds
 node joined: NodeJoined node
 node refused: NodeRefused node reason
+node left out: NodeLeftOut node reason
 node withheld: NodeWithheld node why
 node set aside: NodeExcluded node reason
 node lost: NodeLost node units

@@ -22,10 +22,17 @@ END_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowsMachine:
-    r"""A machine with Windows' Python, all locked packages, and this tree as `C:\frontburner`."""
+    r"""A machine with Windows' Python, all locked packages, and this tree as `C:\frontburner`.
+
+    Parameters
+    ----------
+    within
+        What runs its programs, such as ``ip netns exec NAME``; empty is nothing.
+    """
 
     prefix: Path
     wpy: str
+    within: tuple[str, ...] = ()
 
     @property
     def drive(self) -> Path:
@@ -41,7 +48,7 @@ class WindowsMachine:
         environment = kept | options.pop("env", {}) | {"WINEPREFIX": str(self.prefix)}
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("cwd", self.drive / "frontburner")
-        return subprocess.Popen([self.wpy, *arguments], env=environment, **options)
+        return subprocess.Popen([*self.within, self.wpy, *arguments], env=environment, **options)
 
     def run(self, *arguments: str, timeout_s: float = 300, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run its Python to its end; its output and errors are one text."""
@@ -55,7 +62,7 @@ class WindowsMachine:
 
 
 @contextmanager
-def windows_machine(wpy: str, folder: Path) -> Iterator[WindowsMachine]:
+def windows_machine(wpy: str, folder: Path, within: tuple[str, ...] = ()) -> Iterator[WindowsMachine]:
     """Make a machine in an empty folder, from the one beside `wpy`; nothing of it runs on after this block."""
     model = Path(wpy).absolute().parent / "prefix"
     prefix = folder / "prefix"
@@ -65,7 +72,7 @@ def windows_machine(wpy: str, folder: Path) -> Iterator[WindowsMachine]:
         shutil.copytree(model / "drive_c" / name, prefix / "drive_c" / name, symlinks=True, copy_function=os.link)
     copy_tree(prefix / "drive_c" / "frontburner")
     try:
-        yield WindowsMachine(prefix=prefix, wpy=wpy)
+        yield WindowsMachine(prefix=prefix, wpy=wpy, within=within)
     finally:
         end_wine(prefix)
         shutil.rmtree(prefix, ignore_errors=True)

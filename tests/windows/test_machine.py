@@ -34,7 +34,7 @@ def test_the_command_line_starts(windows: WindowsMachine) -> None:
 
 
 def test_each_machine_has_a_drive_of_its_own(
-    new_windows: Callable[[], WindowsMachine], windows: WindowsMachine
+    new_windows: Callable[..., WindowsMachine], windows: WindowsMachine
 ) -> None:
     other = new_windows()
     (windows.drive / "mine.txt").write_text("mine")

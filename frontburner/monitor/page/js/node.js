@@ -31,6 +31,7 @@ export function Node({ name, node, jobs, me }) {
       ${all.mishaps.map(([at, reason, job]) => html`<li data-tone="warn" key=${at + reason}><time dateTime=${at}>${clockSeconds(at)}</time> ${reason} <a href=${jobPage(job)}>${job}</a></li>`)}</ol></section>`}
     <section class="card wide"><h2>Node</h2><dl class="properties">
       ${node.host && html`<div><dt>machine</dt><dd>${node.host}</dd></div>`}
+      ${node.platform && html`<div><dt>system</dt><dd>${node.platform}</dd></div>`}
       <div><dt>renderers</dt><dd>${(node.renders || []).join(", ") || "not checked yet"}</dd></div>
       <div><dt>groups</dt><dd>${(node.groups || []).join(", ") || "none"}</dd></div>
       <div><dt>hours</dt><dd>${node.hours || "always"}</dd></div>
