@@ -147,9 +147,15 @@ class NodeService:
         return refusal
 
     async def _check_name(self) -> None:
-        if self._stopping.is_set():
-            return
-        snapshot = await call_async(self.scheduler, "snapshot")
+        """Raise if there is a node of its name. A scheduler that is too busy to answer is waited for."""
+        snapshot = None
+        while snapshot is None:
+            if self._stopping.is_set():
+                return
+            try:
+                snapshot = await call_async(self.scheduler, "snapshot")
+            except (OSError, TimeoutError):
+                await self._wait_for_scheduler()
         if self.name in {node["name"] for node in snapshot["nodes"]}:
             raise FrontburnerError(
                 reason=f"A node called {self.name} has joined already.",
