@@ -65,5 +65,12 @@ class UnitCancelled(FrontburnerError):
 
 
 @dataclass(kw_only=True, eq=False)
+class UnitRecalled(FrontburnerError):
+    """A unit was ended because the node's machine was given back to its owner. Nothing has failed."""
+
+    node: str
+
+
+@dataclass(kw_only=True, eq=False)
 class BadTile(FrontburnerError):
     """Pixels that must not reach a picture: wrong shape, not finite, another build, missing or twice."""

@@ -20,7 +20,7 @@ from frontburner import events as ev
 from frontburner.dispatch.dispatcher import Dispatcher
 from frontburner.dispatch.messages import Began, Failed, Finished, Joined, Left, Message, Refused
 from storage.errors import StoreError
-from tasks.errors import SceneError, UnitFailed
+from tasks.errors import SceneError, UnitFailed, UnitRecalled
 from tasks.spec import CostGrid, UnitRecord
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from storage.errors import FrontburnerError
 
 
-Outcome = Literal["ok", "crash", "fatal", "memory", "store", "hang"]
+Outcome = Literal["ok", "crash", "fatal", "memory", "store", "hang", "recall"]
 REPORT_AFTER_S = 5.0
 """A node reports that it renders a unit after this long."""
 MAX_SIMULATED_S = 1e7
@@ -315,6 +315,8 @@ def _error(attempt: Attempt) -> FrontburnerError:
         return SceneError(reason="The scene is broken.", remedy="Repair it.", scene="room.xml")
     if attempt.outcome == "store":
         return StoreError(reason="The server is away.", remedy="Start it.", retryable=True, url="s3://farm")
+    if attempt.outcome == "recall":
+        return UnitRecalled(reason="Its owner is back.", remedy="None is needed.", retryable=True, node=attempt.node)
     return UnitFailed(
         reason=f"The renderer on {attempt.node} crashed.", remedy="It is tried again.", retryable=True,
         unit=str(attempt.ticket), node=attempt.node, last_words="segmentation fault",

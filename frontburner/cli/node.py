@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import getpass
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from frontburner.cli.command import (
     OK,
@@ -41,9 +41,24 @@ def list_(*, scheduler: Scheduler = "", json: Flag = False) -> int:
 
 
 @app.command
-def pause(name: str, *, scheduler: Scheduler = "") -> int:
-    """Pause a node: it finishes its unit and takes no more until it is resumed."""
-    return _set(scheduler, name, f"The node {name} takes no more work once its unit has ended.", paused=_user())
+def pause(name: str, *, for_: Annotated[str, Parameter(name="--for")] = "", scheduler: Scheduler = "") -> int:
+    """Pause a node: it finishes its unit and takes no more until it is resumed.
+
+    Parameters
+    ----------
+    for_
+        How long, such as 1h or 30m, after which it resumes by itself.
+    """
+    from frontburner.jobs.durations import format_span, parse_span
+
+    try:
+        lasts_s = parse_span(for_) if for_ else None
+    except ValueError as error:
+        print_err(f"--for: '{for_}' {error}")
+        return REFUSED
+    again = f", for {format_span(lasts_s)}" if lasts_s else ""
+    message = f"The node {name} takes no more work once its unit has ended{again}."
+    return _set(scheduler, name, message, paused=_user(), paused_for_s=lasts_s)
 
 
 @app.command
@@ -179,6 +194,7 @@ def _nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Table | str]:
             ", ".join(node["groups"]), node["hours"], node["why"],
         )  # fmt: skip
     yield rows
+    yield from (f"{node['name']}: {node['unseen']} It isn't given back for that." for node in nodes if node["unseen"])
     problems = [f"{node['name']}: {problem}" for node in nodes for problem in node["problems"]]
     if problems:
         yield from ("", *problems, "`frontburner node check NAME` checks a node again, and says what to do.")

@@ -39,7 +39,7 @@ class NodeOptions:
     nice
         Run its renderer at low priority.
     leave_when_in_use
-        Take no work while somebody uses the machine.
+        Give the machine back as soon as somebody uses it: what it renders then is rendered elsewhere.
     """
 
     name: str = ""

@@ -49,9 +49,12 @@ class _Candidate:
         The last message about it to the dispatcher.
     difference
         The first file of the scene that differs there; empty if none does, None while that isn't known.
+    yields
+        Whether its machine may be given back to its owner at any moment.
     """
 
     address: str
+    yields: bool = False
     report: NodeReport | None = None
     holds: dict[Hold, str] = field(default_factory=dict)
     sent: Message | None = None
@@ -107,13 +110,26 @@ class Admission:
         return {name: candidate.address for name, candidate in self._candidates.items()}
 
     @property
+    def unavailable(self) -> frozenset[str]:
+        """Names of the workers that take no work from any job: other tasks should spare them, too."""
+        return frozenset(name for name, each in self._candidates.items() if Hold.UNAVAILABLE in each.holds)
+
+    @property
+    def available_addresses(self) -> list[str]:
+        """Addresses of the workers that take work; empty if all do, or none."""
+        spared = self.unavailable
+        return [each.address for name, each in self._candidates.items() if name not in spared] if spared else []
+
+    @property
     def addresses_with_build(self) -> list[str]:
-        """Addresses of the workers that have the job's build of the renderer."""
-        return [
-            candidate.address
-            for candidate in self._candidates.values()
+        """Addresses of the workers that have the job's build of the renderer: those that take work, if there are."""
+        having = {
+            name: candidate.address
+            for name, candidate in self._candidates.items()
             if candidate.report and candidate.report.has(self._build)
-        ]
+        }
+        spared = self.unavailable
+        return [address for name, address in having.items() if name not in spared] or list(having.values())
 
     @property
     def reports(self) -> list[NodeReport]:
@@ -222,12 +238,14 @@ class Admission:
                 current.update(new)
                 self.post(partial(self._message, node))
 
-    def node_joined(self, name: str, address: str) -> None:
+    def node_joined(self, name: str, address: str, *, yields: bool = False) -> None:
         """Have a worker checked."""
         if name in self._candidates:
-            self._candidates[name].address = address
+            self._candidates[name].address, self._candidates[name].yields = address, yields
             return
-        self._candidates[name] = _Candidate(address=address, holds=self._holds.setdefault(name, dict(_UNDECIDED)))
+        self._candidates[name] = _Candidate(
+            address=address, yields=yields, holds=self._holds.setdefault(name, dict(_UNDECIDED))
+        )
         self._check_renderer(name)
         if self._files:
             self._check_files(name)
@@ -313,4 +331,6 @@ class Admission:
                 return Refused(node=name, reason=str(scene_differs(candidate.difference, scene=self.scene, node=name)))
             reason = f"the scene is sent to it, since its files differ: {candidate.difference}"
             return Withheld(node=name, why=reason)
-        return Withheld(node=name, why=candidate.hold_reason) if candidate.hold_reason else Joined(node=name)
+        if candidate.hold_reason:
+            return Withheld(node=name, why=candidate.hold_reason)
+        return Joined(node=name, yields=candidate.yields)

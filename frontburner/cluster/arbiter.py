@@ -158,7 +158,10 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
     # Calls of commands and nodes.
 
     def configure_node(self, node: str, *, joining: bool = False, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Change the settings of a node, which must have joined unless it is just ``joining``."""
+        """Change the settings of a node, which must have joined unless it is just ``joining``.
+
+        ``paused_for_s`` is how long a pause lasts, which otherwise ends when the node is resumed.
+        """
         if not joining and node not in self.state.nodes and node not in self.state.settings.nodes:
             return _refused("node", node, sorted(self.state.nodes))
         if "groups" in changes:
@@ -167,6 +170,12 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             changes |= {"hours": format_hours(parse_hours(changes["hours"]))} if "hours" in changes else {}
         except ValueError as error:
             return {"refused": f"hours: {error}"}
+        now_s = _now().timestamp()
+        if "paused" in changes:
+            lasts_s = changes.pop("paused_for_s", None)
+            changes["paused_until"] = now_s + lasts_s if lasts_s else 0.0
+        if "in_use" in changes:
+            changes["in_use_since"] = now_s if changes["in_use"] else 0.0
         if joining:
             self._dismissed.discard(node)
         self.state.settings.change(node, **changes)
@@ -227,9 +236,11 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         state = scheduler.workers[worker]
         info = state.extra.get("frontburner", {})
         self.state.nodes[str(state.name)] = NodeInfo(
-            address=worker, host=info.get("host", state.host), versions=info.get("versions", {})
-        )
-        scheduler.log_event(NODES_TOPIC, {"node": str(state.name), "address": worker, "joined": True})
+            address=worker, host=info.get("host", state.host), versions=info.get("versions", {}),
+            yields=bool(info.get("yields")),
+        )  # fmt: skip
+        joined = {"node": str(state.name), "address": worker, "joined": True, "yields": bool(info.get("yields"))}
+        scheduler.log_event(NODES_TOPIC, joined)
         self._share_soon()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401
@@ -239,7 +250,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         if name:
             del self.state.nodes[name]
             self._retiring.discard(name)
-            self.state.settings.change(name, draining="", in_use="")
+            self.state.settings.change(name, draining="", in_use="", in_use_since=0.0, unseen="")
             self._share_soon()
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:  # noqa: ARG002
@@ -272,6 +283,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
             self._next_share.cancel()
             self._next_share = None
         now = _now()
+        self.state.settings.end_pauses(now)
         for topic, holds in self.state.share(now).items():
             if self._published.get(topic) != holds:
                 self._published[topic] = holds

@@ -50,9 +50,9 @@ async def _post(client: Client, name: str, arguments: dict[str, Any]) -> None:
             await getattr(client.scheduler, PREFIX + name)(**arguments)
 
 
-async def call_async(scheduler: str, name: str, /, **arguments: Any) -> Any:  # noqa: ANN401
-    """Call the arbiter of a scheduler once."""
-    async with rpc(scheduler, timeout=CONNECT_TIMEOUT_S, connection_args=connection_args(scheduler)) as remote:
+async def call_async(address: str, name: str, /, **arguments: Any) -> Any:  # noqa: ANN401
+    """Call the arbiter of a scheduler, or a node, once."""
+    async with rpc(address, timeout=CONNECT_TIMEOUT_S, connection_args=connection_args(address)) as remote:
         return await getattr(remote, PREFIX + name)(**arguments)
 
 

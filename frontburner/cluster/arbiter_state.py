@@ -100,6 +100,8 @@ class NodeInfo:
         What to do about each problem; empty where nothing is known.
     silent
         Whether it doesn't answer.
+    yields
+        Whether its machine is given back as soon as somebody uses it.
     """
 
     address: str
@@ -109,6 +111,7 @@ class NodeInfo:
     problems: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     silent: bool = False
+    yields: bool = False
 
     def version_problems(self) -> list[str]:
         """Return how its versions differ from those of this machine, the scheduler's."""
@@ -195,7 +198,7 @@ class ArbiterState:
             return NodeState.SILENT
         if settings.draining:
             return NodeState.DRAINING
-        if settings.paused:
+        if settings.is_paused(now):
             return NodeState.PAUSED
         if settings.in_use:
             return NodeState.IN_USE
@@ -282,6 +285,11 @@ class ArbiterState:
             "hours": settings.hours,
             "excluded": sorted(settings.excluded),
             "why": NO_ANSWER if info.silent else settings.unavailable_reason(now) or self._left_out_reason(name, owner),
+            "yields": info.yields,
+            "in_use": settings.in_use,
+            "in_use_since": settings.in_use_since or None,
+            "paused_until": settings.paused_until or None,
+            "unseen": settings.unseen,
             "address": info.address,
             "host": info.host,
             "versions": info.versions,

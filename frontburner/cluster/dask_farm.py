@@ -125,7 +125,7 @@ class DaskFarm:
         self.client.subscribe_topic(NODES_TOPIC, self._on_node)
         self.client.subscribe_topic(self.topic, self._on_unit)
         for address, worker in self.client.scheduler_info(n_workers=-1)["workers"].items():
-            self.admission.node_joined(str(worker["name"]), address)
+            self._node_message(str(worker["name"]), address, joined=True, **worker.get("frontburner", {}))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -235,6 +235,8 @@ class DaskFarm:
 
     def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0, **options: Any) -> Future:  # noqa: ANN401
         """Submit a task that isn't a unit; `messages` returns when it has ended."""
+        if "workers" not in options and (addresses := self.admission.available_addresses):
+            options |= {"workers": addresses, "allow_other_workers": True}
         future = self.client.submit(function, *args, pure=False, priority=priority, **options)
         future.add_done_callback(lambda _: self._inbox.put(lambda: None))
         return future
@@ -298,10 +300,12 @@ class DaskFarm:
         assert self._unit_for is not None, "open() comes before the first unit"
         return self._unit_for(block)
 
-    def _node_message(self, node: str, address: str, *, joined: bool) -> Message | None:
+    def _node_message(
+        self, node: str, address: str, *, joined: bool, yields: bool = False, **_: object
+    ) -> Message | None:
         if not joined:
             return self.admission.node_left(address)
-        self.admission.node_joined(node, address)
+        self.admission.node_joined(node, address, yields=yields)
         return None
 
     def _unit_message(self, report: dict[str, Any]) -> Message | None:

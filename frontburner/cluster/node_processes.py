@@ -18,6 +18,7 @@ from frontburner.credentials.dask_security import DASK_CONFIG
 from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from system.machine import cores
+from tasks.node.machine_checks import YIELDS_VARIABLE
 from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
 from tasks.node.renderer_child import NICE_VARIABLE
 
@@ -151,7 +152,9 @@ def scheduler_spec(
     }
 
 
-def node_options(*, threads: int = 0, nice: bool = False, persistent: bool = False) -> dict[str, Any]:
+def node_options(
+    *, threads: int = 0, nice: bool = False, persistent: bool = False, yields: bool = False
+) -> dict[str, Any]:
     """Return the options of a node's nanny.
 
     Parameters
@@ -162,6 +165,8 @@ def node_options(*, threads: int = 0, nice: bool = False, persistent: bool = Fal
         Whether its renderer has the lowest priority on the machine.
     persistent
         Whether it outlives jobs; it checks itself when it joins then.
+    yields
+        Whether its machine is given back as soon as somebody uses it.
     """
     open_log()
     return {
@@ -171,6 +176,7 @@ def node_options(*, threads: int = 0, nice: bool = False, persistent: bool = Fal
             "FRONTBURNER_LOGS": str(logs_folder()),
             **({NICE_VARIABLE: "1"} if nice else {}),
             **({CHECK_VARIABLE: "1"} if persistent else {}),
+            **({YIELDS_VARIABLE: "1"} if yields else {}),
         },
         "worker_class": NodeWorker,
         "preload": [PRELOAD],

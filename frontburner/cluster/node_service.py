@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,20 +12,18 @@ from distributed import Nanny
 from distributed.core import Status
 
 from frontburner.cluster.arbiter_calls import call_async, connected, install_async
-from frontburner.cluster.idle_detection import IdleDetection, input_age_s, other_cpu_s, terminals
 from frontburner.cluster.log_files import nodes_log
 from frontburner.cluster.node_log import start_error
 from frontburner.cluster.node_processes import CONFIG, LOOPBACK, node_options
+from frontburner.cluster.owner_watch import OwnerWatch
 from frontburner.credentials.dask_security import security_at
 from frontburner.credentials.tls_probe import TlsRefused, tls_refusal
 from storage.errors import FrontburnerError
-from system.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 RETRY_S = 1.0
-POLL_S = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +35,7 @@ class NodeService:
     settings
         Settings that the arbiter gets before the node joins: its groups and hours, where they were given.
     leave_when_in_use
-        Whether it takes no work while somebody uses the machine.
+        Whether the machine is given back as soon as somebody uses it.
     log
         Called with sentences on the node's status.
     """
@@ -85,13 +82,15 @@ class NodeService:
     async def _run_nanny(self) -> str:
         """Run Dask's nanny until the scheduler is gone, or the node removed or stopped; returns why it didn't start."""
         host = {"host": LOOPBACK} if f"://{LOOPBACK}" in self.scheduler else {}
-        options = node_options(threads=self.threads, nice=self.nice, persistent=True)
+        options = node_options(
+            threads=self.threads, nice=self.nice, persistent=True, yields=self.leave_when_in_use
+        )  # fmt: skip
         with dask.config.set(CONFIG):
             nanny = Nanny(self.scheduler, name=self.name, security=security_at(self.scheduler), **options, **host)
             started = asyncio.ensure_future(nanny.start())
             started.add_done_callback(_retrieve_exception)  # it may fail after the node was stopped
             stopped = asyncio.ensure_future(self._stopping.wait())
-            watch = asyncio.ensure_future(self._watch_use())
+            watch = asyncio.ensure_future(self._watch_owner(nanny))
             try:
                 await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if started.done() and (error := started.exception()):
@@ -168,19 +167,12 @@ class NodeService:
             return bool(await call_async(self.scheduler, "dismissed", node=self.name))
         return False
 
-    async def _watch_use(self) -> None:
-        """Report to the arbiter when somebody begins or stops using the machine."""
-        if not self.leave_when_in_use:
-            return
-        detection, reported = IdleDetection(cores()), ""
-        while True:
-            input_s = input_age_s(terminals(), time.time())
-            use = detection.update(now_s=time.monotonic(), input_age_s=input_s, other_cpu_s=other_cpu_s())
-            if bool(use) != bool(reported):
-                with suppress(OSError, TimeoutError):
-                    answer = await call_async(self.scheduler, "configure_node", node=self.name, in_use=use)
-                    reported = reported if "refused" in answer else use  # the node may not have joined yet
-            await asyncio.sleep(POLL_S)
+    async def _watch_owner(self, nanny: Nanny) -> None:
+        if self.leave_when_in_use:
+            watch = OwnerWatch(
+                scheduler=self.scheduler, node=self.name, worker=lambda: nanny.worker_address or "", log=self.log
+            )
+            await watch.run()
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

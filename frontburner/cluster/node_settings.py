@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from frontburner.cluster.working_hours import parse_hours
@@ -16,7 +17,6 @@ from system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from system.paths import Table
@@ -38,8 +38,12 @@ class NodeSettings:
         When it takes work, see `frontburner.cluster.working_hours`; empty is always.
     excluded
         Jobs it takes no units of, and who excluded them.
-    in_use
-        How somebody uses the machine, who must not be disturbed; it ends by itself.
+    in_use, in_use_since
+        How somebody uses the machine, who must not be disturbed, and since when; it ends by itself.
+    unseen
+        Why somebody may use it unseen; empty if all keys are seen, or it needn't be given back.
+    paused_until
+        When a pause ends by itself; 0 if it doesn't. Moments are in seconds since 1970.
     """
 
     paused: str = ""
@@ -48,15 +52,24 @@ class NodeSettings:
     hours: str = ""
     excluded: Mapping[str, str] = field(default_factory=dict)
     in_use: str = ""
+    in_use_since: float = 0.0
+    unseen: str = ""
+    paused_until: float = 0.0
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether it is paused now."""
+        return bool(self.paused) and not 0 < self.paused_until <= now.timestamp()
 
     def unavailable_reason(self, now: datetime) -> str:
         """Return why it takes no work now; empty if it does."""
         if self.draining:
             return f"it is being drained by {self.draining}"
-        if self.paused:
-            return f"it is paused by {self.paused}"
+        if self.is_paused(now):
+            until = f" until {_format_moment(self.paused_until, now)}" if self.paused_until else ""
+            return f"it is paused by {self.paused}{until}"
         if self.in_use:
-            return f"its machine is in use: {self.in_use}"
+            since = f" since {_format_moment(self.in_use_since, now)}" if self.in_use_since else ""
+            return f"its machine is in use{since}: {self.in_use}"
         hours = parse_hours(self.hours)
         if hours.contain(now):
             return ""
@@ -123,9 +136,16 @@ class FarmSettings:
         self._save()
 
     def next_change(self, now: datetime) -> float | None:
-        """Return the seconds until the hours of a node begin or end; None if there are none."""
+        """Return the seconds until the hours of a node begin or end, or a pause ends; None if there are none."""
         changes = filter(None, (parse_hours(settings.hours).next_change(now) for settings in self.nodes.values()))
-        return min(((change - now).total_seconds() for change in changes), default=None)
+        pauses = [each.paused_until - now.timestamp() for each in self.nodes.values() if each.paused_until]
+        return min([*((change - now).total_seconds() for change in changes), *pauses], default=None)
+
+    def end_pauses(self, now: datetime) -> None:
+        """End the pauses whose time is over."""
+        for node, settings in list(self.nodes.items()):
+            if settings.paused and not settings.is_paused(now):
+                self.change(node, paused="", paused_until=0.0)
 
     def _save(self) -> None:
         if self.path is None:
@@ -139,15 +159,22 @@ class FarmSettings:
 
     def _persistent(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for node, settings in sorted(self.nodes.items()):
-            persistent = replace(settings, in_use="", draining="")
+            persistent = replace(settings, in_use="", in_use_since=0.0, unseen="", draining="")
             if persistent != NodeSettings():
-                yield node, asdict(persistent)
+                fields = asdict(persistent)
+                for name in ("in_use_since", "unseen", *([] if settings.paused_until else ["paused_until"])):
+                    del fields[name]  # earlier versions, which may read it, don't know them
+                yield node, fields
 
 
 def _node_settings(fields: Mapping[str, Any]) -> NodeSettings:
     settings = NodeSettings(**{**fields, "groups": tuple(fields["groups"])})
     parse_hours(settings.hours)
     return settings
+
+
+def _format_moment(moment_s: float, now: datetime) -> str:
+    return _format_time(datetime.fromtimestamp(moment_s, tz=now.tzinfo), now)
 
 
 def _format_time(time: datetime, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """Preload of Dask workers that makes them nodes, whoever starts them.
 
 It imports in advance what jobs run on nodes, tells the scheduler what machine the node is, watches the clock, accepts
-certificate revocation lists, and has a persistent node check itself.
+certificate revocation lists, gives the machine back when its owner wants it, and has a persistent node check itself.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import tasks.node.scene_tasks
 import tasks.picture.products  # noqa: F401 - imported before a job needs it
 from frontburner.cluster.arbiter import PREFIX
 from frontburner.cluster.clock_jump import ClockJumpWatch
-from frontburner.cluster.dask_internals import add_startup_information
+from frontburner.cluster.dask_internals import add_handler, add_startup_information
 from frontburner.cluster.farm_paths import table_of
 from frontburner.cluster.revocation_push import accept_revocations
 from system.paths import use_table
 from tasks.node.node_checks import CheckRequest
-from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info
+from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info, recall
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -45,6 +45,7 @@ async def dask_setup(worker: Worker) -> None:
     add_startup_information(worker, "frontburner", node_info)
     accept_revocations(worker)
     use_table(table_of(worker))
+    _answer_recalls(worker)
     _run_in_background(ClockJumpWatch(server=worker).run())
     if os.environ.get(CHECK_VARIABLE):
         _run_in_background(_check_itself(worker))
@@ -56,6 +57,15 @@ async def dask_teardown(worker: Worker) -> None:  # noqa: ARG001 - Dask passes i
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _answer_recalls(worker: Worker) -> None:
+    """Answer the calls that give this machine back, from the process that watches whether it is in use."""
+
+    async def answer(reason: str) -> None:
+        await asyncio.to_thread(recall, str(worker.name), reason)
+
+    add_handler(worker, f"{PREFIX}recall", answer)
 
 
 def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> None:

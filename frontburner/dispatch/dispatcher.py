@@ -177,7 +177,8 @@ class Dispatcher:
         """Handle messages of the farm."""
         for message in messages:
             match message:
-                case Joined(node=node):
+                case Joined(node=node, yields=yields):
+                    self.planner.set_yields(node, yields=yields)
                     self._available.add(node)
                 case Withheld(node=node, why=why):
                     self._available.withhold(node, why)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from storage.errors import CorruptObject, FrontburnerError, StoreError
-from tasks.errors import UnitFailed
+from tasks.errors import UnitFailed, UnitRecalled
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -37,12 +37,16 @@ class Fault(StrEnum):
     STORE = "store"
     MEMORY = "memory"
     """The node has too little memory for a unit of this size."""
+    NOBODY = "nobody"
+    """The node's machine was given back to its owner."""
 
 
 def fault_of(error: FrontburnerError) -> Fault:
     """Return what an error is blamed on, as far as it alone tells."""
     if isinstance(error, StoreError) and not isinstance(error, CorruptObject):
         return Fault.STORE
+    if isinstance(error, UnitRecalled):
+        return Fault.NOBODY
     if isinstance(error, UnitFailed) and error.short_of_memory:
         return Fault.MEMORY
     return Fault.UNIT

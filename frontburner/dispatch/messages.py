@@ -20,9 +20,10 @@ POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """A node is available."""
+    """A node is available. One that ``yields`` may give its machine back to its owner at any moment."""
 
     node: str
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ CHECK_EVERY_S = 5.0
 SMALLER = 0.5
 LARGER = 1.25
 """Change of a node's largest unit when its memory was too short, and when it wasn't."""
+RECALLED_BACKOFF_S = 1.0
+"""A node that gave its machine back gets no unit for so long; meanwhile the farm withholds it."""
 MIN_LIMITED_PX = 1024
 """If a unit is smaller than this, memory is taken by the scene."""
 
@@ -90,6 +92,8 @@ class Recovery:
                 self._fail_unit(failed, error, wanted=wanted)
             case Fault.STORE:
                 self._fail_through_store(failed, error, wanted=wanted, rendering=rendering)
+            case Fault.NOBODY:
+                self._render_elsewhere(failed, wanted=wanted, rendering=rendering)
             case Fault.MEMORY:
                 self._announce_failure(failed, failed.block, error)
                 self._retry(failed.block, backoff_s(1), wanted=wanted)
@@ -140,12 +144,23 @@ class Recovery:
     ) -> None:
         """Handle a unit that couldn't be stored: only its time is lost."""
         now_s = self.settlement.clock()
-        seconds = now_s - failed.starts_s if rendering else 0.0
-        ev.announce(ev.UnitWasted(at_s=now_s, node=failed.node, block=failed.block, seconds=seconds))
+        self._announce_waste(failed, rendering=rendering)
         self._add_store_error(failed.node, error)
         self.available.health.failed(failed.node, error.reason, unit=failed.assigned_s, now_s=now_s, of_store=True)
         self.available.health.back_off(failed.node, now_s + self._store.backoff_s(now_s))
         self._retry(failed.block, self._store.backoff_s(now_s), wanted=wanted)
+
+    def _render_elsewhere(self, recalled: Assignment, *, wanted: bool, rendering: bool) -> None:
+        """Put a unit back at once whose node gave its machine back: only its time is lost."""
+        self._announce_waste(recalled, rendering=rendering)
+        self.available.health.back_off(recalled.node, self.settlement.clock() + RECALLED_BACKOFF_S)
+        if wanted:
+            self.settlement.requeue(recalled.block)
+
+    def _announce_waste(self, ended: Assignment, *, rendering: bool) -> None:
+        now_s = self.settlement.clock()
+        seconds = now_s - ended.starts_s if rendering else 0.0
+        ev.announce(ev.UnitWasted(at_s=now_s, node=ended.node, block=ended.block, seconds=seconds))
 
     def _retry(self, block: Block, seconds: float, *, wanted: bool) -> None:
         if wanted:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from frontburner.control.desired_state import MOST_URGENT, DesiredState, current_user, set_priority
 from frontburner.control.resume import RerunRequest
+from frontburner.jobs.durations import format_span
 from frontburner.monitor.requests import BadRequest
 from frontburner.record.registry import JobActionRefused
 
@@ -39,6 +40,7 @@ class ActionInput(BaseModel):
     job: str = Field(default="", max_length=400)
     groups: list[str] = Field(default=[], max_length=100)
     hours: str = Field(default="", max_length=400)
+    for_s: float | None = Field(default=None, gt=0, le=366 * 86_400)
     most: int | None = Field(default=None, ge=0, le=1_000_000)
 
 
@@ -80,8 +82,10 @@ NodeCall = tuple[str, dict[str, Any], str]
 """A call of the arbiter, its arguments, and the message once it is done."""
 
 
-def _pause(name: str, _: ActionInput) -> NodeCall:
-    return "configure_node", {"paused": current_user()}, f"The node {name} takes no more work once its unit has ended."
+def _pause(name: str, given: ActionInput) -> NodeCall:
+    lasts = f", for {format_span(given.for_s)}" if given.for_s else ""
+    message = f"The node {name} takes no more work once its unit has ended{lasts}."
+    return "configure_node", {"paused": current_user(), "paused_for_s": given.for_s}, message
 
 
 def _take_work(name: str, _: ActionInput) -> NodeCall:

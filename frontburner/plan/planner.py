@@ -73,6 +73,8 @@ class Planner:
     backoff: Backoff = field(init=False, default_factory=Backoff)
     max_px: dict[str, float] = field(init=False, default_factory=dict)
     """Pixels a unit may have at most, for nodes that are short of memory."""
+    yielding: set[str] = field(init=False, default_factory=set)
+    """Nodes that may give their machines back at any moment: what they get is short."""
     _pool: Pool = field(init=False)
     _speculation: Speculation = field(init=False, default_factory=Speculation)
     _stragglers: Stragglers = field(init=False)
@@ -89,7 +91,7 @@ class Planner:
         self.sizer = UnitSizer(
             pool=self._pool, learning=self.learning, in_flight=self.in_flight, frames=len(self.frames),
             region=self.region, passes=self.passes, mode=self.mode, align_px=self.align_px, limited=self.limited,
-            max_px=self.max_px,
+            max_px=self.max_px, yielding=self.yielding,
         )  # fmt: skip
 
     @property
@@ -114,6 +116,10 @@ class Planner:
     def add_node(self, node: str) -> None:
         """Plan for a node that is available."""
         self.learning.add_node(node)
+
+    def set_yields(self, node: str, *, yields: bool) -> None:
+        """Note whether a node may give its machine back to its owner at any moment."""
+        (self.yielding.add if yields else self.yielding.discard)(node)
 
     def remove_node(self, node: str) -> None:
         """Plan without a node."""

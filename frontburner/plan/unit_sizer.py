@@ -11,6 +11,7 @@ from frontburner.plan.split_region import split_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from frontburner.plan.block import Block
     from frontburner.plan.in_flight import InFlight
@@ -24,6 +25,10 @@ RAMP = 4.0
 """A unit is at most this many times the largest one its node has finished."""
 MIN_UNITS_LEFT = 16
 """A unit takes at most this fraction, 1 / 16, of the time left, to limit what is lost with a node."""
+YIELDING_S = 20.0
+"""Seconds a unit takes at most on a node that may give its machine back to its owner at any moment."""
+YIELDING_UNMEASURED = 50_000
+"""Pixel-samples of its first unit, before anything is known of the cost: a few seconds of most pictures."""
 SHORT_S = 5.0
 """Units this short needn't be shorter, whatever the job."""
 OVERHEAD_GOAL = 0.008
@@ -150,7 +155,7 @@ class UnitSizer:
     ----------
     frames
         Number of frames in the job.
-    region, passes, mode, align_px, limited, max_px
+    region, passes, mode, align_px, limited, max_px, yielding
         See `frontburner.plan.planner.Planner`.
     """
 
@@ -164,6 +169,7 @@ class UnitSizer:
     align_px: tuple[int, int]
     limited: bool
     max_px: Mapping[str, float]
+    yielding: AbstractSet[str] = frozenset()
 
     def next_unit(self, node: str, now_s: float, *, done_s: float, time_left_s: float) -> list[Block]:
         """Take the next unit for a node: one block, or several short ones; empty if there is none.
@@ -179,8 +185,11 @@ class UnitSizer:
         if not candidates:
             return []
         outlook = self._outlook(candidates[0][1], node, now_s, done_s=done_s, time_left_s=time_left_s)
-        block = self._take(candidates, node, *self._target(candidates[0][1], outlook))
-        return [block, *self._batch_with(block, node, outlook)]
+        most, (target, limit) = self._most(node, outlook), self._target(candidates[0][1], outlook)
+        if self.mode is not Mode.FRAMES:
+            target, limit = min(target, most), min(limit, most)
+        block = self._take(candidates, node, target, limit)
+        return [block, *self._batch_with(block, node, outlook, most)]
 
     def _take(self, candidates: Sequence[tuple[int, Block]], node: str, target: float, limit: float) -> Block:
         """Take the candidate whose price comes closest to the target, cut to it."""
@@ -203,7 +212,7 @@ class UnitSizer:
         self.pool.put(position, [block.part(region) for region in rest])
         return block.part(piece)
 
-    def _batch_with(self, first: Block, node: str, outlook: UnitOutlook) -> Iterable[Block]:
+    def _batch_with(self, first: Block, node: str, outlook: UnitOutlook, most: float) -> Iterable[Block]:
         """Take more whole frames for a unit whose first frame takes far less time than the overhead of a unit."""
         if not self.learning.cost.measured or not self._can_batch(first) or node in self.max_px:
             return
@@ -214,7 +223,7 @@ class UnitSizer:
             if not candidates or not self._can_batch(candidates[0][1]):
                 return
             work += self.learning.price(candidates[0][1])
-            if work > min(enough, outlook.cautious_s):
+            if work > min(enough, outlook.cautious_s, most):
                 return
             yield self.pool.take(candidates[0][0])
 
@@ -238,6 +247,14 @@ class UnitSizer:
         if uncut and whole <= min(outlook.cautious_s, outlook.timely_s, outlook.max_whole_frame_s):
             return whole, inf
         return unit_work(outlook), outlook.max_s
+
+    def _most(self, node: str, outlook: UnitOutlook) -> float:
+        """Return the most work of a unit, where its node may give its machine back before it ends."""
+        if node not in self.yielding:
+            return inf
+        if not self.learning.cost.measured:  # prices are pixel-samples
+            return YIELDING_UNMEASURED
+        return max(YIELDING_S / (1.0 + outlook.deviation), outlook.overhead_s) * outlook.speed
 
     def _is_probe(self, block: Block) -> bool:
         """Whether a block measures the picture: the first pass of a still, or of a sequence's first frames."""

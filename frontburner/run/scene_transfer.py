@@ -24,7 +24,7 @@ from frontburner.settings import Settings
 from storage.errors import FileChanged, FrontburnerError
 from storage.file_store import FileStore
 from storage.objects import open_store
-from tasks.errors import NodeNotReady, SceneError
+from tasks.errors import NodeNotReady, SceneError, UnitRecalled
 from tasks.job_context import TransferMode
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.scene_tasks import open_scene, open_sent_frames, open_sent_scene
@@ -270,20 +270,26 @@ class SceneTransfer:
 
     def on_node(self, work: Callable[..., T], nodes: Sequence[str], *args: Any) -> T:  # noqa: ANN401 - those of the work
         """Call a function on one of these nodes, or on any if they are gone, and return its result."""
-        addresses = self.farm.admission.addresses
-        workers = [addresses[name] for name in nodes if name in addresses]
-        where: dict[str, Any] = {"workers": workers, "allow_other_workers": True} if workers else {}
-        future = self.farm.submit(work, *args, **where)
-        try:
-            while not future.done():
-                self._wait_a_moment()
-        except BaseException:
-            future.cancel(force=True)
-            raise
-        if future.status != "finished":
-            raise error_of(future, ", ".join(nodes))
-        result: T = future.result()
-        return result
+        while True:
+            admission = self.farm.admission
+            free = [name for name in nodes if name not in admission.unavailable]
+            workers = [admission.addresses[name] for name in free if name in admission.addresses]
+            where: dict[str, Any] = {"workers": workers, "allow_other_workers": True} if workers else {}
+            future = self.farm.submit(work, *args, **where)
+            try:
+                while not future.done():
+                    self._wait_a_moment()
+            except BaseException:
+                future.cancel(force=True)
+                raise
+            if future.status == "finished":
+                result: T = future.result()
+                return result
+            error = error_of(future, ", ".join(nodes))
+            if not isinstance(error, UnitRecalled):
+                raise error
+            self.log(f"{error.reason} The work is done elsewhere.")
+            self._wait_a_moment()
 
     def _log_scene(self, opened: OpenedScene) -> None:
         """Log the scene's own settings."""

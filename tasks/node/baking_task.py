@@ -44,7 +44,7 @@ def bake_simulations(order: BakeOrder, manifest: str, job: JobContext) -> BakedC
         try:
             files = node.process.call(
                 bake, order, scene.path, folder, cancelled=channel.cancelled, on_progress=watch, name=order.scene.path,
-                scripts_of=scene.path if order.allow_scripts else "",
+                scripts_of=scene.path if order.allow_scripts else "", may_be_recalled=True,
             )  # fmt: skip
         except UnitFailed as error:
             raise SceneError(

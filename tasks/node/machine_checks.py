@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from system import machine
+from system.idle import LastInput, last_input
 from system.software import raises_limit
 from tasks.node.readiness import Check, Grade
 from tasks.process.memory import cgroup_left_bytes
@@ -17,6 +18,8 @@ from tasks.renderers.diagnosis import places
 if TYPE_CHECKING:
     from pathlib import Path
 
+YIELDS_VARIABLE = "FRONTBURNER_NODE_YIELDS"
+"""Set where the machine is given back as soon as somebody uses it."""
 GIB = 1 << 30
 ENOUGH_MEMORY_BYTES, REQUIRED_MEMORY_BYTES = GIB, GIB >> 2
 ENOUGH_DISK_BYTES, REQUIRED_DISK_BYTES = GIB, GIB >> 4
@@ -34,7 +37,8 @@ def machine_checks(*, threads: int, logs: Path) -> list[Check]:
         Folder of the node's logs.
     """
     folders = {**places.standard_folders(), "log folder": logs}
-    return [_cores(threads), _memory(), *(folder_check(name, path) for name, path in folders.items()), _files()]
+    machine = [_cores(threads), _memory(), *(folder_check(name, path) for name, path in folders.items()), _files()]
+    return [*machine, *([_input(last_input())] if os.environ.get(YIELDS_VARIABLE) else [])]
 
 
 def folder_check(name: str, folder: Path) -> Check:
@@ -84,6 +88,16 @@ def _files() -> Check:
     return Check(
         name="open files", grade=Grade.NOTE, value=str(limit), reason=reason,
         remedy=f"Raise the limit{raises_limit(f'-n {ENOUGH_OPEN_FILES}')}.",
+    )  # fmt: skip
+
+
+def _input(last: LastInput) -> Check:
+    """Check that keys and mouse of a machine that is given back are seen."""
+    if not last.blind:
+        return Check(name="keys and mouse", value=str(last))
+    return Check(
+        name="keys and mouse", grade=Grade.NOTE, reason=f"{last.blind} The machine isn't given back for those.",
+        remedy="Start the node in the session of the user who sits at the machine, or give it hours (--hours).",
     )  # fmt: skip
 
 

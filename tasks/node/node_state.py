@@ -15,6 +15,7 @@ from distributed import get_worker
 
 from system.machine import cores, platform_name
 from tasks.errors import NodeNotReady
+from tasks.node.machine_checks import YIELDS_VARIABLE
 from tasks.node.node_checks import CheckRequest, check_machine
 from tasks.node.renderer_process import RendererProcess
 from tasks.node.versions import versions
@@ -55,12 +56,12 @@ _node: Node | None = None
 _builds: dict[str, tuple[str, ...]] = {}
 
 
-def this_node() -> Node:
-    """Return the node this Dask worker is; made at the first call."""
+def this_node(name: str = "") -> Node:
+    """Return the node this Dask worker is; made at the first call, which must give its name outside any Dask task."""
     global _node  # noqa: PLW0603 - a process is one node
     with _lock:
         if _node is None:
-            name = str(get_worker().name)
+            name = name or str(get_worker().name)
             logs = log_folder(name)
             try:
                 _node = Node(name=name, process=RendererProcess(node=name, threads=threads(), logs=logs))
@@ -99,6 +100,11 @@ def offer(renderer: str, allow_scripts: bool = False) -> RendererOffer:  # noqa:
     return RendererOffer(builds=local_builds(renderer, allow_scripts), cores=threads())
 
 
+def recall(name: str, reason: str) -> None:
+    """Give the machine of this node back to its owner; an empty reason lets it render again."""
+    this_node(name).process.recall(reason)
+
+
 def check_node(request: CheckRequest) -> dict[str, Any]:
     """Check this node, and offer from now on what passed; returns the readiness as plain values."""
     return check_named_node(str(get_worker().name), request)
@@ -128,7 +134,10 @@ def _apply_check(passed: Mapping[str, tuple[str, ...]], checked: Collection[str]
 
 def node_info(worker: Worker) -> dict[str, Any]:  # noqa: ARG001 - Dask gives it
     """Return what the scheduler should know of this node: its machine, and the threads it renders with."""
-    return {"host": socket.gethostname(), "platform": platform_name(), "threads": threads(), "versions": versions()}
+    return {
+        "host": socket.gethostname(), "platform": platform_name(), "threads": threads(), "versions": versions(),
+        "yields": bool(os.environ.get(YIELDS_VARIABLE)),
+    }  # fmt: skip
 
 
 def threads() -> int:

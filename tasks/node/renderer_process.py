@@ -27,7 +27,7 @@ from storage.errors import FrontburnerError
 from system import paths
 from system.exits import describe_exit
 from system.processes import KILLED
-from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed
+from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed, UnitRecalled
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
 from tasks.process.hang_detection import LONGEST_HANG_S, HangDetector, patience_s, tree_activity
@@ -82,6 +82,7 @@ class _Call:
 
     function_and_args: tuple[Any, ...]
     cancelled: Callable[[], bool]
+    raise_if_recalled: Callable[[], object]
     timeout_s: float | None
     name: str
     on_progress: ProgressCallback
@@ -93,9 +94,14 @@ class _Call:
     """The longest the renderer did nothing, and went on."""
     hung: bool = False
 
-    def poll(self, phase: Phase) -> None:
-        """Raise if the call was cancelled, and report how far it is."""
+    def raise_if_unwanted(self) -> None:
+        """Raise if the call was cancelled or recalled."""
         raise_if_cancelled(self.cancelled, self.name)
+        self.raise_if_recalled()
+
+    def poll(self, phase: Phase) -> None:
+        """Raise if the call is no longer wanted, and report how far it is."""
+        self.raise_if_unwanted()
         if phase is Phase.RENDERING:
             self.memory.sample()
         self.on_progress(phase, time.monotonic() - self.began_s)
@@ -155,6 +161,8 @@ class RendererProcess:
     threads: int
     logs: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "frontburner-logs")
     log: ChildLog = field(init=False)
+    recalled: str = field(init=False, default="")
+    """Why this machine was given back to its owner; empty while it may render."""
     _scripts_of: str = field(init=False, repr=False, default="")
     """The scene whose scripts may have run in the child: what they left there is none of another's business."""
     _still_s: float = field(init=False, default=0.0)
@@ -194,15 +202,15 @@ class RendererProcess:
             When the renderer refuses the scene.
         UnitFailed
             When the child crashes, throws, hangs, or takes longer than ``unit.timeout_s``.
-        UnitCancelled
-            When ``cancelled()`` turned true. The child is killed if it was working.
+        UnitCancelled, UnitRecalled
+            When ``cancelled()`` turned true, or the machine was given back. The child is killed if it was working.
         """
         memory = MemoryWatch()
         waits = renderer(unit.frame.renderer).capabilities(unit.frame.build).waits
         rendered = self.call(
             renderer_child.render, unit, self.threads, cancelled=cancelled, timeout_s=unit.timeout_s, name=unit.digest,
             on_progress=on_progress, memory=memory, scripts_of=unit.frame.scene if unit.frame.allow_scripts else "",
-            hang_timeout_s=LONGEST_HANG_S if waits else None,
+            hang_timeout_s=LONGEST_HANG_S if waits else None, may_be_recalled=True,
         )  # fmt: skip
         short = memory.was_low and rendered.peak_memory_bytes > (memory.lowest_bytes or 0)
         return replace(rendered, short_of_memory=short)
@@ -218,6 +226,7 @@ class RendererProcess:
         memory: MemoryWatch | None = None,
         scripts_of: str = "",
         hang_timeout_s: float | None = None,
+        may_be_recalled: bool = False,
     ) -> T:
         """Run an importable function in the child, under the rules of `render`.
 
@@ -230,16 +239,19 @@ class RendererProcess:
             ran is ended first.
         hang_timeout_s
             How long the renderer may do nothing; None is what was learnt.
+        may_be_recalled
+            Whether it ends, and isn't begun, when the machine is given back to its owner. Short calls needn't be.
         """
         call = _Call(
             function_and_args=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name,
+            raise_if_recalled=self.raise_if_recalled if may_be_recalled else _never,
             on_progress=on_progress, memory=memory or MemoryWatch(),
             hang_timeout_s=patience_s(self._still_s) if hang_timeout_s is None else hang_timeout_s,
         )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
             call.poll(Phase.WAITING)
         try:
-            raise_if_cancelled(cancelled, name)
+            call.raise_if_unwanted()
             if self._scripts_of not in ("", scripts_of):
                 self._end()
             self._scripts_of = scripts_of
@@ -257,6 +269,21 @@ class RendererProcess:
         if error:
             raise self._failed(call, f"The renderer failed: {error}.")
         return value  # type: ignore[no-any-return]
+
+    def recall(self, reason: str) -> None:
+        """Give the machine back: what is rendered ends within moments, and nothing is until ``reason`` is empty."""
+        self.recalled = reason
+        if reason and self._turn.acquire(blocking=False):  # else the running call ends the child
+            self._end()
+            self._turn.release()
+
+    def raise_if_recalled(self) -> None:
+        """Raise `UnitRecalled` while the machine is given back."""
+        if self.recalled:
+            raise UnitRecalled(
+                reason=f"{self.node} was given back to its owner: {self.recalled}.",
+                remedy="The unit is rendered elsewhere.", retryable=True, node=self.node,
+            )  # fmt: skip
 
     def stop(self) -> None:
         """End the child, whatever it does. The next call starts another."""

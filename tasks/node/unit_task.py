@@ -64,6 +64,7 @@ def _render(unit: UnitSpec, job: JobContext, node: Node, channel: UnitChannel) -
     """
     location = SceneLocation(scene=unit.frame.scene, frame=unit.frame.frame, manifest=unit.frame.manifest)
     for last_attempt in (False, True):
+        node.process.raise_if_recalled()
         progress = Progress(report=channel.report_fetched, raise_if_cancelled=channel.raise_if_cancelled)
         with local_scene(location, job, node=node.name, retry=channel.store_retry(), progress=progress) as scene:
             local_unit = replace(unit, frame=replace(unit.frame, scene=scene.path))

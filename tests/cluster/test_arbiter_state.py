@@ -69,7 +69,12 @@ def test_a_node_is_not_handed_over_while_one_of_two_units_is_in_flight() -> None
     [
         (NodeSettings(paused="ann"), "it is paused by ann"),
         (NodeSettings(draining="ann"), "it is being drained by ann"),
-        (NodeSettings(in_use="somebody types"), "its machine is in use: somebody types"),
+        (NodeSettings(in_use="a key"), "its machine is in use: a key"),
+        (
+            NodeSettings(in_use="a key", in_use_since=NOON.timestamp() - 600),
+            "its machine is in use since 11:50: a key",
+        ),
+        (NodeSettings(paused="ann", paused_until=NOON.timestamp() + 3600), "it is paused by ann until 13:00"),
         (NodeSettings(hours="mon-fri 19:00-07:00"), "its hours begin at 19:00"),
         (NodeSettings(hours="sat-sun"), "its hours begin at Sat 00:00"),
     ],

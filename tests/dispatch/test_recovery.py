@@ -65,6 +65,21 @@ def test_the_backoff_of_a_unit_doubles_with_each_failure() -> None:
     assert backoffs == pytest.approx([MIN_BACKOFF_S * 2**n for n in range(4)], abs=0.3)
 
 
+def test_a_recalled_unit_is_rendered_elsewhere_at_once_and_nothing_has_failed() -> None:
+    planner = planner_of(4, mode=Mode.FRAMES)
+    fault = Fault(where=on("artist"), then="recall")
+    farm = FakeFarm(*nodes("artist", "a"), cost=cost_of(10), faults=[fault])
+    run = render(planner, farm, attempts=1)
+    assert_complete(run, planner)
+    recalled = [attempt for attempt in farm.attempts if attempt.outcome == "recall"]
+    assert recalled
+    assert not run.of(ev.UnitAttemptFailed), "it counts as no failure"
+    assert not run.of(ev.NodeExcluded)
+    assert {event.node for event in run.of(ev.UnitWasted)} == {"artist"}
+    order = [attempt.block.frame for attempt in farm.attempts if attempt.node == "a"]
+    assert order[1] == recalled[0].block.frame, "the next free node gets it first"
+
+
 def test_other_work_continues_while_a_unit_backs_off() -> None:
     planner = planner_of(6, mode=Mode.FRAMES)
     fault = Fault(where=lambda attempt: attempt.block.frame == 1, script=["crash"] * 2)

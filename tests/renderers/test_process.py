@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 import pytest
 
-from tasks.errors import UnitCancelled, UnitFailed
+from tasks.errors import UnitCancelled, UnitFailed, UnitRecalled
 from tasks.node import renderer_child
 from tasks.node.renderer_process import Phase, RendererProcess
 from tasks.scene.frame_scenes import FrameScene, SceneQuery, inspect_frames
@@ -139,6 +139,42 @@ def test_a_cancelled_unit_ends_its_child_at_once(own: Bench, tmp_path: Path) -> 
         thread.join()
     assert len(errors) == 2
     assert not psutil.pid_exists(pid)
+
+
+def test_a_recalled_unit_ends_its_child_and_none_is_begun_until_the_machine_is_free(own: Bench, tmp_path: Path) -> None:
+    bench = faulty(own, tmp_path, do="hang")
+    pid, begun, errors = own.process.pid, threading.Event(), []
+    assert pid is not None
+
+    def see(phase: Phase, _: float) -> None:
+        if phase is Phase.RENDERING:
+            begun.set()
+
+    def render() -> None:
+        try:
+            own.process.render(bench.unit(), on_progress=see)
+        except UnitRecalled as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=render)
+    thread.start()
+    begun.wait()
+    own.process.recall("a key or the mouse")
+    thread.join()
+    assert "given back to its owner: a key or the mouse" in errors[0].reason
+    assert not psutil.pid_exists(pid)
+    with pytest.raises(UnitRecalled):
+        own.process.render(own.unit())
+    assert own.process.call(abs, -1) == 1, "what is short goes on"
+    own.process.recall("")
+    assert own.render().sums.any()
+
+
+def test_a_machine_that_is_given_back_gets_the_memory_of_an_idle_renderer(own: Bench) -> None:
+    assert own.process.call(abs, -1) == 1
+    assert own.process.pid is not None
+    own.process.recall("a key or the mouse")
+    assert own.process.pid is None
 
 
 def test_stopping_from_another_thread_fails_the_call(own: Bench, tmp_path: Path) -> None:
