@@ -142,6 +142,23 @@ def waits_for_disk(pid: int) -> bool:
     return False
 
 
+def has_desktop() -> bool:
+    """Whether this process runs in a session with a desktop, where somebody may sit."""
+    if sys.platform == "win32":
+        import win32ts
+
+        return win32ts.ProcessIdToSessionId(os.getpid()) != 0  # type: ignore[no-untyped-call,no-any-return]
+    if sys.platform == "darwin":
+        return os.getuid() != 0
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def python_without_window() -> str:
+    """Return the Python that runs this, without the window that Windows gives to programs of a console."""
+    quiet = Path(sys.executable).with_name("pythonw.exe")
+    return str(quiet) if quiet.exists() else sys.executable
+
+
 def is_root() -> bool:
     """Whether this process may do everything: as root, or as an administrator of Windows."""
     if sys.platform == "win32":

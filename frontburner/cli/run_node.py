@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,9 @@ from cyclopts import Parameter
 from frontburner.cli.access import STANDARD_INPUT, TOKEN_VARIABLE, TokenOption, read_token
 from frontburner.cli.command import OK, Flag, Scheduler, comma_separated, guarded, print_err, quiet_dask
 from frontburner.cli.node import app
+from frontburner.cli.tray import page_of, tray_shown
 from storage.errors import FrontburnerError
+from system.machine import cores
 from system.signals import END, on_signal
 
 RENEW_BEFORE = timedelta(days=120)
@@ -40,6 +43,12 @@ class NodeOptions:
         Run its renderer at low priority.
     leave_when_in_use
         Give the machine back as soon as somebody uses it: what it renders then is rendered elsewhere.
+    keep_cores
+        Cores kept for who works at the machine: its renderer uses the others.
+    keep_memory
+        Memory kept for who works at the machine, such as 4GB: its renderer may take the rest.
+    no_tray
+        Show no icon in the tray of the desktop.
     """
 
     name: str = ""
@@ -48,6 +57,41 @@ class NodeOptions:
     hours: str | None = None
     nice: Flag = False
     leave_when_in_use: Flag = False
+    keep_cores: int = 0
+    keep_memory: str = ""
+    no_tray: Flag = False
+
+    @property
+    def renderer_threads(self) -> int:
+        """Threads its renderer uses: those that were asked for, of the cores that aren't kept."""
+        left = cores() - self.keep_cores
+        if self.keep_cores < 0 or left < 1:
+            raise FrontburnerError(
+                reason=f"--keep-cores {self.keep_cores}: the node may use {cores()} cores, and needs one of them.",
+                remedy=f"Keep {cores() - 1} at most." if cores() > 1 else "Keep none.",
+            )
+        return min(self.threads or left, left) if self.keep_cores else self.threads
+
+    @property
+    def renderer_memory_bytes(self) -> int:
+        """Most memory its renderer may take; 0 is no limit."""
+        if not self.keep_memory:
+            return 0
+        from pydantic import ByteSize, TypeAdapter, ValidationError
+
+        from tasks.process.memory import total_bytes
+
+        total = total_bytes()
+        try:
+            left = total - int(TypeAdapter(ByteSize).validate_python(self.keep_memory))
+        except ValidationError:
+            left = 0
+        if not 0 < left <= total:
+            raise FrontburnerError(
+                reason=f"--keep-memory {self.keep_memory}: of {total / (1 << 30):.1f} GiB, its node needs some.",
+                remedy="Write a size such as 4GB, smaller than the machine's memory.",
+            )
+        return left
 
     @property
     def node_name(self) -> str:
@@ -67,18 +111,24 @@ class NodeOptions:
 
 async def _run(options: NodeOptions, scheduler: str) -> None:
     from frontburner.cluster.node_service import NodeService
+    from frontburner.settings import Settings
+    from frontburner.workstation.desk import Desk
 
     service = NodeService(
         scheduler=scheduler,
         name=options.node_name,
-        threads=options.threads,
+        threads=options.renderer_threads,
         nice=options.nice,
         settings=options.settings,
         leave_when_in_use=options.leave_when_in_use,
+        memory_bytes=options.renderer_memory_bytes,
+        desk=Desk.of(Settings().home, options.node_name),
+        page=page_of(options.node_name),
         log=print_err,
     )
     on_signal(asyncio.get_running_loop(), END, service.stop)
-    await service.run()
+    with nullcontext() if options.no_tray else tray_shown(options.node_name):
+        await service.run()
 
 
 @app.command

@@ -333,4 +333,4 @@ class Admission:
             return Withheld(node=name, why=reason)
         if candidate.hold_reason:
             return Withheld(node=name, why=candidate.hold_reason)
-        return Joined(node=name, yields=candidate.yields)
+        return Joined(node=name, yields=candidate.yields, cores=report.cores)

@@ -95,8 +95,8 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         self._next_share: asyncio.TimerHandle | None = None
         for call in (
             self.enrol, self.update_job, self.prioritise, self.withdraw, self.configure_node, self.exclude,
-            self.license, self.remove, self.dismissed, self.snapshot, self.report, self.demand, self.paths,
-            self.map_paths,
+            self.license, self.remove, self.dismissed, self.snapshot, self.node_status, self.report, self.demand,
+            self.paths, self.map_paths,
         ):  # fmt: skip
             add_handler(scheduler, PREFIX + call.__name__, call)
         self._run_in_background(ClockJumpWatch(server=scheduler).run())
@@ -126,7 +126,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
 
     def update_job(
         self, topic: str, number: int, *, exhausted: bool, renders: Mapping[str, bool], refused: Mapping[str, str],
-        work_s: float | None = None,
+        work_s: float | None = None, done: float | None = None,
     ) -> None:  # fmt: skip
         """Note how much work a job has left, where its renderer works, and which nodes it refuses."""
         job = self.state.jobs.get(topic)
@@ -135,7 +135,7 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         for node, works in renders.items():
             if node in self.state.nodes:
                 self.state.nodes[node].renders[job.renderer] = works
-        job.updates, job.work_s, job.exhausted = number, work_s, exhausted
+        job.updates, job.work_s, job.exhausted, job.done = number, work_s, exhausted, done
         job.refused = {**dict.fromkeys((node for node, works in renders.items() if not works), ""), **refused}
         self._share_soon()
 
@@ -224,6 +224,12 @@ class Arbiter(SchedulerPlugin):  # type: ignore[misc]
         for node in snapshot["nodes"]:
             node.update(_metrics(self._scheduler.workers.get(node["address"])))
         return {**snapshot, "dashboard": dashboard_url(self._scheduler)}
+
+    def node_status(self, node: str) -> dict[str, Any]:
+        """Return a node as in `snapshot`, with how far its job is."""
+        if node not in self.state.nodes:
+            return _refused("node", node, sorted(self.state.nodes))
+        return self.state.node_status(node, _now())
 
     def demand(self) -> list[dict[str, Any]]:
         """Return the work each job has left, by which clusters scale."""

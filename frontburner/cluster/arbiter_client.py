@@ -44,6 +44,7 @@ class ArbiterClient:
     """How long the job should wait for a node, where the farm says so."""
     _reported: tuple[bool, dict[str, bool], dict[str, str]] | None = field(init=False, default=None)
     _reported_work_s: float | None = field(init=False, default=None)
+    _reported_done: float | None = field(init=False, default=None)
     _updates: int = field(init=False, default=0)
 
     def enrol(self) -> None:
@@ -62,7 +63,7 @@ class ArbiterClient:
         post(self.client, "withdraw", topic=self.topic)
         self.client.unsubscribe_topic(holds_topic(self.topic))
 
-    def report_demand(self, *, exhausted: bool, work_s: float | None = None) -> None:
+    def report_demand(self, *, exhausted: bool, work_s: float | None = None, done: float | None = None) -> None:
         """Report what the job has left and where it can be rendered, if that changed.
 
         Parameters
@@ -71,13 +72,17 @@ class ArbiterClient:
             Whether all its units are handed out.
         work_s
             Seconds a single node would need for what is left, if known.
+        done
+            Part of the job that is done, if known.
         """
+        done = None if done is None else round(done, 2)
         report = exhausted, dict(self.admission.renders), dict(self.admission.refused)
-        if report != self._reported or _differs(work_s, self._reported_work_s):
+        if report != self._reported or done != self._reported_done or _differs(work_s, self._reported_work_s):
             self._reported, self._reported_work_s, self._updates = report, work_s, self._updates + 1
+            self._reported_done = done
             post(
                 self.client, "update_job", topic=self.topic, number=self._updates, exhausted=exhausted,
-                renders=report[1], refused=report[2], work_s=work_s,
+                renders=report[1], refused=report[2], work_s=work_s, done=done,
             )  # fmt: skip
 
     def prioritise(self, priority: int) -> None:

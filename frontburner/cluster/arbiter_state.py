@@ -72,6 +72,8 @@ class EnrolledJob:
         Seconds a single node would need for what is left, if known.
     updates
         Number of the last update that was received.
+    done
+        Part of it that is done, if known.
     """
 
     topic: str
@@ -86,6 +88,7 @@ class EnrolledJob:
     refused: Mapping[str, str] = field(default_factory=dict)
     work_s: float | None = None
     updates: int = 0
+    done: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,6 +181,15 @@ class ArbiterState:
             ],
             "licences": dict(self.settings.licences),
         }
+
+    def node_status(self, node: str, now: datetime) -> dict[str, Any]:
+        """Return a node that has joined, with how far its job is, as plain values."""
+        owner = next(
+            (self.jobs[topic] for topic, nodes in self.shares.items() if node in nodes and topic in self.jobs), None
+        )
+        document = self._node_document(node, owner, now)
+        done = next((job.done for job in self.jobs.values() if job.job == document["job"]), None)
+        return {**document, "done": done}
 
     def demand(self) -> list[dict[str, Any]]:
         """Return the work each job has left, and how many nodes render it."""

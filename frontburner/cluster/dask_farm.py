@@ -136,9 +136,9 @@ class DaskFarm:
         self.client.unsubscribe_topic(self.topic)
         self.client.unsubscribe_topic(NODES_TOPIC)
 
-    def report_demand(self, *, exhausted: bool, work_s: float | None = None) -> None:
+    def report_demand(self, *, exhausted: bool, work_s: float | None = None, done: float | None = None) -> None:
         """Report to the arbiter what the job has left, in seconds of a single node; cheap where nothing changed."""
-        self._arbiter.report_demand(exhausted=exhausted, work_s=work_s)
+        self._arbiter.report_demand(exhausted=exhausted, work_s=work_s, done=done)
 
     @property
     def node_timeout_s(self) -> float:

@@ -19,7 +19,7 @@ from frontburner.settings import Settings
 from storage.errors import FrontburnerError
 from system.machine import cores
 from tasks.node.machine_checks import YIELDS_VARIABLE
-from tasks.node.node_state import CHECK_VARIABLE, THREADS_VARIABLE
+from tasks.node.node_state import CHECK_VARIABLE, MEMORY_VARIABLE, THREADS_VARIABLE
 from tasks.node.renderer_child import NICE_VARIABLE
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def scheduler_spec(
 
 
 def node_options(
-    *, threads: int = 0, nice: bool = False, persistent: bool = False, yields: bool = False
+    *, threads: int = 0, nice: bool = False, persistent: bool = False, yields: bool = False, memory_bytes: int = 0
 ) -> dict[str, Any]:
     """Return the options of a node's nanny.
 
@@ -167,6 +167,8 @@ def node_options(
         Whether it outlives jobs; it checks itself when it joins then.
     yields
         Whether its machine is given back as soon as somebody uses it.
+    memory_bytes
+        Most memory its renderer may take; 0 is no limit.
     """
     open_log()
     return {
@@ -177,7 +179,9 @@ def node_options(
             **({NICE_VARIABLE: "1"} if nice else {}),
             **({CHECK_VARIABLE: "1"} if persistent else {}),
             **({YIELDS_VARIABLE: "1"} if yields else {}),
+            **({MEMORY_VARIABLE: str(memory_bytes)} if memory_bytes else {}),
         },
+        **({"memory_limit": memory_bytes} if memory_bytes else {}),
         "worker_class": NodeWorker,
         "preload": [PRELOAD],
         "dashboard_address": f"{LOOPBACK}:0",  # its pages have no authentication

@@ -23,6 +23,8 @@ from storage.errors import FrontburnerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from frontburner.workstation.desk import Desk
+
 RETRY_S = 1.0
 
 
@@ -36,6 +38,10 @@ class NodeService:
         Settings that the arbiter gets before the node joins: its groups and hours, where they were given.
     leave_when_in_use
         Whether the machine is given back as soon as somebody uses it.
+    memory_bytes
+        Most memory its renderer may take; 0 is no limit.
+    desk, page
+        Where the owner of the machine leaves wishes, and the farm's page for the owner's tray icon.
     log
         Called with sentences on the node's status.
     """
@@ -47,6 +53,10 @@ class NodeService:
     settings: Mapping[str, Any]
     leave_when_in_use: bool
     log: Callable[[str], None]
+    memory_bytes: int = 0
+    desk: Desk | None = None
+    page: str = ""
+    _nanny: Nanny | None = field(init=False, default=None)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -61,6 +71,13 @@ class NodeService:
         FrontburnerError
             When there is a node of its name, its settings can't be read, or its certificate is refused.
         """
+        watch = asyncio.ensure_future(self._watch_owner())
+        try:
+            await self._run()
+        finally:
+            watch.cancel()
+
+    async def _run(self) -> None:
         await self._wait_for_scheduler()
         await self._check_name()
         last_error = ""
@@ -83,14 +100,16 @@ class NodeService:
         """Run Dask's nanny until the scheduler is gone, or the node removed or stopped; returns why it didn't start."""
         host = {"host": LOOPBACK} if f"://{LOOPBACK}" in self.scheduler else {}
         options = node_options(
-            threads=self.threads, nice=self.nice, persistent=True, yields=self.leave_when_in_use
+            threads=self.threads, nice=self.nice, persistent=True, yields=self.leave_when_in_use,
+            memory_bytes=self.memory_bytes,
         )  # fmt: skip
         with dask.config.set(CONFIG):
-            nanny = Nanny(self.scheduler, name=self.name, security=security_at(self.scheduler), **options, **host)
+            nanny = self._nanny = Nanny(
+                self.scheduler, name=self.name, security=security_at(self.scheduler), **options, **host
+            )
             started = asyncio.ensure_future(nanny.start())
             started.add_done_callback(_retrieve_exception)  # it may fail after the node was stopped
             stopped = asyncio.ensure_future(self._stopping.wait())
-            watch = asyncio.ensure_future(self._watch_owner(nanny))
             try:
                 await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if started.done() and (error := started.exception()):
@@ -100,8 +119,8 @@ class NodeService:
                     finished = asyncio.ensure_future(nanny.finished())
                     await asyncio.wait({finished, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                watch.cancel()
                 stopped.cancel()
+                self._nanny = None
                 await self._close(nanny)
         return ""
 
@@ -167,12 +186,18 @@ class NodeService:
             return bool(await call_async(self.scheduler, "dismissed", node=self.name))
         return False
 
-    async def _watch_owner(self, nanny: Nanny) -> None:
-        if self.leave_when_in_use:
-            watch = OwnerWatch(
-                scheduler=self.scheduler, node=self.name, worker=lambda: nanny.worker_address or "", log=self.log
-            )
+    async def _watch_owner(self) -> None:
+        """Do what the machine's owner wishes, for as long as the node runs."""
+        if self.desk is None:
+            return
+        watch = OwnerWatch(
+            scheduler=self.scheduler, node=self.name, leave=self.stop, desk=self.desk, page=self.page,
+            worker=lambda: (self._nanny.worker_address or "") if self._nanny else "", yields=self.leave_when_in_use,
+        )  # fmt: skip
+        try:
             await watch.run()
+        except Exception as error:  # noqa: BLE001 - the node renders on
+            self.log(f"The node no longer sees whether its machine is used: {type(error).__name__}: {error}.")
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

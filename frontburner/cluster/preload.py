@@ -25,7 +25,7 @@ from frontburner.cluster.farm_paths import table_of
 from frontburner.cluster.revocation_push import accept_revocations
 from system.paths import use_table
 from tasks.node.node_checks import CheckRequest
-from tasks.node.node_state import CHECK_VARIABLE, check_named_node, node_info, recall
+from tasks.node.node_state import CHECK_VARIABLE, check_named_node, doing, node_info, recall
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -60,12 +60,13 @@ async def dask_teardown(worker: Worker) -> None:  # noqa: ARG001 - Dask passes i
 
 
 def _answer_recalls(worker: Worker) -> None:
-    """Answer the calls that give this machine back, from the process that watches whether it is in use."""
+    """Answer the calls of the process that watches whether this machine is in use: it gives it back."""
 
     async def answer(reason: str) -> None:
         await asyncio.to_thread(recall, str(worker.name), reason)
 
     add_handler(worker, f"{PREFIX}recall", answer)
+    add_handler(worker, f"{PREFIX}doing", doing)
 
 
 def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> None:

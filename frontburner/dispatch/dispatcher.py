@@ -26,6 +26,7 @@ from frontburner.dispatch.messages import (
 )
 from frontburner.dispatch.recovery import Recovery
 from frontburner.dispatch.settlement import Settlement, StoredUnit
+from frontburner.plan.unit_sizer import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,6 +71,7 @@ class Dispatcher:
     no_node_timeout_s: float = 300.0
     _tickets: int = field(init=False, default=0)
     _taken_over: set[int] = field(init=False, default_factory=set)
+    _may_lose_frames: set[str] = field(init=False, default_factory=set)
     _draining: bool = field(init=False, default=False)
     _settlement: Settlement = field(init=False)
     _available: AvailableNodes = field(init=False)
@@ -177,8 +179,10 @@ class Dispatcher:
         """Handle messages of the farm."""
         for message in messages:
             match message:
-                case Joined(node=node, yields=yields):
-                    self.planner.set_yields(node, yields=yields)
+                case Joined(node=node, yields=yields, cores=cores):
+                    self.planner.expect(node, yields=yields, cores=cores)
+                    if yields and self.planner.mode is Mode.FRAMES:
+                        self._tell_of_whole_frames(node)
                     self._available.add(node)
                 case Withheld(node=node, why=why):
                     self._available.withhold(node, why)
@@ -189,6 +193,14 @@ class Dispatcher:
                     self._recovery.lose(node)
                 case _:
                     self._handle_unit(message)
+
+    def _tell_of_whole_frames(self, node: str) -> None:
+        """Tell once that a node may lose a whole frame, since none can be cut to be short there."""
+        if node not in self._may_lose_frames:
+            self._may_lose_frames.add(node)
+            why = "is lost when its machine is given back to its owner."
+            note = f"Frames of this job aren't cut: what {node} renders of one {why}"
+            ev.announce(ev.JobNoted(at_s=self.clock(), notes=(note,)))
 
     def _handle_unit(self, message: Message) -> None:
         match message:

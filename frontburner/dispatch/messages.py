@@ -24,6 +24,7 @@ class Joined:
 
     node: str
     yields: bool = False
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,7 @@ def _row(node: Mapping[str, Any], activities: list[tuple[str, NodeActivity]]) ->
             "name": node["name"],
             "state": node["state"] if ready or node["state"] == "rendering" else NOT_READY,
             **{name: node.get(name) for name in _COLUMNS},
+            **{name: node.get(name) or None for name in ("yields", "unseen")},
             "aside": excluded,
             **_figures([activity for _, activity in activities]),
         }

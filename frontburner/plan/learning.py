@@ -57,6 +57,8 @@ class Learning:
     ----------
     nodes, known
         The nodes that are available, and all that ever were.
+    cores
+        Those that nodes render with, where they are known.
     overhead_s
         Seconds a unit takes besides rendering.
     """
@@ -65,6 +67,7 @@ class Learning:
     nodes: dict[str, NodeState] = field(default_factory=dict)
     known: dict[str, NodeState] = field(default_factory=dict)
     overhead_s: float = 0.01
+    cores: dict[str, int] = field(default_factory=dict)
     _error: float = 1.0
     """Moving average of squared prediction errors over their predicted variance."""
     _units: int = 0
@@ -86,7 +89,7 @@ class Learning:
         return math.sqrt(variance * self._error)
 
     def add_node(self, node: str) -> None:
-        """Add a node. A known one is as fast as it was, a new one as the average."""
+        """Add a node. A known one is as fast as it was, a new one as the average for its cores."""
         self.nodes[node] = self._state(node)
 
     def remove_node(self, node: str) -> None:
@@ -126,8 +129,9 @@ class Learning:
 
     def _state(self, node: str) -> NodeState:
         if node not in self.known:
-            mean = self.farm_speed / len(self.nodes) if self.nodes else 1.0
-            self.known[node] = NodeState(number=len(self.known), speed=mean)
+            cores = sum(self.cores.get(name, 1) for name in self.nodes)
+            speed = self.farm_speed / cores * self.cores.get(node, 1) if self.nodes else 1.0
+            self.known[node] = NodeState(number=len(self.known), speed=speed)
         return self.known[node]
 
     def _speed_weights(self, block: Block, node: str) -> list[tuple[NodeState, float]]:

@@ -117,9 +117,10 @@ class Planner:
         """Plan for a node that is available."""
         self.learning.add_node(node)
 
-    def set_yields(self, node: str, *, yields: bool) -> None:
-        """Note whether a node may give its machine back to its owner at any moment."""
+    def expect(self, node: str, *, yields: bool = False, cores: int = 1) -> None:
+        """Note whether a node may give its machine back to its owner at any moment, and the cores it renders with."""
         (self.yielding.add if yields else self.yielding.discard)(node)
+        self.learning.cores[node] = cores
 
     def remove_node(self, node: str) -> None:
         """Plan without a node."""

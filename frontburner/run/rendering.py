@@ -202,7 +202,8 @@ class Rendering:
         self.check_stop()
         self.on_turn()
         work_s = self._demand.work_s(self._planner, self._limits)
-        self._report_demand(exhausted=self._planner.exhausted and not self._planner.backoff, work_s=work_s)
+        done = self._limits.fraction()
+        self._report_demand(exhausted=self._planner.exhausted and not self._planner.backoff, work_s=work_s, done=done)
         self._undecided = self._limits.poll()
         self._planner.time_left_s = self._limits.ends_in_s()
         if not self.halting.paused:
@@ -214,9 +215,9 @@ class Rendering:
             self.deadline.poll()
         self.artifacts.progress(self._limits.fraction())
 
-    def _report_demand(self, *, exhausted: bool, work_s: float | None) -> None:
+    def _report_demand(self, *, exhausted: bool, work_s: float | None, done: float | None) -> None:
         """Tell the farm how much work the job has left, and its priority if that was changed."""
-        self.farm.report_demand(exhausted=exhausted, work_s=work_s)
+        self.farm.report_demand(exhausted=exhausted, work_s=work_s, done=done)
         priority = self.halting.watch.priority
         if priority not in (None, self.farm.priority):
             self.farm.prioritise(priority)

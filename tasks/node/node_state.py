@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS_VARIABLE = "FRONTBURNER_NODE_THREADS"
+MEMORY_VARIABLE = "FRONTBURNER_NODE_MEMORY"
+"""Most bytes its renderer may take, where memory is kept for the machine's owner."""
 CHECK_VARIABLE = "FRONTBURNER_CHECK_ON_JOIN"
 """Set where a node stays: one that lasts as long as a job is checked by what the job asks of it."""
 
@@ -48,6 +50,8 @@ class Node:
 
     name: str
     process: RendererProcess
+    doing: tuple[int, float] | None = None
+    """The frame it renders, and the monotonic time since when it has rendered this part of it."""
     clock: Callable[[], float] = field(default=time.time)
 
 
@@ -64,7 +68,9 @@ def this_node(name: str = "") -> Node:
             name = name or str(get_worker().name)
             logs = log_folder(name)
             try:
-                _node = Node(name=name, process=RendererProcess(node=name, threads=threads(), logs=logs))
+                limit = int(os.environ.get(MEMORY_VARIABLE, "0"))
+                process = RendererProcess(node=name, threads=threads(), logs=logs, memory_bytes=limit)
+                _node = Node(name=name, process=process)
             except OSError as error:  # without its log a renderer isn't started
                 raise NodeNotReady(
                     reason=f"The node's log folder {logs} can't be used: {error.strerror}.",
@@ -98,6 +104,14 @@ def local_builds(renderer: str, allow_scripts: bool = False) -> tuple[str, ...]:
 def offer(renderer: str, allow_scripts: bool = False) -> RendererOffer:  # noqa: FBT001, FBT002 - of a Dask task
     """Return what this node offers of a renderer. Raises as `local_builds` does."""
     return RendererOffer(builds=local_builds(renderer, allow_scripts), cores=threads())
+
+
+def doing() -> dict[str, Any]:
+    """Return the frame this node renders, and for how long it has rendered this part; empty if it renders none."""
+    if _node is None or _node.doing is None:
+        return {}
+    frame, began_s = _node.doing
+    return {"frame": frame, "seconds": time.monotonic() - began_s}
 
 
 def recall(name: str, reason: str) -> None:

@@ -31,7 +31,7 @@ from tasks.errors import ProgramFailed, SceneError, UnitCancelled, UnitFailed, U
 from tasks.node import renderer_child
 from tasks.node.child_log import ChildLog
 from tasks.process.hang_detection import LONGEST_HANG_S, HangDetector, patience_s, tree_activity
-from tasks.process.memory import MemoryWatch
+from tasks.process.memory import MemoryWatch, tree_memory_bytes
 from tasks.process.pebble_internals import finalizer, forget_main_module, start_pool
 from tasks.renderers import renderer
 
@@ -87,12 +87,14 @@ class _Call:
     name: str
     on_progress: ProgressCallback
     memory: MemoryWatch
+    memory_bytes: int
     hang_timeout_s: float
     began_s: float = field(default_factory=time.monotonic)
     log_bytes: int = 0
     still_s: float = 0.0
     """The longest the renderer did nothing, and went on."""
     hung: bool = False
+    too_large: bool = False
 
     def raise_if_unwanted(self) -> None:
         """Raise if the call was cancelled or recalled."""
@@ -129,6 +131,9 @@ class _Running:
             call.hung = detector.hangs(time.monotonic())
             if call.hung:
                 raise TimeoutError
+            if call.memory_bytes and tree_memory_bytes(self.process.pid or 0) > call.memory_bytes:
+                call.too_large = True
+                raise TimeoutError
             call.still_s = detector.longest_s
             if not self.alive:  # pebble alone would wait forever for a child that exits with code 0
                 raise BrokenProcessPool
@@ -155,11 +160,14 @@ class RendererProcess:
         Threads the renderer uses.
     logs
         Folder for the child's output; made if missing.
+    memory_bytes
+        Most memory the child may take with all it has started; 0 is no limit.
     """
 
     node: str
     threads: int
     logs: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "frontburner-logs")
+    memory_bytes: int = 0
     log: ChildLog = field(init=False)
     recalled: str = field(init=False, default="")
     """Why this machine was given back to its owner; empty while it may render."""
@@ -245,7 +253,7 @@ class RendererProcess:
         call = _Call(
             function_and_args=(function, *args), cancelled=cancelled, timeout_s=timeout_s, name=name,
             raise_if_recalled=self.raise_if_recalled if may_be_recalled else _never,
-            on_progress=on_progress, memory=memory or MemoryWatch(),
+            on_progress=on_progress, memory=memory or MemoryWatch(), memory_bytes=self.memory_bytes,
             hang_timeout_s=patience_s(self._still_s) if hang_timeout_s is None else hang_timeout_s,
         )  # fmt: skip
         while not self._turn.acquire(timeout=POLL_S):
@@ -304,6 +312,8 @@ class RendererProcess:
             self._still_s = max(self._still_s, call.still_s)
         except TimeoutError:
             self._end()
+            if call.too_large:
+                raise self._failed(call, f"The renderer took more than {self._most_memory}.") from None
             if call.hung:
                 reason = f"The renderer did nothing for {call.hang_timeout_s:.0f} s: it neither computed nor read."
                 self._still_s = call.hang_timeout_s  # should it only be slow, the next attempt gets further
@@ -333,9 +343,13 @@ class RendererProcess:
         self._end = finalizer(self, self._running.end)
         return self._running
 
+    @property
+    def _most_memory(self) -> str:
+        return f"the {self.memory_bytes / (1 << 30):.1f} GiB that it may have on {self.node}"
+
     def _failed(self, call: _Call, reason: str, *, killed: bool = False, remedy: str = "") -> UnitFailed:
         last_words = self.log.last_words(call.log_bytes)
-        short_of_memory = call.memory.explains_exit(killed=killed, output=f"{reason} {last_words}")
+        short_of_memory = call.too_large or call.memory.explains_exit(killed=killed, output=f"{reason} {last_words}")
         remedy = f"{remedy} Its last output and its log ({self.log.path} on {self.node}) say more.".lstrip()
         if short_of_memory:
             remedy = f"{self.node} has too little memory: close what else runs on it. {remedy}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from storage.errors import CorruptObject, MissingObject, StoreError
 from storage.objects import ObjectStore, open_store
 from tasks.errors import SceneError, UnitFailed
 from tasks.node.node_state import this_node
+from tasks.node.renderer_process import Phase
 from tasks.node.unit_channel import UnitChannel
 from tasks.node.unit_ledger import UnitLedger
 from tasks.picture.still_parts import write_part
@@ -68,16 +70,22 @@ def _render(unit: UnitSpec, job: JobContext, node: Node, channel: UnitChannel) -
         progress = Progress(report=channel.report_fetched, raise_if_cancelled=channel.raise_if_cancelled)
         with local_scene(location, job, node=node.name, retry=channel.store_retry(), progress=progress) as scene:
             local_unit = replace(unit, frame=replace(unit.frame, scene=scene.path))
+
+            def follow(phase: Phase, seconds: float) -> None:
+                if phase is Phase.RENDERING:
+                    node.doing = unit.frame.frame, time.monotonic() - seconds
+                channel.report_phase(phase, seconds)
+
             try:
-                rendered = node.process.render(
-                    local_unit, cancelled=channel.cancelled, on_progress=channel.report_phase
-                )
+                rendered = node.process.render(local_unit, cancelled=channel.cancelled, on_progress=follow)
             except (SceneError, UnitFailed):
                 if last_attempt or not scene.changed():
                     raise
             else:
                 if not (change := scene.changed()):
                     return rendered, scene
+            finally:
+                node.doing = None
     raise UnitFailed(
         reason=f"The scene's files change all the time: {change}", remedy="It is tried again.", retryable=True,
         unit=unit.digest, node=node.name,

@@ -77,6 +77,17 @@ def total_bytes() -> int:
     return total if limit is None else min(total, limit)
 
 
+def tree_memory_bytes(pid: int) -> int:
+    """Return the memory that a process and all it has started hold."""
+    total = 0
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error):
+                total += each.memory_info().rss
+    return total
+
+
 def cgroup_left_bytes() -> int | None:
     """Return the memory that is left to this node's container; None without a limit."""
     limit, used = _cgroup_number("memory.max"), _cgroup_number("memory.current")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.simulation.farm import FakeFarm, FakeNode, render
+from frontburner import events as ev
 from frontburner.dispatch.messages import Joined, Message
 from frontburner.plan.unit_sizer import YIELDING_S, YIELDING_UNMEASURED, Mode
 from tests.plan.planners import assert_complete, cost_of, planner_of
@@ -33,7 +34,7 @@ def test_their_units_are_short_though_the_frames_are_long() -> None:
 
 def test_a_first_unit_is_small_as_nothing_is_known() -> None:
     planner = planner_of(20)
-    planner.set_yields("a", yields=True)
+    planner.expect("a", yields=True)
     planner.add_node("a")
     (block,) = planner.next_unit("a", 0.0)
     assert block.pixel_samples <= 1.5 * YIELDING_UNMEASURED
@@ -41,5 +42,8 @@ def test_a_first_unit_is_small_as_nothing_is_known() -> None:
 
 def test_frames_that_cannot_be_cut_stay_whole() -> None:
     planner, farm = planner_of(4, mode=Mode.FRAMES), Workstations(FakeNode(name="a"), cost=cost_of(600))
-    assert_complete(render(planner, farm), planner)
+    run = render(planner, farm)
+    assert_complete(run, planner)
     assert len(farm.attempts) == 4
+    (note,) = run.of(ev.JobNoted)
+    assert "Frames of this job aren't cut: what a renders of one is lost" in note.notes[0]

@@ -170,6 +170,14 @@ def test_a_recalled_unit_ends_its_child_and_none_is_begun_until_the_machine_is_f
     assert own.render().sums.any()
 
 
+def test_a_renderer_that_takes_more_memory_than_it_may_is_ended_and_smaller_units_may_help(tmp_path: Path) -> None:
+    with RendererProcess(node="n", threads=1, logs=tmp_path, memory_bytes=1 << 20) as process:
+        with pytest.raises(UnitFailed, match=r"took more than the 0\.0 GiB that it may have on n") as caught:
+            process.call(time.sleep, 3600)
+        assert caught.value.short_of_memory
+        assert process.pid is None
+
+
 def test_a_machine_that_is_given_back_gets_the_memory_of_an_idle_renderer(own: Bench) -> None:
     assert own.process.call(abs, -1) == 1
     assert own.process.pid is not None

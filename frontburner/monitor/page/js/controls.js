@@ -73,7 +73,8 @@ export function NodeControls({ node, jobs }) {
   const running = jobs.filter((job) => job.running);
   return html`<div class="controls" role="group" aria-label=${`Controls of ${node.name}`}>
       ${paused ? html`<button class="go" onClick=${() => to("resume")}>Resume</button>`
-        : html`<button onClick=${() => to("pause")} title="It finishes its unit, then takes no more">Pause</button>`}
+        : html`<button onClick=${() => to("pause")} title="It finishes its unit, then takes no more">Pause</button>
+          <button onClick=${() => to("pause", { for_s: 3600 })} title="It finishes its unit, and takes work again in an hour">Pause for 1 h</button>`}
       ${node.state !== "draining" && html`<button onClick=${() => to("drain")} title="It finishes its unit, then leaves the farm">Drain</button>`}
       <button onClick=${() => setDialog("groups")}>Groups …</button>
       <button onClick=${() => setDialog("hours")}>Hours …</button>

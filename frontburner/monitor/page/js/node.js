@@ -35,6 +35,7 @@ export function Node({ name, node, jobs, me }) {
       <div><dt>renderers</dt><dd>${(node.renders || []).join(", ") || "not checked yet"}</dd></div>
       <div><dt>groups</dt><dd>${(node.groups || []).join(", ") || "none"}</dd></div>
       <div><dt>hours</dt><dd>${node.hours || "always"}</dd></div>
+      ${node.yields && html`<div><dt>owner</dt><dd>The machine is given back as soon as somebody uses it. ${node.unseen ? `${node.unseen} It isn't given back for that.` : ""}</dd></div>`}
       ${node.excluded?.length > 0 && html`<div><dt>excluded from</dt><dd>${node.excluded.join(", ")}</dd></div>`}</dl></section>
   </article>`;
 }
