@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_
 import sys
+import warnings
 from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -197,6 +198,8 @@ def _given(options: JobOptions | None) -> dict[str, Any]:
 def main() -> None:
     """Run the command and exit with its code."""
     prepare_output()
+    # Dask's warning of any difference, be it Python's last digit: what matters is refused in words (`versions`).
+    warnings.filterwarnings("ignore", message="Mismatched versions found")
     _use_login()
     code = app(result_action="return_value")
     sys.exit(code if isinstance(code, int) else 0)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from system.exits import Crash, crash_name, crash_of
+from system.exits import Crash, crash_name, crash_of, describe_exit
 from system.machine import user
 from system.software import how_to_grant, raises_limit
 from tasks.renderers.diagnosis import places
@@ -143,9 +143,7 @@ def _unknown(ended: ProgramExit) -> Finding:
     folder = places.unusable_folder()
     if folder is not None:
         return folder
-    return Finding(
-        cause=_most_telling_line(ended.output) or f"it ended with exit code {ended.code} and left no message"
-    )
+    return Finding(cause=_most_telling_line(ended.output) or f"it {describe_exit(ended.code)} and left no message")
 
 
 def _most_telling_line(output: str) -> str:
