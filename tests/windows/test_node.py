@@ -43,18 +43,21 @@ def joined(windows: WindowsMachine, folder: Path, environment: dict[str, str]) -
     """A Windows node that has joined a farm with a token; yields a client of the farm."""
     with (
         run_cluster(encrypted=True, folder=folder) as cluster,
-        run_gateway(folder, scheduler=cluster.scheduler_address) as gateway,
+        run_gateway(folder, scheduler=cluster.scheduler_address, environment=environment) as gateway,
     ):
-        variables = {**environment, "FRONTBURNER_TOKEN": gateway.token("node"), "FRONTBURNER_3DSMAX": MAX}
+        variables = {"FRONTBURNER_TOKEN": gateway.token("node"), "FRONTBURNER_3DSMAX": MAX}
         command = ["-m", "frontburner.cli", "node", "join", gateway.url, "--name", "w1", "--threads", "1"]
-        with (folder / "node.log").open("wb") as log, Client(cluster, set_as_default=False) as client:
-            with windows.start(*command, env=variables, stdout=log, stderr=log) as node:
-                try:
-                    client.wait_for_workers(1, timeout=TIMEOUT_S)
-                    yield client
-                finally:
-                    print((folder / "node.log").read_text(errors="replace"))
-                    node.kill()
+        with (
+            (folder / "node.log").open("wb") as log,
+            Client(cluster, set_as_default=False) as client,
+            windows.start(*command, env=variables, stdout=log, stderr=log) as node,
+        ):
+            try:
+                client.wait_for_workers(1, timeout=TIMEOUT_S)
+                yield client
+            finally:
+                print((folder / "node.log").read_text(errors="replace"))
+                node.kill()
 
 
 def test_it_renders_what_linux_does(
