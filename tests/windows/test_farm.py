@@ -70,7 +70,8 @@ def test_a_room_is_rendered_from_one_folder_to_another(farm: WindowsMachine) -> 
 
 def test_a_walk_is_suspended_and_resumed(farm: WindowsMachine) -> None:
     scene, out = r"C:\frontburner\scenes\walk.xml", r"C:\pictures\walk"
-    words = ("render", scene, *SMALL, "--frames", "1-6", "--out", out, "--progress")
+    slow = ("--size", "160x90", "--samples", "64")  # so that the command to suspend it comes in time
+    words = ("render", scene, *slow, "--frames", "1-12", "--out", out, "--progress")
     with farm.start(*CLI, *words, stdout=subprocess.PIPE) as rendering:
         assert rendering.stdout is not None
         lines = (json.loads(line) for line in rendering.stdout if line.startswith(b"{"))
@@ -80,6 +81,6 @@ def test_a_walk_is_suspended_and_resumed(farm: WindowsMachine) -> None:
         *_, last = lines
     assert last["exit_code"] == SUSPENDED
     finished = document(farm, "job", "resume", job["job_id"])
-    assert finished["frames"] == 6
+    assert finished["frames"] == 12
     assert finished["reused_frames"] >= 1
-    assert len(list((farm.drive / "pictures" / "walk").glob("*.png"))) == 6
+    assert len(list((farm.drive / "pictures" / "walk").glob("*.png"))) == 12
