@@ -188,7 +188,7 @@ def any_length(path: Path) -> Path:
 
 def on_disk(path: Path) -> Path:
     """Return a path as it is spelled on the disk, as far as there is one: case doesn't count."""
-    spelled = Path(path.anchor)
+    spelled = Path(path.anchor.upper() if path.anchor[1:2] == ":" else path.anchor)
     for part in path.parts[1:]:
         try:
             found = win32file.FindFilesW(str(spelled / part))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import mitsuba as mi
 
+from system import paths
 from tasks.errors import SceneError
 from tasks.renderers.errors import files_missing
 from tasks.renderers.mitsuba.names import ParserCopies, names_in
@@ -51,14 +52,17 @@ class Document:
 
     def resolve(self, name: str) -> Path:
         """Return the file that a name leads to, whether or not it exists."""
+        local = local_path(name, scene=self.path)
+        if paths.absolute_of(local) is not None:  # Mitsuba doesn't know shares of Windows
+            return Path(os.path.normpath(local))
         search_in(self.search)
-        found = Path(str(mi.file_resolver().resolve(local_path(name, scene=self.path))))  # type: ignore[operator]
+        found = Path(str(mi.file_resolver().resolve(local)))  # type: ignore[operator]
         return Path(os.path.normpath(self.path.parent / found))
 
     @cached_property
     def cameras(self) -> tuple[int, ...]:
         """Nodes of the scene's cameras, also of those that are part of a shape."""
-        sensors = {i for i, node in enumerate(self.state.nodes) if node.type == mi.ObjectType.Sensor}
+        sensors = {i for i, node in enumerate(items(self.state.nodes)) if node.type == mi.ObjectType.Sensor}
         own = self.children(0)
         if sensors <= set(own):
             return tuple(child for child in own if child in sensors)
@@ -143,6 +147,11 @@ class Document:
         return SceneError(reason=f"The scene {self.path.name} {what}.", remedy=remedy, scene=str(self.path))
 
 
+def items(bound: Any) -> list[Any]:  # noqa: ANN401 - a list of Mitsuba's
+    """List what is in a list of Mitsuba's: on Windows, iterators over different ones are taken for each other."""
+    return [bound[index] for index in range(len(bound))]
+
+
 def is_reference(props: Any, key: str) -> bool:  # noqa: ANN401 - Mitsuba properties
     """Whether a property refers to another node."""
     return bool(props.type(key) == mi.Properties.Type.ResolvedReference)
@@ -189,10 +198,8 @@ def _parse(path: Path, parameters: dict[str, str], names: Sequence[Name]) -> Doc
     try:
         with ParserCopies(path, names) as copies:
             state = mi.parser.parse_file(config, str(copies.of(path)), **parameters)
-            state.files = [str(copies.original(Path(str(file)))) for file in state.files]
-            resolver = mi.file_resolver()  # type: ignore[operator]
-            # By number: on Windows, iterating over it breaks every later iteration over the nodes.
-            found = tuple(Path(str(resolver[index])) for index in range(len(resolver)))
+            state.files = [str(copies.original(Path(str(file)))) for file in items(state.files)]
+            found = tuple(Path(str(folder)) for folder in items(mi.file_resolver()))  # type: ignore[operator]
         mi.parser.transform_all(config, state)
     except RuntimeError as error:
         if not _unused(error):
@@ -218,12 +225,11 @@ def _check_names(path: Path, names: Sequence[Name]) -> None:
 
 def _localise_names(state: Any, scene: Path) -> None:  # noqa: ANN401 - Mitsuba's parser state
     """Make names of another machine or system lead to the local files."""
-    for node in state.nodes:
-        for key in node.props.keys():  # noqa: SIM118
-            if node.props.type(key) == mi.Properties.Type.String:
-                name = node.props[key]
-                if (local := local_path(name, scene=scene)) != name:
-                    node.props[key] = local
+    for node in items(state.nodes):
+        texts = [key for key in node.props.keys() if node.props.type(key) == mi.Properties.Type.String]  # noqa: SIM118
+        for key in texts:
+            if (local := local_path(node.props[key], scene=scene)) != node.props[key]:
+                node.props[key] = local
 
 
 def search_in(folders: Sequence[Path]) -> None:
