@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import drjit as dr
 import mitsuba as mi
 
-from tasks.renderers.mitsuba.document import message_of, search_in, variant
+from system.plain_names import plain
+from tasks.renderers.mitsuba.document import items, message_of, search_in, variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +40,25 @@ def build_node(document: Document, node: int) -> Any:  # noqa: ANN401 - a Mitsub
 
 def instantiate(document: Document, state: Any) -> Any:  # noqa: ANN401 - Mitsuba objects
     """Build a scene from nodes of a document. Raises `SceneError` when Mitsuba can't."""
+    _use_plain_names(document, state)
     search_in(document.search)
     with _threads_that_read_exr():
         try:
             return mi.parser.instantiate(mi.parser.ParserConfig(variant()), state)
         except RuntimeError as error:
             raise _refusal(document, error, "built") from error
+
+
+def _use_plain_names(document: Document, state: Any) -> None:  # noqa: ANN401 - Mitsuba's parser state
+    """Have Mitsuba open files by names that it knows on Windows."""
+    if os.sep == "/":
+        return
+    for node in items(state.nodes):
+        for key in [key for key in node.props.keys() if "filename" in key.lower()]:  # noqa: SIM118
+            if node.props.type(key) == mi.Properties.Type.String:
+                path = document.resolve(node.props[key])
+                if path.is_file() and plain(path) != path:
+                    node.props[key] = str(plain(path))
 
 
 @contextmanager

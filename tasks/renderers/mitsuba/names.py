@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
+from system.plain_names import plain, plain_folder
 from tasks.renderers.sent_scenes import FileName, local_path, tree_of, write_copies
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class ParserCopies:
             (name.tag == "path" and self._tree is not None) or local_path(name.value, scene=scene) != name.value
             for name in names
         )
+        files = [scene, *(name.path for name in names if name.path is not None and name.tag != "path")]
+        self._needed = self._needed or any(plain(path) != path for path in files)
         self._names, self._scene = names, scene
         self._folder: TemporaryDirectory[str] | None = None
         self._copies: dict[Path, Path] = {}
@@ -124,13 +127,14 @@ class ParserCopies:
         """Write the copies where they are needed."""
         if not self._needed:
             return self
-        self._folder = TemporaryDirectory()
+        self._folder = TemporaryDirectory(dir=plain_folder())
         folder = Path(self._folder.name)
         (empty := folder / "empty").mkdir()
         texts: dict[Path, list[FileName]] = {self._scene: []}
         for name in self._names:
             target = name.path or (empty if name.tag == "path" else None)
             if target is not None:
+                target = plain(target) if name.tag == "spectrum" else target
                 texts.setdefault(name.text, []).append(FileName(start=name.start, stop=name.stop, path=target))
                 if name.tag == "include":
                     texts.setdefault(target, [])
