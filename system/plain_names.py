@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import secrets
 import shutil
 import sys
-import time
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 from system.files import any_length, replace
 
-_LONGEST, _KEPT_S = 259, 24 * 3600.0
+_LONGEST = 259
 
 
 def plain(path: Path) -> Path:
@@ -41,18 +42,18 @@ def plain(path: Path) -> Path:
 
 
 def plain_folder() -> Path | None:
-    """Return where files of plain names are made; None is any folder. What is there from yesterday is removed."""
-    if sys.platform != "win32":
-        return None
-    folder = Path(os.environ.get("PROGRAMDATA", "C:\\ProgramData")) / "frontburner" / "names"
-    folder.mkdir(parents=True, exist_ok=True)
-    _clean(folder)
-    return folder
+    """Return where files of plain names are made, for this process; None is any folder."""
+    return _own_folder() if sys.platform == "win32" else None
 
 
 @cache
-def _clean(folder: Path) -> None:
-    for path in folder.iterdir():
-        with suppress(OSError):
-            if time.time() - path.stat().st_ctime > _KEPT_S:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+def _own_folder() -> Path:
+    folders = Path(os.environ.get("PROGRAMDATA", "C:\\ProgramData")) / "frontburner" / "names"
+    folders.mkdir(parents=True, exist_ok=True)
+    for left in folders.iterdir():  # by a process that was killed
+        if not (left.name.isdecimal() and psutil.pid_exists(int(left.name))):
+            shutil.rmtree(left, ignore_errors=True)
+    own = folders / str(os.getpid())
+    own.mkdir(exist_ok=True)
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return own
