@@ -79,10 +79,8 @@ def test_a_sent_vrscene_finds_what_it_names_from_wherever_it_comes(
 
 
 def test_the_digest_of_a_scene_knows_drives_and_shares_as_a_tree_does(tmp_path: Path) -> None:
-    tree = tmp_path / TREE
-    names = [
-        name_beside(in_tree(tree, path), in_tree(tree, r"C:\shots")) for path in (r"C:\maps\a", r"\\nas\m\a", "/x/a")
-    ]
+    tree, files = tmp_path / TREE, (r"C:\maps\a", r"\\nas\m\a", "/x/a")
+    names = [name_beside(in_tree(tree, path), in_tree(tree, r"C:\shots")) for path in files]
     assert names == ["../maps/a", "../../nas/m/a", "../../x/a"]
     if WINDOWS:
         assert [name_beside(Path(path), Path(r"c:\shots")) for path in files[:2]] == names[:2]
