@@ -26,6 +26,8 @@ CALL = "frontburner_paths"
 """The arbiter's call."""
 _LIFETIME_S, _AFTER_FAILURE_S = 10.0, 60.0
 _TIMEOUT_S = 5.0
+_FAILURES = (OSError, TimeoutError, RuntimeError, asyncio.CancelledError, AttributeError, FrontburnerError)
+"""Of a scheduler that is gone, a loop that is closed, an arbiter that has no such call."""
 
 
 def standings_file() -> Path:
@@ -75,7 +77,7 @@ class _Remembered:
         with self._lock:
             if time.monotonic() >= self._until_s:
                 lifetime_s = _AFTER_FAILURE_S
-                with suppress(OSError, TimeoutError, asyncio.CancelledError, AttributeError, FrontburnerError):
+                with suppress(*_FAILURES):
                     self.last = tuple(tuple(map(str, names)) for names in self.ask())
                     lifetime_s = _LIFETIME_S
                 self._until_s = time.monotonic() + lifetime_s

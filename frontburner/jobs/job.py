@@ -281,7 +281,8 @@ class RenderJob(BaseModel):
     @model_validator(mode="after")
     def _files_can_have_its_name(self) -> RenderJob:
         if fault := name_fault(f"{self.title}.exr"):
-            raise ValueError(f"name '{self.title}': is {fault}: files can't have it there. Give the job another.")
+            whose = f"name '{self.name}'" if self.name else f"scene '{self.scene}'"
+            raise ValueError(f"{whose}: files can't have {fault}. Give the job another name.")
         return self
 
     @model_validator(mode="after")

@@ -72,6 +72,14 @@ def test_a_scene_that_was_moved_or_copied_is_refused_only_when_it_renders_someth
     check_job(copy)
 
 
+def test_names_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
+    first = job_of(tmp_path, name="Room")
+    running(first, at=datetime.now().astimezone())
+    check_job(job_of(tmp_path, name="Room 2"))
+    with pytest.raises(JobRefused, match="differs only by case or accents from Room"):
+        check_job(job_of(tmp_path, name="room"))
+
+
 def test_a_picture_of_unknown_origin_is_not_replaced(tmp_path: Path) -> None:
     job = job_of(tmp_path / "a")
     open_store(job.out).write("shot.png", b"somebody's own")
