@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_table_is_asked_for_again_after_a_while_and_stays_when_its_farm_is_gon
             raise answer
         return answer
 
-    monkeypatch.setattr(farm_paths.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(farm_paths, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     remembered, tables = farm_paths._Remembered(ask), list[object]()
     for clock[0] in (0.0, 9.0, 11.0, 30.0, 72.0):
         tables.append(remembered.table())
