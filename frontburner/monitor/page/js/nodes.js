@@ -42,7 +42,7 @@ export function Nodes({ nodes, jobs, farm, me }) {
     && (!query || `${node.name} ${node.host || ""} ${node.job || ""} ${(node.groups || []).join(" ")} ${node.state}`.toLowerCase().includes(query)));
   if (!nodes.length) {
     return html`<h1 class="visually-hidden">Nodes</h1><${EmptyPage} title=${farm.state === "there" ? "The farm has no node." : "No farm runs here."}>
-      ${me.invite ? html`<${Invite}/>` : html`<p>${farm.state === "there" ? "Start one on a machine with" : farm.reason || ""}</p>
+      ${me.invite && farm.state === "there" ? html`<${Invite}/>` : html`<p>${farm.state === "there" ? "Start one on a machine with" : farm.reason || ""}</p>
       <pre>${farm.state === "there" ? "frontburner node start" : "frontburner farm start"}</pre>`}</${EmptyPage}>`;
   }
   return html`<h1 class="visually-hidden">Nodes</h1>
