@@ -71,9 +71,14 @@ def uninstall(*, system: Flag = False, keep: Flag = False) -> int:
     keep
         Only remove what starts it: the node stays a member of its farm, and can be installed again without a token.
     """
-    installed_services.uninstall(NAME, system=system)
-    if not keep:
-        _leave()
+    if keep:
+        installed_services.uninstall(NAME, system=system)
+        return OK
+    try:
+        installed_services.uninstall(NAME, system=system)
+    except FrontburnerError as error:  # such as a machine without a service manager, where nothing was installed
+        print_err(error)
+    _leave()
     return OK
 
 

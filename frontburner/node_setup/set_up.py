@@ -230,7 +230,7 @@ def digest(offer: Mapping[str, Any]) -> str:
 
 def frontburner(folder: Path) -> list[str]:
     """Return the command `frontburner` of an environment."""
-    return [str(python_of(folder)), "-m", "frontburner.cli"]
+    return [str(python_of(folder)), "-P", "-m", "frontburner.cli"]  # -P: not what is in the current folder
 
 
 def python_of(folder: Path) -> Path:

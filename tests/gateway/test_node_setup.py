@@ -169,11 +169,15 @@ def test_only_the_managers_own_wheel_is_installed(
     assert set_up.current(tmp_path / "node") is None
     folder = tmp_path / "node" / set_up.digest(wrong)
     set_up.install_packages(manager(gateway), right, folder)
+    (tmp_path / "frontburner").mkdir()
+    (tmp_path / "frontburner" / "cli.py").write_text("print('of the current folder')")
+    code = "import importlib.metadata as m; print(m.version('frontburner'))"
     shown = subprocess.run(
-        [set_up.python_of(folder), "-c", "import importlib.metadata as m; print(m.version('frontburner'))"],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    ).stdout  # fmt: skip
+        [set_up.python_of(folder), "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
     assert shown.strip() == own_wheel().name.split("-")[1]
+    ran = subprocess.run(set_up.frontburner(folder), capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "of the current folder" not in ran.stdout
 
 
 def test_what_is_installed_is_not_installed_again(gateway: RunningGateway, tmp_path: Path) -> None:
