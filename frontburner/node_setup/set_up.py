@@ -34,6 +34,8 @@ SERVICE = "service"
 """File in the environment that the installed service starts; it starts newer ones from there."""
 WINDOWS, MACOS = platform.system() == "Windows", platform.system() == "Darwin"
 """Asked here, and not of the package `system`, because this file is alone on the machine."""
+_SCRIPT_ENCODING = "oem" if WINDOWS else "utf-8"
+"""As the shell reads its scripts: the names of users needn't be ASCII."""
 _PORT = 8700
 _TOKEN_PARTS = 4
 _CHUNK_BYTES = 1 << 20
@@ -253,14 +255,14 @@ def write_launcher(folder: Path) -> None:
     command = " ".join(f'"{part}"' if " " in part else part for part in frontburner(folder))
     text = f"@{command} %*\r\n" if WINDOWS else f'#!/bin/sh\nexec {command} "$@"\n'
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="")
+    path.write_text(text, encoding=_SCRIPT_ENCODING, newline="")
     path.chmod(0o755)
 
 
 def is_own_launcher(path: Path, parent: Path) -> bool:
     """Whether a file was written by `write_launcher` for an environment in a folder."""
     try:
-        return str(parent) in path.read_text(encoding="utf-8")
+        return str(parent) in path.read_text(encoding=_SCRIPT_ENCODING)
     except (OSError, ValueError):
         return False
 
