@@ -16,7 +16,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 # Percent of the lines that tests run in their own process; what only runs in processes they start isn't counted.
 COVERAGE_FLOOR := 80
 
-.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon test-windows env-windows addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon test-windows env-windows test-macos addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -77,6 +77,9 @@ test-suspend: env  ## jobs suspended TRIES times (20), everything restarted in b
 test-windows: env-windows  ## the tests that concern systems, run by Windows' Python, and those of Windows machines in a farm
 	$(BIN)/python -m tests.windows
 	FRONTBURNER_WINDOWS_PYTHON=build/windows/wpy $(BIN)/python -m pytest -m "slow or not slow" tests/windows
+
+test-macos: env  ## tests of what systems do differently, and whole jobs, by a Python that has no more than on macOS
+	$(BIN)/python -m tests.macos $(SIDE_BY_SIDE)
 
 test-nightly: env  ## a schedule fires on a real Prefect server, a worker renders, mail and webhook are notified
 	$(BIN)/python -m pytest -m slow tests/end_to_end/test_nightly.py

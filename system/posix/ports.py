@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,12 @@ def bind(server: socket.socket, address: Any) -> None:  # noqa: ANN401 - it depe
 def reserved_port() -> Iterator[int]:
     """Give a port of this machine that no other process gets by chance.
 
-    A port that is bound but not listened to isn't chosen for a process that asks for any port, and a server that asks
-    for it by its number can bind it (SO_REUSEADDR).
+    On Linux a port that is bound but not listened to isn't chosen for a process that asks for any port, and a server
+    that asks for it by its number can bind it (SO_REUSEADDR). On macOS no server could, so it is only free.
     """
     with socket.socket() as holder:
         bind(holder, ("127.0.0.1", 0))
-        yield holder.getsockname()[1]
+        port = holder.getsockname()[1]
+        if sys.platform == "darwin":
+            holder.close()
+        yield port

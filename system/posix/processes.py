@@ -25,6 +25,8 @@ KILLED = -signal.SIGKILL
 """Exit code of a process that was killed, as the system does when memory runs out."""
 _PR_SET_PDEATHSIG = 1
 _GUARDIAN = Path(__file__).with_name("guardian.py")
+_guardians: list[subprocess.Popen[bytes]] = []
+"""Of programs that are to end with this process, on systems without a death signal."""
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _TETHER = (
     "import ctypes, os, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, int(sys.argv[2])); "
@@ -51,7 +53,11 @@ def start_with_parent(
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start a program like `start_group`; when its parent ends, it gets a signal, so that it can end in order."""
     tethered = [sys.executable, "-c", _TETHER, str(os.getpid()), str(ends), *command]
-    return subprocess.Popen(tethered, start_new_session=True, **options)
+    process: subprocess.Popen[bytes] = subprocess.Popen(tethered, start_new_session=True, **options)
+    if sys.platform == "darwin":
+        _guardians[:] = [guardian for guardian in _guardians if guardian.poll() is None]
+        _guardians.append(_guardian(process, ends))
+    return process
 
 
 @contextmanager
@@ -81,13 +87,18 @@ def guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
     The death signal reaches a program alone, not the programs it has started.
     """
-    command = [sys.executable, "-I", "-S", str(_GUARDIAN), str(process.pid)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as guardian:
+    with _guardian(process, signal.SIGKILL) as guardian:
         try:
             yield
         finally:
             end_group(process)
             guardian.kill()
+
+
+def _guardian(process: subprocess.Popen[bytes], number: int) -> subprocess.Popen[bytes]:
+    """Start what sends a program's group a signal when this process ends."""
+    command = [sys.executable, "-I", "-S", str(_GUARDIAN), str(process.pid), str(int(number))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def end_group(process: subprocess.Popen[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,7 +81,10 @@ def test_folders_that_can_hold_nothing_of_a_listing_are_left_alone(
         store.write(key, b"x")
     monkeypatch.setattr(os, "scandir", look)
     assert list(store.list("walk/a.")) == ["walk/a.0001.exr", "walk/a.0002/deep"]
-    assert looked == [str(tmp_path / "walk"), str(tmp_path / "walk/a.0002")]
+    assert [path.removeprefix("\\\\?\\") for path in looked] == [
+        str(tmp_path / "walk"),
+        str(tmp_path / "walk" / "a.0002"),
+    ]
 
 
 def test_a_folder_that_is_deleted_repeatedly_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,10 +161,11 @@ def test_readers_see_whole_objects_while_they_are_replaced(store: ObjectStore) -
     size = 300_000
     store.write("seen", bytes(size))
     done = Event()
+    pause_s = 0.02 if sys.platform == "win32" else 0  # an open file can't be replaced there: a writer needs a gap
 
     def read() -> int:
         rounds = 0
-        while not done.is_set():
+        while not done.wait(pause_s):
             data = store.read("seen")
             assert len(data) == size
             assert len(set(data)) == 1
@@ -199,7 +204,8 @@ def test_a_check_leaves_nothing_behind(store: ObjectStore) -> None:
 
 
 def test_a_location_can_be_opened(store: ObjectStore) -> None:
-    assert store.locate("a/b.exr") == f"{store.url}/a/b.exr"
+    place = f"{store.url}/a/b.exr"
+    assert store.locate("a/b.exr") == (place if "://" in place else str(Path(place)))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +218,9 @@ def test_other_addresses_are_refused(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_addresses_of_folders(tmp_path: object) -> None:
-    assert open_store("file:///srv/My%20farm").url == "/srv/My farm"
-    assert open_store("/srv/a/../b/").url == "/srv/b"
-    assert open_store("out").url.startswith("/")
+def test_addresses_of_folders() -> None:
+    drive = "C:" if sys.platform == "win32" else ""
+    before = f"/{drive}" if drive else ""
+    assert open_store(f"file://{before}/srv/My%20farm").url == str(Path(f"{drive}/srv/My farm"))
+    assert open_store(f"{drive}/srv/a/../b/").url == str(Path(f"{drive}/srv/b"))
+    assert Path(open_store("out").url).is_absolute()

@@ -10,9 +10,11 @@ import textwrap
 import psutil
 import pytest
 
+from system.machine import platform_name
 from system.processes import KILLED, end_group, guarded, has_ended, start_group, start_with_parent, wait
 
 TIMEOUT_S = 120
+ON_MACOS = platform_name().startswith("macos")
 PARENT = """
     import subprocess, sys, time
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -50,18 +52,25 @@ def test_what_a_guarded_program_leaves_behind_ends_with_it() -> None:
     assert gone(child)
 
 
-@pytest.mark.parametrize("start", ["start_group", "start_with_parent"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param("start_group", marks=pytest.mark.skipif(ON_MACOS, reason="there only what is guarded ends")),
+        "start_with_parent",
+    ],
+)
 def test_a_program_ends_when_its_parent_is_killed(start: str) -> None:
     starter = f"""
         import sys, time
         from system.processes import {start}
-        process = {start}([sys.executable, "-c", "import time; time.sleep(600)"])
+        process = {start}([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"])
         print(process.pid, flush=True)
         time.sleep(600)
     """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(starter)], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        started = psutil.Process(int(parent.stdout.readline()))
+        pid = {line.strip() for line in (parent.stdout.readline(), parent.stdout.readline())} - {b"up"}
+        started = psutil.Process(int(pid.pop()))
         parent.kill()
     assert gone(started)
 

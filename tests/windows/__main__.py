@@ -1,6 +1,6 @@
-"""Run tests by Windows' Python: `python -m tests.windows [--short] [FILE ...]`.
+"""Run tests by Windows' Python: `python -m tests.windows [--short] [arguments of pytest]`.
 
-Without files all tests run that aren't slow, but for those in `tests/windows/left_out.py`; with `--short` a part of
+Without them all tests run that aren't slow, but for those in `tests/windows/left_out.py`; with `--short` a part of
 them that takes a few minutes. They run on a machine of their own, so this tree stays as it is.
 """
 
@@ -22,17 +22,17 @@ SHORT = [
 ]  # fmt: skip
 """What systems do differently: files, locks, processes, programs, and what is equal everywhere."""
 OPTIONS = [
-    "-m", "not slow", "-q", "--tb=short", "-p", "no:cacheprovider", "--timeout=600", "--dist=worksteal",
+    "-m", "not slow", "-q", "--tb=short", "-p", "no:cacheprovider", "--timeout=600", "--color=no", "--dist=worksteal",
     f"-n{os.cpu_count()}",
 ]  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
-    """Run test files on a new machine; return pytest's exit code."""
-    files = SHORT if "--short" in arguments else [name for name in arguments if not name.startswith("-")]
+    """Run tests on a new machine; return pytest's exit code."""
+    chosen = SHORT if "--short" in arguments else arguments
     wpy = os.environ.get("FRONTBURNER_WINDOWS_PYTHON", str(WPY))
     with TemporaryDirectory(prefix="windows-") as folder, windows_machine(wpy, Path(folder)) as machine:
-        tests = machine.start("-m", "pytest", *OPTIONS, *files, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        tests = machine.start("-m", "pytest", *OPTIONS, *chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert tests.stdout is not None
         for line in tests.stdout:  # Wine can't write to a file or terminal itself
             sys.stdout.write(line.decode(errors="replace").replace("\r", ""))
