@@ -16,7 +16,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
 # Percent of the lines that tests run in their own process; what only runs in processes they start isn't counted.
 COVERAGE_FLOOR := 80
 
-.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon test-windows env-windows test-macos addon soak bench simulate side-by-side modes lock llvm reference clean docs
+.PHONY: env env-renderers demo test test-quick lint types unit test-slow test-monitor test-faults test-scenes test-suspend test-farm test-nightly test-trust test-clusters test-addon test-windows test-windows-short env-windows test-macos addon soak bench simulate side-by-side modes lock llvm reference clean docs
 
 env: $(STAMP)  ## .venv with everything, from the lock file
 
@@ -73,6 +73,9 @@ test-scenes: env-renderers  ## scenes of all kinds, each also rendered by its re
 
 test-suspend: env  ## jobs suspended TRIES times (20), everything restarted in between, resumed; build/suspend.json
 	$(BIN)/python -m tests.faults.suspending --count $(TRIES)
+
+test-windows-short: env-windows  ## what systems do differently, run by Windows' Python: about four minutes
+	$(BIN)/python -m tests.windows --short
 
 test-windows: env-windows  ## the tests that concern systems, run by Windows' Python, and those of Windows machines in a farm
 	$(BIN)/python -m tests.windows

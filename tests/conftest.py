@@ -50,12 +50,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start nothing, and those that Windows' Python can't run here."""
+    """Mark the tests that start nothing, and leave out what Windows' Python doesn't run under Wine."""
     for item in items:
-        if sys.platform == "win32" and (reason := why_left_out(item.nodeid)):
-            item.add_marker(pytest.mark.skip(reason))
         if isinstance(item, pytest.Function) and not item.get_closest_marker("slow") and not _starts_something(item):
             item.add_marker(pytest.mark.quick)
+        quick = item.get_closest_marker("quick") is not None
+        if sys.platform == "win32" and (reason := why_left_out(item.nodeid, quick=quick)):
+            item.add_marker(pytest.mark.skip(reason))
 
 
 def _starts_something(test: pytest.Function) -> bool:

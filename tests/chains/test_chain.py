@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_what_is_wrong_is_named_by_its_stage(folder: Path, text: str, words: str
     assert any(problem.startswith(words) for problem in refused.value.problems), refused.value.problems
 
 
+@pytest.mark.skipif(shutil.which("sh") is None, reason="the stages' program isn't there")
 def test_all_that_can_be_is_checked_before_anything_is_run(folder: Path) -> None:
     text = "stages: [{name: a, run: [no-such-program]}, {name: b, job: {scene: gone.json}}]"
     with pytest.raises(JobRefused) as refused:
@@ -132,7 +134,11 @@ def test_a_command_s_words_are_kept_and_no_shell_reads_its_arguments(folder: Pat
     ("code", "words"),
     [
         ("import sys; print('no licence'); sys.exit(3)", "ended with exit code 3. Its last output:\nno licence"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV. It printed nothing."),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            "was ended by SIGSEGV. It printed nothing.",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="there are no signals"),
+        ),
         ("import time; time.sleep(60)", "took longer than 0.5 s, and was ended. It printed nothing."),
     ],
 )
@@ -144,7 +150,7 @@ def test_a_command_that_fails_is_told_by_its_cause(folder: Path, code: str, word
 
 
 def test_a_program_that_isn_t_there_is_told(folder: Path) -> None:
-    with pytest.raises(CommandFailed, match=r"houdini can't be started in .*: No such file or directory"):
+    with pytest.raises(CommandFailed, match=r"houdini can't be started in .*: \S"):
         run(command(folder, "houdini"))
 
 

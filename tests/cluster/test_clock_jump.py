@@ -278,7 +278,8 @@ def test_a_farm_is_found_although_the_clock_was_set_since(
     monkeypatch.setenv("FRONTBURNER_HOME", str(tmp_path))
     with running_farms.registered("tcp://127.0.0.1:1"):
         boot_s = psutil.boot_time()
-        for module in ("psutil", "psutil._pslinux"):  # Linux tells when it began by the clock on the wall
+        system = psutil._psplatform.__name__  # type: ignore[attr-defined]
+        for module in ("psutil", system):  # Linux tells when it began by the clock on the wall
             monkeypatch.setattr(f"{module}.boot_time", lambda: boot_s + moved_s)
         assert [farm.pid for farm in running_farms.running_farms()] == [os.getpid()]
     assert running_farms.running_farms() == []

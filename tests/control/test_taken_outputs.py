@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,8 @@ def test_two_scenes_of_one_name_do_not_share_files(tmp_path: Path) -> None:
     first, second = job_of(tmp_path / "a", "one"), job_of(tmp_path / "b", "two")
     written(first, "shot.exr", "shot.png")
     check_job(first)
-    with pytest.raises(JobRefused, match=rf"shot\.exr was written by the job {first.job_id}, of {first.scene}"):
+    scene = re.escape(first.scene)
+    with pytest.raises(JobRefused, match=rf"shot\.exr was written by the job {first.job_id}, of {scene}"):
         check_job(second)
     check_job(second.model_copy(update={"overwrite": True}))
     check_job(second.model_copy(update={"name": "other"}))
@@ -92,7 +94,8 @@ def test_of_two_jobs_at_the_same_time_the_first_has_the_files(tmp_path: Path) ->
     first, second = job_of(tmp_path / "a", "one", frames="1-5"), job_of(tmp_path / "b", "two", frames="5-9")
     store = open_store(first.out)
     running(first, at=now - timedelta(seconds=2))
-    with pytest.raises(JobRefused, match=f"{first.job_id} is rendering files of the same names, of {first.scene}"):
+    scene = re.escape(first.scene)
+    with pytest.raises(JobRefused, match=f"{first.job_id} is rendering files of the same names, of {scene}"):
         check_job(second)
     running(second, at=now - timedelta(seconds=1))
     refuse_beside_rivals(first, store, began=now - timedelta(seconds=2))

@@ -295,7 +295,7 @@ def test_a_job_is_called_what_its_user_says() -> None:
 
 
 documents = st.fixed_dictionaries(
-    {"scene": st.sampled_from(["/a/room.xml", "/a/shot.####.xml"])},
+    {"scene": st.sampled_from([str(Path(f"/a/{name}").absolute()) for name in ("room.xml", "shot.####.xml")])},
     optional={
         "frames": st.sampled_from(["12", "1-48", "1-48,60,70-90x2"]),
         "size": st.sampled_from(["640x360", "8x8"]),
@@ -383,8 +383,9 @@ def test_a_job_file_is_refused_in_the_words_it_was_written(line: str, tmp_path: 
 
 
 def test_an_absolute_scene_stays_where_it_is(tmp_path: Path) -> None:
-    (tmp_path / "job.yaml").write_text("scene: /shots/room.xml\n")
-    assert read_document(tmp_path / "job.yaml")["scene"] == "/shots/room.xml"
+    scene = str(Path("/shots/room.xml").absolute())
+    (tmp_path / "job.yaml").write_text(f"scene: '{scene}'\n")
+    assert read_document(tmp_path / "job.yaml")["scene"] == scene
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "12"])

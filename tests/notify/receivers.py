@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from frontburner.credentials.private_files import write_private
 from system.ports import reserved_port
 from tests.end_to_end.conftest import TIMEOUT_S
 
@@ -43,10 +44,8 @@ class Receivers:
             "security": "none", "user": "farm", "password": PASSWORD,
         }  # fmt: skip
         hook = f"http://127.0.0.1:{self.http_port}/hook?token={TOKEN}"
-        self.home.mkdir(parents=True, exist_ok=True)
-        path = self.home / "notify.yaml"
-        path.write_text(json.dumps({"studio": {"email": mail}, "hook": {"webhook": hook}, **more}))
-        path.chmod(0o600)
+        targets = {"studio": {"email": mail}, "hook": {"webhook": hook}, **more}
+        write_private(self.home / "notify.yaml", json.dumps(targets).encode())
 
 
 class _Mailbox:

@@ -1,7 +1,8 @@
 """Run tests by Windows' Python: `python -m tests.windows [--short] [arguments of pytest]`.
 
-Without them all tests run that aren't slow, but for those in `tests/windows/left_out.py`; with `--short` a part of
-them that takes a few minutes. They run on a machine of their own, so this tree stays as it is.
+Without them all tests run that aren't slow, but for those in `tests/windows/left_out.py`; with `--short` those of them
+that start nothing and concern what systems do differently, in a few minutes. They run on a machine of their own, so
+this tree stays as it is.
 """
 
 from __future__ import annotations
@@ -16,11 +17,7 @@ from tempfile import TemporaryDirectory
 from tests.windows.machine import ROOT, windows_machine
 
 WPY = ROOT / "build" / "windows" / "wpy"
-SHORT = [
-    "tests/system", "tests/storage", "tests/scene", "tests/node", "tests/tasks", "tests/renderers/test_process.py",
-    "tests/renderers/test_program.py", "tests/renderers/test_max3ds.py",
-]  # fmt: skip
-"""What systems do differently: files, locks, processes, programs, and what is equal everywhere."""
+SHORT = ["tests/system", "tests/storage", "tests/scene", "tests/node", "tests/tasks", "tests/picture", "-m", "quick"]
 OPTIONS = [
     "-m", "not slow", "-q", "--tb=short", "-p", "no:cacheprovider", "--timeout=600", "--color=no", "--dist=worksteal",
     f"-n{os.cpu_count()}",
@@ -29,7 +26,7 @@ OPTIONS = [
 
 def main(arguments: list[str]) -> int:
     """Run tests on a new machine; return pytest's exit code."""
-    chosen = SHORT if "--short" in arguments else arguments
+    chosen = [each for argument in arguments for each in (SHORT if argument == "--short" else [argument])]
     wpy = os.environ.get("FRONTBURNER_WINDOWS_PYTHON", str(WPY))
     with TemporaryDirectory(prefix="windows-") as folder, windows_machine(wpy, Path(folder)) as machine:
         tests = machine.start("-m", "pytest", *OPTIONS, *chosen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

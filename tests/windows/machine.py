@@ -64,7 +64,8 @@ class WindowsMachine:
 @contextmanager
 def windows_machine(wpy: str, folder: Path, within: tuple[str, ...] = ()) -> Iterator[WindowsMachine]:
     """Make a machine in an empty folder, from the one beside `wpy`; nothing of it runs on after this block."""
-    model = Path(wpy).absolute().parent / "prefix"
+    program = Path(wpy).absolute()
+    model = program.parent / "prefix"
     prefix = folder / "prefix"
     # Nobody changes Windows or Python themselves: links to the same files take no space and little time.
     shutil.copytree(model, prefix, symlinks=True, ignore=_shared)
@@ -72,7 +73,7 @@ def windows_machine(wpy: str, folder: Path, within: tuple[str, ...] = ()) -> Ite
         shutil.copytree(model / "drive_c" / name, prefix / "drive_c" / name, symlinks=True, copy_function=os.link)
     copy_tree(prefix / "drive_c" / "frontburner")
     try:
-        yield WindowsMachine(prefix=prefix, wpy=wpy, within=within)
+        yield WindowsMachine(prefix=prefix, wpy=str(program), within=within)
     finally:
         end_wine(prefix)
         shutil.rmtree(prefix, ignore_errors=True)

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType, FrameType, ModuleType
 
+assert sys.platform != "win32"
+
 TREE = Path(__file__).parents[3]
 OURS = tuple(str(TREE / name) + os.sep for name in ("flows", "frontburner", "tasks", "storage", "system"))
 LACKING = {
