@@ -169,7 +169,7 @@ def is_own_launcher(place: Path, root: Path) -> bool:
     """Whether a launcher is that of this environment."""
     if place.is_symlink():
         return place.readlink() == program_of(root)
-    return place.is_file() and str(python_of(root)).lower().encode() in place.read_bytes().lower()
+    return place.is_file() and str(python_of(root)).encode().lower() in place.read_bytes().lower()
 
 
 def add_menu_entry(root: Path) -> None:
@@ -212,7 +212,7 @@ def program_of(root: Path) -> Path:
 def pip(python: Path, *arguments: str) -> None:
     """Have pip install packages into the environment."""
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    run(command, "Packages couldn't be installed. Without internet, see https://pip.pypa.io for mirrors.")
+    run(command, "Packages couldn't be installed. If Frontburner runs, end it first: frontburner farm down.")
 
 
 def run(command: Sequence[str], why: str) -> None:

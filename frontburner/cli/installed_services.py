@@ -43,7 +43,7 @@ def install(service: InstalledService, *, system: bool, only_print: bool) -> int
         more = service_manager.install(service)
     except ServiceManagerFailed as error:
         raise FrontburnerError(reason=error.reason, remedy=error.remedy, retryable=True) from None
-    print_err(f"{service_manager.place(service.name, system=system)} is installed, and {service.title} is started.")
+    print_err(f"{service.title}: installed as {service_manager.place(service.name, system=system)}, and started.")
     if more:
         print_err(more)
     return OK
@@ -54,12 +54,12 @@ def uninstall(name: str, *, system: bool) -> bool:
     where = service_manager.place(name, system=system)
     try:
         if service_manager.state(name, system=system) is ServiceState.ABSENT:
-            print_err(f"There is no {where}.")
+            print_err(f"Nothing is installed as {where}.")
             return False
         service_manager.uninstall(name, system=system)
     except ServiceManagerFailed as error:
         raise FrontburnerError(reason=error.reason, remedy=error.remedy, retryable=True) from None
-    print_err(f"{where} is removed.")
+    print_err(f"Removed: {where}.")
     return True
 
 

@@ -156,5 +156,6 @@ def _systemctl(system: bool, *arguments: str) -> None:  # noqa: FBT001 - always 
     if done.returncode:
         raise ServiceManagerFailed(
             f"`{' '.join(command)}` failed: {done.stderr.strip() or done.returncode}.",
-            f"See its log: journalctl {'' if system else '--user '}-u {arguments[-1]}",
+            f"See its log: journalctl {'' if system else '--user '}-u {arguments[-1]}"
+            + ("" if system else "; or log in as this user itself, not by su or sudo, or use --system."),
         )

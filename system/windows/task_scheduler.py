@@ -108,7 +108,8 @@ def _arguments(service: InstalledService) -> Iterator[str]:
     yield from ("-m", "system.run_service", "--log", str(service.log), "--folder", str(service.folder))
     yield from ("--secrets", str(service.secrets))
     for name, value in service.environment.items():
-        yield from ("--set", f"{name}={value}")
+        if name != "PATH":  # a task has that of its user, as it is when the task starts
+            yield from ("--set", f"{name}={value}")
     yield from ("--", *service.command)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from frontburner.cli import app
 from frontburner.cli.farm_service import farm_service
-from frontburner.cli.node_service import node_service, option_words
+from frontburner.cli.node_service import NAME, install, node_service, option_words
+from frontburner.cli.node_service import status as node_status
 from frontburner.cli.run_node import NodeOptions
 from storage.errors import FrontburnerError
+from system import service_manager
+from system.installed_service import ServiceManagerFailed, ServiceState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +64,31 @@ def test_a_nodes_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         '{"gateway": "https://10.0.0.5:8700", "name": "n1", "role": "node", "token": "t", "scheduler": "tls://x:1"}'
     )
     assert node_service(NodeOptions(name="n1"), "").command[-4:] == ("node", "join", "--name", "n1")
+
+
+def test_a_node_says_whether_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = {False: ServiceState.ABSENT, True: ServiceState.RUNNING}
+    monkeypatch.setattr(service_manager, "state", lambda *_, system: states[system])
+    assert node_status(json=True) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["installed"], said["running"]) == (True, True)
+    assert said["place"] == service_manager.place(NAME, system=True)
+    states[True] = ServiceState.ABSENT
+    assert node_status() == 3
+    assert "not installed" in capsys.readouterr().out
+
+
+def test_a_refusal_is_told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise ServiceManagerFailed("It refused.", "Ask it kindly.")
+
+    monkeypatch.setattr(service_manager, "install", refuse)
+    assert install(scheduler=SCHEDULER) == 3
+    assert capsys.readouterr().err == "It refused. Ask it kindly.\n"
+
+
+def test_what_would_be_installed_is_shown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert install(scheduler=SCHEDULER, print_=True) == 0
+    assert capsys.readouterr().out == service_manager.definition(node_service(NodeOptions(), SCHEDULER))
