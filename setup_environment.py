@@ -183,7 +183,7 @@ def uninstall(root: Path) -> None:
     """Remove what was set up, and what starts with the machine; pictures and the farm's data stay."""
     python = python_of(root)
     if python.exists():
-        for command in (["frontburner.cli", "farm", "uninstall"], ["frontburner.cli", "node", "uninstall"],
+        for command in (["frontburner.cli", "farm", "uninstall"], ["frontburner.cli", "node", "uninstall", "--keep"],
                         ["frontburner.cli", "farm", "down"], ["system.start_menu", "remove"]):  # fmt: skip
             subprocess.run([str(python), "-m", *command], cwd=root, check=False)
     if is_own_launcher(launcher(), root):
