@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "modes.json"
 NODES = 2
-COUNTS = {"small": (1, 2, 3, 5, 8, 24), "large": (1, 2, 3, 5)}
+COUNTS = {"small": (1, 2, 3, 5, 8, 24), "large": (1, 2, 3, 5), "costly units": (1, 2, 3, 5)}
 WALK = ROOT / "scenes" / "walk.xml"
+COSTLY_UNITS = ROOT / "benchmarks" / "costly_units.json"
+"""Each unit takes two seconds whatever its size, as with a renderer that starts anew for each."""
 WORKLOADS = {
     "small": Workload(scene=WALK, size="160x90", samples=16),
     "large": Workload(scene=WALK, size="640x360", samples=32),
+    "costly units": Workload(scene=COSTLY_UNITS, size="640x360", samples=32),
 }
 OTHER_MODES = (Mode.TILES, Mode.FRAMES)
 SLOWER = {True: "yes", False: "no", None: "one round can't tell"}

@@ -87,6 +87,8 @@ class CostField:
         Rates of blocks that begin with the first sample, if those are misleading.
     of_frame
         Factor of the cost, by frame.
+    fixed_s
+        Seconds of a block that don't depend on its size.
     """
 
     def __init__(
@@ -95,16 +97,17 @@ class CostField:
         *,
         first: npt.NDArray[np.float64] | None = None,
         of_frame: Callable[[int], float] = lambda _: 1.0,
+        fixed_s: float = 0.0,
     ) -> None:
         self._sums = _summed(rates)
         self._first = self._sums if first is None else _summed(first)
-        self._of_frame = of_frame
+        self._of_frame, self._fixed_s = of_frame, fixed_s
 
     def __call__(self, block: Block) -> float:
         """Return the seconds a node of speed 1 takes for a block."""
         r, s = block.region, self._of(block)
         area = s[r.y1, r.x1] - s[r.y0, r.x1] - s[r.y1, r.x0] + s[r.y0, r.x0]
-        return float(area) * block.samples.count * self._of_frame(block.frame)
+        return self._fixed_s + float(area) * block.samples.count * self._of_frame(block.frame)
 
     def grid(self, block: Block, across: int = 8) -> CostGrid:
         """Return the seconds of each cell of a grid over a block."""

@@ -56,7 +56,7 @@ class CostMap:
     def __init__(self, size: Size) -> None:
         self.cell_px = max(4, -(-max(size.width, size.height) // CELLS_ACROSS))
         shape = (-(-size.height // self.cell_px), -(-size.width // self.cell_px))
-        self._whole = size.whole
+        self.size, self._whole = size, size.whole
         self._rate: Floats = np.ones(shape)
         self._variance: Floats = np.full(shape, UNKNOWN_VARIANCE)
         self._known: npt.NDArray[np.bool_] = np.zeros(shape, dtype=bool)

@@ -214,7 +214,8 @@ class Planner:
         """Estimate the seconds until all is rendered; None if nothing is known."""
         if not self.cost.measured or not self.learning.farm_speed:
             return None
-        return (self._pool.price(self._price) + self.in_flight.work_left(now_s)) / self.learning.farm_speed
+        pool_s = self._pool.price(self._price) + len(self._pool) * self.learning.fixed_s
+        return (pool_s + self.in_flight.work_left(now_s)) / self.learning.farm_speed
 
     def _next_from_pool(self, node: str, now_s: float) -> list[Block]:
         return self.sizer.next_unit(node, now_s, done_s=self._done_s, time_left_s=self.time_left_s)

@@ -166,4 +166,4 @@ class Stragglers:
             own_work = own_speed * max(0.0, straggler.ends_s - now_s)
             work += max(0.0, self.in_flight.work_left(now_s) - own_work)
             speed = self.learning.farm_speed - own_speed
-        return work / speed + self.learning.overhead_s
+        return work / speed + self.learning.unit_overhead_s

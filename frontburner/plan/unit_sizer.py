@@ -41,12 +41,16 @@ WHOLE_FRAME_RISK = 0.09
 """The same for a frame that isn't cut: cutting costs overhead, and more nodes read its scene."""
 MIN_UNITS_TO_LIMIT = 4
 """Near its time limit, a unit takes at most a quarter of the job's time left: a node may hold two units."""
-UNMEASURED_DIVISOR = 6
-"""As long as nothing is known of the cost, a node gets this fraction, 1 / 6, of its share."""
+UNMEASURED_DIVISOR = 3
+"""As long as nothing is known of the cost, a node gets this fraction, 1 / 3, of its share in two units."""
 UNMEASURED_WHOLE_FRAME = 250_000
 """But a frame of no more pixel-samples than this whole: it takes any renderer a few seconds at most."""
-PROBE_UNITS_PER_NODE = 2
-"""Units per node in the probe. A unit also measures its parts, so more would only add overhead."""
+FIRST_SHARE, SECOND_SHARE = 0.35, 0.65
+"""Parts of its share that a node gets first while nothing is known of the cost.
+
+In the probe these two are all it gets: a unit also measures its parts, so more would only add overhead. Two sizes tell
+the cost of a unit apart from that of its pixels.
+"""
 MAX_BATCH = 64
 """Frames in a unit at most."""
 
@@ -72,7 +76,7 @@ class UnitOutlook:
     speed, speed_deviation
         Speed of the asking node, and the standard deviation of its logarithm.
     overhead_s
-        Seconds a unit takes besides rendering.
+        Seconds a unit takes besides rendering its pixels.
     deviation
         Standard deviation of the logarithm of measured over predicted times.
     largest_s
@@ -185,7 +189,7 @@ class UnitSizer:
         if not candidates:
             return []
         outlook = self._outlook(candidates[0][1], node, now_s, done_s=done_s, time_left_s=time_left_s)
-        most, (target, limit) = self._most(node, outlook), self._target(candidates[0][1], outlook)
+        most, (target, limit) = self._most(node, outlook), self._target(candidates[0][1], node, outlook)
         if self.mode is not Mode.FRAMES:
             target, limit = min(target, most), min(limit, most)
         block = self._take(candidates, node, target, limit)
@@ -216,13 +220,13 @@ class UnitSizer:
         """Take more whole frames for a unit whose first frame takes far less time than the overhead of a unit."""
         if not self.learning.cost.measured or not self._can_batch(first) or node in self.max_px:
             return
-        work = self.learning.price(first)
-        enough = outlook.overhead_s / OVERHEAD_LIMIT * outlook.speed
+        work = self.learning.price(first) + self.learning.fixed_s
+        enough = self.learning.overhead_s / OVERHEAD_LIMIT * outlook.speed
         for _ in range(MAX_BATCH - 1):
             candidates = self.pool.candidates(node, self.learning.nodes.keys())
             if not candidates or not self._can_batch(candidates[0][1]):
                 return
-            work += self.learning.price(candidates[0][1])
+            work += self.learning.price(candidates[0][1]) + self.learning.fixed_s
             if work > min(enough, outlook.cautious_s, most):
                 return
             yield self.pool.take(candidates[0][0])
@@ -232,18 +236,20 @@ class UnitSizer:
         whole = len(self.passes) == 1 and block.region == self.region
         return whole and block.duplicate_of is None and not block.failures
 
-    def _target(self, block: Block, outlook: UnitOutlook) -> tuple[float, float]:
+    def _target(self, block: Block, node: str, outlook: UnitOutlook) -> tuple[float, float]:
         """Return the price this node's unit should have, and its limit, in the unit of `CostMap.predict`."""
         if self.mode is Mode.FRAMES:
             return inf, inf
         whole = self._price(self.region, block.samples.count)
         uncut = self.mode is Mode.AUTO and block.region == self.region
         if self._is_probe(block):
-            return whole * outlook.speed / (self.learning.farm_speed or 1.0) / PROBE_UNITS_PER_NODE, inf
+            share = whole * outlook.speed / (self.learning.farm_speed or 1.0)
+            return share * (FIRST_SHARE if self._is_first(node) else SECOND_SHARE), inf
         if not self.learning.cost.measured:  # prices are pixel-samples
             frame_per_node = uncut and self.frames >= max(2, len(self.learning.nodes))
             small = whole <= UNMEASURED_WHOLE_FRAME and frame_per_node
-            return whole if small else outlook.share_s / UNMEASURED_DIVISOR, inf
+            part = FIRST_SHARE if self._is_first(node) else SECOND_SHARE
+            return whole if small else part * outlook.share_s / UNMEASURED_DIVISOR, inf
         if uncut and whole <= min(outlook.cautious_s, outlook.timely_s, outlook.max_whole_frame_s):
             return whole, inf
         return unit_work(outlook), outlook.max_s
@@ -255,6 +261,11 @@ class UnitSizer:
         if not self.learning.cost.measured:  # prices are pixel-samples
             return YIELDING_UNMEASURED
         return max(YIELDING_S / (1.0 + outlook.deviation), outlook.overhead_s) * outlook.speed
+
+    def _is_first(self, node: str) -> bool:
+        """Whether a node has neither finished a unit nor has one."""
+        state = self.learning.nodes.get(node)
+        return not (state is not None and state.units) and not self.in_flight.count(node)
 
     def _is_probe(self, block: Block) -> bool:
         """Whether a block measures the picture: the first pass of a still, or of a sequence's first frames."""
@@ -275,7 +286,7 @@ class UnitSizer:
             balanced_s=self.in_flight.balanced_s(pool_s, farm_speed, now_s) if measured else pool_s / farm_speed,
             busy_s=self.in_flight.busy_s(node, now_s) if measured else 0.0,
             speed=learning.speed(node),
-            overhead_s=learning.overhead_s,
+            overhead_s=learning.unit_overhead_s,
             deviation=learning.deviation(block, node),
             largest_s=state.largest_s if state else 0.0,
             speed_deviation=state.variance**0.5 if state else 0.0,

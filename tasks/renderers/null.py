@@ -2,10 +2,11 @@
 
 A scene is a JSON file, all of its fields optional::
 
-    {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4,
+    {"size": "640x360", "samples": 16, "load_s": 0, "cost_s": 2.5, "uneven": 4, "unit_s": 0,
      "faults": [{"do": "crash", "node": "n2", "times": 1, "pixel": [10, 20], "frame": 3}]}
 
-``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner cost that much more. A unit holds
+``cost_s`` is slept over a whole frame; ``uneven`` makes its lower right corner cost that much more; ``unit_s`` is slept
+for each unit, whatever its size. A unit holds
 ``memory_px_bytes`` for each of its pixels, and fails above ``memory_limit_bytes`` where that is set. With
 ``"journal": true`` every unit drawn is recorded in a file beside the scene, which shows what was drawn twice. The
 content of its ``files`` belongs to the scene; in their names ``{frame}`` stands for the frame number. A fault happens
@@ -80,6 +81,7 @@ class NullScene(BaseModel):
     load_s: float = Field(default=0.0, ge=0)
     cost_s: float = Field(default=0.0, ge=0)
     uneven: float = Field(default=0.0, ge=0)
+    unit_s: float = Field(default=0.0, ge=0)
     memory_px_bytes: int = Field(default=0, ge=0)
     memory_limit_bytes: int | None = Field(default=None, ge=0)
     journal: bool = False
@@ -210,7 +212,7 @@ def _sleep_cost(scene: NullScene, unit: UnitSpec) -> CostGrid:
         for y0, y1 in itertools.pairwise(rows)
         for x0, x1 in itertools.pairwise(columns)
     )
-    _take_time(sum(costs))
+    _take_time(scene.unit_s + sum(costs))
     return CostGrid(columns=columns, rows=rows, seconds=costs)
 
 

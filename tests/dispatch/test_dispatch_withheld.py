@@ -79,7 +79,7 @@ def test_a_withheld_node_that_dies_loses_its_unit() -> None:
     planner = planner_of(4)
     farm = ScriptedFarm(
         FakeNode(name="a"), FakeNode(name="b", available=((0.0, 6.0),)), at=[(5.0, Withheld(node="b", why="paused"))],
-        cost=cost_of(10.0),
+        cost=cost_of(30.0),
     )  # fmt: skip
     run = render(planner, farm)
     assert_complete(run, planner)
