@@ -403,7 +403,8 @@ def test_logs_that_were_tidied_away_fail_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(own: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own.process.pid is not None, "a busy machine may take longer to start it"
     for name, seconds in (("HANG_TIMEOUT_S", 1.0), ("CHECK_EVERY_S", 0.05), ("BUSY_CPU_S", 0.01)):
         monkeypatch.setattr(f"tasks.process.hang_detection.{name}", seconds)
 
