@@ -1,4 +1,7 @@
-"""State of the arbiter: jobs and nodes, which job has which nodes, and why it hasn't the others. No Dask, no clock."""
+"""State of the arbiter: jobs and nodes, which job has which nodes, and why it hasn't the others. No Dask, no clock.
+
+One file over 300 lines: the records are those of the one state that everything else in it changes.
+"""
 
 from __future__ import annotations
 

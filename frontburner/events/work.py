@@ -1,4 +1,7 @@
-"""Events of a job's scene, nodes, units and frames."""
+"""Events of a job's scene, nodes, units and frames.
+
+One file over 300 lines: it is a list of records, which is read as a whole.
+"""
 
 from __future__ import annotations
 
