@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -121,7 +122,9 @@ def test_a_link_that_was_written_into_is_noticed_and_the_file_named(
     keep_files(shot.manifest, shot.kept)
     write_into(shot.texture)
     assert [file.path for file in lost_files(shot.manifest.files, shot.kept)] == [str(shot.texture)]
-    with pytest.raises(SceneError, match=rf"{shot.texture} of the scene shot\.json changed while the job ran") as error:
+    with pytest.raises(
+        SceneError, match=rf"{re.escape(str(shot.texture))} of the scene shot\.json changed while the job ran"
+    ) as error:
         shot.have(stack)
     assert "put it back and resume the job" in error.value.remedy
     assert "run the same job again" in error.value.remedy

@@ -36,6 +36,7 @@ STARTING = {
 }
 """Reasons by the beginning of the name of a test that starts processes or renderers."""
 LEFT_OUT = {
+    "tests/node/test_pebble_internals.py::test_a_worker_that_survives_sigterm": "no process survives one on Windows",
     "tests/cluster/test_idle_detection.py::test_a_key_counts_at_once": "Windows tells of keys by no terminal's file",
 }
 """Reasons by the beginning of a test's name, of any kind."""
