@@ -38,7 +38,8 @@ def commands(page: Path) -> list[str]:
 
 def mentioned(page: Path) -> list[str]:
     """Return all commands a page speaks of in its sentences."""
-    return _INLINE.findall(page.read_text(encoding="utf-8"))
+    lines = _INLINE.findall(page.read_text(encoding="utf-8"))
+    return [line.split(r" \| ")[0] for line in lines]  # what a pipe in a table leads to isn't ours
 
 
 def _each(of: Callable[[Path], list[str]]) -> list[ParameterSet]:

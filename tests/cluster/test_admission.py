@@ -11,6 +11,7 @@ from distributed import Client, Future, LocalCluster
 from frontburner.cluster.admission import Admission
 from frontburner.cluster.arbiter_state import Hold
 from frontburner.dispatch.messages import Joined, Message, Refused, Withheld
+from system.machine import cores
 from tasks.errors import NodeNotReady, UnitFailed
 from tasks.node.node_state import RendererOffer
 from tasks.scene.manifest import manifest_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tasks.scene.manifest import SceneFile
 
 NO_HOLDS: dict[Hold, str] = {}
+JOINED = Joined(node="a", cores=cores())
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def reader(client: Client) -> Reader:
 def test_a_node_without_holds_is_admitted_when_it_joins(reader: Reader) -> None:
     reader.admission.set_holds({"a": NO_HOLDS})
     reader.join()
-    assert reader.open() == [Joined(node="a")]
+    assert reader.open() == [JOINED]
 
 
 def test_the_nodes_that_have_the_jobs_build_are_known(reader: Reader) -> None:
@@ -96,7 +98,7 @@ def test_a_job_for_any_platform_takes_nodes_with_any(reader: Reader) -> None:
     reader.admission.set_holds({"a": NO_HOLDS})
     reader.join()
     reader.admission.open("1 null any")
-    assert reader.messages() == [Joined(node="a")]
+    assert reader.messages() == [JOINED]
     assert reader.admission.addresses_with_build == [reader.admission.addresses["a"]]
 
 
@@ -111,7 +113,7 @@ def test_a_node_is_withheld_until_the_arbiter_has_decided(reader: Reader) -> Non
     (message,) = reader.open()
     assert isinstance(message, Withheld)
     reader.admission.set_holds({"a": NO_HOLDS})
-    assert reader.messages() == [Joined(node="a")]
+    assert reader.messages() == [JOINED]
 
 
 def test_a_node_that_was_held_before_it_joined_is_withheld_with_the_reason(reader: Reader) -> None:
@@ -119,7 +121,7 @@ def test_a_node_that_was_held_before_it_joined_is_withheld_with_the_reason(reade
     reader.join()
     assert reader.open() == [Withheld(node="a", why="it is paused by eva")]
     reader.admission.set_holds({"a": NO_HOLDS})
-    assert reader.messages() == [Joined(node="a")]
+    assert reader.messages() == [JOINED]
 
 
 def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
@@ -130,13 +132,13 @@ def test_a_renderer_that_is_killed_while_it_is_tried_is_tried_again(
         if not marker.exists():
             marker.touch()
             raise UnitFailed(reason="The renderer was ended by SIGKILL.", remedy="", retryable=True, unit="", node="a")
-        return RendererOffer(builds=("1 null",), cores=1)
+        return RendererOffer(builds=("1 null",), cores=JOINED.cores)
 
     monkeypatch.setattr("frontburner.cluster.admission.offer", tried)
     reader.admission.error_of = lambda future, _: future.exception()
     reader.admission.set_holds({"a": NO_HOLDS})
     reader.join()
-    assert reader.open() == [Joined(node="a")]
+    assert reader.open() == [JOINED]
 
 
 def test_a_node_whose_renderer_is_broken_is_refused_with_the_cause(
@@ -176,7 +178,7 @@ def test_a_node_with_the_same_files_is_admitted(reader: Reader, texture: tuple[P
     reader.join()
     assert compare(reader, texture[1]) == []
     assert reader.admission.file_differences == {"a": ""}
-    assert reader.open() == [Joined(node="a")]
+    assert reader.open() == [JOINED]
 
 
 def test_a_node_with_different_files_waits_until_the_scene_was_sent(
@@ -191,7 +193,7 @@ def test_a_node_with_different_files_waits_until_the_scene_was_sent(
     assert f"{texture[0]} isn't there" in message.why
     assert reader.admission.refused == {}
     reader.admission.ignore_files()
-    assert reader.messages() == [Joined(node="a")]
+    assert reader.messages() == [JOINED]
 
 
 def test_a_node_with_different_files_is_refused_where_the_scene_is_not_sent(

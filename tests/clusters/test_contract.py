@@ -51,7 +51,7 @@ def enrol(scheduler: str) -> None:
 
 
 def update_job(scheduler: str, number: int, **what: Any) -> None:
-    call(scheduler, "update_job", topic=TOPIC, number=number, renders={}, **what)
+    call(scheduler, "update_job", topic=TOPIC, number=number, renders={}, refused={}, **what)
 
 
 def test_nodes_come_with_the_work_and_none_is_left(tested_cluster: ClusterUnderTest, studio: Studio) -> None:

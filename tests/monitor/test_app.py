@@ -253,7 +253,7 @@ def test_the_priority_is_written_to_the_store(farm: FakeFarm) -> None:
     ("action", "given", "call", "what"),
     [
         ("drain", {}, "configure_node", {"draining"}),
-        ("pause", {}, "configure_node", {"paused"}),
+        ("pause", {}, "configure_node", {"paused", "paused_for_s"}),
         ("resume", {}, "configure_node", {"paused", "draining"}),
         ("remove", {}, "remove", set()),
         ("group", {"groups": ["gpu", " big "]}, "configure_node", {"groups"}),
