@@ -43,7 +43,9 @@ def render(shot: Shot, meanwhile: list[Callable[[Path], object]]) -> list[str]:
         size=Size(width=8, height=8), samples=1, manifest=shot.manifest.digest,
     )  # fmt: skip
     unit = UnitSpec(frame=frame, region=frame.size.whole, samples=SampleRange(start=0, stop=1))
-    node = cast("Any", SimpleNamespace(name="n1", process=SimpleNamespace(render=attempt, raise_if_recalled=lambda: None)))
+    node = cast(
+        "Any", SimpleNamespace(name="n1", process=SimpleNamespace(render=attempt, raise_if_recalled=lambda: None))
+    )
     job = JobContext(store_url=shot.store.url, topic="", kept=shot.kept)
     assert _render(unit, job, node, CHANNEL)[0] == cast("Any", "pixels")
     return attempts
