@@ -32,9 +32,9 @@ MIN_OVERHEAD_S = 1e-3
 FIRST_SHARES = (0.5, 0.94)
 FIXED_SHARES = (0.25, 0.5, 0.75, 0.88, 0.94, 0.97, 0.985, 0.9925)
 """Candidates for the fixed part of units, in parts of the shortest one; the first ones tell whether there is any."""
-COMPARED_AFTER = (2, 3, 4, 6, 8, 12, 18, 27, 40)
+COMPARED_AFTER = (2, 3, 4, 6, 8, 12, 18, 27, 40, 60)
 """Candidates are compared when so many units have been measured."""
-FIXED_EVIDENCE = 5.0
+FIXED_EVIDENCE = 8.0
 """A fixed part is believed if units are likelier with it than without by this, twice a logarithm."""
 _EXACT = 0.02
 """Predictions needn't be better than this: squared error over its variance, on average."""

@@ -78,6 +78,10 @@ class Admission:
     def addresses(self) -> Mapping[str, str]:
         return {name: f"tcp://{name}" for name in self.file_differences}
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        return frozenset()
+
     def compare_files(self, files: Iterable[Any], *, build: str) -> None:
         assert build == BUILD
         self.asked.append(tuple(file.path for file in files))
