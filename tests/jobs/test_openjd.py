@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from frontburner.control.intake import JobInput
 
-BASE = Path("/shows/one")
+BASE = Path("/shows/one").absolute()
 WALK: dict[str, Any] = {
     "scene": str(BASE / "scenes" / "walk.xml"), "frames": "1-5,8,20-26x2", "size": "320x180", "samples": 16,
     "aovs": ["depth", "normal"], "denoise": True, "parameters": {"height": "1.8", "look": "night"}, "exposure": 0.5,
@@ -91,12 +91,13 @@ def test_each_frame_is_a_task_whose_command_renders_just_that_frame(monkeypatch:
 
 
 def test_parameters_go_before_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"Scene": "/else/run.xml", "Frames": "3-4", "Out": "/far", "Frontburner": "/opt/frontburner", "Nodes": "2"}
+    scene, out = str(Path("/else/run.xml").absolute()), str(Path("/far").absolute())
+    given = {"Scene": scene, "Frames": "3-4", "Out": out, "Frontburner": "/opt/frontburner", "Nodes": "2"}
     lines = commands(template(WALK), given)
     assert [line[0] for line in lines] == ["/opt/frontburner"] * 2
     assert lines[0][-2:] == ["--nodes", "2"]
     job = job_of(lines[1], monkeypatch)
-    assert (job.scene, job.frames, job.out) == ("/else/run.xml", "4", "/far")
+    assert (job.scene, job.frames, job.out) == (scene, "4", out)
 
 
 def test_a_still_is_one_task_and_its_files_have_no_number() -> None:
@@ -123,7 +124,7 @@ def test_what_a_task_can_t_have_is_left_out_and_said() -> None:
     notes = "\n".join(exported.notes)
     assert "priority is left out: a task renders one frame." in notes
     assert "finish_by is left out" in notes
-    assert "Scene has no default: it is outside /shows/one." in notes
+    assert f"Scene has no default: it is outside {BASE}." in notes
     decode_job_template(template=exported.template)
 
 

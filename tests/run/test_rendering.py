@@ -179,8 +179,8 @@ def _log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frontburner.run.rendering.get_run_logger", lambda: logging.getLogger("run"))
 
 
-def test_the_real_farm_has_what_this_one_has() -> None:
-    farm = LocalFarm("/x", lambda tile, _: tile)
+def test_the_real_farm_has_what_this_one_has(tmp_path: Path) -> None:
+    farm = LocalFarm(str(tmp_path), lambda tile, _: tile)
     assert {name for name in dir(farm) if not name.startswith("_")} - {"unit_for", "tiles", "drawn"} <= set(
         dir(DaskFarm)
     )
