@@ -78,7 +78,9 @@ class _Remembered:
             if time.monotonic() >= self._until_s:
                 lifetime_s = _AFTER_FAILURE_S
                 with suppress(*_FAILURES):
-                    self.last = tuple(tuple(map(str, names)) for names in self.ask())
+                    answer = self.ask()
+                    # A scheduler without an arbiter answers nothing.
+                    self.last = self.last if answer is None else tuple(tuple(map(str, names)) for names in answer)
                     lifetime_s = _LIFETIME_S
                 self._until_s = time.monotonic() + lifetime_s
             return self.last

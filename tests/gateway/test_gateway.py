@@ -514,8 +514,8 @@ def test_the_monitor_requires_look_and_its_controls_operate(
             assert client.get("/", headers={"accept": "text/html"}).status_code == 401
         with gateway.client(gateway.token("look")) as client:
             assert "<title>" in client.get("/").text
-            assert client.get("/api/me").json() == {"look": True, "submit": False, "operate": False}
+            assert client.get("/api/me").json() == {"look": True, "submit": False, "operate": False, "invite": False}
             assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code == 403
         with gateway.client(gateway.token("operate")) as client:
-            assert client.get("/api/me").json() == {"look": True, "submit": True, "operate": True}
+            assert client.get("/api/me").json() == {"look": True, "submit": True, "operate": True, "invite": True}
             assert client.post("/api/nodes/n1/pause", headers={"x-frontburner": "1"}).status_code != 403
