@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +68,7 @@ class Baked:
     def open(self, query: SceneQuery, manifest: str, _: JobContext) -> dict[int, SceneInfo]:
         files = Manifest.load(self.it.store, manifest).files
         assert {file.path for file in files if file.sha256 == SHA256} == {
-            str(self.it.scene), f"{self.it.scene}.baked/fluid/1.vdb",
+            str(self.it.scene), str(Path(f"{self.it.scene}.baked", "fluid", "1.vdb")),
         }  # fmt: skip
         assert str(self.it.texture) in {file.path for file in files}
         info = self.it.transfer.infos[query.frames[0].frame]
