@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -75,8 +76,8 @@ class Screens:
             if not self._connect("the Wayland desktop", Mutter):
                 self.blind = "Its Wayland desktop doesn't tell when a key was pressed; GNOME and X11 do."
             return  # X programs of a Wayland desktop get a part of the keys only
-        for socket in sorted(X_SOCKETS.glob("X[0-9]*")):
-            display = f":{socket.name[1:]}"
+        for path in sorted(X_SOCKETS.glob("X[0-9]*")):
+            display = f":{path.name[1:]}"
             if not self._connect(f"the screen {display}", partial(XScreen, display)):
                 self.blind = f"The screen {display} doesn't let it in: it belongs to another user, or has ended."
 
@@ -103,6 +104,8 @@ class XScreen:
     def __init__(self, name: str) -> None:
         from Xlib.display import Display
 
+        with socket.socket(socket.AF_UNIX) as tried:  # the library leaves its own open where nobody listens any more
+            tried.connect(str(X_SOCKETS / f"X{name[1:]}"))
         self._display: Any = Display(name)
         self._root = self._display.screen().root
 

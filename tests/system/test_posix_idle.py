@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +63,14 @@ def test_a_screen_of_another_user_is_said_to_be_unseen(desktop: Desktop) -> None
     screens = desktop.screens()
     assert screens.ages_s() == {}
     assert "The screen :93 doesn't let it in" in screens.blind
+
+
+def test_a_screen_that_has_ended_without_a_trace_leaves_nothing_open(desktop: Desktop) -> None:
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(desktop.folder / "X94"))
+    screens = desktop.screens()
+    assert screens.ages_s() == {}
+    assert "The screen :94 doesn't let it in" in screens.blind
 
 
 def test_a_desktop_that_tells_nothing_is_said_to_be_unseen(desktop: Desktop) -> None:
